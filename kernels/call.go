@@ -1,0 +1,312 @@
+package kernels
+
+import (
+	"context"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Grad says how a gradient is written.
+type Grad struct {
+	Scale      float64 // upstream gradient; 0 gives a zero gradient
+	Accumulate bool    // adds to dx instead of overwriting it
+}
+
+// Value is what a forward pass gives. It is valid until the plan's next Value;
+// [Plan.Backward] takes it back.
+type Value struct {
+	Loss  float64
+	Terms []Part
+
+	plan       any
+	generation uint64
+}
+
+// Part is the value of one term. The loss is the sum of Coef·Value.
+//
+// Cells holds the values of a region term: one for each sample and class
+// [N, C], or for each class with batch=true; for gdl and a caller's own region
+// one for each sample, or a single one with batch=true. A cell that takes no
+// part in the term has NaN.
+type Part struct {
+	Name  string
+	Coef  float64
+	Value float64
+	Cells []float64
+}
+
+// phase is what the workers do with each tile.
+type phase int
+
+const (
+	phaseCheck phase = iota
+	phaseReduce
+	phaseBackward
+)
+
+// call is the work under way. Units are chunks of positions of one sample,
+// taken in any order; each has its own place for its sums.
+type call[T Float] struct {
+	phase  phase
+	x, dx  []T
+	target Target
+	grad   Grad
+	n, s   int
+
+	perSample int // units of a sample
+	unit      int // positions of a unit
+
+	done <-chan struct{}
+	next atomic.Int64 // unit
+	bad  atomic.Int64 // least position with a bad label or weight
+}
+
+// Forward computes the loss of prediction x and target t.
+//
+// A NaN at a position that exists makes the loss NaN.
+func (p *Plan[T]) Forward(ctx context.Context, x []T, t Target) (Value, error) {
+	if err := p.Reduce(ctx, p.sums, 0, x, t); err != nil {
+		return Value{}, err
+	}
+	n, _ := t.size(p.spec)
+	return p.finish(p.sums, n, 0), nil
+}
+
+// Backward writes into dx the gradient of the loss by x, times g.Scale. v is
+// what Forward or Finish returned for the same x and t. dx is x itself, or
+// apart from it. With an error from its arguments dx is untouched; after a
+// cancellation its contents are unspecified.
+func (p *Plan[T]) Backward(ctx context.Context, dx, x []T, t Target, v Value, g Grad) error {
+	if err := p.checkBackward(dx, x, t, g); err != nil {
+		return err
+	}
+	if v.plan != any(p) || v.generation != p.generation {
+		return argError("v", -1, v.Loss, ErrStale, "not this plan's latest value")
+	}
+	if n, _ := t.size(p.spec); n > p.rows {
+		return argError("t.Sized", 0, n, ErrShape, "samples, but the value has coefficients for %d", p.rows)
+	}
+	if err := p.do(ctx, phaseCheck, nil, x, t, Grad{}); err != nil {
+		return err
+	}
+	return p.do(ctx, phaseBackward, dx, x, t, g)
+}
+
+// ForwardBackward is Forward followed by Backward.
+func (p *Plan[T]) ForwardBackward(ctx context.Context, dx, x []T, t Target, g Grad) (Value, error) {
+	if err := p.checkBackward(dx, x, t, g); err != nil {
+		return Value{}, err
+	}
+	v, err := p.Forward(ctx, x, t)
+	if err != nil {
+		return Value{}, err
+	}
+	return v, p.do(ctx, phaseBackward, dx, x, t, g)
+}
+
+func (p *Plan[T]) checkForward(x []T, t Target) error {
+	if err := t.check(p.spec); err != nil {
+		return err
+	}
+	n, s := t.size(p.spec)
+	if want := n * p.spec.C * s; len(x) != want {
+		return argError("x", -1, len(x), ErrShape, "length, want %d for N=%d C=%d S=%d", want, n, p.spec.C, s)
+	}
+	return nil
+}
+
+func (p *Plan[T]) checkBackward(dx, x []T, t Target, g Grad) error {
+	if err := p.checkForward(x, t); err != nil {
+		return err
+	}
+	if len(dx) != len(x) {
+		return argError("dx", -1, len(dx), ErrShape, "length, want %d as x has", len(x))
+	}
+	inPlace := len(x) > 0 && &dx[0] == &x[0]
+	switch {
+	case inPlace && g.Accumulate:
+		return argError("dx", -1, "x", ErrAlias, "cannot accumulate in place")
+	case !inPlace && overlap(dx, x):
+		return argError("dx", -1, "part of x", ErrAlias, "want x itself or a buffer apart from it")
+	case overlap(dx, t.dense32), overlap(dx, t.dense64), overlap(dx, t.weights), overlap(dx, t.mask),
+		overlap(dx, t.labels8), overlap(dx, t.label32), overlap(dx, t.label64):
+		return argError("dx", -1, "part of t", ErrAlias, "want a buffer apart from the target")
+	}
+	return nil
+}
+
+// overlap reports whether two slices share memory.
+func overlap[A, B any](a []A, b []B) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	a0, b0 := uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&b[0]))
+	return a0 < b0+uintptr(len(b))*unsafe.Sizeof(b[0]) && b0 < a0+uintptr(len(a))*unsafe.Sizeof(a[0])
+}
+
+// do runs one phase over the whole batch. The caller has checked the lengths.
+func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad) error {
+	c := &p.call
+	c.phase, c.dx, c.x, c.target, c.grad = ph, dx, x, t, g
+	c.n, c.s = t.size(p.spec)
+	c.perSample, c.unit = p.units(c.s)
+	c.done = nil
+	if ctx != nil {
+		c.done = ctx.Done()
+	}
+	c.next.Store(0)
+	c.bad.Store(-1)
+
+	units := c.n * c.perSample
+	workers := min(len(p.workers), units)
+	if len(x) < p.config.thresholds.single {
+		workers = min(workers, 1)
+	}
+	for i := 1; i < workers; i++ {
+		p.wait.Add(1)
+		go p.workers[i].run()
+	}
+	if workers > 0 {
+		p.work(p.workers[0])
+	}
+	p.wait.Wait()
+
+	bad := int(c.bad.Load())
+	c.dx, c.x, c.target, c.done = nil, nil, Target{}, nil // keep nothing of the caller's
+	if bad >= 0 {
+		return t.badPosition(bad, p.spec.C)
+	}
+	if ctx != nil {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// units cuts a sample of s positions: into how many units, and how long.
+func (p *Plan[T]) units(s int) (count, length int) {
+	if s == 0 {
+		return 0, 0
+	}
+	const maxSums = 1 << 15 // numbers kept for one sample's units
+	most := max(1, maxSums/p.program.Stride())
+	count = min(max(1, s/p.config.thresholds.chunk), most)
+	length = (s + count - 1) / count
+	return (s + length - 1) / length, length
+}
+
+// allocate makes the memory of the workers and of the sums of units.
+func (p *Plan[T]) allocate() {
+	th := &p.config.thresholds
+	if th.tile == 0 {
+		th.tile = tileSize[T](p.spec.C)
+	}
+	perSample, _ := p.units(p.spec.S)
+	p.chunks = make([]float64, p.spec.N*perSample*p.program.Stride())
+	p.coef = make([]float64, p.spec.N*p.spec.C*p.program.K)
+	n := max(1, min(p.config.workers, p.spec.N*perSample))
+	if p.spec.N*p.spec.C*p.spec.S < th.single {
+		n = 1
+	}
+	for range n {
+		p.workers = append(p.workers, newWorker(p, th.tile))
+	}
+}
+
+// tileSize fits a few rows of each class into a cache of 1 MiB.
+func tileSize[T Float](classes int) int {
+	var t T
+	return min(max((1<<20)/(4*classes*int(unsafe.Sizeof(t))), 16), 128)
+}
+
+// work takes units until none is left or the call is cancelled.
+func (p *Plan[T]) work(w *worker[T]) {
+	c := &p.call
+	for {
+		u := int(c.next.Add(1)) - 1
+		if u >= c.n*c.perSample {
+			return
+		}
+		select {
+		case <-c.done:
+			return
+		default:
+		}
+		b, from := u/c.perSample, u%c.perSample*c.unit
+		p.unitOf(w, u, b, from, min(from+c.unit, c.s))
+	}
+}
+
+// unitOf does one unit: the positions [from, to) of sample b.
+func (p *Plan[T]) unitOf(w *worker[T], u, b, from, to int) {
+	c, stride := &p.call, p.program.Stride()
+	if c.phase == phaseBackward {
+		k := p.spec.C * p.program.K
+		for at := from; at < to; at += w.tile.Stride {
+			p.backwardTile(w, p.coef[b*k:(b+1)*k], b, at, min(at+w.tile.Stride, to))
+		}
+		return
+	}
+	sums := p.chunks[u*stride:][:stride]
+	clear(sums)
+	pending := 0
+	for at := from; at < to; at += w.tile.Stride {
+		end := min(at+w.tile.Stride, to)
+		if bad := w.load(b, at, end); bad >= 0 {
+			c.reportBad(int64(bad))
+			return
+		}
+		if c.phase == phaseCheck || w.tile.N == 0 {
+			continue
+		}
+		sums[0] += w.total()
+		w.reduce()
+		if pending += end - at; pending >= p.config.thresholds.flush {
+			w.flush(sums[1:])
+			pending = 0
+		}
+	}
+	w.flush(sums[1:])
+}
+
+func (p *Plan[T]) backwardTile(w *worker[T], coef []float64, b, from, to int) {
+	w.load(b, from, to)
+	switch {
+	case w.tile.N == 0:
+	case p.call.grad.Scale == 0:
+		clear(w.tile.G)
+	default:
+		w.differentiate(coef, p.call.grad.Scale)
+	}
+	w.store(b, from, to)
+}
+
+// total is Σ v of the tile.
+func (w *worker[T]) total() float64 {
+	if w.tile.V == nil {
+		return float64(w.tile.N)
+	}
+	s := 0.0
+	for _, v := range w.tile.V {
+		s += float64(v)
+	}
+	return s
+}
+
+// flush moves the block's sums into those of the unit.
+func (w *worker[T]) flush(sums []float64) {
+	for i, v := range w.block {
+		sums[i] += v
+	}
+	clear(w.block)
+}
+
+// reportBad keeps the least position, so that the error does not depend on
+// which worker was first.
+func (c *call[T]) reportBad(at int64) {
+	for {
+		old := c.bad.Load()
+		if old >= 0 && old <= at || c.bad.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}

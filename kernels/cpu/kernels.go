@@ -1,0 +1,120 @@
+// Package cpu holds the portable microkernels: plain loops on flat slices,
+// generic over float32 and float64. They are what every instruction set starts
+// from and what it is tested against.
+//
+// Elements are float32 or float64; whatever happens between a load and a
+// store, and every sum, is float64. So the float32 kernels err by the rounding
+// of what they store and by no more.
+package cpu
+
+import "unsafe"
+
+// Float is the element type of a kernel.
+type Float interface{ float32 | float64 }
+
+// Tile is N positions of C classes. Class c of a matrix is the row that starts
+// at c times its stride.
+type Tile[T Float] struct {
+	C, N int
+
+	X       []T // input
+	XStride int
+
+	P, Q    []T // probability and its complement
+	LP, LQ  []T // their logarithms; nil where no feature needs them
+	R       []T // target; not filled where Y serves
+	G, U    []T // derivative by p; derivative by the class's own log-odds
+	Stride  int // of all of these; R has its own
+	RStride int
+
+	V []T     // weights of the positions, N; nil where all are 1
+	Y []int32 // class of each position, C for none of them; nil with a dense target
+
+	// Softmax leaves its maximum and ln Σ exp(x−max) of each position here.
+	Max, LogZ []float64
+
+	Work []float64 // (2·C + 3)·N
+
+	// The probabilities in powers and logarithms lie in [Clip, 1−Clip];
+	// 0 with logits.
+	Clip float64
+}
+
+// Row is one class of a tile.
+type Row[T Float] struct {
+	P, Q, LP, LQ, R, G, U, V []T
+	Work                     []float64
+	Clip                     float64
+}
+
+// Row returns class c; rows that the tile does not have are empty.
+func (t *Tile[T]) Row(r *Row[T], c int) {
+	of := func(m []T) []T {
+		if m == nil {
+			return nil
+		}
+		return m[c*t.Stride:][:t.N]
+	}
+	r.P, r.Q, r.LP, r.LQ, r.G, r.U = of(t.P), of(t.Q), of(t.LP), of(t.LQ), of(t.G), of(t.U)
+	r.R, r.V, r.Work, r.Clip = nil, t.V, t.Work[:t.N], t.Clip
+	if t.R != nil {
+		r.R = t.R[c*t.RStride:][:t.N]
+	}
+}
+
+// Kernels is one implementation: a table of microkernels. An instruction set
+// starts with the portable table and overwrites the rows it has.
+type Kernels[T Float] struct {
+	// Activations fill P and Q and, where they are not nil, LP and LQ.
+	Probabilities, Sigmoid, Softmax func(t *Tile[T])
+
+	// Sums of one row are added to acc, in the order of package losses.
+	Counts, Region, Soft, Square, LogP, LogQ, LogAll func(acc []float64, r *Row[T])
+
+	// Sums of the features with an exponent; neg may be nil.
+	Power  func(pos, neg []float64, gamma float64, r *Row[T])
+	ExpLog func(acc []float64, gamma float64, r *Row[T])
+
+	// Sums of a tile without weights by its labels: the cell of class c starts
+	// at acc[c·k]. RegionY destroys P and Q.
+	CountsY, RegionY, LogPY func(acc []float64, k int, t *Tile[T])
+
+	// Derivatives, added to G or U of a row.
+	RegionGrad func(r *Row[T], byTP, byFP, byFN, byTN float64)
+	SoftGrad   func(r *Row[T], byTP, byFP, byFN, byTN float64)
+	SquareGrad func(r *Row[T], byPP, bySQR, bySQB float64)
+	LogGrad    func(r *Row[T], byLogP, byLogQ, byLogAll float64)
+	PowerGrad  func(r *Row[T], gamma, byPos, byNeg float64)
+	ExpLogGrad func(r *Row[T], gamma, by float64)
+
+	// Chains turn G and U into the derivative by x, in G.
+	ProbabilitiesChain, SigmoidChain, SoftmaxChain func(t *Tile[T])
+
+	// SoftmaxRegionY is the whole derivative of a softmax with labels, where
+	// class c has at coef[4c] the derivatives by p of a member and of another
+	// class's position, and the coefficient of r ln p.
+	SoftmaxRegionY func(t *Tile[T], coef []float64)
+}
+
+// Generic returns the portable table.
+func Generic[T Float]() *Kernels[T] {
+	return &Kernels[T]{
+		Probabilities: probabilities[T], Sigmoid: sigmoid[T], Softmax: softmax[T],
+
+		Counts: counts[T], Region: region[T], Soft: soft[T], Square: square[T],
+		LogP: logP[T], LogQ: logQ[T], LogAll: logAll[T], Power: power[T], ExpLog: expLog[T],
+		CountsY: countsY[T], RegionY: regionY[T], LogPY: logPY[T],
+
+		RegionGrad: regionGrad[T], SoftGrad: softGrad[T], SquareGrad: squareGrad[T],
+		LogGrad: logGrad[T], PowerGrad: powerGrad[T], ExpLogGrad: expLogGrad[T],
+
+		ProbabilitiesChain: probabilitiesChain[T], SigmoidChain: sigmoidChain[T], SoftmaxChain: softmaxChain[T],
+		SoftmaxRegionY: softmaxRegionY[T],
+	}
+}
+
+// isFloat32 tells the two element types apart, for the choice of exp and log.
+func isFloat32[T Float]() bool {
+	var t T
+	return unsafe.Sizeof(t) == 4
+}

@@ -1,0 +1,2 @@
+// Package kernels computes losses for image segmentation and their gradients.
+package kernels

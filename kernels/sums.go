@@ -1,0 +1,108 @@
+package kernels
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/segloss/segloss/kernels/internal/losses"
+)
+
+// Sums holds the sums of a batch that is reduced in pieces: one row for each
+// sample of the global batch. A shard fills its rows and leaves the others
+// zero, so that adding shards in any order gives the same bits.
+type Sums struct {
+	batch *losses.Batch
+	kind  string // of loss and classes
+}
+
+// NewSums makes the sums of rows samples, all zero.
+func (p *Plan[T]) NewSums(rows int) *Sums {
+	return &Sums{p.program.NewBatch(max(rows, 0)), p.kind()}
+}
+
+// kind tells apart sums that do not go together.
+func (p *Plan[T]) kind() string { return fmt.Sprintf("%d classes of %v", p.spec.C, p.loss) }
+
+// Data is what to all-reduce: the rows one after another. It may be read and
+// written.
+func (s *Sums) Data() []float64 { return s.batch.Data }
+
+// Add adds the sums of another shard, element by element.
+func (s *Sums) Add(o *Sums) error {
+	if o == nil || o.kind != s.kind {
+		return argError("o", -1, o, ErrShape, "sums of another loss, want %s", s.kind)
+	}
+	if o.batch.Rows != s.batch.Rows {
+		return argError("o", -1, o.batch.Rows, ErrShape, "rows, want %d", s.batch.Rows)
+	}
+	for i, v := range o.batch.Data {
+		s.batch.Data[i] += v
+	}
+	return nil
+}
+
+func (s *Sums) String() string {
+	if s == nil {
+		return "no sums"
+	}
+	return fmt.Sprintf("sums of %d samples, %s", s.batch.Rows, s.kind)
+}
+
+// Reduce computes the sums of prediction x and target t, n samples, and stores
+// them in the rows row … row+n−1 of s. With an error s is unchanged.
+func (p *Plan[T]) Reduce(ctx context.Context, s *Sums, row int, x []T, t Target) error {
+	if err := p.checkForward(x, t); err != nil {
+		return err
+	}
+	n, _ := t.size(p.spec)
+	if err := p.checkSums(s, row, n); err != nil {
+		return err
+	}
+	if err := p.do(ctx, phaseReduce, nil, x, t, Grad{}); err != nil {
+		return err
+	}
+	stride := p.program.Stride()
+	for b := range n {
+		dst := s.batch.Row(row + b)
+		clear(dst)
+		for u := range p.call.perSample {
+			for k, v := range p.chunks[(b*p.call.perSample+u)*stride:][:stride] {
+				dst[k] += v
+			}
+		}
+	}
+	return nil
+}
+
+// Finish computes the loss of all rows of s, and keeps the coefficients of this
+// plan's samples, from row on, for Backward.
+func (p *Plan[T]) Finish(s *Sums, row int) (Value, error) {
+	if err := p.checkSums(s, row, 0); err != nil {
+		return Value{}, err
+	}
+	return p.finish(s, s.batch.Rows, row), nil
+}
+
+func (p *Plan[T]) checkSums(s *Sums, row, n int) error {
+	if s == nil || p.sums != s && s.kind != p.kind() {
+		return argError("s", -1, s, ErrShape, "sums of another loss, want %s", p.kind())
+	}
+	if row < 0 || row > s.batch.Rows-n {
+		return argError("row", -1, row, ErrShape, "want 0 … %d", s.batch.Rows-n)
+	}
+	return nil
+}
+
+// finish makes a Value from the first rows rows, with the coefficients of the
+// samples from row on.
+func (p *Plan[T]) finish(s *Sums, rows, row int) Value {
+	s.batch.Program = p.program
+	p.rows = min(p.spec.N, rows-row)
+	p.generation++
+	v := Value{Loss: s.batch.Finish(p.coef, rows, row, p.rows), Terms: p.parts, plan: p, generation: p.generation}
+	for i := range p.program.Terms {
+		t := &p.program.Terms[i]
+		p.parts[i] = Part{Name: t.Name, Coef: t.Coef, Value: s.batch.Values[i], Cells: s.batch.CellsOf(i, rows)}
+	}
+	return v
+}

@@ -1,0 +1,430 @@
+package kernels
+
+import (
+	"github.com/segloss/segloss/kernels/cpu"
+	"github.com/segloss/segloss/kernels/internal/losses"
+)
+
+// path says which rows a loss needs and which kernels serve it.
+type path struct {
+	logP, logQ         bool // rows of ln p and ln q when reducing
+	gradLogP, gradLogQ bool // and when differentiating
+	logOdds            bool // rows of derivatives by the log-odds
+	labels             bool // RegionY and LogPY serve a tile with labels
+	labelsGrad         bool // and so does SoftmaxRegionY
+}
+
+func choosePath(p *losses.Program, a Activation) path {
+	f := &p.Features
+	powers := len(f.Powers) > 0
+	plain := !f.Soft && !f.Square && !f.LogQ && !f.LogAll && !powers
+	return path{
+		logP:       f.NeedsLogs(),
+		logQ:       f.LogQ || powers || f.NeedsLogs() && a != Softmax,
+		gradLogP:   powers || f.LogQ && a == Softmax,
+		gradLogQ:   powers || f.LogQ && a == Softmax,
+		logOdds:    f.NeedsLogs(),
+		labels:     plain && (!f.LogP || a == Softmax),
+		labelsGrad: plain && a == Softmax,
+	}
+}
+
+// worker is the memory of one goroutine of a call.
+type worker[T Float] struct {
+	plan *Plan[T]
+	run  func() // takes units of work until none is left
+
+	tile cpu.Tile[T]
+	row  cpu.Row[T]
+
+	x, r, p, q, lp, lq, g, u, v []T
+	y                           []int32
+	keep                        []int32 // the positions of the tile that exist, from its start
+
+	block []float64 // sums since the last flush, C × K
+	coef  []float64 // of SoftmaxRegionY
+}
+
+func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
+	c := p.spec.C
+	matrix := func(need bool) []T {
+		if !need {
+			return nil
+		}
+		return make([]T, c*tile)
+	}
+	w := &worker[T]{
+		plan: p,
+		x:    matrix(true), r: matrix(true), p: matrix(true), q: matrix(true), g: matrix(true),
+		lp: matrix(p.path.logP), lq: matrix(p.path.logQ), u: matrix(p.path.logOdds),
+		v: make([]T, tile), y: make([]int32, tile), keep: make([]int32, tile),
+		block: make([]float64, c*p.program.K),
+		coef:  make([]float64, 4*c),
+	}
+	w.tile = cpu.Tile[T]{
+		C: c, P: w.p, Q: w.q, G: w.g, U: w.u, Stride: tile,
+		Max: make([]float64, tile), LogZ: make([]float64, tile),
+		Work: make([]float64, (2*c+3)*tile),
+	}
+	if p.spec.Activation == None {
+		w.tile.Clip = p.config.clip
+	}
+	w.run = func() {
+		defer p.wait.Done()
+		p.work(w)
+	}
+	return w
+}
+
+// load fills the tile with the positions [from, to) of sample b that exist. It
+// returns the first position whose label or weight is bad, or −1.
+func (w *worker[T]) load(b, from, to int) (bad int) {
+	if bad = w.scan(b, from, to); bad >= 0 {
+		return bad
+	}
+	c, t := &w.plan.call, &w.tile
+	n := len(w.keep)
+	t.N = n
+	t.X, t.XStride = c.x[b*t.C*c.s+from:], c.s
+	if w.plan.spec.Layout == NSC || n < to-from {
+		t.X, t.XStride = w.x, t.Stride
+		gather(t.X, t.Stride, c.x, w.keep, w.at(b, from))
+	}
+	t.R = nil
+	if t.Y == nil {
+		w.loadDense(b, from, to)
+	}
+	return -1
+}
+
+// loadDense points R at the target, or packs it where it cannot be used as it
+// lies.
+func (w *worker[T]) loadDense(b, from, to int) {
+	c, t := &w.plan.call, &w.tile
+	own, isOwn := any(c.target.dense64).([]T)
+	if !isOwn {
+		own, _ = any(c.target.dense32).([]T)
+	}
+	if own != nil && w.plan.spec.Layout == NCS && t.N == to-from {
+		t.R, t.RStride = own[b*t.C*c.s+from:], c.s
+		return
+	}
+	t.R, t.RStride = w.r, t.Stride
+	if c.target.dense32 != nil {
+		gather(t.R, t.Stride, c.target.dense32, w.keep, w.at(b, from))
+	} else {
+		gather(t.R, t.Stride, c.target.dense64, w.keep, w.at(b, from))
+	}
+}
+
+// place is where a tile's elements lie in the caller's tensor.
+type place struct{ start, class, position, classes int }
+
+func (w *worker[T]) at(b, from int) place {
+	c, classes := &w.plan.call, w.plan.spec.C
+	if w.plan.spec.Layout == NSC {
+		return place{(b*c.s + from) * classes, 1, classes, classes}
+	}
+	return place{b*classes*c.s + from, c.s, 1, classes}
+}
+
+// gather packs the kept positions of a tensor into rows.
+func gather[D, S Float](dst []D, stride int, src []S, keep []int32, at place) {
+	for c := range at.classes {
+		row := dst[c*stride:][:len(keep)]
+		from := src[at.start+c*at.class:]
+		for i, k := range keep {
+			row[i] = D(from[int(k)*at.position])
+		}
+	}
+}
+
+// scan lists the positions that exist, with their weights and classes.
+func (w *worker[T]) scan(b, from, to int) (bad int) {
+	c, t := &w.plan.call, &w.tile
+	target := &c.target
+	lo := b*c.s + from
+	n := to - from
+	if target.mask == nil && target.weights == nil {
+		w.keepAll(n)
+	} else if bad := w.keepExisting(lo, n); bad >= 0 {
+		return bad
+	}
+	t.Y = nil
+	switch {
+	case target.labels8 != nil:
+		return scanLabels(w, target.labels8[lo:lo+n], lo)
+	case target.label32 != nil:
+		return scanLabels(w, target.label32[lo:lo+n], lo)
+	case target.label64 != nil:
+		return scanLabels(w, target.label64[lo:lo+n], lo)
+	}
+	return -1
+}
+
+func (w *worker[T]) keepAll(n int) {
+	w.keep = w.keep[:n]
+	for i := range w.keep {
+		w.keep[i] = int32(i)
+	}
+	w.tile.V = nil
+}
+
+// keepExisting keeps what mask and weights keep. Weights that are all 1 are
+// as good as none.
+func (w *worker[T]) keepExisting(lo, n int) (bad int) {
+	target := &w.plan.call.target
+	kept, uniform := 0, true
+	w.keep = w.keep[:n]
+	for i := range n {
+		if target.weights != nil && badWeight(target.weights[lo+i]) && (target.mask == nil || target.mask[lo+i] != 0) {
+			return lo + i
+		}
+		if !target.exists(lo + i) {
+			continue
+		}
+		v := float32(1)
+		if target.weights != nil {
+			v = target.weights[lo+i]
+		}
+		w.keep[kept], w.v[kept] = int32(i), T(v)
+		uniform = uniform && v == 1
+		kept++
+	}
+	w.keep = w.keep[:kept]
+	w.tile.V = w.v[:kept]
+	if uniform {
+		w.tile.V = nil
+	}
+	return -1
+}
+
+// scanLabels turns the labels y, which start at position lo, into classes and
+// drops the positions to ignore.
+func scanLabels[T Float, L Label](w *worker[T], y []L, lo int) (bad int) {
+	t, config := &w.tile, &w.plan.config
+	limit, shift := int64(max(t.C, 2)), int32(0)
+	if t.C == 1 {
+		shift = 1 // label 1 is class 0, label 0 is no class: 1 after the modulus
+	}
+	kept := 0
+	for i, k := range w.keep {
+		l := int64(y[k])
+		if config.hasIgnore && l == config.ignore {
+			continue
+		}
+		if l < 0 || l >= limit {
+			return lo + int(k)
+		}
+		w.y[kept], w.keep[kept] = int32(l)^shift, k
+		if t.V != nil {
+			t.V[kept] = t.V[i]
+		}
+		kept++
+	}
+	w.keep = w.keep[:kept]
+	t.Y = w.y[:kept]
+	if t.V != nil {
+		t.V = t.V[:kept]
+	}
+	return -1
+}
+
+// activate fills P and Q and the logarithms asked for.
+func (w *worker[T]) activate(logP, logQ bool) {
+	t, k := &w.tile, w.plan.kernels
+	t.LP, t.LQ = nil, nil
+	if logP {
+		t.LP = w.lp
+	}
+	if logQ {
+		t.LQ = w.lq
+	}
+	switch w.plan.spec.Activation {
+	case Softmax:
+		k.Softmax(t)
+	case Sigmoid:
+		k.Sigmoid(t)
+	default:
+		k.Probabilities(t)
+	}
+}
+
+// oneHot writes the classes of a tile as dense rows.
+func (w *worker[T]) oneHot() {
+	t := &w.tile
+	t.R, t.RStride = w.r, t.Stride
+	for c := range t.C {
+		row := t.R[c*t.RStride:][:t.N]
+		for i, y := range t.Y {
+			row[i] = 0
+			if int(y) == c {
+				row[i] = 1
+			}
+		}
+	}
+}
+
+// reduce adds the tile's sums to the block.
+func (w *worker[T]) reduce() {
+	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
+	if t.Y != nil && t.V == nil && w.plan.path.labels {
+		w.activate(false, false)
+		k.CountsY(w.block, l.K, t)
+		if l.Features.LogP {
+			k.LogPY(w.block[l.LogP:], l.K, t)
+		}
+		if l.Features.Region {
+			k.RegionY(w.block[l.Region:], l.K, t)
+		}
+		return
+	}
+	w.activate(w.plan.path.logP, w.plan.path.logQ)
+	if t.Y != nil {
+		w.oneHot()
+	}
+	for c := range t.C {
+		t.Row(&w.row, c)
+		w.reduceRow(w.block[c*l.K:])
+	}
+}
+
+func (w *worker[T]) reduceRow(acc []float64) {
+	k, l, r := w.plan.kernels, &w.plan.program.Layout, &w.row
+	k.Counts(acc, r)
+	if l.Features.Region {
+		k.Region(acc[l.Region:], r)
+	}
+	if l.Features.Soft {
+		k.Soft(acc[l.Soft:], r)
+	}
+	if l.Features.Square {
+		k.Square(acc[l.Square:], r)
+	}
+	if l.Features.LogP {
+		k.LogP(acc[l.LogP:], r)
+	}
+	if l.Features.LogQ {
+		k.LogQ(acc[l.LogQ:], r)
+	}
+	if l.Features.LogAll {
+		k.LogAll(acc[l.LogAll:], r)
+	}
+	for i := range l.Powers {
+		switch p := &l.Powers[i]; {
+		case p.ExpLog:
+			k.ExpLog(acc[p.Off:], p.Gamma, r)
+		case p.Pos:
+			k.Power(acc[p.Off:], nil, p.Gamma, r)
+		default:
+			k.Power(acc[p.Off:], acc[p.Off+1:], p.Gamma, r)
+		}
+	}
+}
+
+// differentiate leaves the derivative by x in G, before weights.
+func (w *worker[T]) differentiate(coef []float64, scale float64) {
+	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
+	w.activate(w.plan.path.gradLogP, w.plan.path.gradLogQ)
+	if t.Y != nil && w.plan.path.labelsGrad {
+		w.labelCoefs(coef, scale)
+		k.SoftmaxRegionY(t, w.coef)
+		return
+	}
+	if t.Y != nil {
+		w.oneHot()
+	}
+	for c := range t.C {
+		t.Row(&w.row, c)
+		clear(w.row.G)
+		clear(w.row.U)
+		w.differentiateRow(coef[c*l.K:], scale)
+	}
+	switch w.plan.spec.Activation {
+	case Softmax:
+		k.SoftmaxChain(t)
+	case Sigmoid:
+		k.SigmoidChain(t)
+	default:
+		k.ProbabilitiesChain(t)
+	}
+}
+
+// labelCoefs gathers what SoftmaxRegionY takes.
+func (w *worker[T]) labelCoefs(coef []float64, scale float64) {
+	l := &w.plan.program.Layout
+	clear(w.coef)
+	for c := range w.tile.C {
+		cell, dst := coef[c*l.K:][:l.K], w.coef[4*c:][:4]
+		if l.Features.Region {
+			s := cell[l.Region:][:4]
+			dst[0] = scale * (s[losses.TP] - s[losses.FN])
+			dst[1] = scale * (s[losses.FP] - s[losses.TN])
+		}
+		if l.Features.LogP {
+			dst[2] = scale * cell[l.LogP]
+		}
+	}
+}
+
+func (w *worker[T]) differentiateRow(cell []float64, scale float64) {
+	k, l, r := w.plan.kernels, &w.plan.program.Layout, &w.row
+	at := func(off int) float64 {
+		if off < 0 {
+			return 0
+		}
+		return scale * cell[off]
+	}
+	if o := l.Region; o >= 0 {
+		k.RegionGrad(r, at(o+losses.TP), at(o+losses.FP), at(o+losses.FN), at(o+losses.TN))
+	}
+	if o := l.Soft; o >= 0 {
+		k.SoftGrad(r, at(o+losses.TP), at(o+losses.FP), at(o+losses.FN), at(o+losses.TN))
+	}
+	if o := l.Square; o >= 0 {
+		k.SquareGrad(r, at(o+losses.PP), at(o+losses.SQR), at(o+losses.SQB))
+	}
+	if l.Features.LogP || l.Features.LogQ || l.Features.LogAll {
+		k.LogGrad(r, at(l.LogP), at(l.LogQ), at(l.LogAll))
+	}
+	for i := range l.Powers {
+		switch p := &l.Powers[i]; {
+		case p.ExpLog:
+			k.ExpLogGrad(r, p.Gamma, at(p.Off))
+		case p.Pos:
+			k.PowerGrad(r, p.Gamma, at(p.Off), 0)
+		default:
+			k.PowerGrad(r, p.Gamma, at(p.Off), at(p.Off+1))
+		}
+	}
+}
+
+// store writes the tile's gradient to the positions [from, to) of sample b;
+// those that do not exist get 0.
+func (w *worker[T]) store(b, from, to int) {
+	c, t := &w.plan.call, &w.tile
+	at := w.at(b, from)
+	for k := range t.C {
+		g := t.G[k*t.Stride:][:t.N]
+		if t.V != nil {
+			for i, v := range t.V {
+				g[i] *= v
+			}
+		}
+		dst := c.dx[at.start+k*at.class:]
+		if c.grad.Accumulate {
+			for i, p := range w.keep {
+				dst[int(p)*at.position] += g[i]
+			}
+			continue
+		}
+		if t.N < to-from {
+			for i := range to - from {
+				dst[i*at.position] = 0
+			}
+		}
+		for i, p := range w.keep {
+			dst[int(p)*at.position] = g[i]
+		}
+	}
+}
