@@ -89,7 +89,7 @@ func (p *Plan[T]) Backward(ctx context.Context, dx, x []T, t Target, v Value, g 
 	if err := p.do(ctx, phaseCheck, nil, x, t, Grad{}); err != nil {
 		return err
 	}
-	return p.do(ctx, phaseBackward, dx, x, t, g)
+	return p.backward(ctx, dx, x, t, g)
 }
 
 // ForwardBackward is Forward followed by Backward.
@@ -101,7 +101,18 @@ func (p *Plan[T]) ForwardBackward(ctx context.Context, dx, x []T, t Target, g Gr
 	if err != nil {
 		return Value{}, err
 	}
-	return v, p.do(ctx, phaseBackward, dx, x, t, g)
+	return v, p.backward(ctx, dx, x, t, g)
+}
+
+// backward does what Backward promises, once the arguments are known to be good.
+func (p *Plan[T]) backward(ctx context.Context, dx, x []T, t Target, g Grad) error {
+	if g.Scale != 0 {
+		return p.do(ctx, phaseBackward, dx, x, t, g)
+	}
+	if !g.Accumulate { // 0, also where a coefficient is not finite
+		clear(dx)
+	}
+	return nil
 }
 
 func (p *Plan[T]) checkForward(x []T, t Target) error {
@@ -270,11 +281,8 @@ func (p *Plan[T]) unitOf(w *worker[T], u, b, from, to int) {
 
 func (p *Plan[T]) backwardTile(w *worker[T], coef []float64, b, from, to int) {
 	w.load(b, from, to)
-	switch {
-	case w.tile.N == 0:
-	case p.call.grad.Scale == 0:
-		clear(w.tile.G)
-	default:
+	w.aim(b, from, to)
+	if w.tile.N > 0 {
 		w.differentiate(coef, p.call.grad.Scale)
 	}
 	w.store(b, from, to)

@@ -39,7 +39,10 @@ type worker[T Float] struct {
 
 	x, r, p, q, lp, lq, g, u, v []T
 	y                           []int32
-	keep                        []int32 // the positions of the tile that exist, from its start
+
+	all, some []int32 // every position of a tile, and a buffer for some of them
+	keep      []int32 // those that exist: a part of either
+	direct    bool    // the gradient is formed in the caller's buffer
 
 	block []float64 // sums since the last flush, C × K
 	coef  []float64 // of SoftmaxRegionY
@@ -57,17 +60,20 @@ func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
 		plan: p,
 		x:    matrix(true), r: matrix(true), p: matrix(true), q: matrix(true), g: matrix(true),
 		lp: matrix(p.path.logP), lq: matrix(p.path.logQ), u: matrix(p.path.logOdds),
-		v: make([]T, tile), y: make([]int32, tile), keep: make([]int32, tile),
+		v: make([]T, tile), y: make([]int32, tile),
+		all: make([]int32, tile), some: make([]int32, tile),
 		block: make([]float64, c*p.program.K),
 		coef:  make([]float64, 4*c),
 	}
 	w.tile = cpu.Tile[T]{
-		C: c, P: w.p, Q: w.q, G: w.g, U: w.u, Stride: tile,
-		Max: make([]float64, tile), LogZ: make([]float64, tile),
-		Work: make([]float64, (2*c+3)*tile),
+		C: c, P: w.p, Q: w.q, U: w.u, Stride: tile,
+		Work: make([]float64, (2*c+2)*tile),
 	}
 	if p.spec.Activation == None {
 		w.tile.Clip = p.config.clip
+	}
+	for i := range w.all {
+		w.all[i] = int32(i)
 	}
 	w.run = func() {
 		defer p.wait.Done()
@@ -143,14 +149,13 @@ func gather[D, S Float](dst []D, stride int, src []S, keep []int32, at place) {
 func (w *worker[T]) scan(b, from, to int) (bad int) {
 	c, t := &w.plan.call, &w.tile
 	target := &c.target
-	lo := b*c.s + from
-	n := to - from
-	if target.mask == nil && target.weights == nil {
-		w.keepAll(n)
-	} else if bad := w.keepExisting(lo, n); bad >= 0 {
-		return bad
+	lo, n := b*c.s+from, to-from
+	w.keep, t.V, t.Y = w.all[:n], nil, nil
+	if target.mask != nil || target.weights != nil {
+		if bad := w.keepExisting(lo, n); bad >= 0 {
+			return bad
+		}
 	}
-	t.Y = nil
 	switch {
 	case target.labels8 != nil:
 		return scanLabels(w, target.labels8[lo:lo+n], lo)
@@ -162,39 +167,32 @@ func (w *worker[T]) scan(b, from, to int) (bad int) {
 	return -1
 }
 
-func (w *worker[T]) keepAll(n int) {
-	w.keep = w.keep[:n]
-	for i := range w.keep {
-		w.keep[i] = int32(i)
-	}
-	w.tile.V = nil
-}
-
 // keepExisting keeps what mask and weights keep. Weights that are all 1 are
 // as good as none.
 func (w *worker[T]) keepExisting(lo, n int) (bad int) {
 	target := &w.plan.call.target
 	kept, uniform := 0, true
-	w.keep = w.keep[:n]
 	for i := range n {
-		if target.weights != nil && badWeight(target.weights[lo+i]) && (target.mask == nil || target.mask[lo+i] != 0) {
-			return lo + i
-		}
-		if !target.exists(lo + i) {
+		if target.mask != nil && target.mask[lo+i] == 0 {
 			continue
 		}
 		v := float32(1)
 		if target.weights != nil {
 			v = target.weights[lo+i]
 		}
-		w.keep[kept], w.v[kept] = int32(i), T(v)
+		if badWeight(v) {
+			return lo + i
+		}
+		if v == 0 {
+			continue
+		}
+		w.some[kept], w.v[kept] = int32(i), T(v)
 		uniform = uniform && v == 1
 		kept++
 	}
-	w.keep = w.keep[:kept]
-	w.tile.V = w.v[:kept]
-	if uniform {
-		w.tile.V = nil
+	w.keep = w.some[:kept]
+	if !uniform {
+		w.tile.V = w.v[:kept]
 	}
 	return -1
 }
@@ -203,9 +201,9 @@ func (w *worker[T]) keepExisting(lo, n int) (bad int) {
 // drops the positions to ignore.
 func scanLabels[T Float, L Label](w *worker[T], y []L, lo int) (bad int) {
 	t, config := &w.tile, &w.plan.config
-	limit, shift := int64(max(t.C, 2)), int32(0)
+	limit, flip := int64(max(t.C, 2)), int32(0)
 	if t.C == 1 {
-		shift = 1 // label 1 is class 0, label 0 is no class: 1 after the modulus
+		flip = 1 // label 1 is class 0; label 0 is 1, no class
 	}
 	kept := 0
 	for i, k := range w.keep {
@@ -213,16 +211,18 @@ func scanLabels[T Float, L Label](w *worker[T], y []L, lo int) (bad int) {
 		if config.hasIgnore && l == config.ignore {
 			continue
 		}
-		if l < 0 || l >= limit {
+		if uint64(l) >= uint64(limit) {
 			return lo + int(k)
 		}
-		w.y[kept], w.keep[kept] = int32(l)^shift, k
+		w.y[kept], w.some[kept] = int32(l)^flip, k
 		if t.V != nil {
 			t.V[kept] = t.V[i]
 		}
 		kept++
 	}
-	w.keep = w.keep[:kept]
+	if kept < len(w.keep) {
+		w.keep = w.some[:kept]
+	}
 	t.Y = w.y[:kept]
 	if t.V != nil {
 		t.V = t.V[:kept]
@@ -322,7 +322,8 @@ func (w *worker[T]) reduceRow(acc []float64) {
 	}
 }
 
-// differentiate leaves the derivative by x in G, before weights.
+// differentiate leaves the derivative by x in G, before weights. X may be where
+// G is: it is read no more once the activation is done.
 func (w *worker[T]) differentiate(coef []float64, scale float64) {
 	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
 	w.activate(w.plan.path.gradLogP, w.plan.path.gradLogQ)
@@ -399,32 +400,42 @@ func (w *worker[T]) differentiateRow(cell []float64, scale float64) {
 	}
 }
 
-// store writes the tile's gradient to the positions [from, to) of sample b;
+// aim points G at the caller's buffer where the gradient may be formed there,
+// else at scratch.
+func (w *worker[T]) aim(b, from, to int) {
+	c, t := &w.plan.call, &w.tile
+	w.direct = w.plan.spec.Layout == NCS && t.N == to-from && !c.grad.Accumulate
+	if w.direct {
+		t.G, t.GStride = c.dx[b*t.C*c.s+from:], c.s
+	} else {
+		t.G, t.GStride = w.g, t.Stride
+	}
+}
+
+// store brings the tile's gradient to the positions [from, to) of sample b;
 // those that do not exist get 0.
 func (w *worker[T]) store(b, from, to int) {
 	c, t := &w.plan.call, &w.tile
 	at := w.at(b, from)
 	for k := range t.C {
-		g := t.G[k*t.Stride:][:t.N]
-		if t.V != nil {
-			for i, v := range t.V {
-				g[i] *= v
-			}
+		g := t.G[k*t.GStride:][:t.N]
+		for i, v := range t.V {
+			g[i] *= v
 		}
 		dst := c.dx[at.start+k*at.class:]
-		if c.grad.Accumulate {
+		switch {
+		case w.direct:
+		case c.grad.Accumulate:
 			for i, p := range w.keep {
 				dst[int(p)*at.position] += g[i]
 			}
-			continue
-		}
-		if t.N < to-from {
+		default:
 			for i := range to - from {
 				dst[i*at.position] = 0
 			}
-		}
-		for i, p := range w.keep {
-			dst[int(p)*at.position] = g[i]
+			for i, p := range w.keep {
+				dst[int(p)*at.position] = g[i]
+			}
 		}
 	}
 }

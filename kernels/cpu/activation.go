@@ -70,27 +70,27 @@ func bySign[T Float](x float64, a, b T) (T, T) {
 	return a, b
 }
 
+// plainExp is the size up to which the exponentials of logits and their sums
+// stay inside float64 without subtracting the largest logit first.
+const plainExp = 300
+
 // softmax forms q from the exponentials of the other classes: each sum of the
 // others is a sum of those before and of those after, so nothing cancels.
 func softmax[T Float](t *Tile[T]) {
 	n := t.N
-	top := t.Max[:n]
-	rowMax(top, t)
+	small := true
 	for c := range t.C {
-		e := t.Work[c*n:][:n]
-		for i, v := range t.X[c*t.XStride:][:n] {
-			e[i] = float64(v) - top[i]
-		}
+		small = expOf(t.Work[c*n:][:n], t.X[c*t.XStride:][:n]) && small
 	}
-	expRow[T](t.Work[:t.C*n])
-
-	// others = Σ of those before, sum = Σ of all.
-	sum := t.LogZ[:n]
+	if !small {
+		shiftedExp(t)
+	}
+	sum := t.Work[2*t.C*n:][:n]
 	clear(sum)
 	for c := range t.C {
-		e, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
+		e, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
 		for i, z := range sum {
-			others[i] = z
+			before[i] = z
 			sum[i] = z + e[i]
 		}
 	}
@@ -100,79 +100,98 @@ func softmax[T Float](t *Tile[T]) {
 	}
 }
 
-// rowMax leaves the largest input of each position in top; a NaN wins.
-func rowMax[T Float](top []float64, t *Tile[T]) {
-	for i, v := range t.X[:t.N] {
-		top[i] = float64(v)
+// expOf leaves e^x in w and reports whether all of x is small enough for that.
+func expOf[T Float](w []float64, x []T) bool {
+	small := true
+	w = w[:len(x)]
+	for i, v := range x {
+		w[i] = float64(v)
+		if !(v >= -plainExp && v <= plainExp) { // a NaN too
+			small = false
+		}
 	}
-	for c := 1; c < t.C; c++ {
-		for i, v := range t.X[c*t.XStride:][:t.N] {
-			top[i] = max(top[i], float64(v))
+	expRow[T](w)
+	return small
+}
+
+// shiftedExp is e^(x−max), right for logits of any size.
+func shiftedExp[T Float](t *Tile[T]) {
+	for i := range t.N {
+		top := float64(t.X[i])
+		for c := 1; c < t.C; c++ {
+			top = max(top, float64(t.X[c*t.XStride+i]))
+		}
+		for c := range t.C {
+			t.Work[c*t.N+i] = math.Exp(float64(t.X[c*t.XStride+i]) - top)
 		}
 	}
 }
 
-// normalise completes the sums of the others, from the last class down, writes
-// P and Q, and leaves ln Σ in place of the sum: ln(1 + Σ of all but the
-// largest), which is the least of the sums of the others.
+// normalise completes the sums of the others, from the last class down, and
+// writes P and Q.
 func normalise[T Float](t *Tile[T], sum []float64) {
 	n := t.N
-	after, inv, least := t.Work[2*t.C*n:][:n], t.Work[(2*t.C+1)*n:][:n], t.Work[(2*t.C+2)*n:][:n]
+	inv, after := sum, t.Work[(2*t.C+1)*n:][:n]
 	for i, z := range sum {
-		after[i], inv[i], least[i] = 0, 1/z, math.Inf(1)
+		inv[i] = 1 / z
 	}
+	clear(after)
 	for c := t.C - 1; c >= 0; c-- {
 		e, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
 		p, q := t.P[c*t.Stride:][:n], t.Q[c*t.Stride:][:n]
 		for i, k := range inv {
 			o := others[i] + after[i]
 			others[i] = o
-			least[i] = min(least[i], o)
 			after[i] += e[i]
 			p[i], q[i] = T(e[i]*k), T(o*k)
 		}
 	}
-	copy(sum, least)
-	log1pRow[T](sum)
 }
 
-// softmaxLogs writes LP and LQ, ln q = −ln(1 + p/q). The sum of the others
-// underflows against a maximum far above them; there they get a maximum of
-// their own.
+// softmaxLogs writes LP and LQ: ln p = −ln(1 + q/p), ln q = −ln(1 + p/q).
 func softmaxLogs[T Float](t *Tile[T]) {
 	n := t.N
+	odds := t.Work[2*t.C*n:][:n]
 	for c := range t.C {
+		e, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
+		for i, o := range others {
+			odds[i] = o / e[i]
+		}
+		log1pRow[T](odds)
 		lp := t.LP[c*t.Stride:][:n]
-		for i, v := range t.X[c*t.XStride:][:n] {
-			lp[i] = T(float64(v) - t.Max[i] - t.LogZ[i])
+		for i, l := range odds {
+			if l > plainExp {
+				l = farOdds(t, c, i, 1)
+			}
+			lp[i] = T(-l)
 		}
 		if t.LQ == nil {
 			continue
 		}
-		lq, odds := t.LQ[c*t.Stride:][:n], t.Work[(t.C+c)*n:][:n]
-		for i, e := range t.Work[c*n:][:n] {
-			odds[i] = e / odds[i]
+		for i, o := range others {
+			odds[i] = e[i] / o
 		}
 		log1pRow[T](odds)
+		lq := t.LQ[c*t.Stride:][:n]
 		for i, l := range odds {
-			if l > 600 {
-				l = t.Max[i] + t.LogZ[i] - logSumOthers(t, c, i)
+			if l > plainExp {
+				l = farOdds(t, c, i, -1)
 			}
 			lq[i] = T(-l)
 		}
 	}
 }
 
-// logSumOthers is ln Σ_{k≠c} exp(x_k) at position i.
-func logSumOthers[T Float](t *Tile[T], c, i int) float64 {
+// farOdds is ln(1 + q/p) of class c at position i, or with sign −1 ln(1 + p/q),
+// where the odds are so long that one of their exponentials may have
+// underflowed: there it is ln(q/p) or its negative. The other classes get a
+// maximum of their own.
+func farOdds[T Float](t *Tile[T], c, i int, sign float64) float64 {
 	top := math.Inf(-1)
 	for k := range t.C {
 		if k != c {
 			top = max(top, float64(t.X[k*t.XStride+i]))
 		}
-	}
-	if math.IsInf(top, -1) {
-		return top
 	}
 	sum := 0.0
 	for k := range t.C {
@@ -180,5 +199,8 @@ func logSumOthers[T Float](t *Tile[T], c, i int) float64 {
 			sum += math.Exp(float64(t.X[k*t.XStride+i]) - top)
 		}
 	}
-	return top + math.Log(sum)
+	if math.IsInf(top, -1) {
+		sum = 1
+	}
+	return sign * (top + math.Log(sum) - float64(t.X[c*t.XStride+i]))
 }

@@ -10,7 +10,7 @@ func probabilitiesChain[T Float](t *Tile[T]) {
 	}
 	for c := range t.C {
 		at := c * t.Stride
-		g, u := t.G[at:][:t.N], t.U[at:][:t.N]
+		g, u := t.G[c*t.GStride:][:t.N], t.U[at:][:t.N]
 		for i, p := range t.P[at:][:t.N] {
 			p := float64(p)
 			if p < t.Clip || 1-p < t.Clip {
@@ -25,7 +25,7 @@ func probabilitiesChain[T Float](t *Tile[T]) {
 func sigmoidChain[T Float](t *Tile[T]) {
 	for c := range t.C {
 		at := c * t.Stride
-		g, p, q := t.G[at:][:t.N], t.P[at:][:t.N], t.Q[at:][:t.N]
+		g, p, q := t.G[c*t.GStride:][:t.N], t.P[at:][:t.N], t.Q[at:][:t.N]
 		if t.U == nil {
 			for i, d := range g {
 				g[i] = T(float64(d) * float64(p[i]) * float64(q[i]))
@@ -51,7 +51,7 @@ func softmaxChain[T Float](t *Tile[T]) {
 		}
 		for c := range t.C {
 			at := c*t.Stride + i
-			u := float64(t.G[at]) * float64(t.P[at]) * float64(t.Q[at])
+			u := float64(t.G[c*t.GStride+i]) * float64(t.P[at]) * float64(t.Q[at])
 			if t.U != nil {
 				u += float64(t.U[at])
 			}
@@ -62,11 +62,11 @@ func softmaxChain[T Float](t *Tile[T]) {
 		}
 		for k := range t.C {
 			at := k*t.Stride + i
-			u, p := t.Work[k], float64(t.P[at])
+			u, p, g := t.Work[k], float64(t.P[at]), &t.G[k*t.GStride+i]
 			if k == top {
-				t.G[at] = T(u - p*rest)
+				*g = T(u - p*rest)
 			} else {
-				t.G[at] = T(u - p*(rest-u/float64(t.Q[at])) - t.Work[top]*oddsAgainst(t, k, top, i))
+				*g = T(u - p*(rest-u/float64(t.Q[at])) - t.Work[top]*oddsAgainst(t, k, top, i))
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func softmaxRegionY[T Float](t *Tile[T], coef []float64) {
 	clear(after)
 	for c := t.C - 1; c >= 0; c-- {
 		h, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
-		g, p, q := t.G[c*t.Stride:][:n], t.P[c*t.Stride:][:n], t.Q[c*t.Stride:][:n]
+		g, p, q := t.G[c*t.GStride:][:n], t.P[c*t.Stride:][:n], t.Q[c*t.Stride:][:n]
 		for i, s := range after {
 			g[i] = T(h[i]*float64(q[i]) - float64(p[i])*(others[i]+s))
 			after[i] = s + h[i]

@@ -20,20 +20,21 @@ type Tile[T Float] struct {
 	X       []T // input
 	XStride int
 
-	P, Q    []T // probability and its complement
-	LP, LQ  []T // their logarithms; nil where no feature needs them
-	R       []T // target; not filled where Y serves
-	G, U    []T // derivative by p; derivative by the class's own log-odds
-	Stride  int // of all of these; R has its own
+	P, Q   []T // probability and its complement
+	LP, LQ []T // their logarithms; nil where no feature needs them
+	U      []T // derivative by the class's own log-odds; nil likewise
+	Stride int // of all of these
+
+	R       []T // target; nil where Y serves
 	RStride int
+
+	G       []T // derivative by p, then by x; may lie in the caller's buffer
+	GStride int
 
 	V []T     // weights of the positions, N; nil where all are 1
 	Y []int32 // class of each position, C for none of them; nil with a dense target
 
-	// Softmax leaves its maximum and ln Σ exp(x−max) of each position here.
-	Max, LogZ []float64
-
-	Work []float64 // (2·C + 3)·N
+	Work []float64 // (2·C + 2)·N
 
 	// The probabilities in powers and logarithms lie in [Clip, 1−Clip];
 	// 0 with logits.
@@ -49,17 +50,16 @@ type Row[T Float] struct {
 
 // Row returns class c; rows that the tile does not have are empty.
 func (t *Tile[T]) Row(r *Row[T], c int) {
-	of := func(m []T) []T {
+	of := func(m []T, stride int) []T {
 		if m == nil {
 			return nil
 		}
-		return m[c*t.Stride:][:t.N]
+		return m[c*stride:][:t.N]
 	}
-	r.P, r.Q, r.LP, r.LQ, r.G, r.U = of(t.P), of(t.Q), of(t.LP), of(t.LQ), of(t.G), of(t.U)
-	r.R, r.V, r.Work, r.Clip = nil, t.V, t.Work[:t.N], t.Clip
-	if t.R != nil {
-		r.R = t.R[c*t.RStride:][:t.N]
-	}
+	r.P, r.Q, r.U = of(t.P, t.Stride), of(t.Q, t.Stride), of(t.U, t.Stride)
+	r.LP, r.LQ = of(t.LP, t.Stride), of(t.LQ, t.Stride)
+	r.R, r.G = of(t.R, t.RStride), of(t.G, t.GStride)
+	r.V, r.Work, r.Clip = t.V, t.Work[:t.N], t.Clip
 }
 
 // Kernels is one implementation: a table of microkernels. An instruction set

@@ -38,12 +38,26 @@ func logAll[T Float](acc []float64, r *Row[T]) {
 	acc[0] += s
 }
 
-// logPY adds Σ ln p of the members of each class, under softmax.
+// logPY adds Σ ln p = −Σ ln(1 + q/p) of the members of each class, under
+// softmax.
 func logPY[T Float](acc []float64, k int, t *Tile[T]) {
+	w := t.Work[:t.N]
 	for i, y := range t.Y[:t.N] {
-		acc[int(y)*k] += float64(t.X[int(y)*t.XStride+i]) - t.Max[i] - t.LogZ[i]
+		at := int(y)*t.Stride + i
+		w[i] = float64(t.Q[at]) / float64(t.P[at])
+	}
+	log1pRow[T](w)
+	for i, y := range t.Y[:t.N] {
+		l := w[i]
+		if l > farFromOne { // p has few digits left or none
+			l = farOdds(t, int(y), i, 1)
+		}
+		acc[int(y)*k] -= l
 	}
 }
+
+// farFromOne is a −ln p at which every p still has all the digits of a float32.
+const farFromOne = 80
 
 // powers leaves u^γ in w, for u in [0, 1] and its logarithm l. Small whole
 // exponents need no exponential.

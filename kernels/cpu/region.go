@@ -84,20 +84,23 @@ func square[T Float](acc []float64, r *Row[T]) {
 	acc[2] += out
 }
 
-// countsY counts the labels. All counts are whole numbers, so that those of
-// the other classes may be had by subtraction.
+// countsY counts the labels. All counts are whole numbers, so that Σ (1−r) and
+// Σ r² of the tile may be had from Σ r before and after it.
 func countsY[T Float](acc []float64, k int, t *Tile[T]) {
 	for c := range t.C {
-		acc[c*k+1] += float64(t.N)
+		cell := acc[c*k:][:3]
+		cell[1] += cell[0] + float64(t.N)
+		cell[2] -= cell[0]
 	}
 	for _, y := range t.Y[:t.N] {
-		if int(y) >= t.C {
-			continue
+		if int(y) < t.C {
+			acc[int(y)*k]++
 		}
-		cell := acc[int(y)*k:][:3]
-		cell[0]++
-		cell[1]--
-		cell[2]++
+	}
+	for c := range t.C {
+		cell := acc[c*k:][:3]
+		cell[1] -= cell[0]
+		cell[2] += cell[0]
 	}
 }
 
