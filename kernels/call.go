@@ -161,12 +161,12 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 	c.phase, c.dx, c.x, c.target, c.grad = ph, dx, x, t, g
 	c.n, c.s = t.size(p.spec)
 	c.perSample, c.unit = p.units(c.s)
-	c.done = nil
 	if ctx != nil {
 		c.done = ctx.Done()
 	}
 	c.next.Store(0)
 	c.bad.Store(-1)
+	defer c.release()
 
 	units := c.n * c.perSample
 	workers := min(len(p.workers), units)
@@ -182,9 +182,7 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 	}
 	p.wait.Wait()
 
-	bad := int(c.bad.Load())
-	c.dx, c.x, c.target, c.done = nil, nil, Target{}, nil // keep nothing of the caller's
-	if bad >= 0 {
+	if bad := int(c.bad.Load()); bad >= 0 {
 		return t.badPosition(bad, p.spec.C)
 	}
 	if ctx != nil {
@@ -193,16 +191,25 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 	return nil
 }
 
+// release lets go of everything that is the caller's.
+func (c *call[T]) release() {
+	c.dx, c.x, c.target, c.done = nil, nil, Target{}, nil
+}
+
 // units cuts a sample of s positions: into how many units, and how long.
 func (p *Plan[T]) units(s int) (count, length int) {
 	if s == 0 {
 		return 0, 0
 	}
+	most := p.maxUnits(s)
+	length = (s-1)/most + 1
+	return (s-1)/length + 1, length
+}
+
+// maxUnits bounds the units of a sample of at most s positions.
+func (p *Plan[T]) maxUnits(s int) int {
 	const maxSums = 1 << 15 // numbers kept for one sample's units
-	most := max(1, maxSums/p.program.Stride())
-	count = min(max(1, s/p.config.thresholds.chunk), most)
-	length = (s + count - 1) / count
-	return (s + length - 1) / length, length
+	return max(1, min(s/p.config.thresholds.chunk, maxSums/p.program.Stride()))
 }
 
 // allocate makes the memory of the workers and of the sums of units.
@@ -211,10 +218,10 @@ func (p *Plan[T]) allocate() {
 	if th.tile == 0 {
 		th.tile = tileSize[T](p.spec.C)
 	}
-	perSample, _ := p.units(p.spec.S)
-	p.chunks = make([]float64, p.spec.N*perSample*p.program.Stride())
+	units := p.spec.N * p.maxUnits(p.spec.S)
+	p.chunks = make([]float64, units*p.program.Stride())
 	p.coef = make([]float64, p.spec.N*p.spec.C*p.program.K)
-	n := max(1, min(p.config.workers, p.spec.N*perSample))
+	n := max(1, min(p.config.workers, units))
 	if p.spec.N*p.spec.C*p.spec.S < th.single {
 		n = 1
 	}
@@ -259,6 +266,7 @@ func (p *Plan[T]) unitOf(w *worker[T], u, b, from, to int) {
 	}
 	sums := p.chunks[u*stride:][:stride]
 	clear(sums)
+	clear(w.block) // a call that met a bad label has left sums behind
 	pending := 0
 	for at := from; at < to; at += w.tile.Stride {
 		end := min(at+w.tile.Stride, to)

@@ -15,6 +15,7 @@ var (
 	ErrAlias   = errors.New("buffers overlap")
 	ErrStale   = errors.New("stale value")
 	ErrBackend = errors.New("backend not available")
+	ErrNaN     = errors.New("not a number")
 )
 
 // ArgError reports an argument that cannot be used. No buffer was written.

@@ -117,7 +117,11 @@ func combine(i int, t Term) ([]term, error) {
 		}
 		given[name] = v
 	}
-	return expand(l, t.Region, t.Coef, given), nil
+	terms := expand(l, t.Region, t.Coef, given)
+	if msg := fault(terms); msg != "" {
+		return nil, argError("terms", i, l.Name, ErrOption, "%s", msg)
+	}
+	return terms, nil
 }
 
 func checkRegion(arg string, i int, r Region) error {
@@ -130,6 +134,21 @@ func checkRegion(arg string, i int, r Region) error {
 		return argError(arg, i, r.Name(), ErrOption, "the name is taken by a built-in loss")
 	}
 	return nil
+}
+
+// fault says what is wrong with terms whose options are each allowed, or "":
+// options that exclude each other, and coefficients, which in a combination
+// are products, that have overflowed.
+func fault(terms []term) string {
+	for _, t := range terms {
+		if math.IsInf(t.Coef, 0) {
+			return "the coefficient of " + t.Name + " is not finite"
+		}
+		if t.Opt.Soft && t.Opt.Squared {
+			return "soft=true does not go with squared=true"
+		}
+	}
+	return ""
 }
 
 // expand gives the terms that a loss of the list stands for.

@@ -140,9 +140,14 @@ func (p *parser) term(sign float64) {
 		return
 	}
 	given := p.options(l)
-	if p.err == nil {
-		p.terms = append(p.terms, expand(l, region, coef, given)...)
+	if p.err != nil {
+		return
 	}
+	terms := expand(l, region, coef, given)
+	if msg := fault(terms); msg != "" {
+		p.fail(col, "", nil, "%s: %s", name, msg)
+	}
+	p.terms = append(p.terms, terms...)
 }
 
 func (p *parser) peekPos() int {

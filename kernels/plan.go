@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -129,7 +130,8 @@ type Plan[T Float] struct {
 	program *losses.Program
 	kernels *cpu.Kernels[T]
 	backend string
-	path    path // which kernels the loss needs
+	path    path   // which kernels the loss needs
+	kind    string // tells apart sums that do not go together
 
 	sums    *Sums // of Forward
 	chunks  []float64
@@ -158,7 +160,11 @@ func New[T Float](l Loss, s Spec, o ...Option) (*Plan[T], error) {
 	}
 	c.workers = cmp.Or(c.workers, runtime.GOMAXPROCS(0))
 	p := &Plan[T]{spec: s, loss: l, config: c, program: l.bind(s.C), kernels: table, backend: name}
+	if p.program.Stride() > maxScratch/max(s.N, 1) {
+		return nil, argError("s", -1, s, ErrShape, "the sums of so many samples and classes do not fit in memory")
+	}
 	p.path = choosePath(p.program, s.Activation)
+	p.kind = fmt.Sprintf("%d classes of %v", s.C, l)
 	p.sums = p.NewSums(s.N)
 	p.parts = make([]Part, len(p.program.Terms))
 	p.allocate()
@@ -185,6 +191,13 @@ func (p *Plan[T]) SetCoefs(coef ...float64) error {
 	return nil
 }
 
+// Limits far above any use, under which no size overflows.
+const (
+	maxElements = math.MaxInt >> 4 // of a prediction
+	maxClasses  = 1 << 20
+	maxScratch  = math.MaxInt32 // numbers in the sums of a batch
+)
+
 func checkSpec(l Loss, s Spec, c *config) error {
 	switch {
 	case len(l.terms) == 0:
@@ -195,8 +208,10 @@ func checkSpec(l Loss, s Spec, c *config) error {
 		return argError("s.S", -1, s.S, ErrShape, "want >= 0")
 	case s.C < 1:
 		return argError("s.C", -1, s.C, ErrShape, "want >= 1")
-	case s.N > 0 && s.S > 0 && s.C > math.MaxInt/s.N/s.S:
-		return argError("s", -1, s, ErrShape, "too many elements")
+	case s.C > maxClasses:
+		return argError("s.C", -1, s.C, ErrShape, "want <= %d", maxClasses)
+	case s.N > 0 && s.S > maxElements/s.C/s.N:
+		return argError("s", -1, s, ErrShape, "too many elements, want <= %d", maxElements)
 	case int(s.Activation) >= len(activationNames):
 		return argError("s.Activation", -1, uint8(s.Activation), ErrOption, "unknown activation")
 	case int(s.Layout) >= len(layoutNames):
@@ -218,9 +233,6 @@ func checkSpec(l Loss, s Spec, c *config) error {
 
 // checkTerm checks what depends on the number of classes.
 func checkTerm(i int, t *term, c int) error {
-	if math.IsInf(t.Coef, 0) {
-		return argError("l.Terms", i, t.Coef, ErrOption, "the coefficient of %s is not finite", t.Name)
-	}
 	if t.Categorical && c < 2 {
 		return argError("s.C", -1, c, ErrShape, "%s needs at least 2 classes", t.Name)
 	}
@@ -235,9 +247,6 @@ func checkTerm(i int, t *term, c int) error {
 				return argError("l.Terms", i, v, ErrShape, "%s: %s has %d numbers, want one for each of %d classes", t.Name, s.Name, len(v), c)
 			}
 		}
-	}
-	if t.Opt.Soft && t.Opt.Squared {
-		return argError("l.Terms", i, t.Name, ErrOption, "soft=true does not go with squared=true")
 	}
 	return nil
 }

@@ -15,13 +15,14 @@ type Sums struct {
 	kind  string // of loss and classes
 }
 
-// NewSums makes the sums of rows samples, all zero.
+// NewSums makes the sums of rows samples, all zero. A number of rows below 0
+// or too large for memory gives sums of no rows, which Reduce refuses.
 func (p *Plan[T]) NewSums(rows int) *Sums {
-	return &Sums{p.program.NewBatch(max(rows, 0)), p.kind()}
+	if rows < 0 || rows > maxScratch/p.program.Stride() {
+		rows = 0
+	}
+	return &Sums{p.program.NewBatch(rows), p.kind}
 }
-
-// kind tells apart sums that do not go together.
-func (p *Plan[T]) kind() string { return fmt.Sprintf("%d classes of %v", p.spec.C, p.loss) }
 
 // Data is what to all-reduce: the rows one after another. It may be read and
 // written.
@@ -84,8 +85,8 @@ func (p *Plan[T]) Finish(s *Sums, row int) (Value, error) {
 }
 
 func (p *Plan[T]) checkSums(s *Sums, row, n int) error {
-	if s == nil || p.sums != s && s.kind != p.kind() {
-		return argError("s", -1, s, ErrShape, "sums of another loss, want %s", p.kind())
+	if s == nil || p.sums != s && s.kind != p.kind {
+		return argError("s", -1, s, ErrShape, "sums of another loss, want %s", p.kind)
 	}
 	if row < 0 || row > s.batch.Rows-n {
 		return argError("row", -1, row, ErrShape, "want 0 … %d", s.batch.Rows-n)

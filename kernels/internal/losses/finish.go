@@ -41,6 +41,7 @@ type Batch struct {
 	coef    []float64 // where Finish puts ∂L/∂sum
 	total   []float64 // one row: the sum of all rows in order
 	classR  []float64
+	totals  Totals
 	sums, d []Cell
 }
 
@@ -124,17 +125,18 @@ func (b *Batch) linear(t *Term, n int) (value float64) {
 	for c := range p.C {
 		b.classR[c] = b.total[1+c*p.K+OffR]
 	}
-	totals := Totals{C: p.C, M: b.total[0], R: b.classR}
+	totals := &b.totals
+	*totals = Totals{C: p.C, M: b.total[0], R: b.classR}
 	div := 1.0
 	if t.Opt.Reduction == "mean" {
-		div = t.Linear.Divisor(&t.Opt, &totals)
+		div = t.Linear.Divisor(&t.Opt, totals)
 	}
 	if div == 0 {
 		return 0
 	}
 	off := t.Linear.Offsets(&p.Layout, &t.Opt)
 	for c := range p.C {
-		w := t.Linear.Weights(&t.Opt, &totals, c)
+		w := t.Linear.Weights(&t.Opt, totals, c)
 		for k, o := range off {
 			if o < 0 || w[k] == 0 {
 				continue

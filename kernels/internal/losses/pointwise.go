@@ -155,19 +155,24 @@ var pointwise = []*Loss{
 	},
 }
 
-// weightedCE is −(w LP + LQ), over M unless the cells are summed plainly.
+// weightedCE is −(w LP + LQ), over M unless the cells are summed plainly. With
+// no positive LP is 0 and wins over a w that may be infinite.
 func weightedCE(o *Options, s, d *Cell) float64 {
 	m := s.M
 	if o.Reduction == "sum" {
 		m = 1
 	}
+	d.LQ = -1 / m
+	if s.LP == 0 {
+		return -s.LQ / m
+	}
 	w, dw := quotient(s.FN+s.TN, s.TP+s.FP+o.Eps)
-	d.LP, d.LQ = -w/m, -1/m
+	d.LP = -w / m
 	if !o.Detach {
 		d.FN, d.TN = -s.LP/m*dw, -s.LP/m*dw
 		d.TP, d.FP = s.LP/m*w*dw, s.LP/m*w*dw
 	}
-	if w == 0 || s.LP == 0 { // no 0·∞
+	if w == 0 { // no 0·∞
 		return -s.LQ / m
 	}
 	return -(w*s.LP + s.LQ) / m

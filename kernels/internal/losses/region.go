@@ -120,9 +120,9 @@ func quotient(t, den float64) (value, dt float64) {
 	return t / den, 1 / den
 }
 
-// overlap finishes a loss t/den = 1 − num/den, given apart so that nothing
-// cancels: byTP is −∂L/∂num-like: the derivative of den by TP, and t does not
-// depend on TP. fp and fn are the weights of FP and FN in both t and den.
+// overlap finishes a loss t/den = 1 − num/den, given both t and num so that
+// nothing cancels. den grows with TP by byTP, and with FP and FN by fp and fn,
+// as t does; t does not depend on TP.
 func overlap(d *Cell, t, num, den, byTP, fp, fn float64) float64 {
 	if t == 0 && den == 0 {
 		return 0
@@ -212,20 +212,18 @@ func generalizedDice(o *Options, s, d []Cell) float64 {
 	}
 	largest := 0.0
 	for c := range s {
-		if w := gdlWeight(o, s[c].R, 0); w > largest && !math.IsInf(w, 1) {
-			largest = w
-		}
-	}
-	absent := 1.0 // a weight relative to the largest
-	if o.AbsentWeight == "zero" {
-		absent = 0
+		largest = max(largest, gdlWeight(o, s[c].R, 0))
 	}
 	if largest == 0 {
 		largest = 1
 	}
+	absent := largest
+	if o.AbsentWeight == "zero" {
+		absent = 0
+	}
 	t, num, den := o.SmoothDR-o.SmoothNR, o.SmoothNR, o.SmoothDR
 	for c := range s {
-		w := gdlWeight(o, s[c].R, absent*largest) / largest
+		w := gdlWeight(o, s[c].R, absent) / largest
 		t += w * (s[c].FP + s[c].FN)
 		num += w * 2 * s[c].TP
 		den += w * (2*s[c].TP + s[c].FP + s[c].FN)
@@ -233,27 +231,26 @@ func generalizedDice(o *Options, s, d []Cell) float64 {
 	var sum Cell
 	l := overlap(&sum, t, num, den, 2, 1, 1)
 	for c := range s {
-		w := gdlWeight(o, s[c].R, absent*largest) / largest
+		w := gdlWeight(o, s[c].R, absent) / largest
 		d[c].TP, d[c].FP, d[c].FN = w*sum.TP, w*sum.FP, w*sum.FN
 	}
 	return l
 }
 
-// gdlWeight is the weight of a class before the division by the largest;
-// absent is what a class with R = 0 gets, unless the type is uniform or every
-// R has weight_eps added.
+// gdlWeight is the weight of a class before the division by the largest. A
+// class whose weight would be infinite is an absent one.
 func gdlWeight(o *Options, r, absent float64) float64 {
-	if o.WeightType == "uniform" {
+	switch {
+	case o.WeightType == "uniform":
 		return 1
-	}
-	if o.WeightType == "square" {
+	case o.WeightType == "square":
 		r *= r
 	}
 	if o.AbsentWeight == "eps" {
-		return 1 / (r + o.WeightEps)
+		r += o.WeightEps
 	}
-	if r == 0 {
-		return absent
+	if w := 1 / r; !math.IsInf(w, 1) {
+		return w
 	}
-	return 1 / r
+	return absent
 }
