@@ -270,13 +270,14 @@ func (p *Plan[T]) unitOf(w *worker[T], u, b, from, to int) {
 	pending := 0
 	for at := from; at < to; at += w.tile.Stride {
 		end := min(at+w.tile.Stride, to)
-		if bad := w.load(b, at, end); bad >= 0 {
+		if bad := w.scan(b, at, end); bad >= 0 {
 			c.reportBad(int64(bad))
 			return
 		}
-		if c.phase == phaseCheck || w.tile.N == 0 {
+		if c.phase == phaseCheck || len(w.keep) == 0 {
 			continue
 		}
+		w.load(b, at, end)
 		sums[0] += w.total()
 		w.reduce()
 		if pending += end - at; pending >= p.config.thresholds.flush {
@@ -288,6 +289,7 @@ func (p *Plan[T]) unitOf(w *worker[T], u, b, from, to int) {
 }
 
 func (p *Plan[T]) backwardTile(w *worker[T], coef []float64, b, from, to int) {
+	w.scan(b, from, to)
 	w.load(b, from, to)
 	w.aim(b, from, to)
 	if w.tile.N > 0 {

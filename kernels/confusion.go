@@ -56,7 +56,9 @@ func (p *Plan[T]) count(counts []float64, classes int, x []T, t Target) (nan int
 	}
 	for b := range c.n {
 		for from := 0; from < c.s; from += w.tile.Stride {
-			w.load(b, from, min(from+w.tile.Stride, c.s))
+			to := min(from+w.tile.Stride, c.s)
+			w.scan(b, from, to)
+			w.load(b, from, to)
 			for i, at := range w.keep {
 				got, ok := largest(w.tile.X, w.tile.XStride, w.tile.C, i, half)
 				want, okR := w.class(i)

@@ -82,70 +82,8 @@ func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
 	return w
 }
 
-// load fills the tile with the positions [from, to) of sample b that exist. It
-// returns the first position whose label or weight is bad, or −1.
-func (w *worker[T]) load(b, from, to int) (bad int) {
-	if bad = w.scan(b, from, to); bad >= 0 {
-		return bad
-	}
-	c, t := &w.plan.call, &w.tile
-	n := len(w.keep)
-	t.N = n
-	t.X, t.XStride = c.x[b*t.C*c.s+from:], c.s
-	if w.plan.spec.Layout == NSC || n < to-from {
-		t.X, t.XStride = w.x, t.Stride
-		gather(t.X, t.Stride, c.x, w.keep, w.at(b, from))
-	}
-	t.R = nil
-	if t.Y == nil {
-		w.loadDense(b, from, to)
-	}
-	return -1
-}
-
-// loadDense points R at the target, or packs it where it cannot be used as it
-// lies.
-func (w *worker[T]) loadDense(b, from, to int) {
-	c, t := &w.plan.call, &w.tile
-	own, isOwn := any(c.target.dense64).([]T)
-	if !isOwn {
-		own, _ = any(c.target.dense32).([]T)
-	}
-	if own != nil && w.plan.spec.Layout == NCS && t.N == to-from {
-		t.R, t.RStride = own[b*t.C*c.s+from:], c.s
-		return
-	}
-	t.R, t.RStride = w.r, t.Stride
-	if c.target.dense32 != nil {
-		gather(t.R, t.Stride, c.target.dense32, w.keep, w.at(b, from))
-	} else {
-		gather(t.R, t.Stride, c.target.dense64, w.keep, w.at(b, from))
-	}
-}
-
-// place is where a tile's elements lie in the caller's tensor.
-type place struct{ start, class, position, classes int }
-
-func (w *worker[T]) at(b, from int) place {
-	c, classes := &w.plan.call, w.plan.spec.C
-	if w.plan.spec.Layout == NSC {
-		return place{(b*c.s + from) * classes, 1, classes, classes}
-	}
-	return place{b*classes*c.s + from, c.s, 1, classes}
-}
-
-// gather packs the kept positions of a tensor into rows.
-func gather[D, S Float](dst []D, stride int, src []S, keep []int32, at place) {
-	for c := range at.classes {
-		row := dst[c*stride:][:len(keep)]
-		from := src[at.start+c*at.class:]
-		for i, k := range keep {
-			row[i] = D(from[int(k)*at.position])
-		}
-	}
-}
-
-// scan lists the positions that exist, with their weights and classes.
+// scan lists the positions [from, to) of sample b that exist, with their weights
+// and classes. It returns the first one whose label or weight is bad, or −1.
 func (w *worker[T]) scan(b, from, to int) (bad int) {
 	c, t := &w.plan.call, &w.tile
 	target := &c.target
@@ -228,6 +166,64 @@ func scanLabels[T Float, L Label](w *worker[T], y []L, lo int) (bad int) {
 		t.V = t.V[:kept]
 	}
 	return -1
+}
+
+// load brings prediction and dense target of the positions that scan kept into
+// the tile.
+func (w *worker[T]) load(b, from, to int) {
+	c, t := &w.plan.call, &w.tile
+	t.N = len(w.keep)
+	t.X, t.XStride = c.x[b*t.C*c.s+from:], c.s
+	if w.plan.spec.Layout == NSC || t.N < to-from {
+		t.X, t.XStride = w.x, t.Stride
+		gather(t.X, t.Stride, c.x, w.keep, w.at(b, from))
+	}
+	t.R = nil
+	if t.Y == nil {
+		w.loadDense(b, from, to)
+	}
+}
+
+// loadDense points R at the target, or packs it where it cannot be used as it
+// lies.
+func (w *worker[T]) loadDense(b, from, to int) {
+	c, t := &w.plan.call, &w.tile
+	own, isOwn := any(c.target.dense64).([]T)
+	if !isOwn {
+		own, _ = any(c.target.dense32).([]T)
+	}
+	if own != nil && w.plan.spec.Layout == NCS && t.N == to-from {
+		t.R, t.RStride = own[b*t.C*c.s+from:], c.s
+		return
+	}
+	t.R, t.RStride = w.r, t.Stride
+	if c.target.dense32 != nil {
+		gather(t.R, t.Stride, c.target.dense32, w.keep, w.at(b, from))
+	} else {
+		gather(t.R, t.Stride, c.target.dense64, w.keep, w.at(b, from))
+	}
+}
+
+// place is where a tile's elements lie in the caller's tensor.
+type place struct{ start, class, position, classes int }
+
+func (w *worker[T]) at(b, from int) place {
+	c, classes := &w.plan.call, w.plan.spec.C
+	if w.plan.spec.Layout == NSC {
+		return place{(b*c.s + from) * classes, 1, classes, classes}
+	}
+	return place{b*classes*c.s + from, c.s, 1, classes}
+}
+
+// gather packs the kept positions of a tensor into rows.
+func gather[D, S Float](dst []D, stride int, src []S, keep []int32, at place) {
+	for c := range at.classes {
+		row := dst[c*stride:][:len(keep)]
+		from := src[at.start+c*at.class:]
+		for i, k := range keep {
+			row[i] = D(from[int(k)*at.position])
+		}
+	}
 }
 
 // activate fills P and Q and the logarithms asked for.

@@ -44,30 +44,29 @@ func sigmoid[T Float](t *Tile[T]) {
 		expRow[T](w)
 		for i, e := range w {
 			larger := 1 / (1 + e)
-			p[i], q[i] = bySign(float64(x[i]), T(larger), T(e*larger))
+			a, b := bySign(float64(x[i]), larger, e*larger)
+			p[i], q[i] = T(a), T(b)
 		}
 		if t.LP == nil {
 			continue
 		}
 		log1pRow[T](w)
-		lp := t.LP[c*t.Stride:][:t.N]
-		lq := lp // overwritten below where nobody asks for ln q
-		if t.LQ != nil {
-			lq = t.LQ[c*t.Stride:][:t.N]
-		}
+		lp, lq := t.LP[c*t.Stride:][:t.N], t.LQ[c*t.Stride:][:t.N]
 		for i, l := range w {
-			near, far := T(-l), T(math.Copysign(float64(x[i]), -1)-l)
-			lp[i], lq[i] = bySign(float64(x[i]), near, far)
+			v := float64(x[i])
+			a, b := bySign(v, -l, math.Copysign(v, -1)-l)
+			lp[i], lq[i] = T(a), T(b)
 		}
 	}
 }
 
-// bySign returns a, b for x ≥ 0 and b, a for x < 0.
-func bySign[T Float](x float64, a, b T) (T, T) {
-	if math.Signbit(x) {
-		return b, a
-	}
-	return a, b
+// bySign returns a, b where x has no sign and b, a where it has one. There is no
+// branch, for the signs of logits are hard to foresee.
+func bySign(x, a, b float64) (float64, float64) {
+	mask := uint64(int64(math.Float64bits(x)) >> 63)
+	ab, bb := math.Float64bits(a), math.Float64bits(b)
+	swap := (ab ^ bb) & mask
+	return math.Float64frombits(ab ^ swap), math.Float64frombits(bb ^ swap)
 }
 
 // plainExp is the size up to which the exponentials of logits and their sums
@@ -94,7 +93,7 @@ func softmax[T Float](t *Tile[T]) {
 			sum[i] = z + e[i]
 		}
 	}
-	normalise(t, sum)
+	normalise(t)
 	if t.LP != nil {
 		softmaxLogs(t)
 	}
@@ -129,11 +128,11 @@ func shiftedExp[T Float](t *Tile[T]) {
 
 // normalise completes the sums of the others, from the last class down, and
 // writes P and Q.
-func normalise[T Float](t *Tile[T], sum []float64) {
+func normalise[T Float](t *Tile[T]) {
 	n := t.N
-	inv, after := sum, t.Work[(2*t.C+1)*n:][:n]
-	for i, z := range sum {
-		inv[i] = 1 / z
+	inv, after := t.Work[2*t.C*n:][:n], t.Work[(2*t.C+1)*n:][:n]
+	for i, sum := range inv {
+		inv[i] = 1 / sum
 	}
 	clear(after)
 	for c := t.C - 1; c >= 0; c-- {
