@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/segloss/segloss/kernels/cpu"
 )
 
 // Grad says how a gradient is written.
@@ -166,7 +168,7 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 	}
 	c.next.Store(0)
 	c.bad.Store(-1)
-	defer c.release()
+	defer p.release()
 
 	units := c.n * c.perSample
 	workers := min(len(p.workers), units)
@@ -192,8 +194,13 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 }
 
 // release lets go of everything that is the caller's.
-func (c *call[T]) release() {
+func (p *Plan[T]) release() {
+	c := &p.call
 	c.dx, c.x, c.target, c.done = nil, nil, Target{}, nil
+	for _, w := range p.workers {
+		w.tile.X, w.tile.R, w.tile.G = nil, nil, nil
+		w.row = cpu.Row[T]{}
+	}
 }
 
 // units cuts a sample of s positions: into how many units, and how long.

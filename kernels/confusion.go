@@ -49,7 +49,7 @@ func (p *Plan[T]) count(counts []float64, classes int, x []T, t Target) (nan int
 	c, w := &p.call, p.workers[0]
 	c.x, c.target = x, t
 	c.n, c.s = t.size(p.spec)
-	defer c.release()
+	defer p.release()
 	half := T(0) // of a logit
 	if p.spec.Activation == None {
 		half = 0.5

@@ -178,7 +178,7 @@ func (w *worker[T]) load(b, from, to int) {
 		t.X, t.XStride = w.x, t.Stride
 		gather(t.X, t.Stride, c.x, w.keep, w.at(b, from))
 	}
-	t.R = nil
+	t.R, t.G = nil, nil
 	if t.Y == nil {
 		w.loadDense(b, from, to)
 	}
