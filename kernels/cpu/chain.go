@@ -72,16 +72,17 @@ func softmaxChain[T Float](t *Tile[T]) {
 	}
 }
 
-// oddsAgainst is p_k/q_c at position i.
+// oddsAgainst is p_k/q_c at position i, from the logarithms where either has
+// too few digits left in a float32.
 func oddsAgainst[T Float](t *Tile[T], k, c, i int) float64 {
 	k, c = k*t.Stride+i, c*t.Stride+i
-	if t.LQ == nil || float64(t.Q[c]) > 1e-20 {
-		if t.P[k] == 0 {
-			return 0
-		}
-		return float64(t.P[k]) / float64(t.Q[c])
-	}
-	if math.IsInf(float64(t.LP[k]), -1) {
+	p, q := float64(t.P[k]), float64(t.Q[c])
+	switch {
+	case t.LQ == nil && p == 0: // u_c, which it multiplies, is 0 with q_c
+		return 0
+	case t.LQ == nil || p > 1e-30 && q > 1e-30:
+		return p / q
+	case math.IsInf(float64(t.LP[k]), -1):
 		return 0
 	}
 	return math.Exp(float64(t.LP[k]) - float64(t.LQ[c]))
