@@ -67,7 +67,7 @@ func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
 	}
 	w.tile = cpu.Tile[T]{
 		C: c, P: w.p, Q: w.q, U: w.u, Stride: tile,
-		Work: make([]float64, (2*c+2)*tile),
+		Work: make([]float64, (2*c+2)*tile), Spare: make([]T, tile),
 	}
 	if p.spec.Activation == None {
 		w.tile.Clip = p.config.clip

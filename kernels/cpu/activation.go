@@ -84,6 +84,10 @@ func softmax[T Float](t *Tile[T]) {
 	if !small {
 		shiftedExp(t)
 	}
+	if t.C <= few && t.LP == nil {
+		normaliseFew(t)
+		return
+	}
 	sum := t.Work[2*t.C*n:][:n]
 	clear(sum)
 	for c := range t.C {
@@ -144,6 +148,35 @@ func normalise[T Float](t *Tile[T]) {
 			after[i] += e[i]
 			p[i], q[i] = T(e[i]*k), T(o*k)
 		}
+	}
+}
+
+// few is the number of classes that normaliseFew holds in registers.
+const few = 4
+
+// normaliseFew writes P and Q of up to 4 classes, all of a position at once. A
+// class that is not there has exponentials of 0, and its results go nowhere.
+func normaliseFew[T Float](t *Tile[T]) {
+	n := t.N
+	var e [few][]float64
+	var p, q [few][]T
+	none, nowhere := t.Work[t.C*n:][:n], t.Spare[:n]
+	clear(none)
+	for c := range few {
+		e[c], p[c], q[c] = none, nowhere, nowhere
+		if c < t.C {
+			e[c], p[c], q[c] = t.Work[c*n:][:n], t.P[c*t.Stride:][:n], t.Q[c*t.Stride:][:n]
+		}
+	}
+	e0, e1, e2, e3 := e[0][:n], e[1][:n], e[2][:n], e[3][:n]
+	p0, p1, p2, p3 := p[0][:n], p[1][:n], p[2][:n], p[3][:n]
+	q0, q1, q2, q3 := q[0][:n], q[1][:n], q[2][:n], q[3][:n]
+	for i, a := range e0 {
+		b, c, d := e1[i], e2[i], e3[i]
+		ab, cd := a+b, c+d
+		k := 1 / (ab + cd)
+		p0[i], p1[i], p2[i], p3[i] = T(a*k), T(b*k), T(c*k), T(d*k)
+		q0[i], q1[i], q2[i], q3[i] = T((b+cd)*k), T((a+cd)*k), T((ab+d)*k), T((ab+c)*k)
 	}
 }
 

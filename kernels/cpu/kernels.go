@@ -34,7 +34,8 @@ type Tile[T Float] struct {
 	V []T     // weights of the positions, N; nil where all are 1
 	Y []int32 // class of each position, C for none of them; nil with a dense target
 
-	Work []float64 // (2·C + 2)·N
+	Work  []float64 // (2·C + 2)·N
+	Spare []T       // N
 
 	// The probabilities in powers and logarithms lie in [Clip, 1−Clip];
 	// 0 with logits.
