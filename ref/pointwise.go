@@ -164,7 +164,7 @@ func ExpLogCE(in Input, o Options) (loss float64, grad []float64) {
 // goes to 0 with −ln p, as q does.
 func logPower(x logs, gamma float64) (l, u float64) {
 	l = math.Pow(-x.lnp, gamma)
-	if x.lnp != 0 {
+	if x.lnp != 0 && gamma != 0 {
 		u = -gamma * math.Pow(-x.lnp, gamma-1) * x.q
 	}
 	return l, u
