@@ -1,7 +1,7 @@
 package kernels
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -12,13 +12,13 @@ import (
 // Backend is an implementation of the kernels.
 type Backend struct {
 	Name string
-	Err  error // why it is not available on this machine; nil if it is
+	Err  error // why it is not available on this machine, matching ErrBackend; nil if it is
 }
 
 // backendEnv forces a backend where no option does.
 const backendEnv = "SEGLOSS_BACKEND"
 
-var errPortableOnly = errors.New("this version has portable kernels only")
+var errPortableOnly = fmt.Errorf("%w: this version has portable kernels only", ErrBackend)
 
 // backends lists the implementations, the preferred one first among those
 // available.
@@ -51,7 +51,7 @@ func chooseBackend[T Float](name string) (string, *cpu.Kernels[T], error) {
 		return "", nil, argError(arg, -1, name, ErrBackend, "unknown name, want one of %s", strings.Join(names, ", "))
 	}
 	if err := backends[i].Err; err != nil {
-		return "", nil, argError(arg, -1, name, ErrBackend, "%v", err)
+		return "", nil, &ArgError{Arg: arg, Index: -1, Value: name, Err: err}
 	}
 	return name, cpu.Generic[T](), nil
 }

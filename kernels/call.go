@@ -198,7 +198,7 @@ func (p *Plan[T]) release() {
 	c := &p.call
 	c.dx, c.x, c.target, c.done = nil, nil, Target{}, nil
 	for _, w := range p.workers {
-		w.tile.X, w.tile.R, w.tile.G = nil, nil, nil
+		w.tile.X, w.tile.R, w.tile.Out = nil, nil, nil
 		w.row = cpu.Row[T]{}
 	}
 }

@@ -118,11 +118,6 @@ func (t *Target) check(spec Spec) error {
 	return nil
 }
 
-// exists reports whether the mask and the weight keep position i.
-func (t *Target) exists(i int) bool {
-	return (t.mask == nil || t.mask[i] != 0) && (t.weights == nil || t.weights[i] != 0)
-}
-
 // label returns the label of position i.
 func (t *Target) label(i int) int64 {
 	switch {

@@ -37,8 +37,9 @@ type worker[T Float] struct {
 	tile cpu.Tile[T]
 	row  cpu.Row[T]
 
-	x, r, p, q, lp, lq, g, u, v []T
-	y                           []int32
+	x, r, out, v []T // where the caller's own cannot be used
+	y            []int32
+	lp, lq       []float64
 
 	all, some []int32 // every position of a tile, and a buffer for some of them
 	keep      []int32 // those that exist: a part of either
@@ -50,24 +51,24 @@ type worker[T Float] struct {
 
 func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
 	c := p.spec.C
-	matrix := func(need bool) []T {
+	matrix := func(need bool) []float64 {
 		if !need {
 			return nil
 		}
-		return make([]T, c*tile)
+		return make([]float64, c*tile)
 	}
 	w := &worker[T]{
 		plan: p,
-		x:    matrix(true), r: matrix(true), p: matrix(true), q: matrix(true), g: matrix(true),
-		lp: matrix(p.path.logP), lq: matrix(p.path.logQ), u: matrix(p.path.logOdds),
-		v: make([]T, tile), y: make([]int32, tile),
-		all: make([]int32, tile), some: make([]int32, tile),
+		x:    make([]T, c*tile), r: make([]T, c*tile), out: make([]T, c*tile), v: make([]T, tile),
+		y: make([]int32, tile), all: make([]int32, tile), some: make([]int32, tile),
+		lp: matrix(p.path.logP), lq: matrix(p.path.logQ),
 		block: make([]float64, c*p.program.K),
 		coef:  make([]float64, 4*c),
 	}
 	w.tile = cpu.Tile[T]{
-		C: c, P: w.p, Q: w.q, U: w.u, Stride: tile,
-		Work: make([]float64, (2*c+2)*tile), Spare: make([]T, tile),
+		C: c, Stride: tile,
+		P: matrix(true), Q: matrix(true), G: matrix(true), U: matrix(p.path.logOdds),
+		Work: make([]float64, (2*c+2)*tile), Spare: make([]float64, tile),
 	}
 	if p.spec.Activation == None {
 		w.tile.Clip = p.config.clip
@@ -178,7 +179,7 @@ func (w *worker[T]) load(b, from, to int) {
 		t.X, t.XStride = w.x, t.Stride
 		gather(t.X, t.Stride, c.x, w.keep, w.at(b, from))
 	}
-	t.R, t.G = nil, nil
+	t.R = nil
 	if t.Y == nil {
 		w.loadDense(b, from, to)
 	}
@@ -318,8 +319,8 @@ func (w *worker[T]) reduceRow(acc []float64) {
 	}
 }
 
-// differentiate leaves the derivative by x in G, before weights. X may be where
-// G is: it is read no more once the activation is done.
+// differentiate leaves the derivative by x in Out, before weights. X may be
+// where Out is: it is read no more once the activation is done.
 func (w *worker[T]) differentiate(coef []float64, scale float64) {
 	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
 	w.activate(w.plan.path.gradLogP, w.plan.path.gradLogQ)
@@ -396,15 +397,15 @@ func (w *worker[T]) differentiateRow(cell []float64, scale float64) {
 	}
 }
 
-// aim points G at the caller's buffer where the gradient may be formed there,
+// aim points Out at the caller's buffer where the gradient may be formed there,
 // else at scratch.
 func (w *worker[T]) aim(b, from, to int) {
 	c, t := &w.plan.call, &w.tile
 	w.direct = w.plan.spec.Layout == NCS && t.N == to-from && !c.grad.Accumulate
 	if w.direct {
-		t.G, t.GStride = c.dx[b*t.C*c.s+from:], c.s
+		t.Out, t.OutStride = c.dx[b*t.C*c.s+from:], c.s
 	} else {
-		t.G, t.GStride = w.g, t.Stride
+		t.Out, t.OutStride = w.out, t.Stride
 	}
 }
 
@@ -414,7 +415,7 @@ func (w *worker[T]) store(b, from, to int) {
 	c, t := &w.plan.call, &w.tile
 	at := w.at(b, from)
 	for k := range t.C {
-		g := t.G[k*t.GStride:][:t.N]
+		g := t.Out[k*t.OutStride:][:t.N]
 		for i, v := range t.V {
 			g[i] *= v
 		}

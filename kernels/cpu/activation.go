@@ -8,26 +8,25 @@ func probabilities[T Float](t *Tile[T]) {
 	for c := range t.C {
 		x, p, q := t.X[c*t.XStride:][:t.N], t.P[c*t.Stride:][:t.N], t.Q[c*t.Stride:][:t.N]
 		for i, v := range x {
-			p[i] = v
-			q[i] = T(1 - float64(v))
+			p[i] = float64(v)
+			q[i] = 1 - float64(v)
 		}
 		if t.LP != nil {
-			clippedLogs(t.LP[c*t.Stride:][:t.N], t.LQ[c*t.Stride:][:t.N], x, t.Clip)
+			clippedLogs(t.LP[c*t.Stride:][:t.N], t.LQ[c*t.Stride:][:t.N], p, t.Clip)
 		}
 	}
 }
 
-func clippedLogs[T Float](lp, lq, x []T, clip float64) {
-	least, most := T(math.Log(clip)), T(math.Log1p(-clip))
-	for i, v := range x {
-		p := float64(v)
+func clippedLogs(lp, lq, p []float64, clip float64) {
+	least, most := math.Log(clip), math.Log1p(-clip)
+	for i, p := range p {
 		switch {
 		case p < clip:
 			lp[i], lq[i] = least, most
 		case 1-p < clip:
 			lp[i], lq[i] = most, least
 		default:
-			lp[i], lq[i] = T(math.Log(p)), T(math.Log1p(-p))
+			lp[i], lq[i] = math.Log(p), math.Log1p(-p)
 		}
 	}
 }
@@ -44,8 +43,7 @@ func sigmoid[T Float](t *Tile[T]) {
 		expRow[T](w)
 		for i, e := range w {
 			larger := 1 / (1 + e)
-			a, b := bySign(float64(x[i]), larger, e*larger)
-			p[i], q[i] = T(a), T(b)
+			p[i], q[i] = bySign(float64(x[i]), larger, e*larger)
 		}
 		if t.LP == nil {
 			continue
@@ -54,8 +52,7 @@ func sigmoid[T Float](t *Tile[T]) {
 		lp, lq := t.LP[c*t.Stride:][:t.N], t.LQ[c*t.Stride:][:t.N]
 		for i, l := range w {
 			v := float64(x[i])
-			a, b := bySign(v, -l, math.Copysign(v, -1)-l)
-			lp[i], lq[i] = T(a), T(b)
+			lp[i], lq[i] = bySign(v, -l, math.Copysign(v, -1)-l)
 		}
 	}
 }
@@ -146,7 +143,7 @@ func normalise[T Float](t *Tile[T]) {
 			o := others[i] + after[i]
 			others[i] = o
 			after[i] += e[i]
-			p[i], q[i] = T(e[i]*k), T(o*k)
+			p[i], q[i] = e[i]*k, o*k
 		}
 	}
 }
@@ -158,8 +155,7 @@ const few = 4
 // class that is not there has exponentials of 0, and its results go nowhere.
 func normaliseFew[T Float](t *Tile[T]) {
 	n := t.N
-	var e [few][]float64
-	var p, q [few][]T
+	var e, p, q [few][]float64
 	none, nowhere := t.Work[t.C*n:][:n], t.Spare[:n]
 	clear(none)
 	for c := range few {
@@ -175,8 +171,8 @@ func normaliseFew[T Float](t *Tile[T]) {
 		b, c, d := e1[i], e2[i], e3[i]
 		ab, cd := a+b, c+d
 		k := 1 / (ab + cd)
-		p0[i], p1[i], p2[i], p3[i] = T(a*k), T(b*k), T(c*k), T(d*k)
-		q0[i], q1[i], q2[i], q3[i] = T((b+cd)*k), T((a+cd)*k), T((ab+d)*k), T((ab+c)*k)
+		p0[i], p1[i], p2[i], p3[i] = a*k, b*k, c*k, d*k
+		q0[i], q1[i], q2[i], q3[i] = (b+cd)*k, (a+cd)*k, (ab+d)*k, (ab+c)*k
 	}
 }
 
@@ -195,7 +191,7 @@ func softmaxLogs[T Float](t *Tile[T]) {
 			if l > plainExp {
 				l = farOdds(t, c, i, 1)
 			}
-			lp[i] = T(-l)
+			lp[i] = -l
 		}
 		if t.LQ == nil {
 			continue
@@ -209,7 +205,7 @@ func softmaxLogs[T Float](t *Tile[T]) {
 			if l > plainExp {
 				l = farOdds(t, c, i, -1)
 			}
-			lq[i] = T(-l)
+			lq[i] = -l
 		}
 	}
 }

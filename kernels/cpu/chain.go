@@ -5,18 +5,21 @@ import "math"
 // probabilitiesChain adds to the derivative by p what comes by the log-odds,
 // except where p or q is clipped: that feature is constant there.
 func probabilitiesChain[T Float](t *Tile[T]) {
-	if t.U == nil {
-		return
-	}
 	for c := range t.C {
 		at := c * t.Stride
-		g, u := t.G[c*t.GStride:][:t.N], t.U[at:][:t.N]
-		for i, p := range t.P[at:][:t.N] {
-			p := float64(p)
-			if p < t.Clip || 1-p < t.Clip {
-				continue
+		out, g := t.Out[c*t.OutStride:][:t.N], t.G[at:][:t.N]
+		if t.U == nil {
+			for i, d := range g {
+				out[i] = T(d)
 			}
-			g[i] += T(float64(u[i]) / (p * (1 - p)))
+			continue
+		}
+		u, p := t.U[at:][:t.N], t.P[at:][:t.N]
+		for i, d := range g {
+			if p := p[i]; !(p < t.Clip || 1-p < t.Clip) {
+				d += u[i] / (p * (1 - p))
+			}
+			out[i] = T(d)
 		}
 	}
 }
@@ -25,15 +28,17 @@ func probabilitiesChain[T Float](t *Tile[T]) {
 func sigmoidChain[T Float](t *Tile[T]) {
 	for c := range t.C {
 		at := c * t.Stride
-		g, p, q := t.G[c*t.GStride:][:t.N], t.P[at:][:t.N], t.Q[at:][:t.N]
+		out, g := t.Out[c*t.OutStride:][:t.N], t.G[at:][:t.N]
+		p, q := t.P[at:][:t.N], t.Q[at:][:t.N]
 		if t.U == nil {
 			for i, d := range g {
-				g[i] = T(float64(d) * float64(p[i]) * float64(q[i]))
+				out[i] = T(d * p[i] * q[i])
 			}
 			continue
 		}
-		for i, u := range t.U[at:][:t.N] {
-			g[i] = T(float64(g[i])*float64(p[i])*float64(q[i]) + float64(u))
+		u := t.U[at:][:t.N]
+		for i, d := range g {
+			out[i] = T(d*p[i]*q[i] + u[i])
 		}
 	}
 }
@@ -51,73 +56,75 @@ func softmaxChain[T Float](t *Tile[T]) {
 		}
 		for c := range t.C {
 			at := c*t.Stride + i
-			u := float64(t.G[c*t.GStride+i]) * float64(t.P[at]) * float64(t.Q[at])
+			u := t.G[at] * t.P[at] * t.Q[at]
 			if t.U != nil {
-				u += float64(t.U[at])
+				u += t.U[at]
 			}
 			t.Work[c] = u
 			if c != top {
-				rest += u / float64(t.Q[at])
+				rest += u / t.Q[at]
 			}
 		}
 		for k := range t.C {
 			at := k*t.Stride + i
-			u, p, g := t.Work[k], float64(t.P[at]), &t.G[k*t.GStride+i]
+			d := t.Work[k]
 			if k == top {
-				*g = T(u - p*rest)
+				d -= t.P[at] * rest
 			} else {
-				*g = T(u - p*(rest-u/float64(t.Q[at])) - t.Work[top]*oddsAgainst(t, k, top, i))
+				d -= t.P[at]*(rest-d/t.Q[at]) + t.Work[top]*oddsAgainst(t, k, top, i)
 			}
+			t.Out[k*t.OutStride+i] = T(d)
 		}
 	}
 }
 
-// oddsAgainst is p_k/q_c at position i, from the logarithms where either has
-// too few digits left in a float32.
+// oddsAgainst is p_k/q_c at position i, from the logarithms where one of them
+// may have underflowed.
 func oddsAgainst[T Float](t *Tile[T], k, c, i int) float64 {
 	k, c = k*t.Stride+i, c*t.Stride+i
-	p, q := float64(t.P[k]), float64(t.Q[c])
+	p, q := t.P[k], t.Q[c]
 	switch {
-	case t.LQ == nil && p == 0: // u_c, which it multiplies, is 0 with q_c
-		return 0
-	case t.LQ == nil || p > 1e-30 && q > 1e-30:
+	case p > tiny && q > tiny:
 		return p / q
-	case math.IsInf(float64(t.LP[k]), -1):
+	case t.LQ == nil || math.IsInf(t.LP[k], -1): // without logarithms u_c, which it multiplies, is 0 with q_c
 		return 0
 	}
-	return math.Exp(float64(t.LP[k]) - float64(t.LQ[c]))
+	return math.Exp(t.LP[k] - t.LQ[c])
 }
+
+// tiny is a number that still has all its digits.
+const tiny = 1e-290
 
 // softmaxRegionY is p_k (h_k q_k − …): with h_c = ∂L/∂p_c p_c + a_c r_c, the
 // derivative is h_k q_k − p_k Σ_{c≠k} h_c, and the sum of the others is again
 // one of those before and of those after.
 func softmaxRegionY[T Float](t *Tile[T], coef []float64) {
 	n := t.N
-	before := t.Work[2*t.C*n:][:n]
 	for c := range t.C {
 		h, out := t.Work[c*n:][:n], coef[4*c+1]
 		for i, p := range t.P[c*t.Stride:][:n] {
-			h[i] = out * float64(p)
+			h[i] = out * p
 		}
 	}
 	for i, y := range t.Y[:n] {
-		t.Work[int(y)*n+i] = coef[4*y]*float64(t.P[int(y)*t.Stride+i]) + coef[4*y+2]
+		t.Work[int(y)*n+i] = coef[4*y]*t.P[int(y)*t.Stride+i] + coef[4*y+2]
 	}
-	clear(before)
+	sum := t.Work[2*t.C*n:][:n]
+	clear(sum)
 	for c := range t.C {
-		h, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
-		for i, s := range before {
-			others[i] = s
-			before[i] = s + h[i]
+		h, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
+		for i, s := range sum {
+			before[i] = s
+			sum[i] = s + h[i]
 		}
 	}
-	after := before
+	after := sum
 	clear(after)
 	for c := t.C - 1; c >= 0; c-- {
-		h, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
-		g, p, q := t.G[c*t.GStride:][:n], t.P[c*t.Stride:][:n], t.Q[c*t.Stride:][:n]
+		h, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
+		out, p, q := t.Out[c*t.OutStride:][:n], t.P[c*t.Stride:][:n], t.Q[c*t.Stride:][:n]
 		for i, s := range after {
-			g[i] = T(h[i]*float64(q[i]) - float64(p[i])*(others[i]+s))
+			out[i] = T(h[i]*q[i] - p[i]*(before[i]+s))
 			after[i] = s + h[i]
 		}
 	}

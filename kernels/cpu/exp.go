@@ -99,19 +99,6 @@ func expRow32(w []float64) {
 	}
 }
 
-// logRow replaces each element of w by its logarithm.
-func logRow[T Float](w []float64) {
-	if isFloat32[T]() {
-		for i, x := range w {
-			w[i] = log32(x)
-		}
-		return
-	}
-	for i, x := range w {
-		w[i] = math.Log(x)
-	}
-}
-
 // log1pRow replaces each element x ≥ 0 of w by ln(1+x).
 func log1pRow[T Float](w []float64) {
 	if isFloat32[T]() {

@@ -2,9 +2,10 @@
 // generic over float32 and float64. They are what every instruction set starts
 // from and what it is tested against.
 //
-// Elements are float32 or float64; whatever happens between a load and a
-// store, and every sum, is float64. So the float32 kernels err by the rounding
-// of what they store and by no more.
+// The caller's elements are float32 or float64; whatever happens between a load
+// and a store is float64, the rows of a tile and every sum included. So the
+// float32 kernels err by the rounding of their result, and a probability of
+// 1e-60 beside a coefficient of 1e30 costs no digits.
 package cpu
 
 import "unsafe"
@@ -20,22 +21,22 @@ type Tile[T Float] struct {
 	X       []T // input
 	XStride int
 
-	P, Q   []T // probability and its complement
-	LP, LQ []T // their logarithms; nil where no feature needs them
-	U      []T // derivative by the class's own log-odds; nil likewise
-	Stride int // of all of these
-
 	R       []T // target; nil where Y serves
 	RStride int
 
-	G       []T // derivative by p, then by x; may lie in the caller's buffer
-	GStride int
+	Out       []T // derivative by x; may lie in the caller's buffer, even on X
+	OutStride int
 
 	V []T     // weights of the positions, N; nil where all are 1
 	Y []int32 // class of each position, C for none of them; nil with a dense target
 
+	P, Q   []float64 // probability and its complement
+	LP, LQ []float64 // their logarithms; nil where no feature needs them
+	G, U   []float64 // derivative by p; by the class's own log-odds, nil where no feature needs it
+	Stride int       // of all of these
+
 	Work  []float64 // (2·C + 2)·N
-	Spare []T       // N
+	Spare []float64 // N
 
 	// The probabilities in powers and logarithms lie in [Clip, 1−Clip];
 	// 0 with logits.
@@ -44,23 +45,25 @@ type Tile[T Float] struct {
 
 // Row is one class of a tile.
 type Row[T Float] struct {
-	P, Q, LP, LQ, R, G, U, V []T
-	Work                     []float64
+	R, V                     []T
+	P, Q, LP, LQ, G, U, Work []float64
 	Clip                     float64
 }
 
 // Row returns class c; rows that the tile does not have are empty.
 func (t *Tile[T]) Row(r *Row[T], c int) {
-	of := func(m []T, stride int) []T {
-		if m == nil {
-			return nil
-		}
-		return m[c*stride:][:t.N]
-	}
-	r.P, r.Q, r.U = of(t.P, t.Stride), of(t.Q, t.Stride), of(t.U, t.Stride)
-	r.LP, r.LQ = of(t.LP, t.Stride), of(t.LQ, t.Stride)
-	r.R, r.G = of(t.R, t.RStride), of(t.G, t.GStride)
+	r.P, r.Q = row(t.P, t.Stride, c, t.N), row(t.Q, t.Stride, c, t.N)
+	r.LP, r.LQ = row(t.LP, t.Stride, c, t.N), row(t.LQ, t.Stride, c, t.N)
+	r.G, r.U = row(t.G, t.Stride, c, t.N), row(t.U, t.Stride, c, t.N)
+	r.R = row(t.R, t.RStride, c, t.N)
 	r.V, r.Work, r.Clip = t.V, t.Work[:t.N], t.Clip
+}
+
+func row[E any](m []E, stride, c, n int) []E {
+	if m == nil {
+		return nil
+	}
+	return m[c*stride:][:n]
 }
 
 // Kernels is one implementation: a table of microkernels. An instruction set
@@ -88,7 +91,7 @@ type Kernels[T Float] struct {
 	PowerGrad  func(r *Row[T], gamma, byPos, byNeg float64)
 	ExpLogGrad func(r *Row[T], gamma, by float64)
 
-	// Chains turn G and U into the derivative by x, in G.
+	// Chains turn G and U into the derivative by x, in Out.
 	ProbabilitiesChain, SigmoidChain, SoftmaxChain func(t *Tile[T])
 
 	// SoftmaxRegionY is the whole derivative of a softmax with labels, where

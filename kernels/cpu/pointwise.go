@@ -8,10 +8,10 @@ func logP[T Float](acc []float64, r *Row[T]) {
 	s := 0.0
 	for i, v := range r.R {
 		if v == 0 {
-			s += 0 * float64(r.P[i])
+			s += 0 * r.P[i]
 			continue
 		}
-		s += weight(r.V, i) * float64(v) * float64(r.LP[i])
+		s += weight(r.V, i) * float64(v) * r.LP[i]
 	}
 	acc[0] += s
 }
@@ -21,10 +21,10 @@ func logQ[T Float](acc []float64, r *Row[T]) {
 	s := 0.0
 	for i, v := range r.R {
 		if v == 1 {
-			s += 0 * float64(r.P[i])
+			s += 0 * r.P[i]
 			continue
 		}
-		s += weight(r.V, i) * (1 - float64(v)) * float64(r.LQ[i])
+		s += weight(r.V, i) * (1 - float64(v)) * r.LQ[i]
 	}
 	acc[0] += s
 }
@@ -33,7 +33,7 @@ func logQ[T Float](acc []float64, r *Row[T]) {
 func logAll[T Float](acc []float64, r *Row[T]) {
 	s := 0.0
 	for i, l := range r.LP {
-		s += weight(r.V, i) * float64(l)
+		s += weight(r.V, i) * l
 	}
 	acc[0] += s
 }
@@ -44,32 +44,29 @@ func logPY[T Float](acc []float64, k int, t *Tile[T]) {
 	w := t.Work[:t.N]
 	for i, y := range t.Y[:t.N] {
 		at := int(y)*t.Stride + i
-		w[i] = float64(t.Q[at]) / float64(t.P[at])
+		w[i] = t.Q[at] / t.P[at]
 	}
 	log1pRow[T](w)
 	for i, y := range t.Y[:t.N] {
 		l := w[i]
-		if l > farFromOne { // p has few digits left or none
+		if l > plainExp {
 			l = farOdds(t, int(y), i, 1)
 		}
 		acc[int(y)*k] -= l
 	}
 }
 
-// farFromOne is a −ln p at which every p still has all the digits of a float32.
-const farFromOne = 80
-
 // powers leaves u^γ in w, for u in [0, 1] and its logarithm l. Small whole
 // exponents need no exponential.
-func powers[T Float](w []float64, gamma float64, u, l []T, clip float64) {
+func powers[T Float](w []float64, gamma float64, u, l []float64, clip float64) {
 	switch gamma {
 	case 0:
 		for i, v := range u {
-			w[i] = 1 + 0*float64(v)
+			w[i] = 1 + 0*v
 		}
 	case 1, 2, 3:
 		for i, v := range u {
-			f := min(max(float64(v), clip), 1-clip)
+			f := min(max(v, clip), 1-clip)
 			w[i] = f
 			for range int(gamma) - 1 {
 				w[i] *= f
@@ -77,7 +74,7 @@ func powers[T Float](w []float64, gamma float64, u, l []T, clip float64) {
 		}
 	default:
 		for i, v := range l {
-			w[i] = gamma * float64(v)
+			w[i] = gamma * v
 		}
 		expRow[T](w)
 	}
@@ -92,16 +89,16 @@ func power[T Float](pos, neg []float64, gamma float64, r *Row[T]) {
 }
 
 // powerSum is Σ v (at + sign·r) q^γ ln p.
-func powerSum[T Float](gamma float64, r *Row[T], p, q, lp, lq []T, at, sign float64) (s float64) {
+func powerSum[T Float](gamma float64, r *Row[T], p, q, lp, lq []float64, at, sign float64) (s float64) {
 	w := r.Work[:len(q)]
-	powers(w, gamma, q, lq, r.Clip)
+	powers[T](w, gamma, q, lq, r.Clip)
 	for i, v := range r.R {
 		t := at + sign*float64(v)
 		if t == 0 {
-			s += 0 * float64(p[i])
+			s += 0 * p[i]
 			continue
 		}
-		s += weight(r.V, i) * t * times(w[i], float64(lp[i]))
+		s += weight(r.V, i) * t * times(w[i], lp[i])
 	}
 	return s
 }
@@ -132,10 +129,10 @@ func expLog[T Float](acc []float64, gamma float64, r *Row[T]) {
 	s := 0.0
 	for i, v := range r.R {
 		if v == 0 {
-			s += 0 * float64(r.P[i])
+			s += 0 * r.P[i]
 			continue
 		}
-		s += weight(r.V, i) * float64(v) * minusLogPower(gamma, float64(max(r.Q[i], T(r.Clip))), float64(r.LP[i]), float64(r.LQ[i]))
+		s += weight(r.V, i) * float64(v) * minusLogPower(gamma, max(r.Q[i], r.Clip), r.LP[i], r.LQ[i])
 	}
 	acc[0] += s
 }
@@ -154,8 +151,8 @@ func minusLogPower(gamma, q, lp, lq float64) float64 {
 // logGrad adds the derivatives of r ln p, (1−r) ln q and ln p.
 func logGrad[T Float](r *Row[T], byLogP, byLogQ, byLogAll float64) {
 	for i, v := range r.R {
-		t, p, q := float64(v), float64(r.P[i]), float64(r.Q[i])
-		r.U[i] += T((byLogP*t+byLogAll)*q - byLogQ*(1-t)*p)
+		t, p, q := float64(v), r.P[i], r.Q[i]
+		r.U[i] += (byLogP*t+byLogAll)*q - byLogQ*(1-t)*p
 	}
 }
 
@@ -170,13 +167,13 @@ func powerGrad[T Float](r *Row[T], gamma, byPos, byNeg float64) {
 	}
 }
 
-func powerDerivative[T Float](r *Row[T], gamma, by float64, p, q, lp, lq []T, at, sign float64) {
+func powerDerivative[T Float](r *Row[T], gamma, by float64, p, q, lp, lq []float64, at, sign float64) {
 	w := r.Work[:len(q)]
-	powers(w, gamma, q, lq, 0)
+	powers[T](w, gamma, q, lq, 0)
 	for i, v := range r.R {
 		t := at + sign*float64(v)
 		if t != 0 {
-			r.U[i] += T(by * t * w[i] * (float64(q[i]) - gamma*times(float64(p[i]), float64(lp[i]))))
+			r.U[i] += by * t * w[i] * (q[i] - gamma*times(p[i], lp[i]))
 		}
 	}
 }
@@ -187,13 +184,13 @@ func expLogGrad[T Float](r *Row[T], gamma, by float64) {
 		if v == 0 {
 			continue
 		}
-		q, lp, lq := float64(r.Q[i]), float64(r.LP[i]), float64(r.LQ[i])
+		q, lp, lq := r.Q[i], r.LP[i], r.LQ[i]
 		d := gamma * q // −∂/∂log-odds with γ = 1
 		if ln, ratio := minusLog(q, lp, lq); q < nearOne {
 			d = gamma * minusLogPower(gamma, q, lp, lq) * ratio
 		} else if gamma != 1 {
 			d *= math.Exp((gamma - 1) * ln)
 		}
-		r.U[i] -= T(by * float64(v) * d)
+		r.U[i] -= by * float64(v) * d
 	}
 }

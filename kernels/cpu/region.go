@@ -26,7 +26,7 @@ func counts[T Float](acc []float64, r *Row[T]) {
 func region[T Float](acc []float64, r *Row[T]) {
 	var tp, fp, fn, tn float64
 	for i, v := range r.R {
-		w, t, p, q := weight(r.V, i), float64(v), float64(r.P[i]), float64(r.Q[i])
+		w, t, p, q := weight(r.V, i), float64(v), r.P[i], r.Q[i]
 		in, out := w*t, w*(1-t)
 		tp += p * in
 		fp += p * out
@@ -51,7 +51,7 @@ func minus(p, q, r float64) float64 {
 func soft[T Float](acc []float64, r *Row[T]) {
 	var tp, fp, fn, tn float64
 	for i, v := range r.R {
-		w, t, p, q := weight(r.V, i), float64(v), float64(r.P[i]), float64(r.Q[i])
+		w, t, p, q := weight(r.V, i), float64(v), r.P[i], r.Q[i]
 		d := minus(p, q, t)
 		if d > 0 {
 			tp += w * t
@@ -73,7 +73,7 @@ func soft[T Float](acc []float64, r *Row[T]) {
 func square[T Float](acc []float64, r *Row[T]) {
 	var pp, in, out float64
 	for i, v := range r.R {
-		w, t, p, q := weight(r.V, i), float64(v), float64(r.P[i]), float64(r.Q[i])
+		w, t, p, q := weight(r.V, i), float64(v), r.P[i], r.Q[i]
 		d := minus(p, q, t)
 		pp += w * p * p
 		in += w * d * d * t
@@ -112,8 +112,8 @@ func regionY[T Float](acc []float64, k int, t *Tile[T]) {
 			continue
 		}
 		at, cell := int(y)*t.Stride+i, acc[int(y)*k:][:4]
-		cell[0] += float64(t.P[at])
-		cell[2] += float64(t.Q[at])
+		cell[0] += t.P[at]
+		cell[2] += t.Q[at]
 		t.P[at], t.Q[at] = 0, 0
 	}
 	for c := range t.C {
@@ -122,17 +122,17 @@ func regionY[T Float](acc []float64, k int, t *Tile[T]) {
 	}
 }
 
-func sum[T Float](x []T) float64 {
+func sum(x []float64) float64 {
 	var s0, s1, s2, s3 float64
 	for len(x) >= 4 {
-		s0 += float64(x[0])
-		s1 += float64(x[1])
-		s2 += float64(x[2])
-		s3 += float64(x[3])
+		s0 += x[0]
+		s1 += x[1]
+		s2 += x[2]
+		s3 += x[3]
 		x = x[4:]
 	}
 	for _, v := range x {
-		s0 += float64(v)
+		s0 += v
 	}
 	return s0 + s1 + (s2 + s3)
 }
@@ -141,7 +141,7 @@ func regionGrad[T Float](r *Row[T], byTP, byFP, byFN, byTN float64) {
 	in, out := byTP-byFN, byFP-byTN
 	for i, v := range r.R {
 		t := float64(v)
-		r.G[i] += T(in*t + out*(1-t))
+		r.G[i] += in*t + out*(1-t)
 	}
 }
 
@@ -149,21 +149,21 @@ func regionGrad[T Float](r *Row[T], byTP, byFP, byFN, byTN float64) {
 func softGrad[T Float](r *Row[T], byTP, byFP, byFN, byTN float64) {
 	under, over := byTP-byFN, byFP-byTN
 	for i, v := range r.R {
-		d := minus(float64(r.P[i]), float64(r.Q[i]), float64(v))
+		d := minus(r.P[i], r.Q[i], float64(v))
 		switch {
 		case d < 0:
-			r.G[i] += T(under)
+			r.G[i] += under
 		case d > 0:
-			r.G[i] += T(over)
+			r.G[i] += over
 		default:
-			r.G[i] += T((under + over) / 2)
+			r.G[i] += (under + over) / 2
 		}
 	}
 }
 
 func squareGrad[T Float](r *Row[T], byPP, bySQR, bySQB float64) {
 	for i, v := range r.R {
-		t, p, q := float64(v), float64(r.P[i]), float64(r.Q[i])
-		r.G[i] += T(2 * (p*byPP + minus(p, q, t)*(bySQR*t+bySQB*(1-t))))
+		t, p, q := float64(v), r.P[i], r.Q[i]
+		r.G[i] += 2 * (p*byPP + minus(p, q, t)*(bySQR*t+bySQB*(1-t)))
 	}
 }
