@@ -1,0 +1,322 @@
+package gradcheck
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/segloss/segloss/kernels"
+)
+
+// smallTensor is the number of elements up to which every one is checked.
+const smallTensor = 2000
+
+// A way is one way to compute a gradient.
+type way struct {
+	backend string
+	dtype   DType
+	layout  kernels.Layout
+}
+
+// reference is the backend whose float64 losses are differenced: the portable
+// one, which is on every machine.
+func reference() string { return kernels.Backends()[0].Name }
+
+// A bench holds a problem, the union of the losses that are checked on it, and
+// the derivatives as they should be.
+type bench struct {
+	p        *problem
+	variants []variant
+	field    *field
+	scope    *scope
+	elements []int // that are checked
+	numeric  [][]Estimate
+	scale    [][]float64 // of each element, for float32
+	value    []float64   // the losses
+	size     []float64   // the sum of the absolute values of what each is made of
+	spread   []float64   // of every element, and the largest
+	widest   float64
+	own      bool // the problem is the caller's
+
+	// alter, where it is set, changes gradients before they are judged: the
+	// checker is checked by making them wrong.
+	alter func(dx []float64)
+
+	directions [][]float64
+	along      [][]Estimate // of each direction, of each loss
+
+	f64 [2]*bound[float64]
+	f32 [2]*bound[float32]
+}
+
+// newBench prepares a problem, and with the error of the kernels where they
+// refuse it.
+func newBench(ctx context.Context, p *problem, vs []variant) (*bench, error) {
+	losses := make([]kernels.Loss, len(vs))
+	for i, v := range vs {
+		losses[i] = v.loss
+	}
+	u, err := newUnion(losses)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{p: p, variants: vs, value: make([]float64, len(vs))}
+	if b.field, err = u.on(p, reference()); err != nil {
+		return nil, err
+	}
+	v, err := b.field.plan.Forward(ctx, b.field.b.x, b.field.b.t)
+	if err != nil {
+		return nil, err
+	}
+	u.values(v, b.value)
+	if b.scope, err = b.field.scope(ctx); err != nil {
+		return nil, err
+	}
+	if b.size, err = b.scope.magnitude(ctx); err != nil {
+		return nil, err
+	}
+	b.spread = p.spreads()
+	for _, v := range b.spread {
+		b.widest = math.Max(b.widest, v)
+	}
+	return b, nil
+}
+
+// small checks every element of a small problem.
+func (b *bench) small(ctx context.Context) error {
+	b.elements = make([]int, len(b.p.x))
+	for i := range b.elements {
+		b.elements[i] = i
+	}
+	b.numeric = b.field.derivatives(ctx, b.elements)
+	b.refine(ctx)
+	var err error
+	if b.scale, err = b.scope.scales(ctx, b.elements); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// refine looks closer, through the sums, at elements whose derivative the noise
+// of full passes blurs: where a loss is nearly flat, or the piece that it is
+// smooth on is short.
+func (b *bench) refine(ctx context.Context) {
+	least := make([]float64, len(b.numeric))
+	for l, est := range b.numeric {
+		least[l] = floor * rms(values(est))
+	}
+	for j, i := range b.elements {
+		blurred := false
+		for l := range b.numeric {
+			e := b.numeric[l][j]
+			scale := math.Max(math.Abs(e.Value), least[l])
+			blurred = blurred || e.Err > maxPower/10*scale && !e.Kink
+		}
+		if !blurred || ctx.Err() != nil {
+			continue
+		}
+		for l, e := range b.scope.derivative(ctx, i) {
+			b.numeric[l][j] = sharper(b.numeric[l][j], e)
+		}
+	}
+}
+
+// values returns the derivatives of the estimates.
+func values(est []Estimate) []float64 {
+	v := make([]float64, len(est))
+	for i, e := range est {
+		v[i] = e.Value
+	}
+	return v
+}
+
+// sharper returns b where it has less error and a does not deny it.
+func sharper(a, b Estimate) Estimate {
+	if b.Err < a.Err && math.Abs(a.Value-b.Value) <= a.Err+b.Err {
+		return b
+	}
+	return a
+}
+
+// gradient computes the gradient of a variant in one of the ways.
+func (b *bench) gradient(ctx context.Context, v variant, w way) (gradient, error) {
+	if w.dtype == Float32 {
+		if b.f32[w.layout] == nil {
+			laid := bind[float32](b.p, w.layout)
+			b.f32[w.layout] = &laid
+		}
+		return gradientOf(ctx, v.loss, b.p, *b.f32[w.layout], w.backend, w.layout)
+	}
+	if b.f64[w.layout] == nil {
+		laid := bind[float64](b.p, w.layout)
+		b.f64[w.layout] = &laid
+	}
+	return gradientOf(ctx, v.loss, b.p, *b.f64[w.layout], w.backend, w.layout)
+}
+
+// rows checks variant i in the given ways.
+func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) ([]Row, error) {
+	v := b.variants[i]
+	frozen, err := b.p.frozenGradient(v.loss)
+	if err != nil {
+		return nil, err
+	}
+	base := way{reference(), Float64, kernels.NCS}
+	exact, err := b.gradient(ctx, v, base)
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	for _, w := range ways {
+		row := Row{
+			Group: v.group, Loss: v.text, Activation: b.p.activation.String(), Target: kind, Edge: edge,
+			Backend: w.backend, DType: w.dtype.String(), Layout: w.layout.String(), Checks: len(b.elements) + 1,
+		}
+		g := exact
+		if w != base {
+			if g, err = b.gradient(ctx, v, w); err != nil {
+				return rows, fmt.Errorf("gradcheck: %s, %s, %s: %w", v.text, kind, edge, err)
+			}
+		}
+		if b.alter != nil {
+			g.dx = slices.Clone(g.dx)
+			b.alter(g.dx)
+		}
+		if err := b.compare(ctx, &row, i, w.dtype, exact.dx, g.dx, frozen); err != nil {
+			return rows, err
+		}
+		b.compareLoss(&row, i, w.dtype, g.loss)
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// compare judges a gradient of variant i: one of float64 by the estimates, to
+// which that of frozen terms is added, one of float32 by the exact gradient.
+func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx, frozen []float64) error {
+	switch {
+	case !finite(b.value[i]):
+		b.infinite(row, i)
+		return nil
+	case d == Float64:
+		b.decide(row, numerically(withFrozen(b.numeric[i], frozen, b.elements), pick(dx, b.elements)))
+		b.compareDirections(row, i, dx, frozen)
+		return nil
+	}
+	b.decide(row, within(pick(exact, b.elements), pick(dx, b.elements), b.bounds(b.elements, b.scale[i], exact)))
+	if len(b.elements) == len(dx) {
+		return nil
+	}
+	return b.compareAll(ctx, row, i, exact, dx)
+}
+
+// pick returns the given elements of v.
+func pick(v []float64, elements []int) []float64 {
+	out := make([]float64, len(elements))
+	for j, i := range elements {
+		out[j] = v[i]
+	}
+	return out
+}
+
+// Error bounds are those of the losses' definition: (K + 4·spread)·u·scale and
+// a bit for underflow.
+const (
+	kFloat32  = 64
+	kFloat64  = 512
+	uFloat32  = 0x1p-24
+	uFloat64  = 0x1p-53
+	underflow = 0x1p-120
+)
+
+// bounds returns how far float32 derivatives by the given elements may be from
+// the exact ones, of float64.
+func (b *bench) bounds(elements []int, scale, exact []float64) []float64 {
+	out := make([]float64, len(elements))
+	for j, e := range elements {
+		n, _, s := b.p.place(e)
+		if b.p.exists(n, s) {
+			own := math.Max(scale[j], math.Abs(exact[e]))
+			out[j] = (kFloat32+4*b.spread[e])*uFloat32*own + underflow
+		}
+	}
+	return out
+}
+
+// infinite handles a loss that is not finite, so that it has no derivatives. On
+// the table that can be what the definition says, and the oracle confirms it.
+func (b *bench) infinite(row *Row, i int) {
+	row.Checks = 1
+	if !b.own && math.IsInf(b.value[i], 0) {
+		if v, err := b.p.oracleLoss(b.variants[i].loss); err == nil && v == b.value[i] {
+			return
+		}
+	}
+	row.Verdict, row.Reason = Inconclusive, "domain: the loss is not finite"
+	if !b.own && math.IsNaN(b.value[i]) {
+		row.Verdict, row.Reason = Fail, "the loss is not a number"
+	}
+}
+
+// decide judges a comparison and describes the worst element in the row.
+func (b *bench) decide(row *Row, c comparison) {
+	j := c.judge()
+	row.Verdict, row.Reason, row.Power, row.Floored = j.verdict, j.reason, j.power, j.floored
+	if j.worst >= 0 {
+		row.Worst = b.element(c, j.worst, b.elements[j.worst])
+	}
+}
+
+// element describes derivative j of a comparison, by element i of the problem.
+func (b *bench) element(c comparison, j, i int) Element {
+	n, k, s := b.p.place(i)
+	e := Element{What: "element", N: n, C: k, S: s, X: b.p.x[i], Analytic: c.got[j], Numeric: c.want[j], Err: c.err[j], Tol: c.tol[j]}
+	if b.p.exists(n, s) {
+		e.R = b.p.target(n, k, s)
+	}
+	return e
+}
+
+// compareLoss holds a loss against that of the union, which was computed among
+// the others, in float64 and by the reference backend.
+func (b *bench) compareLoss(row *Row, i int, d DType, loss float64) {
+	k, u := kFloat64+4*b.widest, uFloat64
+	if d == Float32 {
+		k, u = kFloat32+4*b.widest, uFloat32
+	}
+	c := within(b.value[i:i+1], []float64{loss}, []float64{k*u*b.size[i] + underflow})
+	if c.excess(0) <= 1 || row.Verdict == Fail {
+		return
+	}
+	row.Verdict = Fail
+	row.Reason = "the loss is not what it is beside other terms, in float64"
+	row.Worst = Element{What: "loss", N: -1, C: -1, S: -1, Analytic: loss, Numeric: b.value[i], Tol: c.tol[0]}
+}
+
+// check runs one case of the table on the variants that it takes.
+func (t testcase) check(ctx context.Context, vs []variant, ways []way) ([]Row, error) {
+	var mine []variant
+	for i, v := range vs {
+		if v.whole || (i+t.edge)%len(kinds) == t.kind {
+			mine = append(mine, v)
+		}
+	}
+	if len(mine) == 0 {
+		return nil, nil
+	}
+	b, err := newBench(ctx, t.problem(), mine)
+	if err == nil {
+		err = b.small(ctx)
+	}
+	var rows []Row
+	for i := range mine {
+		if err != nil {
+			break
+		}
+		var more []Row
+		more, err = b.rows(ctx, i, ways, kinds[t.kind].name, edges[t.edge].name)
+		rows = append(rows, more...)
+	}
+	return rows, err
+}

@@ -1,0 +1,186 @@
+package gradcheck
+
+import (
+	"fmt"
+	"math"
+)
+
+// Verdict is the outcome of a check.
+type Verdict uint8
+
+// The verdicts, from good to bad.
+const (
+	Pass         Verdict = iota // no derivative is off, and one that were would have been caught
+	Inconclusive                // nothing wrong was found, but something wrong could have been missed
+	Fail                        // a derivative is wrong
+)
+
+// String returns PASS, INCONCLUSIVE or FAIL.
+func (v Verdict) String() string {
+	switch v {
+	case Pass:
+		return "PASS"
+	case Inconclusive:
+		return "INCONCLUSIVE"
+	default:
+		return "FAIL"
+	}
+}
+
+// MarshalText returns the verdict's name.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	for _, w := range []Verdict{Pass, Inconclusive, Fail} {
+		if w.String() == string(text) {
+			*v = w
+			return nil
+		}
+	}
+	return fmt.Errorf("gradcheck: unknown verdict %q", text)
+}
+
+const (
+	tolerance = 1e-7 // of a float64 derivative, relative to its scale
+	floor     = 0.1  // least scale of a derivative, relative to the RMS of its row
+	maxPower  = 1e-5 // a float64 row that would miss a greater relative defect is inconclusive
+)
+
+// A comparison holds derivatives as they should be and as they are, and how
+// far they may be apart.
+type comparison struct {
+	want, err, got []float64
+	kink           []bool
+	tol, scale     []float64
+	estimated      bool // want comes from finite differences, err being their error
+}
+
+// numerically compares analytic derivatives with estimates. The scale of each
+// comes from the estimates alone, so that a wrong gradient cannot widen its own
+// tolerance, and nothing in it is absolute: an all-zero gradient fails however
+// small the true one is. Where the function never changed at all, there is no
+// scale, and the gradient is held against the function's last bit.
+func numerically(numeric []Estimate, analytic []float64) comparison {
+	n := len(numeric)
+	c := comparison{
+		want: make([]float64, n), err: make([]float64, n), got: analytic,
+		tol: make([]float64, n), scale: make([]float64, n), kink: make([]bool, n), estimated: true,
+	}
+	for i, e := range numeric {
+		c.want[i], c.err[i], c.kink[i] = e.Value, e.Err, e.Kink
+	}
+	least := floor * rms(c.want)
+	for i, v := range c.want {
+		c.scale[i] = math.Max(math.Abs(v), least)
+		c.tol[i] = tolerance*c.scale[i] + c.err[i]
+	}
+	return c
+}
+
+// within compares derivatives with those of a more accurate computation,
+// within the given bounds.
+func within(want, got, bound []float64) comparison {
+	c := comparison{want: want, err: make([]float64, len(want)), got: got, kink: make([]bool, len(want)), tol: bound, scale: make([]float64, len(want))}
+	least := floor * rms(want)
+	for i, v := range want {
+		c.scale[i] = math.Max(math.Abs(v), least)
+	}
+	return c
+}
+
+// rms returns the root mean square of the finite values, which may be as small
+// or as large as float64 has them.
+func rms(v []float64) float64 {
+	largest, n := 0.0, 0
+	for _, a := range v {
+		if finite(a) {
+			largest = math.Max(largest, math.Abs(a))
+			n++
+		}
+	}
+	if largest == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, a := range v {
+		if finite(a) {
+			sum += (a / largest) * (a / largest)
+		}
+	}
+	return largest * math.Sqrt(sum/float64(n))
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// A judgement is the outcome of a comparison.
+type judgement struct {
+	verdict Verdict
+	reason  string
+	power   float64 // smallest relative defect that would have been caught wherever it was, but on a kink
+	floored int     // derivatives that only the floor of the scale judged
+	worst   int     // the one furthest from right, in units of its tolerance; -1 if there is none
+}
+
+// judge decides a comparison.
+func (c comparison) judge() judgement {
+	j := judgement{worst: -1}
+	worst, unresolved := -1.0, -1
+	for i := range c.want {
+		excess := c.excess(i)
+		if excess > worst {
+			worst, j.worst = excess, i
+		}
+		if c.estimated && !(finite(c.want[i]) && finite(c.err[i])) {
+			unresolved = i
+			continue
+		}
+		if c.scale[i] > 0 && !c.kink[i] && finite(c.tol[i]) {
+			j.power = math.Max(j.power, c.tol[i]/c.scale[i])
+		}
+		if math.Abs(c.want[i]) < c.scale[i] {
+			j.floored++
+		}
+	}
+	switch {
+	case worst > 1:
+		j.verdict, j.reason = Fail, c.describe(j.worst)
+	case unresolved >= 0:
+		j.verdict, j.worst = Inconclusive, unresolved
+		j.reason = "domain: no finite difference could be formed"
+	case c.estimated && j.power > maxPower:
+		j.verdict, j.reason = Inconclusive, fmt.Sprintf("noise: a relative defect of %.2g could have been missed", j.power)
+	}
+	return j
+}
+
+// excess returns the distance of derivative i from right in units of its
+// tolerance: infinite where only one of the two is finite.
+func (c comparison) excess(i int) float64 {
+	want, got := c.want[i], c.got[i]
+	switch {
+	case math.IsNaN(want) && c.estimated:
+		return 0 // no estimate: nothing to hold against the gradient
+	case math.IsNaN(want) && math.IsNaN(got), want == got:
+		return 0
+	case !finite(want) || !finite(got) || !(c.tol[i] > 0):
+		return math.Inf(1)
+	}
+	return math.Abs(want-got) / c.tol[i]
+}
+
+// describe says in words how derivative i is wrong.
+func (c comparison) describe(i int) string {
+	want, got := c.want[i], c.got[i]
+	switch {
+	case !finite(got):
+		return "the derivative is not finite"
+	case got == 0:
+		return "the derivative is zero and should not be"
+	case want != 0 && math.Abs(got+want) <= 2*c.tol[i]:
+		return "the derivative has the wrong sign"
+	case math.Abs(want) > c.tol[i]:
+		return fmt.Sprintf("the derivative is off by a factor of %.6g", got/want)
+	}
+	return "the derivative is not zero and should be"
+}
