@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/segloss/segloss/gradcheck"
+	"github.com/segloss/segloss/kernels"
+)
+
+const usageCheck = `Usage: gradcheck check [flags]
+       gradcheck check -pred file -target file [flags]
+
+Check compares losses and gradients with finite differences taken in float64,
+and prints a table. Without tensors it runs its own: every combination of what
+the flags leave open, and without -loss the real volume too, as gradcheck alone
+does. With tensors (see gradcheck help eval) it checks on those, in float32 and
+float64 whatever their own type.
+
+Without -backend it checks on every backend of this machine, or on the one that
+the environment variable SEGLOSS_BACKEND names.
+`
+
+// A checking is one run of check.
+type checking struct {
+	settings
+	tensors tensorFlags
+	verbose bool
+}
+
+func setupCheck(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
+	var c checking
+	c.settings.flags(fs, "the loss `expression` (default: every loss)",
+		"`none`, sigmoid or softmax (default: all that apply; with -pred none)",
+		"check `f32` or f64 (default: both)")
+	c.tensors.flags(fs)
+	fs.BoolVar(&c.verbose, "v", false, "print every check")
+	return c.run
+}
+
+func setupAll(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
+	var c checking
+	fs.BoolVar(&c.verbose, "v", false, "print every check")
+	return c.run
+}
+
+func (c *checking) run(ctx context.Context, stdout, stderr io.Writer) (int, error) {
+	loss, err := c.parseLoss()
+	if err != nil {
+		return exitUsage, argument("-loss", err)
+	}
+	o, err := c.checkOptions()
+	if err != nil {
+		return exitUsage, err
+	}
+	line := newProgress(stderr)
+	o.Progress = line.show
+	var r gradcheck.Report
+	switch {
+	case c.tensors.given() || c.clip.set:
+		r, err = c.checkTensors(ctx, loss, o)
+	case loss != nil:
+		r, err = gradcheck.Check(ctx, *loss, o)
+	default:
+		r, err = gradcheck.All(ctx, o)
+	}
+	line.erase()
+	if err != nil && !(r.Partial && errors.Is(err, context.Canceled)) {
+		return exitUsage, err
+	}
+	return c.report(r, stdout, err)
+}
+
+// parseLoss returns nil for every loss.
+func (c *checking) parseLoss() (*kernels.Loss, error) {
+	if c.loss == "" {
+		return nil, nil
+	}
+	l, err := kernels.Parse(c.loss)
+	return &l, err
+}
+
+// checkOptions narrows the check to what the flags say.
+func (c *checking) checkOptions() (o gradcheck.Options, err error) {
+	if c.activation.set {
+		o.Activations = []kernels.Activation{c.activation.v}
+	}
+	if c.tensors.layout.set {
+		o.Layouts = []kernels.Layout{c.tensors.layout.v}
+	}
+	if c.dtype.set {
+		d, err := gradcheck.ParseDType(c.dtype.v)
+		if err != nil {
+			return o, argument("-dtype", err)
+		}
+		o.DTypes = []gradcheck.DType{d}
+	}
+	if c.backend.set {
+		o.Backends = []string{c.backend.v}
+	} else if name := os.Getenv("SEGLOSS_BACKEND"); name != "" {
+		o.Backends = []string{name}
+	}
+	return o, nil
+}
+
+// checkTensors checks one loss, or every one that the shape allows, on the
+// tensors of the flags.
+func (c *checking) checkTensors(ctx context.Context, loss *kernels.Loss, o gradcheck.Options) (r gradcheck.Report, err error) {
+	p, err := c.tensors.read(c.activation.v)
+	if err != nil {
+		return r, err
+	}
+	in, err := p.input()
+	if err != nil {
+		return r, err
+	}
+	in.Clip = c.clip.v
+	if c.tensors.ignore.set {
+		in.Ignore = &c.tensors.ignore.v
+	}
+	losses := []kernels.Loss{}
+	if loss != nil {
+		losses = append(losses, *loss)
+	} else if losses, err = allLosses(in.C); err != nil {
+		return r, err
+	}
+	for _, l := range losses {
+		one, err := gradcheck.Tensors(ctx, l, in, o)
+		r.Rows = append(r.Rows, one.Rows...)
+		r.Elapsed += one.Elapsed
+		r.Partial = one.Partial
+		if err != nil {
+			return r, p.locate(err)
+		}
+	}
+	return r, nil
+}
+
+// allLosses returns every loss that can be computed on c classes.
+func allLosses(c int) (losses []kernels.Loss, err error) {
+	for _, in := range kernels.Losses() {
+		if in.Categorical && c < 2 {
+			continue
+		}
+		l, err := kernels.Parse(in.Name)
+		if err != nil {
+			return nil, err
+		}
+		losses = append(losses, l)
+	}
+	return losses, nil
+}
+
+// input is the problem as the library takes it.
+func (p *problem) input() (gradcheck.Input, error) {
+	in := gradcheck.Input{
+		N: p.spec.N, C: p.spec.C, S: p.spec.S,
+		Activation: p.spec.Activation, Layout: p.spec.Layout,
+		Pred: floats[float64](p.pred),
+	}
+	if p.labels {
+		var err error
+		if in.Labels, err = integers(p.target); err != nil {
+			return in, argument("-target", err)
+		}
+	} else {
+		in.Dense = floats[float64](p.target)
+	}
+	if p.weights != nil {
+		in.Weights = floats[float32](p.weights)
+	}
+	return in, nil
+}
+
+// report prints what was found, and returns the exit code. The error is that
+// of an interrupted check.
+func (c *checking) report(r gradcheck.Report, stdout io.Writer, interrupted error) (int, error) {
+	var b bytes.Buffer
+	if c.verbose {
+		writeRows(&b, r.Rows)
+	}
+	if err := r.Print(&b); err != nil {
+		return exitUsage, err
+	}
+	if _, err := stdout.Write(b.Bytes()); err != nil {
+		return exitUsage, err
+	}
+	switch r.Verdict() {
+	case gradcheck.Fail:
+		return exitFailed, interrupted
+	case gradcheck.Inconclusive:
+		return exitInconclusive, interrupted
+	}
+	return exitOK, interrupted
+}
+
+// writeRows prints every check on a line of its own.
+func writeRows(w io.Writer, rows []gradcheck.Row) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "verdict\tloss\tactivation\ttarget\tedge\tbackend\tdtype\tlayout\tchecks\tpower\treason")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%v\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%.1e\t%s\n",
+			r.Verdict, r.Loss, r.Activation, r.Target, r.Edge, r.Backend, r.DType, r.Layout, r.Checks, r.Power, r.Reason)
+	}
+	t.Flush()
+	fmt.Fprintln(w)
+}
+
+// progress is the line on a terminal that says how far a check has come.
+type progress struct {
+	w    io.Writer // nil where there is no terminal
+	last time.Time
+}
+
+func newProgress(w io.Writer) *progress {
+	f, ok := w.(*os.File)
+	if !ok {
+		return &progress{}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return &progress{}
+	}
+	return &progress{w: w}
+}
+
+// eraseLine goes to the start of the line and clears it.
+const eraseLine = "\r\x1b[K"
+
+func (p *progress) show(done, total int, what string) {
+	if p.w == nil || time.Since(p.last) < 100*time.Millisecond {
+		return
+	}
+	p.last = time.Now()
+	fmt.Fprintf(p.w, eraseLine+"%d of %d: %.60s", done, total, what)
+}
+
+func (p *progress) erase() {
+	if p.w != nil && !p.last.IsZero() {
+		io.WriteString(p.w, eraseLine)
+	}
+}

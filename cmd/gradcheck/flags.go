@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+
+	"github.com/segloss/segloss/kernels"
+)
+
+// An optional is the value of a flag that may not be given.
+type optional[T any] struct {
+	v   T
+	set bool
+}
+
+// flagFunc defines a flag that parse reads.
+func (o *optional[T]) flagFunc(fs *flag.FlagSet, name, usage string, parse func(string) (T, error)) {
+	fs.Func(name, usage, func(s string) (err error) {
+		o.v, err = parse(s)
+		o.set = err == nil
+		return err
+	})
+}
+
+// settings are the flags that say what is computed, where and how.
+type settings struct {
+	loss       string
+	activation optional[kernels.Activation]
+	backend    optional[string]
+	dtype      optional[string]
+	clip       optional[float64]
+}
+
+func (s *settings) flags(fs *flag.FlagSet, lossUsage, activationUsage, dtypeUsage string) {
+	fs.StringVar(&s.loss, "loss", "", lossUsage)
+	s.activation.flagFunc(fs, "activation", activationUsage, kernels.ParseActivation)
+	s.backend.flagFunc(fs, "backend", "`name` of the backend (default: SEGLOSS_BACKEND, else the best of this machine)", parseName)
+	s.dtype.flagFunc(fs, "dtype", dtypeUsage, parseDtype)
+	s.clip.flagFunc(fs, "clip", "the `bound` of probabilities in logarithms and powers, activation none only (default 1e-7)", parseClip)
+}
+
+func parseName(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("want a name; gradcheck list shows them")
+	}
+	return s, nil
+}
+
+func parseDtype(s string) (string, error) {
+	if s != "f32" && s != "f64" {
+		return "", errors.New("want f32 or f64")
+	}
+	return s, nil
+}
+
+func parseClip(s string) (float64, error) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err == nil && !(v > 0 && v < 0.5) {
+		err = errors.New("want a number in (0, 0.5)")
+	}
+	return v, err
+}
+
+// options are the settings as a plan takes them.
+func (s *settings) options() []kernels.Option {
+	var o []kernels.Option
+	if s.backend.set {
+		o = append(o, kernels.WithBackend(s.backend.v))
+	}
+	if s.clip.set {
+		o = append(o, kernels.WithClip(s.clip.v))
+	}
+	return o
+}
+
+// tensorFlags are the flags that say which tensors.
+type tensorFlags struct {
+	pred, target, weights string
+	ignore                optional[int64]
+	layout                optional[kernels.Layout]
+}
+
+func (f *tensorFlags) flags(fs *flag.FlagSet) {
+	fs.StringVar(&f.pred, "pred", "", "prediction, a .npy `file`")
+	fs.StringVar(&f.target, "target", "", "target, a .npy `file`")
+	fs.StringVar(&f.weights, "weights", "", "weight of each position, a .npy `file`")
+	f.ignore.flagFunc(fs, "ignore-index", "the `label` of positions that do not count",
+		func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+	f.layout.flagFunc(fs, "layout", "`ncs` or nsc, the order of channels and positions (default of tensors: ncs)", kernels.ParseLayout)
+}
+
+// given reports whether a flag was given that makes sense with tensors only.
+func (f *tensorFlags) given() bool {
+	return f.pred != "" || f.target != "" || f.weights != "" || f.ignore.set
+}
+
+// read reads the tensors.
+func (f *tensorFlags) read(act kernels.Activation) (*problem, error) {
+	if f.pred == "" || f.target == "" {
+		return nil, errors.New("-pred and -target must both be given")
+	}
+	p, err := readProblem(f.pred, f.target, f.weights, act, f.layout.v)
+	if err != nil {
+		return nil, err
+	}
+	if f.ignore.set && !p.labels {
+		return nil, argument("-ignore-index", fmt.Errorf("%d: %s is a dense target, which has no labels; leave positions out by -weights", f.ignore.v, f.target))
+	}
+	return p, nil
+}

@@ -1,0 +1,136 @@
+// Gradcheck checks the losses and gradients of package kernels, and computes
+// them on tensors stored as .npy files.
+//
+// Usage:
+//
+//	gradcheck                 check every loss on every backend of this machine
+//	gradcheck check [flags]   check some of them, or all on tensors of your own
+//	gradcheck eval [flags]    loss and gradient of your own tensors
+//	gradcheck list [-json]    the losses with their options, and the backends
+//	gradcheck help [command]  what the flags are
+//
+// The exit code is 0 where all is good, 1 where a check failed, 2 for wrong
+// usage or input, 3 where nothing failed but not everything could be decided
+// (an interrupt included), and 4 where the backend is not available. With 2
+// and 4 nothing is written but the error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/segloss/segloss/kernels"
+)
+
+// The exit codes.
+const (
+	exitOK           = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitInconclusive = 3
+	exitBackend      = 4
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// The first interrupt asks for a report of what was done so far; a second
+	// one ends the program at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// A command is one job of the program.
+type command struct {
+	name  string
+	usage string // what stands above the list of flags
+	// setup defines the command's flags and returns what runs it.
+	setup func(fs *flag.FlagSet) func(ctx context.Context, stdout, stderr io.Writer) (code int, err error)
+}
+
+// commands are the subcommands; the first has no name.
+var commands = []command{
+	{"", usageAll, setupAll},
+	{"check", usageCheck, setupCheck},
+	{"eval", usageEval, setupEval},
+	{"list", usageList, setupList},
+}
+
+const usageAll = `Gradcheck checks the losses and gradients of package kernels.
+
+	gradcheck [-v]            check every loss on every backend of this machine
+	gradcheck check [flags]   check some of them, or check on tensors of your own
+	gradcheck eval [flags]    loss and gradient of your own tensors
+	gradcheck list [-json]    the losses with their options, and the backends
+	gradcheck help [command]  the flags of a command
+
+Exit codes: 0 all good, 1 a check failed, 2 wrong usage or input,
+3 inconclusive or interrupted, 4 backend not available.
+`
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	name := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	if name == "help" {
+		name, args = strings.Join(args, " "), []string{"-h"}
+	}
+	for _, c := range commands {
+		if c.name == name {
+			return c.run(ctx, args, stdout, stderr)
+		}
+	}
+	fmt.Fprintf(stderr, "gradcheck: unknown command %q\n\n%s", name, usageAll)
+	return exitUsage
+}
+
+// run parses the flags, does the job and turns an error into an exit code.
+func (c command) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet(strings.TrimSpace("gradcheck "+c.name), flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // Parse's own output; the error is reported below
+	job := c.setup(fs)
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, c.usage, "\nFlags:\n")
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return exitOK
+	}
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q: everything is a flag", fs.Arg(0))
+	}
+	if err != nil {
+		complain(stderr, fs, err)
+		fmt.Fprintf(stderr, "Run %q for the usage.\n", fs.Name()+" -h")
+		return exitUsage
+	}
+	code, err := job(ctx, stdout, stderr)
+	if err == nil {
+		return code
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(stderr, "%s: interrupted\n", fs.Name())
+		if code == exitFailed {
+			return exitFailed // that much is certain
+		}
+		return exitInconclusive
+	}
+	complain(stderr, fs, err)
+	if errors.Is(err, kernels.ErrBackend) {
+		return exitBackend
+	}
+	return exitUsage
+}
+
+// complain writes an error. Those of package kernels name the module, which
+// this program's user need not know.
+func complain(stderr io.Writer, fs *flag.FlagSet, err error) {
+	fmt.Fprintf(stderr, "%s: %s\n", fs.Name(), strings.Replace(err.Error(), "segloss: ", "", 1))
+}
