@@ -257,12 +257,12 @@ func (p *Plan[T]) work(w *worker[T]) {
 		default:
 		}
 		b, from := u/c.perSample, u%c.perSample*c.unit
-		p.unitOf(w, u, b, from, min(from+c.unit, c.s))
+		p.workUnit(w, u, b, from, min(from+c.unit, c.s))
 	}
 }
 
-// unitOf does one unit: the positions [from, to) of sample b.
-func (p *Plan[T]) unitOf(w *worker[T], u, b, from, to int) {
+// workUnit does unit u: the positions [from, to) of sample b.
+func (p *Plan[T]) workUnit(w *worker[T], u, b, from, to int) {
 	c, stride := &p.call, p.program.Stride()
 	if c.phase == phaseBackward {
 		k := p.spec.C * p.program.K

@@ -7,11 +7,11 @@ import (
 
 // path says which rows a loss needs and which kernels serve it.
 type path struct {
-	logP, logQ         bool // rows of ln p and ln q when reducing
-	gradLogP, gradLogQ bool // and when differentiating
-	logOdds            bool // rows of derivatives by the log-odds
-	labels             bool // RegionY and LogPY serve a tile with labels
-	labelsGrad         bool // and so does SoftmaxRegionY
+	logP, logQ bool // rows of ln p and ln q when reducing
+	gradLogs   bool // rows of both when differentiating
+	logOdds    bool // rows of derivatives by the log-odds
+	labels     bool // RegionY and LogPY serve a tile with labels
+	labelsGrad bool // and so does SoftmaxRegionY
 }
 
 func choosePath(p *losses.Program, a Activation) path {
@@ -21,8 +21,7 @@ func choosePath(p *losses.Program, a Activation) path {
 	return path{
 		logP:       f.NeedsLogs(),
 		logQ:       f.LogQ || powers || f.NeedsLogs() && a != Softmax,
-		gradLogP:   powers || f.LogQ && a == Softmax,
-		gradLogQ:   powers || f.LogQ && a == Softmax,
+		gradLogs:   powers || f.LogQ && a == Softmax,
 		logOdds:    f.NeedsLogs(),
 		labels:     plain && (!f.LogP || a == Softmax),
 		labelsGrad: plain && a == Softmax,
@@ -323,7 +322,7 @@ func (w *worker[T]) reduceRow(acc []float64) {
 // where Out is: it is read no more once the activation is done.
 func (w *worker[T]) differentiate(coef []float64, scale float64) {
 	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
-	w.activate(w.plan.path.gradLogP, w.plan.path.gradLogQ)
+	w.activate(w.plan.path.gradLogs, w.plan.path.gradLogs)
 	if t.Y != nil && w.plan.path.labelsGrad {
 		w.labelCoefs(coef, scale)
 		k.SoftmaxRegionY(t, w.coef)
@@ -427,8 +426,10 @@ func (w *worker[T]) store(b, from, to int) {
 				dst[int(p)*at.position] += g[i]
 			}
 		default:
-			for i := range to - from {
-				dst[i*at.position] = 0
+			if t.N < to-from {
+				for i := range to - from {
+					dst[i*at.position] = 0
+				}
 			}
 			for i, p := range w.keep {
 				dst[int(p)*at.position] = g[i]
