@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# All tests of the project; `make test` runs it. Each step prints one line, and
+# its output only where it fails. What cannot be had on this machine (a linter,
+# an emulator) is said to be left out, with the reason.
+set -u
+cd "$(dirname "$0")/.."
+export GOFLAGS="${GOFLAGS:-}"
+modules=(. cmd/gradcheck)
+fuzztime=${FUZZTIME:-5s}
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+passed=0 failed=0 left_out=0
+
+step() { # name, command …
+	local name=$1 start=$SECONDS
+	shift
+	if "$@" >"$log/out" 2>&1; then
+		printf 'ok    %-44s %4ds\n' "$name" $((SECONDS - start))
+		passed=$((passed + 1))
+	else
+		printf 'FAIL  %-44s %4ds\n' "$name" $((SECONDS - start))
+		sed 's/^/      /' "$log/out"
+		failed=$((failed + 1))
+	fi
+}
+
+leave_out() { # name, reason
+	printf 'left out  %-40s %s\n' "$1" "$2"
+	left_out=$((left_out + 1))
+}
+
+each_module() { # command …, in every module
+	local m
+	for m in "${modules[@]}"; do (cd "$m" && "$@") || return 1; done
+}
+
+formatted() {
+	local files
+	files=$(gofmt -l .) && [ -z "$files" ] || { echo "not formatted: $files"; return 1; }
+}
+
+tidy() { each_module env GOWORK=off go mod tidy -diff; }
+
+cross() { # builds, and compiles the tests, for another system
+	each_module env CGO_ENABLED=0 GOOS="$1" GOARCH="$2" go build ./... &&
+		each_module env CGO_ENABLED=0 GOOS="$1" GOARCH="$2" go vet ./...
+}
+
+fuzz() { # package, target
+	(cd "$1" && go test -run='^$' -fuzz="^$2\$" -fuzztime="$fuzztime" .)
+}
+
+fuzz_all() {
+	local file name found=0
+	while IFS=: read -r file name; do
+		found=1
+		step "fuzz $name $fuzztime" fuzz "$(dirname "$file")" "$name"
+	done < <(grep -roHE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' . | sed 's/func //' | sort)
+	[ "$found" = 1 ] || step "fuzz: no target found" false
+}
+
+# A tool of a module, run without becoming a dependency of ours.
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+install_qemu() {
+	command -v qemu-aarch64 >/dev/null && return
+	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+	(apt-get update && apt-get install -y --no-install-recommends qemu-user) >"$log/qemu" 2>&1
+}
+
+step "gofmt" formatted
+step "go vet" each_module go vet ./...
+if go run "$staticcheck" -version >"$log/staticcheck" 2>&1; then
+	step "staticcheck" each_module go run "$staticcheck" ./...
+else
+	leave_out "staticcheck" "$(tail -n 1 "$log/staticcheck")"
+fi
+step "go.mod and go.sum tidy" tidy
+step "nested modules build without go.work" each_module env GOWORK=off go build ./...
+step "generated files up to date" go test -count=1 -run 'TestReadme' .
+step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 ./...
+step "tests, no assembly (purego)" each_module go test -count=1 -tags purego ./...
+if [ "$(go env CGO_ENABLED)" = 1 ]; then
+	step "tests, race detector" each_module go test -short -race ./...
+else
+	leave_out "tests, race detector" "the race detector needs cgo and a C compiler"
+fi
+fuzz_all
+for target in linux/arm64 windows/amd64 darwin/arm64; do
+	step "build and vet for $target" cross "${target%/*}" "${target#*/}"
+done
+if install_qemu; then
+	step "arm64 tests under qemu" env CGO_ENABLED=0 GOARCH=arm64 go test -short -exec qemu-aarch64 ./kernels/... ./ref
+else
+	leave_out "arm64 tests under qemu" "qemu-aarch64 is not here and cannot be installed"
+fi
+step "gradient check of everything" go run ./cmd/gradcheck
+
+[ "$left_out" = 0 ] || echo "$left_out left out"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
