@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -60,6 +61,11 @@ func Parse(expr string, custom ...Region) (Loss, error) {
 		if err := checkRegion("custom", i, r); err != nil {
 			return Loss{}, err
 		}
+		for _, earlier := range custom[:i] {
+			if earlier.Name() == r.Name() {
+				return Loss{}, argError("custom", i, r.Name(), ErrOption, "the name is given twice")
+			}
+		}
 	}
 	p := parser{expr: expr, custom: custom}
 	p.parse()
@@ -100,8 +106,8 @@ func combine(i int, t Term) ([]term, error) {
 			nearest(t.Name, losses.Names()), strings.Join(losses.Names(), ", "))
 	}
 	given := map[string]any{}
-	for name, v := range t.Options {
-		o := l.Option(name)
+	for _, name := range slices.Sorted(maps.Keys(t.Options)) { // the same error on every run
+		v, o := t.Options[name], l.Option(name)
 		if o == nil {
 			return nil, argError("terms", i, name, ErrOption, "%s has no such option; nearest %q, allowed: %s",
 				l.Name, nearest(name, l.OptionNames()), strings.Join(l.OptionNames(), ", "))

@@ -47,6 +47,7 @@ func TestRegionNames(t *testing.T) {
 		{named("é"), 1, "é"},
 		{named("dice"), 1, "dice"},
 		{named("dice_ce"), 1, "dice_ce"},
+		{mcc{}, 1, "mcc"},
 	} {
 		_, err := kernels.Parse("dice", mcc{}, tt.region)
 		wantArg(t, "Parse", err, kernels.ErrOption, "custom", tt.index, tt.value)

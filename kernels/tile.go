@@ -8,7 +8,7 @@ import (
 // path says which rows a loss needs and which kernels serve it.
 type path struct {
 	logP, logQ bool // rows of ln p and ln q when reducing
-	gradLogs   bool // rows of both when differentiating
+	gradLogs   bool // rows of both when differentiating: powers need them
 	logOdds    bool // rows of derivatives by the log-odds
 	labels     bool // RegionY and LogPY serve a tile with labels
 	labelsGrad bool // and so does SoftmaxRegionY
@@ -21,7 +21,7 @@ func choosePath(p *losses.Program, a Activation) path {
 	return path{
 		logP:       f.NeedsLogs(),
 		logQ:       f.LogQ || powers || f.NeedsLogs() && a != Softmax,
-		gradLogs:   powers || f.LogQ && a == Softmax,
+		gradLogs:   powers,
 		logOdds:    f.NeedsLogs(),
 		labels:     plain && (!f.LogP || a == Softmax),
 		labelsGrad: plain && a == Softmax,
@@ -251,12 +251,11 @@ func (w *worker[T]) oneHot() {
 	t := &w.tile
 	t.R, t.RStride = w.r, t.Stride
 	for c := range t.C {
-		row := t.R[c*t.RStride:][:t.N]
-		for i, y := range t.Y {
-			row[i] = 0
-			if int(y) == c {
-				row[i] = 1
-			}
+		clear(t.R[c*t.RStride:][:t.N])
+	}
+	for i, y := range t.Y {
+		if int(y) < t.C {
+			t.R[int(y)*t.RStride+i] = 1
 		}
 	}
 }
@@ -319,7 +318,7 @@ func (w *worker[T]) reduceRow(acc []float64) {
 }
 
 // differentiate leaves the derivative by x in Out, before weights. X may be
-// where Out is: it is read no more once the activation is done.
+// where Out is: no kernel reads a position that it has written.
 func (w *worker[T]) differentiate(coef []float64, scale float64) {
 	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
 	w.activate(w.plan.path.gradLogs, w.plan.path.gradLogs)

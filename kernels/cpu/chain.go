@@ -48,48 +48,49 @@ func sigmoidChain[T Float](t *Tile[T]) {
 // The largest stands apart, for its p_k/q_c may have underflowed.
 func softmaxChain[T Float](t *Tile[T]) {
 	for i := range t.N {
+		u, out := t.Work[:t.C], t.Work[t.C:2*t.C]
 		top, rest := 0, 0.0
 		for c := 1; c < t.C; c++ {
 			if t.P[c*t.Stride+i] > t.P[top*t.Stride+i] {
 				top = c
 			}
 		}
-		for c := range t.C {
+		for c := range u {
 			at := c*t.Stride + i
-			u := t.G[at] * t.P[at] * t.Q[at]
+			u[c] = t.G[at] * t.P[at] * t.Q[at]
 			if t.U != nil {
-				u += t.U[at]
+				u[c] += t.U[at]
 			}
-			t.Work[c] = u
 			if c != top {
-				rest += u / t.Q[at]
+				rest += u[c] / t.Q[at]
 			}
 		}
-		for k := range t.C {
+		for k := range out {
 			at := k*t.Stride + i
-			d := t.Work[k]
 			if k == top {
-				d -= t.P[at] * rest
+				out[k] = u[k] - t.P[at]*rest
 			} else {
-				d -= t.P[at]*(rest-d/t.Q[at]) + t.Work[top]*oddsAgainst(t, k, top, i)
+				out[k] = u[k] - t.P[at]*(rest-u[k]/t.Q[at]) - u[top]*oddsAgainst(t, k, top, i)
 			}
+		}
+		for k, d := range out { // only now, for Out may lie on X
 			t.Out[k*t.OutStride+i] = T(d)
 		}
 	}
 }
 
-// oddsAgainst is p_k/q_c at position i, from the logarithms where one of them
-// may have underflowed.
+// oddsAgainst is p_k/q_c at position i, from the logits where one of them may
+// have underflowed.
 func oddsAgainst[T Float](t *Tile[T], k, c, i int) float64 {
-	k, c = k*t.Stride+i, c*t.Stride+i
-	p, q := t.P[k], t.Q[c]
-	switch {
-	case p > tiny && q > tiny:
+	p, q := t.P[k*t.Stride+i], t.Q[c*t.Stride+i]
+	if p > tiny && q > tiny {
 		return p / q
-	case t.LQ == nil || math.IsInf(t.LP[k], -1): // without logarithms u_c, which it multiplies, is 0 with q_c
+	}
+	x := float64(t.X[k*t.XStride+i])
+	if math.IsInf(x, -1) {
 		return 0
 	}
-	return math.Exp(t.LP[k] - t.LQ[c])
+	return math.Exp(x - float64(t.X[c*t.XStride+i]) - farOdds(t, c, i, 1))
 }
 
 // tiny is a number that still has all its digits.
