@@ -82,7 +82,7 @@ var combinations = []*Loss{
 	{
 		Name: "bce_dice", Kind: CombinationKind,
 		Formula: "bce + dice",
-		Source:  "the seed article's are 1e-3*bce + dice(smooth=1) and bce + dice(smooth=1)",
+		Source:  "common practice, also as 1e-3*bce + dice(smooth=1)",
 		Parts:   []Part{{Name: "bce"}, {Name: "dice"}},
 	},
 	{

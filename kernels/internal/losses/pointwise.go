@@ -69,7 +69,7 @@ var pointwise = []*Loss{
 	{
 		Name: "wce", Kind: PointwiseKind,
 		Formula: "per cell −Σ v[w r ln p + (1−r) ln q] / M, w = (FN+TN)/(I+FP+ε)",
-		Source:  "weighted cross-entropy, background over foreground as predicted",
+		Source:  "cross-entropy weighted by background over foreground, as predicted",
 		Options: []Setting{{optBatch, false}, {optReduction, "mean"}, {optEps, 1e-5}, {optDetach, false}},
 		Needs:   func(*Options) Features { return Features{Region: true, LogP: true, LogQ: true} },
 		Cell:    weightedCE,

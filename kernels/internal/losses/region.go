@@ -56,7 +56,7 @@ var regions = []*Loss{
 	{
 		Name: "iou", Kind: RegionKind,
 		Formula: "1 − (I+s_nr)/(I+FP+FN+s_dr)",
-		Source:  "Rahman & Wang 2016; the inversion is the seed article's",
+		Source:  "Rahman & Wang 2016",
 		Options: regionOptions(1e-6, Setting{optInvertEmpty, false}, Setting{optSoft, false}),
 		Needs:   regionNeeds,
 		Cell:    iou,
