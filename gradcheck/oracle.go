@@ -1,9 +1,9 @@
 package gradcheck
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"github.com/segloss/segloss/internal/oracle"
 	"github.com/segloss/segloss/kernels"
 	"github.com/segloss/segloss/ref"
 )
@@ -14,13 +14,9 @@ func (p *problem) oracle(t kernels.Term) (loss float64, grad []float64, err erro
 	if !ok || t.Region != nil {
 		return 0, nil, fmt.Errorf("gradcheck: no oracle for %s", t.Name)
 	}
-	var o ref.Options
-	text, err := json.Marshal(t.Options)
-	if err == nil {
-		err = json.Unmarshal(text, &o)
-	}
+	o, err := oracle.Options(t.Options)
 	if err != nil {
-		return 0, nil, fmt.Errorf("gradcheck: options of %s for the oracle: %w", t.Name, err)
+		return 0, nil, fmt.Errorf("gradcheck: %s: %w", t.Name, err)
 	}
 	loss, grad = f(p.reference(), o)
 	return loss, grad, nil

@@ -1,9 +1,7 @@
 package kernels_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/segloss/segloss/internal/golden"
+	"github.com/segloss/segloss/internal/oracle"
 	"github.com/segloss/segloss/kernels"
 	"github.com/segloss/segloss/ref"
 )
@@ -90,25 +89,11 @@ func conditioned(name string, o *ref.Options, value float64) float64 {
 	return math.Abs(value)
 }
 
-// options turns the options of a term into ref's, which differ in how they
-// spell alpha=none and a pos_weight for all classes.
-func options(t testing.TB, term kernels.Term) (o ref.Options) {
+// options returns the options of a term as package ref takes them.
+func options(t testing.TB, term kernels.Term) ref.Options {
 	t.Helper()
-	all := maps.Clone(term.Options)
-	if all["alpha"] == "none" {
-		delete(all, "alpha")
-		all["alpha_none"] = true
-	}
-	if h, ok := all["pos_weight"].(float64); ok {
-		all["pos_weight"] = []float64{h}
-	}
-	text, err := json.Marshal(all)
+	o, err := oracle.Options(term.Options)
 	if err != nil {
-		t.Fatal(err)
-	}
-	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
 		t.Fatalf("%s: %v", term.Name, err)
 	}
 	return o

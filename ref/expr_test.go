@@ -1,7 +1,6 @@
 package ref_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/segloss/segloss/internal/golden"
+	"github.com/segloss/segloss/internal/oracle"
 	"github.com/segloss/segloss/ref"
 )
 
@@ -131,7 +131,7 @@ func expand(tb testing.TB, name string, given options) []term {
 }
 
 // fill returns the options of a single loss: shared defaults, its own, given.
-func fill(tb testing.TB, name string, given options) (o ref.Options) {
+func fill(tb testing.TB, name string, given options) ref.Options {
 	tb.Helper()
 	all := options{"reduction": "mean", "background": true, "absent": "keep"}
 	for _, layer := range []options{defaults[name], given} {
@@ -141,20 +141,8 @@ func fill(tb testing.TB, name string, given options) (o ref.Options) {
 		maps.Copy(all, layer)
 	}
 	delete(all, "smooth")
-	if all["alpha"] == "none" {
-		delete(all, "alpha")
-		all["alpha_none"] = true
-	}
-	if h, ok := all["pos_weight"].(float64); ok {
-		all["pos_weight"] = []float64{h}
-	}
-	text, err := json.Marshal(all)
+	o, err := oracle.Options(all)
 	if err != nil {
-		tb.Fatal(err)
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
 		tb.Fatalf("%s: %v", name, err)
 	}
 	return o

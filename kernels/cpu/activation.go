@@ -85,15 +85,7 @@ func softmax[T Float](t *Tile[T]) {
 		normaliseFew(t)
 		return
 	}
-	sum := t.Work[2*t.C*n:][:n]
-	clear(sum)
-	for c := range t.C {
-		e, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
-		for i, z := range sum {
-			before[i] = z
-			sum[i] = z + e[i]
-		}
-	}
+	sumsBefore(t)
 	normalise(t)
 	if t.LP != nil {
 		softmaxLogs(t)
@@ -123,6 +115,21 @@ func shiftedExp[T Float](t *Tile[T]) {
 		}
 		for c := range t.C {
 			t.Work[c*t.N+i] = math.Exp(float64(t.X[c*t.XStride+i]) - top)
+		}
+	}
+}
+
+// sumsBefore leaves in the second C rows of Work, for each of its first C rows,
+// the sum of the rows before it, and in the next row the sum of all.
+func sumsBefore[T Float](t *Tile[T]) {
+	n := t.N
+	sum := t.Work[2*t.C*n:][:n]
+	clear(sum)
+	for c := range t.C {
+		term, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
+		for i, s := range sum {
+			before[i] = s
+			sum[i] = s + term[i]
 		}
 	}
 }

@@ -110,16 +110,8 @@ func softmaxRegionY[T Float](t *Tile[T], coef []float64) {
 	for i, y := range t.Y[:n] {
 		t.Work[int(y)*n+i] = coef[4*y]*t.P[int(y)*t.Stride+i] + coef[4*y+2]
 	}
-	sum := t.Work[2*t.C*n:][:n]
-	clear(sum)
-	for c := range t.C {
-		h, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
-		for i, s := range sum {
-			before[i] = s
-			sum[i] = s + h[i]
-		}
-	}
-	after := sum
+	sumsBefore(t)
+	after := t.Work[2*t.C*n:][:n]
 	clear(after)
 	for c := t.C - 1; c >= 0; c-- {
 		h, before := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
