@@ -74,12 +74,11 @@ const plainExp = 300
 // others is a sum of those before and of those after, so nothing cancels.
 func softmax[T Float](t *Tile[T]) {
 	n := t.N
-	small := true
 	for c := range t.C {
-		small = expOf(t.Work[c*n:][:n], t.X[c*t.XStride:][:n]) && small
-	}
-	if !small {
-		shiftedExp(t)
+		if !expOf(t.Work[c*n:][:n], t.X[c*t.XStride:][:n]) {
+			shiftedExp(t)
+			break
+		}
 	}
 	if t.C <= few && t.LP == nil {
 		normaliseFew(t)
@@ -92,18 +91,27 @@ func softmax[T Float](t *Tile[T]) {
 	}
 }
 
-// expOf leaves e^x in w and reports whether all of x is small enough for that.
-func expOf[T Float](w []float64, x []T) bool {
-	small := true
-	w = w[:len(x)]
-	for i, v := range x {
-		w[i] = float64(v)
-		if !(v >= -plainExp && v <= plainExp) { // a NaN too
-			small = false
+// expOf leaves e^x in w, or reports that some of x is too large for that.
+func expOf[T Float](w []float64, x []T) (ok bool) {
+	switch x := any(x).(type) {
+	case []float32:
+		w = w[:len(x)]
+		for i, v := range x {
+			if !(v >= -plainExp && v <= plainExp) { // a NaN too
+				return false
+			}
+			w[i] = expInside(float64(v))
+		}
+	case []float64:
+		w = w[:len(x)]
+		for i, v := range x {
+			if !(v >= -plainExp && v <= plainExp) {
+				return false
+			}
+			w[i] = math.Exp(v)
 		}
 	}
-	expRow[T](w)
-	return small
+	return true
 }
 
 // shiftedExp is e^(x−max), right for logits of any size.

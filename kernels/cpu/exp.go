@@ -36,6 +36,11 @@ func exp32(x float64) float64 {
 	if x < expLeast {
 		return 0
 	}
+	return expInside(x)
+}
+
+// expInside is exp32 of an x between −700 and 700.
+func expInside(x float64) float64 {
 	kd := x*expScale + expRound
 	k := math.Float64bits(kd)
 	r := x - (kd-expRound)*expStep
