@@ -136,7 +136,7 @@ func All(ctx context.Context, o Options) (Report, error) {
 	tests := o.testcases()
 	for _, t := range tests {
 		if c := t.classes(); all[c] == nil {
-			if all[c], err = variants(c); err != nil {
+			if all[c], err = listed(c); err != nil {
 				return Report{}, err
 			}
 		}

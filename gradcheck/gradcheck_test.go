@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/segloss/segloss/internal/variants"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -48,7 +49,7 @@ func TestTable(t *testing.T) {
 	tests := o.testcases()
 	p := &progress{}
 	take := func(tc testcase) []variant {
-		vs, err := variants(tc.classes())
+		vs, err := listed(tc.classes())
 		if err != nil {
 			t.Error(err)
 		}
@@ -490,7 +491,7 @@ func TestParseDType(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestOptionValues(t *testing.T) {
 	for _, tt := range []struct {
 		o    kernels.OptionInfo
 		want []string
@@ -502,7 +503,7 @@ func TestSettings(t *testing.T) {
 		{kernels.OptionInfo{Type: "number or list", Default: "1"}, []string{"0.7", "0", "[0.75,1.25]", "[0,0.5]"}},
 		{kernels.OptionInfo{Type: "number"}, []string{"0.45", "0"}},
 	} {
-		if got := settings(tt.o, 2); !slices.Equal(got, tt.want) {
+		if got := variants.Values(tt.o, 2, numbers(tt.o)); !slices.Equal(got, tt.want) {
 			t.Errorf("%+v: %q, want %q", tt.o, got, tt.want)
 		}
 	}

@@ -83,7 +83,7 @@ func TestMutants(t *testing.T) {
 			if name := edges[tc.edge].name; !slices.Contains([]string{"ordinary", "absent class", "nearly perfect", "clamp edge", "one position"}, name) || tc.kind != tc.edge%len(kinds) {
 				continue
 			}
-			all, err := variants(tc.classes())
+			all, err := listed(tc.classes())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,8 +3,8 @@ package gradcheck
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
+	"github.com/segloss/segloss/internal/variants"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -17,26 +17,17 @@ type variant struct {
 	whole bool // to be checked on every case, not on a share of them
 }
 
-// variants lists the losses that can be computed on c classes, each followed by
+// listed lists the losses that can be computed on c classes, each followed by
 // its variants: every option is set to every choice it has, switched over, or
 // given another number, zero and a list. The list of losses says what there is,
 // so that a new loss or option is checked from the day it is listed.
-func variants(c int) ([]variant, error) {
+func listed(c int) ([]variant, error) {
 	var all []variant
 	for _, info := range kernels.Losses() {
 		if info.Categorical && c < 2 {
 			continue
 		}
-		exprs := []string{info.Name}
-		for _, o := range info.Options {
-			if o.Name == "background" && c == 1 {
-				continue // there is nothing but class 0
-			}
-			for _, v := range settings(o, c) {
-				exprs = append(exprs, fmt.Sprintf("%s(%s=%s)", info.Name, o.Name, v))
-			}
-		}
-		for i, e := range exprs {
+		for i, e := range variants.Expressions(info, c, numbers) {
 			l, err := kernels.Parse(e)
 			if err != nil {
 				return nil, fmt.Errorf("gradcheck: %s, made from the list of losses: %w", e, err)
@@ -47,32 +38,8 @@ func variants(c int) ([]variant, error) {
 	return all, nil
 }
 
-// settings returns values of an option other than its default, as expressions
-// have them.
-func settings(o kernels.OptionInfo, c int) []string {
-	var values []string
-	for _, kind := range strings.Split(o.Type, " or ") {
-		switch kind {
-		case "bool":
-			values = append(values, "true", "false")
-		case "choice":
-			values = append(values, o.Allowed...)
-		case "none":
-			values = append(values, "none")
-		case "number":
-			values = append(values, other(o.Default), "0")
-		case "list":
-			values = append(values, list(c, 0.75), list(c, 0))
-		}
-	}
-	kept := values[:0]
-	for _, v := range values {
-		if v != o.Default {
-			kept = append(kept, v)
-		}
-	}
-	return kept
-}
+// numbers returns the values that a numeric option is set to.
+func numbers(o kernels.OptionInfo) []string { return []string{other(o.Default), "0"} }
 
 // other returns a number unlike the default, and inside [0,1] where that is.
 func other(number string) string {
@@ -85,15 +52,6 @@ func other(number string) string {
 		w = 0.7
 	}
 	return strconv.FormatFloat(w, 'g', -1, 64)
-}
-
-// list returns a list of c numbers that begins with first.
-func list(c int, first float64) string {
-	v := make([]string, c)
-	for i := range v {
-		v[i] = strconv.FormatFloat(first+0.5*float64(i), 'g', -1, 64)
-	}
-	return "[" + strings.Join(v, ",") + "]"
 }
 
 // custom returns the variants of a caller's expression: itself.

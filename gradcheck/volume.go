@@ -68,7 +68,7 @@ func (v volume) check(ctx context.Context, ways []way, p *progress) ([]Row, erro
 	if err != nil {
 		return nil, err
 	}
-	all, err := variants(problem.c)
+	all, err := listed(problem.c)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // Whatever is read comes back from its canonical form; whatever is not is
 // blamed on a place in the expression.
 func FuzzParse(f *testing.F) {
-	for _, expr := range variants(3) {
+	for _, expr := range everyOption(3) {
 		f.Add(expr)
 	}
 	for _, expr := range []string{

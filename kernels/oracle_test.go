@@ -5,12 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/segloss/segloss/internal/golden"
 	"github.com/segloss/segloss/internal/oracle"
+	"github.com/segloss/segloss/internal/variants"
 	"github.com/segloss/segloss/kernels"
 	"github.com/segloss/segloss/ref"
 )
@@ -278,52 +278,28 @@ func allowed(t testing.TB, expr string, act kernels.Activation, classes int) boo
 	return err == nil
 }
 
-// variants lists every loss, and every loss with one option set to each other
-// value that its kind of option can have, for a number of classes.
-func variants(classes int) []string {
+// everyOption lists every loss with its default options and with each of them
+// set to other values, for a number of classes.
+func everyOption(classes int) []string {
 	var all []string
 	for _, info := range kernels.Losses() {
-		all = append(all, info.Name)
-		for _, o := range info.Options {
-			for _, v := range settings(o, classes) {
-				all = append(all, fmt.Sprintf("%s(%s=%s)", info.Name, o.Name, v))
-			}
-		}
+		all = append(all, variants.Expressions(info, classes, numbers)...)
 	}
 	return all
 }
 
-func settings(o kernels.OptionInfo, classes int) []string {
-	var values []string
-	for _, kind := range strings.Split(o.Type, " or ") {
-		switch kind {
-		case "bool":
-			values = append(values, "true", "false")
-		case "choice":
-			values = append(values, o.Allowed...)
-		case "none":
-			values = append(values, "none")
-		case "number":
-			values = append(values, "0", "0.5", "1")
-			if !strings.Contains(o.Allowed[0], "[0, 1]") {
-				values = append(values, "1.75", "3")
-			}
-		case "list":
-			list := make([]string, classes)
-			for i := range list {
-				list[i] = strconv.FormatFloat(float64(i)*0.5, 'g', -1, 64)
-			}
-			values = append(values, "["+strings.Join(list, ",")+"]")
-		}
+func numbers(o kernels.OptionInfo) []string {
+	if strings.Contains(o.Allowed[0], "[0, 1]") {
+		return []string{"0", "0.5", "1"}
 	}
-	return slices.DeleteFunc(values, func(v string) bool { return v == o.Default })
+	return []string{"0", "0.5", "1", "1.75", "3"}
 }
 
 func TestVariantsAgreeWithRef(t *testing.T) {
 	worst, tried := 0.0, 0
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for _, classes := range []int{1, 2, 4} {
-		for _, expr := range variants(classes) {
+		for _, expr := range everyOption(classes) {
 			for _, act := range activations {
 				if !allowed(t, expr, act, classes) {
 					continue

@@ -87,7 +87,7 @@ func TestParse(t *testing.T) {
 
 // Every loss and option of the list goes through the canonical form.
 func TestVariantsRoundTrip(t *testing.T) {
-	for _, expr := range variants(3) {
+	for _, expr := range everyOption(3) {
 		l, err := kernels.Parse("-0.5*" + expr)
 		if err != nil {
 			t.Error(err)
