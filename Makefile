@@ -1,13 +1,18 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test bench ratio readme
+.PHONY: check test cover bench ratio readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
 
 test: ## run all tests, as CI does
 	./scripts/test.sh
+
+cover: ## print which part of the core packages' statements the tests reach
+	go test -cover -coverpkg=./kernels,./kernels/cpu,./kernels/internal/losses,./ref -coverprofile=cover.out ./kernels/... ./ref
+	go tool cover -func=cover.out | tail -n 1
+	go test -cover ./gradcheck ./cmd/gradcheck
 
 bench: ## time every loss on every backend
 	go test -run '^$$' -bench . ./bench
