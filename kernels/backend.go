@@ -15,8 +15,9 @@ type Backend struct {
 	Err  error // why it is not available on this machine, matching ErrBackend; nil if it is
 }
 
-// backendEnv forces a backend where no option does.
-const backendEnv = "SEGLOSS_BACKEND"
+// BackendEnv is the environment variable that forces a backend where no option
+// does.
+const BackendEnv = "SEGLOSS_BACKEND"
 
 var errPortableOnly = fmt.Errorf("%w: this version has portable kernels only", ErrBackend)
 
@@ -37,7 +38,7 @@ func Backends() []Backend { return slices.Clone(backends) }
 func chooseBackend[T Float](name string) (string, *cpu.Kernels[T], error) {
 	arg := "backend"
 	if name == "" {
-		arg, name = backendEnv, os.Getenv(backendEnv)
+		arg, name = BackendEnv, os.Getenv(BackendEnv)
 	}
 	if name == "" {
 		name = backends[slices.IndexFunc(backends, func(b Backend) bool { return b.Err == nil })].Name

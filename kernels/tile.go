@@ -266,10 +266,10 @@ func (w *worker[T]) reduce() {
 	if t.Y != nil && t.V == nil && w.plan.path.labels {
 		w.activate(false, false)
 		k.CountsY(w.block, l.K, t)
-		if l.Features.LogP {
+		if l.LogP >= 0 {
 			k.LogPY(w.block[l.LogP:], l.K, t)
 		}
-		if l.Features.Region {
+		if l.Region >= 0 {
 			k.RegionY(w.block[l.Region:], l.K, t)
 		}
 		return
@@ -287,22 +287,22 @@ func (w *worker[T]) reduce() {
 func (w *worker[T]) reduceRow(acc []float64) {
 	k, l, r := w.plan.kernels, &w.plan.program.Layout, &w.row
 	k.Counts(acc, r)
-	if l.Features.Region {
+	if l.Region >= 0 {
 		k.Region(acc[l.Region:], r)
 	}
-	if l.Features.Soft {
+	if l.Soft >= 0 {
 		k.Soft(acc[l.Soft:], r)
 	}
-	if l.Features.Square {
+	if l.Square >= 0 {
 		k.Square(acc[l.Square:], r)
 	}
-	if l.Features.LogP {
+	if l.LogP >= 0 {
 		k.LogP(acc[l.LogP:], r)
 	}
-	if l.Features.LogQ {
+	if l.LogQ >= 0 {
 		k.LogQ(acc[l.LogQ:], r)
 	}
-	if l.Features.LogAll {
+	if l.LogAll >= 0 {
 		k.LogAll(acc[l.LogAll:], r)
 	}
 	for i := range l.Powers {
@@ -352,12 +352,12 @@ func (w *worker[T]) labelCoefs(coef []float64, scale float64) {
 	clear(w.coef)
 	for c := range w.tile.C {
 		cell, dst := coef[c*l.K:][:l.K], w.coef[4*c:][:4]
-		if l.Features.Region {
+		if l.Region >= 0 {
 			s := cell[l.Region:][:4]
 			dst[0] = scale * (s[losses.TP] - s[losses.FN])
 			dst[1] = scale * (s[losses.FP] - s[losses.TN])
 		}
-		if l.Features.LogP {
+		if l.LogP >= 0 {
 			dst[2] = scale * cell[l.LogP]
 		}
 	}
@@ -380,7 +380,7 @@ func (w *worker[T]) differentiateRow(cell []float64, scale float64) {
 	if o := l.Square; o >= 0 {
 		k.SquareGrad(r, at(o+losses.PP), at(o+losses.SQR), at(o+losses.SQB))
 	}
-	if l.Features.LogP || l.Features.LogQ || l.Features.LogAll {
+	if l.LogP >= 0 || l.LogQ >= 0 || l.LogAll >= 0 {
 		k.LogGrad(r, at(l.LogP), at(l.LogQ), at(l.LogAll))
 	}
 	for i := range l.Powers {

@@ -104,7 +104,7 @@ func (c *checking) checkOptions() (o gradcheck.Options, err error) {
 	}
 	if c.backend.set {
 		o.Backends = []string{c.backend.v}
-	} else if name := os.Getenv("SEGLOSS_BACKEND"); name != "" {
+	} else if name := os.Getenv(kernels.BackendEnv); name != "" {
 		o.Backends = []string{name}
 	}
 	return o, nil

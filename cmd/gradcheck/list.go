@@ -26,20 +26,12 @@ type listing struct {
 }
 
 type listedLoss struct {
-	Name    string         `json:"name"`
-	Kind    string         `json:"kind"` // region, pointwise or combination
-	Formula string         `json:"formula"`
-	Source  string         `json:"source"`
-	MinC    int            `json:"min_classes"`
-	Options []listedOption `json:"options"`
-}
-
-type listedOption struct {
-	Name    string   `json:"name"`
-	Type    string   `json:"type"`
-	Default string   `json:"default"`
-	Allowed []string `json:"allowed,omitempty"`
-	Doc     string   `json:"doc"`
+	Name    string               `json:"name"`
+	Kind    string               `json:"kind"` // region, pointwise or combination
+	Formula string               `json:"formula"`
+	Source  string               `json:"source"`
+	MinC    int                  `json:"min_classes"`
+	Options []kernels.OptionInfo `json:"options"`
 }
 
 type listedBackend struct {
@@ -62,12 +54,9 @@ func setupList(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (in
 func newListing(losses []kernels.Info, backends []kernels.Backend) listing {
 	var l listing
 	for _, in := range losses {
-		out := listedLoss{Name: in.Name, Kind: in.Kind, Formula: in.Formula, Source: in.Source, MinC: 1, Options: []listedOption{}}
+		out := listedLoss{Name: in.Name, Kind: in.Kind, Formula: in.Formula, Source: in.Source, MinC: 1, Options: in.Options}
 		if in.Categorical {
 			out.MinC = 2
-		}
-		for _, o := range in.Options {
-			out.Options = append(out.Options, listedOption(o))
 		}
 		l.Losses = append(l.Losses, out)
 	}

@@ -194,34 +194,28 @@ func normaliseFew[T Float](t *Tile[T]) {
 // softmaxLogs writes LP and LQ: ln p = −ln(1 + q/p), ln q = −ln(1 + p/q).
 func softmaxLogs[T Float](t *Tile[T]) {
 	n := t.N
-	odds := t.Work[2*t.C*n:][:n]
 	for c := range t.C {
 		e, others := t.Work[c*n:][:n], t.Work[(t.C+c)*n:][:n]
-		for i, o := range others {
-			odds[i] = o / e[i]
+		oddsLogs(t, t.LP[c*t.Stride:][:n], others, e, c, 1)
+		if t.LQ != nil {
+			oddsLogs(t, t.LQ[c*t.Stride:][:n], e, others, c, -1)
 		}
-		log1pRow[T](odds)
-		lp := t.LP[c*t.Stride:][:n]
-		for i, l := range odds {
-			if l > plainExp {
-				l = farOdds(t, c, i, 1)
-			}
-			lp[i] = -l
+	}
+}
+
+// oddsLogs writes −ln(1 + against/in favour) of class c; sign is what farOdds
+// takes for that.
+func oddsLogs[T Float](t *Tile[T], out, against, favour []float64, c int, sign float64) {
+	odds := t.Work[2*t.C*t.N:][:t.N]
+	for i, a := range against {
+		odds[i] = a / favour[i]
+	}
+	log1pRow[T](odds)
+	for i, l := range odds {
+		if l > plainExp {
+			l = farOdds(t, c, i, sign)
 		}
-		if t.LQ == nil {
-			continue
-		}
-		for i, o := range others {
-			odds[i] = e[i] / o
-		}
-		log1pRow[T](odds)
-		lq := t.LQ[c*t.Stride:][:n]
-		for i, l := range odds {
-			if l > plainExp {
-				l = farOdds(t, c, i, -1)
-			}
-			lq[i] = -l
-		}
+		out[i] = -l
 	}
 }
 

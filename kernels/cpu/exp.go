@@ -90,17 +90,13 @@ func log1p32(x float64) float64 {
 // elements of type T need. Whole rows keep the choice out of the loop.
 func expRow[T Float](w []float64) {
 	if isFloat32[T]() {
-		expRow32(w)
+		for i, x := range w {
+			w[i] = exp32(x)
+		}
 		return
 	}
 	for i, x := range w {
 		w[i] = math.Exp(x)
-	}
-}
-
-func expRow32(w []float64) {
-	for i, x := range w {
-		w[i] = exp32(x)
 	}
 }
 

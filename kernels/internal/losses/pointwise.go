@@ -21,21 +21,24 @@ type Totals struct {
 	R []float64 // Σ v r of each class
 }
 
-func (t *Totals) elements(*Options) float64   { return float64(t.C) * t.M }
-func elements(o *Options, t *Totals) float64  { return t.elements(o) }
+func elements(_ *Options, t *Totals) float64  { return float64(t.C) * t.M }
 func positions(_ *Options, t *Totals) float64 { return t.M }
-func at(list []float64, c int) float64        { return listOr(list, c, 1) }
 func logOffsets(l *Layout, _ *Options) [2]int { return [2]int{l.LogP, l.LogQ} }
-func pointOptions(own ...Setting) []Setting   { return append([]Setting{{optReduction, "mean"}}, own...) }
+
+func pointOptions(own ...Setting) []Setting {
+	return append([]Setting{{optReduction, "mean"}}, own...)
+}
+
 func powerOf(o *Options, expLog, pos bool) Features {
 	return Features{Powers: []Power{{Gamma: o.Gamma, ExpLog: expLog, Pos: pos}}}
 }
 
-// listOr reads a list of C numbers, or of one that stands for all.
-func listOr(list []float64, c int, otherwise float64) float64 {
+// at reads a list of weights of C classes, or of one that stands for all; a
+// list that is not given has 1 everywhere.
+func at(list []float64, c int) float64 {
 	switch len(list) {
 	case 0:
-		return otherwise
+		return 1
 	case 1:
 		return list[0]
 	}
