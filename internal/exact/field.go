@@ -1,0 +1,63 @@
+package exact
+
+import (
+	"fmt"
+)
+
+// A field is an arithmetic on numbers of type T. Operations return new numbers
+// and change none. What an arithmetic cannot do — a logarithm of a fraction, a
+// division of another number by 0 — it leaves by [unjudged.raise].
+type field[T any] interface {
+	num(x float64) T // x itself, not rounded; x is finite unless T is float64's
+	add(a, b T) T
+	sub(a, b T) T
+	mul(a, b T) T // 0 where either is 0, even beside an infinite one
+	div(a, b T) T
+	exp(a T) T
+	log(a T) T
+	log1p(a T) T
+	pow(a T, g float64) T
+	cmp(a, b T) int    // of the values
+	isZero(a T) bool   // of the value
+	blank(a T) bool    // 0 with every derivative
+	float(a T) float64 // the value, rounded
+}
+
+// A calculus is a field whose numbers carry a derivative. In one of duals of
+// duals, these three speak of the outer derivative.
+type calculus[T any] interface {
+	field[T]
+	vary(a T) T        // a's value with derivative 1
+	graft(a, b T) T    // a's value with b's derivative
+	slope(a T) float64 // the derivative, rounded
+}
+
+// An unjudged says why an oracle has no answer. It crosses the forward as a
+// panic, which does not leave the package: see [catch].
+type unjudged struct{ err error }
+
+// raise leaves the forward.
+func raise(format string, args ...any) {
+	panic(unjudged{fmt.Errorf("%w: "+format, append([]any{ErrUnjudged}, args...)...)})
+}
+
+// catch turns what raise threw into an error.
+func catch(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case unjudged:
+		*err = r.err
+	default:
+		panic(r)
+	}
+}
+
+// arithmetic is a calculus with the rules of all losses written in it.
+type arithmetic[T any] struct {
+	calculus[T]
+	rules map[string]rule[T]
+}
+
+func newArithmetic[T any](f calculus[T]) *arithmetic[T] {
+	return &arithmetic[T]{f, rules[T]()}
+}

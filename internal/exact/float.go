@@ -1,0 +1,85 @@
+package exact
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/num/dual"
+)
+
+// floats is the arithmetic of float64 with one derivative. It takes gonum's
+// functions where they are right to the last digits, which [dual.Inv] (its
+// square underflows), [dual.PowReal] (it takes 1e-15 for any smaller base) and
+// [dual.Log] of a constant 0 are not.
+type floats struct{}
+
+func (floats) num(x float64) dual.Number        { return dual.Number{Real: x} }
+func (floats) add(a, b dual.Number) dual.Number { return dual.Add(a, b) }
+func (floats) sub(a, b dual.Number) dual.Number { return dual.Sub(a, b) }
+
+func (floats) mul(a, b dual.Number) dual.Number {
+	if c := dual.Mul(a, b); !math.IsNaN(c.Real) && !math.IsNaN(c.Emag) {
+		return c
+	}
+	return dual.Number{
+		Real: product(a.Real, b.Real),
+		Emag: product(a.Real, b.Emag) + product(a.Emag, b.Real),
+	}
+}
+
+// product is a·b, and 0 for 0·∞.
+func product(a, b float64) float64 {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return a * b
+}
+
+func (floats) div(a, b dual.Number) dual.Number {
+	if b.Real == 0 {
+		raise("%v/0", a.Real)
+	}
+	q := a.Real / b.Real
+	return dual.Number{Real: q, Emag: (a.Emag - product(q, b.Emag)) / b.Real}
+}
+
+func (floats) exp(a dual.Number) dual.Number {
+	e := dual.Exp(a)
+	e.Emag = product(e.Real, a.Emag)
+	return e
+}
+
+func (floats) log(a dual.Number) dual.Number {
+	if a.Real == 0 {
+		return dual.Number{Real: math.Inf(-1), Emag: product(math.Inf(1), a.Emag)}
+	}
+	return dual.Log(a)
+}
+
+func (floats) log1p(a dual.Number) dual.Number {
+	return dual.Number{Real: math.Log1p(a.Real), Emag: a.Emag / (1 + a.Real)}
+}
+
+func (floats) pow(a dual.Number, g float64) dual.Number {
+	p := dual.Number{Real: math.Pow(a.Real, g)}
+	if g != 0 && a.Emag != 0 {
+		p.Emag = product(g*math.Pow(a.Real, g-1), a.Emag)
+	}
+	return p
+}
+
+func (floats) cmp(a, b dual.Number) int {
+	switch {
+	case a.Real < b.Real:
+		return -1
+	case a.Real > b.Real:
+		return 1
+	}
+	return 0
+}
+
+func (floats) isZero(a dual.Number) bool          { return a.Real == 0 }
+func (floats) blank(a dual.Number) bool           { return a == dual.Number{} }
+func (floats) float(a dual.Number) float64        { return a.Real }
+func (floats) vary(a dual.Number) dual.Number     { return dual.Number{Real: a.Real, Emag: 1} }
+func (floats) slope(a dual.Number) float64        { return a.Emag }
+func (floats) graft(a, b dual.Number) dual.Number { return dual.Number{Real: a.Real, Emag: b.Emag} }

@@ -1,0 +1,104 @@
+package exact
+
+import "github.com/segloss/segloss/ref"
+
+// logSums appends r ln p and (1−r) ln q.
+func (j *job[T]) logSums(_ *ref.Options, e *element[T], to []T) []T {
+	return append(to, j.mul(e.r, e.lnP), j.mul(e.notR, e.lnQ))
+}
+
+// bce is −(h Σ r ln p + Σ (1−r) ln q).
+func (j *job[T]) bce(o *ref.Options, cells []cell[T]) T {
+	h := 1.0
+	switch c := cells[0].class; {
+	case len(o.PosWeight) == 1:
+		h = o.PosWeight[0]
+	case o.PosWeight != nil:
+		h = o.PosWeight[c]
+	}
+	return j.crossEntropy(j.num(h), cells[0].sums)
+}
+
+// crossEntropy is −(w on + off).
+func (j *job[T]) crossEntropy(w T, s []T) T {
+	return j.sub(j.zero, j.add(j.mul(w, s[0]), s[1]))
+}
+
+// wceSums appends I, FP, FN and TN, and then what logSums does.
+func (j *job[T]) wceSums(_ *ref.Options, e *element[T], to []T) []T {
+	return j.logSums(nil, e, j.confusion(&ref.Options{}, e, to))
+}
+
+// wce is −(w Σ r ln p + Σ (1−r) ln q) with w = (FN+TN)/(I+FP+ε).
+func (j *job[T]) wce(o *ref.Options, cells []cell[T]) T {
+	s := cells[0].sums
+	w := j.ratio(j.add(s[fn], s[tn]), j.add(j.add(s[tp], s[fp]), j.num(o.Eps)), o.Eps)
+	if o.Detach || j.fault == WeightHeld {
+		w = j.hold(w)
+	}
+	return j.crossEntropy(w, s[tn+1:])
+}
+
+// sum is the value of a loss that is a plain sum.
+func (j *job[T]) sum(_ *ref.Options, cells []cell[T]) T { return cells[0].sums[0] }
+
+// ceSum appends −r̃ ln p with r̃ = (1−a) r + a/C.
+func (j *job[T]) ceSum(o *ref.Options, e *element[T], to []T) []T {
+	r := e.r
+	if o.LabelSmoothing != 0 {
+		a := j.num(o.LabelSmoothing)
+		r = j.add(j.mul(j.sub(j.one, a), r), j.div(a, j.num(float64(j.in.C))))
+	}
+	return append(to, j.sub(j.zero, j.mul(r, e.lnP)))
+}
+
+// focalSum appends −(a r q^γ ln p + (1−a)(1−r) p^γ ln q).
+func (j *job[T]) focalSum(o *ref.Options, e *element[T], to []T) []T {
+	on, off := e.r, e.notR
+	if !o.AlphaNone {
+		a := j.num(o.Alpha)
+		on, off = j.mul(a, on), j.mul(j.sub(j.one, a), off)
+	}
+	l := j.add(j.mul(on, j.focus(o.Gamma, e.lnQ, e.lnP)), j.mul(off, j.focus(o.Gamma, e.lnP, e.lnQ)))
+	return append(to, j.sub(j.zero, l))
+}
+
+// focalCESum appends −r q^γ ln p.
+func (j *job[T]) focalCESum(o *ref.Options, e *element[T], to []T) []T {
+	return append(to, j.sub(j.zero, j.mul(e.r, j.focus(o.Gamma, e.lnQ, e.lnP))))
+}
+
+// focus is u^γ ln p, given ln u and ln p.
+func (j *job[T]) focus(gamma float64, lnU, lnP T) T {
+	m := j.powerOf(lnU, gamma)
+	if j.fault == ModulationHeld {
+		m = j.hold(m)
+	}
+	return j.mul(m, lnP)
+}
+
+// powerOf is u^γ, given ln u.
+func (j *job[T]) powerOf(lnU T, gamma float64) T {
+	if gamma == 0 {
+		return j.one // also for u = 0
+	}
+	p := j.exp(j.mul(j.num(gamma), lnU))
+	switch j.fault {
+	case GammaDropped:
+		return j.scaled(p, j.one, j.num(gamma))
+	case GammaOff:
+		return j.scaled(p, j.exp(j.mul(j.num(0.1), lnU)), j.one)
+	}
+	return p
+}
+
+// expLogSum appends r (−ln p)^γ.
+func (j *job[T]) expLogSum(o *ref.Options, e *element[T], to []T) []T {
+	var u T
+	if e.far {
+		u = j.powerOf(e.decay, o.Gamma)
+	} else {
+		u = j.power(j.sub(j.zero, e.lnP), o.Gamma)
+	}
+	return append(to, j.mul(e.r, u))
+}

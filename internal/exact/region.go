@@ -1,0 +1,302 @@
+package exact
+
+import "github.com/segloss/segloss/ref"
+
+// The places of the features of confusion in a cell's sums.
+const (
+	tp = iota // I
+	fp
+	fn
+	tn
+)
+
+// confusion appends I, FP, FN and TN: products of p or q with r or 1 − r, or
+// with soft the lesser of them and what p − r and r − p are above 0. Where p = r
+// each of these has the mean of its two slopes.
+func (j *job[T]) confusion(o *ref.Options, e *element[T], to []T) []T {
+	var i, p, n, t T
+	if o.Soft {
+		d := j.difference(e)
+		i, t = j.lesser(e.p, e.r), j.lesser(e.q, e.notR)
+		p, n = j.positive(d), j.positive(j.sub(j.zero, d))
+	} else {
+		i, t = j.mul(e.p, e.r), j.mul(e.q, e.notR)
+		p, n = j.mul(e.p, e.notR), j.mul(e.q, e.r)
+	}
+	switch j.fault {
+	case FPForgotten:
+		p = j.hold(p)
+	case FNForgotten:
+		n = j.hold(n)
+	}
+	return append(to, i, p, n, t)
+}
+
+// lesser is min(a, b), with the mean of both derivatives where they are equal.
+func (j *job[T]) lesser(a, b T) T {
+	switch j.cmp(a, b) {
+	case -1:
+		return a
+	case 1:
+		return b
+	}
+	return j.div(j.add(a, b), j.num(2))
+}
+
+// positive is max(a, 0), with half the derivative at 0.
+func (j *job[T]) positive(a T) T { return j.sub(a, j.lesser(a, j.zero)) }
+
+// difference is p − r, made of q where that is the smaller.
+func (j *job[T]) difference(e *element[T]) T {
+	if j.cmp(e.q, e.p) < 0 {
+		return j.sub(e.notR, e.q)
+	}
+	return j.sub(e.p, e.r)
+}
+
+// square is a².
+func (j *job[T]) square(a T) T {
+	s := j.mul(a, a)
+	if j.fault == SquareHalved {
+		s = j.scaled(s, j.one, j.num(2))
+	}
+	return s
+}
+
+// ratio is a/b, and 0 for 0/0. b holds the given smoothing.
+func (j *job[T]) ratio(a, b T, smooth float64) T {
+	if j.isZero(a) && j.isZero(b) {
+		return j.zero
+	}
+	q := j.div(a, b)
+	switch j.fault {
+	case QuotientDropped:
+		return j.div(a, j.hold(b))
+	case NumeratorHeld:
+		return j.div(j.hold(a), b)
+	case SmoothForgotten:
+		bare := j.sub(b, j.num(smooth))
+		if j.isZero(bare) {
+			return j.hold(q)
+		}
+		return j.graft(q, j.div(a, bare))
+	}
+	return q
+}
+
+// share is ratio(a, a+rest, smooth), in a form whose derivative has a and rest
+// in it and not their sum less one of them, which cancels.
+func (j *job[T]) share(a, rest T, smooth float64) T {
+	if b := j.add(a, rest); j.isZero(a) || j.isZero(b) || j.faultyRatio() {
+		return j.ratio(a, b, smooth)
+	}
+	if j.isZero(rest) || j.less(rest, a) {
+		return j.div(j.one, j.add(j.one, j.div(rest, a)))
+	}
+	z := j.div(a, rest)
+	return j.div(z, j.add(j.one, z))
+}
+
+// less reports whether |a| < |b|.
+func (j *job[T]) less(a, b T) bool { return j.cmp(j.abs(a), j.abs(b)) < 0 }
+
+func (j *job[T]) abs(a T) T {
+	if j.cmp(a, j.zero) < 0 {
+		return j.sub(j.zero, a)
+	}
+	return a
+}
+
+func (j *job[T]) faultyRatio() bool {
+	return j.fault == QuotientDropped || j.fault == NumeratorHeld || j.fault == SmoothForgotten
+}
+
+// diceSums appends what dice is made of: I and Σ(p−r)² where it is squared.
+func (j *job[T]) diceSums(o *ref.Options, e *element[T], to []T) []T {
+	if o.Squared {
+		return append(to, j.mul(e.p, e.r), j.square(j.difference(e)))
+	}
+	return j.confusion(o, e, to)
+}
+
+// dice is (FP+FN+s_dr−s_nr)/(2I+FP+FN+s_dr), or (SQ+s_dr−s_nr)/(PP+RR+s_dr)
+// with PP + RR = SQ + 2I.
+func (j *job[T]) dice(o *ref.Options, cells []cell[T]) T {
+	s := cells[0].sums
+	if o.Squared {
+		return j.overlap(o, j.twice(s[tp]), s[1])
+	}
+	return j.overlap(o, j.twice(s[tp]), j.add(s[fp], s[fn]))
+}
+
+func (j *job[T]) twice(a T) T { return j.add(a, a) }
+
+// overlap is 1 − (in + s_nr)/(in + out + s_dr).
+func (j *job[T]) overlap(o *ref.Options, in, out T) T {
+	return j.share(j.add(out, j.smoothing(o)), j.add(in, j.num(o.SmoothNR)), o.SmoothDR)
+}
+
+// smoothing is s_dr − s_nr.
+func (j *job[T]) smoothing(o *ref.Options) T {
+	return j.sub(j.num(o.SmoothDR), j.num(o.SmoothNR))
+}
+
+// dice2 is ½(FP+FN−ε)(1/(2I+FP+FN+ε) + 1/(2TN+FP+FN+ε)).
+func (j *job[T]) dice2(o *ref.Options, cells []cell[T]) T {
+	s, eps := cells[0].sums, j.num(o.Eps)
+	a := j.sub(j.add(s[fp], s[fn]), eps)
+	on := j.share(a, j.twice(j.add(s[tp], eps)), o.Eps)
+	off := j.share(a, j.twice(j.add(s[tn], eps)), o.Eps)
+	return j.div(j.add(on, off), j.num(2))
+}
+
+// iou is 1 − (I+s_nr)/(I+FP+FN+s_dr), of 1−p and 1−r where it is inverted.
+func (j *job[T]) iou(o *ref.Options, cells []cell[T]) T {
+	s := cells[0].sums
+	in := s[tp]
+	if o.InvertEmpty && j.isZero(cells[0].r) {
+		in = s[tn]
+	}
+	return j.overlap(o, in, j.add(s[fp], s[fn]))
+}
+
+// tversky is 1 − (I+s_nr)/(I+αFP+βFN+s_dr).
+func (j *job[T]) tversky(o *ref.Options, cells []cell[T]) T {
+	s := cells[0].sums
+	out := j.add(j.mul(j.num(o.Alpha), s[fp]), j.mul(j.num(o.Beta), s[fn]))
+	return j.overlap(o, s[tp], out)
+}
+
+func (j *job[T]) focalTversky(o *ref.Options, cells []cell[T]) T {
+	return j.floored(j.tversky(o, cells), o.Gamma)
+}
+
+// floored is u^γ, for γ < 1 with u kept from falling below the floor.
+func (j *job[T]) floored(u T, gamma float64) T {
+	const floor = 1e-7
+	if f := j.num(floor); gamma < 1 && j.cmp(u, f) < 0 {
+		if j.fault == FloorKept {
+			f = j.graft(f, u)
+		}
+		u = f
+	}
+	return j.power(u, gamma)
+}
+
+// power is u^γ.
+func (j *job[T]) power(u T, gamma float64) T {
+	p := j.pow(u, gamma)
+	switch {
+	case j.fault == GammaDropped && gamma != 0:
+		return j.scaled(p, j.one, j.num(gamma))
+	case j.fault == GammaOff && j.cmp(u, j.zero) > 0:
+		return j.scaled(p, j.pow(u, 0.1), j.one)
+	}
+	return p
+}
+
+// squares appends Σ(p−r)² r and Σ(p−r)²(1−r).
+func (j *job[T]) squares(_ *ref.Options, e *element[T], to []T) []T {
+	s := j.square(j.difference(e))
+	return append(to, j.mul(s, e.r), j.mul(s, e.notR))
+}
+
+// ss is λ Σ(r−p)² r/(R+ε) + (1−λ) Σ(r−p)²(1−r)/(M−R+ε).
+func (j *job[T]) ss(o *ref.Options, cells []cell[T]) T {
+	c, eps, lambda := cells[0], j.num(o.Eps), j.num(o.Lambda)
+	notR := c.notR
+	if j.fault == IgnoredCounted {
+		notR = j.add(notR, c.missing)
+	}
+	on := j.ratio(c.sums[0], j.add(c.r, eps), o.Eps)
+	off := j.ratio(c.sums[1], j.add(notR, eps), o.Eps)
+	return j.add(j.mul(lambda, on), j.mul(j.sub(j.one, lambda), off))
+}
+
+// expLogDice is (−ln D)^γ, where −ln D = ln(1 + (FP+FN+s_dr−s_nr)/(2I+s_nr)).
+func (j *job[T]) expLogDice(o *ref.Options, cells []cell[T]) T {
+	s := cells[0].sums
+	a := j.add(j.add(s[fp], s[fn]), j.smoothing(o))
+	rest := j.add(j.twice(s[tp]), j.num(o.SmoothNR))
+	if j.isZero(a) && j.isZero(rest) {
+		return j.floored(j.zero, o.Gamma)
+	}
+	u := j.log1p(j.div(a, rest))
+	if j.faultyRatio() {
+		u = j.graft(u, j.faultyLog(rest, j.add(a, rest), o.SmoothDR))
+	}
+	return j.floored(u, o.Gamma)
+}
+
+// faultyLog is −ln a + ln b, which has the derivative of −ln(a/b), with the
+// fault that a/b has.
+func (j *job[T]) faultyLog(a, b T, smooth float64) T {
+	switch j.fault {
+	case QuotientDropped:
+		b = j.hold(b)
+	case NumeratorHeld:
+		a = j.hold(a)
+	default:
+		if bare := j.sub(b, j.num(smooth)); j.cmp(bare, j.zero) > 0 {
+			b = bare
+		}
+	}
+	return j.sub(j.log(b), j.log(a))
+}
+
+// gdl is 1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c+FP_c+FN_c) + s_dr).
+func (j *job[T]) gdl(o *ref.Options, cells []cell[T]) T {
+	in, out := j.zero, j.zero
+	for k, w := range j.volumeWeights(o, cells) {
+		s := cells[k].sums
+		in = j.add(in, j.mul(w, j.twice(s[tp])))
+		out = j.add(out, j.mul(w, j.add(s[fp], s[fn])))
+	}
+	return j.overlap(o, in, out)
+}
+
+// volumeWeights returns the weights w_c of gdl, the largest being 1.
+func (j *job[T]) volumeWeights(o *ref.Options, cells []cell[T]) []T {
+	w := make([]T, len(cells))
+	absent := make([]bool, len(cells))
+	largest := j.zero
+	for k, c := range cells {
+		v := j.volume(o, c.r)
+		if absent[k] = j.isZero(v); absent[k] {
+			continue
+		}
+		w[k] = j.div(j.one, v)
+		if j.cmp(w[k], largest) > 0 {
+			largest = w[k]
+		}
+	}
+	for k := range w {
+		switch {
+		case !absent[k]:
+			w[k] = j.div(w[k], largest)
+		case o.AbsentWeight == "zero":
+			w[k] = j.zero
+		default:
+			w[k] = j.one
+		}
+	}
+	return w
+}
+
+// volume is what gdl's weight of a class is one over: R², R or 1; 0 where the
+// class is absent and its weight is to be replaced.
+func (j *job[T]) volume(o *ref.Options, r T) T {
+	v := j.one
+	switch o.WeightType {
+	case "uniform":
+		return v
+	case "square":
+		v = j.mul(r, r)
+	case "simple":
+		v = r
+	}
+	if o.AbsentWeight == "eps" {
+		v = j.add(v, j.num(o.WeightEps))
+	}
+	return v
+}
