@@ -83,10 +83,16 @@ func (f *duals[T]) over(d, b T) T {
 
 func (f *duals[T]) pow(a number[T], g float64) number[T] {
 	p := number[T]{f.field.pow(a.v, g), f.zero}
-	if g != 0 && !f.field.blank(a.d) {
-		slope := f.field.mul(f.field.num(g), f.field.pow(a.v, g-1))
-		p.d = f.field.mul(slope, a.d)
+	if g == 0 || f.field.blank(a.d) {
+		return p
 	}
+	var less T // a^(g−1); g−1 is not exact
+	if f.field.isZero(a.v) {
+		less = f.field.pow(a.v, g-1)
+	} else {
+		less = f.field.div(p.v, a.v)
+	}
+	p.d = f.field.mul(f.field.mul(f.field.num(g), less), a.d)
 	return p
 }
 

@@ -61,6 +61,7 @@ func Best(terms []Term, a ref.Activation) Oracle {
 var (
 	floatRules    = newArithmetic[dual.Number](floats{})
 	rationalRules = newArithmetic[number[*big.Rat]](newDuals[*big.Rat](rationals{}))
+	bigRules      = newArithmetic[number[*big.Float]](newDuals[*big.Float](bigs{}))
 )
 
 // Gradient returns the loss and its derivatives by the given elements of in.X,
@@ -101,6 +102,8 @@ func Gradient(o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (lo
 	switch o {
 	case Rational:
 		return gradient(rationalRules, in, terms, f, elements)
+	case Big:
+		return gradient(bigRules, in, terms, f, elements)
 	case Dual:
 		return gradient(floatRules, in, terms, f, elements)
 	}

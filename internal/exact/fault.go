@@ -4,7 +4,8 @@ import "fmt"
 
 // A Fault is one wrong rule of differentiation, or of the definition, that the
 // forward can have built in. It changes every loss whose path uses the rule; to
-// any other it makes no difference.
+// any other it makes no difference. Faults of the definition, the last four,
+// change the loss that is returned with the gradient, too.
 type Fault uint8
 
 // The faults.

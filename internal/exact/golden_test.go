@@ -75,3 +75,11 @@ func TestGoldenRational(t *testing.T) {
 		t.Errorf("judged %d cases", n)
 	}
 }
+
+func TestGoldenBig(t *testing.T) {
+	every := 5
+	if testing.Short() {
+		every = 50
+	}
+	checkGolden(t, Big, 1, func(i int, c *golden.Case) bool { return i%every == 0 })
+}

@@ -14,15 +14,7 @@ const (
 // with soft the lesser of them and what p − r and r − p are above 0. Where p = r
 // each of these has the mean of its two slopes.
 func (j *job[T]) confusion(o *ref.Options, e *element[T], to []T) []T {
-	var i, p, n, t T
-	if o.Soft {
-		d := j.difference(e)
-		i, t = j.lesser(e.p, e.r), j.lesser(e.q, e.notR)
-		p, n = j.positive(d), j.positive(j.sub(j.zero, d))
-	} else {
-		i, t = j.mul(e.p, e.r), j.mul(e.q, e.notR)
-		p, n = j.mul(e.p, e.notR), j.mul(e.q, e.r)
-	}
+	i, p, n, t := j.overlaps(o.Soft, e)
 	switch j.fault {
 	case FPForgotten:
 		p = j.hold(p)
@@ -32,19 +24,21 @@ func (j *job[T]) confusion(o *ref.Options, e *element[T], to []T) []T {
 	return append(to, i, p, n, t)
 }
 
-// lesser is min(a, b), with the mean of both derivatives where they are equal.
-func (j *job[T]) lesser(a, b T) T {
-	switch j.cmp(a, b) {
-	case -1:
-		return a
-	case 1:
-		return b
+func (j *job[T]) overlaps(soft bool, e *element[T]) (i, p, n, t T) {
+	if !soft {
+		return j.mul(e.p, e.r), j.mul(e.p, e.notR), j.mul(e.q, e.r), j.mul(e.q, e.notR)
 	}
-	return j.div(j.add(a, b), j.num(2))
+	d := j.difference(e)
+	minus := j.sub(j.zero, d)
+	switch j.cmp(d, j.zero) {
+	case -1:
+		return e.p, j.zero, minus, e.notR
+	case 1:
+		return e.r, d, j.zero, e.q
+	}
+	half := j.num(0.5)
+	return j.mul(half, j.add(e.p, e.r)), j.mul(half, d), j.mul(half, minus), j.mul(half, j.add(e.q, e.notR))
 }
-
-// positive is max(a, 0), with half the derivative at 0.
-func (j *job[T]) positive(a T) T { return j.sub(a, j.lesser(a, j.zero)) }
 
 // difference is p − r, made of q where that is the smaller.
 func (j *job[T]) difference(e *element[T]) T {
@@ -84,31 +78,22 @@ func (j *job[T]) ratio(a, b T, smooth float64) T {
 	return q
 }
 
-// share is ratio(a, a+rest, smooth), in a form whose derivative has a and rest
-// in it and not their sum less one of them, which cancels.
-func (j *job[T]) share(a, rest T, smooth float64) T {
-	if b := j.add(a, rest); j.isZero(a) || j.isZero(b) || j.faultyRatio() {
+// share is ratio(a, b, smooth) for b = a + rest, in a form whose derivative has
+// a′ rest − a rest′ in it. In a′ b − a b′, more would cancel.
+func (j *job[T]) share(a, rest, b T, smooth float64) T {
+	switch {
+	case j.faultyRatio(smooth), j.cmp(a, j.zero) <= 0, j.cmp(rest, j.zero) < 0:
 		return j.ratio(a, b, smooth)
-	}
-	if j.isZero(rest) || j.less(rest, a) {
+	case j.cmp(rest, a) < 0:
 		return j.div(j.one, j.add(j.one, j.div(rest, a)))
 	}
 	z := j.div(a, rest)
 	return j.div(z, j.add(j.one, z))
 }
 
-// less reports whether |a| < |b|.
-func (j *job[T]) less(a, b T) bool { return j.cmp(j.abs(a), j.abs(b)) < 0 }
-
-func (j *job[T]) abs(a T) T {
-	if j.cmp(a, j.zero) < 0 {
-		return j.sub(j.zero, a)
-	}
-	return a
-}
-
-func (j *job[T]) faultyRatio() bool {
-	return j.fault == QuotientDropped || j.fault == NumeratorHeld || j.fault == SmoothForgotten
+// faultyRatio reports whether quotients with this smoothing have a fault.
+func (j *job[T]) faultyRatio(smooth float64) bool {
+	return j.fault == QuotientDropped || j.fault == NumeratorHeld || j.fault == SmoothForgotten && smooth != 0
 }
 
 // diceSums appends what dice is made of: I and Σ(p−r)² where it is squared.
@@ -133,7 +118,8 @@ func (j *job[T]) twice(a T) T { return j.add(a, a) }
 
 // overlap is 1 − (in + s_nr)/(in + out + s_dr).
 func (j *job[T]) overlap(o *ref.Options, in, out T) T {
-	return j.share(j.add(out, j.smoothing(o)), j.add(in, j.num(o.SmoothNR)), o.SmoothDR)
+	b := j.add(j.add(in, out), j.num(o.SmoothDR))
+	return j.share(j.add(out, j.smoothing(o)), j.add(in, j.num(o.SmoothNR)), b, o.SmoothDR)
 }
 
 // smoothing is s_dr − s_nr.
@@ -144,10 +130,13 @@ func (j *job[T]) smoothing(o *ref.Options) T {
 // dice2 is ½(FP+FN−ε)(1/(2I+FP+FN+ε) + 1/(2TN+FP+FN+ε)).
 func (j *job[T]) dice2(o *ref.Options, cells []cell[T]) T {
 	s, eps := cells[0].sums, j.num(o.Eps)
-	a := j.sub(j.add(s[fp], s[fn]), eps)
-	on := j.share(a, j.twice(j.add(s[tp], eps)), o.Eps)
-	off := j.share(a, j.twice(j.add(s[tn], eps)), o.Eps)
-	return j.div(j.add(on, off), j.num(2))
+	out := j.add(s[fp], s[fn])
+	half := func(in T) T {
+		in = j.twice(in)
+		b := j.add(j.add(in, out), eps)
+		return j.share(j.sub(out, eps), j.add(in, j.twice(eps)), b, o.Eps)
+	}
+	return j.div(j.add(half(s[tp]), half(s[tn])), j.num(2))
 }
 
 // iou is 1 − (I+s_nr)/(I+FP+FN+s_dr), of 1−p and 1−r where it is inverted.
@@ -218,12 +207,18 @@ func (j *job[T]) expLogDice(o *ref.Options, cells []cell[T]) T {
 	s := cells[0].sums
 	a := j.add(j.add(s[fp], s[fn]), j.smoothing(o))
 	rest := j.add(j.twice(s[tp]), j.num(o.SmoothNR))
-	if j.isZero(a) && j.isZero(rest) {
-		return j.floored(j.zero, o.Gamma)
+	b := j.add(j.add(j.twice(s[tp]), j.add(s[fp], s[fn])), j.num(o.SmoothDR))
+	var u T
+	switch {
+	case j.isZero(a) && j.isZero(rest):
+		u = j.zero
+	case j.cmp(b, rest) < 0:
+		u = j.log(j.div(b, rest))
+	default:
+		u = j.log1p(j.div(a, rest))
 	}
-	u := j.log1p(j.div(a, rest))
-	if j.faultyRatio() {
-		u = j.graft(u, j.faultyLog(rest, j.add(a, rest), o.SmoothDR))
+	if j.faultyRatio(o.SmoothDR) && !j.isZero(u) {
+		u = j.graft(u, j.faultyLog(rest, b, o.SmoothDR))
 	}
 	return j.floored(u, o.Gamma)
 }
