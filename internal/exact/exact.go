@@ -36,7 +36,7 @@ const (
 // The errors that those of this package wrap.
 var (
 	ErrInput    = errors.New("bad input")
-	ErrUnjudged = errors.New("no oracle's business")
+	ErrUnjudged = errors.New("the oracle cannot judge")
 )
 
 // Term is one term of a loss: its name in the list of losses, its coefficient,
@@ -72,8 +72,9 @@ var (
 // An error wraps [ErrInput] where the arguments are no loss, and [ErrUnjudged]
 // where the oracle has no answer: a logarithm asked of [Rational]; an infinite
 // probability, or an infinite logit in any oracle but [Dual]; another number
-// than 0 over 0; and region terms in Dual where finite logits are so far apart
-// (700) that probabilities vanish.
+// than 0 over 0; and in Dual, a term with sums of probabilities where float64 has
+// no room for them: finite logits that are 700 apart (340 where sums are squared),
+// other numbers below 1e-100 or above 1e100.
 func Gradient(o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
 	if in.Clip == 0 {
 		in.Clip = 1e-7

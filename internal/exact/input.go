@@ -129,32 +129,54 @@ func largest(in *ref.Input, n, s int) float64 {
 	return x
 }
 
-// far is the spread of logits from which on e^-x loses bits in float64.
-const far = 700
-
 // judges returns an error where an oracle cannot tell.
 func judges(o Oracle, in *ref.Input, terms []Term) (err error) {
-	regional := false
+	far := math.Inf(1) // the largest spread of logits
 	for _, t := range terms {
 		rule := floatRules.rules[t.Name]
-		regional = regional || rule.layout != perClass
-		if o == Rational && (!rule.rational || in.Activation != ref.None) {
+		switch {
+		case o == Rational && (!rule.rational || in.Activation != ref.None):
 			return fmt.Errorf("exact: %w: %s is not rational", ErrUnjudged, t.Name)
+		case o != Dual || rule.layout == perClass:
+		case t.Name == "ss" || t.Options.Squared:
+			far = min(far, 340) // squares of e^−far are normal numbers
+		default:
+			far = min(far, 700)
 		}
 	}
 	each(in, func(i, n, _, s int) bool {
-		x := in.X[i]
-		spread := math.Abs(x)
-		if in.Activation == ref.Softmax {
-			spread = largest(in, n, s) - x
-		}
-		switch {
-		case math.IsInf(in.R[i], 0), math.IsInf(x, 0) && (o != Dual || in.Activation == ref.None):
-			err = fmt.Errorf("exact: %w: infinity at element %d", ErrUnjudged, i)
-		case o == Dual && regional && in.Activation != ref.None && spread > far && !math.IsInf(x, 0):
-			err = fmt.Errorf("exact: %w: logit %v at element %d", ErrUnjudged, x, i)
+		if what := beyond(o, in, far, i, n, s); what != "" {
+			err = fmt.Errorf("exact: %w: element %d: %s", ErrUnjudged, i, what)
 		}
 		return err == nil
 	})
 	return err
+}
+
+// beyond says what about an element is out of an oracle's range, "" if nothing.
+func beyond(o Oracle, in *ref.Input, far float64, i, n, s int) string {
+	x, v := in.X[i], 1.0
+	if in.V != nil {
+		v = in.V[n*in.S+s]
+	}
+	spread := math.Abs(x)
+	if in.Activation == ref.Softmax {
+		spread = largest(in, n, s) - x
+	}
+	given := in.Activation == ref.None
+	switch {
+	case math.IsInf(in.R[i], 0), math.IsInf(x, 0) && (o != Dual || given):
+		return "infinite"
+	case o != Dual || math.IsInf(far, 1):
+	case !given && spread > far && !math.IsInf(x, 0):
+		return fmt.Sprintf("logit %v", x)
+	case given && extreme(x), extreme(in.R[i]), extreme(v):
+		return fmt.Sprintf("prediction %v, target %v, weight %v", x, in.R[i], v)
+	}
+	return ""
+}
+
+// extreme reports whether products of three such numbers may leave float64.
+func extreme(x float64) bool {
+	return x != 0 && !(math.Abs(x) > 1e-100 && math.Abs(x) < 1e100)
 }
