@@ -85,6 +85,9 @@ func Gradient(o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (lo
 			elements[i] = i
 		}
 	}
+	if f >= faults {
+		return 0, nil, fmt.Errorf("exact: %w: %s", ErrInput, f)
+	}
 	if err := check(&in, terms, elements); err != nil {
 		return 0, nil, err
 	}

@@ -19,8 +19,13 @@ type field[T any] interface {
 	pow(a T, g float64) T
 	cmp(a, b T) int    // of the values
 	isZero(a T) bool   // of the value
-	blank(a T) bool    // 0 with every derivative
 	float(a T) float64 // the value, rounded
+}
+
+// A base is a field that duals are made over.
+type base[T any] interface {
+	field[T]
+	blank(a T) bool // whether a is 0 with every derivative
 }
 
 // A calculus is a field whose numbers carry a derivative. In one of duals of

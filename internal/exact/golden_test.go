@@ -81,5 +81,7 @@ func TestGoldenBig(t *testing.T) {
 	if testing.Short() {
 		every = 50
 	}
-	checkGolden(t, Big, 1, func(i int, c *golden.Case) bool { return i%every == 0 })
+	// The files' clip is 10⁻⁷ in decimal, ours its float64: their logarithms differ
+	// by a rounding.
+	checkGolden(t, Big, 2, func(i int, c *golden.Case) bool { return i%every == 0 })
 }

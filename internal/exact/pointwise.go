@@ -4,7 +4,15 @@ import "github.com/segloss/segloss/ref"
 
 // logSums appends r ln p and (1−r) ln q.
 func (j *job[T]) logSums(_ *ref.Options, e *element[T], to []T) []T {
-	return append(to, j.mul(e.r, e.lnP), j.mul(e.notR, e.lnQ))
+	return append(to, j.mul(e.r, e.lnP), j.mul(e.notR, j.logOfRest(e)))
+}
+
+// logOfRest is ln q where it is no part of a power.
+func (j *job[T]) logOfRest(e *element[T]) T {
+	if j.fault == LogsSwapped {
+		return j.scaled(e.lnQ, e.q, e.p)
+	}
+	return e.lnQ
 }
 
 // bce is −(h Σ r ln p + Σ (1−r) ln q).
@@ -59,7 +67,7 @@ func (j *job[T]) focalSum(o *ref.Options, e *element[T], to []T) []T {
 		a := j.num(o.Alpha)
 		on, off = j.mul(a, on), j.mul(j.sub(j.one, a), off)
 	}
-	l := j.add(j.mul(on, j.focus(o.Gamma, e.lnQ, e.lnP)), j.mul(off, j.focus(o.Gamma, e.lnP, e.lnQ)))
+	l := j.add(j.mul(on, j.focus(o.Gamma, e.lnQ, e.lnP)), j.mul(off, j.focus(o.Gamma, e.lnP, j.logOfRest(e))))
 	return append(to, j.sub(j.zero, l))
 }
 

@@ -33,9 +33,6 @@ func (j *job[T]) position(x []T, n, s, vary int, to []element[T]) {
 			*e = j.logistic(e.decay, c == vary)
 		}
 		e.r, e.notR = j.r[i], j.sub(j.one, j.r[i])
-		if j.fault == LogsSwapped && j.logs {
-			e.lnQ = j.scaled(e.lnQ, e.q, e.p)
-		}
 	}
 }
 
