@@ -52,16 +52,16 @@ func At(t Term, p, target float64) (Pixel, Oracle, error) {
 // derivative is by p, the inner one by p and then by t.
 func pixel[T any](a *arithmetic[number[number[T]]], over field[T], in ref.Input, terms []Term) (px Pixel, err error) {
 	defer catch(&err)
-	zero, one := over.num(0), over.num(1)
+	zero, one := over.Num(0), over.Num(1)
 	at := func(dp, dt T) number[number[T]] {
-		p := number[number[T]]{number[T]{over.num(in.X[0]), dp}, number[T]{one, zero}}
-		t := number[number[T]]{number[T]{over.num(in.R[0]), dt}, number[T]{zero, zero}}
+		p := number[number[T]]{number[T]{over.Num(in.X[0]), dp}, number[T]{one, zero}}
+		t := number[number[T]]{number[T]{over.Num(in.R[0]), dt}, number[T]{zero, zero}}
 		return newJob(a, in, []number[number[T]]{p}, []number[number[T]]{t}, terms, NoFault).loss()
 	}
 	byP, byT := at(one, zero), at(zero, one)
 	return Pixel{
-		Loss: over.float(byP.v.v),
-		DP:   over.float(byP.d.v), DT: over.float(byT.v.d),
-		DPP: over.float(byP.d.d), DPT: over.float(byT.d.d),
+		Loss: over.Float(byP.v.v),
+		DP:   over.Float(byP.d.v), DT: over.Float(byT.v.d),
+		DPP: over.Float(byP.d.d), DPT: over.Float(byT.d.d),
 	}, nil
 }

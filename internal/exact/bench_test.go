@@ -1,9 +1,10 @@
 package exact
 
 import (
-	"github.com/segloss/segloss/ref"
-	"math/rand"
+	"math/rand/v2"
 	"testing"
+
+	"github.com/segloss/segloss/ref"
 )
 
 func BenchmarkGradient(b *testing.B) {
@@ -26,7 +27,7 @@ func BenchmarkGradient(b *testing.B) {
 		{Big, ref.Softmax, "dice + ce", 1, 4, 8},
 		{Big, ref.Softmax, "exp_log", 1, 4, 8},
 	} {
-		r := rand.New(rand.NewSource(1))
+		r := rand.New(rand.NewPCG(1, 1))
 		in := ref.Input{N: k.n, C: k.c, S: k.s, Activation: k.a}
 		for range k.n * k.c * k.s {
 			in.X = append(in.X, r.Float64())

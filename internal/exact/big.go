@@ -15,35 +15,35 @@ const (
 	working   = precision + 64
 )
 
-func (bigs) num(x float64) *big.Float { return rounded().SetFloat64(x) }
+func (bigs) Num(x float64) *big.Float { return rounded().SetFloat64(x) }
 
 func rounded() *big.Float { return new(big.Float).SetPrec(precision) }
 
-func (bigs) add(a, b *big.Float) *big.Float { return rounded().Add(a, b) }
-func (bigs) sub(a, b *big.Float) *big.Float { return rounded().Sub(a, b) }
-func (bigs) mul(a, b *big.Float) *big.Float { return rounded().Mul(a, b) }
+func (bigs) Add(a, b *big.Float) *big.Float { return rounded().Add(a, b) }
+func (bigs) Sub(a, b *big.Float) *big.Float { return rounded().Sub(a, b) }
+func (bigs) Mul(a, b *big.Float) *big.Float { return rounded().Mul(a, b) }
 
-func (bigs) div(a, b *big.Float) *big.Float {
+func (bigs) Div(a, b *big.Float) *big.Float {
 	if b.Sign() == 0 {
 		raise("%v/0", a)
 	}
 	return rounded().Quo(a, b)
 }
 
-func (bigs) cmp(a, b *big.Float) int  { return a.Cmp(b) }
-func (bigs) isZero(a *big.Float) bool { return a.Sign() == 0 }
-func (bigs) blank(a *big.Float) bool  { return a.Sign() == 0 }
-func (bigs) float(a *big.Float) float64 {
+func (bigs) Cmp(a, b *big.Float) int  { return a.Cmp(b) }
+func (bigs) IsZero(a *big.Float) bool { return a.Sign() == 0 }
+func (bigs) Blank(a *big.Float) bool  { return a.Sign() == 0 }
+func (bigs) Float(a *big.Float) float64 {
 	x, _ := a.Float64()
 	return x
 }
 
-func (bigs) exp(a *big.Float) *big.Float   { return rounded().Set(exponential(a)) }
-func (bigs) log(a *big.Float) *big.Float   { return rounded().Set(logarithm(a)) }
-func (bigs) log1p(a *big.Float) *big.Float { return rounded().Set(logarithm1p(a)) }
+func (bigs) Exp(a *big.Float) *big.Float   { return rounded().Set(exponential(a)) }
+func (bigs) Log(a *big.Float) *big.Float   { return rounded().Set(logarithm(a)) }
+func (bigs) Log1p(a *big.Float) *big.Float { return rounded().Set(logarithm1p(a)) }
 
 // pow is a^g, with 0^0 = 1.
-func (bigs) pow(a *big.Float, g float64) *big.Float {
+func (bigs) Pow(a *big.Float, g float64) *big.Float {
 	whole := math.Floor(g) == g
 	switch sign := a.Sign(); {
 	case g == 0:

@@ -72,9 +72,10 @@ var (
 // An error wraps [ErrInput] where the arguments are no loss, and [ErrUnjudged]
 // where the oracle has no answer: a logarithm asked of [Rational]; an infinite
 // probability, or an infinite logit in any oracle but [Dual]; another number
-// than 0 over 0; and in Dual, a term with sums of probabilities where float64 has
-// no room for them: finite logits that are 700 apart (340 where sums are squared),
-// other numbers below 1e-100 or above 1e100.
+// than 0 over 0; options below 1e-100 or above 1e100, but by Rational; and in
+// Dual, a term with sums of probabilities where float64 has no room for them:
+// finite logits that are 700 apart (340 where they are squared), probabilities,
+// targets and weights below 1e-100 or above 1e100.
 func Gradient(o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
 	if in.Clip == 0 {
 		in.Clip = 1e-7
@@ -119,18 +120,18 @@ func gradient[T any](a *arithmetic[T], in ref.Input, terms []Term, f Fault, elem
 	defer catch(&err)
 	x, r := make([]T, len(in.X)), make([]T, len(in.R))
 	for i := range x {
-		x[i], r[i] = a.num(0), a.num(0)
+		x[i], r[i] = a.Num(0), a.Num(0)
 		if n, _, s := place(&in, i); exists(&in, n, s) {
-			x[i], r[i] = a.num(in.X[i]), a.num(in.R[i])
+			x[i], r[i] = a.Num(in.X[i]), a.Num(in.R[i])
 		}
 	}
 	j := newJob(a, in, x, r, terms, f)
-	loss = a.float(j.loss())
+	loss = a.Float(j.loss())
 	bad := math.IsNaN(loss)
 	grad = make([]float64, len(elements))
 	for k, i := range elements {
 		if n, c, s := place(&in, i); exists(&in, n, s) {
-			grad[k] = a.slope(j.derivative(n, c, s))
+			grad[k] = a.Slope(j.derivative(n, c, s))
 			bad = bad || math.IsNaN(grad[k])
 		}
 	}

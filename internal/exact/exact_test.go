@@ -225,6 +225,7 @@ func TestUnjudged(t *testing.T) {
 		"infinite target":        second(Gradient(Dual, single(ref.Sigmoid, 0, inf), terms(t, "dice"), NoFault, nil)),
 		"tiny probability":       second(Gradient(Dual, single(ref.None, 1e-300, 1), terms(t, "dice"), NoFault, nil)),
 		"far for a square":       second(Gradient(Dual, single(ref.Sigmoid, -400, 0), terms(t, "ss"), NoFault, nil)),
+		"tiny option":            second(Gradient(Big, single(ref.None, 0.5, 1), terms(t, "dice(smooth=1e-200)"), NoFault, nil)),
 		"1/0":                    second(Gradient(Dual, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
 		"1/0 in fractions":       second(Gradient(Rational, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
 		"1/0, big":               second(Gradient(Big, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
@@ -261,12 +262,12 @@ func TestZeroOverZero(t *testing.T) {
 }
 
 func TestFractionsHaveNoLogarithms(t *testing.T) {
-	half := rationals{}.num(0.5)
+	half := rationals{}.Num(0.5)
 	for name, f := range map[string]func(){
-		"exp":   func() { rationals{}.exp(half) },
-		"log":   func() { rationals{}.log(half) },
-		"log1p": func() { rationals{}.log1p(half) },
-		"pow":   func() { rationals{}.pow(half, 2) },
+		"exp":   func() { rationals{}.Exp(half) },
+		"log":   func() { rationals{}.Log(half) },
+		"log1p": func() { rationals{}.Log1p(half) },
+		"pow":   func() { rationals{}.Pow(half, 2) },
 	} {
 		err := func() (err error) {
 			defer catch(&err)

@@ -1,40 +1,38 @@
 package exact
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // A field is an arithmetic on numbers of type T. Operations return new numbers
 // and change none. What an arithmetic cannot do — a logarithm of a fraction, a
-// division of another number by 0 — it leaves by [unjudged.raise].
+// division of another number by 0 — it leaves by [raise].
 type field[T any] interface {
-	num(x float64) T // x itself, not rounded; x is finite unless T is float64's
-	add(a, b T) T
-	sub(a, b T) T
-	mul(a, b T) T // 0 where either is 0, even beside an infinite one
-	div(a, b T) T
-	exp(a T) T
-	log(a T) T
-	log1p(a T) T
-	pow(a T, g float64) T
-	cmp(a, b T) int    // of the values
-	isZero(a T) bool   // of the value
-	float(a T) float64 // the value, rounded
+	Num(x float64) T // x itself, not rounded; x is finite unless T is float64's
+	Add(a, b T) T
+	Sub(a, b T) T
+	Mul(a, b T) T // 0 where either is 0, even beside an infinite one
+	Div(a, b T) T
+	Exp(a T) T
+	Log(a T) T
+	Log1p(a T) T
+	Pow(a T, g float64) T
+	Cmp(a, b T) int    // of the values
+	IsZero(a T) bool   // of the value
+	Float(a T) float64 // the value, rounded
 }
 
 // A base is a field that duals are made over.
 type base[T any] interface {
 	field[T]
-	blank(a T) bool // whether a is 0 with every derivative
+	Blank(a T) bool // whether a is 0 with every derivative
 }
 
 // A calculus is a field whose numbers carry a derivative. In one of duals of
 // duals, these three speak of the outer derivative.
 type calculus[T any] interface {
 	field[T]
-	vary(a T) T        // a's value with derivative 1
-	graft(a, b T) T    // a's value with b's derivative
-	slope(a T) float64 // the derivative, rounded
+	Vary(a T) T        // a's value with derivative 1
+	Graft(a, b T) T    // a's value with b's derivative
+	Slope(a T) float64 // the derivative, rounded
 }
 
 // An unjudged says why an oracle has no answer. It crosses the forward as a
@@ -43,7 +41,7 @@ type unjudged struct{ err error }
 
 // raise leaves the forward.
 func raise(format string, args ...any) {
-	panic(unjudged{fmt.Errorf("%w: "+format, append([]any{ErrUnjudged}, args...)...)})
+	panic(unjudged{fmt.Errorf("exact: %w: "+format, append([]any{ErrUnjudged}, args...)...)})
 }
 
 // catch turns what raise threw into an error.

@@ -11,11 +11,11 @@ import (
 // underflows, and [dual.PowReal], which takes 1e-15 for any smaller base, are not.
 type floats struct{}
 
-func (floats) num(x float64) dual.Number        { return dual.Number{Real: x} }
-func (floats) add(a, b dual.Number) dual.Number { return dual.Add(a, b) }
-func (floats) sub(a, b dual.Number) dual.Number { return dual.Sub(a, b) }
+func (floats) Num(x float64) dual.Number        { return dual.Number{Real: x} }
+func (floats) Add(a, b dual.Number) dual.Number { return dual.Add(a, b) }
+func (floats) Sub(a, b dual.Number) dual.Number { return dual.Sub(a, b) }
 
-func (floats) mul(a, b dual.Number) dual.Number {
+func (floats) Mul(a, b dual.Number) dual.Number {
 	if c := dual.Mul(a, b); !math.IsNaN(c.Real) && !math.IsNaN(c.Emag) {
 		return c
 	}
@@ -33,7 +33,7 @@ func product(a, b float64) float64 {
 	return a * b
 }
 
-func (floats) div(a, b dual.Number) dual.Number {
+func (floats) Div(a, b dual.Number) dual.Number {
 	if b.Real == 0 {
 		raise("%v/0", a.Real)
 	}
@@ -41,24 +41,24 @@ func (floats) div(a, b dual.Number) dual.Number {
 	return dual.Number{Real: q, Emag: (a.Emag - product(q, b.Emag)) / b.Real}
 }
 
-func (floats) exp(a dual.Number) dual.Number {
+func (floats) Exp(a dual.Number) dual.Number {
 	e := dual.Exp(a)
 	e.Emag = product(e.Real, a.Emag)
 	return e
 }
 
-func (floats) log(a dual.Number) dual.Number {
+func (floats) Log(a dual.Number) dual.Number {
 	if a.Real <= 0 {
 		raise("ln %v", a.Real)
 	}
 	return dual.Log(a)
 }
 
-func (floats) log1p(a dual.Number) dual.Number {
+func (floats) Log1p(a dual.Number) dual.Number {
 	return dual.Number{Real: math.Log1p(a.Real), Emag: a.Emag / (1 + a.Real)}
 }
 
-func (floats) pow(a dual.Number, g float64) dual.Number {
+func (floats) Pow(a dual.Number, g float64) dual.Number {
 	p := dual.Number{Real: math.Pow(a.Real, g)}
 	if g != 0 && a.Emag != 0 {
 		p.Emag = product(g*math.Pow(a.Real, g-1), a.Emag)
@@ -66,7 +66,7 @@ func (floats) pow(a dual.Number, g float64) dual.Number {
 	return p
 }
 
-func (floats) cmp(a, b dual.Number) int {
+func (floats) Cmp(a, b dual.Number) int {
 	switch {
 	case a.Real < b.Real:
 		return -1
@@ -76,8 +76,8 @@ func (floats) cmp(a, b dual.Number) int {
 	return 0
 }
 
-func (floats) isZero(a dual.Number) bool          { return a.Real == 0 }
-func (floats) float(a dual.Number) float64        { return a.Real }
-func (floats) vary(a dual.Number) dual.Number     { return dual.Number{Real: a.Real, Emag: 1} }
-func (floats) slope(a dual.Number) float64        { return a.Emag }
-func (floats) graft(a, b dual.Number) dual.Number { return dual.Number{Real: a.Real, Emag: b.Emag} }
+func (floats) IsZero(a dual.Number) bool          { return a.Real == 0 }
+func (floats) Float(a dual.Number) float64        { return a.Real }
+func (floats) Vary(a dual.Number) dual.Number     { return dual.Number{Real: a.Real, Emag: 1} }
+func (floats) Slope(a dual.Number) float64        { return a.Emag }
+func (floats) Graft(a, b dual.Number) dual.Number { return dual.Number{Real: a.Real, Emag: b.Emag} }

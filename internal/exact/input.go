@@ -3,6 +3,7 @@ package exact
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/segloss/segloss/ref"
 )
@@ -142,6 +143,9 @@ func judges(o Oracle, in *ref.Input, terms []Term) (err error) {
 			far = min(far, 340) // squares of e^−far are normal numbers
 		default:
 			far = min(far, 700)
+		}
+		if v := t.numbers(); o != Rational && slices.ContainsFunc(v, extreme) {
+			return fmt.Errorf("exact: %w: %s with options %v", ErrUnjudged, t.Name, v)
 		}
 	}
 	each(in, func(i, n, _, s int) bool {

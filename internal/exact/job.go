@@ -54,14 +54,14 @@ func newJob[T any](a *arithmetic[T], in ref.Input, x, r []T, terms []Term, f Fau
 	j := &job[T]{
 		arithmetic: a, in: in, fault: f, x: x, r: r,
 		scratch: make([]element[T], in.C),
-		zero:    a.num(0), one: a.num(1), clip: a.num(in.Clip),
-		tiny: a.num(0x1p-1000),
+		zero:    a.Num(0), one: a.Num(1), clip: a.Num(in.Clip),
+		tiny: a.Num(0x1p-1000),
 	}
 	j.v = make([]T, in.N*in.S)
 	for i := range j.v {
 		j.v[i] = j.one
 		if in.V != nil {
-			j.v[i] = j.num(in.V[i])
+			j.v[i] = j.Num(in.V[i])
 		}
 	}
 	j.terms = make([]term[T], len(terms))
@@ -73,7 +73,7 @@ func newJob[T any](a *arithmetic[T], in ref.Input, x, r []T, terms []Term, f Fau
 	}
 	j.sumUp()
 	for k := range j.terms {
-		j.weigh(&j.terms[k], j.num(terms[k].Coef))
+		j.weigh(&j.terms[k], j.Num(terms[k].Coef))
 	}
 	return j
 }
@@ -141,7 +141,7 @@ func (j *job[T]) sumUp() {
 	if j.fault == StaleSums {
 		x = make([]T, len(j.x))
 		for i, a := range j.x {
-			x[i] = j.add(j.mul(j.num(0.9), a), j.num(0.05))
+			x[i] = j.Add(j.Mul(j.Num(0.9), a), j.Num(0.05))
 		}
 	}
 	for n := range j.in.N {
@@ -172,13 +172,13 @@ func (j *job[T]) include(t *term[T], n, s int) {
 		for k := range p.cells {
 			c := &p.cells[k]
 			if !exists(&j.in, n, s) {
-				c.missing = j.add(c.missing, j.one)
+				c.missing = j.Add(c.missing, j.one)
 				continue
 			}
 			v, e := j.v[n*j.in.S+s], &j.scratch[c.class]
-			c.m = j.add(c.m, v)
-			c.r = j.add(c.r, j.weighted(v, e.r))
-			c.notR = j.add(c.notR, j.weighted(v, e.notR))
+			c.m = j.Add(c.m, v)
+			c.r = j.Add(c.r, j.weighted(v, e.r))
+			c.notR = j.Add(c.notR, j.weighted(v, e.notR))
 			c.sums = j.accumulate(c.sums, t, v, e)
 		}
 	}
@@ -194,7 +194,7 @@ func (j *job[T]) accumulate(sums []T, t *term[T], v T, e *element[T]) []T {
 		}
 	}
 	for k, f := range j.feats {
-		sums[k] = j.add(sums[k], j.weighted(v, f))
+		sums[k] = j.Add(sums[k], j.weighted(v, f))
 	}
 	return sums
 }
@@ -204,9 +204,9 @@ func (j *job[T]) weighted(v, f T) T {
 	if j.in.V == nil {
 		return f
 	}
-	w := j.mul(v, f)
+	w := j.Mul(v, f)
 	if j.fault == WeightForgotten {
-		w = j.graft(w, f)
+		w = j.Graft(w, f)
 	}
 	return w
 }
@@ -216,11 +216,11 @@ func (j *job[T]) weigh(t *term[T], coef T) {
 	divisor := t.rule.weigh(j, t)
 	for k := range t.parts {
 		p := &t.parts[k]
-		if j.isZero(divisor) {
+		if j.IsZero(divisor) {
 			p.weight = j.zero
 			continue
 		}
-		p.weight = j.div(j.mul(coef, p.weight), divisor)
+		p.weight = j.Div(j.Mul(coef, p.weight), divisor)
 	}
 }
 
@@ -230,8 +230,8 @@ func (j *job[T]) loss() T {
 	for k := range j.terms {
 		t := &j.terms[k]
 		for i := range t.parts {
-			if p := &t.parts[i]; !j.isZero(p.weight) {
-				sum = j.add(sum, j.mul(p.weight, t.rule.value(j, t.options, p.cells)))
+			if p := &t.parts[i]; !j.IsZero(p.weight) {
+				sum = j.Add(sum, j.Mul(p.weight, t.rule.value(j, t.options, p.cells)))
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (j *job[T]) loss() T {
 func (j *job[T]) derivative(n, c, s int) T {
 	i := j.at(n, c, s)
 	x := j.x[i]
-	j.x[i] = j.vary(x)
+	j.x[i] = j.Vary(x)
 	j.position(j.x, n, s, c, j.scratch)
 	j.x[i] = x
 	sum := j.zero
@@ -251,10 +251,10 @@ func (j *job[T]) derivative(n, c, s int) T {
 		t := &j.terms[k]
 		for i := range t.parts {
 			p := &t.parts[i]
-			if n < p.lo || n >= p.hi || j.isZero(p.weight) || !j.move(t, p, n, c, s) {
+			if n < p.lo || n >= p.hi || j.IsZero(p.weight) || !j.move(t, p, n, c, s) {
 				continue
 			}
-			sum = j.add(sum, j.mul(p.weight, t.rule.value(j, t.options, p.moved)))
+			sum = j.Add(sum, j.Mul(p.weight, t.rule.value(j, t.options, p.moved)))
 		}
 	}
 	return sum
@@ -274,7 +274,7 @@ func (j *job[T]) move(t *term[T], p *part[T], n, c, s int) bool {
 		j.feats = t.rule.features(j, t.options, &j.scratch[from.class], j.feats[:0])
 		to.sums = make([]T, len(j.feats))
 		for i, f := range j.feats {
-			to.sums[i] = j.graft(from.sums[i], j.weighted(j.v[n*j.in.S+s], f))
+			to.sums[i] = j.Graft(from.sums[i], j.weighted(j.v[n*j.in.S+s], f))
 		}
 	}
 	return moves

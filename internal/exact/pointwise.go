@@ -4,7 +4,7 @@ import "github.com/segloss/segloss/ref"
 
 // logSums appends r ln p and (1−r) ln q.
 func (j *job[T]) logSums(_ *ref.Options, e *element[T], to []T) []T {
-	return append(to, j.mul(e.r, e.lnP), j.mul(e.notR, j.logOfRest(e)))
+	return append(to, j.Mul(e.r, e.lnP), j.Mul(e.notR, j.logOfRest(e)))
 }
 
 // logOfRest is ln q where it is no part of a power.
@@ -24,12 +24,12 @@ func (j *job[T]) bce(o *ref.Options, cells []cell[T]) T {
 	case o.PosWeight != nil:
 		h = o.PosWeight[c]
 	}
-	return j.crossEntropy(j.num(h), cells[0].sums)
+	return j.crossEntropy(j.Num(h), cells[0].sums)
 }
 
 // crossEntropy is −(w on + off).
 func (j *job[T]) crossEntropy(w T, s []T) T {
-	return j.sub(j.zero, j.add(j.mul(w, s[0]), s[1]))
+	return j.Sub(j.zero, j.Add(j.Mul(w, s[0]), s[1]))
 }
 
 // wceSums appends I, FP, FN and TN, and then what logSums does.
@@ -40,7 +40,7 @@ func (j *job[T]) wceSums(_ *ref.Options, e *element[T], to []T) []T {
 // wce is −(w Σ r ln p + Σ (1−r) ln q) with w = (FN+TN)/(I+FP+ε).
 func (j *job[T]) wce(o *ref.Options, cells []cell[T]) T {
 	s := cells[0].sums
-	w := j.ratio(j.add(s[fn], s[tn]), j.add(j.add(s[tp], s[fp]), j.num(o.Eps)), o.Eps)
+	w := j.ratio(j.Add(s[fn], s[tn]), j.Add(j.Add(s[tp], s[fp]), j.Num(o.Eps)), o.Eps)
 	if o.Detach || j.fault == WeightHeld {
 		w = j.hold(w)
 	}
@@ -54,26 +54,26 @@ func (j *job[T]) sum(_ *ref.Options, cells []cell[T]) T { return cells[0].sums[0
 func (j *job[T]) ceSum(o *ref.Options, e *element[T], to []T) []T {
 	r := e.r
 	if o.LabelSmoothing != 0 {
-		a := j.num(o.LabelSmoothing)
-		r = j.add(j.mul(j.sub(j.one, a), r), j.div(a, j.num(float64(j.in.C))))
+		a := j.Num(o.LabelSmoothing)
+		r = j.Add(j.Mul(j.Sub(j.one, a), r), j.Div(a, j.Num(float64(j.in.C))))
 	}
-	return append(to, j.sub(j.zero, j.mul(r, e.lnP)))
+	return append(to, j.Sub(j.zero, j.Mul(r, e.lnP)))
 }
 
 // focalSum appends −(a r q^γ ln p + (1−a)(1−r) p^γ ln q).
 func (j *job[T]) focalSum(o *ref.Options, e *element[T], to []T) []T {
 	on, off := e.r, e.notR
 	if !o.AlphaNone {
-		a := j.num(o.Alpha)
-		on, off = j.mul(a, on), j.mul(j.sub(j.one, a), off)
+		a := j.Num(o.Alpha)
+		on, off = j.Mul(a, on), j.Mul(j.Sub(j.one, a), off)
 	}
-	l := j.add(j.mul(on, j.focus(o.Gamma, e.lnQ, e.lnP)), j.mul(off, j.focus(o.Gamma, e.lnP, j.logOfRest(e))))
-	return append(to, j.sub(j.zero, l))
+	l := j.Add(j.Mul(on, j.focus(o.Gamma, e.lnQ, e.lnP)), j.Mul(off, j.focus(o.Gamma, e.lnP, j.logOfRest(e))))
+	return append(to, j.Sub(j.zero, l))
 }
 
 // focalCESum appends −r q^γ ln p.
 func (j *job[T]) focalCESum(o *ref.Options, e *element[T], to []T) []T {
-	return append(to, j.sub(j.zero, j.mul(e.r, j.focus(o.Gamma, e.lnQ, e.lnP))))
+	return append(to, j.Sub(j.zero, j.Mul(e.r, j.focus(o.Gamma, e.lnQ, e.lnP))))
 }
 
 // focus is u^γ ln p, given ln u and ln p.
@@ -82,7 +82,7 @@ func (j *job[T]) focus(gamma float64, lnU, lnP T) T {
 	if j.fault == ModulationHeld {
 		m = j.hold(m)
 	}
-	return j.mul(m, lnP)
+	return j.Mul(m, lnP)
 }
 
 // powerOf is u^γ, given ln u.
@@ -90,12 +90,12 @@ func (j *job[T]) powerOf(lnU T, gamma float64) T {
 	if gamma == 0 {
 		return j.one // also for u = 0
 	}
-	p := j.exp(j.mul(j.num(gamma), lnU))
+	p := j.Exp(j.Mul(j.Num(gamma), lnU))
 	switch j.fault {
 	case GammaDropped:
-		return j.scaled(p, j.one, j.num(gamma))
+		return j.scaled(p, j.one, j.Num(gamma))
 	case GammaOff:
-		return j.scaled(p, j.exp(j.mul(j.num(0.1), lnU)), j.one)
+		return j.scaled(p, j.Exp(j.Mul(j.Num(0.1), lnU)), j.one)
 	}
 	return p
 }
@@ -106,7 +106,7 @@ func (j *job[T]) expLogSum(o *ref.Options, e *element[T], to []T) []T {
 	if e.far {
 		u = j.powerOf(e.decay, o.Gamma)
 	} else {
-		u = j.power(j.sub(j.zero, e.lnP), o.Gamma)
+		u = j.power(j.Sub(j.zero, e.lnP), o.Gamma)
 	}
-	return append(to, j.mul(e.r, u))
+	return append(to, j.Mul(e.r, u))
 }

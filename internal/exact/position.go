@@ -32,21 +32,21 @@ func (j *job[T]) position(x []T, n, s, vary int, to []element[T]) {
 		default:
 			*e = j.logistic(e.decay, c == vary)
 		}
-		e.r, e.notR = j.r[i], j.sub(j.one, j.r[i])
+		e.r, e.notR = j.r[i], j.Sub(j.one, j.r[i])
 	}
 }
 
 // given returns the features of a probability that the caller gave.
 func (j *job[T]) given(p T) element[T] {
-	e := element[T]{p: p, q: j.sub(j.one, p)}
+	e := element[T]{p: p, q: j.Sub(j.one, p)}
 	switch {
 	case !j.logs:
-	case j.cmp(p, j.clip) < 0:
+	case j.Cmp(p, j.clip) < 0:
 		e.lnP, e.lnQ = j.clipped(p)
-	case j.cmp(e.q, j.clip) < 0:
+	case j.Cmp(e.q, j.clip) < 0:
 		e.lnQ, e.lnP = j.clipped(e.q)
 	default:
-		e.lnP, e.lnQ = j.log(p), j.log1p(j.sub(j.zero, p))
+		e.lnP, e.lnQ = j.Log(p), j.Log1p(j.Sub(j.zero, p))
 	}
 	return e
 }
@@ -56,9 +56,9 @@ func (j *job[T]) given(p T) element[T] {
 func (j *job[T]) clipped(u T) (small, large T) {
 	clip := j.clip
 	if j.fault == ClipKept {
-		clip = j.graft(clip, u)
+		clip = j.Graft(clip, u)
 	}
-	return j.log(clip), j.log1p(j.sub(j.zero, clip))
+	return j.Log(clip), j.Log1p(j.Sub(j.zero, clip))
 }
 
 // logistic returns the features of the probability with log-odds t, all of them
@@ -67,7 +67,7 @@ func (j *job[T]) logistic(t T, own bool) element[T] {
 	e := j.fromLogOdds(t)
 	switch {
 	case j.fault == ChainDropped && own:
-		return j.fromLogOdds(j.scaled(t, j.one, j.mul(e.p, e.q)))
+		return j.fromLogOdds(j.scaled(t, j.one, j.Mul(e.p, e.q)))
 	case j.fault == DiagonalWrong && own && j.in.Activation == ref.Softmax:
 		return j.fromLogOdds(j.scaled(t, j.one, e.q))
 	case (j.fault == ChainDropped || j.fault == CrossTermsDropped) && !own:
@@ -78,23 +78,23 @@ func (j *job[T]) logistic(t T, own bool) element[T] {
 
 // fromLogOdds is logistic without a fault.
 func (j *job[T]) fromLogOdds(t T) (e element[T]) {
-	positive := j.cmp(t, j.zero) >= 0
+	positive := j.Cmp(t, j.zero) >= 0
 	e.decay = t // −|t|
 	if positive {
-		e.decay = j.sub(j.zero, t)
+		e.decay = j.Sub(j.zero, t)
 	}
-	decay := j.exp(e.decay)
-	sum := j.add(j.one, decay)
-	large, small := j.div(j.one, sum), j.div(decay, sum)
+	decay := j.Exp(e.decay)
+	sum := j.Add(j.one, decay)
+	large, small := j.Div(j.one, sum), j.Div(decay, sum)
 	var lnLarge, lnSmall T
 	if j.logs {
-		lnLarge = j.sub(j.zero, j.log1p(decay))
-		lnSmall = j.add(e.decay, lnLarge)
+		lnLarge = j.Sub(j.zero, j.Log1p(decay))
+		lnSmall = j.Add(e.decay, lnLarge)
 	}
 	e.p, e.q, e.lnP, e.lnQ = small, large, lnSmall, lnLarge
 	if positive {
 		e.p, e.q, e.lnP, e.lnQ = large, small, lnLarge, lnSmall
-		e.far = j.cmp(decay, j.tiny) < 0
+		e.far = j.Cmp(decay, j.tiny) < 0
 	}
 	return e
 }
@@ -105,7 +105,7 @@ func (j *job[T]) fromLogOdds(t T) (e element[T]) {
 func (j *job[T]) logOdds(x []T, n, s int, to []element[T]) {
 	top := 0
 	for c := range j.in.C {
-		if j.cmp(x[j.at(n, c, s)], x[j.at(n, top, s)]) > 0 {
+		if j.Cmp(x[j.at(n, c, s)], x[j.at(n, top, s)]) > 0 {
 			top = c
 		}
 	}
@@ -119,11 +119,11 @@ func (j *job[T]) logOdds(x []T, n, s int, to []element[T]) {
 		sum := j.zero
 		for k := range j.in.C {
 			if k != c {
-				sum = j.add(sum, e[k])
+				sum = j.Add(sum, e[k])
 			}
 		}
-		d := j.sub(x[j.at(n, c, s)], j.hold(x[j.at(n, m, s)]))
-		to[c].decay = j.sub(d, j.log(sum))
+		d := j.Sub(x[j.at(n, c, s)], j.hold(x[j.at(n, m, s)]))
+		to[c].decay = j.Sub(d, j.Log(sum))
 	}
 }
 
@@ -131,7 +131,7 @@ func (j *job[T]) logOdds(x []T, n, s int, to []element[T]) {
 func (j *job[T]) second(x []T, n, s, top int) int {
 	m := -1
 	for c := range j.in.C {
-		if c != top && (m < 0 || j.cmp(x[j.at(n, c, s)], x[j.at(n, m, s)]) > 0) {
+		if c != top && (m < 0 || j.Cmp(x[j.at(n, c, s)], x[j.at(n, m, s)]) > 0) {
 			m = c
 		}
 	}
@@ -146,23 +146,23 @@ func (j *job[T]) exponentials(x []T, n, s, m, without int) []T {
 		if k == without {
 			continue
 		}
-		if v := x[j.at(n, k, s)]; j.cmp(v, shift) == 0 {
-			e[k] = j.graft(j.one, v) // also where both are −Inf
+		if v := x[j.at(n, k, s)]; j.Cmp(v, shift) == 0 {
+			e[k] = j.Graft(j.one, v) // also where both are −Inf
 		} else {
-			e[k] = j.exp(j.sub(v, shift))
+			e[k] = j.Exp(j.Sub(v, shift))
 		}
 	}
 	return e
 }
 
 // hold returns a's value without its derivative.
-func (j *job[T]) hold(a T) T { return j.graft(a, j.zero) }
+func (j *job[T]) hold(a T) T { return j.Graft(a, j.zero) }
 
 // scaled returns a's value with its derivative times num/den, both taken as
 // constants; with derivative 0 where den is 0.
 func (j *job[T]) scaled(a, num, den T) T {
-	if j.isZero(den) {
+	if j.IsZero(den) {
 		return j.hold(a)
 	}
-	return j.graft(a, j.mul(a, j.hold(j.div(num, den))))
+	return j.Graft(a, j.Mul(a, j.hold(j.Div(num, den))))
 }

@@ -11,20 +11,20 @@ func (j *job[T]) byRegions(t *term[T]) T {
 	for k := range t.parts {
 		p := &t.parts[k]
 		w := j.classWeight(o.Weight, p.cells[0].class)
-		all = j.add(all, w)
-		if o.Absent == "skip" && j.isZero(p.cells[0].r) {
+		all = j.Add(all, w)
+		if o.Absent == "skip" && j.IsZero(p.cells[0].r) {
 			p.weight = j.zero
 			continue
 		}
 		p.weight = w
-		kept = j.add(kept, w)
+		kept = j.Add(kept, w)
 	}
 	if o.Reduction == "sum" {
 		return j.samples(t, j.count(t.groups))
 	}
 	if j.fault == SkippedCounted {
 		// Of samples that do not exist, too.
-		kept = j.ratio(j.mul(all, j.count(t.allGroups)), j.count(t.groups), 0)
+		kept = j.ratio(j.Mul(all, j.count(t.allGroups)), j.count(t.groups), 0)
 	}
 	return j.samples(t, kept)
 }
@@ -35,17 +35,17 @@ func (j *job[T]) classWeight(list []float64, c int) T {
 	if list == nil {
 		return j.one
 	}
-	return j.num(list[c])
+	return j.Num(list[c])
 }
 
-func (j *job[T]) count(n int) T { return j.num(float64(n)) }
+func (j *job[T]) count(n int) T { return j.Num(float64(n)) }
 
 // samples divides a divisor by the number of samples where a fault forgets it.
 func (j *job[T]) samples(t *term[T], divisor T) T {
 	if j.fault != SamplesForgotten {
 		return divisor
 	}
-	return j.div(divisor, j.count(max(t.groups, 1)))
+	return j.Div(divisor, j.count(max(t.groups, 1)))
 }
 
 // bySamples weighs every sample alike.
@@ -65,7 +65,7 @@ func (j *job[T]) byCells(t *term[T]) T {
 		p := &t.parts[k]
 		p.weight = j.one
 		if t.options.Reduction == "mean" {
-			p.weight = j.div(j.one, j.positions(p.cells[0]))
+			p.weight = j.Div(j.one, j.positions(p.cells[0]))
 		}
 	}
 	if t.options.Reduction == "sum" {
@@ -80,7 +80,7 @@ func (j *job[T]) byCells(t *term[T]) T {
 // positions returns M of a cell.
 func (j *job[T]) positions(c cell[T]) T {
 	if j.fault == IgnoredCounted {
-		return j.add(c.m, c.missing)
+		return j.Add(c.m, c.missing)
 	}
 	return c.m
 }
@@ -90,7 +90,7 @@ func (j *job[T]) byElements(t *term[T]) T {
 	sum := j.zero
 	for k := range t.parts {
 		t.parts[k].weight = j.one
-		sum = j.add(sum, j.positions(t.parts[k].cells[0]))
+		sum = j.Add(sum, j.positions(t.parts[k].cells[0]))
 	}
 	return j.mean(t, sum)
 }
@@ -101,7 +101,7 @@ func (j *job[T]) mean(t *term[T], divisor T) T {
 	case t.options.Reduction == "sum":
 		return j.one
 	case j.fault == SamplesForgotten:
-		return j.div(divisor, j.count(max(j.present(), 1)))
+		return j.Div(divisor, j.count(max(j.present(), 1)))
 	}
 	return divisor
 }
@@ -124,9 +124,9 @@ func (j *job[T]) byLabels(t *term[T]) T {
 		c := t.parts[k].cells[0]
 		w := j.classWeight(t.options.Weight, c.class)
 		t.parts[k].weight = w
-		sum = j.add(sum, j.mul(w, c.r))
+		sum = j.Add(sum, j.Mul(w, c.r))
 		if k == 0 && j.fault == IgnoredCounted {
-			sum = j.add(sum, c.missing)
+			sum = j.Add(sum, c.missing)
 		}
 	}
 	return j.mean(t, sum)
@@ -141,14 +141,14 @@ func (j *job[T]) byFrequencies(t *term[T]) T {
 		c := t.parts[k].cells[0]
 		f[k] = c.r
 		if t.options.Freq != nil {
-			f[k] = j.num(t.options.Freq[c.class])
+			f[k] = j.Num(t.options.Freq[c.class])
 		}
-		sum, m = j.add(sum, f[k]), j.positions(c)
+		sum, m = j.Add(sum, f[k]), j.positions(c)
 	}
 	for k := range t.parts {
 		t.parts[k].weight = j.zero
-		if !j.isZero(f[k]) {
-			t.parts[k].weight = j.pow(j.div(sum, f[k]), 0.5)
+		if !j.IsZero(f[k]) {
+			t.parts[k].weight = j.Pow(j.Div(sum, f[k]), 0.5)
 		}
 	}
 	return j.mean(t, m)

@@ -26,54 +26,54 @@ func (j *job[T]) confusion(o *ref.Options, e *element[T], to []T) []T {
 
 func (j *job[T]) overlaps(soft bool, e *element[T]) (i, p, n, t T) {
 	if !soft {
-		return j.mul(e.p, e.r), j.mul(e.p, e.notR), j.mul(e.q, e.r), j.mul(e.q, e.notR)
+		return j.Mul(e.p, e.r), j.Mul(e.p, e.notR), j.Mul(e.q, e.r), j.Mul(e.q, e.notR)
 	}
 	d := j.difference(e)
-	minus := j.sub(j.zero, d)
-	switch j.cmp(d, j.zero) {
+	minus := j.Sub(j.zero, d)
+	switch j.Cmp(d, j.zero) {
 	case -1:
 		return e.p, j.zero, minus, e.notR
 	case 1:
 		return e.r, d, j.zero, e.q
 	}
-	half := j.num(0.5)
-	return j.mul(half, j.add(e.p, e.r)), j.mul(half, d), j.mul(half, minus), j.mul(half, j.add(e.q, e.notR))
+	half := j.Num(0.5)
+	return j.Mul(half, j.Add(e.p, e.r)), j.Mul(half, d), j.Mul(half, minus), j.Mul(half, j.Add(e.q, e.notR))
 }
 
 // difference is p − r, made of q where that is the smaller.
 func (j *job[T]) difference(e *element[T]) T {
-	if j.cmp(e.q, e.p) < 0 {
-		return j.sub(e.notR, e.q)
+	if j.Cmp(e.q, e.p) < 0 {
+		return j.Sub(e.notR, e.q)
 	}
-	return j.sub(e.p, e.r)
+	return j.Sub(e.p, e.r)
 }
 
 // square is a².
 func (j *job[T]) square(a T) T {
-	s := j.mul(a, a)
+	s := j.Mul(a, a)
 	if j.fault == SquareHalved {
-		s = j.scaled(s, j.one, j.num(2))
+		s = j.scaled(s, j.one, j.Num(2))
 	}
 	return s
 }
 
 // ratio is a/b, and 0 for 0/0. b holds the given smoothing.
 func (j *job[T]) ratio(a, b T, smooth float64) T {
-	if j.isZero(a) && j.isZero(b) {
+	if j.IsZero(a) && j.IsZero(b) {
 		return j.zero
 	}
-	q := j.div(a, b)
+	q := j.Div(a, b)
 	switch j.fault {
 	case QuotientDropped:
-		return j.div(a, j.hold(b))
+		return j.Div(a, j.hold(b))
 	case NumeratorHeld:
-		return j.div(j.hold(a), b)
+		return j.Div(j.hold(a), b)
 	case SmoothForgotten:
-		bare := j.sub(b, j.num(smooth))
-		if j.isZero(bare) {
+		bare := j.Sub(b, j.Num(smooth))
+		if j.IsZero(bare) {
 			return j.hold(q)
 		}
-		return j.graft(q, j.div(a, bare))
+		return j.Graft(q, j.Div(a, bare))
 	}
 	return q
 }
@@ -82,13 +82,13 @@ func (j *job[T]) ratio(a, b T, smooth float64) T {
 // a′ rest − a rest′ in it. In a′ b − a b′, more would cancel.
 func (j *job[T]) share(a, rest, b T, smooth float64) T {
 	switch {
-	case j.faultyRatio(smooth), j.cmp(a, j.zero) <= 0, j.cmp(rest, j.zero) < 0:
+	case j.faultyRatio(smooth), j.Cmp(a, j.zero) <= 0, j.Cmp(rest, j.zero) < 0:
 		return j.ratio(a, b, smooth)
-	case j.cmp(rest, a) < 0:
-		return j.div(j.one, j.add(j.one, j.div(rest, a)))
+	case j.Cmp(rest, a) < 0:
+		return j.Div(j.one, j.Add(j.one, j.Div(rest, a)))
 	}
-	z := j.div(a, rest)
-	return j.div(z, j.add(j.one, z))
+	z := j.Div(a, rest)
+	return j.Div(z, j.Add(j.one, z))
 }
 
 // faultyRatio reports whether quotients with this smoothing have a fault.
@@ -99,7 +99,7 @@ func (j *job[T]) faultyRatio(smooth float64) bool {
 // diceSums appends what dice is made of: I and Σ(p−r)² where it is squared.
 func (j *job[T]) diceSums(o *ref.Options, e *element[T], to []T) []T {
 	if o.Squared {
-		return append(to, j.mul(e.p, e.r), j.square(j.difference(e)))
+		return append(to, j.Mul(e.p, e.r), j.square(j.difference(e)))
 	}
 	return j.confusion(o, e, to)
 }
@@ -111,48 +111,48 @@ func (j *job[T]) dice(o *ref.Options, cells []cell[T]) T {
 	if o.Squared {
 		return j.overlap(o, j.twice(s[tp]), s[1])
 	}
-	return j.overlap(o, j.twice(s[tp]), j.add(s[fp], s[fn]))
+	return j.overlap(o, j.twice(s[tp]), j.Add(s[fp], s[fn]))
 }
 
-func (j *job[T]) twice(a T) T { return j.add(a, a) }
+func (j *job[T]) twice(a T) T { return j.Add(a, a) }
 
 // overlap is 1 − (in + s_nr)/(in + out + s_dr).
 func (j *job[T]) overlap(o *ref.Options, in, out T) T {
-	b := j.add(j.add(in, out), j.num(o.SmoothDR))
-	return j.share(j.add(out, j.smoothing(o)), j.add(in, j.num(o.SmoothNR)), b, o.SmoothDR)
+	b := j.Add(j.Add(in, out), j.Num(o.SmoothDR))
+	return j.share(j.Add(out, j.smoothing(o)), j.Add(in, j.Num(o.SmoothNR)), b, o.SmoothDR)
 }
 
 // smoothing is s_dr − s_nr.
 func (j *job[T]) smoothing(o *ref.Options) T {
-	return j.sub(j.num(o.SmoothDR), j.num(o.SmoothNR))
+	return j.Sub(j.Num(o.SmoothDR), j.Num(o.SmoothNR))
 }
 
 // dice2 is ½(FP+FN−ε)(1/(2I+FP+FN+ε) + 1/(2TN+FP+FN+ε)).
 func (j *job[T]) dice2(o *ref.Options, cells []cell[T]) T {
-	s, eps := cells[0].sums, j.num(o.Eps)
-	out := j.add(s[fp], s[fn])
+	s, eps := cells[0].sums, j.Num(o.Eps)
+	out := j.Add(s[fp], s[fn])
 	half := func(in T) T {
 		in = j.twice(in)
-		b := j.add(j.add(in, out), eps)
-		return j.share(j.sub(out, eps), j.add(in, j.twice(eps)), b, o.Eps)
+		b := j.Add(j.Add(in, out), eps)
+		return j.share(j.Sub(out, eps), j.Add(in, j.twice(eps)), b, o.Eps)
 	}
-	return j.div(j.add(half(s[tp]), half(s[tn])), j.num(2))
+	return j.Div(j.Add(half(s[tp]), half(s[tn])), j.Num(2))
 }
 
 // iou is 1 − (I+s_nr)/(I+FP+FN+s_dr), of 1−p and 1−r where it is inverted.
 func (j *job[T]) iou(o *ref.Options, cells []cell[T]) T {
 	s := cells[0].sums
 	in := s[tp]
-	if o.InvertEmpty && j.isZero(cells[0].r) {
+	if o.InvertEmpty && j.IsZero(cells[0].r) {
 		in = s[tn]
 	}
-	return j.overlap(o, in, j.add(s[fp], s[fn]))
+	return j.overlap(o, in, j.Add(s[fp], s[fn]))
 }
 
 // tversky is 1 − (I+s_nr)/(I+αFP+βFN+s_dr).
 func (j *job[T]) tversky(o *ref.Options, cells []cell[T]) T {
 	s := cells[0].sums
-	out := j.add(j.mul(j.num(o.Alpha), s[fp]), j.mul(j.num(o.Beta), s[fn]))
+	out := j.Add(j.Mul(j.Num(o.Alpha), s[fp]), j.Mul(j.Num(o.Beta), s[fn]))
 	return j.overlap(o, s[tp], out)
 }
 
@@ -163,9 +163,9 @@ func (j *job[T]) focalTversky(o *ref.Options, cells []cell[T]) T {
 // floored is u^γ, for γ < 1 with u kept from falling below the floor.
 func (j *job[T]) floored(u T, gamma float64) T {
 	const floor = 1e-7
-	if f := j.num(floor); gamma < 1 && j.cmp(u, f) < 0 {
+	if f := j.Num(floor); gamma < 1 && j.Cmp(u, f) < 0 {
 		if j.fault == FloorKept {
-			f = j.graft(f, u)
+			f = j.Graft(f, u)
 		}
 		u = f
 	}
@@ -174,12 +174,12 @@ func (j *job[T]) floored(u T, gamma float64) T {
 
 // power is u^γ.
 func (j *job[T]) power(u T, gamma float64) T {
-	p := j.pow(u, gamma)
+	p := j.Pow(u, gamma)
 	switch {
 	case j.fault == GammaDropped && gamma != 0:
-		return j.scaled(p, j.one, j.num(gamma))
-	case j.fault == GammaOff && j.cmp(u, j.zero) > 0:
-		return j.scaled(p, j.pow(u, 0.1), j.one)
+		return j.scaled(p, j.one, j.Num(gamma))
+	case j.fault == GammaOff && j.Cmp(u, j.zero) > 0:
+		return j.scaled(p, j.Pow(u, 0.1), j.one)
 	}
 	return p
 }
@@ -187,38 +187,38 @@ func (j *job[T]) power(u T, gamma float64) T {
 // squares appends Σ(p−r)² r and Σ(p−r)²(1−r).
 func (j *job[T]) squares(_ *ref.Options, e *element[T], to []T) []T {
 	s := j.square(j.difference(e))
-	return append(to, j.mul(s, e.r), j.mul(s, e.notR))
+	return append(to, j.Mul(s, e.r), j.Mul(s, e.notR))
 }
 
 // ss is λ Σ(r−p)² r/(R+ε) + (1−λ) Σ(r−p)²(1−r)/(M−R+ε).
 func (j *job[T]) ss(o *ref.Options, cells []cell[T]) T {
-	c, eps, lambda := cells[0], j.num(o.Eps), j.num(o.Lambda)
+	c, eps, lambda := cells[0], j.Num(o.Eps), j.Num(o.Lambda)
 	notR := c.notR
 	if j.fault == IgnoredCounted {
-		notR = j.add(notR, c.missing)
+		notR = j.Add(notR, c.missing)
 	}
-	on := j.ratio(c.sums[0], j.add(c.r, eps), o.Eps)
-	off := j.ratio(c.sums[1], j.add(notR, eps), o.Eps)
-	return j.add(j.mul(lambda, on), j.mul(j.sub(j.one, lambda), off))
+	on := j.ratio(c.sums[0], j.Add(c.r, eps), o.Eps)
+	off := j.ratio(c.sums[1], j.Add(notR, eps), o.Eps)
+	return j.Add(j.Mul(lambda, on), j.Mul(j.Sub(j.one, lambda), off))
 }
 
 // expLogDice is (−ln D)^γ, where −ln D = ln(1 + (FP+FN+s_dr−s_nr)/(2I+s_nr)).
 func (j *job[T]) expLogDice(o *ref.Options, cells []cell[T]) T {
 	s := cells[0].sums
-	a := j.add(j.add(s[fp], s[fn]), j.smoothing(o))
-	rest := j.add(j.twice(s[tp]), j.num(o.SmoothNR))
-	b := j.add(j.add(j.twice(s[tp]), j.add(s[fp], s[fn])), j.num(o.SmoothDR))
+	a := j.Add(j.Add(s[fp], s[fn]), j.smoothing(o))
+	rest := j.Add(j.twice(s[tp]), j.Num(o.SmoothNR))
+	b := j.Add(j.Add(j.twice(s[tp]), j.Add(s[fp], s[fn])), j.Num(o.SmoothDR))
 	var u T
 	switch {
-	case j.isZero(a) && j.isZero(rest):
+	case j.IsZero(a) && j.IsZero(rest):
 		u = j.zero
-	case j.cmp(b, rest) < 0:
-		u = j.log(j.div(b, rest))
+	case j.Cmp(b, rest) < 0:
+		u = j.Log(j.Div(b, rest))
 	default:
-		u = j.log1p(j.div(a, rest))
+		u = j.Log1p(j.Div(a, rest))
 	}
-	if j.faultyRatio(o.SmoothDR) && !j.isZero(u) {
-		u = j.graft(u, j.faultyLog(rest, b, o.SmoothDR))
+	if j.faultyRatio(o.SmoothDR) && !j.IsZero(u) {
+		u = j.Graft(u, j.faultyLog(rest, b, o.SmoothDR))
 	}
 	return j.floored(u, o.Gamma)
 }
@@ -232,11 +232,11 @@ func (j *job[T]) faultyLog(a, b T, smooth float64) T {
 	case NumeratorHeld:
 		a = j.hold(a)
 	default:
-		if bare := j.sub(b, j.num(smooth)); j.cmp(bare, j.zero) > 0 {
+		if bare := j.Sub(b, j.Num(smooth)); j.Cmp(bare, j.zero) > 0 {
 			b = bare
 		}
 	}
-	return j.sub(j.log(b), j.log(a))
+	return j.Sub(j.Log(b), j.Log(a))
 }
 
 // gdl is 1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c+FP_c+FN_c) + s_dr).
@@ -244,8 +244,8 @@ func (j *job[T]) gdl(o *ref.Options, cells []cell[T]) T {
 	in, out := j.zero, j.zero
 	for k, w := range j.volumeWeights(o, cells) {
 		s := cells[k].sums
-		in = j.add(in, j.mul(w, j.twice(s[tp])))
-		out = j.add(out, j.mul(w, j.add(s[fp], s[fn])))
+		in = j.Add(in, j.Mul(w, j.twice(s[tp])))
+		out = j.Add(out, j.Mul(w, j.Add(s[fp], s[fn])))
 	}
 	return j.overlap(o, in, out)
 }
@@ -257,18 +257,18 @@ func (j *job[T]) volumeWeights(o *ref.Options, cells []cell[T]) []T {
 	largest := j.zero
 	for k, c := range cells {
 		v := j.volume(o, c.r)
-		if absent[k] = j.isZero(v); absent[k] {
+		if absent[k] = j.IsZero(v); absent[k] {
 			continue
 		}
-		w[k] = j.div(j.one, v)
-		if j.cmp(w[k], largest) > 0 {
+		w[k] = j.Div(j.one, v)
+		if j.Cmp(w[k], largest) > 0 {
 			largest = w[k]
 		}
 	}
 	for k := range w {
 		switch {
 		case !absent[k]:
-			w[k] = j.div(w[k], largest)
+			w[k] = j.Div(w[k], largest)
 		case o.AbsentWeight == "zero":
 			w[k] = j.zero
 		default:
@@ -286,12 +286,12 @@ func (j *job[T]) volume(o *ref.Options, r T) T {
 	case "uniform":
 		return v
 	case "square":
-		v = j.mul(r, r)
+		v = j.Mul(r, r)
 	case "simple":
 		v = r
 	}
 	if o.AbsentWeight == "eps" {
-		v = j.add(v, j.num(o.WeightEps))
+		v = j.Add(v, j.Num(o.WeightEps))
 	}
 	return v
 }
