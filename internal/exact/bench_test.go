@@ -7,6 +7,7 @@ import (
 	"github.com/segloss/segloss/ref"
 )
 
+// BenchmarkGradient reports the time for one element.
 func BenchmarkGradient(b *testing.B) {
 	for _, k := range []struct {
 		o       Oracle

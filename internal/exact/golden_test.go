@@ -77,7 +77,7 @@ func TestGoldenRational(t *testing.T) {
 }
 
 func TestGoldenBig(t *testing.T) {
-	every := 5
+	every := 10
 	if testing.Short() {
 		every = 50
 	}

@@ -24,6 +24,8 @@ func (j *job[T]) confusion(o *ref.Options, e *element[T], to []T) []T {
 	return append(to, i, p, n, t)
 }
 
+// overlaps returns what confusion appends, without faults. Soft ones are told
+// apart by p − r, which is exact where p and r both round to 1.
 func (j *job[T]) overlaps(soft bool, e *element[T]) (i, p, n, t T) {
 	if !soft {
 		return j.Mul(e.p, e.r), j.Mul(e.p, e.notR), j.Mul(e.q, e.r), j.Mul(e.q, e.notR)
