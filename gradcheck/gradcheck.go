@@ -175,10 +175,6 @@ func Check(ctx context.Context, l kernels.Loss, o Options) (Report, error) {
 	return report(ctx, rows, start, err)
 }
 
-// tensorDirections is the number of directions that a large tensor of the
-// caller's is checked along.
-const tensorDirections = 4
-
 // Tensors checks a loss on the caller's own tensors: every element of small
 // ones; of large ones random directions, and sampled elements of every class.
 func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, error) {
@@ -206,8 +202,8 @@ func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, 
 		p.step(what)
 	} else {
 		what = "directions and samples"
-		p.total += tensorDirections
-		err = b.large(ctx, tensorDirections, "tensors", p)
+		p.total += directions
+		err = b.large(ctx, "tensors", p)
 	}
 	var rows []Row
 	for _, w := range ways {

@@ -129,7 +129,7 @@ func TestVolume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := volume{kernels.Softmax, true, 1, true}
+	v := volume{kernels.Softmax, true, true}
 	p := &progress{total: v.steps()}
 	rows, err := v.check(context.Background(), ways, p)
 	if err != nil {

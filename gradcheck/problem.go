@@ -230,30 +230,44 @@ func (p *problem) probability(n, c, s int) (prob, rest float64) {
 }
 
 // at returns the problem of one position alone, with the values copied.
-func (p *problem) at(n, s int) *problem {
-	one := &problem{n: 1, c: p.c, s: 1, activation: p.activation, labelType: p.labelType, ignore: p.ignore, clip: p.clip}
-	one.x = make([]float64, p.c)
-	if p.dense != nil {
-		one.dense = make([]float64, p.c)
+func (p *problem) at(n, s int) *problem { return p.gather(n, []int{s}) }
+
+// gather returns the problem of some positions of sample n, with the values
+// copied.
+func (p *problem) gather(n int, positions []int) *problem {
+	part := &problem{n: 1, c: p.c, s: len(positions), activation: p.activation, labelType: p.labelType, ignore: p.ignore, clip: p.clip}
+	part.x = p.elements(p.x, n, positions)
+	part.dense = p.elements(p.dense, n, positions)
+	start := n * p.s
+	part.labels = at(p.labels, start, positions)
+	part.weights = at(p.weights, start, positions)
+	part.mask = at(p.mask, start, positions)
+	return part
+}
+
+// elements returns what v, which is laid out like the prediction, has for some
+// positions of sample n, nil for nil.
+func (p *problem) elements(v []float64, n int, positions []int) []float64 {
+	if v == nil {
+		return nil
 	}
+	out := make([]float64, 0, p.c*len(positions))
 	for c := range p.c {
-		i := p.index(n, c, s)
-		one.x[c] = p.x[i]
-		if p.dense != nil {
-			one.dense[c] = p.dense[i]
-		}
+		out = append(out, at(v, p.index(n, c, 0), positions)...)
 	}
-	i := n*p.s + s
-	if p.labels != nil {
-		one.labels = p.labels[i : i+1]
+	return out
+}
+
+// at returns the values that lie the given distances behind start, nil for nil.
+func at[T any](v []T, start int, distances []int) []T {
+	if v == nil {
+		return nil
 	}
-	if p.weights != nil {
-		one.weights = p.weights[i : i+1]
+	out := make([]T, len(distances))
+	for j, d := range distances {
+		out[j] = v[start+d]
 	}
-	if p.mask != nil {
-		one.mask = p.mask[i : i+1]
-	}
-	return one
+	return out
 }
 
 // options returns the plan options that the problem asks for.

@@ -201,7 +201,7 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 		return nil
 	case d == Float64:
 		b.decide(row, numerically(withFrozen(b.numeric[i], frozen, b.elements), pick(dx, b.elements)))
-		b.compareDirections(row, i, dx, frozen)
+		b.compareDirections(ctx, row, i, dx, frozen)
 		return nil
 	}
 	b.decide(row, within(pick(exact, b.elements), pick(dx, b.elements), b.bounds(b.elements, b.scale[i], exact)))

@@ -164,11 +164,14 @@ func (f *field) along(ctx context.Context, direction []float64) []Estimate {
 	for l, v := range noise {
 		noise[l] = passNoise * math.Abs(v)
 	}
-	d := differ{m: len(f.losses), f: eval, noise: noise, enough: 1e-8}
+	d := differ{m: len(f.losses), f: eval, noise: noise, enough: enoughAlong}
 	est := d.at(0, -1, 1)
 	copy(f.b.x, x)
 	return est
 }
+
+// enoughAlong is the relative error at which a ladder along a direction ends.
+const enoughAlong = 1e-8
 
 // passNoise is taken for the relative noise of a pass over a whole tensor,
 // which is too dear to be measured; more than that would show in the scatter
