@@ -97,7 +97,7 @@ func TestMutants(t *testing.T) {
 			}
 			for i, v := range all {
 				w := way{reference(), Float64, kernels.NCS}
-				right, err := b.gradient(ctx, v, w)
+				right, err := b.gradient(ctx, v.loss, w)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -73,7 +73,7 @@ func TestOffender(t *testing.T) {
 // the search is interrupted.
 func TestOffenderNone(t *testing.T) {
 	b := largeProblem(t, "dice")
-	g, err := b.gradient(context.Background(), b.variants[0], way{reference(), Float64, kernels.NCS})
+	g, err := b.gradient(context.Background(), b.variants[0].loss, way{reference(), Float64, kernels.NCS})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -338,15 +338,15 @@ const upstream = 4
 
 // gradientOf evaluates a loss on a problem. The planar layout goes through the
 // two calls and channels-last through the one that does both.
-func gradientOf[T kernels.Float](ctx context.Context, l kernels.Loss, p *problem, b bound[T], backend string, layout kernels.Layout) (gradient, error) {
-	plan, err := kernels.New[T](l, p.spec(layout), p.options(backend)...)
+func gradientOf[T kernels.Float](ctx context.Context, l kernels.Loss, p *problem, b bound[T], w way, o ...kernels.Option) (gradient, error) {
+	plan, err := kernels.New[T](l, p.spec(w.layout), append(p.options(w.backend), o...)...)
 	if err != nil {
 		return gradient{}, err
 	}
 	dx := make([]T, len(b.x))
 	g := kernels.Grad{Scale: upstream}
 	var v kernels.Value
-	if layout == kernels.NCS {
+	if w.layout == kernels.NCS {
 		if v, err = plan.Forward(ctx, b.x, b.t); err == nil {
 			err = plan.Backward(ctx, dx, b.x, b.t, v, g)
 		}
@@ -356,5 +356,5 @@ func gradientOf[T kernels.Float](ctx context.Context, l kernels.Loss, p *problem
 	if err != nil {
 		return gradient{}, err
 	}
-	return gradient{v.Loss, collect(dx, p.n, p.c, p.s, layout, upstream)}, nil
+	return gradient{v.Loss, collect(dx, p.n, p.c, p.s, w.layout, upstream)}, nil
 }

@@ -30,7 +30,7 @@ func (o Options) volumes() []volume {
 }
 
 // steps returns the number of progress steps of the run.
-func (v volume) steps() int { return directions + 1 + len(kernels.Losses()) }
+func (v volume) steps() int { return directions + 2 + len(kernels.Losses()) }
 
 func (v volume) String() string {
 	if v.lesion {
@@ -77,7 +77,11 @@ func (v volume) check(ctx context.Context, ways []way, p *progress) ([]Row, erro
 	if err := b.large(ctx, v.String(), p); err != nil {
 		return nil, err
 	}
-	var rows []Row
+	rows, err := b.steady(ctx, ways, "uint8", v.String())
+	if err != nil {
+		return nil, err
+	}
+	p.step(fmt.Sprintf("%v, %v, determinism", v, v.activation))
 	for i, l := range all {
 		more, err := b.rows(ctx, i, ways, "uint8", v.String())
 		rows = append(rows, more...)
