@@ -1,6 +1,7 @@
 package gradcheck
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
@@ -56,6 +57,7 @@ var edges = []edge{
 	{"single pixel", 1, 3, 12, singlePixel, nil},
 	{"one position", 1, 3, 1, nil, nil},
 	{"nearly perfect", 1, 3, 8, nearlyPerfect, nil},
+	{"perfect", 1, 3, 8, perfect, plainLabels},
 	{"saturated", 1, 3, 12, saturated, nil},
 	{"far apart", 1, 4, 12, farApart, logits},
 	{"clamp edge", 1, 3, 10, clampEdge, probabilities},
@@ -70,6 +72,11 @@ func probabilities(a kernels.Activation, _ kind) bool { return a == kernels.None
 // logits fits what a probability cannot express.
 func logits(a kernels.Activation, _ kind) bool { return a != kernels.None }
 
+// plainLabels fits label maps without weights.
+func plainLabels(_ kernels.Activation, k kind) bool {
+	return k.labels != noLabels && k.extra == nothing
+}
+
 // excluding fits targets that can leave positions out.
 func excluding(_ kernels.Activation, k kind) bool { return k.extra != nothing }
 
@@ -78,6 +85,10 @@ type testcase struct {
 	activation kernels.Activation
 	kind       int
 	edge       int
+}
+
+func (t testcase) String() string {
+	return fmt.Sprintf("%v, %s, %s", t.activation, edges[t.edge].name, kinds[t.kind].name)
 }
 
 // testcases returns the table's inputs for an activation.
@@ -222,6 +233,17 @@ func nearlyPerfect(p *problem, rng *rand.Rand) {
 			continue
 		}
 		p.wish(n, c, s, p.target(n, c, s)+1e-3*(rng.Float64()-0.5), 1e-3*(1+rng.Float64()))
+	}
+}
+
+// perfect puts every prediction within 1e-9 of its target, which takes powers of
+// region values below their floor.
+func perfect(p *problem, rng *rand.Rand) {
+	for i := range p.x {
+		n, c, s := p.place(i)
+		if p.labels == nil || p.exists(n, s) {
+			p.wish(n, c, s, p.target(n, c, s), 1e-9*(0.5+0.5*rng.Float64()))
+		}
 	}
 }
 

@@ -257,21 +257,29 @@ func thin(a kernels.Activation, t testcase) bool {
 // runTable checks the cases side by side.
 func runTable(ctx context.Context, tests []testcase, take func(testcase) []variant, ways []way, p *progress) ([]Row, error) {
 	rows := make([][]Row, len(tests))
-	errs := make([]error, len(tests))
+	err := sideBySide(ctx, len(tests), func(i int) (err error) {
+		rows[i], err = tests[i].check(ctx, take(tests[i]), ways)
+		p.step(tests[i].String())
+		return err
+	})
+	return slices.Concat(rows...), err
+}
+
+// sideBySide does n jobs on all processors, until the context ends.
+func sideBySide(ctx context.Context, n int, job func(i int) error) error {
+	errs := make([]error, n)
 	queue := make(chan int)
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(tests)) {
+	for range min(runtime.GOMAXPROCS(0), n) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			for i := range queue {
-				t := tests[i]
-				rows[i], errs[i] = t.check(ctx, take(t), ways)
-				p.step(fmt.Sprintf("%v, %s, %s", t.activation, edges[t.edge].name, kinds[t.kind].name))
+				errs[i] = job(i)
 			}
 		}()
 	}
-	for i := range tests {
+	for i := range n {
 		if ctx.Err() != nil {
 			break
 		}
@@ -279,7 +287,7 @@ func runTable(ctx context.Context, tests []testcase, take func(testcase) []varia
 	}
 	close(queue)
 	wg.Wait()
-	return slices.Concat(rows...), errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // report puts the rows in order: by loss, as they first appear, and activation.

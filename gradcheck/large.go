@@ -279,7 +279,7 @@ func (b *bench) compareAll(ctx context.Context, row *Row, i int, exact, got []fl
 	if err != nil {
 		return err
 	}
-	c := within(pick(exact, over), pick(got, over), b.bounds(over, scale[i], exact))
+	c := within(pick(exact, over), pick(got, over), b.bounds(kFloat32, uFloat32, over, scale[i], exact))
 	if j := c.judge(); j.verdict == Fail {
 		row.Verdict, row.Reason, row.Worst = Fail, j.reason, b.element(c, j.worst, over[j.worst])
 	}

@@ -1,8 +1,11 @@
 package gradcheck
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/segloss/segloss/internal/exact"
 	"github.com/segloss/segloss/internal/oracle"
 	"github.com/segloss/segloss/kernels"
 	"github.com/segloss/segloss/ref"
@@ -35,14 +38,25 @@ func (p *problem) oracleLoss(l kernels.Loss) (float64, error) {
 	return sum, nil
 }
 
+// oracleGradient evaluates the gradient of a loss by package ref.
+func (p *problem) oracleGradient(l kernels.Loss) ([]float64, error) {
+	return p.gradientBy(l, func(kernels.Term) bool { return true })
+}
+
 // frozenGradient returns the gradient of the frozen terms of a loss, nil where
 // it has none. What a term holds constant is no derivative of its value, so
 // that differences cannot tell; the formulas of package ref, derived by hand,
 // can.
 func (p *problem) frozenGradient(l kernels.Loss) ([]float64, error) {
+	return p.gradientBy(l, frozen)
+}
+
+// gradientBy sums the gradients, by package ref, of the terms that count; nil
+// where none does.
+func (p *problem) gradientBy(l kernels.Loss, counts func(kernels.Term) bool) ([]float64, error) {
 	var sum []float64
 	for _, t := range l.Terms() {
-		if !frozen(t) {
+		if !counts(t) {
 			continue
 		}
 		_, g, err := p.oracle(t)
@@ -98,3 +112,75 @@ func withFrozen(est []Estimate, g []float64, elements []int) []Estimate {
 
 // oracleError is the relative error granted to package ref.
 const oracleError = 1e-10
+
+// exactTerms returns the terms of a loss as package exact takes them.
+func exactTerms(l kernels.Loss) ([]exact.Term, error) {
+	var terms []exact.Term
+	for _, t := range l.Terms() {
+		if t.Region != nil {
+			return nil, fmt.Errorf("gradcheck: %w: %s", exact.ErrUnjudged, t.Name)
+		}
+		o, err := oracle.Options(t.Options)
+		if err != nil {
+			return nil, fmt.Errorf("gradcheck: %s: %w", t.Name, err)
+		}
+		terms = append(terms, exact.Term{Coef: t.Coef, Name: t.Name, Options: o})
+	}
+	return terms, nil
+}
+
+// A judge is the gradient of a loss by an exact oracle, if there is one for it.
+type judge struct {
+	oracle exact.Oracle
+	dx     []float64
+}
+
+// String names what a gradient is judged by.
+func (j judge) String() string {
+	if j.dx == nil {
+		return "differences"
+	}
+	return "differences, " + string(j.oracle)
+}
+
+// judge asks the best oracle for the gradient of variant i. There is none for a
+// region of the caller's, for a loss that is not finite, and for a tensor too
+// large for it.
+func (b *bench) judge(i int) (judge, error) {
+	l := b.variants[i].loss
+	if len(b.p.x) > smallTensor || !finite(b.value[i]) || foreign(l) {
+		return judge{}, nil
+	}
+	terms, err := exactTerms(l)
+	if err != nil {
+		return judge{}, err
+	}
+	in := b.p.reference()
+	best := exact.Best(terms, in.Activation)
+	_, g, err := exact.Gradient(best, in, terms, exact.NoFault, nil)
+	if errors.Is(err, exact.ErrUnjudged) {
+		return judge{}, nil
+	}
+	if err != nil {
+		return judge{}, fmt.Errorf("gradcheck: %v: %w", l, err)
+	}
+	return judge{best, g}, nil
+}
+
+// foreign reports whether a loss has a region of the caller's.
+func foreign(l kernels.Loss) bool {
+	return slices.ContainsFunc(l.Terms(), func(t kernels.Term) bool { return t.Region != nil })
+}
+
+// compareOracle holds a float64 gradient against the judge's, within the error
+// bound that the losses promise.
+func (b *bench) compareOracle(row *Row, i int, judge judge, dx []float64) {
+	if judge.dx == nil || row.Verdict == Fail {
+		return
+	}
+	row.Checks += len(dx)
+	c := within(judge.dx, dx, b.bounds(kFloat64, uFloat64, b.elements, b.scale[i], judge.dx))
+	if j := c.judge(); j.verdict == Fail {
+		row.fail(fmt.Sprintf("by the %s oracle: %s", judge.oracle, j.reason), b.element(c, j.worst, j.worst))
+	}
+}

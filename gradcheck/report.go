@@ -30,6 +30,8 @@ type Row struct {
 	Layout     string  `json:"layout"`
 	Verdict    Verdict `json:"verdict"`
 	Reason     string  `json:"reason,omitempty"` // why it did not pass
+	Oracle     string  `json:"oracle"`           // what said how it should be: differences, and an exact arithmetic if there is one
+	Hint       string  `json:"hint,omitempty"`   // the known mistake that a failure resembles
 	Power      float64 `json:"power"`            // smallest relative defect that would have been caught at any element
 	Checks     int     `json:"checks"`           // derivatives compared
 	Floored    int     `json:"floored"`          // of them judged by the floor of the scale alone
@@ -193,6 +195,9 @@ func (r Report) details(b *strings.Builder) {
 			left--
 			fmt.Fprintf(b, "\n%s %s, %s, %s, %s, backend %s, %s, %s\n  %s\n",
 				row.Verdict, row.Loss, row.Activation, row.Target, row.Edge, row.Backend, row.DType, row.Layout, row.Reason)
+			if row.Hint != "" {
+				fmt.Fprintf(b, "  %s\n", row.Hint)
+			}
 			if row.Worst.What != "" {
 				fmt.Fprintf(b, "  %s\n", row.Worst)
 			}

@@ -42,6 +42,7 @@ type bench struct {
 	// alter, where it is set, changes gradients before they are judged: the
 	// checker is checked by making them wrong.
 	alter func(dx []float64)
+	hints int // given so far
 
 	directions [][]float64
 	along      [][]Estimate // of each direction, of each loss
@@ -158,6 +159,10 @@ func (b *bench) gradient(ctx context.Context, l kernels.Loss, w way, o ...kernel
 // rows checks variant i in the given ways.
 func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) ([]Row, error) {
 	v := b.variants[i]
+	judge, err := b.judge(i)
+	if err != nil {
+		return nil, err
+	}
 	frozen, err := b.p.frozenGradient(v.loss)
 	if err != nil {
 		return nil, err
@@ -177,9 +182,9 @@ func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) 
 		}
 		row := Row{
 			Group: v.group, Loss: v.text, Activation: b.p.activation.String(), Target: kind, Edge: edge,
-			Backend: w.backend, DType: w.dtype.String(), Layout: w.layout.String(), Checks: len(b.elements) + 1,
+			Backend: w.backend, DType: w.dtype.String(), Layout: w.layout.String(), Checks: len(b.elements) + 1, Oracle: judge.String(),
 		}
-		if err := b.row(ctx, &row, i, w, exact.dx, g, frozen); err != nil {
+		if err := b.row(ctx, &row, i, w, judge, exact.dx, g, frozen); err != nil {
 			return rows, err
 		}
 		rows = append(rows, row)
@@ -189,7 +194,7 @@ func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) 
 
 // row judges gradient g of variant i, computed in way w: its derivatives, its
 // loss, and whether it is the same again.
-func (b *bench) row(ctx context.Context, row *Row, i int, w way, exact []float64, g gradient, frozen []float64) error {
+func (b *bench) row(ctx context.Context, row *Row, i int, w way, judge judge, exact []float64, g gradient, frozen []float64) error {
 	dx := g.dx
 	if b.alter != nil {
 		dx = slices.Clone(dx)
@@ -197,6 +202,12 @@ func (b *bench) row(ctx context.Context, row *Row, i int, w way, exact []float64
 	}
 	if err := b.compare(ctx, row, i, w.dtype, exact, dx, frozen); err != nil {
 		return err
+	}
+	if row.Verdict == Fail {
+		row.Hint = b.hint(i, dx, frozen)
+	}
+	if w.dtype == Float64 {
+		b.compareOracle(row, i, judge, dx)
 	}
 	b.compareLoss(row, i, w.dtype, g.loss)
 	if len(b.p.x) > smallTensor && !b.own {
@@ -217,7 +228,7 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 		b.compareDirections(ctx, row, i, dx, frozen)
 		return nil
 	}
-	b.decide(row, within(pick(exact, b.elements), pick(dx, b.elements), b.bounds(b.elements, b.scale[i], exact)))
+	b.decide(row, within(pick(exact, b.elements), pick(dx, b.elements), b.bounds(kFloat32, uFloat32, b.elements, b.scale[i], exact)))
 	if len(b.elements) == len(dx) {
 		return nil
 	}
@@ -243,15 +254,15 @@ const (
 	underflow = 0x1p-120
 )
 
-// bounds returns how far float32 derivatives by the given elements may be from
-// the exact ones, of float64.
-func (b *bench) bounds(elements []int, scale, exact []float64) []float64 {
+// bounds returns how far derivatives by the given elements may be from the exact
+// ones, with k and u of their type.
+func (b *bench) bounds(k, u float64, elements []int, scale, exact []float64) []float64 {
 	out := make([]float64, len(elements))
 	for j, e := range elements {
 		n, _, s := b.p.place(e)
 		if b.p.exists(n, s) {
 			own := math.Max(scale[j], math.Abs(exact[e]))
-			out[j] = (kFloat32+4*b.spread[e])*uFloat32*own + underflow
+			out[j] = (k+4*b.spread[e])*u*own + underflow
 		}
 	}
 	return out

@@ -47,6 +47,12 @@ type Term struct {
 	Options ref.Options
 }
 
+// Knows reports whether there is a rule for the loss of that name.
+func Knows(name string) bool {
+	_, ok := floatRules.rules[name]
+	return ok
+}
+
 // Best returns the oracle to ask about a loss: [Rational] where every term is a
 // rational function of given probabilities, else [Dual].
 func Best(terms []Term, a ref.Activation) Oracle {

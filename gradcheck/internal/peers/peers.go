@@ -16,8 +16,9 @@ type Criterion struct {
 	// Accepts reports whether the checker lets grad, of the length of x, pass as
 	// the gradient of f at x. It calls f with an array of its own that f must
 	// not keep; none of the checkers knows bounds, so that f is evaluated
-	// outside of its domain too. It draws its random numbers from a fixed seed,
-	// as the checkers do, so that the answer is always the same.
+	// outside of its domain too. Random directions are those that the checkers
+	// draw, whose seeds are fixed, so that the answer is theirs and always the
+	// same.
 	Accepts func(f func(x []float64) float64, grad, x []float64) bool
 }
 

@@ -1,9 +1,6 @@
 package peers
 
-import (
-	"math"
-	"math/rand/v2"
-)
+import "math"
 
 // The defaults of torch.autograd.gradcheck.
 const (
@@ -43,7 +40,7 @@ var torchSlow = Criterion{
 // direction u of uniform numbers in [0, 1), drawn in float32 and divided by
 // their norm; since u holds no negative number, atol is multiplied by Σ u, which
 // grows like the root of the number of elements. (The random vector v of a
-// single output is 1.) The generator is not torch's.
+// single output is 1.)
 var torchFast = Criterion{
 	Name:   "torch fast",
 	Source: "torch.autograd.gradcheck(fast_mode=True), PyTorch 2.15, torch/autograd/gradcheck.py",
@@ -56,10 +53,11 @@ var torchFast = Criterion{
 
 // torchDirection draws the direction of n elements and returns its sum too.
 func torchDirection(n int) (u []float64, sum float64) {
-	r := rand.New(rand.NewPCG(67280421310721, 0)) // the seed that a torch.Generator begins with
+	const seed = 67280421310721 // of a torch.Generator that nobody has seeded
+	r := newTwister(seed & math.MaxUint32)
 	u = make([]float64, n)
 	for i := range u {
-		u[i] = float64(r.Float32())
+		u[i] = r.float32()
 	}
 	norm := math.Sqrt(dot(u, u))
 	for i := range u {
