@@ -85,6 +85,7 @@ type testcase struct {
 	activation kernels.Activation
 	kind       int
 	edge       int
+	seed       uint64
 }
 
 func (t testcase) String() string {
@@ -97,7 +98,7 @@ func testcases(a kernels.Activation) []testcase {
 	for e := range edges {
 		for k := range kinds {
 			if edges[e].fits == nil || edges[e].fits(a, kinds[k]) {
-				all = append(all, testcase{a, k, e})
+				all = append(all, testcase{activation: a, kind: k, edge: e})
 			}
 		}
 	}
@@ -113,13 +114,24 @@ func (t testcase) classes() int {
 	return c
 }
 
+// share returns the variants that the case is to be checked with.
+func (t testcase) share(all []variant) []variant {
+	var mine []variant
+	for i, v := range all {
+		if v.whole || (i+t.edge)%len(kinds) == t.kind {
+			mine = append(mine, v)
+		}
+	}
+	return mine
+}
+
 // problem draws the case. The same case is the same problem on every run. All
 // values are float32 values, so that both types compute the same thing.
 func (t testcase) problem() *problem {
 	e, k := edges[t.edge], kinds[t.kind]
 	h := fnv.New64a()
 	h.Write([]byte(e.name + "|" + k.name + "|" + t.activation.String()))
-	rng := rand.New(rand.NewPCG(h.Sum64(), 1))
+	rng := rand.New(rand.NewPCG(h.Sum64(), 1^t.seed))
 	p := &problem{n: e.n, c: t.classes(), s: e.s, activation: t.activation, labelType: k.labels}
 	p.x = make([]float64, p.n*p.c*p.s)
 	if k.labels == noLabels {

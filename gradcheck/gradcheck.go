@@ -1,18 +1,32 @@
-// Package gradcheck checks the gradients of segmentation losses by finite
-// differences, and says how small an error it would have found.
+// Package gradcheck checks gradients by finite differences, and says how small
+// an error it would have found. It was made for the losses of package kernels
+// and takes any other function too.
 //
+// In a test, [Check] checks a function with a gradient, of two coordinates or a
+// million, and [CheckLoss] a loss expression, which may have region losses of
+// the caller's own:
+//
+//	gradcheck.Check(t, gradcheck.Function{Name: "mine", Value: f, Gradient: df}, x)
+//	gradcheck.CheckLoss(t, loss, gradcheck.Options{})
+//
+// [Func] and [Loss] do the same without a test and return what they found.
 // [All] checks every loss that package kernels lists, on every backend of the
 // machine, in both element types and layouts: first on a table of small tensors
 // of every kind that code gets wrong, each element of them, then on a real
-// volume with rare structures. [Check] runs the table for one loss expression,
-// [Tensors] checks it on the caller's own tensors, and [Func] any function that
-// has a gradient.
+// volume with rare structures. [Tensors] checks a loss on the caller's own
+// tensors.
 //
 // Differences are taken in float64 and extrapolated (see [Derivative]). A
 // float64 gradient is judged by them; a float32 one by the float64 gradient at
 // the same input, within the error bound that the losses promise, since
 // differences of float32 values would show nothing. The tolerance comes from
 // the numeric derivatives alone and has no absolute part.
+//
+// A gradient passes, fails, or is inconclusive, for a reason that is given:
+// noise, truncation, domain or divergent. A [Report] is inconclusive where a row
+// is that is not on a committed list, testdata/inconclusive.txt, or where more
+// than one row in 200 is. It prints itself as a table or, with [Report.JSON], as
+// lines of JSON, and has for each row the command that repeats it.
 package gradcheck
 
 import (
@@ -34,7 +48,10 @@ type Options struct {
 	Backends    []string             // nil: every backend that is available
 	DTypes      []DType              // nil: float64 and float32
 	Layouts     []kernels.Layout     // nil: both; for Tensors that of the input
-	Short       bool                 // a thinner table, and no real volume
+	Edges       []string             // kinds of input, of EdgeNames; nil: all; not read by Tensors
+	Targets     []string             // kinds of target, of TargetNames; nil: all; not read by Tensors
+	Short       bool                 // a thinner table where Targets is nil, and no real volume unless Edges has it
+	Seed        uint64               // another one draws other inputs, directions and samples
 
 	// Progress is told what is being done, and how much of the whole has been.
 	// It is called from one goroutine at a time.
@@ -128,12 +145,15 @@ func (p *progress) step(what string) {
 // context ends, it returns what there is, and the context's error.
 func All(ctx context.Context, o Options) (Report, error) {
 	start := time.Now()
-	ways, err := o.ways(kernels.NCS, kernels.NSC)
+	ways, err := o.inputs()
 	if err != nil {
 		return Report{}, err
 	}
 	all := map[int][]variant{}
-	tests := o.testcases()
+	tests, stages := o.testcases(), o.volumes()
+	if len(tests)+len(stages) == 0 {
+		return Report{}, o.nothing()
+	}
 	for _, t := range tests {
 		if c := t.classes(); all[c] == nil {
 			if all[c], err = listed(c); err != nil {
@@ -141,12 +161,64 @@ func All(ctx context.Context, o Options) (Report, error) {
 			}
 		}
 	}
-	stages := o.volumes()
-	p := &progress{tell: o.Progress, total: len(tests)}
+	take := func(t testcase) []variant { return t.share(all[t.classes()]) }
+	rows, err := run(ctx, tests, take, stages, ways, o.Progress)
+	r, err := o.report(ctx, rows, start, err)
+	if list, _ := committed(); err == nil && o.whole() {
+		r.Stale = list.stale(r.Rows)
+	}
+	return r, err
+}
+
+// Loss runs the table of small tensors for one loss, and the real volume where
+// o.Edges names it.
+func Loss(ctx context.Context, l kernels.Loss, o Options) (Report, error) {
+	start := time.Now()
+	ways, err := o.inputs()
+	if err != nil {
+		return Report{}, err
+	}
+	tests := slices.DeleteFunc(o.testcases(), func(t testcase) bool { return fits(l, t.activation, t.classes()) != nil })
+	var stages []volume
+	for _, v := range o.volumes() {
+		if o.Edges != nil && fits(l, v.activation, v.classes()) == nil {
+			v.loss = &l
+			stages = append(stages, v)
+		}
+	}
+	if len(tests)+len(stages) == 0 {
+		return Report{}, refusal(l, o)
+	}
+	rows, err := run(ctx, tests, o.takeOne(l), stages, ways, o.Progress)
+	return o.report(ctx, rows, start, err)
+}
+
+// takeOne returns what to check on a case where one loss is asked for.
+func (o Options) takeOne(l kernels.Loss) func(testcase) []variant {
+	return func(t testcase) []variant {
+		all, err := listed(t.classes())
+		if err != nil || !o.single() {
+			return custom(l)
+		}
+		return among(l, t.share(all))
+	}
+}
+
+// inputs checks what the options say about inputs, and returns the ways.
+func (o Options) inputs() ([]way, error) {
+	if err := o.checkNames(); err != nil {
+		return nil, err
+	}
+	return o.ways(kernels.NCS, kernels.NSC)
+}
+
+// run checks the table and then the volumes.
+func run(ctx context.Context, tests []testcase, take func(testcase) []variant, stages []volume, ways []way, tell func(int, int, string)) ([]Row, error) {
+	p := &progress{tell: tell, total: len(tests)}
 	for _, v := range stages {
 		p.total += v.steps()
 	}
-	rows, err := runTable(ctx, tests, func(t testcase) []variant { return all[t.classes()] }, ways, p)
+	rows, err := runTable(ctx, tests, take, ways, p)
 	for _, v := range stages {
 		if err != nil {
 			break
@@ -155,24 +227,7 @@ func All(ctx context.Context, o Options) (Report, error) {
 		more, err = v.check(ctx, ways, p)
 		rows = append(rows, more...)
 	}
-	return report(ctx, rows, start, err)
-}
-
-// Check runs the table of small tensors for one loss.
-func Check(ctx context.Context, l kernels.Loss, o Options) (Report, error) {
-	start := time.Now()
-	ways, err := o.ways(kernels.NCS, kernels.NSC)
-	if err != nil {
-		return Report{}, err
-	}
-	vs := custom(l)
-	tests := slices.DeleteFunc(o.testcases(), func(t testcase) bool { return fits(l, t.activation, t.classes()) != nil })
-	if len(tests) == 0 {
-		return Report{}, refusal(l, o)
-	}
-	p := &progress{tell: o.Progress, total: len(tests)}
-	rows, err := runTable(ctx, tests, func(testcase) []variant { return vs }, ways, p)
-	return report(ctx, rows, start, err)
+	return rows, err
 }
 
 // Tensors checks a loss on the caller's own tensors: every element of small
@@ -192,9 +247,9 @@ func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, 
 	}
 	b, err := newBench(ctx, problem, custom(l))
 	if err != nil {
-		return report(ctx, nil, start, err)
+		return o.report(ctx, nil, start, err)
 	}
-	b.own = true
+	b.own, b.seed = true, o.Seed
 	p := &progress{tell: o.Progress, total: 1 + len(ways)}
 	what := "every element"
 	if len(problem.x) <= smallTensor {
@@ -215,7 +270,7 @@ func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, 
 		rows = append(rows, more...)
 		p.step(fmt.Sprintf("%s, %v, %v", w.backend, w.dtype, w.layout))
 	}
-	return report(ctx, rows, start, err)
+	return o.report(ctx, rows, start, err)
 }
 
 // refusal returns why no case of the table takes a loss.
@@ -225,16 +280,20 @@ func refusal(l kernels.Loss, o Options) error {
 			return err
 		}
 	}
-	return &kernels.ArgError{Arg: "activation", Index: -1, Value: o.Activations, Err: kernels.ErrOption}
+	return o.nothing()
 }
 
-// testcases lists the cases of the table, for a short run one kind of target
-// for each edge.
+// testcases lists the cases of the table that the options ask for, for a short
+// run one kind of target for each edge.
 func (o Options) testcases() []testcase {
 	var all []testcase
 	for _, a := range o.activations() {
 		for _, t := range testcases(a) {
-			if !o.Short || thin(a, t) {
+			if !allows(o.Edges, edges[t.edge].name) || !allows(o.Targets, kinds[t.kind].name) {
+				continue
+			}
+			if !o.Short || o.Targets != nil || thin(a, t) {
+				t.seed = o.Seed
 				all = append(all, t)
 			}
 		}
@@ -291,7 +350,8 @@ func sideBySide(ctx context.Context, n int, job func(i int) error) error {
 }
 
 // report puts the rows in order: by loss, as they first appear, and activation.
-func report(ctx context.Context, rows []Row, start time.Time, err error) (Report, error) {
+// It adds what the rows do not know of themselves.
+func (o Options) report(ctx context.Context, rows []Row, start time.Time, err error) (Report, error) {
 	order := map[string]int{}
 	for i := range rows {
 		if _, ok := order[rows[i].Group]; !ok {
@@ -299,7 +359,17 @@ func report(ctx context.Context, rows []Row, start time.Time, err error) (Report
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return order[a.Group] - order[b.Group] })
-	r := Report{Rows: rows, Elapsed: time.Since(start), Partial: ctx.Err() != nil}
+	for i := range rows {
+		if rows[i].Command == "" {
+			rows[i].Command = rows[i].command(o.Seed)
+		}
+	}
+	r := Report{Rows: rows, Elapsed: time.Since(start), Partial: ctx.Err() != nil, Seed: o.Seed}
+	list, broken := committed()
+	list.mark(rows)
+	if err == nil {
+		err = broken
+	}
 	if r.Partial {
 		return r, fmt.Errorf("gradcheck: %w", ctx.Err())
 	}

@@ -19,7 +19,7 @@ const directions = 8
 // large prepares a check along random directions and at single elements of
 // every kind.
 func (b *bench) large(ctx context.Context, what string, p *progress) error {
-	rng := rand.New(rand.NewPCG(1, uint64(len(b.p.x))))
+	rng := rand.New(rand.NewPCG(1^b.seed, uint64(len(b.p.x))))
 	for k := range directions {
 		d := b.direction(rng)
 		b.directions = append(b.directions, d)

@@ -1,10 +1,8 @@
 package gradcheck
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,9 +10,11 @@ import (
 
 // Report is the outcome of a run.
 type Report struct {
-	Rows    []Row         `json:"rows"`
-	Partial bool          `json:"partial"` // the context ended before the work did
-	Elapsed time.Duration `json:"elapsed"`
+	Rows    []Row
+	Partial bool // the context ended before the work did
+	Elapsed time.Duration
+	Seed    uint64   // of the inputs
+	Stale   []string // lines of the committed list that no row of a full run matches
 }
 
 // Row is the outcome for one gradient: of one loss on one input, computed by
@@ -30,19 +30,23 @@ type Row struct {
 	Layout     string  `json:"layout"`
 	Verdict    Verdict `json:"verdict"`
 	Reason     string  `json:"reason,omitempty"` // why it did not pass
+	Listed     bool    `json:"listed,omitempty"` // inconclusive, and on the committed list of such rows
 	Oracle     string  `json:"oracle"`           // what said how it should be: differences, and an exact arithmetic if there is one
 	Hint       string  `json:"hint,omitempty"`   // the known mistake that a failure resembles
 	Power      float64 `json:"power"`            // smallest relative defect that would have been caught at any element
 	Checks     int     `json:"checks"`           // derivatives compared
 	Floored    int     `json:"floored"`          // of them judged by the floor of the scale alone
+	Evals      int     `json:"evals,omitempty"`  // evaluations of a [Function]; 0 for losses, whose rows share them
 	Worst      Element `json:"worst"`
+	Command    string  `json:"command,omitempty"` // that checks it again; "" where the input or the loss is the caller's
 }
 
-// Element is what a derivative was taken by: an element of the prediction, or a
-// direction in which all elements move, or it is the loss itself.
+// Element is what a derivative was taken by: an element of the prediction or a
+// coordinate of a [Function], or a direction in which all of them move, or it is
+// the loss itself.
 type Element struct {
-	What     string  `json:"what"` // "element", "direction" or "loss"
-	N        int     `json:"n"`    // sample, class and position of an element; the number of a direction, -1, -1
+	What     string  `json:"what"` // "element", "coordinate", "direction" or "loss"
+	N        int     `json:"n"`    // sample, class and position of an element; -1, -1 and the place of a coordinate; the number of a direction, -1, -1
 	C        int     `json:"c"`
 	S        int     `json:"s"`
 	X        float64 `json:"x"`
@@ -53,48 +57,47 @@ type Element struct {
 	Tol      float64 `json:"tol"`     // largest distance of the two that passes
 }
 
-// MarshalJSON writes numbers that are not finite as strings, for JSON has none.
-func (e Element) MarshalJSON() ([]byte, error) {
-	type plain Element
-	return json.Marshal(struct {
-		plain
-		X        any `json:"x"`
-		R        any `json:"r"`
-		Analytic any `json:"analytic"`
-		Numeric  any `json:"numeric"`
-		Err      any `json:"err"`
-		Tol      any `json:"tol"`
-	}{plain(e), jsonNumber(e.X), jsonNumber(e.R), jsonNumber(e.Analytic), jsonNumber(e.Numeric), jsonNumber(e.Err), jsonNumber(e.Tol)})
-}
-
-func jsonNumber(v float64) any {
-	if finite(v) {
-		return v
-	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
-}
-
 // String describes the element in one line.
 func (e Element) String() string {
 	where := "loss"
 	switch e.What {
 	case "element":
 		where = fmt.Sprintf("[%d, %d, %d] x=%.9g r=%.9g", e.N, e.C, e.S, e.X, e.R)
+	case "coordinate":
+		where = fmt.Sprintf("x[%d]=%.9g", e.S, e.X)
 	case "direction":
 		where = fmt.Sprintf("direction %d", e.N)
 	}
 	return fmt.Sprintf("%s: analytic %.12g, numeric %.12g ± %.2g, tolerance %.2g", where, e.Analytic, e.Numeric, e.Err, e.Tol)
 }
 
-// Verdict returns the worst verdict of the rows. Without any, nothing was shown.
+// Of the rows, one in mostInconclusive may be inconclusive, even if the committed
+// list has each of them.
+const mostInconclusive = 200
+
+// Verdict returns the worst verdict of the rows, but for inconclusive ones of the
+// committed list, as long as no more than one row in 200 is inconclusive. Without
+// any rows, nothing was shown.
 func (r Report) Verdict() Verdict {
+	undecided := r.Count(Inconclusive)
 	switch {
 	case r.Count(Fail) > 0:
 		return Fail
-	case r.Count(Inconclusive) > 0 || len(r.Rows) == 0 || r.Partial:
+	case undecided > r.listed() || undecided*mostInconclusive > len(r.Rows) || len(r.Rows) == 0 || r.Partial:
 		return Inconclusive
 	}
 	return Pass
+}
+
+// listed returns the number of inconclusive rows that are on the committed list.
+func (r Report) listed() int {
+	n := 0
+	for i := range r.Rows {
+		if r.Rows[i].Listed {
+			n++
+		}
+	}
+	return n
 }
 
 // Count returns the number of rows with a verdict.
@@ -183,13 +186,14 @@ func power(p float64) string {
 	return fmt.Sprintf("%.0e", p)
 }
 
-// details describes the rows that did not pass, failures first.
+// details describes the rows that did not pass, failures first, but not what
+// the committed list has.
 func (r Report) details(b *strings.Builder) {
 	left := maxDetails
 	for _, v := range []Verdict{Fail, Inconclusive} {
 		for i := range r.Rows {
 			row := &r.Rows[i]
-			if row.Verdict != v || left == 0 {
+			if row.Verdict != v || row.Listed || left == 0 {
 				continue
 			}
 			left--
@@ -201,9 +205,12 @@ func (r Report) details(b *strings.Builder) {
 			if row.Worst.What != "" {
 				fmt.Fprintf(b, "  %s\n", row.Worst)
 			}
+			if row.Command != "" {
+				fmt.Fprintf(b, "  %s\n", row.Command)
+			}
 		}
 	}
-	if more := r.Count(Fail) + r.Count(Inconclusive) - maxDetails; more > 0 {
+	if more := r.Count(Fail) + r.Count(Inconclusive) - r.listed() - maxDetails; more > 0 {
 		fmt.Fprintf(b, "\n… and %d more\n", more)
 	}
 }
@@ -213,10 +220,13 @@ func (r Report) total(b *strings.Builder) {
 	for i := range r.Rows {
 		checks += r.Rows[i].Checks
 	}
-	fmt.Fprintf(b, "\n%s: %d gradients, %d derivatives; %d passed, %d failed, %d inconclusive; %.1f s",
-		r.Verdict(), len(r.Rows), checks, r.Count(Pass), r.Count(Fail), r.Count(Inconclusive), r.Elapsed.Seconds())
+	fmt.Fprintf(b, "\n%s: %d gradients, %d derivatives; %d passed, %d failed, %d inconclusive (%d listed); %.1f s",
+		r.Verdict(), len(r.Rows), checks, r.Count(Pass), r.Count(Fail), r.Count(Inconclusive), r.listed(), r.Elapsed.Seconds())
 	if r.Partial {
 		b.WriteString("; interrupted, so partial")
+	}
+	for _, s := range r.Stale {
+		fmt.Fprintf(b, "\nThe list of inconclusive rows has one that there is none of any more: %s", s)
 	}
 	b.WriteString("\nWORST is the largest part of a tolerance that was needed; POWER the smallest relative defect that would have been caught at every element.\n")
 }

@@ -15,6 +15,8 @@ type variant struct {
 	text  string // the expression; a list in it is written for the number of classes
 	loss  kernels.Loss
 	whole bool // to be checked on every case, not on a share of them
+
+	silent bool // in the union, but no row is asked for
 }
 
 // listed lists the losses that can be computed on c classes, each followed by

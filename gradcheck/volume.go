@@ -13,24 +13,53 @@ type volume struct {
 	activation kernels.Activation
 	lesion     bool
 	float32    bool // in float32 too
+
+	loss *kernels.Loss // nil: every loss, with its default options
+	seed uint64
 }
 
 // volumes lists the runs that the options ask for.
 func (o Options) volumes() []volume {
-	if o.Short {
+	if o.Short && o.Edges == nil || !allows(o.Targets, volumeTarget) {
 		return nil
 	}
 	all := []volume{
-		{kernels.Softmax, false, true},
-		{kernels.Softmax, true, true},
-		{kernels.Sigmoid, false, false},
-		{kernels.None, false, false},
+		{activation: kernels.Softmax, float32: true, seed: o.Seed},
+		{activation: kernels.Softmax, float32: true, seed: o.Seed, lesion: true},
+		{activation: kernels.Sigmoid, seed: o.Seed},
+		{activation: kernels.None, seed: o.Seed},
 	}
-	return slices.DeleteFunc(all, func(v volume) bool { return !slices.Contains(o.activations(), v.activation) })
+	return slices.DeleteFunc(all, func(v volume) bool {
+		return !slices.Contains(o.activations(), v.activation) || !allows(o.Edges, v.String())
+	})
+}
+
+// volumeTarget is the kind of target that the volume has.
+const volumeTarget = "uint8"
+
+// classes returns the number of classes.
+func (v volume) classes() int {
+	if v.lesion {
+		return brainClasses + 1
+	}
+	return brainClasses
+}
+
+// variants returns what is checked.
+func (v volume) variants() ([]variant, error) {
+	all, err := listed(v.classes())
+	all = slices.DeleteFunc(all, func(v variant) bool { return !v.whole })
+	if v.loss == nil || err != nil {
+		return all, err
+	}
+	return among(*v.loss, all), nil
 }
 
 // steps returns the number of progress steps of the run.
-func (v volume) steps() int { return directions + 2 + len(kernels.Losses()) }
+func (v volume) steps() int {
+	all, _ := v.variants() // an error is found again by check
+	return directions + 2 + len(all)
+}
 
 func (v volume) String() string {
 	if v.lesion {
@@ -65,28 +94,35 @@ func (v volume) check(ctx context.Context, ways []way, p *progress) ([]Row, erro
 	if err != nil {
 		return nil, err
 	}
-	all, err := listed(problem.c)
+	all, err := v.variants()
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(v variant) bool { return !v.whole })
 	b, err := newBench(ctx, problem, all)
 	if err != nil {
 		return nil, err
 	}
+	b.seed = v.seed
 	if err := b.large(ctx, v.String(), p); err != nil {
 		return nil, err
 	}
-	rows, err := b.steady(ctx, ways, "uint8", v.String())
+	rows, err := b.steady(ctx, ways, volumeTarget, v.String())
 	if err != nil {
 		return nil, err
 	}
+	for i := range rows {
+		if v.loss == nil {
+			rows[i].Command = rows[i].commandLine(v.seed)
+		}
+	}
 	p.step(fmt.Sprintf("%v, %v, determinism", v, v.activation))
 	for i, l := range all {
-		more, err := b.rows(ctx, i, ways, "uint8", v.String())
-		rows = append(rows, more...)
-		if err != nil {
-			return rows, err
+		if !l.silent {
+			more, err := b.rows(ctx, i, ways, volumeTarget, v.String())
+			rows = append(rows, more...)
+			if err != nil {
+				return rows, err
+			}
 		}
 		p.step(fmt.Sprintf("%v, %v, %s", v, v.activation, l.text))
 	}

@@ -24,6 +24,11 @@ the flags leave open, and without -loss the real volume too, as gradcheck alone
 does. With tensors (see gradcheck help eval) it checks on those, in float32 and
 float64 whatever their own type.
 
+The flags -edge, -target without -pred, and -seed pick some of the tables' inputs,
+or draw others. A row that does not pass is printed with the command that checks
+it alone again. With -json the output is lines of JSON: a header, one for every
+row, and the total.
+
 Without -backend it checks on every backend of this machine, or on the one that
 the environment variable SEGLOSS_BACKEND names.
 `
@@ -32,7 +37,9 @@ the environment variable SEGLOSS_BACKEND names.
 type checking struct {
 	settings
 	tensors tensorFlags
+	inputs  inputFlags
 	verbose bool
+	json    bool
 }
 
 func setupCheck(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
@@ -41,14 +48,24 @@ func setupCheck(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (i
 		"`none`, sigmoid or softmax (default: all that apply; with -pred none)",
 		"check `f32` or f64 (default: both)")
 	c.tensors.flags(fs)
-	fs.BoolVar(&c.verbose, "v", false, "print every check")
+	fs.Lookup("target").Usage = "with -pred a .npy `file`; else the kind of target to check, such as 'uint8, weights'"
+	c.inputs.flags(fs)
+	c.outputs(fs)
 	return c.run
 }
 
 func setupAll(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
 	var c checking
-	fs.BoolVar(&c.verbose, "v", false, "print every check")
+	fs.StringVar(&c.tensors.target, "target", "", "the `kind` of target to check, such as 'uint8, weights' (default: all)")
+	c.inputs.flags(fs)
+	c.outputs(fs)
 	return c.run
+}
+
+// outputs defines the flags that say what is printed.
+func (c *checking) outputs(fs *flag.FlagSet) {
+	fs.BoolVar(&c.verbose, "v", false, "print every check")
+	fs.BoolVar(&c.json, "json", false, "print lines of JSON instead of tables")
 }
 
 func (c *checking) run(ctx context.Context, stdout, stderr io.Writer) (int, error) {
@@ -64,18 +81,40 @@ func (c *checking) run(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	o.Progress = line.show
 	var r gradcheck.Report
 	switch {
-	case c.tensors.given() || c.clip.set:
+	case c.ownTensors():
 		r, err = c.checkTensors(ctx, loss, o)
 	case loss != nil:
-		r, err = gradcheck.Check(ctx, *loss, o)
+		r, err = gradcheck.Loss(ctx, *loss, o)
 	default:
 		r, err = gradcheck.All(ctx, o)
 	}
 	line.erase()
 	if err != nil && !(r.Partial && errors.Is(err, context.Canceled)) {
-		return exitUsage, err
+		return exitUsage, inputError(err)
 	}
 	return c.report(r, stdout, err)
+}
+
+// ownTensors reports whether a flag was given that makes sense with tensors
+// only. A target alone is the kind to check.
+func (c *checking) ownTensors() bool {
+	t := c.tensors
+	return t.pred != "" || t.weights != "" || t.ignore.set || c.clip.set
+}
+
+// inputError says which flag an error about the kinds of input is about.
+func inputError(err error) error {
+	var a *kernels.ArgError
+	if !errors.As(err, &a) {
+		return err
+	}
+	switch a.Arg {
+	case "edges":
+		return fmt.Errorf("-edge %v: %w", a.Value, a.Err)
+	case "targets":
+		return fmt.Errorf("-target %v, without -pred: %w", a.Value, a.Err)
+	}
+	return err
 }
 
 // parseLoss returns nil for every loss.
@@ -107,6 +146,13 @@ func (c *checking) checkOptions() (o gradcheck.Options, err error) {
 	} else if name := os.Getenv(kernels.BackendEnv); name != "" {
 		o.Backends = []string{name}
 	}
+	o.Edges, o.Seed = c.inputs.edges, c.inputs.seed
+	switch {
+	case c.ownTensors() && o.Edges != nil:
+		return o, argument("-edge", errors.New("the tensors of the other flags are all the input"))
+	case c.tensors.target != "" && !c.ownTensors():
+		o.Targets = []string{c.tensors.target}
+	}
 	return o, nil
 }
 
@@ -133,6 +179,10 @@ func (c *checking) checkTensors(ctx context.Context, loss *kernels.Loss, o gradc
 	}
 	for _, l := range losses {
 		one, err := gradcheck.Tensors(ctx, l, in, o)
+		for i := range one.Rows {
+			one.Rows[i].Command = c.tensorsCommand(one.Rows[i])
+		}
+		r.Seed = one.Seed
 		r.Rows = append(r.Rows, one.Rows...)
 		r.Elapsed += one.Elapsed
 		r.Partial = one.Partial
@@ -183,10 +233,13 @@ func (p *problem) input() (gradcheck.Input, error) {
 // of an interrupted check.
 func (c *checking) report(r gradcheck.Report, stdout io.Writer, interrupted error) (int, error) {
 	var b bytes.Buffer
-	if c.verbose {
+	write := r.Print
+	if c.json {
+		write = r.JSON
+	} else if c.verbose {
 		writeRows(&b, r.Rows)
 	}
-	if err := r.Print(&b); err != nil {
+	if err := write(&b); err != nil {
 		return exitUsage, err
 	}
 	if _, err := stdout.Write(b.Bytes()); err != nil {

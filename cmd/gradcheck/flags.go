@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/segloss/segloss/gradcheck"
+	"github.com/segloss/segloss/internal/shell"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -91,11 +93,6 @@ func (f *tensorFlags) flags(fs *flag.FlagSet) {
 	f.layout.flagFunc(fs, "layout", "`ncs` or nsc, the order of channels and positions (default of tensors: ncs)", kernels.ParseLayout)
 }
 
-// given reports whether a flag was given that makes sense with tensors only.
-func (f *tensorFlags) given() bool {
-	return f.pred != "" || f.target != "" || f.weights != "" || f.ignore.set
-}
-
 // read reads the tensors.
 func (f *tensorFlags) read(act kernels.Activation) (*problem, error) {
 	if f.pred == "" || f.target == "" {
@@ -109,4 +106,40 @@ func (f *tensorFlags) read(act kernels.Activation) (*problem, error) {
 		return nil, argument("-ignore-index", fmt.Errorf("%d: %s is a dense target, which has no labels; leave positions out by -weights", f.ignore.v, f.target))
 	}
 	return p, nil
+}
+
+// inputFlags are the flags that say which inputs of the table are checked.
+type inputFlags struct {
+	edges []string
+	seed  uint64
+}
+
+func (f *inputFlags) flags(fs *flag.FlagSet) {
+	fs.Func("edge", "the `kind` of input to check, such as 'single pixel' or brain; may be given several times (default: all)",
+		func(s string) error {
+			f.edges = append(f.edges, s)
+			return nil
+		})
+	fs.Uint64Var(&f.seed, "seed", 0, "`number` that draws other inputs, directions and samples")
+}
+
+// tensorsCommand returns the command line that checks a row on the tensors again. It
+// has -dtype only where that was given, since values are rounded to float32
+// where both types are checked.
+func (c *checking) tensorsCommand(r gradcheck.Row) string {
+	args := []string{"gradcheck", "check", "-loss", r.Loss, "-pred", c.tensors.pred, "-target", c.tensors.target}
+	add := func(set bool, flag string, value any) {
+		if set {
+			args = append(args, flag, fmt.Sprint(value))
+		}
+	}
+	add(c.tensors.weights != "", "-weights", c.tensors.weights)
+	add(c.tensors.ignore.set, "-ignore-index", c.tensors.ignore.v)
+	add(true, "-activation", r.Activation)
+	add(c.clip.set, "-clip", c.clip.v)
+	add(true, "-backend", r.Backend)
+	add(c.dtype.set, "-dtype", c.dtype.v)
+	add(true, "-layout", r.Layout)
+	add(true, "-seed", c.inputs.seed)
+	return shell.Join(args...)
 }

@@ -63,7 +63,7 @@ var commands = []command{
 
 const usageAll = `Gradcheck checks the losses and gradients of package kernels.
 
-	gradcheck [-v]            check every loss on every backend of this machine
+	gradcheck [flags]         check every loss on every backend of this machine
 	gradcheck check [flags]   check some of them, or check on tensors of your own
 	gradcheck eval [flags]    loss and gradient of your own tensors
 	gradcheck list [-json]    the losses with their options, and the backends

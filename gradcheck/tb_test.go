@@ -1,0 +1,94 @@
+package gradcheck
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/segloss/segloss/kernels"
+)
+
+var _ TB = (*testing.T)(nil)
+
+// A recorder is a TB that keeps what it is told.
+type recorder struct{ logs, errors []string }
+
+func (*recorder) Helper() {}
+
+func (r *recorder) Logf(format string, args ...any) {
+	r.logs = append(r.logs, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}
+
+// wantTold fails the test unless the check told of one thing, as an error or
+// not, with all of the given words.
+func wantTold(t *testing.T, r recorder, asError bool, words ...string) {
+	t.Helper()
+	told, other := r.logs, r.errors
+	if asError {
+		told, other = other, told
+	}
+	if len(told) != 1 || len(other) != 0 {
+		t.Fatalf("logs %q, errors %q", r.logs, r.errors)
+	}
+	for _, w := range words {
+		if !strings.Contains(told[0], w) {
+			t.Errorf("no %q in\n%s", w, told[0])
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	f, x := meanBCE(7)
+	long, longX := meanBCE(smallTensor + 1)
+	for _, tt := range []struct {
+		name    string
+		f       Function
+		x       []float64
+		asError bool
+		words   []string
+	}{
+		{"right", f, x, false, []string{"PASS mean BCE", "7 derivatives", "evaluations", "1.0e-07"}},
+		{"wrong", altered(f, func(dst, _ []float64) { dst[3] *= -1 }), x, true,
+			[]string{"FAIL mean BCE", "wrong sign", "x[3]=", "analytic", "numeric", "±", "to reproduce", fmt.Sprintf("%x, from 0 to 1", x[3])}},
+		{"impure", altered(f, func(_, x []float64) { x[2] = 9 }), x, true, []string{"Gradient changes x", "x[2]=", "call it at that x"}},
+		{"no gradient", Function{Value: f.Value}, x, true, []string{"INCONCLUSIVE function", "Gradient is nil"}},
+		{"long", long, longX, false, []string{"PASS"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var r recorder
+			row := Check(&r, tt.f, tt.x)
+			if (row.Verdict != Pass) != tt.asError {
+				t.Errorf("%+v", row)
+			}
+			wantTold(t, r, tt.asError, tt.words...)
+		})
+	}
+}
+
+func TestReproduceDirection(t *testing.T) {
+	row := Row{Worst: Element{What: "direction", N: 3, Numeric: math.NaN()}}
+	if s := reproduce(Function{}, row); !strings.Contains(s, "direction 3") || !strings.Contains(s, "same directions") {
+		t.Errorf("%q", s)
+	}
+}
+
+func TestCheckLoss(t *testing.T) {
+	o := Options{Short: true, DTypes: []DType{Float64}, Activations: []kernels.Activation{kernels.Softmax}}
+	var right, wrong, refused recorder
+	if r := CheckLoss(&right, parse(t, "mine + dice", region{1}), o); r.Verdict() != Pass {
+		t.Errorf("%v", r.Verdict())
+	}
+	wantTold(t, right, false, "dice", "PASS", "0 failed")
+	if r := CheckLoss(&wrong, parse(t, "mine", region{1.001}), o); r.Verdict() != Fail {
+		t.Errorf("%v", r.Verdict())
+	}
+	wantTold(t, wrong, true, "mine", "FAIL", "factor of", "analytic")
+	o.Backends = []string{"abacus"}
+	CheckLoss(&refused, parse(t, "dice"), o)
+	wantTold(t, refused, true, "abacus")
+}
