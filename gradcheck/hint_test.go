@@ -48,7 +48,7 @@ func TestHint(t *testing.T) {
 				switch h := rows[0].Hint; {
 				case strings.HasSuffix(h, ": "+m.name):
 					named++
-				case h == "" || !alike(b, h, wrong, sp.judge.dx):
+				case h == "" || !sameMistake(b, h, wrong, sp.judge.dx):
 					t.Errorf("%s, %s: hint %q", loss, m.name, h)
 				}
 			}
@@ -59,9 +59,9 @@ func TestHint(t *testing.T) {
 	}
 }
 
-// alike reports whether the mutant that a hint names makes the same of the
+// sameMistake reports whether the mutant that a hint names makes the same of the
 // right gradient as the one that was injected.
-func alike(b *bench, hint string, wrong, right []float64) bool {
+func sameMistake(b *bench, hint string, wrong, right []float64) bool {
 	for _, m := range mutants() {
 		if strings.HasSuffix(hint, ": "+m.name) {
 			other, err := m.gradient(b.p, b.variants[0].loss, right)

@@ -44,9 +44,9 @@ func (b *bench) large(ctx context.Context, what string, p *progress) error {
 	return err
 }
 
-// stride is the length of a direction in units of the room that each element
+// reachAlong is the length of a direction in units of the room that each element
 // has: steps that the losses are nearly straight over, so that few do.
-const stride = 0.1
+const reachAlong = 0.1
 
 // direction draws a sign for every element, times its share of the room it has.
 func (b *bench) direction(rng *rand.Rand) []float64 {
@@ -61,7 +61,7 @@ func (b *bench) direction(rng *rand.Rand) []float64 {
 		if left == 0 {
 			bits, left = rng.Uint64(), 64
 		}
-		d[i] = stride * p.room(n, c, s)
+		d[i] = reachAlong * p.room(n, c, s)
 		if bits&1 == 0 {
 			d[i] = -d[i]
 		}
