@@ -154,10 +154,14 @@ func widest(x, room float64) float64 {
 
 // better reports whether estimate b has less error than a. Where b denies a or
 // does not resolve the derivative, a stands: its steps are the smaller ones,
-// and the function may be smooth on their scale alone.
+// and the function may be smooth on their scale alone. A function that stands
+// still on both scales is known the better the wider the steps are.
 func better(a, b Estimate) bool {
 	if a.Kink || a.Divergent {
 		return false
+	}
+	if a.Value == 0 && b.Value == 0 {
+		return b.Err < a.Err
 	}
 	agree := math.Abs(a.Value-b.Value) <= a.Err+b.Err
 	return agree && b.Err < a.Err && b.Err < math.Abs(b.Value)/16
