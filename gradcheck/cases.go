@@ -57,7 +57,7 @@ var edges = []edge{
 	{"single pixel", 1, 3, 12, singlePixel, nil},
 	{"one position", 1, 3, 1, nil, nil},
 	{"nearly perfect", 1, 3, 8, nearlyPerfect, nil},
-	{"perfect", 1, 3, 8, perfect, plainLabels},
+	{"perfect", 1, 3, 8, perfect, nil},
 	{"saturated", 1, 3, 12, saturated, nil},
 	{"far apart", 1, 4, 12, farApart, logits},
 	{"clamp edge", 1, 3, 10, clampEdge, probabilities},
@@ -71,11 +71,6 @@ func probabilities(a kernels.Activation, _ kind) bool { return a == kernels.None
 
 // logits fits what a probability cannot express.
 func logits(a kernels.Activation, _ kind) bool { return a != kernels.None }
-
-// plainLabels fits label maps without weights.
-func plainLabels(_ kernels.Activation, k kind) bool {
-	return k.labels != noLabels && k.extra == nothing
-}
 
 // excluding fits targets that can leave positions out.
 func excluding(_ kernels.Activation, k kind) bool { return k.extra != nothing }

@@ -39,7 +39,7 @@ func Func(f Function, x []float64) Row {
 		f.Name = "function"
 	}
 	c := &funcCheck{Function: f, x: x, at: slices.Clone(x), changed: -1}
-	c.row = Row{Group: f.Name, Loss: f.Name, DType: Float64.String(), Oracle: judge{}.String()}
+	c.row = Row{Group: f.Name, Loss: f.Name, DType: Float64.String(), Oracle: judge{}.names(Float64)}
 	if c.refused() || c.impure() {
 		return c.row
 	}
@@ -221,9 +221,6 @@ func (c *funcCheck) judge(est []Estimate, coordinates []int) {
 	j := held.judge()
 	c.row.Checks += len(est)
 	c.row.Verdict, c.row.Reason, c.row.Power, c.row.Floored = j.verdict, j.reason, j.power, j.floored
-	if j.worst < 0 {
-		return
-	}
 	i := j.worst
 	if coordinates != nil {
 		i = coordinates[j.worst]

@@ -60,18 +60,19 @@ func TestFuncMegapixel(t *testing.T) {
 	if testing.Short() {
 		n = 1 << 14
 	}
-	f, x := meanBCE(n)
 	for _, tt := range []struct {
 		name   string
 		change func(dst, x []float64)
+		n      int
 		want   Verdict
 		at     int // coordinate to be named; -1: any
 	}{
-		{"right", func(_, _ []float64) {}, Pass, -1},
-		{"all zero", func(dst, _ []float64) { clear(dst) }, Fail, -1},
-		{"one zero", func(dst, _ []float64) { dst[12345] = 0 }, Fail, 12345},
+		{"right", func(_, _ []float64) {}, n, Pass, -1},
+		{"all zero", func(dst, _ []float64) { clear(dst) }, n, Fail, -1},
+		{"one zero", func(dst, _ []float64) { dst[12345] = 0 }, 1 << 15, Fail, 12345},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			f, x := meanBCE(tt.n)
 			r := Func(altered(f, tt.change), x)
 			if r.Verdict != tt.want || tt.at >= 0 && (r.Worst.What != "coordinate" || r.Worst.S != tt.at) {
 				t.Errorf("%+v", r)

@@ -141,7 +141,8 @@ func (p *progress) step(what string) {
 }
 
 // All checks every loss on the table of small tensors and, unless o.Short is
-// set, on the real volume, as it is and with a small lesion in it. When the
+// set, on the real volume, as it is and with a small lesion in it. Where the
+// options leave nothing out, it checks itself, too ([RunSelfTest]). When the
 // context ends, it returns what there is, and the context's error.
 func All(ctx context.Context, o Options) (Report, error) {
 	start := time.Now()
@@ -164,9 +165,14 @@ func All(ctx context.Context, o Options) (Report, error) {
 	take := func(t testcase) []variant { return t.share(all[t.classes()]) }
 	rows, err := run(ctx, tests, take, stages, ways, o.Progress)
 	r, err := o.report(ctx, rows, start, err)
-	if list, _ := committed(); err == nil && o.whole() {
-		r.Stale = list.stale(r.Rows)
+	if err != nil || !o.whole() {
+		return r, err
 	}
+	list, _ := committed()
+	r.Stale = list.stale(r.Rows)
+	o.Short = true // the options that mistakes show in
+	r.SelfTest, err = RunSelfTest(ctx, o)
+	r.Elapsed, r.Partial = time.Since(start), ctx.Err() != nil
 	return r, err
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/segloss/segloss/kernels"
 )
 
 const someExceptions = `
@@ -109,5 +111,20 @@ func TestListedVerdict(t *testing.T) {
 	rows[3].Verdict = Fail
 	if r.Verdict() != Fail {
 		t.Errorf("one failed: %v", r.Verdict())
+	}
+}
+
+// TestWhole asks that only a run that leaves nothing out calls lines stale.
+func TestWhole(t *testing.T) {
+	if o := (Options{Backends: []string{reference()}}); !o.whole() {
+		t.Error("a run on one backend leaves out lines of the list")
+	}
+	for name, o := range map[string]Options{
+		"short": {Short: true}, "seed": {Seed: 1}, "edges": {Edges: []string{"tiny"}}, "targets": {Targets: []string{"dense"}},
+		"types": {DTypes: []DType{Float64}}, "layouts": {Layouts: []kernels.Layout{kernels.NCS}}, "activations": {Activations: []kernels.Activation{kernels.None}},
+	} {
+		if o.whole() {
+			t.Errorf("%s: nothing is left out", name)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package gradcheck
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
 	"runtime"
@@ -14,28 +15,28 @@ const Schema = "segloss.gradcheck/1"
 
 // JSON writes the report as lines of JSON, each an object whose member "line"
 // says what it is: first one "header" with the schema, the seed and what ran
-// where, then a "row" for every row, and last the "total" with the verdict. It
-// is whole where the run was interrupted too; the total then says so.
+// where, then a "row" for every row, a "selftest" where there was one, and last
+// the "total" with the verdict. It is whole where the run was interrupted too;
+// the total then says so.
 //
 // Numbers that are compared come twice: readable, with a string for what is
 // not finite, and exact, as a hexadecimal float in a string, under the same name
 // with _hex.
 func (r Report) JSON(w io.Writer) error {
-	b := bufio.NewWriter(w)
+	b := bufio.NewWriter(w) // which keeps the first error
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(r.header()); err != nil {
-		return err
+	err := e.Encode(r.header())
+	for i := 0; i < len(r.Rows) && err == nil; i++ {
+		err = e.Encode(jsonRow(r.Rows[i]))
 	}
-	for i := range r.Rows {
-		if err := e.Encode(jsonRow(r.Rows[i])); err != nil {
-			return err
-		}
+	if r.SelfTest != nil && err == nil {
+		err = e.Encode(jsonSelfTest{"selftest", r.SelfTest.Verdict(), r.SelfTest})
 	}
-	if err := e.Encode(r.totals()); err != nil {
-		return err
+	if err == nil {
+		err = e.Encode(r.totals())
 	}
-	return b.Flush()
+	return cmp.Or(err, b.Flush())
 }
 
 // A jsonHeader is the first line.
@@ -59,6 +60,13 @@ func (r Report) header() jsonHeader {
 		}
 	}
 	return h
+}
+
+// A jsonSelfTest is the line of the self-test.
+type jsonSelfTest struct {
+	Line    string  `json:"line"`
+	Verdict Verdict `json:"verdict"`
+	*SelfTest
 }
 
 // A jsonTotal is the last line.

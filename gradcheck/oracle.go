@@ -135,12 +135,15 @@ type judge struct {
 	dx     []float64
 }
 
-// String names what a gradient is judged by.
-func (j judge) String() string {
-	if j.dx == nil {
+// names says what a gradient of the given type is judged by.
+func (j judge) names(d DType) string {
+	switch {
+	case d == Float32:
+		return "the float64 gradient"
+	case j.dx == nil:
 		return "differences"
 	}
-	return "differences, " + string(j.oracle)
+	return "differences and the " + string(j.oracle) + " oracle"
 }
 
 // judge asks the best oracle for the gradient of variant i. There is none for a

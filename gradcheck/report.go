@@ -3,6 +3,7 @@ package gradcheck
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +16,8 @@ type Report struct {
 	Elapsed time.Duration
 	Seed    uint64   // of the inputs
 	Stale   []string // lines of the committed list that no row of a full run matches
+
+	SelfTest *SelfTest // of a full run
 }
 
 // Row is the outcome for one gradient: of one loss on one input, computed by
@@ -75,15 +78,18 @@ func (e Element) String() string {
 // list has each of them.
 const mostInconclusive = 200
 
-// Verdict returns the worst verdict of the rows, but for inconclusive ones of the
-// committed list, as long as no more than one row in 200 is inconclusive. Without
-// any rows, nothing was shown.
+// Verdict returns the worst verdict of the rows and of the self-test, but for
+// inconclusive rows of the committed list, as long as no more than one row in 200
+// is inconclusive. Without any rows, nothing was shown.
 func (r Report) Verdict() Verdict {
-	undecided := r.Count(Inconclusive)
+	undecided, self := r.Count(Inconclusive), Pass
+	if r.SelfTest != nil {
+		self = r.SelfTest.Verdict()
+	}
 	switch {
-	case r.Count(Fail) > 0:
+	case r.Count(Fail) > 0 || self == Fail:
 		return Fail
-	case undecided > r.listed() || undecided*mostInconclusive > len(r.Rows) || len(r.Rows) == 0 || r.Partial:
+	case self == Inconclusive || undecided > r.listed() || undecided*mostInconclusive > len(r.Rows) || len(r.Rows) == 0 || r.Partial:
 		return Inconclusive
 	}
 	return Pass
@@ -229,4 +235,28 @@ func (r Report) total(b *strings.Builder) {
 		fmt.Fprintf(b, "\nThe list of inconclusive rows has one that there is none of any more: %s", s)
 	}
 	b.WriteString("\nWORST is the largest part of a tolerance that was needed; POWER the smallest relative defect that would have been caught at every element.\n")
+	r.judges(b)
+	if r.SelfTest != nil {
+		fmt.Fprintln(b, r.SelfTest.Summary())
+	}
+}
+
+// judges writes what the gradients were held against.
+func (r Report) judges(b *strings.Builder) {
+	count := map[string]int{}
+	floored := 0
+	for i := range r.Rows {
+		count[r.Rows[i].Oracle]++
+		floored += r.Rows[i].Floored
+	}
+	var parts []string
+	for name, n := range count {
+		if name != "" {
+			parts = append(parts, fmt.Sprintf("%d by %s", n, name))
+		}
+	}
+	slices.Sort(parts)
+	if len(parts) > 0 {
+		fmt.Fprintf(b, "Judged: %s. %d derivatives were so small that the floor of the scale alone judged them.\n", strings.Join(parts, ", "), floored)
+	}
 }

@@ -21,7 +21,7 @@ type SelfTest struct {
 	Checkers []Checker      `json:"checkers"` // this one first, then the criteria of others, on the same gradients
 	Oracles  map[string]int `json:"oracles"`  // gradients by the arithmetic that said what is right
 	Partial  bool           `json:"partial"`
-	Elapsed  time.Duration  `json:"elapsed"`
+	Elapsed  time.Duration  `json:"elapsed_ns"`
 }
 
 // MutantRow is what became of one kind of mistake, by loss.
@@ -93,6 +93,7 @@ func libraryCases(o Options) []testcase {
 	for _, a := range o.activations() {
 		for _, t := range testcases(a) {
 			for _, l := range library {
+				t.seed = o.Seed
 				if edges[t.edge].name == l.edge && kinds[t.kind].name == l.kind {
 					all = append(all, t)
 				}

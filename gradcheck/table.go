@@ -183,7 +183,7 @@ func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) 
 		}
 		row := Row{
 			Group: v.group, Loss: v.text, Activation: b.p.activation.String(), Target: kind, Edge: edge,
-			Backend: w.backend, DType: w.dtype.String(), Layout: w.layout.String(), Checks: len(b.elements) + 1, Oracle: judge.String(),
+			Backend: w.backend, DType: w.dtype.String(), Layout: w.layout.String(), Checks: len(b.elements) + 1, Oracle: judge.names(w.dtype),
 		}
 		if err := b.row(ctx, &row, i, w, judge, exact.dx, g, frozen); err != nil {
 			return rows, err

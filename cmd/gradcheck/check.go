@@ -40,6 +40,7 @@ type checking struct {
 	inputs  inputFlags
 	verbose bool
 	json    bool
+	self    bool
 }
 
 func setupCheck(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
@@ -59,6 +60,7 @@ func setupAll(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int
 	fs.StringVar(&c.tensors.target, "target", "", "the `kind` of target to check, such as 'uint8, weights' (default: all)")
 	c.inputs.flags(fs)
 	c.outputs(fs)
+	fs.BoolVar(&c.self, "selftest", false, "put wrong gradients of every loss with every option to the checker, and print what came of it")
 	return c.run
 }
 
@@ -79,6 +81,11 @@ func (c *checking) run(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	}
 	line := newProgress(stderr)
 	o.Progress = line.show
+	if c.self {
+		s, err := gradcheck.RunSelfTest(ctx, o)
+		line.erase()
+		return c.selfTest(s, stdout, err)
+	}
 	var r gradcheck.Report
 	switch {
 	case c.ownTensors():
@@ -245,13 +252,37 @@ func (c *checking) report(r gradcheck.Report, stdout io.Writer, interrupted erro
 	if _, err := stdout.Write(b.Bytes()); err != nil {
 		return exitUsage, err
 	}
-	switch r.Verdict() {
-	case gradcheck.Fail:
-		return exitFailed, interrupted
-	case gradcheck.Inconclusive:
-		return exitInconclusive, interrupted
+	return exitCode(r.Verdict()), interrupted
+}
+
+// selfTest prints the outcome of the self-test alone, and returns the exit code.
+func (c *checking) selfTest(s *gradcheck.SelfTest, stdout io.Writer, err error) (int, error) {
+	if err != nil && !s.Partial {
+		return exitUsage, err
 	}
-	return exitOK, interrupted
+	var b bytes.Buffer
+	write := s.Print
+	if c.json {
+		write = gradcheck.Report{SelfTest: s, Partial: s.Partial, Elapsed: s.Elapsed}.JSON
+	}
+	if err := write(&b); err != nil {
+		return exitUsage, err
+	}
+	if _, err := stdout.Write(b.Bytes()); err != nil {
+		return exitUsage, err
+	}
+	return exitCode(s.Verdict()), err
+}
+
+// exitCode is the exit code of a verdict.
+func exitCode(v gradcheck.Verdict) int {
+	switch v {
+	case gradcheck.Fail:
+		return exitFailed
+	case gradcheck.Inconclusive:
+		return exitInconclusive
+	}
+	return exitOK
 }
 
 // writeRows prints every check on a line of its own.
