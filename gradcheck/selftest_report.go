@@ -113,6 +113,9 @@ func (s *SelfTest) comparison(b *strings.Builder) {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\t%d\t%d\t%s\t%d\t\n", c.Name, c.Mutants, missed, percent(missed, c.Mutants), c.Right, c.Rejected, percent(c.Rejected, c.Right), c.Undecided)
 	}
 	tw.Flush() // to memory
+	for _, c := range s.Checkers[1:] {
+		fmt.Fprintf(b, "%s: %s\n", c.Name, c.Source)
+	}
 }
 
 func percent(part, of int) string {

@@ -7,6 +7,9 @@
 //	gradcheck check [flags]   check some of them, or all on tensors of your own
 //	gradcheck eval [flags]    loss and gradient of your own tensors
 //	gradcheck list [-json]    the losses with their options, and the backends
+//	gradcheck point [flags]   the derivative of one pixel: formula, exact value, estimate
+//	gradcheck cond [flags]    the same over a grid, and what smoothing does to it
+//	gradcheck plot picture    pictures of steps, derivatives, remainders and rounding
 //	gradcheck help [command]  what the flags are
 //
 // The exit code is 0 where all is good, 1 where a check failed, 2 for wrong
@@ -23,6 +26,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/segloss/segloss/kernels"
@@ -51,14 +55,20 @@ type command struct {
 	usage string // what stands above the list of flags
 	// setup defines the command's flags and returns what runs it.
 	setup func(fs *flag.FlagSet) func(ctx context.Context, stdout, stderr io.Writer) (code int, err error)
+	// operands is the number of arguments that are no flags; the first may stand
+	// before them.
+	operands int
 }
 
 // commands are the subcommands; the first has no name.
 var commands = []command{
-	{"", usageAll, setupAll},
-	{"check", usageCheck, setupCheck},
-	{"eval", usageEval, setupEval},
-	{"list", usageList, setupList},
+	{usage: usageAll, setup: setupAll},
+	{name: "check", usage: usageCheck, setup: setupCheck},
+	{name: "eval", usage: usageEval, setup: setupEval},
+	{name: "list", usage: usageList, setup: setupList},
+	{name: "point", usage: usagePoint, setup: setupPoint},
+	{name: "cond", usage: usageCond, setup: setupCond},
+	{name: "plot", usage: usagePlot, setup: setupPlot, operands: 1},
 }
 
 const usageAll = `Gradcheck checks the losses and gradients of package kernels.
@@ -67,6 +77,9 @@ const usageAll = `Gradcheck checks the losses and gradients of package kernels.
 	gradcheck check [flags]   check some of them, or check on tensors of your own
 	gradcheck eval [flags]    loss and gradient of your own tensors
 	gradcheck list [-json]    the losses with their options, and the backends
+	gradcheck point [flags]   the derivative of one pixel: formula, exact value, estimate
+	gradcheck cond [flags]    the same over a grid, and what smoothing does to it
+	gradcheck plot picture    pictures of steps, derivatives, remainders and rounding
 	gradcheck help [command]  the flags of a command
 
 Exit codes: 0 all good, 1 a check failed, 2 wrong usage or input,
@@ -96,6 +109,9 @@ func (c command) run(ctx context.Context, args []string, stdout, stderr io.Write
 	fs := flag.NewFlagSet(strings.TrimSpace("gradcheck "+c.name), flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // Parse's own output; the error is reported below
 	job := c.setup(fs)
+	if c.operands > 0 && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		args = append(slices.Clone(args[1:]), args[0]) // where Parse looks for it
+	}
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, c.usage, "\nFlags:\n")
@@ -103,8 +119,8 @@ func (c command) run(ctx context.Context, args []string, stdout, stderr io.Write
 		fs.PrintDefaults()
 		return exitOK
 	}
-	if err == nil && fs.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q: everything is a flag", fs.Arg(0))
+	if err == nil && fs.NArg() > c.operands {
+		err = fmt.Errorf("unexpected argument %q: the rest are flags", fs.Arg(0))
 	}
 	if err != nil {
 		complain(stderr, fs, err)

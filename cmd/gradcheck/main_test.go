@@ -15,7 +15,8 @@ func runCommand(args ...string) (code int, stdout, stderr string) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"help", "-h", "--help", "help check", "check -h", "help eval", "eval -h", "help list", "list --help"} {
+	for _, args := range []string{"help", "-h", "--help", "help check", "check -h", "help eval", "eval -h", "help list", "list --help",
+		"help point", "help cond", "help plot", "plot -h", "plot vcurve -h"} {
 		code, stdout, stderr := runCommand(strings.Fields(args)...)
 		if code != exitOK || !strings.Contains(stdout, "gradcheck") || !strings.Contains(stdout, "Flags:") || stderr != "" {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
@@ -29,6 +30,7 @@ func TestUsageErrors(t *testing.T) {
 		{"help nothing", `unknown command "nothing"`},
 		{"-x", "-x"},
 		{"-v extra", `"extra"`},
+		{"list -json extra", `"extra"`},
 		{"eval -x", "-x"},
 		{"eval dice", `"dice"`},
 		{"eval", "-loss must be given"},
