@@ -20,17 +20,8 @@ func TestHint(t *testing.T) {
 			if edges[tc.edge].name != "ordinary" {
 				continue
 			}
-			b, err := newBench(ctx, tc.problem(), custom(parse(t, loss)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := b.small(ctx); err != nil {
-				t.Fatal(err)
-			}
-			sp, err := b.specimen(ctx, 0, tc)
-			if err != nil {
-				t.Fatal(err)
-			}
+			sp := specimenOf(t, loss, tc)
+			b := sp.b
 			for _, m := range mutants() {
 				wrong, err := m.gradient(b.p, b.variants[0].loss, sp.judge.dx)
 				if err != nil {

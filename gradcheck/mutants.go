@@ -181,7 +181,7 @@ func (m mutant) gradient(p *problem, l kernels.Loss, right []float64) ([]float64
 			return nil, nil
 		}
 		return p.oracleGradient(changed)
-	case len(p.x) > smallTensor:
+	case len(p.x) > smallTensor || !ruled(l):
 		return nil, nil
 	}
 	terms, err := exactTerms(l)

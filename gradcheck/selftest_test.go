@@ -55,29 +55,11 @@ func TestSelfTest(t *testing.T) {
 	}
 }
 
-// TestSelfTestAll does it with every option of every loss.
-func TestSelfTestAll(t *testing.T) {
-	if testing.Short() {
-		t.Skip("every option of every loss takes half a minute")
-	}
-	s, err := RunSelfTest(context.Background(), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Verdict() != Pass {
-		var text strings.Builder
-		s.escaped(&text)
-		t.Errorf("%s\n%s", s.Summary(), text.String())
-	}
-}
-
-// TestSelfTestEscape blinds the checker on one loss: estimates with an error as
-// large as the derivative let mutants pass, and noise in them rejects what is
-// right.
-func TestSelfTestEscape(t *testing.T) {
+// specimenOf prepares one loss on one case.
+func specimenOf(t *testing.T, loss string, tc testcase) *specimen {
+	t.Helper()
 	ctx := context.Background()
-	tc := libraryCases(Options{})[0]
-	b, err := newBench(ctx, tc.problem(), custom(parse(t, "dice")))
+	b, err := newBench(ctx, tc.problem(), custom(parse(t, loss)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +70,14 @@ func TestSelfTestEscape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return sp
+}
+
+// TestSelfTestEscape blinds the checker on one loss: estimates with an error as
+// large as the derivative let mutants pass, and noise in them rejects what is
+// right.
+func TestSelfTestEscape(t *testing.T) {
+	sp := specimenOf(t, "dice", libraryCases(Options{})[0])
 	right := slices.Clone(sp.numeric)
 	for i := range sp.numeric {
 		sp.numeric[i].Err = math.Abs(sp.numeric[i].Value)
