@@ -243,13 +243,18 @@ func nearlyPerfect(p *problem, rng *rand.Rand) {
 	}
 }
 
-// perfect puts every prediction within 1e-9 of its target, which takes powers of
-// region values below their floor.
+// perfect puts every prediction within 1e-9 of its target, or as near as a
+// float32 can be and be another number: on it the soft forms have a kink. That
+// takes powers of region values below their floor.
 func perfect(p *problem, rng *rand.Rand) {
 	for i := range p.x {
 		n, c, s := p.place(i)
-		if p.labels == nil || p.exists(n, s) {
-			p.wish(n, c, s, p.target(n, c, s), 1e-9*(0.5+0.5*rng.Float64()))
+		if p.labels != nil && !p.exists(n, s) {
+			continue
+		}
+		p.wish(n, c, s, p.target(n, c, s), 1e-9*(0.5+0.5*rng.Float64()))
+		if p.activation == kernels.None {
+			p.x[i] = math.Min(p.x[i], 1-0x1p-24)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package gradcheck
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -49,7 +50,9 @@ const (
 // The values of a central difference and the one at x also give the slopes to
 // either side. Where these do not meet, however short the step, x is on a kink,
 // and both are estimated; where they, or the central differences, grow like a
-// power of the step, the derivative diverges.
+// power of the step, the derivative diverges. A kink beside x is seen, and
+// stepped around, where its jump times its distance is more than about a
+// thousand times the noise; what is less looks like nothing, or like a kink at x.
 func Derivative(f func(float64) float64, x, lo, hi float64) Estimate {
 	e, _ := single(f).trace(x, lo, hi)
 	return e
@@ -85,6 +88,9 @@ type differ struct {
 	// enough is the relative error that will do, where an evaluation is so dear
 	// that the ladder should end there, and without a look at what lies below.
 	enough float64
+
+	// most is the largest number of rungs of a ladder, 0 for as many as it takes.
+	most int
 
 	evals  int
 	center []float64 // values at x
@@ -135,8 +141,12 @@ func (d *differ) both(x, lo, hi float64) ([]Estimate, []*descent) {
 		}
 		wide, fromWide := d.ladder(x, widest(x, far), side)
 		for i := range est {
-			if near <= 0 || better(est[i], wide[i]) {
-				est[i], from[i] = wide[i], fromWide[i]
+			best, second := wide[i], true
+			if near > 0 {
+				best, second = better(est[i], wide[i])
+			}
+			if est[i] = best; second {
+				from[i] = fromWide[i]
 			}
 		}
 	}
@@ -146,25 +156,33 @@ func (d *differ) both(x, lo, hi float64) ([]Estimate, []*descent) {
 	return est, from
 }
 
-// widest returns the first step of a ladder at x with the given room: half of
-// it, so that a singularity on the bound stays at twice the step's distance.
+// widest returns the first step of a ladder at x with the given room: less than
+// half of it, so that a singularity on the bound stays at twice the step's
+// distance, and no power of two: on such steps a function that was rounded to
+// float32 is rounded alike.
 func widest(x, room float64) float64 {
-	return math.Min(room/2, math.Max(1, math.Abs(x))/2)
+	return 0.471 * math.Min(room, math.Max(1, math.Abs(x)))
 }
 
-// better reports whether estimate b has less error than a. Where b denies a or
-// does not resolve the derivative, a stands: its steps are the smaller ones,
-// and the function may be smooth on their scale alone. A function that stands
-// still on both scales is known the better the wider the steps are.
-func better(a, b Estimate) bool {
-	if a.Kink || a.Divergent {
-		return false
+// better returns, of two estimates, the one with less error. Where b denies a
+// or does not resolve the derivative, a stands: its steps are the smaller ones,
+// and the function may be smooth on their scale alone. Claims are generous, so
+// that a distance of more than a third of a's is a doubt, which b has to
+// add to its own. A function that stands still on both scales is known the
+// better the wider the steps are.
+func better(a, b Estimate) (best Estimate, second bool) {
+	gap := math.Abs(a.Value - b.Value)
+	if a.Kink || a.Divergent || !(gap <= a.Err+b.Err) {
+		return a, false
 	}
-	if a.Value == 0 && b.Value == 0 {
-		return b.Err < a.Err
+	if gap > a.Err/3 {
+		b.Err += gap
 	}
-	agree := math.Abs(a.Value-b.Value) <= a.Err+b.Err
-	return agree && b.Err < a.Err && b.Err < math.Abs(b.Value)/16
+	still := a.Value == 0 && b.Value == 0
+	if b.Err < a.Err && (still || b.Err < math.Abs(b.Value)/16) {
+		return b, true
+	}
+	return a, false
 }
 
 // climb evaluates one rung at x with a step of about h: to both sides, or to
@@ -197,7 +215,7 @@ type descent struct {
 // replay builds the tableau of function i again, for a given noise, and tells
 // of every rung.
 func (g *descent) replay(i int, noise float64, tell func(Step)) tableau {
-	t := newTableau(g.tabs[i].order, noise)
+	t := newTableau(g.tabs[i].order, noise, g.tabs[i].center)
 	for _, r := range g.done {
 		t.add(r.width, r.plus[i], r.minus[i])
 		if tell != nil {
@@ -225,24 +243,21 @@ func (g *descent) estimate(i int) Estimate {
 // Where it has a kink, the two sides are looked at one by one.
 func (d *differ) ladder(x, h, side float64) ([]Estimate, []*descent) {
 	est, from := make([]Estimate, d.m), make([]*descent, d.m)
-	open, apart := make([]bool, d.m), make([]bool, d.m)
-	for i := range open {
-		open[i] = true
-	}
+	denied, apart := make([]denial, d.m), make([]bool, d.m)
 	top := h
-	for range ladders {
+	for k := range ladders {
 		g := d.descend(x, h, side)
 		for i := range est {
-			if open[i] {
-				est[i], from[i], open[i] = g.estimate(i), g, false
+			if k == 0 || denied[i].width > 0 {
+				est[i], from[i], denied[i] = g.estimate(i), g, denial{}
 			}
 		}
 		if d.enough > 0 {
 			break
 		}
-		h = d.part(x, g, est, open, apart)
-		h = math.Max(h, d.contradicted(x, g, est, open, apart))
-		if h == 0 || !d.resolved(x, top, g, est, open) {
+		h = d.part(x, g, est, denied, apart)
+		h = math.Max(h, d.contradicted(x, g, est, denied, apart))
+		if h == 0 || !d.resolved(x, top, g, est, denied) {
 			break
 		}
 	}
@@ -259,10 +274,9 @@ func (d *differ) ladder(x, h, side float64) ([]Estimate, []*descent) {
 }
 
 // contradicted looks for functions of which a much smaller step denies the
-// estimate, opens them, and returns the step of the ladder to start from, 0
-// where there is none. Such an estimate has its error widened, too, to the
-// disagreement.
-func (d *differ) contradicted(x float64, g *descent, est []Estimate, open, apart []bool) float64 {
+// estimate, and returns the step of the ladder to start from below it, 0 where
+// there is none. Such an estimate has its error widened to the disagreement.
+func (d *differ) contradicted(x float64, g *descent, est []Estimate, denied []denial, apart []bool) float64 {
 	h := g.last * guard
 	if h < 4*ulp*math.Abs(x) {
 		return 0
@@ -277,7 +291,8 @@ func (d *differ) contradicted(x float64, g *descent, est []Estimate, open, apart
 		}
 		slope := r.slope(i)
 		gap := math.Abs(slope - e.Value)
-		if !(gap > 8*(e.Err+2*e.Noise/math.Abs(r.width))+4*g.left(i, r)) {
+		n := denial{gap - 4*g.left(i, r), math.Abs(r.width)}
+		if n.explained(*e) {
 			continue
 		}
 		if second == nil { // one slope may be an accident of the noise
@@ -286,7 +301,7 @@ func (d *differ) contradicted(x float64, g *descent, est []Estimate, open, apart
 		}
 		if math.Abs(second.slope(i)-slope) < gap/4 {
 			e.Err = math.Max(e.Err, safety*gap)
-			open[i], start = true, 8*h
+			denied[i], start = n, 8*h
 		}
 	}
 	return start
@@ -309,15 +324,16 @@ func (g *descent) left(i int, r rung) float64 {
 // descend goes down a ladder until round-off exceeds the error reached, for
 // every function.
 func (d *differ) descend(x, h, side float64) *descent {
+	top := h
 	g := &descent{side: side, last: h, tabs: make([]tableau, d.m)}
 	order := 2
 	if side != 0 {
 		order = 1
 	}
 	for i := range g.tabs {
-		g.tabs[i] = newTableau(order, d.noiseOf(i))
+		g.tabs[i] = newTableau(order, d.noiseOf(i), d.center[i])
 	}
-	for k := 0; k < rungs && h > 4*ulp*math.Abs(x) && h > 0; k++ {
+	for k := 0; k < min(cmp.Or(d.most, rungs), rungs) && h > 4*ulp*math.Abs(x) && h > 0; k++ {
 		r := d.climb(x, h, side)
 		g.done = append(g.done, r)
 		open := false
@@ -332,7 +348,7 @@ func (d *differ) descend(x, h, side float64) *descent {
 		h /= 2
 	}
 	if d.noise == nil {
-		d.remeasure(x, g)
+		d.remeasure(x, top, g)
 	}
 	return g
 }

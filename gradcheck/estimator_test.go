@@ -70,6 +70,22 @@ func TestDerivativeWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestDerivativeCancelled differentiates 1 − a/b where the two are almost the
+// same: the value keeps the rounding of 1, which is far more than its own, and
+// stands still on short steps.
+func TestDerivativeCancelled(t *testing.T) {
+	p := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	f := func(x float64) float64 { return (1 - 12.25/(12.25+0.75*p(x))) / 3 }
+	for _, x := range []float64{-5, -10, -15, -20, -22, -25, -28, -30} {
+		d := 12.25 + 0.75*p(x)
+		want := 12.25 * 0.75 / (d * d) / 3 * p(x) * (1 - p(x))
+		e := Derivative(f, x, x-1, x+1)
+		if gap := math.Abs(e.Value - want); e.Kink || !(gap <= e.Err) || e.Err > 1e-13 {
+			t.Errorf("at %g: %+v, want %g", x, e, want)
+		}
+	}
+}
+
 // TestDerivativeNoise gives the estimator a function whose noise is a million
 // times its rounding.
 func TestDerivativeNoise(t *testing.T) {

@@ -218,6 +218,7 @@ func (c *funcCheck) judge(est []Estimate, coordinates []int) {
 		got = pick(c.grad, coordinates)
 	}
 	held := numerically(est, got)
+	held.hasFloor = c.Floor
 	j := held.judge()
 	c.row.Checks += len(est)
 	c.row.Verdict, c.row.Reason, c.row.Power, c.row.Floored = j.verdict, j.reason, j.power, j.floored

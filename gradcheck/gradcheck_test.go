@@ -57,6 +57,11 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list, err := committed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.mark(rows)
 	wantVerdict(t, Report{Rows: rows}, Pass)
 	seen := map[string]bool{}
 	for _, r := range rows {

@@ -4,6 +4,7 @@ import "math"
 
 const (
 	stride   = 0x1p-4 // between the steps of a probe
+	octaves  = 4      // the same as rungs of a ladder
 	probes   = 12     // most steps of one
 	sure     = 3      // steps of a probe over which a jump that stays, or grows, is no accident
 	steady   = 10     // rungs over which quotients that diverge follow one power of the step
@@ -79,9 +80,9 @@ func (d *differ) suspect(g *descent, i int, e Estimate) (jump float64, suspiciou
 
 // part follows the functions that are suspected of a kink to shorter steps. It
 // marks those that have one, as apart, widens the error of those that nobody
-// can tell of, and opens those whose kink is beside x, for a ladder below it,
-// whose first step it returns; else 0.
-func (d *differ) part(x float64, g *descent, est []Estimate, open, apart []bool) float64 {
+// can tell of, and denies those whose kink is beside x. It returns the step of
+// the ladder to start from below that, else 0.
+func (d *differ) part(x float64, g *descent, est []Estimate, denied []denial, apart []bool) float64 {
 	if g.side != 0 {
 		return 0
 	}
@@ -91,7 +92,7 @@ func (d *differ) part(x float64, g *descent, est []Estimate, open, apart []bool)
 			continue
 		}
 		if jump, ok := d.suspect(g, i, e); ok {
-			trails = append(trails, &trail{i: i, first: jump, jump: jump, raw: g.done[len(g.done)-1].jump(i, d.center)})
+			trails = append(trails, d.trail(g, i, jump))
 		}
 	}
 	if trails == nil {
@@ -105,7 +106,7 @@ func (d *differ) part(x float64, g *descent, est []Estimate, open, apart []bool)
 		case split:
 			apart[t.i] = true
 		case below:
-			open[t.i], start = true, math.Max(start, t.step/2)
+			denied[t.i], start = denial{math.Abs(t.first), g.last / 2}, math.Max(start, t.step/2)
 			e.Err = math.Max(e.Err, safety*math.Abs(t.first))
 		case blurred:
 			e.Err = math.Max(e.Err, math.Abs(t.first))
@@ -126,6 +127,30 @@ type trail struct {
 	done    bool
 	finding finding
 	step    float64 // where it ended
+}
+
+// trail begins the trail of a jump with what the ladder has shown of it. Where
+// that went into the noise, it is all there is.
+func (d *differ) trail(g *descent, i int, jump float64) *trail {
+	t := &trail{i: i, first: jump, jump: jump, raw: g.done[len(g.done)-1].jump(i, d.center)}
+	k := len(g.done) - 1
+	for k > 0 && !(8*g.tabs[i].jumpNoise(g.done[k]) < math.Abs(g.done[k].jump(i, d.center))) {
+		k--
+	}
+	noisy := k < len(g.done)-1
+	for stays := 0; k > 0; k-- {
+		ratio := g.done[k].jump(i, d.center) / g.done[k-1].jump(i, d.center)
+		if !(ratio > 0.94 && ratio < 1.06) {
+			break
+		}
+		if stays++; stays == octaves {
+			t.flat, stays = t.flat+1, 0
+		}
+	}
+	if noisy {
+		t.end()
+	}
+	return t
 }
 
 // probe looks at shorter steps than the ladder's for what suspects become of.
@@ -192,15 +217,11 @@ func (t *trail) end() {
 func (g *descent) diverging(i int) (e Estimate, ok bool) {
 	done := g.done
 	noise := g.tabs[i].noise
-	for len(done) > 0 {
-		r := done[len(done)-1]
-		if math.Abs(r.plus[i]-r.minus[i]) > accurate*noise {
-			break
-		}
+	for len(done) > 0 && done[len(done)-1].change(i) <= accurate*noise {
 		done = done[:len(done)-1]
 	}
-	if len(done) < steady {
-		return e, false
+	if len(done) < steady || len(done) < len(g.done) && done[len(done)-1].change(i) > 4*accurate*noise {
+		return e, false // too few, or it was not into the noise that the changes vanished
 	}
 	done = done[len(done)-steady:]
 	lo, hi := math.Inf(1), math.Inf(-1)

@@ -5,12 +5,13 @@ import (
 	"slices"
 )
 
-// coarsest is the largest quantum, relative to the function's values, that is
-// taken for rounding: sixteen times that of float32.
-const coarsest = 0x1p-20
-
 const (
-	leap  = 32 // between the spacings on which noise looks the same and structure does not
+	// coarsest is the most noise, relative to a function's value, that is taken
+	// for rounding where short steps show none: 64 times that of float32.
+	// On long steps a fast oscillation looks like more.
+	coarsest = 0x1p-18
+
+	leap  = 16 // between the spacings on which noise looks the same and structure does not
 	alike = 8  // most that the levels of noise on them differ by
 )
 
@@ -25,26 +26,76 @@ func (d *differ) noiseOf(i int) float64 {
 }
 
 // remeasure measures the noise near x and, where it is more than the rounding
-// of the value, builds the tableau again with it.
-func (d *differ) remeasure(x float64, g *descent) {
+// of the value, builds the tableau again with it. A function that changed on
+// long steps and stands still on short ones, or whose slope becomes another
+// there, may be rounded coarsely.
+func (d *differ) remeasure(x, top float64, g *descent) {
 	levels := d.levels(x, g.last, g.side)
+	var coarse []float64
 	for i := range g.tabs {
 		t := &g.tabs[i]
-		noise := math.Max(levels[i], t.quantum()/2)
-		if noise > t.noise {
-			*t = g.replay(i, noise, nil)
+		if levels[i] > t.noise {
+			*t = g.replay(i, levels[i], nil)
+		}
+		if !t.still && !t.turned {
+			continue
+		}
+		if grain := g.grain(i, d.center[i]); grain/2 > t.noise {
+			*t = g.replay(i, grain/2, nil)
+		}
+		if coarse == nil {
+			coarse = d.coarse(x, top, g)
+		}
+		if coarse[i] > t.noise {
+			*t = g.replay(i, coarse[i], nil)
 		}
 	}
 }
 
-// quantum returns the step between neighbouring values of a function that was
-// rounded coarsely: one that stands still on short steps, and on longer ones
-// changes by no less than that. It returns 0 for any other.
-func (t *tableau) quantum() float64 {
-	if t.still && t.jerk <= coarsest*t.largest {
-		return t.jerk
+// The changes of a function that are looked at for a grain: those up to so many
+// times the least, which are whole multiples of it but for their own rounding,
+// and of which there are enough.
+const (
+	grains    = 64
+	whole     = 1e-6
+	fewGrains = 6
+)
+
+// grain returns the quantum of a function whose values near x are a multiple of
+// it apart, 0 where there is none. A difference that cancels, 1 − a/b, has the
+// rounding of its parts: far more than its own, and the same near x as anywhere,
+// so that the function stands still on steps too short for one quantum. Steps
+// that halve make powers of two of a straight line, too, so that another
+// multiple is asked for.
+func (g *descent) grain(i int, center float64) float64 {
+	var changes []float64
+	for _, r := range g.done {
+		for _, c := range []float64{r.change(i), math.Abs(r.plus[i] - center), math.Abs(r.minus[i] - center)} {
+			if c > 0 {
+				changes = append(changes, c)
+			}
+		}
 	}
-	return 0
+	if len(changes) < fewGrains {
+		return 0
+	}
+	slices.Sort(changes)
+	least, odd, n := changes[0], false, 0
+	for _, c := range changes {
+		m := math.Round(c / least)
+		if m > grains {
+			break
+		}
+		if math.Abs(c/least-m) > whole*m {
+			return 0
+		}
+		f, _ := math.Frexp(m)
+		odd, n = odd || f != 0.5, n+1
+	}
+	if !odd || n < fewGrains {
+		return 0
+	}
+	return least
 }
 
 // levels measures the noise of every function on three spacings and returns the
@@ -78,36 +129,62 @@ func (d *differ) levels(x, h, side float64) []float64 {
 	return noise
 }
 
-// resolved looks again at the functions that a ladder below g is open for: what
-// seems to be structure is noise where it is the same on spacings far apart. A
-// function that is made of float32 values stands still on steps shorter than
-// their distance, and shows no noise there. The estimates of such functions are
-// made again with that noise, and closed; whether any stays open is returned.
-func (d *differ) resolved(x, top float64, g *descent, est []Estimate, open []bool) bool {
+// A denial is what speaks against an estimate: a disagreement of that size,
+// between points that far apart. It is none where the width is 0.
+type denial struct{ gap, width float64 }
+
+// explained reports whether noise can be the reason.
+func (n denial) explained(e Estimate) bool {
+	return n.gap <= e.Err+16*e.Noise/n.width
+}
+
+// resolved looks again at the estimates of a descent that are denied: what seems
+// to be structure may be noise. Those that are explained by it are made again
+// with it; whether any stays denied is returned.
+func (d *differ) resolved(x, top float64, g *descent, est []Estimate, denied []denial) bool {
+	noise := d.coarse(x, top, g)
+	again := false
+	for i, n := range denied {
+		if n.width == 0 {
+			continue
+		}
+		if noise[i] > alike*g.tabs[i].noise {
+			t := g.replay(i, noise[i], nil)
+			if e := t.estimate(g.side != 0); n.explained(e) {
+				g.tabs[i], est[i], denied[i] = t, e, denial{}
+				continue
+			}
+		}
+		again = true
+	}
+	return again
+}
+
+// coarse measures the noise next to the ladder's first step, on spacings from
+// far below its last one up, and returns the level that two neighbouring spacings
+// agree in, of the widest that do; 0 where none do. Noise is the same on all of
+// them and curvature is not, and a function made of float32 values stands still
+// on spacings shorter than their distance.
+func (d *differ) coarse(x, top float64, g *descent) []float64 {
 	side := g.side
 	if side == 0 {
 		side = math.Copysign(1, x)
 	}
-	noise := make([]float64, d.m)
-	var before []float64
-	for h := math.Max(g.last, 0x1p10*ulp*math.Abs(x)); h <= top; h *= leap {
-		now := d.measure(x+side*0.27*h, side*0.27*h*0x1.9p-5)
-		for i, v := range now {
-			if before != nil && noise[i] == 0 && math.Max(v, before[i]) <= alike*math.Min(v, before[i]) {
-				noise[i] = math.Max(v, before[i])
+	start := x + side*0.54*top
+	noise, before := make([]float64, d.m), make([]float64, d.m)
+	for h := math.Max(g.last*0x1.9p-10, 0x1p6*ulp*math.Abs(start)); h <= top/leap; h *= leap {
+		for i, v := range d.measure(start, side*h) {
+			if v == 0 {
+				continue // too short, or its multiples are all rounded alike
 			}
+			low, high := math.Min(v, before[i]), math.Max(v, before[i])
+			if high <= alike*low && high <= coarsest*g.tabs[i].size() {
+				noise[i] = high
+			}
+			before[i] = v
 		}
-		before = now
 	}
-	again := false
-	for i := range open {
-		if open[i] && noise[i] > alike*g.tabs[i].noise {
-			g.tabs[i] = g.replay(i, noise[i], nil)
-			est[i], open[i] = g.estimate(i), false
-		}
-		again = again || open[i]
-	}
-	return again
+	return noise
 }
 
 // measure estimates the noise of every function from values at seven points

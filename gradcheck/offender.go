@@ -86,7 +86,7 @@ func (p *probe) fails(ctx context.Context, positions []int) bool {
 		p.f.moving(v, out)
 		return out[0]
 	}
-	d := differ{m: 1, noise: []float64{passNoise * math.Abs(value(0))}, enough: enoughAlong,
+	d := differ{m: 1, noise: []float64{passNoise * math.Abs(value(0))}, enough: enoughAlong, most: rungsAlong,
 		f: func(t float64, out []float64) { out[0] = value(t) }}
 	return numerically(d.at(0, -1, 1), []float64{analytic}).judge().verdict == Fail
 }

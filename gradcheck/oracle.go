@@ -105,6 +105,8 @@ func withFrozen(est []Estimate, g []float64, elements []int) []Estimate {
 	for j, i := range elements {
 		out[j] = est[j]
 		out[j].Value += g[i]
+		out[j].Lo += g[i]
+		out[j].Hi += g[i]
 		out[j].Err += oracleError * max(g[i], -g[i])
 	}
 	return out

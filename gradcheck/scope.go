@@ -120,21 +120,36 @@ func (s *scope) derivative(ctx context.Context, i int) []Estimate {
 			// The same at every step: a count, or a probability that is flat on
 			// the scale of 1, however short the steps were.
 			e.Err = min(e.Err, e.Noise)
+			e.Roundoff = min(e.Roundoff, e.Err)
 		}
 		if e.Value == 0 && e.Err == 0 {
 			continue
 		}
 		for l, coef := range s.partial(n*s.row + k) {
-			est[l].Value += coef.Value * e.Value
-			est[l].Err += math.Abs(coef.Value)*e.Err + coef.Err*(math.Abs(e.Value)+e.Err)
-			est[l].Kink = est[l].Kink || e.Kink && coef.Value != 0
+			est[l] = est[l].plus(coef, e)
 		}
 	}
 	for l := range est {
 		est[l].Evals = d.evals
-		est[l].Err += 4 * ulp * math.Abs(est[l].Value)
+		rounded := 4 * ulp * math.Abs(est[l].Value)
+		est[l].Err += rounded
+		est[l].Roundoff += rounded
+		est[l].Lo, est[l].Hi = est[l].Value-est[l].Err, est[l].Value+est[l].Err
 	}
 	return est
+}
+
+// plus adds a product of two derivatives to a third. It has a kink where the
+// second of them has one, and diverges where either does.
+func (e Estimate) plus(a, b Estimate) Estimate {
+	e.Value += a.Value * b.Value
+	e.Err += math.Abs(a.Value)*b.Err + a.Err*(math.Abs(b.Value)+b.Err)
+	e.Roundoff += math.Abs(a.Value)*b.Roundoff + a.Roundoff*(math.Abs(b.Value)+b.Err)
+	e.Kink = e.Kink || b.Kink && a.Value != 0
+	if a.Divergent && b.Value != 0 || b.Divergent && a.Value != 0 {
+		e.Divergent, e.Exponent = true, math.Min(e.Exponent, math.Min(a.Exponent, b.Exponent))
+	}
+	return e
 }
 
 // partial estimates the derivative of every loss by number k of the sums, once.

@@ -225,7 +225,9 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 		b.infinite(row, i)
 		return nil
 	case d == Float64:
-		b.decide(row, numerically(withFrozen(b.numeric[i], frozen, b.elements), pick(dx, b.elements)))
+		c := numerically(withFrozen(b.numeric[i], frozen, b.elements), pick(dx, b.elements))
+		c.hasFloor = !foreign(b.variants[i].loss) // as the losses' definition has it
+		b.decide(row, c)
 		b.compareDirections(ctx, row, i, dx, frozen)
 		return nil
 	}

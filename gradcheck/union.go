@@ -164,14 +164,18 @@ func (f *field) along(ctx context.Context, direction []float64) []Estimate {
 	for l, v := range noise {
 		noise[l] = passNoise * math.Abs(v)
 	}
-	d := differ{m: len(f.losses), f: eval, noise: noise, enough: enoughAlong}
+	d := differ{m: len(f.losses), f: eval, noise: noise, enough: enoughAlong, most: rungsAlong}
 	est := d.at(0, -1, 1)
 	copy(f.b.x, x)
 	return est
 }
 
-// enoughAlong is the relative error at which a ladder along a direction ends.
-const enoughAlong = 1e-8
+// A ladder along a direction ends at a relative error of enoughAlong, or after
+// rungsAlong, from where on the losses that are not there yet only meet noise.
+const (
+	enoughAlong = 1e-8
+	rungsAlong  = 4
+)
 
 // passNoise is taken for the relative noise of a pass over a whole tensor,
 // which is too dear to be measured; more than that would show in the scatter

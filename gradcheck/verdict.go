@@ -51,9 +51,9 @@ const (
 // far they may be apart.
 type comparison struct {
 	want, err, got []float64
-	kink           []bool
 	tol, scale     []float64
-	estimated      bool // want comes from finite differences, err being their error
+	numeric        []Estimate // what want and err come from, if that is finite differences
+	hasFloor       bool       // powers are declared to be constant near their zeros, where they would diverge
 }
 
 // numerically compares analytic derivatives with estimates. The scale of each
@@ -65,10 +65,10 @@ func numerically(numeric []Estimate, analytic []float64) comparison {
 	n := len(numeric)
 	c := comparison{
 		want: make([]float64, n), err: make([]float64, n), got: analytic,
-		tol: make([]float64, n), scale: make([]float64, n), kink: make([]bool, n), estimated: true,
+		tol: make([]float64, n), scale: make([]float64, n), numeric: numeric,
 	}
 	for i, e := range numeric {
-		c.want[i], c.err[i], c.kink[i] = e.Value, e.Err, e.Kink
+		c.want[i], c.err[i] = e.Value, e.Err
 	}
 	least := floor * rms(c.want)
 	for i, v := range c.want {
@@ -81,7 +81,7 @@ func numerically(numeric []Estimate, analytic []float64) comparison {
 // within compares derivatives with those of a more accurate computation,
 // within the given bounds.
 func within(want, got, bound []float64) comparison {
-	c := comparison{want: want, err: make([]float64, len(want)), got: got, kink: make([]bool, len(want)), tol: bound, scale: make([]float64, len(want))}
+	c := comparison{want: want, err: make([]float64, len(want)), got: got, tol: bound, scale: make([]float64, len(want))}
 	least := floor * rms(want)
 	for i, v := range want {
 		c.scale[i] = math.Max(math.Abs(v), least)
@@ -119,24 +119,26 @@ type judgement struct {
 	reason  string
 	power   float64 // smallest relative defect that would have been caught wherever it was, but on a kink
 	floored int     // derivatives that only the floor of the scale judged
-	worst   int     // the one furthest from right, in units of its tolerance; -1 if there is none
+	worst   int     // the one furthest from right, in units of its tolerance, or least decided; -1 if there is none
 }
 
 // judge decides a comparison.
 func (c comparison) judge() judgement {
 	j := judgement{worst: -1}
-	worst, unresolved := -1.0, -1
+	worst, unresolved, weakest := -1.0, -1, -1
 	for i := range c.want {
 		excess := c.excess(i)
 		if excess > worst {
 			worst, j.worst = excess, i
 		}
-		if c.estimated && !(finite(c.want[i]) && finite(c.err[i])) {
+		if c.undecided(i) {
 			unresolved = i
+		}
+		if c.numeric != nil && !(finite(c.want[i]) && finite(c.err[i])) {
 			continue
 		}
-		if c.scale[i] > 0 && !c.kink[i] && finite(c.tol[i]) {
-			j.power = math.Max(j.power, c.tol[i]/c.scale[i])
+		if p := c.tol[i] / c.scale[i]; c.scale[i] > 0 && !c.kink(i) && finite(c.tol[i]) && p > j.power {
+			j.power, weakest = p, i
 		}
 		if math.Abs(c.want[i]) < c.scale[i] {
 			j.floored++
@@ -146,12 +148,43 @@ func (c comparison) judge() judgement {
 	case worst > 1:
 		j.verdict, j.reason = Fail, c.describe(j.worst)
 	case unresolved >= 0:
-		j.verdict, j.worst = Inconclusive, unresolved
-		j.reason = "domain: no finite difference could be formed"
-	case c.estimated && j.power > maxPower:
-		j.verdict, j.reason = Inconclusive, fmt.Sprintf("noise: a relative defect of %.2g could have been missed", j.power)
+		j.verdict, j.worst, j.reason = Inconclusive, unresolved, c.numeric[unresolved].obstacle()
+	case c.numeric != nil && j.power > maxPower:
+		j.verdict, j.worst = Inconclusive, weakest
+		j.reason = fmt.Sprintf("%s: a relative defect of %.2g could have been missed", c.numeric[weakest].obstacle(), j.power)
 	}
 	return j
+}
+
+// obstacle names what keeps an estimate from being better, the reasons of a
+// comparison that is inconclusive: a derivative that diverges, or of which no
+// difference could be formed, and else the greater part of its error.
+func (e Estimate) obstacle() string {
+	switch {
+	case e.Divergent:
+		return fmt.Sprintf("divergent: difference quotients grow like the step to the power %.3g", e.Exponent)
+	case !(finite(e.Value) && finite(e.Err)):
+		return "domain: no finite difference could be formed"
+	case e.Roundoff >= e.Err/8: // noise makes neighbouring entries differ, too
+		return "noise"
+	default:
+		return "truncation"
+	}
+}
+
+// kink reports whether derivative i has two sides.
+func (c comparison) kink(i int) bool { return c.numeric != nil && c.numeric[i].Kink }
+
+// undecided reports whether derivative i is right or wrong, nobody knows which.
+// A divergent one is decided where it is infinite or zero by a declared floor.
+func (c comparison) undecided(i int) bool {
+	switch {
+	case c.numeric == nil:
+		return false
+	case c.numeric[i].Divergent:
+		return !c.hasFloor && finite(c.got[i])
+	}
+	return !(finite(c.want[i]) && finite(c.err[i]))
 }
 
 // excess returns the distance of derivative i from right in units of its
@@ -159,7 +192,9 @@ func (c comparison) judge() judgement {
 func (c comparison) excess(i int) float64 {
 	want, got := c.want[i], c.got[i]
 	switch {
-	case math.IsNaN(want) && c.estimated:
+	case c.numeric != nil && c.numeric[i].Divergent:
+		return c.astray(i)
+	case math.IsNaN(want) && c.numeric != nil:
 		return 0 // no estimate: nothing to hold against the gradient
 	case math.IsNaN(want) && math.IsNaN(got), want == got:
 		return 0
@@ -169,10 +204,28 @@ func (c comparison) excess(i int) float64 {
 	return math.Abs(want-got) / c.tol[i]
 }
 
+// astray is excess for a derivative that diverges. The infinity of either side
+// is right, and so is 0 where a floor holds the power constant there; another
+// number is wrong beside a floor, and without one it may be anything.
+func (c comparison) astray(i int) float64 {
+	got, e := c.got[i], c.numeric[i]
+	switch {
+	case math.IsInf(got, 0) && (got == e.Lo || got == e.Hi):
+		return 0
+	case finite(got) && (!c.hasFloor || got == 0):
+		return 0
+	}
+	return math.Inf(1)
+}
+
 // describe says in words how derivative i is wrong.
 func (c comparison) describe(i int) string {
 	want, got := c.want[i], c.got[i]
 	switch {
+	case c.numeric != nil && c.numeric[i].Divergent && finite(got):
+		return "the derivative is neither infinite nor zero, beside a floor of the power"
+	case c.numeric != nil && c.numeric[i].Divergent && math.IsInf(got, 0):
+		return "the derivative has the wrong sign"
 	case !finite(got):
 		return "the derivative is not finite"
 	case got == 0:

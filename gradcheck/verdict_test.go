@@ -18,11 +18,17 @@ func exactly(v ...float64) []Estimate {
 func TestJudge(t *testing.T) {
 	nan := math.NaN()
 	noisy := exactly(1, 2, 3)
-	noisy[1].Err = 0.1
+	noisy[1].Err, noisy[1].Roundoff = 0.1, 0.02
+	coarse := exactly(1, 2, 3)
+	coarse[1].Err, coarse[1].Roundoff = 0.1, 0.01
 	none := exactly(1, 2, 3)
 	none[2] = Estimate{Value: nan, Err: math.Inf(1)}
 	kink := exactly(1, 2, 3)
-	kink[0] = Estimate{Value: 0, Err: 1, Kink: true}
+	kink[0] = Estimate{Value: 0, Err: 1, Kink: true, Lo: -1, Hi: 1}
+	steep := exactly(1, 2, 3)
+	steep[0] = Estimate{Value: inf, Err: inf, Divergent: true, Exponent: -0.5, Lo: inf, Hi: inf}
+	cusp := exactly(1, 2, 3)
+	cusp[0] = Estimate{Value: nan, Err: inf, Divergent: true, Exponent: -0.25, Lo: -inf, Hi: inf}
 	tests := []struct {
 		name     string
 		numeric  []Estimate
@@ -44,6 +50,16 @@ func TestJudge(t *testing.T) {
 		{"not a number", exactly(1, 2), []float64{1, nan}, Fail, "not finite"},
 		{"infinite", exactly(1, 2), []float64{math.Inf(1), 2}, Fail, "not finite"},
 		{"noise", noisy, []float64{1, 2, 3}, Inconclusive, "noise"},
+		{"truncation", coarse, []float64{1, 2, 3}, Inconclusive, "truncation"},
+		{"divergent", steep, []float64{100, 2, 3}, Inconclusive, "divergent"},
+		{"divergent, zero", steep, []float64{0, 2, 3}, Inconclusive, "power -0.5"},
+		{"divergent, infinite", steep, []float64{inf, 2, 3}, Pass, ""},
+		{"divergent, other infinity", steep, []float64{-inf, 2, 3}, Fail, "sign"},
+		{"divergent, not a number", steep, []float64{nan, 2, 3}, Fail, "not finite"},
+		{"divergent, wrong elsewhere", steep, []float64{inf, 5, 3}, Fail, "factor"},
+		{"cusp", cusp, []float64{1, 2, 3}, Inconclusive, "divergent"},
+		{"cusp, infinite", cusp, []float64{-inf, 2, 3}, Pass, ""},
+		{"cusp, not a number", cusp, []float64{nan, 2, 3}, Fail, "not finite"},
 		{"noise, but wrong", noisy, []float64{1, 2, -3}, Fail, "sign"},
 		{"no estimate", none, []float64{1, 2, 3}, Inconclusive, "domain"},
 		{"no estimate, but wrong", none, []float64{1, 5, 3}, Fail, ""},
@@ -58,6 +74,31 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%v (%s), want %v (%s)", j.verdict, j.reason, tt.want, tt.reason)
 			}
 		})
+	}
+}
+
+// TestJudgeFloor judges derivatives at the zero of a power whose base has a
+// floor, by declaration, so that the gradient there is 0.
+func TestJudgeFloor(t *testing.T) {
+	tests := []struct {
+		analytic float64
+		want     Verdict
+		reason   string
+	}{
+		{0, Pass, ""},
+		{math.Inf(1), Pass, ""},
+		{1, Fail, "floor"},
+		{-1e300, Fail, "floor"},
+		{math.Inf(-1), Fail, "sign"},
+		{math.NaN(), Fail, "not finite"},
+	}
+	for _, tt := range tests {
+		e := Derivative(math.Sqrt, 0, 0, 1)
+		c := numerically([]Estimate{e, {Value: 2}}, []float64{tt.analytic, 2})
+		c.hasFloor = true
+		if j := c.judge(); j.verdict != tt.want || !strings.Contains(j.reason, tt.reason) {
+			t.Errorf("%g: %v (%s), want %v (%s)", tt.analytic, j.verdict, j.reason, tt.want, tt.reason)
+		}
 	}
 }
 

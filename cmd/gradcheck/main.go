@@ -10,6 +10,7 @@
 //	gradcheck point [flags]   the derivative of one pixel: formula, exact value, estimate
 //	gradcheck cond [flags]    the same over a grid, and what smoothing does to it
 //	gradcheck plot picture    pictures of steps, derivatives, remainders and rounding
+//	gradcheck coverage        hold the estimator itself against exact derivatives
 //	gradcheck help [command]  what the flags are
 //
 // The exit code is 0 where all is good, 1 where a check failed, 2 for wrong
@@ -69,6 +70,7 @@ var commands = []command{
 	{name: "point", usage: usagePoint, setup: setupPoint},
 	{name: "cond", usage: usageCond, setup: setupCond},
 	{name: "plot", usage: usagePlot, setup: setupPlot, operands: 1},
+	{name: "coverage", usage: usageCoverage, setup: setupCoverage},
 }
 
 const usageAll = `Gradcheck checks the losses and gradients of package kernels.
@@ -80,6 +82,7 @@ const usageAll = `Gradcheck checks the losses and gradients of package kernels.
 	gradcheck point [flags]   the derivative of one pixel: formula, exact value, estimate
 	gradcheck cond [flags]    the same over a grid, and what smoothing does to it
 	gradcheck plot picture    pictures of steps, derivatives, remainders and rounding
+	gradcheck coverage        hold the estimator itself against exact derivatives
 	gradcheck help [command]  the flags of a command
 
 Exit codes: 0 all good, 1 a check failed, 2 wrong usage or input,
