@@ -20,5 +20,7 @@ bench: ## time every loss on every backend
 ratio: ## time dice + ce against plain Go, in one run
 	go run ./bench/ratio
 
-readme: ## bring the README's table of losses up to date
+readme: ## bring the README's table of losses and its pictures up to date
 	go test -run TestReadme . -update
+	go run ./cmd/gradcheck plot vcurve -o docs/vcurve.png
+	go run ./cmd/gradcheck plot heatmap -o docs/heatmap.png

@@ -95,6 +95,8 @@ else
 	leave_out "arm64 tests under qemu" "qemu-aarch64 is not here and cannot be installed"
 fi
 step "gradient check of everything" go run ./cmd/gradcheck
+step "self-test with every option of every loss" go run ./cmd/gradcheck -selftest
+step "errors that the estimator claims" go run ./cmd/gradcheck coverage
 
 [ "$left_out" = 0 ] || echo "$left_out left out"
 echo "$passed passed, $failed failed"

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/xml"
+	"image"
 	"image/png"
 	"io"
 	"math"
@@ -45,7 +46,36 @@ func TestPlot(t *testing.T) {
 	}
 }
 
-func checkPNG(t *testing.T, what, file string) {
+// TestPictures holds the README's pictures to what the command draws now. The
+// noise of differences is not the same on every machine, so one pixel in fifty
+// may differ.
+func TestPictures(t *testing.T) {
+	for _, picture := range []string{"vcurve", "heatmap"} {
+		file := filepath.Join(t.TempDir(), "new.png")
+		if code, _, stderr := runCommand("plot", picture, "-o", file); code != exitOK {
+			t.Fatalf("%s: exit code %d, %s", picture, code, stderr)
+		}
+		now, then := readPNG(t, file), readPNG(t, filepath.Join("..", "..", "docs", picture+".png"))
+		if now.Bounds() != then.Bounds() {
+			t.Errorf("docs/%s.png is %v, drawn now %v: run make readme", picture, then.Bounds(), now.Bounds())
+			continue
+		}
+		b, differ := now.Bounds(), 0
+		for y := b.Min.Y; y < b.Max.Y; y++ {
+			for x := b.Min.X; x < b.Max.X; x++ {
+				if now.At(x, y) != then.At(x, y) {
+					differ++
+				}
+			}
+		}
+		if differ*50 > b.Dx()*b.Dy() {
+			t.Errorf("docs/%s.png differs in %d of %d pixels: run make readme", picture, differ, b.Dx()*b.Dy())
+		}
+	}
+}
+
+// readPNG decodes a file.
+func readPNG(t *testing.T, file string) image.Image {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -54,8 +84,14 @@ func checkPNG(t *testing.T, what, file string) {
 	defer f.Close()
 	img, err := png.Decode(f)
 	if err != nil {
-		t.Fatalf("%s: %v", what, err)
+		t.Fatalf("%s: %v", file, err)
 	}
+	return img
+}
+
+func checkPNG(t *testing.T, what, file string) {
+	t.Helper()
+	img := readPNG(t, file)
 	colours := map[any]bool{}
 	b := img.Bounds()
 	for x := b.Min.X; x < b.Max.X; x += 3 {
