@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/segloss/segloss/internal/exact"
-	"github.com/segloss/segloss/internal/oracle"
 	"github.com/segloss/segloss/kernels"
 	"github.com/segloss/segloss/ref"
 )
@@ -254,13 +253,9 @@ func (d draw) function(ctx context.Context, l kernels.Loss) (func(float64) float
 
 // exact returns the derivative.
 func (d draw) exact() (float64, error) {
-	var terms []exact.Term
-	for _, t := range d.loss.Terms() {
-		o, err := oracle.Options(t.Options)
-		if err != nil {
-			return 0, err
-		}
-		terms = append(terms, exact.Term{Coef: t.Coef, Name: t.Name, Options: o})
+	terms, err := exactTerms(d.loss)
+	if err != nil {
+		return 0, err
 	}
 	by := exact.Best(terms, ref.None)
 	if by != exact.Rational {

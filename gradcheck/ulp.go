@@ -13,8 +13,8 @@ import (
 // Bounds returns how far each element of the float64 gradient of l on in may be
 // from the exact one, by the accuracy that the losses promise: (K + 4·spread)·u
 // of the sum of the absolute values of the terms that make it up. The elements
-// are in planar order, and the bound is 0 where there is no position. The error is that of the kernels where they refuse the
-// input, or that of the context.
+// are in planar order, and the bound is 0 where there is no position. The error
+// is that of the kernels where they refuse the input, or that of the context.
 func Bounds(ctx context.Context, l kernels.Loss, in Input) ([]float64, error) {
 	p, err := in.problem()
 	if err != nil {
