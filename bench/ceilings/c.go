@@ -40,7 +40,7 @@ func (p *programs) path(name string) string { return filepath.Join(p.dir, name) 
 
 func (p *programs) remove() { _ = os.RemoveAll(p.dir) }
 
-// run returns ns an element by the name of the pattern.
+// run returns the shortest ns an element by the name of the pattern.
 func (p *programs) run(at place, threads int) (map[string]float64, error) {
 	cmd := exec.Command(p.path("ceiling"), strconv.Itoa(at.bytes(threads)>>20), strconv.Itoa(threads), strconv.Itoa(repeats))
 	if at.l2 {
@@ -53,17 +53,17 @@ func (p *programs) run(at place, threads int) (map[string]float64, error) {
 	return parse(out)
 }
 
-// parse reads lines such as
+// parse reads the shortest time from lines such as
 //
 //	r1w1nt  threads=2  0.2513 ns/float  31.8 GB/s  (min 0.2490 max 0.2601)
 func parse(out []byte) (map[string]float64, error) {
 	ns := map[string]float64{}
 	for s := bufio.NewScanner(bytes.NewReader(out)); s.Scan(); {
 		f := strings.Fields(s.Text())
-		if len(f) < 4 || f[3] != "ns/float" {
+		if len(f) < 8 || f[3] != "ns/float" || f[6] != "(min" {
 			return nil, fmt.Errorf("not a line of ceiling.c: %q", s.Text())
 		}
-		v, err := strconv.ParseFloat(f[2], 64)
+		v, err := strconv.ParseFloat(f[7], 64)
 		if err != nil || !(v > 0) {
 			return nil, fmt.Errorf("not a time in %q", s.Text())
 		}
