@@ -1,7 +1,7 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover bench ratio readme
+.PHONY: check test cover bench bench-peers bench-plot ceiling ratio readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
@@ -14,8 +14,18 @@ cover: ## print which part of the core packages' statements the tests reach
 	go tool cover -func=cover.out | tail -n 1
 	go test -cover ./gradcheck ./cmd/gradcheck
 
-bench: ## time every loss on every backend
-	go test -run '^$$' -bench . ./bench
+bench: ## time every kernel against ceiling, portable backend and plain Go
+	go run ./bench/table
+
+bench-peers: ## time the losses against PyTorch, where it is installed
+	go run ./bench/peers
+
+bench-plot: ## draw what make bench measures
+	go run ./bench/table -c 4 -baseline=false -json docs/bench.json
+	go run ./bench/plot -o docs/bench.png docs/bench.json
+
+ceiling: ## hold the probes of the ceiling to those in C
+	go run ./bench/ceilings
 
 ratio: ## time dice + ce against plain Go, in one run
 	go run ./bench/ratio

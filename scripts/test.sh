@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 export GOFLAGS="${GOFLAGS:-}"
-modules=(. cmd/gradcheck)
+modules=(. bench/plot cmd/gradcheck)
 fuzztime=${FUZZTIME:-5s}
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT

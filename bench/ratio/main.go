@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/segloss/segloss/bench/baseline"
+	"github.com/segloss/segloss/bench/internal/stat"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -54,8 +55,8 @@ func main() {
 		}
 		perElement := 1e9 / float64(len(x))
 		fmt.Printf("dice + ce, softmax, %d×%d×%d³ float32, backend %s, %d worker(s): %.2f times baseline (%.2f … %.2f); %.1f against %.1f ns an element; New and one call allocate %.2f MiB\n",
-			samples, classes, *side, plan.Backend(), workers, median(ratios), slices.Min(ratios), slices.Max(ratios),
-			median(own)*perElement, median(base)*perElement, float64(allocated)/(1<<20))
+			samples, classes, *side, plan.Backend(), workers, stat.Median(ratios), slices.Min(ratios), slices.Max(ratios),
+			stat.Median(own)*perElement, stat.Median(base)*perElement, float64(allocated)/(1<<20))
 	}
 }
 
@@ -91,9 +92,4 @@ func seconds(f func()) float64 {
 	start := time.Now()
 	f()
 	return time.Since(start).Seconds()
-}
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
