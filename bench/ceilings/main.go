@@ -41,6 +41,9 @@ func main() {
 		os.Exit(2)
 	}
 	fmt.Println(machine.Name())
+	if busy := machine.Busy(); busy != "" {
+		fmt.Println(busy)
+	}
 	c, err := build(*dir)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "ceilings: %v\n", err)

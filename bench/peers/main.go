@@ -128,6 +128,9 @@ func run(w io.Writer, o *options) error {
 	defer best.close()
 
 	fmt.Fprintln(w, machine.Name())
+	if busy := machine.Busy(); busy != "" {
+		fmt.Fprintln(w, busy)
+	}
 	fmt.Fprintf(w, "PyTorch %s (%s), %d threads; [%d,%d,%d³] float32, %s labels; forward and backward, medians of %d interleaved rounds\n\n",
 		eager.Version, eager.Capability, eager.Threads, samples, classes, o.side, o.labels.Chosen[0], o.rounds)
 	fmt.Fprintln(w, heading)

@@ -28,6 +28,7 @@ func (b *bars) draw() (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = b.title
 	p.X.Label.Text = "part of the ceiling for the same traffic"
+	p.Y.Label.Text = " " // leaves room for the longest name
 	p.X.Min, p.X.Max = 0, 1.1
 	names := slices.Clone(b.kernels)
 	slices.Reverse(names)
@@ -56,6 +57,6 @@ func (b *bars) draw() (*plot.Plot, error) {
 	}
 	ceiling.Color, ceiling.Dashes = grey, []vg.Length{4, 3}
 	p.Add(ceiling)
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs = true, -12
 	return p, nil
 }

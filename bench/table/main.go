@@ -93,6 +93,9 @@ func available() (names []string) {
 
 func run(o *options) error {
 	r := &report.Report{Machine: machine.Name(), Rounds: o.rounds}
+	if busy := machine.Busy(); busy != "" {
+		fmt.Fprintln(o.table, busy)
+	}
 	for _, p := range settings(o) {
 		for _, t := range o.types.Chosen {
 			fmt.Fprintf(o.progress, "\r\x1b[K%s, %s, C = %d, %s, %v, %s, %d worker(s)", p.name, p.op, p.c, t, p.layout, p.in, p.workers)

@@ -4,7 +4,10 @@ package machine
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/klauspost/cpuid/v2"
 )
@@ -35,4 +38,22 @@ func L2() int {
 		return n
 	}
 	return 512 << 10
+}
+
+// Busy says that others are at work on this machine, by whose noise the figures
+// will suffer; it is empty where none are, or where the system does not tell.
+func Busy() string {
+	b, _ := os.ReadFile("/proc/loadavg")
+	load := loadOf(string(b))
+	if load < 0.5 {
+		return ""
+	}
+	return fmt.Sprintf("load average %.1f on %d CPUs: others are at work here, and figures of two threads mean little", load, runtime.NumCPU())
+}
+
+// loadOf reads the mean of the last minute.
+func loadOf(s string) float64 {
+	first, _, _ := strings.Cut(s, " ")
+	v, _ := strconv.ParseFloat(first, 64)
+	return v
 }

@@ -22,3 +22,11 @@ func TestName(t *testing.T) {
 		t.Errorf("a second cache of %d bytes", L2())
 	}
 }
+
+func TestLoadOf(t *testing.T) {
+	for s, want := range map[string]float64{"": 0, "1.25 3.10 2.00 1/100 4242\n": 1.25, "none": 0} {
+		if got := loadOf(s); got != want {
+			t.Errorf("%q: load %v, want %v", s, got, want)
+		}
+	}
+}
