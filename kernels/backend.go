@@ -19,40 +19,71 @@ type Backend struct {
 // does.
 const BackendEnv = "SEGLOSS_BACKEND"
 
-var errPortableOnly = fmt.Errorf("%w: this version has portable kernels only", ErrBackend)
-
-// backends lists the implementations, the preferred one first among those
+// implementation is a backend with its tables, which are there if it is
 // available.
-var backends = []Backend{
-	{Name: "generic"},
-	{Name: "avx2", Err: errPortableOnly},
-	{Name: "avx512", Err: errPortableOnly},
-	{Name: "cuda", Err: errPortableOnly},
+type implementation struct {
+	Backend
+	f32 *cpu.Kernels[float32]
+	f64 *cpu.Kernels[float64]
 }
 
-// Backends lists the implementations by name, available or not.
-func Backends() []Backend { return slices.Clone(backends) }
+// implementations lists the backends, each better than those before it. The
+// first one runs everywhere.
+var implementations = slices.Concat(
+	[]implementation{{Backend{Name: "generic"}, cpu.Generic[float32](), cpu.Generic[float64]()}},
+	assembly(),
+	[]implementation{{Backend: unavailable("cuda", "this version has CPU kernels only")}},
+)
+
+func unavailable(name, why string) Backend {
+	return Backend{name, fmt.Errorf("%w: %s", ErrBackend, why)}
+}
+
+// Backends lists the implementations by name, available or not: first the
+// portable one, then each better than those before it.
+func Backends() []Backend {
+	all := make([]Backend, len(implementations))
+	for i := range all {
+		all[i] = implementations[i].Backend
+	}
+	return all
+}
 
 // chooseBackend finds the table for a name: the option's, the environment's or
 // the best there is.
-func chooseBackend[T Float](name string) (string, *cpu.Kernels[T], error) {
-	arg := "backend"
+func chooseBackend[T Float](option string) (name string, table *cpu.Kernels[T], err error) {
+	arg, name := "backend", option
 	if name == "" {
 		arg, name = BackendEnv, os.Getenv(BackendEnv)
 	}
-	if name == "" {
-		name = backends[slices.IndexFunc(backends, func(b Backend) bool { return b.Err == nil })].Name
-	}
-	i := slices.IndexFunc(backends, func(b Backend) bool { return b.Name == name })
-	if i < 0 {
-		names := make([]string, len(backends))
-		for i, b := range backends {
-			names[i] = b.Name
+	best, found := 0, -1
+	for i := range implementations {
+		if implementations[i].Name == name {
+			found = i
 		}
-		return "", nil, argError(arg, -1, name, ErrBackend, "unknown name, want one of %s", strings.Join(names, ", "))
+		if implementations[i].Err == nil {
+			best = i
+		}
 	}
-	if err := backends[i].Err; err != nil {
-		return "", nil, &ArgError{Arg: arg, Index: -1, Value: name, Err: err}
+	switch {
+	case name == "":
+		found = best
+	case found < 0:
+		return "", nil, argError(arg, -1, name, ErrBackend, "unknown name, want one of %s", strings.Join(backendNames(), ", "))
+	case implementations[found].Err != nil:
+		return "", nil, &ArgError{Arg: arg, Index: -1, Value: name, Err: implementations[found].Err}
 	}
-	return name, cpu.Generic[T](), nil
+	b := &implementations[found]
+	if table, ok := any(b.f32).(*cpu.Kernels[T]); ok {
+		return b.Name, table, nil
+	}
+	return b.Name, any(b.f64).(*cpu.Kernels[T]), nil
+}
+
+func backendNames() []string {
+	names := make([]string, len(implementations))
+	for i := range names {
+		names[i] = implementations[i].Name
+	}
+	return names
 }

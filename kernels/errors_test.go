@@ -176,7 +176,9 @@ var badCalls = []struct {
 
 // Every bad argument is refused by every call that takes it, before anything
 // is written, and leaves nothing behind in the plan.
-func TestBadArguments(t *testing.T) {
+func TestBadArguments(t *testing.T) { onBackends(t, testBadArguments) }
+
+func testBadArguments(t *testing.T) {
 	ctx := context.Background()
 	l := mustParse(t, "dice + ce")
 	for _, tt := range badCalls {
@@ -223,7 +225,9 @@ func TestBadArguments(t *testing.T) {
 }
 
 // With several workers the first of many bad positions is still the one blamed.
-func TestFirstBadPosition(t *testing.T) {
+func TestFirstBadPosition(t *testing.T) { onBackends(t, testFirstBadPosition) }
+
+func testFirstBadPosition(t *testing.T) {
 	plan := mustNew[float64](t, mustParse(t, "dice"), kernels.Spec{N: 3, C: 2, S: 500}, kernels.WithThresholds(4, 4, 4, 0), kernels.WithWorkers(7))
 	x := make([]float64, 3000)
 	for _, first := range []int{0, 3, 499, 500, 777, 1499} {
@@ -248,7 +252,9 @@ func TestFirstBadOfWorkers(t *testing.T) {
 }
 
 // With one class the labels are 0 and 1.
-func TestLabelsOfOneClass(t *testing.T) {
+func TestLabelsOfOneClass(t *testing.T) { onBackends(t, testLabelsOfOneClass) }
+
+func testLabelsOfOneClass(t *testing.T) {
 	plan := mustNew[float64](t, mustParse(t, "dice"), kernels.Spec{N: 1, C: 1, S: 3})
 	x := []float64{1, 0, 1}
 	v, err := plan.Forward(context.Background(), x, kernels.Labels([]uint8{1, 0, 1}))
@@ -260,7 +266,9 @@ func TestLabelsOfOneClass(t *testing.T) {
 }
 
 // What is wrong at a position that does not exist is no error.
-func TestBadWhereNothingExists(t *testing.T) {
+func TestBadWhereNothingExists(t *testing.T) { onBackends(t, testBadWhereNothingExists) }
+
+func testBadWhereNothingExists(t *testing.T) {
 	l := mustParse(t, "dice + ce")
 	plan := mustNew[float32](t, l, argumentsSpec, kernels.WithIgnore(255))
 	a := rightArguments(t, plan)
@@ -283,7 +291,9 @@ func TestBadWhereNothingExists(t *testing.T) {
 	}
 }
 
-func TestStaleValue(t *testing.T) {
+func TestStaleValue(t *testing.T) { onBackends(t, testStaleValue) }
+
+func testStaleValue(t *testing.T) {
 	ctx := context.Background()
 	l := mustParse(t, "dice + ce")
 	plan, other := mustNew[float32](t, l, argumentsSpec), mustNew[float32](t, l, argumentsSpec)
@@ -313,7 +323,9 @@ func TestStaleValue(t *testing.T) {
 	try("the sums' value before the last", plan, v)
 }
 
-func TestBadSums(t *testing.T) {
+func TestBadSums(t *testing.T) { onBackends(t, testBadSums) }
+
+func testBadSums(t *testing.T) {
 	ctx := context.Background()
 	plan := mustNew[float32](t, mustParse(t, "dice + ce"), argumentsSpec)
 	a := rightArguments(t, plan)
@@ -411,7 +423,9 @@ func TestBadPlans(t *testing.T) {
 	}
 }
 
-func TestBadCoefs(t *testing.T) {
+func TestBadCoefs(t *testing.T) { onBackends(t, testBadCoefs) }
+
+func testBadCoefs(t *testing.T) {
 	plan := mustNew[float32](t, mustParse(t, "dice + ce"), argumentsSpec)
 	want := rightArguments(t, plan).value.Loss
 	wantArg(t, "no coefficient", plan.SetCoefs(), kernels.ErrShape, "coef", -1, 0)
@@ -420,42 +434,6 @@ func TestBadCoefs(t *testing.T) {
 	wantArg(t, "Inf", plan.SetCoefs(-inf, 2), kernels.ErrOption, "coef", 0, -inf)
 	if got := rightArguments(t, plan).value.Loss; got != want {
 		t.Errorf("loss %v after errors; want %v", got, want)
-	}
-}
-
-func TestBackends(t *testing.T) {
-	l, spec := mustParse(t, "dice"), kernels.Spec{N: 1, C: 1, S: 1}
-	available := 0
-	for _, b := range kernels.Backends() {
-		for _, byEnv := range []bool{false, true} {
-			var opts []kernels.Option
-			arg := "backend"
-			if byEnv {
-				t.Setenv("SEGLOSS_BACKEND", b.Name)
-				arg = "SEGLOSS_BACKEND"
-			} else {
-				t.Setenv("SEGLOSS_BACKEND", "")
-				opts = []kernels.Option{kernels.WithBackend(b.Name)}
-			}
-			p, err := kernels.New[float64](l, spec, opts...)
-			if b.Err != nil {
-				wantArg(t, b.Name, err, kernels.ErrBackend, arg, -1, b.Name)
-				continue
-			}
-			available++
-			if err != nil || p.Backend() != b.Name {
-				t.Errorf("%s is available, but: %v", b.Name, err)
-			}
-		}
-	}
-	if available == 0 {
-		t.Error("no backend")
-	}
-	t.Setenv("SEGLOSS_BACKEND", "abacus")
-	_, err := kernels.New[float64](l, spec)
-	wantArg(t, "unknown by environment", err, kernels.ErrBackend, "SEGLOSS_BACKEND", -1, "abacus")
-	if p, err := kernels.New[float64](l, spec, kernels.WithBackend("generic")); err != nil || p.Backend() != "generic" {
-		t.Errorf("the option does not win over the environment: %v", err)
 	}
 }
 
@@ -480,7 +458,9 @@ func TestParseNames(t *testing.T) {
 }
 
 // A nil context is one that is never cancelled.
-func TestNilContext(t *testing.T) {
+func TestNilContext(t *testing.T) { onBackends(t, testNilContext) }
+
+func testNilContext(t *testing.T) {
 	plan := mustNew[float32](t, mustParse(t, "dice + ce"), argumentsSpec)
 	a := rightArguments(t, plan)
 	var none context.Context

@@ -1,0 +1,28 @@
+//go:build !purego
+
+package kernels
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/cpuid/v2"
+)
+
+// A processor that lacks a feature is told by its name.
+func TestLackingFeatures(t *testing.T) {
+	needs := []cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL}
+	for _, lacks := range [][]cpuid.FeatureID{{cpuid.AVX512VL}, {cpuid.AVX512F, cpuid.AVX512BW}, needs} {
+		b := onProcessor("avx512", func(f cpuid.FeatureID) bool { return !slices.Contains(lacks, f) }, needs...)
+		if !errors.Is(b.Err, ErrBackend) || b.f32 != nil || b.f64 != nil {
+			t.Fatalf("%+v", b)
+		}
+		for _, f := range needs {
+			if strings.Contains(b.Err.Error(), f.String()) != slices.Contains(lacks, f) {
+				t.Errorf("without %v: %v", lacks, b.Err)
+			}
+		}
+	}
+}
