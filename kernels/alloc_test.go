@@ -10,7 +10,9 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-func TestCallsAllocateNothing(t *testing.T) {
+func TestCallsAllocateNothing(t *testing.T) { onBackends(t, testCallsAllocateNothing) }
+
+func testCallsAllocateNothing(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
 	}
@@ -58,7 +60,9 @@ func allocations[T kernels.Float](t *testing.T, p *problem[T], id string) {
 }
 
 // A plan needs little memory, whatever the size of the tensor.
-func TestPlanMemory(t *testing.T) {
+func TestPlanMemory(t *testing.T) { onBackends(t, testPlanMemory) }
+
+func testPlanMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a tensor of 57 MB")
 	}

@@ -28,7 +28,9 @@ func sameBits[T kernels.Float](t testing.TB, what string, loss float64, dx []T, 
 	}
 }
 
-func TestBitsOfWorkers(t *testing.T) {
+func TestBitsOfWorkers(t *testing.T) { onBackends(t, testBitsOfWorkers) }
+
+func testBitsOfWorkers(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		for _, layout := range layouts {
 			bitsOfWorkers[float32](t, c, layout)
@@ -53,7 +55,9 @@ func bitsOfWorkers[T kernels.Float](t *testing.T, c *golden.Case, layout kernels
 }
 
 // With the real thresholds: 2 samples of 4 chunks each.
-func TestBitsOfWorkersOnChunks(t *testing.T) {
+func TestBitsOfWorkersOnChunks(t *testing.T) { onBackends(t, testBitsOfWorkersOnChunks) }
+
+func testBitsOfWorkersOnChunks(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(15, 16))
 	_, _, chunk, _ := kernels.RealThresholds(2)
 	for _, act := range activations {
@@ -72,7 +76,9 @@ func TestBitsOfWorkersOnChunks(t *testing.T) {
 
 // A plan is as good as new after any call, and what was in its buffers and in
 // the caller's does not show.
-func TestBitsOfRepeats(t *testing.T) {
+func TestBitsOfRepeats(t *testing.T) { onBackends(t, testBitsOfRepeats) }
+
+func testBitsOfRepeats(t *testing.T) {
 	everywhere(t, func(t *testing.T, rnd *rand.Rand, c *golden.Case) {
 		for _, layout := range layouts {
 			p := newProblem[float32](t, c, layout, manyUnits(2)...)
@@ -98,7 +104,9 @@ func TestBitsOfRepeats(t *testing.T) {
 }
 
 // Not what comes before in the batch, nor the plan's capacity, changes a bit.
-func TestBitsOfSized(t *testing.T) {
+func TestBitsOfSized(t *testing.T) { onBackends(t, testBitsOfSized) }
+
+func testBitsOfSized(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		for _, opts := range [][]kernels.Option{nil, manyUnits(3)} {
 			p := newProblem[float64](t, c, kernels.NSC, opts...)
@@ -116,7 +124,9 @@ func TestBitsOfSized(t *testing.T) {
 }
 
 // Every smaller batch fits into a plan, however the capacity was cut.
-func TestEverySizeFits(t *testing.T) {
+func TestEverySizeFits(t *testing.T) { onBackends(t, testEverySizeFits) }
+
+func testEverySizeFits(t *testing.T) {
 	l := mustParse(t, "dice")
 	for _, capacity := range []int{1, 97, 1281, 1310} {
 		plan := mustNew[float64](t, l, kernels.Spec{N: 1, C: 1, S: capacity}, manyUnits(1)...)
@@ -134,7 +144,9 @@ func TestEverySizeFits(t *testing.T) {
 }
 
 // The sums of shards by samples give the whole's bits in any order.
-func TestBitsOfShards(t *testing.T) {
+func TestBitsOfShards(t *testing.T) { onBackends(t, testBitsOfShards) }
+
+func testBitsOfShards(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		p := newProblem[float32](t, c, kernels.NCS)
 		loss, dx := p.run(t)
@@ -197,7 +209,9 @@ func permutations(n int) [][]int {
 }
 
 // Weights and masks of ones are as good as none.
-func TestBitsOfOnes(t *testing.T) {
+func TestBitsOfOnes(t *testing.T) { onBackends(t, testBitsOfOnes) }
+
+func testBitsOfOnes(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		if c.Weights != nil || c.Mask != nil {
 			return
@@ -222,7 +236,9 @@ func TestBitsOfOnes(t *testing.T) {
 	})
 }
 
-func TestBitsInPlace(t *testing.T) {
+func TestBitsInPlace(t *testing.T) { onBackends(t, testBitsInPlace) }
+
+func testBitsInPlace(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		for _, layout := range layouts {
 			p := newProblem[float32](t, c, layout, manyUnits(2)...)
@@ -238,7 +254,9 @@ func TestBitsInPlace(t *testing.T) {
 	})
 }
 
-func TestInputsUnchanged(t *testing.T) {
+func TestInputsUnchanged(t *testing.T) { onBackends(t, testInputsUnchanged) }
+
+func testInputsUnchanged(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		for _, layout := range layouts {
 			p := newProblem[float32](t, c, layout)
@@ -267,7 +285,9 @@ func TestInputsUnchanged(t *testing.T) {
 
 // Many plans run side by side, sharing a loss, a caller's own region and all
 // inputs. The race detector watches.
-func TestSideBySide(t *testing.T) {
+func TestSideBySide(t *testing.T) { onBackends(t, testSideBySide) }
+
+func testSideBySide(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(17, 18))
 	c := randomCase(rnd, "dice", kernels.Softmax, 2, 3, 200, false, weighted)
 	p := newProblem[float32](t, c, kernels.NCS, manyUnits(2)...)

@@ -36,7 +36,9 @@ func untouched(dx []float32) (n int) {
 	return n
 }
 
-func TestCancelledBefore(t *testing.T) {
+func TestCancelledBefore(t *testing.T) { onBackends(t, testCancelledBefore) }
+
+func testCancelledBefore(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -83,7 +85,9 @@ func TestCancelledBefore(t *testing.T) {
 
 // A call that is cancelled while it works finishes the units under way, and no
 // other.
-func TestCancelledBetween(t *testing.T) {
+func TestCancelledBetween(t *testing.T) { onBackends(t, testCancelledBetween) }
+
+func testCancelledBetween(t *testing.T) {
 	before := runtime.NumGoroutine()
 	rnd := rand.New(rand.NewPCG(33, 34))
 	c := randomCase(rnd, "dice + bce", kernels.Sigmoid, 2, 2, 400, false, bare)
@@ -150,7 +154,9 @@ func (s stopper) Eval(_, _ []kernels.Cell) float64 {
 	return 0
 }
 
-func TestCancelledBetweenPasses(t *testing.T) {
+func TestCancelledBetweenPasses(t *testing.T) { onBackends(t, testCancelledBetweenPasses) }
+
+func testCancelledBetweenPasses(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l := mustParse(t, "dice + stopper", stopper{func() { cancel(nil) }})
 	plan := mustNew[float32](t, l, kernels.Spec{N: 1, C: 1, S: 8})
@@ -163,7 +169,9 @@ func TestCancelledBetweenPasses(t *testing.T) {
 	}
 }
 
-func TestDeadline(t *testing.T) {
+func TestDeadline(t *testing.T) { onBackends(t, testDeadline) }
+
+func testDeadline(t *testing.T) {
 	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
 	defer cancel()
 	plan := mustNew[float32](t, mustParse(t, "dice"), kernels.Spec{N: 1, C: 1, S: 8})

@@ -42,7 +42,9 @@ func count(c *golden.Case) []float64 {
 	return counts
 }
 
-func TestConfusion(t *testing.T) {
+func TestConfusion(t *testing.T) { onBackends(t, testConfusion) }
+
+func testConfusion(t *testing.T) {
 	ctx := context.Background()
 	rnd := rand.New(rand.NewPCG(39, 40))
 	for _, classes := range []int{1, 2, 5} {
@@ -98,7 +100,9 @@ func TestConfusionScores(t *testing.T) {
 	}
 }
 
-func TestConfusionErrors(t *testing.T) {
+func TestConfusionErrors(t *testing.T) { onBackends(t, testConfusionErrors) }
+
+func testConfusionErrors(t *testing.T) {
 	ctx := context.Background()
 	plan := mustNew[float64](t, mustParse(t, "dice"), kernels.Spec{N: 2, C: 3, S: 10})
 	x, r := make([]float64, 60), make([]float64, 60)

@@ -31,7 +31,9 @@ func one(expr string, act kernels.Activation, classes int, x, r []float64) *gold
 
 // Rule 1: probabilities are clipped in logarithms and powers, by constants of
 // float64, and have no derivative there.
-func TestClip(t *testing.T) {
+func TestClip(t *testing.T) { onBackends(t, testClip) }
+
+func testClip(t *testing.T) {
 	for _, clip := range []float64{1e-12, 1e-7, 1e-3, 0.25, 0.49} {
 		x := []float64{-1, 0, clip / 2, clip * 0.999, clip * 1.001, 0.3, 0.7, 1 - clip*1.001, 1 - clip*0.999, 1 - clip/2, 1, 2}
 		r := make([]float64, len(x))
@@ -54,7 +56,9 @@ func TestClip(t *testing.T) {
 }
 
 // Only the feature that is clipped loses its derivative.
-func TestClipKeepsPlainSums(t *testing.T) {
+func TestClipKeepsPlainSums(t *testing.T) { onBackends(t, testClipKeepsPlainSums) }
+
+func testClipKeepsPlainSums(t *testing.T) {
 	for _, x := range []float64{0, 1} {
 		logs, dlog := newProblem[float64](t, one("bce", kernels.None, 1, []float64{x, 0.5}, []float64{1, 0}), kernels.NCS).run(t)
 		if dlog[0] != 0 || dlog[1] != 1 {
@@ -125,7 +129,9 @@ func logLosses(classes int) []string {
 var hugeLogits = []float64{0, 17, 40, 87, 88, 89, 100, 103, 104, 150, 299, 301, 600, 700, 708, 745, 750, 1e4, 1e30}
 
 // Rule 2: from logits there is no clamp, and every derivative is finite.
-func TestHugeLogits(t *testing.T) {
+func TestHugeLogits(t *testing.T) { onBackends(t, testHugeLogits) }
+
+func testHugeLogits(t *testing.T) {
 	for _, huge := range hugeLogits {
 		huge = float64(float32(huge))
 		for _, r := range [][]float64{{1, 0}, {0, 1}, {0.5, 0.5}} {
@@ -152,7 +158,9 @@ func TestHugeLogits(t *testing.T) {
 // Logits so far apart that the least probability is subnormal in a float32 and
 // the complement of the largest is not, or both are: every element to its own
 // scale, with the label on each class in turn.
-func TestWideSoftmax(t *testing.T) {
+func TestWideSoftmax(t *testing.T) { onBackends(t, testWideSoftmax) }
+
+func testWideSoftmax(t *testing.T) {
 	worst := 0.0
 	for classes := 3; classes <= 5; classes++ {
 		for spread := 80.0; spread <= 112; spread += 4 {
@@ -179,7 +187,9 @@ func TestWideSoftmax(t *testing.T) {
 }
 
 // Under softmax the gradient of a position sums to nothing, whatever the logits.
-func TestSoftmaxGradientsCancel(t *testing.T) {
+func TestSoftmaxGradientsCancel(t *testing.T) { onBackends(t, testSoftmaxGradientsCancel) }
+
+func testSoftmaxGradientsCancel(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(19, 20))
 	for _, dense := range []bool{true, false} {
 		for _, expr := range append(logLosses(4), "dice", "dice + ce", mixture) {
@@ -204,7 +214,9 @@ func TestSoftmaxGradientsCancel(t *testing.T) {
 }
 
 // Rule 3: powers with an exponent below 1 have a floor, and no slope under it.
-func TestFloor(t *testing.T) {
+func TestFloor(t *testing.T) { onBackends(t, testFloor) }
+
+func testFloor(t *testing.T) {
 	for _, tt := range []struct {
 		expr string
 		want float64
@@ -231,7 +243,9 @@ func TestFloor(t *testing.T) {
 }
 
 // Rule 4: 0/0 is 0 with gradient 0; another number over 0 follows IEEE.
-func TestZeroOverZero(t *testing.T) {
+func TestZeroOverZero(t *testing.T) { onBackends(t, testZeroOverZero) }
+
+func testZeroOverZero(t *testing.T) {
 	for _, tt := range []struct {
 		expr string
 		want float64
@@ -270,14 +284,18 @@ func TestZeroOverZero(t *testing.T) {
 
 // The weight of wce is infinite where nothing is predicted, if eps is 0: that
 // must not reach positions that have no part in it.
-func TestInfiniteWeight(t *testing.T) {
+func TestInfiniteWeight(t *testing.T) { onBackends(t, testInfiniteWeight) }
+
+func testInfiniteWeight(t *testing.T) {
 	withRef(t, one("wce(eps=0)", kernels.None, 1, []float64{0, 0, 0}, []float64{0, 0, 0}))
 	withRef(t, one("wce(eps=0,detach=true)", kernels.None, 1, []float64{0, 0, 0}, []float64{0, 0, 0}))
 	withRef(t, one("wce(eps=0)", kernels.Sigmoid, 1, []float64{-inf, -inf}, []float64{0, 0}))
 }
 
 // The smoothed Dice gradient on an empty mask is s/(P+s)² at every position.
-func TestDiceOnEmptyMask(t *testing.T) {
+func TestDiceOnEmptyMask(t *testing.T) { onBackends(t, testDiceOnEmptyMask) }
+
+func testDiceOnEmptyMask(t *testing.T) {
 	for _, s := range []float64{1e-5, 1} {
 		for _, p := range []float64{0, 1e-6, 0.5} {
 			expr := fmt.Sprintf("dice(smooth=%g)", s)
@@ -318,7 +336,9 @@ func everyLoss() []string {
 }
 
 // Rule 5: what has no position is left out of everything.
-func TestNothingThere(t *testing.T) {
+func TestNothingThere(t *testing.T) { onBackends(t, testNothingThere) }
+
+func testNothingThere(t *testing.T) {
 	ctx := context.Background()
 	for _, expr := range everyLoss() {
 		for _, act := range activations {
@@ -357,7 +377,9 @@ func TestNothingThere(t *testing.T) {
 }
 
 // Rule 6: a NaN at a position that exists makes the loss NaN.
-func TestNaN(t *testing.T) {
+func TestNaN(t *testing.T) { onBackends(t, testNaN) }
+
+func testNaN(t *testing.T) {
 	for _, expr := range everyLoss() {
 		for _, act := range activations {
 			for _, dense := range []bool{true, false} {
@@ -403,7 +425,9 @@ func checkNaN[T kernels.Float](t *testing.T, c *golden.Case, layout kernels.Layo
 	}
 }
 
-func TestInfiniteLogits(t *testing.T) {
+func TestInfiniteLogits(t *testing.T) { onBackends(t, testInfiniteLogits) }
+
+func testInfiniteLogits(t *testing.T) {
 	losses := append(logLosses(1), "dice", "iou", "tversky", "ss", "dice2", "focal_tversky", "exp_log_dice", "dice(squared=true)", "dice(soft=true)")
 	for _, expr := range losses {
 		// The limits: what is right costs nothing.
@@ -438,7 +462,9 @@ func TestInfiniteLogits(t *testing.T) {
 }
 
 // Scale 0 is a zero gradient, even of an infinite loss.
-func TestScaleZero(t *testing.T) {
+func TestScaleZero(t *testing.T) { onBackends(t, testScaleZero) }
+
+func testScaleZero(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []*golden.Case{
 		one("ce", kernels.Softmax, 2, []float64{-inf, 2}, []float64{1, 0}),
@@ -465,7 +491,9 @@ func TestScaleZero(t *testing.T) {
 
 // Rule 8: the single-pixel Dice gradient is 2t²/(p+t)², and of the squared form
 // 2t(t²−p²)/(p²+t²)².
-func TestDiceOfOnePixel(t *testing.T) {
+func TestDiceOfOnePixel(t *testing.T) { onBackends(t, testDiceOfOnePixel) }
+
+func testDiceOfOnePixel(t *testing.T) {
 	for _, p := range []float64{0, 1e-6, 0.125, 0.5, 1} {
 		for _, r := range []float64{1e-6, 0.25, 1} {
 			_, dx := newProblem[float64](t, one("dice(smooth=0)", kernels.None, 1, []float64{p}, []float64{r}), kernels.NCS).run(t)

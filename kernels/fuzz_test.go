@@ -149,32 +149,42 @@ func FuzzEdges(f *testing.F) {
 			return
 		}
 		spec := kernels.Spec{N: c.N, C: c.C, S: c.S, Activation: act}
-		plan, err := kernels.New[float64](l, spec, kernels.WithClip(clip))
-		if err != nil {
-			return
-		}
-		exists := existingOf(c)
-		any, sound, isNaN := exists.sound(c)
-		dx := filled[float64](len(c.Pred), 7)
-		v, err := plan.ForwardBackward(context.Background(), dx, c.Pred, kernels.Dense(c.Target).Mask(c.Mask), once)
-		if err != nil {
-			t.Fatalf("%s: %v", c.ID, err)
-		}
-		for i, g := range dx {
-			if !exists(i) && (g != 0 || math.Signbit(g)) {
-				t.Fatalf("%s: gradient %v at %d, which does not exist", c.ID, g, i)
+		for _, backend := range availableBackends() {
+			plan, err := kernels.New[float64](l, spec, kernels.WithClip(clip), kernels.WithBackend(backend))
+			if err != nil {
+				return
 			}
+			c.ID = c.Loss + " on " + backend
+			loose := option > 1e6 || clip < 1e-12
+			checkFuzzed(t, c, plan, l, clip, loose)
 		}
-		switch {
-		case isNaN && !math.IsNaN(v.Loss):
-			t.Fatalf("%s: loss %v of a NaN", c.ID, v.Loss)
-		case !any && v.Loss != 0:
-			t.Fatalf("%s: loss %v of nothing", c.ID, v.Loss)
-		case !sound || !any || option > 1e6 || clip < 1e-12:
-			return
-		}
-		withinRef(t, c, l, clip, v.Loss, dx)
 	})
+}
+
+// checkFuzzed checks one plan on a fuzzed case; the digits only where it is not
+// loose.
+func checkFuzzed(t *testing.T, c *golden.Case, plan *kernels.Plan[float64], l kernels.Loss, clip float64, loose bool) {
+	t.Helper()
+	exists := existingOf(c)
+	any, sound, isNaN := exists.sound(c)
+	dx := filled[float64](len(c.Pred), 7)
+	v, err := plan.ForwardBackward(context.Background(), dx, c.Pred, kernels.Dense(c.Target).Mask(c.Mask), once)
+	if err != nil {
+		t.Fatalf("%s: %v", c.ID, err)
+	}
+	for i, g := range dx {
+		if !exists(i) && (g != 0 || math.Signbit(g)) {
+			t.Fatalf("%s: gradient %v at %d, which does not exist", c.ID, g, i)
+		}
+	}
+	switch {
+	case isNaN && !math.IsNaN(v.Loss):
+		t.Fatalf("%s: loss %v of a NaN", c.ID, v.Loss)
+	case !any && v.Loss != 0:
+		t.Fatalf("%s: loss %v of nothing", c.ID, v.Loss)
+	case sound && any && !loose:
+		withinRef(t, c, l, clip, v.Loss, dx)
+	}
 }
 
 // withinRef compares a result in float64 with package ref's, loosely: this is
@@ -227,7 +237,8 @@ func FuzzLabels(f *testing.F) {
 	l := mustParse(f, "dice + bce")
 	f.Fuzz(func(t *testing.T, n, c, s, kind uint8, extra int8, ignore int64, labels, mask, weights []byte) {
 		spec := kernels.Spec{N: int(n % 4), C: int(c % 6), S: int(s % 40), Activation: activations[kind>>2%3], Layout: layouts[kind>>4%2]}
-		opts := manyUnits(1 + int(kind>>5%3))
+		available := availableBackends()
+		opts := append(manyUnits(1+int(kind>>5%3)), kernels.WithBackend(available[len(labels)%len(available)]))
 		if kind%2 == 0 {
 			opts = append(opts, kernels.WithIgnore(ignore))
 		}

@@ -111,20 +111,22 @@ func sharded[T kernels.Float](t testing.TB, c *golden.Case, p *problem[T]) (loss
 	return loss, dx, nil
 }
 
-func TestGolden(t *testing.T) {
+func TestGolden(t *testing.T) { onBackends(t, testGolden) }
+
+func testGolden(t *testing.T) {
 	cases := golden.Load(t)
 	if len(cases) != 1019 {
 		t.Errorf("%d golden cases; want 1019", len(cases))
 	}
 	for _, r := range routes[float64]() {
-		t.Run("f64/"+r.name, func(t *testing.T) { testGolden(t, cases, r, golden.K64, golden.U64) })
+		t.Run("f64/"+r.name, func(t *testing.T) { goldenRoute(t, cases, r, golden.K64, golden.U64) })
 	}
 	for _, r := range routes[float32]() {
-		t.Run("f32/"+r.name, func(t *testing.T) { testGolden(t, cases, r, golden.K32, golden.U32) })
+		t.Run("f32/"+r.name, func(t *testing.T) { goldenRoute(t, cases, r, golden.K32, golden.U32) })
 	}
 }
 
-func testGolden[T kernels.Float](t *testing.T, cases []golden.Case, r route[T], k, u float64) {
+func goldenRoute[T kernels.Float](t *testing.T, cases []golden.Case, r route[T], k, u float64) {
 	worst, which := 0.0, ""
 	for i := range cases {
 		c := &cases[i]
@@ -150,7 +152,9 @@ func testGolden[T kernels.Float](t *testing.T, cases []golden.Case, r route[T], 
 }
 
 // The type of the labels makes no difference to any bit.
-func TestGoldenLabelTypes(t *testing.T) {
+func TestGoldenLabelTypes(t *testing.T) { onBackends(t, testGoldenLabelTypes) }
+
+func testGoldenLabelTypes(t *testing.T) {
 	tried := 0
 	cases := golden.Load(t)
 	for i := range cases {

@@ -49,18 +49,13 @@ func edge[E any](g guarded, x []E, atEnd bool) []E {
 // No kernel of any backend reads or writes a byte beside the caller's buffers.
 // Every length gives the buffers another alignment.
 func TestGuardPages(t *testing.T) {
-	for _, b := range kernels.Backends() {
-		t.Run(b.Name, func(t *testing.T) {
-			if b.Err != nil {
-				t.Skip(b.Err)
-			}
-			guardPages[float32](t, b.Name)
-			guardPages[float64](t, b.Name)
-		})
-	}
+	onBackends(t, func(t *testing.T) {
+		guardPages[float32](t)
+		guardPages[float64](t)
+	})
 }
 
-func guardPages[T kernels.Float](t *testing.T, backend string) {
+func guardPages[T kernels.Float](t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	size := 130 * 4 * 8
 	x, dx, dense := newGuarded(t, size), newGuarded(t, size), newGuarded(t, size)
@@ -81,7 +76,7 @@ func guardPages[T kernels.Float](t *testing.T, backend string) {
 					for _, with := range []cover{bare, weighted, masked} {
 						c := randomCase(rnd, mixtureFor(classes), act, 1, classes, s, isDense, with)
 						what = fmt.Sprintf("%s %v at end: %v", c.ID, layout, atEnd)
-						p := newProblem[T](t, c, layout, kernels.WithBackend(backend))
+						p := newProblem[T](t, c, layout)
 						loss, want := p.run(t)
 						p.x = edge(x, p.x, atEnd)
 						p.target = guardedTarget[T](c, p.spec, atEnd, s%3, dense, labels, weights, mask)

@@ -295,7 +295,9 @@ func numbers(o kernels.OptionInfo) []string {
 	return []string{"0", "0.5", "1", "1.75", "3"}
 }
 
-func TestVariantsAgreeWithRef(t *testing.T) {
+func TestVariantsAgreeWithRef(t *testing.T) { onBackends(t, testVariantsAgreeWithRef) }
+
+func testVariantsAgreeWithRef(t *testing.T) {
 	worst, tried := 0.0, 0
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for _, classes := range []int{1, 2, 4} {
@@ -319,7 +321,9 @@ func TestVariantsAgreeWithRef(t *testing.T) {
 
 // One position less than, exactly and one more than fill a tile, a block of
 // sums, a chunk, and the batch that is worth a second goroutine.
-func TestThresholdsAgreeWithRef(t *testing.T) {
+func TestThresholdsAgreeWithRef(t *testing.T) { onBackends(t, testThresholdsAgreeWithRef) }
+
+func testThresholdsAgreeWithRef(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	worst := 0.0
 	try := func(classes, s int, expr string, act kernels.Activation) {
@@ -358,7 +362,9 @@ func TestThresholdsAgreeWithRef(t *testing.T) {
 
 func around(n int) []int { return []int{n - 1, n, n + 1} }
 
-func TestLengthsAgreeWithRef(t *testing.T) {
+func TestLengthsAgreeWithRef(t *testing.T) { onBackends(t, testLengthsAgreeWithRef) }
+
+func testLengthsAgreeWithRef(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	worst := 0.0
 	for s := range 131 {

@@ -38,7 +38,9 @@ func equal(t *testing.T, what string, want *golden.Case, got *golden.Case, order
 
 func same(i int) int { return i }
 
-func TestIdentities(t *testing.T) {
+func TestIdentities(t *testing.T) { onBackends(t, testIdentities) }
+
+func testIdentities(t *testing.T) {
 	for _, tt := range []struct{ left, right string }{
 		{"tversky(alpha=0.5,beta=0.5,smooth=0.5)", "dice(smooth=1)"},
 		{"tversky(alpha=0.5,beta=0.5,smooth=0.5,soft=true)", "dice(smooth=1,soft=true)"},
@@ -115,7 +117,9 @@ func gather[E any](x []E, n int, from func(i int) int) []E {
 	return out
 }
 
-func TestPermutations(t *testing.T) {
+func TestPermutations(t *testing.T) { onBackends(t, testPermutations) }
+
+func testPermutations(t *testing.T) {
 	everywhere(t, func(t *testing.T, rnd *rand.Rand, c *golden.Case) {
 		expect(t, c)
 		order := rnd.Perm(c.S)
@@ -128,7 +132,9 @@ func TestPermutations(t *testing.T) {
 }
 
 // A position with weight 2 counts as two of weight 1.
-func TestWeightTwoIsTwice(t *testing.T) {
+func TestWeightTwoIsTwice(t *testing.T) { onBackends(t, testWeightTwoIsTwice) }
+
+func testWeightTwoIsTwice(t *testing.T) {
 	everywhere(t, func(t *testing.T, rnd *rand.Rand, c *golden.Case) {
 		if c.Mask != nil || c.IgnoreIndex != nil {
 			return
@@ -218,7 +224,9 @@ var absent = []struct {
 
 // Ignoring positions is removing them, whatever is there, and their gradient
 // is exactly 0.
-func TestIgnoringIsRemoving(t *testing.T) {
+func TestIgnoringIsRemoving(t *testing.T) { onBackends(t, testIgnoringIsRemoving) }
+
+func testIgnoringIsRemoving(t *testing.T) {
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		keep := func(i int) int { return i/20*c.S + i%20 + min(i%20, 9) } // 20 of 29 in each sample
 		kept, element := rearranged(c, c.N, 20, keep)
@@ -273,7 +281,9 @@ func checkGone[T kernels.Float](t *testing.T, what string, c *golden.Case, exist
 }
 
 // A batch split by positions: every shard has sums for every sample.
-func TestShardsByPositions(t *testing.T) {
+func TestShardsByPositions(t *testing.T) { onBackends(t, testShardsByPositions) }
+
+func testShardsByPositions(t *testing.T) {
 	ctx := context.Background()
 	everywhere(t, func(t *testing.T, _ *rand.Rand, c *golden.Case) {
 		expect(t, c)
@@ -322,7 +332,9 @@ func TestShardsByPositions(t *testing.T) {
 	})
 }
 
-func TestSetCoefs(t *testing.T) {
+func TestSetCoefs(t *testing.T) { onBackends(t, testSetCoefs) }
+
+func testSetCoefs(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 12))
 	c := randomCase(rnd, "0.5*dice - 3*ce + 0*bce", kernels.Softmax, 2, 3, 40, false, bare)
 	want, wantDX := newProblem[float32](t, c, kernels.NCS).run(t)
@@ -346,7 +358,9 @@ func TestSetCoefs(t *testing.T) {
 }
 
 // The loss is the sum of its terms, and a region term the mean of its cells.
-func TestParts(t *testing.T) {
+func TestParts(t *testing.T) { onBackends(t, testParts) }
+
+func testParts(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(13, 14))
 	c := randomCase(rnd, "2*dice(background=false) - gdl + ce + iou(batch=true) + 0*bce + tversky(absent=skip)", kernels.Softmax, 3, 4, 40, false, bare)
 	for i := range c.Labels {

@@ -104,7 +104,9 @@ func TestMCCPartials(t *testing.T) {
 
 // The gradient of an expression with a caller's own regions, by differences of
 // its loss.
-func TestRegionGradient(t *testing.T) {
+func TestRegionGradient(t *testing.T) { onBackends(t, testRegionGradient) }
+
+func testRegionGradient(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(27, 28))
 	l := mustParse(t, "dice + 0.5*mcc - 2*ratio(batch=true) + ratio(reduction=sum)", mcc{}, ratio{})
 	for _, act := range activations {
@@ -147,7 +149,9 @@ func TestRegionGradient(t *testing.T) {
 
 // A caller's region sees the sums that the built-in losses are made of: the
 // squared Dice loss of one class, written as one, is the built-in.
-func TestRegionLikeBuiltIn(t *testing.T) {
+func TestRegionLikeBuiltIn(t *testing.T) { onBackends(t, testRegionLikeBuiltIn) }
+
+func testRegionLikeBuiltIn(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(29, 30))
 	for _, act := range activations[:2] {
 		for _, with := range covers(false) {
