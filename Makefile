@@ -1,7 +1,7 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover bench bench-peers bench-plot ceiling ratio readme
+.PHONY: check test cover gen bench bench-peers bench-plot ceiling ratio readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
@@ -13,6 +13,9 @@ cover: ## print which part of the core packages' statements the tests reach
 	go test -cover -coverpkg=./kernels,./kernels/cpu,./kernels/internal/losses,./ref -coverprofile=cover.out ./kernels/... ./ref
 	go tool cover -func=cover.out | tail -n 1
 	go test -cover ./gradcheck ./cmd/gradcheck
+
+gen: ## write the assembly of package kernels anew
+	cd kernels/_gen && GOWORK=off go run . -dir ..
 
 bench: ## time every kernel against ceiling, portable backend and plain Go
 	go run ./bench/table

@@ -62,6 +62,13 @@ fuzz_all() {
 # A tool of a module, run without becoming a dependency of ours.
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
+assembly_current() { # the generator writes what is committed
+	mkdir -p "$log/asm"
+	(cd kernels/_gen && GOWORK=off go vet . && GOWORK=off go run . -dir "$log/asm") || return 1
+	local f
+	for f in "$log"/asm/*; do diff -q "$f" "kernels/${f##*/}" || return 1; done
+}
+
 install_qemu() {
 	command -v qemu-aarch64 >/dev/null && return
 	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
@@ -78,6 +85,7 @@ fi
 step "go.mod and go.sum tidy" tidy
 step "nested modules build without go.work" each_module env GOWORK=off go build ./...
 step "generated files up to date" go test -count=1 -run 'TestReadme' .
+step "generated assembly up to date" assembly_current
 step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 ./...
 step "tests, no assembly (purego)" each_module go test -count=1 -tags purego ./...
 if [ "$(go env CGO_ENABLED)" = 1 ]; then

@@ -1,0 +1,102 @@
+// Command gen writes the assembly row primitives of package kernels: one file
+// for AVX2 with FMA, one for AVX-512, each with its stubs. Both come from the
+// same bodies; type isa and the operations in vec.go hold what differs.
+//
+//	go run . -dir ..
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+// isa is an instruction set: a suffix of names, the float64 lanes of a vector,
+// and the file that its functions go to.
+type isa struct {
+	name  string
+	lanes int
+	file  string
+}
+
+var isas = []isa{
+	{"AVX2", 4, "asm_amd64"},
+	{"AVX512", 8, "asm_avx512_amd64"},
+}
+
+// gen writes one file.
+type gen struct {
+	*build.Context
+	isa
+
+	elem      string // F32 or F64: the elements of the tensors
+	constants map[string]operand.Mem
+	loopState
+}
+
+func main() {
+	log.SetFlags(0)
+	dir := flag.String("dir", "..", "folder of package kernels")
+	flag.Parse()
+	for _, i := range isas {
+		g := &gen{Context: build.NewContext(), isa: i, constants: map[string]operand.Mem{}}
+		g.ConstraintExpr("amd64,!purego")
+		g.everything()
+		if err := g.print(*dir); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+func (g *gen) everything() {
+	for _, p := range primitives {
+		if !p.typed {
+			g.primitive(p, "")
+			continue
+		}
+		for _, elem := range []string{"F32", "F64"} {
+			g.primitive(p, elem)
+		}
+	}
+}
+
+// primitive writes one function of the file.
+func (g *gen) primitive(p primitive, elem string) {
+	g.elem = elem
+	goElem := map[string]string{"F32": "float32", "F64": "float64"}[elem]
+	name := p.name + elem + g.name
+	g.Function(name)
+	g.Attributes(attr.NOSPLIT)
+	g.SignatureExpr("func" + expandType(p.signature, goElem))
+	g.Doc(docOf(name, p, g.isa)...)
+	g.Pragma("noescape")
+	p.body(g)
+}
+
+func (g *gen) print(dir string) error {
+	f, err := g.Result()
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.name, err)
+	}
+	if err := compile(f, 4*g.lanes); err != nil {
+		return fmt.Errorf("%s: %w", g.name, err)
+	}
+	cfg := printer.Config{Name: "make gen", Pkg: "kernels"}
+	for suffix, p := range map[string]printer.Printer{".s": printer.NewGoAsm(cfg), ".go": printer.NewStubs(cfg)} {
+		text, err := p.Print(f)
+		if err != nil {
+			return fmt.Errorf("%s%s: %w", g.file, suffix, err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, g.file+suffix), text, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}

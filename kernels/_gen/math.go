@@ -1,0 +1,296 @@
+package main
+
+import (
+	"math"
+
+	"github.com/mmcloughlin/avo/operand"
+)
+
+// The coefficients of this file are those of polynomials through the Chebyshev
+// nodes of their interval, rounded to float64.
+
+var (
+	one     = number("one", 1)
+	half    = number("half", 0.5)
+	signBit = constant{"signBit", 1 << 63}
+	size    = constant{"absBits", 1<<63 - 1}
+
+	log2e = number("log2e", math.Log2E)
+	ln2   = number("ln2", math.Ln2)
+	ln2Hi = number("ln2Hi", 0x1.62e42feep-1) // 32 bits, so that products with exponents are exact
+	ln2Lo = number("ln2Lo", 0x1.a39ef35793c76p-33)
+
+	// Adding it rounds to an integer, in the low bits.
+	roundBits = number("roundBits", 0x1.8p52)
+)
+
+// (eʳ−1)/r for |r| ≤ ½ ln 2, from the highest power: to 1e-17 for float64
+// results, to 1e-10 where they end as float32.
+var (
+	expPoly64 = []float64{
+		0x1.af4de97ca4194p-26, 0x1.28a2ca617b969p-22, 0x1.71de0231960ebp-19, 0x1.a019a6611cad5p-16,
+		0x1.a01a01abe7fe1p-13, 0x1.6c16c17f46982p-10, 0x1.11111111100dcp-7, 0x1.55555555520a4p-5,
+		0x1.5555555555557p-3, 0x1.0000000000005p-1, 1,
+	}
+	expPoly32 = []float64{
+		0x1.a15179d80ae96p-13, 0x1.6d7543e4127b8p-10, 0x1.1110c632a3088p-7, 0x1.5554accfdb593p-5,
+		0x1.55555567532adp-3, 0x1.000000287f871p-1, 1,
+	}
+)
+
+// 2(atanh(√z)/√z − 1)/z for 0 ≤ z ≤ 0.04, from the highest power.
+var (
+	logPoly64 = []float64{
+		0x1.3587371ccaae7p-3, 0x1.390565d08943ep-3, 0x1.746b9dab90793p-3, 0x1.c71c3d608a2f4p-3,
+		0x1.24924951743bbp-2, 0x1.999999997cd24p-2, 0x1.555555555556dp-1,
+	}
+	logPoly32 = []float64{
+		0x1.e6587a4cb4546p-3, 0x1.242ce0e1e295fp-2, 0x1.999a6a7a105a8p-2, 0x1.55555533e0aa5p-1,
+	}
+)
+
+// polynomial evaluates by Horner's rule; name distinguishes its constants.
+func (g *gen) polynomial(name string, c []float64, x vec) vec {
+	first := g.load(g.coefficient(name, len(c)-1, c[0]))
+	p := g.regs(len(x))
+	for i := range p {
+		g.VMOVAPD(first[0], p[i])
+	}
+	for i, v := range c[1:] {
+		g.timesPlus(p, x, g.coefficient(name, len(c)-2-i, v))
+	}
+	return p
+}
+
+func (g *gen) coefficient(name string, power int, v float64) constant {
+	if v == 1 {
+		return one
+	}
+	return number(name+string(rune('a'+power)), v)
+}
+
+// accurate tells the bodies whose results are float64 from those that end as
+// float32. Functions without an element type are accurate.
+func (g *gen) accurate() bool { return g.elem != "F32" }
+
+// Ranges that an exponential's argument is known to lie in.
+type expRange int
+
+const (
+	inside     expRange = iota // |x| ≤ 300 where the result is used
+	toZero                     // x ≤ 0, −∞ and NaN included
+	everything                 // any float64
+)
+
+// exp is eˣ = 2ⁿ·eʳ with n = round(x·log₂e).
+func (g *gen) exp(x vec, r expRange) vec {
+	arg := x
+	if r != inside {
+		g.Comment("Arguments beyond the range of float64 are brought to its ends; NaN stays.")
+		arg = g.max(g.load(g.leastExp()), x)
+		if r == everything {
+			arg = g.min(g.load(number("mostExp", 710)), arg)
+		}
+	}
+	g.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
+	n := g.mul(arg, log2e)
+	var rounded vec
+	if g.wide() {
+		for i := range n {
+			g.VRNDSCALEPD(operand.U8(8), n[i], n[i]) // to nearest, exceptions suppressed
+		}
+	} else {
+		rounded = g.add(n, roundBits)
+		n = g.sub(rounded, roundBits)
+	}
+	rest := g.copy(arg)
+	name, poly := "exp32", expPoly32
+	if g.accurate() {
+		g.subFrom(rest, n, ln2Hi)
+		g.subFrom(rest, n, ln2Lo)
+		name, poly = "exp64", expPoly64
+	} else {
+		g.subFrom(rest, n, ln2)
+	}
+	g.Comment("A polynomial of e^r.")
+	y := g.polynomial(name, poly, rest)
+	g.timesPlus(y, rest, one)
+	if g.wide() {
+		for i := range y {
+			g.VSCALEFPD(n[i], y[i], y[i])
+		}
+		return y
+	}
+	return g.scale(y, x, n, rounded, r)
+}
+
+// leastExp is where the exponential becomes 0. Without VSCALEFPD what ends as
+// float32 stays among the normal numbers.
+func (g *gen) leastExp() constant {
+	if !g.wide() && !g.accurate() {
+		return number("leastNormalExp", -707)
+	}
+	return number("leastExp", -746)
+}
+
+// scale multiplies y by 2ⁿ with AVX2.
+func (g *gen) scale(y, x, n, rounded vec, r expRange) vec {
+	if r == inside || !g.accurate() {
+		y = g.addBits(y, g.shift(rounded, 52))
+		if r == inside {
+			return y
+		}
+		g.Comment("Below the normal numbers it is 0.")
+		return g.where(g.cmp(nlt, x, g.leastExp()), y)
+	}
+	g.Comment("Times 2^(n/2) twice, for 2^n may be beyond the range.")
+	halfBits := g.mul(n, half)
+	halfBits = g.add(halfBits, roundBits)
+	other := g.subBits(rounded, halfBits)
+	y = g.mul(y, g.power(halfBits))
+	return g.mul(y, g.power(other))
+}
+
+// power is 2^k of an integer in the low bits of a lane.
+func (g *gen) power(k vec) vec { return g.addBits(g.shift(k, 52), one) }
+
+// parts is a positive u = 2^k m with m in [¾, 1½).
+type parts struct {
+	m vec // nil unless asked for
+	k vec // with AVX-512 it is −k
+	s vec // 2^−k; nil unless asked for
+}
+
+var (
+	quarterUp    = constant{"quarterUp", 0x0008000000000000} // moves the borders of exponents from 1 to ¾
+	threeQuart   = constant{"threeQuarters", 0x3fe8000000000000}
+	fraction     = constant{"fractionBits", 1<<52 - 1}
+	exponent     = constant{"exponentBits", 0x7ff0000000000000}
+	twiceBias    = constant{"twiceBias", 2046 << 52}
+	integerBits  = constant{"integerBits", 0x4330000000000000} // 2^52: an integer in its low bits is added to it
+	integerBias  = number("integerBias", 1<<52+1023)           // what that conversion adds
+	mantissaForm = operand.U8(0b1011)                          // of VGETMANTPD: in [¾, 1½), NaN for a negative
+)
+
+func (g *gen) mantissa(u vec) parts {
+	g.Comment("u = 2^k m, with m in [3/4, 3/2).")
+	if g.wide() {
+		p := parts{m: g.regs(len(u)), k: g.regs(len(u))}
+		for i := range u {
+			g.VGETMANTPD(mantissaForm, u[i], p.m[i])
+		}
+		e := g.regs(len(u))
+		for i := range u {
+			g.VGETEXPPD(u[i], e[i])
+			g.VGETEXPPD(p.m[i], p.k[i])
+		}
+		p.k = g.sub(p.k, e)
+		return p
+	}
+	up := g.addBits(u, quarterUp)
+	return parts{m: g.addBits(g.and(up, fraction), threeQuart), k: g.exponentOf(up)}
+}
+
+// reciprocal is mantissa with 2^−k in place of m.
+func (g *gen) reciprocal(u vec) parts {
+	if g.wide() {
+		p := g.mantissa(u)
+		p.s = g.regs(len(u))
+		ones := g.load(one)
+		for i := range u {
+			g.VSCALEFPD(p.k[i], ones[0], p.s[i])
+		}
+		return p
+	}
+	g.Comment("u = 2^k m, with m in [3/4, 3/2).")
+	up := g.addBits(u, quarterUp)
+	twice := g.load(twiceBias)
+	return parts{s: g.subBits(twice, g.and(up, exponent)), k: g.exponentOf(up)}
+}
+
+// exponentOf is the exponent in the bits of positive numbers, as float64.
+func (g *gen) exponentOf(bits vec) vec {
+	return g.sub(g.or(g.shift(bits, -52), integerBits), integerBias)
+}
+
+// logOf is ln(1+f) + k ln 2 with |f| at most ½: with s = f/(2+f) and z = s²,
+// ln(1+f) = f − s(f − z P(z)).
+func (g *gen) logOf(f, k vec) vec {
+	g.Comment("ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.")
+	s := g.div(f, g.add(f, number("two", 2)))
+	z := g.mul(s, s)
+	name, poly := "log32", logPoly32
+	if g.accurate() {
+		name, poly = "log64", logPoly64
+	}
+	t := g.polynomial(name, poly, z)
+	g.minusTimes(t, z, f)
+	g.Comment("Add k ln(2).")
+	addK := g.addTo
+	if g.wide() { // which has −k
+		addK = g.subFrom
+	}
+	if !g.accurate() {
+		g.minusTimes(t, s, f)
+		addK(t, k, ln2)
+		return t
+	}
+	low := g.zero(1)
+	kLow := g.regs(len(f))
+	for i := range kLow {
+		g.VMOVAPD(low[0], kLow[i])
+	}
+	addK(kLow, k, ln2Lo)
+	g.timesMinus(t, s, kLow)
+	t = g.sub(f, t)
+	addK(t, k, ln2Hi)
+	return t
+}
+
+// log1p is ln(1+x) for 0 ≤ x ≤ 2^1000, or NaN.
+func (g *gen) log1p(x vec) vec {
+	p := g.reciprocal(g.add(x, one))
+	return g.logOf(g.reduced(x, p), p.k)
+}
+
+// reduced is f = (1+x) 2^−k − 1, from x rather than from the rounded 1 + x.
+func (g *gen) reduced(x vec, p parts) vec {
+	f := g.sub(p.s, one)
+	g.addTo(f, p.s, x)
+	return f
+}
+
+// log1pAny is ln(1+x) for any x ≥ 0, +∞ and NaN.
+func (g *gen) log1pAny(x vec) vec {
+	g.Comment("Beyond 2^900 the argument is x 2^-512; the 1 does not matter there.")
+	far := g.cmp(gt, x, number("farLog", 0x1p900))
+	near := g.choose(far, g.mul(x, number("downScale", 0x1p-512)), x)
+	y := g.log1p(near)
+	y = g.add(y, g.where(far, g.load(number("downLog", 512*math.Ln2))))
+	return g.choose(g.cmp(eq, x, infinity), x, y)
+}
+
+var (
+	infinity      = number("infinity", math.Inf(1))
+	minusInfinity = number("minusInfinity", math.Inf(-1))
+	notANumber    = constant{"notANumber", 0x7ff8000000000001}
+)
+
+// log is ln x for any x.
+func (g *gen) log(x vec) vec {
+	if g.wide() {
+		p := g.mantissa(x)
+		y := g.logOf(g.sub(p.m, one), p.k)
+		return g.choose(g.cmp(eq, x, infinity), x, y)
+	}
+	g.Comment("Subnormal numbers are brought among the normal ones.")
+	below := g.cmp(lt, x, number("leastNormal", 0x1p-1022))
+	p := g.mantissa(g.choose(below, g.mul(x, number("upScale", 0x1p54)), x))
+	k := g.sub(p.k, g.where(below, g.load(number("upLog2", 54))))
+	y := g.logOf(g.sub(p.m, one), k)
+	g.Comment("Zero, negative, infinite, NaN.")
+	zeros := g.zero(1)
+	y = g.choose(g.cmp(nlt, x, infinity), x, y)
+	y = g.choose(g.cmp(lt, x, zeros), g.load(notANumber), y)
+	return g.choose(g.cmp(eq, x, zeros), g.load(minusInfinity), y)
+}

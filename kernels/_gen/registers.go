@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// compile is pass.Compile with register allocation that knows how many vector
+// registers the instruction set has: avo would give AVX2 those of AVX-512 too.
+func compile(f *ir.File, vectors int) error {
+	return pass.Concat(
+		pass.Verify,
+		pass.FunctionPass(pass.PruneJumpToFollowingLabel),
+		pass.FunctionPass(pass.PruneDanglingLabels),
+		pass.FunctionPass(pass.LabelTarget),
+		pass.FunctionPass(pass.CFG),
+		pass.InstructionPass(pass.ZeroExtend32BitOutputs),
+		pass.FunctionPass(pass.Liveness),
+		pass.FunctionPass(func(fn *ir.Function) error {
+			if err := allocate(fn, vectors); err != nil {
+				return fmt.Errorf("%s: %w", fn.Name, err)
+			}
+			return nil
+		}),
+		pass.FunctionPass(pass.BindRegisters),
+		pass.FunctionPass(pass.VerifyAllocation),
+		pass.FunctionPass(pass.EnsureBasePointerCalleeSaved),
+		pass.Func(pass.IncludeTextFlagHeader),
+		pass.FunctionPass(pass.PruneSelfMoves),
+		pass.FunctionPass(pass.RequiredISAExtensions),
+	).Execute(f)
+}
+
+// allocate colours the registers of each kind. The base pointer is left alone.
+func allocate(fn *ir.Function, vectors int) error {
+	allocators := map[reg.Kind]*pass.Allocator{}
+	for _, i := range fn.Instructions() {
+		for _, r := range i.Registers() {
+			if allocators[r.Kind()] == nil {
+				a, err := pass.NewAllocator(available(r.Kind(), vectors))
+				if err != nil {
+					return err
+				}
+				allocators[r.Kind()] = a
+			}
+			allocators[r.Kind()].Add(r.ID())
+		}
+	}
+	for _, i := range fn.Instructions() {
+		for _, d := range i.OutputRegisters() {
+			out := i.LiveOut.OfKind(d.Kind())
+			out.DiscardRegister(d)
+			allocators[d.Kind()].AddInterferenceSet(d, out)
+		}
+	}
+	fn.Allocation = reg.NewEmptyAllocation()
+	for _, a := range allocators {
+		found, err := a.Allocate()
+		if err != nil {
+			return err
+		}
+		if err := fn.Allocation.Merge(found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func available(k reg.Kind, vectors int) (rs []reg.Physical) {
+	for _, r := range reg.FamilyOfKind(k).Registers() {
+		isVector := k == reg.KindVector
+		if isVector && int(r.PhysicalIndex()) >= vectors || !isVector && r.Info()&reg.BasePointer != 0 {
+			continue
+		}
+		rs = append(rs, r)
+	}
+	return rs
+}
