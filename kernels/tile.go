@@ -250,6 +250,13 @@ func (w *worker[T]) activate(logP, logQ bool) {
 func (w *worker[T]) oneHot() {
 	t := &w.tile
 	t.R, t.RStride = w.r, t.Stride
+	if t.C == 1 { // class 0 or none; a branch would be hard to foresee
+		r := t.R[:len(t.Y)]
+		for i, y := range t.Y {
+			r[i] = T(1 - y)
+		}
+		return
+	}
 	for c := range t.C {
 		clear(t.R[c*t.RStride:][:t.N])
 	}

@@ -92,9 +92,13 @@ func countsY[T Float](acc []float64, k int, t *Tile[T]) {
 		cell[1] += cell[0] + float64(t.N)
 		cell[2] -= cell[0]
 	}
-	for _, y := range t.Y[:t.N] {
-		if int(y) < t.C {
-			acc[int(y)*k]++
+	if t.C == 1 {
+		acc[0] += float64(members(t.Y[:t.N]))
+	} else {
+		for _, y := range t.Y[:t.N] {
+			if int(y) < t.C {
+				acc[int(y)*k]++
+			}
 		}
 	}
 	for c := range t.C {
@@ -102,6 +106,15 @@ func countsY[T Float](acc []float64, k int, t *Tile[T]) {
 		cell[1] -= cell[0]
 		cell[2] += cell[0]
 	}
+}
+
+// members counts the positions of class 0 where there is none but that. A branch
+// would be hard to foresee.
+func members(y []int32) (n int) {
+	for _, y := range y {
+		n += int(uint32(y-1) >> 31)
+	}
+	return n
 }
 
 // regionY adds TP, FP, FN and TN of each class. Each position's own class is
