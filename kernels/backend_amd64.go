@@ -8,17 +8,18 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// assembly lists the instruction sets. Package cpuid knows a feature only where
-// the operating system keeps its registers.
+// assembly lists the instruction sets.
 func assembly() []implementation {
+	has := cpuid.CPU.Has // only where the operating system keeps the registers
 	return []implementation{
-		onProcessor("avx2", cpuid.CPU.Has, cpuid.AVX2, cpuid.FMA3),
-		onProcessor("avx512", cpuid.CPU.Has, cpuid.AVX2, cpuid.FMA3, cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL),
+		onProcessor("avx2", &avx2F32, &avx2F64, has, cpuid.AVX2, cpuid.FMA3),
+		onProcessor("avx512", &avx512F32, &avx512F64, has,
+			cpuid.AVX2, cpuid.FMA3, cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL),
 	}
 }
 
 // onProcessor is an instruction set that needs features of the processor.
-func onProcessor(name string, has func(cpuid.FeatureID) bool, needs ...cpuid.FeatureID) implementation {
+func onProcessor(name string, f32 *primitives[float32], f64 *primitives[float64], has func(cpuid.FeatureID) bool, needs ...cpuid.FeatureID) implementation {
 	var lacks []string
 	for _, f := range needs {
 		if !has(f) {
@@ -28,5 +29,5 @@ func onProcessor(name string, has func(cpuid.FeatureID) bool, needs ...cpuid.Fea
 	if len(lacks) > 0 {
 		return implementation{Backend: unavailable(name, "not on this processor: lacks "+strings.Join(lacks, ", "))}
 	}
-	return implementation{Backend: unavailable(name, "this version has portable kernels only")}
+	return implementation{Backend{Name: name}, newTable(f32), newTable(f64)}
 }

@@ -15,7 +15,7 @@ import (
 func TestLackingFeatures(t *testing.T) {
 	needs := []cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL}
 	for _, lacks := range [][]cpuid.FeatureID{{cpuid.AVX512VL}, {cpuid.AVX512F, cpuid.AVX512BW}, needs} {
-		b := onProcessor("avx512", func(f cpuid.FeatureID) bool { return !slices.Contains(lacks, f) }, needs...)
+		b := onProcessor("avx512", &avx512F32, &avx512F64, func(f cpuid.FeatureID) bool { return !slices.Contains(lacks, f) }, needs...)
 		if !errors.Is(b.Err, ErrBackend) || b.f32 != nil || b.f64 != nil {
 			t.Fatalf("%+v", b)
 		}
