@@ -377,3 +377,444 @@ func sigmoidLogsF32AVX2(p []float64, q []float64, lp []float64, lq []float64, x 
 //
 //go:noescape
 func sigmoidLogsF64AVX2(p []float64, q []float64, lp []float64, lq []float64, x []float64)
+
+// softmax2F32AVX2 is the softmax of 2 classes, with q from the exponentials of the
+// others. It reports false, and p and q are unspecified, if some x is a NaN or
+// beyond ±300.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for c := range 2 {
+//			e[c] = math.Exp(x[c*xstride+i])
+//			sum += e[c]
+//		}
+//		for c := range 2 {
+//			p[c*stride+i], q[c*stride+i] = e[c]/sum, othersThan(c, e)/sum
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmax2F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+
+// softmax2F64AVX2 is the softmax of 2 classes, with q from the exponentials of the
+// others. It reports false, and p and q are unspecified, if some x is a NaN or
+// beyond ±300.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for c := range 2 {
+//			e[c] = math.Exp(x[c*xstride+i])
+//			sum += e[c]
+//		}
+//		for c := range 2 {
+//			p[c*stride+i], q[c*stride+i] = e[c]/sum, othersThan(c, e)/sum
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmax2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// softmax3F32AVX2 is the softmax of 3 classes, with q from the exponentials of the
+// others. It reports false, and p and q are unspecified, if some x is a NaN or
+// beyond ±300.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for c := range 3 {
+//			e[c] = math.Exp(x[c*xstride+i])
+//			sum += e[c]
+//		}
+//		for c := range 3 {
+//			p[c*stride+i], q[c*stride+i] = e[c]/sum, othersThan(c, e)/sum
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmax3F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+
+// softmax3F64AVX2 is the softmax of 3 classes, with q from the exponentials of the
+// others. It reports false, and p and q are unspecified, if some x is a NaN or
+// beyond ±300.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for c := range 3 {
+//			e[c] = math.Exp(x[c*xstride+i])
+//			sum += e[c]
+//		}
+//		for c := range 3 {
+//			p[c*stride+i], q[c*stride+i] = e[c]/sum, othersThan(c, e)/sum
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmax3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// softmax4F32AVX2 is the softmax of 4 classes, with q from the exponentials of the
+// others. It reports false, and p and q are unspecified, if some x is a NaN or
+// beyond ±300.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for c := range 4 {
+//			e[c] = math.Exp(x[c*xstride+i])
+//			sum += e[c]
+//		}
+//		for c := range 4 {
+//			p[c*stride+i], q[c*stride+i] = e[c]/sum, othersThan(c, e)/sum
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmax4F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+
+// softmax4F64AVX2 is the softmax of 4 classes, with q from the exponentials of the
+// others. It reports false, and p and q are unspecified, if some x is a NaN or
+// beyond ±300.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for c := range 4 {
+//			e[c] = math.Exp(x[c*xstride+i])
+//			sum += e[c]
+//		}
+//		for c := range 4 {
+//			p[c*stride+i], q[c*stride+i] = e[c]/sum, othersThan(c, e)/sum
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmax4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// normaliseAVX2 completes a softmax of c classes, at least 1, from the exponentials
+// in the first c rows of work, n apart. The sums of the other classes are left
+// in the next c rows.
+//
+//	for i := range n {
+//		sum := 0.0
+//		for k := range c {
+//			work[(c+k)*n+i] = sum
+//			sum += work[k*n+i]
+//		}
+//		after := 0.0
+//		for k := c - 1; k >= 0; k-- {
+//			e, others := work[k*n+i], work[(c+k)*n+i]+after
+//			work[(c+k)*n+i] = others
+//			p[k*stride+i], q[k*stride+i] = e/sum, others/sum
+//			after += e
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func normaliseAVX2(p *float64, q *float64, work *float64, stride int, c int, n int)
+
+// oddsLogsF32AVX2 is the logarithm of a probability from what speaks against it and
+// for it. It reports false if some -out is above 300, where exponentials may
+// have underflowed; the others are right then too.
+//
+//	for i, a := range against {
+//		out[i] = -math.Log1p(a / favour[i])
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func oddsLogsF32AVX2(out []float64, against []float64, favour []float64) bool
+
+// oddsLogsF64AVX2 is the logarithm of a probability from what speaks against it and
+// for it. It reports false if some -out is above 300, where exponentials may
+// have underflowed; the others are right then too.
+//
+//	for i, a := range against {
+//		out[i] = -math.Log1p(a / favour[i])
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func oddsLogsF64AVX2(out []float64, against []float64, favour []float64) bool
+
+// memberLogsF32AVX2 is minus the logarithm of the probability of each position's own
+// class, one of c. It reports false if some of them are above 300, where
+// probabilities may have underflowed; the others are right then too.
+//
+//	for i, l := range y {
+//		w[i] = math.Log1p(q[l*stride+i] / p[l*stride+i])
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func memberLogsF32AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+
+// memberLogsF64AVX2 is minus the logarithm of the probability of each position's own
+// class, one of c. It reports false if some of them are above 300, where
+// probabilities may have underflowed; the others are right then too.
+//
+//	for i, l := range y {
+//		w[i] = math.Log1p(q[l*stride+i] / p[l*stride+i])
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func memberLogsF64AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+
+// sumYAVX2 adds the elements whose label is c.
+//
+//	for i, l := range y {
+//		if int(l) == c {
+//			*acc += w[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func sumYAVX2(acc *float64, w []float64, y []int32, c int)
+
+// softmaxRegionYF32AVX2 is the derivative of a softmax of c classes with labels; coef
+// has four numbers a class, of which the last is not used. work has c rows of
+// len(y).
+//
+//	for i, l := range y {
+//		for k := range c {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range c {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionYF32AVX2(out *float32, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+
+// softmaxRegionYF64AVX2 is the derivative of a softmax of c classes with labels; coef
+// has four numbers a class, of which the last is not used. work has c rows of
+// len(y).
+//
+//	for i, l := range y {
+//		for k := range c {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range c {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionYF64AVX2(out *float64, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+
+// softmaxRegionY2F32AVX2 is softmaxRegionY with 2 classes, in registers.
+//
+//	for i, l := range y {
+//		for k := range 2 {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range 2 {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionY2F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+
+// softmaxRegionY2F64AVX2 is softmaxRegionY with 2 classes, in registers.
+//
+//	for i, l := range y {
+//		for k := range 2 {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range 2 {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionY2F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+
+// softmaxRegionY3F32AVX2 is softmaxRegionY with 3 classes, in registers.
+//
+//	for i, l := range y {
+//		for k := range 3 {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range 3 {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionY3F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+
+// softmaxRegionY3F64AVX2 is softmaxRegionY with 3 classes, in registers.
+//
+//	for i, l := range y {
+//		for k := range 3 {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range 3 {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionY3F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+
+// softmaxRegionY4F32AVX2 is softmaxRegionY with 4 classes, in registers.
+//
+//	for i, l := range y {
+//		for k := range 4 {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range 4 {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionY4F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+
+// softmaxRegionY4F64AVX2 is softmaxRegionY with 4 classes, in registers.
+//
+//	for i, l := range y {
+//		for k := range 4 {
+//			h[k] = coef[4*k+1] * p[k*stride+i]
+//		}
+//		h[l] = coef[4*l]*p[l*stride+i] + coef[4*l+2]
+//		for k := range 4 {
+//			out[k*outStride+i] = h[k]*q[k*stride+i] - p[k*stride+i]*othersThan(k, h)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxRegionY4F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+
+// softmaxChainF32AVX2 is the derivative through a softmax of c classes, from that by p
+// and nothing else. It reports false, and has written nothing, if some p or q is
+// too small to have all its digits, or a NaN. work has 2c rows of n.
+//
+//	for i := range n {
+//		top, rest := 0, 0.0 // top: the class with the largest p
+//		for k := range c {
+//			u[k] = d[k*stride+i] * p[k*stride+i] * q[k*stride+i]
+//			if k != top {
+//				rest += u[k] / q[k*stride+i]
+//			}
+//		}
+//		for k := range c {
+//			out[k*outStride+i] = u[k] - p[k*stride+i]*(rest-u[k]/q[k*stride+i]) - u[top]*p[k*stride+i]/q[top*stride+i]
+//		}
+//		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxChainF32AVX2(out *float32, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+
+// softmaxChainF64AVX2 is the derivative through a softmax of c classes, from that by p
+// and nothing else. It reports false, and has written nothing, if some p or q is
+// too small to have all its digits, or a NaN. work has 2c rows of n.
+//
+//	for i := range n {
+//		top, rest := 0, 0.0 // top: the class with the largest p
+//		for k := range c {
+//			u[k] = d[k*stride+i] * p[k*stride+i] * q[k*stride+i]
+//			if k != top {
+//				rest += u[k] / q[k*stride+i]
+//			}
+//		}
+//		for k := range c {
+//			out[k*outStride+i] = u[k] - p[k*stride+i]*(rest-u[k]/q[k*stride+i]) - u[top]*p[k*stride+i]/q[top*stride+i]
+//		}
+//		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxChainF64AVX2(out *float64, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+
+// softmaxChainUF32AVX2 is the derivative through a softmax of c classes, from that by p
+// and by the log-odds. It reports false, and has written nothing, if some p or q is
+// too small to have all its digits, or a NaN. work has 2c rows of n.
+//
+//	for i := range n {
+//		top, rest := 0, 0.0 // top: the class with the largest p
+//		for k := range c {
+//			u[k] = d[k*stride+i]*p[k*stride+i]*q[k*stride+i] + u[k*stride+i]
+//			if k != top {
+//				rest += u[k] / q[k*stride+i]
+//			}
+//		}
+//		for k := range c {
+//			out[k*outStride+i] = u[k] - p[k*stride+i]*(rest-u[k]/q[k*stride+i]) - u[top]*p[k*stride+i]/q[top*stride+i]
+//		}
+//		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxChainUF32AVX2(out *float32, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+
+// softmaxChainUF64AVX2 is the derivative through a softmax of c classes, from that by p
+// and by the log-odds. It reports false, and has written nothing, if some p or q is
+// too small to have all its digits, or a NaN. work has 2c rows of n.
+//
+//	for i := range n {
+//		top, rest := 0, 0.0 // top: the class with the largest p
+//		for k := range c {
+//			u[k] = d[k*stride+i]*p[k*stride+i]*q[k*stride+i] + u[k*stride+i]
+//			if k != top {
+//				rest += u[k] / q[k*stride+i]
+//			}
+//		}
+//		for k := range c {
+//			out[k*outStride+i] = u[k] - p[k*stride+i]*(rest-u[k]/q[k*stride+i]) - u[top]*p[k*stride+i]/q[top*stride+i]
+//		}
+//		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxChainUF64AVX2(out *float64, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool

@@ -248,9 +248,9 @@ TEXT ·expF64AVX2(SB), NOSPLIT, $0-49
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     BX, BX
 	CMPQ     DX, $0x00000010
-	JL       few2
+	JL       few
 
-many2:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (CX)(BX*8), Y1
 	VMOVUPD 32(CX)(BX*8), Y2
@@ -360,11 +360,11 @@ many2:
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
 	CMPQ        DX, $0x00000010
-	JGE         many2
+	JGE         many
 
-few2:
+few:
 	TESTQ DX, DX
-	JLE   done2
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, SI
@@ -405,9 +405,9 @@ few2:
 	VMASKMOVPD  Y2, Y1, (AX)(BX*8)
 	ADDQ        $0x00000004, BX
 	SUBQ        $0x00000004, DX
-	JMP         few2
+	JMP         few
 
-done2:
+done:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0f
 	SETEQ     AL
@@ -494,9 +494,9 @@ TEXT ·expRowAVX2(SB), NOSPLIT, $0-24
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
 	CMPQ CX, $0x00000008
-	JL   few3
+	JL   few
 
-many3:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (AX)(DX*8), Y0
 	VMOVUPD 32(AX)(DX*8), Y1
@@ -574,11 +574,11 @@ many3:
 	ADDQ    $0x00000008, DX
 	SUBQ    $0x00000008, CX
 	CMPQ    CX, $0x00000008
-	JGE     many3
+	JGE     many
 
-few3:
+few:
 	TESTQ CX, CX
-	JLE   done3
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, BX
@@ -631,9 +631,9 @@ few3:
 	VMASKMOVPD Y1, Y0, (AX)(DX*8)
 	ADDQ       $0x00000004, DX
 	SUBQ       $0x00000004, CX
-	JMP        few3
+	JMP        few
 
-done3:
+done:
 	VZEROUPPER
 	RET
 
@@ -662,9 +662,9 @@ TEXT ·log1pRowAVX2(SB), NOSPLIT, $0-24
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
 	CMPQ CX, $0x00000008
-	JL   few4
+	JL   few
 
-many4:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (AX)(DX*8), Y0
 	VMOVUPD 32(AX)(DX*8), Y1
@@ -749,11 +749,11 @@ many4:
 	ADDQ        $0x00000008, DX
 	SUBQ        $0x00000008, CX
 	CMPQ        CX, $0x00000008
-	JGE         many4
+	JGE         many
 
-few4:
+few:
 	TESTQ CX, CX
-	JLE   done4
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, BX
@@ -810,9 +810,9 @@ few4:
 	VMASKMOVPD  Y1, Y0, (AX)(DX*8)
 	ADDQ        $0x00000004, DX
 	SUBQ        $0x00000004, CX
-	JMP         few4
+	JMP         few
 
-done4:
+done:
 	VZEROUPPER
 	RET
 
@@ -925,9 +925,9 @@ TEXT ·logRowAVX2(SB), NOSPLIT, $0-24
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
 	CMPQ CX, $0x00000008
-	JL   few5
+	JL   few
 
-many5:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (AX)(DX*8), Y0
 	VMOVUPD 32(AX)(DX*8), Y1
@@ -1020,11 +1020,11 @@ many5:
 	ADDQ      $0x00000008, DX
 	SUBQ      $0x00000008, CX
 	CMPQ      CX, $0x00000008
-	JGE       many5
+	JGE       many
 
-few5:
+few:
 	TESTQ CX, CX
-	JLE   done5
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, BX
@@ -1087,9 +1087,9 @@ few5:
 	VMASKMOVPD Y1, Y0, (AX)(DX*8)
 	ADDQ       $0x00000004, DX
 	SUBQ       $0x00000004, CX
-	JMP        few5
+	JMP        few
 
-done5:
+done:
 	VZEROUPPER
 	RET
 
@@ -1150,9 +1150,9 @@ TEXT ·countsF32AVX2(SB), NOSPLIT, $0-32
 	VMOVUPD one<>+0(SB), Y6
 	XORQ    BX, BX
 	CMPQ    DX, $0x00000008
-	JL      few6
+	JL      few
 
-many6:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD   (CX)(BX*4), Y7
 	VCVTPS2PD   16(CX)(BX*4), Y8
@@ -1167,11 +1167,11 @@ many6:
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
 	CMPQ        DX, $0x00000008
-	JGE         many6
+	JGE         many
 
-few6:
+few:
 	TESTQ DX, DX
-	JLE   done6
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, SI
@@ -1190,9 +1190,9 @@ few6:
 	VFMADD231PD Y8, Y8, Y4
 	ADDQ        $0x00000004, BX
 	SUBQ        $0x00000004, DX
-	JMP         few6
+	JMP         few
 
-done6:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1233,9 +1233,9 @@ TEXT ·countsF64AVX2(SB), NOSPLIT, $0-32
 	VMOVUPD one<>+0(SB), Y6
 	XORQ    BX, BX
 	CMPQ    DX, $0x00000008
-	JL      few7
+	JL      few
 
-many7:
+many:
 	// 2 vectors at a time.
 	VMOVUPD     (CX)(BX*8), Y7
 	VMOVUPD     32(CX)(BX*8), Y8
@@ -1250,11 +1250,11 @@ many7:
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
 	CMPQ        DX, $0x00000008
-	JGE         many7
+	JGE         many
 
-few7:
+few:
 	TESTQ DX, DX
-	JLE   done7
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, SI
@@ -1271,9 +1271,9 @@ few7:
 	VFMADD231PD Y8, Y8, Y4
 	ADDQ        $0x00000004, BX
 	SUBQ        $0x00000004, DX
-	JMP         few7
+	JMP         few
 
-done7:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1315,9 +1315,9 @@ TEXT ·countsVF32AVX2(SB), NOSPLIT, $0-56
 	VMOVUPD one<>+0(SB), Y6
 	XORQ    SI, SI
 	CMPQ    DX, $0x00000008
-	JL      few8
+	JL      few
 
-many8:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD (CX)(SI*4), Y7
 	VCVTPS2PD 16(CX)(SI*4), Y8
@@ -1340,11 +1340,11 @@ many8:
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DX
 	CMPQ        DX, $0x00000008
-	JGE         many8
+	JGE         many
 
-few8:
+few:
 	TESTQ DX, DX
-	JLE   done8
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, DI
@@ -1369,9 +1369,9 @@ few8:
 	VFMADD231PD Y9, Y11, Y4
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, DX
-	JMP         few8
+	JMP         few
 
-done8:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1413,9 +1413,9 @@ TEXT ·countsVF64AVX2(SB), NOSPLIT, $0-56
 	VMOVUPD one<>+0(SB), Y6
 	XORQ    SI, SI
 	CMPQ    DX, $0x00000008
-	JL      few9
+	JL      few
 
-many9:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (CX)(SI*8), Y7
 	VMOVUPD 32(CX)(SI*8), Y8
@@ -1438,11 +1438,11 @@ many9:
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DX
 	CMPQ        DX, $0x00000008
-	JGE         many9
+	JGE         many
 
-few9:
+few:
 	TESTQ DX, DX
-	JLE   done9
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, DI
@@ -1464,9 +1464,9 @@ few9:
 	VFMADD231PD Y8, Y11, Y4
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, DX
-	JMP         few9
+	JMP         few
 
-done9:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1511,9 +1511,9 @@ TEXT ·regionF32AVX2(SB), NOSPLIT, $0-80
 	VMOVUPD one<>+0(SB), Y8
 	XORQ    DI, DI
 	CMPQ    SI, $0x00000008
-	JL      few10
+	JL      few
 
-many10:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD   (BX)(DI*4), Y9
 	VCVTPS2PD   16(BX)(DI*4), Y10
@@ -1534,11 +1534,11 @@ many10:
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
 	CMPQ        SI, $0x00000008
-	JGE         many10
+	JGE         many
 
-few10:
+few:
 	TESTQ SI, SI
-	JLE   done10
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, R8
@@ -1559,9 +1559,9 @@ few10:
 	VFMADD231PD Y11, Y9, Y6
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, SI
-	JMP         few10
+	JMP         few
 
-done10:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1613,9 +1613,9 @@ TEXT ·regionF64AVX2(SB), NOSPLIT, $0-80
 	VMOVUPD one<>+0(SB), Y8
 	XORQ    DI, DI
 	CMPQ    SI, $0x00000008
-	JL      few11
+	JL      few
 
-many11:
+many:
 	// 2 vectors at a time.
 	VMOVUPD     (BX)(DI*8), Y9
 	VMOVUPD     32(BX)(DI*8), Y10
@@ -1636,11 +1636,11 @@ many11:
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
 	CMPQ        SI, $0x00000008
-	JGE         many11
+	JGE         many
 
-few11:
+few:
 	TESTQ SI, SI
-	JLE   done11
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, R8
@@ -1659,9 +1659,9 @@ few11:
 	VFMADD231PD Y11, Y9, Y6
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, SI
-	JMP         few11
+	JMP         few
 
-done11:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1714,9 +1714,9 @@ TEXT ·regionVF32AVX2(SB), NOSPLIT, $0-104
 	VMOVUPD one<>+0(SB), Y8
 	XORQ    R8, R8
 	CMPQ    SI, $0x00000008
-	JL      few12
+	JL      few
 
-many12:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD (BX)(R8*4), Y9
 	VCVTPS2PD 16(BX)(R8*4), Y10
@@ -1745,11 +1745,11 @@ many12:
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
 	CMPQ        SI, $0x00000008
-	JGE         many12
+	JGE         many
 
-few12:
+few:
 	TESTQ SI, SI
-	JLE   done12
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R9
@@ -1776,9 +1776,9 @@ few12:
 	VFMADD231PD Y10, Y9, Y6
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, SI
-	JMP         few12
+	JMP         few
 
-done12:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1831,9 +1831,9 @@ TEXT ·regionVF64AVX2(SB), NOSPLIT, $0-104
 	VMOVUPD one<>+0(SB), Y8
 	XORQ    R8, R8
 	CMPQ    SI, $0x00000008
-	JL      few13
+	JL      few
 
-many13:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (BX)(R8*8), Y9
 	VMOVUPD 32(BX)(R8*8), Y10
@@ -1862,11 +1862,11 @@ many13:
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
 	CMPQ        SI, $0x00000008
-	JGE         many13
+	JGE         many
 
-few13:
+few:
 	TESTQ SI, SI
-	JLE   done13
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R9
@@ -1890,9 +1890,9 @@ few13:
 	VFMADD231PD Y11, Y9, Y6
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, SI
-	JMP         few13
+	JMP         few
 
-done13:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
@@ -1946,9 +1946,9 @@ TEXT ·regionYRowAVX2(SB), NOSPLIT, $0-88
 	VXORPD       Y8, Y8, Y8
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000008
-	JL           few14
+	JL           few
 
-many14:
+many:
 	// 2 vectors at a time.
 	VPCMPEQD  (BX)(DI*4), X0, X9
 	VPMOVSXDQ X9, Y9
@@ -1977,11 +1977,11 @@ many14:
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
 	CMPQ      SI, $0x00000008
-	JGE       many14
+	JGE       many
 
-few14:
+few:
 	TESTQ SI, SI
-	JLE   done14
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R8
@@ -2007,9 +2007,9 @@ few14:
 	VADDPD     Y9, Y7, Y7
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, SI
-	JMP        few14
+	JMP        few
 
-done14:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X0
@@ -2053,9 +2053,9 @@ TEXT ·regionGradF32AVX2(SB), NOSPLIT, $0-64
 	VMOVUPD      one<>+0(SB), Y2
 	XORQ         BX, BX
 	CMPQ         DX, $0x00000010
-	JL           few15
+	JL           few
 
-many15:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD   (CX)(BX*4), Y3
 	VCVTPS2PD   16(CX)(BX*4), Y4
@@ -2088,11 +2088,11 @@ many15:
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
 	CMPQ        DX, $0x00000010
-	JGE         many15
+	JGE         many
 
-few15:
+few:
 	TESTQ DX, DX
-	JLE   done15
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, SI
@@ -2112,9 +2112,9 @@ few15:
 	VMASKMOVPD  Y5, Y3, (AX)(BX*8)
 	ADDQ        $0x00000004, BX
 	SUBQ        $0x00000004, DX
-	JMP         few15
+	JMP         few
 
-done15:
+done:
 	VZEROUPPER
 	RET
 
@@ -2129,9 +2129,9 @@ TEXT ·regionGradF64AVX2(SB), NOSPLIT, $0-64
 	VMOVUPD      one<>+0(SB), Y2
 	XORQ         BX, BX
 	CMPQ         DX, $0x00000010
-	JL           few16
+	JL           few
 
-many16:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(BX*8), Y3
 	VMOVUPD     32(CX)(BX*8), Y4
@@ -2164,11 +2164,11 @@ many16:
 	ADDQ        $0x00000010, BX
 	SUBQ        $0x00000010, DX
 	CMPQ        DX, $0x00000010
-	JGE         many16
+	JGE         many
 
-few16:
+few:
 	TESTQ DX, DX
-	JLE   done16
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, SI
@@ -2186,9 +2186,9 @@ few16:
 	VMASKMOVPD  Y5, Y3, (AX)(BX*8)
 	ADDQ        $0x00000004, BX
 	SUBQ        $0x00000004, DX
-	JMP         few16
+	JMP         few
 
-done16:
+done:
 	VZEROUPPER
 	RET
 
@@ -2202,9 +2202,9 @@ TEXT ·probabilitiesF32AVX2(SB), NOSPLIT, $0-72
 	VMOVUPD one<>+0(SB), Y0
 	XORQ    SI, SI
 	CMPQ    BX, $0x00000010
-	JL      few17
+	JL      few
 
-many17:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD (DX)(SI*4), Y1
 	VCVTPS2PD 16(DX)(SI*4), Y2
@@ -2225,11 +2225,11 @@ many17:
 	ADDQ      $0x00000010, SI
 	SUBQ      $0x00000010, BX
 	CMPQ      BX, $0x00000010
-	JGE       many17
+	JGE       many
 
-few17:
+few:
 	TESTQ BX, BX
-	JLE   done17
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, DI
@@ -2246,9 +2246,9 @@ few17:
 	VMASKMOVPD Y2, Y1, (CX)(SI*8)
 	ADDQ       $0x00000004, SI
 	SUBQ       $0x00000004, BX
-	JMP        few17
+	JMP        few
 
-done17:
+done:
 	VZEROUPPER
 	RET
 
@@ -2262,9 +2262,9 @@ TEXT ·probabilitiesF64AVX2(SB), NOSPLIT, $0-72
 	VMOVUPD one<>+0(SB), Y0
 	XORQ    SI, SI
 	CMPQ    BX, $0x00000010
-	JL      few18
+	JL      few
 
-many18:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (DX)(SI*8), Y1
 	VMOVUPD 32(DX)(SI*8), Y2
@@ -2285,11 +2285,11 @@ many18:
 	ADDQ    $0x00000010, SI
 	SUBQ    $0x00000010, BX
 	CMPQ    BX, $0x00000010
-	JGE     many18
+	JGE     many
 
-few18:
+few:
 	TESTQ BX, BX
-	JLE   done18
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, DI
@@ -2304,9 +2304,9 @@ few18:
 	VMASKMOVPD Y2, Y1, (CX)(SI*8)
 	ADDQ       $0x00000004, SI
 	SUBQ       $0x00000004, BX
-	JMP        few18
+	JMP        few
 
-done18:
+done:
 	VZEROUPPER
 	RET
 
@@ -2318,9 +2318,9 @@ TEXT ·chainF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ g_len+32(FP), DX
 	XORQ BX, BX
 	CMPQ DX, $0x00000010
-	JL   few19
+	JL   few
 
-many19:
+many:
 	// 4 vectors at a time.
 	VMOVUPD    (CX)(BX*8), Y0
 	VMOVUPD    32(CX)(BX*8), Y1
@@ -2337,11 +2337,11 @@ many19:
 	ADDQ       $0x00000010, BX
 	SUBQ       $0x00000010, DX
 	CMPQ       DX, $0x00000010
-	JGE        many19
+	JGE        many
 
-few19:
+few:
 	TESTQ DX, DX
-	JLE   done19
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, SI
@@ -2356,9 +2356,9 @@ few19:
 	VMASKMOVPS X0, X1, (AX)(BX*4)
 	ADDQ       $0x00000004, BX
 	SUBQ       $0x00000004, DX
-	JMP        few19
+	JMP        few
 
-done19:
+done:
 	VZEROUPPER
 	RET
 
@@ -2370,9 +2370,9 @@ TEXT ·chainF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ g_len+32(FP), DX
 	XORQ BX, BX
 	CMPQ DX, $0x00000010
-	JL   few20
+	JL   few
 
-many20:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (CX)(BX*8), Y0
 	VMOVUPD 32(CX)(BX*8), Y1
@@ -2385,11 +2385,11 @@ many20:
 	ADDQ    $0x00000010, BX
 	SUBQ    $0x00000010, DX
 	CMPQ    DX, $0x00000010
-	JGE     many20
+	JGE     many
 
-few20:
+few:
 	TESTQ DX, DX
-	JLE   done20
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, SI
@@ -2402,9 +2402,9 @@ few20:
 	VMASKMOVPD Y1, Y0, (AX)(BX*8)
 	ADDQ       $0x00000004, BX
 	SUBQ       $0x00000004, DX
-	JMP        few20
+	JMP        few
 
-done20:
+done:
 	VZEROUPPER
 	RET
 
@@ -2420,9 +2420,9 @@ TEXT ·chainUF32AVX2(SB), NOSPLIT, $0-104
 	VMOVUPD      one<>+0(SB), Y1
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000008
-	JL           few21
+	JL           few
 
-many21:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (BX)(DI*8), Y2
 	VMOVUPD 32(BX)(DI*8), Y3
@@ -2455,11 +2455,11 @@ many21:
 	ADDQ       $0x00000008, DI
 	SUBQ       $0x00000008, SI
 	CMPQ       SI, $0x00000008
-	JGE        many21
+	JGE        many
 
-few21:
+few:
 	TESTQ SI, SI
-	JLE   done21
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R8
@@ -2486,9 +2486,9 @@ few21:
 	VMASKMOVPS X2, X3, (AX)(DI*4)
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, SI
-	JMP        few21
+	JMP        few
 
-done21:
+done:
 	VZEROUPPER
 	RET
 
@@ -2504,9 +2504,9 @@ TEXT ·chainUF64AVX2(SB), NOSPLIT, $0-104
 	VMOVUPD      one<>+0(SB), Y1
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000008
-	JL           few22
+	JL           few
 
-many22:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (BX)(DI*8), Y2
 	VMOVUPD 32(BX)(DI*8), Y3
@@ -2537,11 +2537,11 @@ many22:
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, SI
 	CMPQ    SI, $0x00000008
-	JGE     many22
+	JGE     many
 
-few22:
+few:
 	TESTQ SI, SI
-	JLE   done22
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R8
@@ -2566,9 +2566,9 @@ few22:
 	VMASKMOVPD Y3, Y2, (AX)(DI*8)
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, SI
-	JMP        few22
+	JMP        few
 
-done22:
+done:
 	VZEROUPPER
 	RET
 
@@ -2582,9 +2582,9 @@ TEXT ·sigmoidChainF32AVX2(SB), NOSPLIT, $0-96
 	MOVQ g_len+32(FP), SI
 	XORQ DI, DI
 	CMPQ SI, $0x00000010
-	JL   few23
+	JL   few
 
-many23:
+many:
 	// 4 vectors at a time.
 	VMOVUPD    (CX)(DI*8), Y0
 	VMOVUPD    32(CX)(DI*8), Y1
@@ -2617,11 +2617,11 @@ many23:
 	ADDQ       $0x00000010, DI
 	SUBQ       $0x00000010, SI
 	CMPQ       SI, $0x00000010
-	JGE        many23
+	JGE        many
 
-few23:
+few:
 	TESTQ SI, SI
-	JLE   done23
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R8
@@ -2640,9 +2640,9 @@ few23:
 	VMASKMOVPS X0, X1, (AX)(DI*4)
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, SI
-	JMP        few23
+	JMP        few
 
-done23:
+done:
 	VZEROUPPER
 	RET
 
@@ -2656,9 +2656,9 @@ TEXT ·sigmoidChainF64AVX2(SB), NOSPLIT, $0-96
 	MOVQ g_len+32(FP), SI
 	XORQ DI, DI
 	CMPQ SI, $0x00000010
-	JL   few24
+	JL   few
 
-many24:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (CX)(DI*8), Y0
 	VMOVUPD 32(CX)(DI*8), Y1
@@ -2687,11 +2687,11 @@ many24:
 	ADDQ    $0x00000010, DI
 	SUBQ    $0x00000010, SI
 	CMPQ    SI, $0x00000010
-	JGE     many24
+	JGE     many
 
-few24:
+few:
 	TESTQ SI, SI
-	JLE   done24
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R8
@@ -2708,9 +2708,9 @@ few24:
 	VMASKMOVPD Y1, Y0, (AX)(DI*8)
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, SI
-	JMP        few24
+	JMP        few
 
-done24:
+done:
 	VZEROUPPER
 	RET
 
@@ -2725,9 +2725,9 @@ TEXT ·sigmoidChainUF32AVX2(SB), NOSPLIT, $0-120
 	MOVQ u_base+96(FP), DI
 	XORQ R8, R8
 	CMPQ SI, $0x00000010
-	JL   few25
+	JL   few
 
-many25:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(R8*8), Y0
 	VMOVUPD     32(CX)(R8*8), Y1
@@ -2764,11 +2764,11 @@ many25:
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
-	JGE         many25
+	JGE         many
 
-few25:
+few:
 	TESTQ SI, SI
-	JLE   done25
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, R9
@@ -2788,9 +2788,9 @@ few25:
 	VMASKMOVPS  X0, X1, (AX)(R8*4)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, SI
-	JMP         few25
+	JMP         few
 
-done25:
+done:
 	VZEROUPPER
 	RET
 
@@ -2805,9 +2805,9 @@ TEXT ·sigmoidChainUF64AVX2(SB), NOSPLIT, $0-120
 	MOVQ u_base+96(FP), DI
 	XORQ R8, R8
 	CMPQ SI, $0x00000010
-	JL   few26
+	JL   few
 
-many26:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(R8*8), Y0
 	VMOVUPD     32(CX)(R8*8), Y1
@@ -2840,11 +2840,11 @@ many26:
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
-	JGE         many26
+	JGE         many
 
-few26:
+few:
 	TESTQ SI, SI
-	JLE   done26
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, R9
@@ -2862,9 +2862,9 @@ few26:
 	VMASKMOVPD  Y1, Y0, (AX)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, SI
-	JMP         few26
+	JMP         few
 
-done26:
+done:
 	VZEROUPPER
 	RET
 
@@ -2877,9 +2877,9 @@ TEXT ·sigmoidF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ x_len+56(FP), BX
 	XORQ SI, SI
 	CMPQ BX, $0x00000008
-	JL   few27
+	JL   few
 
-many27:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD (DX)(SI*4), Y0
 	VCVTPS2PD 16(DX)(SI*4), Y1
@@ -2949,11 +2949,11 @@ many27:
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
 	CMPQ      BX, $0x00000008
-	JGE       many27
+	JGE       many
 
-few27:
+few:
 	TESTQ BX, BX
-	JLE   done27
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, DI
@@ -3004,9 +3004,9 @@ few27:
 	VMASKMOVPD Y1, Y0, (CX)(SI*8)
 	ADDQ       $0x00000004, SI
 	SUBQ       $0x00000004, BX
-	JMP        few27
+	JMP        few
 
-done27:
+done:
 	VZEROUPPER
 	RET
 
@@ -3031,9 +3031,9 @@ TEXT ·sigmoidF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ x_len+56(FP), BX
 	XORQ SI, SI
 	CMPQ BX, $0x00000008
-	JL   few28
+	JL   few
 
-many28:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (DX)(SI*8), Y0
 	VMOVUPD 32(DX)(SI*8), Y1
@@ -3123,11 +3123,11 @@ many28:
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
 	CMPQ      BX, $0x00000008
-	JGE       many28
+	JGE       many
 
-few28:
+few:
 	TESTQ BX, BX
-	JLE   done28
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, DI
@@ -3186,9 +3186,9 @@ few28:
 	VMASKMOVPD Y1, Y0, (CX)(SI*8)
 	ADDQ       $0x00000004, SI
 	SUBQ       $0x00000004, BX
-	JMP        few28
+	JMP        few
 
-done28:
+done:
 	VZEROUPPER
 	RET
 
@@ -3203,9 +3203,9 @@ TEXT ·sigmoidLogsF32AVX2(SB), NOSPLIT, $0-120
 	MOVQ lq_base+72(FP), DI
 	XORQ R8, R8
 	CMPQ BX, $0x00000008
-	JL   few29
+	JL   few
 
-many29:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD (DX)(R8*4), Y0
 	VCVTPS2PD 16(DX)(R8*4), Y1
@@ -3335,11 +3335,11 @@ many29:
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, BX
 	CMPQ         BX, $0x00000008
-	JGE          many29
+	JGE          many
 
-few29:
+few:
 	TESTQ BX, BX
-	JLE   done29
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R9
@@ -3425,9 +3425,9 @@ few29:
 	VMASKMOVPD   Y1, Y0, (DI)(R8*8)
 	ADDQ         $0x00000004, R8
 	SUBQ         $0x00000004, BX
-	JMP          few29
+	JMP          few
 
-done29:
+done:
 	VZEROUPPER
 	RET
 
@@ -3466,9 +3466,9 @@ TEXT ·sigmoidLogsF64AVX2(SB), NOSPLIT, $0-120
 	MOVQ lq_base+72(FP), DI
 	XORQ R8, R8
 	CMPQ BX, $0x00000008
-	JL   few30
+	JL   few
 
-many30:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (DX)(R8*8), Y0
 	VMOVUPD 32(DX)(R8*8), Y1
@@ -3631,11 +3631,11 @@ many30:
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, BX
 	CMPQ        BX, $0x00000008
-	JGE         many30
+	JGE         many
 
-few30:
+few:
 	TESTQ BX, BX
-	JLE   done30
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000004, R9
@@ -3736,8 +3736,2970 @@ few30:
 	VMASKMOVPD  Y1, Y0, (DI)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, BX
-	JMP         few30
+	JMP         few
 
-done30:
+done:
+	VZEROUPPER
+	RET
+
+// func softmax2F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmax2F32AVX2(SB), NOSPLIT, $0-49
+	MOVQ     p+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     x+16(FP), DX
+	MOVQ     stride+24(FP), BX
+	MOVQ     xstride+32(FP), SI
+	MOVQ     n+40(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y1
+	VMOVDQU    32(R10)(R9*4), X2
+	MOVQ       R8, R9
+	VMASKMOVPS (DX)(R9*4), X2, X3
+	VCVTPS2PD  X3, Y3
+	ADDQ       SI, R9
+	VMASKMOVPS (DX)(R9*4), X2, X2
+	VCVTPS2PD  X2, Y2
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VCMPPD     $0x12, plainExp<>+0(SB), Y4, Y4
+	VCMPPD     $0x12, plainExp<>+0(SB), Y5, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y3, Y4
+	VMULPD       log2e<>+0(SB), Y2, Y5
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y6, Y3
+	VFNMADD231PD ln2<>+0(SB), Y7, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVAPD     Y6, Y6
+	VFMADD213PD exp32f<>+0(SB), Y3, Y7
+	VFMADD213PD exp32f<>+0(SB), Y2, Y6
+	VFMADD213PD exp32e<>+0(SB), Y3, Y7
+	VFMADD213PD exp32e<>+0(SB), Y2, Y6
+	VFMADD213PD exp32d<>+0(SB), Y3, Y7
+	VFMADD213PD exp32d<>+0(SB), Y2, Y6
+	VFMADD213PD exp32c<>+0(SB), Y3, Y7
+	VFMADD213PD exp32c<>+0(SB), Y2, Y6
+	VFMADD213PD exp32b<>+0(SB), Y3, Y7
+	VFMADD213PD exp32b<>+0(SB), Y2, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y2, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y2, Y6
+	VPSLLQ      $0x34, Y4, Y2
+	VPSLLQ      $0x34, Y5, Y3
+	VPADDQ      Y2, Y7, Y2
+	VPADDQ      Y3, Y6, Y3
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y2, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VDIVPD     Y4, Y5, Y4
+	MOVQ       R8, R9
+	VMULPD     Y4, Y2, Y5
+	VMASKMOVPD Y5, Y1, (AX)(R9*8)
+	VMULPD     Y4, Y3, Y5
+	VMASKMOVPD Y5, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y4, Y3, Y3
+	VMASKMOVPD Y3, Y1, (AX)(R9*8)
+	VMULPD     Y4, Y2, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmax2F64AVX2(SB), NOSPLIT, $0-49
+	MOVQ     p+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     x+16(FP), DX
+	MOVQ     stride+24(FP), BX
+	MOVQ     xstride+32(FP), SI
+	MOVQ     n+40(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y1
+	MOVQ       R8, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y2
+	ADDQ       SI, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VCMPPD     $0x12, plainExp<>+0(SB), Y4, Y4
+	VCMPPD     $0x12, plainExp<>+0(SB), Y5, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y2, Y4
+	VMULPD       log2e<>+0(SB), Y3, Y5
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVAPD     Y6, Y6
+	VFMADD213PD exp64j<>+0(SB), Y2, Y7
+	VFMADD213PD exp64j<>+0(SB), Y3, Y6
+	VFMADD213PD exp64i<>+0(SB), Y2, Y7
+	VFMADD213PD exp64i<>+0(SB), Y3, Y6
+	VFMADD213PD exp64h<>+0(SB), Y2, Y7
+	VFMADD213PD exp64h<>+0(SB), Y3, Y6
+	VFMADD213PD exp64g<>+0(SB), Y2, Y7
+	VFMADD213PD exp64g<>+0(SB), Y3, Y6
+	VFMADD213PD exp64f<>+0(SB), Y2, Y7
+	VFMADD213PD exp64f<>+0(SB), Y3, Y6
+	VFMADD213PD exp64e<>+0(SB), Y2, Y7
+	VFMADD213PD exp64e<>+0(SB), Y3, Y6
+	VFMADD213PD exp64d<>+0(SB), Y2, Y7
+	VFMADD213PD exp64d<>+0(SB), Y3, Y6
+	VFMADD213PD exp64c<>+0(SB), Y2, Y7
+	VFMADD213PD exp64c<>+0(SB), Y3, Y6
+	VFMADD213PD exp64b<>+0(SB), Y2, Y7
+	VFMADD213PD exp64b<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y7
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y7
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VPSLLQ      $0x34, Y4, Y2
+	VPSLLQ      $0x34, Y5, Y3
+	VPADDQ      Y2, Y7, Y2
+	VPADDQ      Y3, Y6, Y3
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y2, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VDIVPD     Y4, Y5, Y4
+	MOVQ       R8, R9
+	VMULPD     Y4, Y2, Y5
+	VMASKMOVPD Y5, Y1, (AX)(R9*8)
+	VMULPD     Y4, Y3, Y5
+	VMASKMOVPD Y5, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y4, Y3, Y3
+	VMASKMOVPD Y3, Y1, (AX)(R9*8)
+	VMULPD     Y4, Y2, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax3F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmax3F32AVX2(SB), NOSPLIT, $0-49
+	MOVQ     p+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     x+16(FP), DX
+	MOVQ     stride+24(FP), BX
+	MOVQ     xstride+32(FP), SI
+	MOVQ     n+40(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y1
+	VMOVDQU    32(R10)(R9*4), X2
+	MOVQ       R8, R9
+	VMASKMOVPS (DX)(R9*4), X2, X3
+	VCVTPS2PD  X3, Y3
+	ADDQ       SI, R9
+	VMASKMOVPS (DX)(R9*4), X2, X4
+	VCVTPS2PD  X4, Y4
+	ADDQ       SI, R9
+	VMASKMOVPS (DX)(R9*4), X2, X2
+	VCVTPS2PD  X2, Y2
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VANDPD     absBits<>+0(SB), Y2, Y7
+	VCMPPD     $0x12, plainExp<>+0(SB), Y5, Y5
+	VCMPPD     $0x12, plainExp<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, plainExp<>+0(SB), Y7, Y7
+	VANDPD     Y5, Y0, Y0
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y3, Y5
+	VMULPD       log2e<>+0(SB), Y4, Y6
+	VMULPD       log2e<>+0(SB), Y2, Y7
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VADDPD       roundBits<>+0(SB), Y7, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y4, Y4
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y8, Y3
+	VFNMADD231PD ln2<>+0(SB), Y9, Y4
+	VFNMADD231PD ln2<>+0(SB), Y10, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVAPD     Y8, Y8
+	VFMADD213PD exp32f<>+0(SB), Y3, Y9
+	VFMADD213PD exp32f<>+0(SB), Y4, Y10
+	VFMADD213PD exp32f<>+0(SB), Y2, Y8
+	VFMADD213PD exp32e<>+0(SB), Y3, Y9
+	VFMADD213PD exp32e<>+0(SB), Y4, Y10
+	VFMADD213PD exp32e<>+0(SB), Y2, Y8
+	VFMADD213PD exp32d<>+0(SB), Y3, Y9
+	VFMADD213PD exp32d<>+0(SB), Y4, Y10
+	VFMADD213PD exp32d<>+0(SB), Y2, Y8
+	VFMADD213PD exp32c<>+0(SB), Y3, Y9
+	VFMADD213PD exp32c<>+0(SB), Y4, Y10
+	VFMADD213PD exp32c<>+0(SB), Y2, Y8
+	VFMADD213PD exp32b<>+0(SB), Y3, Y9
+	VFMADD213PD exp32b<>+0(SB), Y4, Y10
+	VFMADD213PD exp32b<>+0(SB), Y2, Y8
+	VFMADD213PD one<>+0(SB), Y3, Y9
+	VFMADD213PD one<>+0(SB), Y4, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y8
+	VFMADD213PD one<>+0(SB), Y3, Y9
+	VFMADD213PD one<>+0(SB), Y4, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y8
+	VPSLLQ      $0x34, Y5, Y2
+	VPSLLQ      $0x34, Y6, Y3
+	VPSLLQ      $0x34, Y7, Y4
+	VPADDQ      Y2, Y9, Y2
+	VPADDQ      Y3, Y10, Y3
+	VPADDQ      Y4, Y8, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y2, Y5
+	VADDPD     Y4, Y3, Y6
+	VADDPD     Y4, Y2, Y7
+	VADDPD     Y4, Y5, Y8
+	VMOVUPD    one<>+0(SB), Y9
+	VDIVPD     Y8, Y9, Y8
+	MOVQ       R8, R9
+	VMULPD     Y8, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y8, Y6, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y8, Y3, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y8, Y7, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y8, Y4, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y8, Y5, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmax3F64AVX2(SB), NOSPLIT, $0-49
+	MOVQ     p+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     x+16(FP), DX
+	MOVQ     stride+24(FP), BX
+	MOVQ     xstride+32(FP), SI
+	MOVQ     n+40(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y1
+	MOVQ       R8, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y2
+	ADDQ       SI, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y3
+	ADDQ       SI, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VANDPD     absBits<>+0(SB), Y4, Y7
+	VCMPPD     $0x12, plainExp<>+0(SB), Y5, Y5
+	VCMPPD     $0x12, plainExp<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, plainExp<>+0(SB), Y7, Y7
+	VANDPD     Y5, Y0, Y0
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y2, Y5
+	VMULPD       log2e<>+0(SB), Y3, Y6
+	VMULPD       log2e<>+0(SB), Y4, Y7
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VADDPD       roundBits<>+0(SB), Y7, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y4, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVAPD     Y8, Y8
+	VFMADD213PD exp64j<>+0(SB), Y2, Y9
+	VFMADD213PD exp64j<>+0(SB), Y3, Y10
+	VFMADD213PD exp64j<>+0(SB), Y4, Y8
+	VFMADD213PD exp64i<>+0(SB), Y2, Y9
+	VFMADD213PD exp64i<>+0(SB), Y3, Y10
+	VFMADD213PD exp64i<>+0(SB), Y4, Y8
+	VFMADD213PD exp64h<>+0(SB), Y2, Y9
+	VFMADD213PD exp64h<>+0(SB), Y3, Y10
+	VFMADD213PD exp64h<>+0(SB), Y4, Y8
+	VFMADD213PD exp64g<>+0(SB), Y2, Y9
+	VFMADD213PD exp64g<>+0(SB), Y3, Y10
+	VFMADD213PD exp64g<>+0(SB), Y4, Y8
+	VFMADD213PD exp64f<>+0(SB), Y2, Y9
+	VFMADD213PD exp64f<>+0(SB), Y3, Y10
+	VFMADD213PD exp64f<>+0(SB), Y4, Y8
+	VFMADD213PD exp64e<>+0(SB), Y2, Y9
+	VFMADD213PD exp64e<>+0(SB), Y3, Y10
+	VFMADD213PD exp64e<>+0(SB), Y4, Y8
+	VFMADD213PD exp64d<>+0(SB), Y2, Y9
+	VFMADD213PD exp64d<>+0(SB), Y3, Y10
+	VFMADD213PD exp64d<>+0(SB), Y4, Y8
+	VFMADD213PD exp64c<>+0(SB), Y2, Y9
+	VFMADD213PD exp64c<>+0(SB), Y3, Y10
+	VFMADD213PD exp64c<>+0(SB), Y4, Y8
+	VFMADD213PD exp64b<>+0(SB), Y2, Y9
+	VFMADD213PD exp64b<>+0(SB), Y3, Y10
+	VFMADD213PD exp64b<>+0(SB), Y4, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y10
+	VFMADD213PD one<>+0(SB), Y4, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y10
+	VFMADD213PD one<>+0(SB), Y4, Y8
+	VPSLLQ      $0x34, Y5, Y2
+	VPSLLQ      $0x34, Y6, Y3
+	VPSLLQ      $0x34, Y7, Y4
+	VPADDQ      Y2, Y9, Y2
+	VPADDQ      Y3, Y10, Y3
+	VPADDQ      Y4, Y8, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y2, Y5
+	VADDPD     Y4, Y3, Y6
+	VADDPD     Y4, Y2, Y7
+	VADDPD     Y4, Y5, Y8
+	VMOVUPD    one<>+0(SB), Y9
+	VDIVPD     Y8, Y9, Y8
+	MOVQ       R8, R9
+	VMULPD     Y8, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y8, Y6, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y8, Y3, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y8, Y7, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y8, Y4, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y8, Y5, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax4F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmax4F32AVX2(SB), NOSPLIT, $0-49
+	MOVQ     p+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     x+16(FP), DX
+	MOVQ     stride+24(FP), BX
+	MOVQ     xstride+32(FP), SI
+	MOVQ     n+40(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y1
+	VMOVDQU    32(R10)(R9*4), X2
+	MOVQ       R8, R9
+	VMASKMOVPS (DX)(R9*4), X2, X3
+	VCVTPS2PD  X3, Y3
+	ADDQ       SI, R9
+	VMASKMOVPS (DX)(R9*4), X2, X4
+	VCVTPS2PD  X4, Y4
+	ADDQ       SI, R9
+	VMASKMOVPS (DX)(R9*4), X2, X5
+	VCVTPS2PD  X5, Y5
+	ADDQ       SI, R9
+	VMASKMOVPS (DX)(R9*4), X2, X2
+	VCVTPS2PD  X2, Y2
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VANDPD     absBits<>+0(SB), Y4, Y7
+	VANDPD     absBits<>+0(SB), Y5, Y8
+	VANDPD     absBits<>+0(SB), Y2, Y9
+	VCMPPD     $0x12, plainExp<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, plainExp<>+0(SB), Y7, Y7
+	VCMPPD     $0x12, plainExp<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, plainExp<>+0(SB), Y9, Y9
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
+	VANDPD     Y8, Y0, Y0
+	VANDPD     Y9, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y3, Y6
+	VMULPD       log2e<>+0(SB), Y4, Y7
+	VMULPD       log2e<>+0(SB), Y5, Y8
+	VMULPD       log2e<>+0(SB), Y2, Y9
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VADDPD       roundBits<>+0(SB), Y7, Y7
+	VADDPD       roundBits<>+0(SB), Y8, Y8
+	VADDPD       roundBits<>+0(SB), Y9, Y9
+	VSUBPD       roundBits<>+0(SB), Y6, Y10
+	VSUBPD       roundBits<>+0(SB), Y7, Y11
+	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VSUBPD       roundBits<>+0(SB), Y9, Y13
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y4, Y4
+	VMOVAPD      Y5, Y5
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y10, Y3
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
+	VFNMADD231PD ln2<>+0(SB), Y12, Y5
+	VFNMADD231PD ln2<>+0(SB), Y13, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVAPD     Y10, Y10
+	VFMADD213PD exp32f<>+0(SB), Y3, Y11
+	VFMADD213PD exp32f<>+0(SB), Y4, Y12
+	VFMADD213PD exp32f<>+0(SB), Y5, Y13
+	VFMADD213PD exp32f<>+0(SB), Y2, Y10
+	VFMADD213PD exp32e<>+0(SB), Y3, Y11
+	VFMADD213PD exp32e<>+0(SB), Y4, Y12
+	VFMADD213PD exp32e<>+0(SB), Y5, Y13
+	VFMADD213PD exp32e<>+0(SB), Y2, Y10
+	VFMADD213PD exp32d<>+0(SB), Y3, Y11
+	VFMADD213PD exp32d<>+0(SB), Y4, Y12
+	VFMADD213PD exp32d<>+0(SB), Y5, Y13
+	VFMADD213PD exp32d<>+0(SB), Y2, Y10
+	VFMADD213PD exp32c<>+0(SB), Y3, Y11
+	VFMADD213PD exp32c<>+0(SB), Y4, Y12
+	VFMADD213PD exp32c<>+0(SB), Y5, Y13
+	VFMADD213PD exp32c<>+0(SB), Y2, Y10
+	VFMADD213PD exp32b<>+0(SB), Y3, Y11
+	VFMADD213PD exp32b<>+0(SB), Y4, Y12
+	VFMADD213PD exp32b<>+0(SB), Y5, Y13
+	VFMADD213PD exp32b<>+0(SB), Y2, Y10
+	VFMADD213PD one<>+0(SB), Y3, Y11
+	VFMADD213PD one<>+0(SB), Y4, Y12
+	VFMADD213PD one<>+0(SB), Y5, Y13
+	VFMADD213PD one<>+0(SB), Y2, Y10
+	VFMADD213PD one<>+0(SB), Y3, Y11
+	VFMADD213PD one<>+0(SB), Y4, Y12
+	VFMADD213PD one<>+0(SB), Y5, Y13
+	VFMADD213PD one<>+0(SB), Y2, Y10
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y7, Y3
+	VPSLLQ      $0x34, Y8, Y4
+	VPSLLQ      $0x34, Y9, Y5
+	VPADDQ      Y2, Y11, Y2
+	VPADDQ      Y3, Y12, Y3
+	VPADDQ      Y4, Y13, Y4
+	VPADDQ      Y5, Y10, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y2, Y6
+	VADDPD     Y5, Y4, Y7
+	VADDPD     Y7, Y3, Y8
+	VADDPD     Y7, Y2, Y9
+	VADDPD     Y5, Y6, Y10
+	VADDPD     Y4, Y6, Y11
+	VADDPD     Y7, Y6, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VDIVPD     Y6, Y7, Y6
+	MOVQ       R8, R9
+	VMULPD     Y6, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y8, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y6, Y3, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y9, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y6, Y4, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y10, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y6, Y5, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y11, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmax4F64AVX2(SB), NOSPLIT, $0-49
+	MOVQ     p+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     x+16(FP), DX
+	MOVQ     stride+24(FP), BX
+	MOVQ     xstride+32(FP), SI
+	MOVQ     n+40(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y1
+	MOVQ       R8, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y2
+	ADDQ       SI, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y3
+	ADDQ       SI, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y4
+	ADDQ       SI, R9
+	VMASKMOVPD (DX)(R9*8), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VANDPD     absBits<>+0(SB), Y4, Y8
+	VANDPD     absBits<>+0(SB), Y5, Y9
+	VCMPPD     $0x12, plainExp<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, plainExp<>+0(SB), Y7, Y7
+	VCMPPD     $0x12, plainExp<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, plainExp<>+0(SB), Y9, Y9
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
+	VANDPD     Y8, Y0, Y0
+	VANDPD     Y9, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y2, Y6
+	VMULPD       log2e<>+0(SB), Y3, Y7
+	VMULPD       log2e<>+0(SB), Y4, Y8
+	VMULPD       log2e<>+0(SB), Y5, Y9
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VADDPD       roundBits<>+0(SB), Y7, Y7
+	VADDPD       roundBits<>+0(SB), Y8, Y8
+	VADDPD       roundBits<>+0(SB), Y9, Y9
+	VSUBPD       roundBits<>+0(SB), Y6, Y10
+	VSUBPD       roundBits<>+0(SB), Y7, Y11
+	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VSUBPD       roundBits<>+0(SB), Y9, Y13
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y4, Y4
+	VMOVAPD      Y5, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y5
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVAPD     Y10, Y10
+	VFMADD213PD exp64j<>+0(SB), Y2, Y11
+	VFMADD213PD exp64j<>+0(SB), Y3, Y12
+	VFMADD213PD exp64j<>+0(SB), Y4, Y13
+	VFMADD213PD exp64j<>+0(SB), Y5, Y10
+	VFMADD213PD exp64i<>+0(SB), Y2, Y11
+	VFMADD213PD exp64i<>+0(SB), Y3, Y12
+	VFMADD213PD exp64i<>+0(SB), Y4, Y13
+	VFMADD213PD exp64i<>+0(SB), Y5, Y10
+	VFMADD213PD exp64h<>+0(SB), Y2, Y11
+	VFMADD213PD exp64h<>+0(SB), Y3, Y12
+	VFMADD213PD exp64h<>+0(SB), Y4, Y13
+	VFMADD213PD exp64h<>+0(SB), Y5, Y10
+	VFMADD213PD exp64g<>+0(SB), Y2, Y11
+	VFMADD213PD exp64g<>+0(SB), Y3, Y12
+	VFMADD213PD exp64g<>+0(SB), Y4, Y13
+	VFMADD213PD exp64g<>+0(SB), Y5, Y10
+	VFMADD213PD exp64f<>+0(SB), Y2, Y11
+	VFMADD213PD exp64f<>+0(SB), Y3, Y12
+	VFMADD213PD exp64f<>+0(SB), Y4, Y13
+	VFMADD213PD exp64f<>+0(SB), Y5, Y10
+	VFMADD213PD exp64e<>+0(SB), Y2, Y11
+	VFMADD213PD exp64e<>+0(SB), Y3, Y12
+	VFMADD213PD exp64e<>+0(SB), Y4, Y13
+	VFMADD213PD exp64e<>+0(SB), Y5, Y10
+	VFMADD213PD exp64d<>+0(SB), Y2, Y11
+	VFMADD213PD exp64d<>+0(SB), Y3, Y12
+	VFMADD213PD exp64d<>+0(SB), Y4, Y13
+	VFMADD213PD exp64d<>+0(SB), Y5, Y10
+	VFMADD213PD exp64c<>+0(SB), Y2, Y11
+	VFMADD213PD exp64c<>+0(SB), Y3, Y12
+	VFMADD213PD exp64c<>+0(SB), Y4, Y13
+	VFMADD213PD exp64c<>+0(SB), Y5, Y10
+	VFMADD213PD exp64b<>+0(SB), Y2, Y11
+	VFMADD213PD exp64b<>+0(SB), Y3, Y12
+	VFMADD213PD exp64b<>+0(SB), Y4, Y13
+	VFMADD213PD exp64b<>+0(SB), Y5, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y11
+	VFMADD213PD one<>+0(SB), Y3, Y12
+	VFMADD213PD one<>+0(SB), Y4, Y13
+	VFMADD213PD one<>+0(SB), Y5, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y11
+	VFMADD213PD one<>+0(SB), Y3, Y12
+	VFMADD213PD one<>+0(SB), Y4, Y13
+	VFMADD213PD one<>+0(SB), Y5, Y10
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y7, Y3
+	VPSLLQ      $0x34, Y8, Y4
+	VPSLLQ      $0x34, Y9, Y5
+	VPADDQ      Y2, Y11, Y2
+	VPADDQ      Y3, Y12, Y3
+	VPADDQ      Y4, Y13, Y4
+	VPADDQ      Y5, Y10, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y2, Y6
+	VADDPD     Y5, Y4, Y7
+	VADDPD     Y7, Y3, Y8
+	VADDPD     Y7, Y2, Y9
+	VADDPD     Y5, Y6, Y10
+	VADDPD     Y4, Y6, Y11
+	VADDPD     Y7, Y6, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VDIVPD     Y6, Y7, Y6
+	MOVQ       R8, R9
+	VMULPD     Y6, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y8, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y6, Y3, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y9, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y6, Y4, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y10, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       BX, R9
+	VMULPD     Y6, Y5, Y2
+	VMASKMOVPD Y2, Y1, (AX)(R9*8)
+	VMULPD     Y6, Y11, Y2
+	VMASKMOVPD Y2, Y1, (CX)(R9*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func normaliseAVX2(p *float64, q *float64, work *float64, stride int, c int, n int)
+// Requires: AVX, CMOV
+TEXT ·normaliseAVX2(SB), NOSPLIT, $0-48
+	MOVQ  p+0(FP), AX
+	MOVQ  q+8(FP), CX
+	MOVQ  work+16(FP), DX
+	MOVQ  n+40(FP), BX
+	MOVQ  stride+24(FP), SI
+	MOVQ  BX, DI
+	IMULQ c+32(FP), DI
+	LEAQ  (DX)(DI*8), DI
+	XORQ  R8, R8
+	CMPQ  BX, $0x00000008
+	JL    few
+
+many:
+	// 2 vectors at a time.
+	MOVQ   R8, R9
+	MOVQ   R8, R10
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+
+	// Upwards: the sum of the classes before each.
+	MOVQ c+32(FP), R11
+
+classes1:
+	VMOVUPD Y0, (DI)(R9*8)
+	VMOVUPD Y1, 32(DI)(R9*8)
+	VMOVUPD (DX)(R9*8), Y2
+	VMOVUPD 32(DX)(R9*8), Y3
+	VADDPD  Y2, Y0, Y0
+	VADDPD  Y3, Y1, Y1
+	ADDQ    n+40(FP), R9
+	ADDQ    SI, R10
+	DECQ    R11
+	JNZ     classes1
+	VMOVUPD one<>+0(SB), Y2
+	VDIVPD  Y0, Y2, Y0
+	VDIVPD  Y1, Y2, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+32(FP), R11
+
+classes2:
+	SUBQ    n+40(FP), R9
+	SUBQ    SI, R10
+	VMOVUPD (DI)(R9*8), Y4
+	VMOVUPD 32(DI)(R9*8), Y5
+	VADDPD  Y2, Y4, Y4
+	VADDPD  Y3, Y5, Y5
+	VMOVUPD Y4, (DI)(R9*8)
+	VMOVUPD Y5, 32(DI)(R9*8)
+	VMULPD  Y0, Y4, Y4
+	VMULPD  Y1, Y5, Y5
+	VMOVUPD Y4, (CX)(R10*8)
+	VMOVUPD Y5, 32(CX)(R10*8)
+	VMOVUPD (DX)(R9*8), Y4
+	VMOVUPD 32(DX)(R9*8), Y5
+	VADDPD  Y4, Y2, Y2
+	VADDPD  Y5, Y3, Y3
+	VMULPD  Y0, Y4, Y4
+	VMULPD  Y1, Y5, Y5
+	VMOVUPD Y4, (AX)(R10*8)
+	VMOVUPD Y5, 32(AX)(R10*8)
+	DECQ    R11
+	JNZ     classes2
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, BX
+	CMPQ    BX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    BX, R9
+	CMOVQLT BX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	NEGQ    R9
+	VMOVDQU 32(R10)(R9*8), Y0
+	MOVQ    R8, R9
+	MOVQ    R8, R10
+	VXORPD  Y1, Y1, Y1
+
+	// Upwards: the sum of the classes before each.
+	MOVQ c+32(FP), R11
+
+classes3:
+	VMASKMOVPD Y1, Y0, (DI)(R9*8)
+	VMASKMOVPD (DX)(R9*8), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+	ADDQ       n+40(FP), R9
+	ADDQ       SI, R10
+	DECQ       R11
+	JNZ        classes3
+	VMOVUPD    one<>+0(SB), Y2
+	VDIVPD     Y1, Y2, Y1
+	VXORPD     Y2, Y2, Y2
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+32(FP), R11
+
+classes4:
+	SUBQ       n+40(FP), R9
+	SUBQ       SI, R10
+	VMASKMOVPD (DI)(R9*8), Y0, Y3
+	VADDPD     Y2, Y3, Y3
+	VMASKMOVPD Y3, Y0, (DI)(R9*8)
+	VMULPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (CX)(R10*8)
+	VMASKMOVPD (DX)(R9*8), Y0, Y3
+	VADDPD     Y3, Y2, Y2
+	VMULPD     Y1, Y3, Y3
+	VMASKMOVPD Y3, Y0, (AX)(R10*8)
+	DECQ       R11
+	JNZ        classes4
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func oddsLogsF32AVX2(out []float64, against []float64, favour []float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·oddsLogsF32AVX2(SB), NOSPLIT, $0-73
+	MOVQ     out_base+0(FP), AX
+	MOVQ     against_base+24(FP), CX
+	MOVQ     favour_base+48(FP), DX
+	MOVQ     out_len+8(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     SI, SI
+	CMPQ     BX, $0x00000008
+	JL       few
+
+many:
+	// 2 vectors at a time.
+	VMOVUPD (CX)(SI*8), Y1
+	VMOVUPD 32(CX)(SI*8), Y2
+	VMOVUPD (DX)(SI*8), Y3
+	VMOVUPD 32(DX)(SI*8), Y4
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y5
+	VDIVPD  Y3, Y1, Y1
+	VDIVPD  Y4, Y2, Y2
+	VMINPD  Y1, Y5, Y1
+	VMINPD  Y2, Y5, Y2
+	VADDPD  one<>+0(SB), Y1, Y3
+	VADDPD  one<>+0(SB), Y2, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VPADDQ      quarterUp<>+0(SB), Y4, Y4
+	VMOVUPD     twiceBias<>+0(SB), Y5
+	VANDPD      exponentBits<>+0(SB), Y3, Y6
+	VANDPD      exponentBits<>+0(SB), Y4, Y7
+	VPSUBQ      Y6, Y5, Y6
+	VPSUBQ      Y7, Y5, Y5
+	VPSRLQ      $0x34, Y3, Y3
+	VPSRLQ      $0x34, Y4, Y4
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VORPD       integerBits<>+0(SB), Y4, Y4
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y4, Y4
+	VSUBPD      one<>+0(SB), Y6, Y7
+	VSUBPD      one<>+0(SB), Y5, Y8
+	VFMADD231PD Y1, Y6, Y7
+	VFMADD231PD Y2, Y5, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y1
+	VADDPD       two<>+0(SB), Y8, Y2
+	VDIVPD       Y1, Y7, Y1
+	VDIVPD       Y2, Y8, Y2
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y2, Y2, Y6
+	VMOVUPD      log32d<>+0(SB), Y9
+	VMOVAPD      Y9, Y10
+	VMOVAPD      Y9, Y9
+	VFMADD213PD  log32c<>+0(SB), Y5, Y10
+	VFMADD213PD  log32c<>+0(SB), Y6, Y9
+	VFMADD213PD  log32b<>+0(SB), Y5, Y10
+	VFMADD213PD  log32b<>+0(SB), Y6, Y9
+	VFMADD213PD  log32a<>+0(SB), Y5, Y10
+	VFMADD213PD  log32a<>+0(SB), Y6, Y9
+	VFNMADD213PD Y7, Y5, Y10
+	VFNMADD213PD Y8, Y6, Y9
+
+	// Add k ln(2).
+	VFNMADD213PD Y7, Y1, Y10
+	VFNMADD213PD Y8, Y2, Y9
+	VFMADD231PD  ln2<>+0(SB), Y3, Y10
+	VFMADD231PD  ln2<>+0(SB), Y4, Y9
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y10, Y1
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y9, Y2
+	VANDPD       Y1, Y0, Y0
+	VANDPD       Y2, Y0, Y0
+	VXORPD       signBit<>+0(SB), Y10, Y1
+	VXORPD       signBit<>+0(SB), Y9, Y2
+	VMOVUPD      Y1, (AX)(SI*8)
+	VMOVUPD      Y2, 32(AX)(SI*8)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, BX
+	CMPQ         BX, $0x00000008
+	JGE          many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y1
+	VMASKMOVPD (CX)(SI*8), Y1, Y2
+	VMASKMOVPD (DX)(SI*8), Y1, Y3
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y4
+	VDIVPD  Y3, Y2, Y2
+	VMINPD  Y2, Y4, Y2
+	VADDPD  one<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VMOVUPD     twiceBias<>+0(SB), Y4
+	VANDPD      exponentBits<>+0(SB), Y3, Y5
+	VPSUBQ      Y5, Y4, Y4
+	VPSRLQ      $0x34, Y3, Y3
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      one<>+0(SB), Y4, Y5
+	VFMADD231PD Y2, Y4, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y5, Y2
+	VDIVPD       Y2, Y5, Y2
+	VMULPD       Y2, Y2, Y4
+	VMOVUPD      log32d<>+0(SB), Y6
+	VMOVAPD      Y6, Y6
+	VFMADD213PD  log32c<>+0(SB), Y4, Y6
+	VFMADD213PD  log32b<>+0(SB), Y4, Y6
+	VFMADD213PD  log32a<>+0(SB), Y4, Y6
+	VFNMADD213PD Y5, Y4, Y6
+
+	// Add k ln(2).
+	VFNMADD213PD Y5, Y2, Y6
+	VFMADD231PD  ln2<>+0(SB), Y3, Y6
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y6, Y2
+	VANDPD       Y2, Y0, Y0
+	VXORPD       signBit<>+0(SB), Y6, Y2
+	VMASKMOVPD   Y2, Y1, (AX)(SI*8)
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, BX
+	JMP          few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA largeOdds<>+0(SB)/8, $0x7e70000000000000
+DATA largeOdds<>+8(SB)/8, $0x7e70000000000000
+DATA largeOdds<>+16(SB)/8, $0x7e70000000000000
+DATA largeOdds<>+24(SB)/8, $0x7e70000000000000
+GLOBL largeOdds<>(SB), RODATA|NOPTR, $32
+
+// func oddsLogsF64AVX2(out []float64, against []float64, favour []float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·oddsLogsF64AVX2(SB), NOSPLIT, $0-73
+	MOVQ     out_base+0(FP), AX
+	MOVQ     against_base+24(FP), CX
+	MOVQ     favour_base+48(FP), DX
+	MOVQ     out_len+8(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     SI, SI
+	CMPQ     BX, $0x00000008
+	JL       few
+
+many:
+	// 2 vectors at a time.
+	VMOVUPD (CX)(SI*8), Y1
+	VMOVUPD 32(CX)(SI*8), Y2
+	VMOVUPD (DX)(SI*8), Y3
+	VMOVUPD 32(DX)(SI*8), Y4
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y5
+	VDIVPD  Y3, Y1, Y1
+	VDIVPD  Y4, Y2, Y2
+	VMINPD  Y1, Y5, Y1
+	VMINPD  Y2, Y5, Y2
+	VADDPD  one<>+0(SB), Y1, Y3
+	VADDPD  one<>+0(SB), Y2, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VPADDQ      quarterUp<>+0(SB), Y4, Y4
+	VMOVUPD     twiceBias<>+0(SB), Y5
+	VANDPD      exponentBits<>+0(SB), Y3, Y6
+	VANDPD      exponentBits<>+0(SB), Y4, Y7
+	VPSUBQ      Y6, Y5, Y6
+	VPSUBQ      Y7, Y5, Y5
+	VPSRLQ      $0x34, Y3, Y3
+	VPSRLQ      $0x34, Y4, Y4
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VORPD       integerBits<>+0(SB), Y4, Y4
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y4, Y4
+	VSUBPD      one<>+0(SB), Y6, Y7
+	VSUBPD      one<>+0(SB), Y5, Y8
+	VFMADD231PD Y1, Y6, Y7
+	VFMADD231PD Y2, Y5, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y1
+	VADDPD       two<>+0(SB), Y8, Y2
+	VDIVPD       Y1, Y7, Y1
+	VDIVPD       Y2, Y8, Y2
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y2, Y2, Y6
+	VMOVUPD      log64g<>+0(SB), Y9
+	VMOVAPD      Y9, Y10
+	VMOVAPD      Y9, Y9
+	VFMADD213PD  log64f<>+0(SB), Y5, Y10
+	VFMADD213PD  log64f<>+0(SB), Y6, Y9
+	VFMADD213PD  log64e<>+0(SB), Y5, Y10
+	VFMADD213PD  log64e<>+0(SB), Y6, Y9
+	VFMADD213PD  log64d<>+0(SB), Y5, Y10
+	VFMADD213PD  log64d<>+0(SB), Y6, Y9
+	VFMADD213PD  log64c<>+0(SB), Y5, Y10
+	VFMADD213PD  log64c<>+0(SB), Y6, Y9
+	VFMADD213PD  log64b<>+0(SB), Y5, Y10
+	VFMADD213PD  log64b<>+0(SB), Y6, Y9
+	VFMADD213PD  log64a<>+0(SB), Y5, Y10
+	VFMADD213PD  log64a<>+0(SB), Y6, Y9
+	VFNMADD213PD Y7, Y5, Y10
+	VFNMADD213PD Y8, Y6, Y9
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VMOVAPD     Y5, Y6
+	VMOVAPD     Y5, Y5
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
+	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
+	VFMSUB213PD Y6, Y1, Y10
+	VFMSUB213PD Y5, Y2, Y9
+	VSUBPD      Y10, Y7, Y1
+	VSUBPD      Y9, Y8, Y2
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y1
+	VFMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y1, Y3
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y2, Y4
+	VANDPD      Y3, Y0, Y0
+	VANDPD      Y4, Y0, Y0
+	VXORPD      signBit<>+0(SB), Y1, Y1
+	VXORPD      signBit<>+0(SB), Y2, Y2
+	VMOVUPD     Y1, (AX)(SI*8)
+	VMOVUPD     Y2, 32(AX)(SI*8)
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JGE         many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y1
+	VMASKMOVPD (CX)(SI*8), Y1, Y2
+	VMASKMOVPD (DX)(SI*8), Y1, Y3
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y4
+	VDIVPD  Y3, Y2, Y2
+	VMINPD  Y2, Y4, Y2
+	VADDPD  one<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VMOVUPD     twiceBias<>+0(SB), Y4
+	VANDPD      exponentBits<>+0(SB), Y3, Y5
+	VPSUBQ      Y5, Y4, Y4
+	VPSRLQ      $0x34, Y3, Y3
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      one<>+0(SB), Y4, Y5
+	VFMADD231PD Y2, Y4, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y5, Y2
+	VDIVPD       Y2, Y5, Y2
+	VMULPD       Y2, Y2, Y4
+	VMOVUPD      log64g<>+0(SB), Y6
+	VMOVAPD      Y6, Y6
+	VFMADD213PD  log64f<>+0(SB), Y4, Y6
+	VFMADD213PD  log64e<>+0(SB), Y4, Y6
+	VFMADD213PD  log64d<>+0(SB), Y4, Y6
+	VFMADD213PD  log64c<>+0(SB), Y4, Y6
+	VFMADD213PD  log64b<>+0(SB), Y4, Y6
+	VFMADD213PD  log64a<>+0(SB), Y4, Y6
+	VFNMADD213PD Y5, Y4, Y6
+
+	// Add k ln(2).
+	VXORPD      Y4, Y4, Y4
+	VMOVAPD     Y4, Y4
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y4
+	VFMSUB213PD Y4, Y2, Y6
+	VSUBPD      Y6, Y5, Y2
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y2
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y0, Y0
+	VXORPD      signBit<>+0(SB), Y2, Y2
+	VMASKMOVPD  Y2, Y1, (AX)(SI*8)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	JMP         few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func memberLogsF32AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberLogsF32AVX2(SB), NOSPLIT, $0-81
+	MOVQ     w_base+0(FP), AX
+	MOVQ     p+24(FP), CX
+	MOVQ     q+32(FP), DX
+	MOVQ     y_base+40(FP), BX
+	MOVQ     w_len+8(FP), SI
+	MOVQ     stride+64(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000004, R9
+	CMPQ     SI, R9
+	CMOVQLT  SI, R9
+	LEAQ     tailMasks<>+0(SB), R10
+	NEGQ     R9
+	VMOVDQU  32(R10)(R9*8), Y1
+	VMOVDQU  32(R10)(R9*4), X2
+	MOVQ     R8, R9
+	VPXOR    X3, X3, X3
+	VPCMPEQD X4, X4, X4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes1:
+	VPMASKMOVD (BX)(R8*4), X2, X7
+	VPCMPEQD   X7, X3, X7
+	VPAND      X7, X2, X7
+	VPMOVSXDQ  X7, Y7
+	VMASKMOVPD (CX)(R9*8), Y1, Y8
+	VBLENDVPD  Y7, Y8, Y5, Y5
+	VMASKMOVPD (DX)(R9*8), Y1, Y8
+	VBLENDVPD  Y7, Y8, Y6, Y6
+	ADDQ       DI, R9
+	VPSUBD     X4, X3, X3
+	DECQ       R10
+	JNZ        classes1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y2
+	VDIVPD  Y5, Y6, Y3
+	VMINPD  Y3, Y2, Y2
+	VADDPD  one<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VMOVUPD     twiceBias<>+0(SB), Y4
+	VANDPD      exponentBits<>+0(SB), Y3, Y5
+	VPSUBQ      Y5, Y4, Y4
+	VPSRLQ      $0x34, Y3, Y3
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      one<>+0(SB), Y4, Y5
+	VFMADD231PD Y2, Y4, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y5, Y2
+	VDIVPD       Y2, Y5, Y2
+	VMULPD       Y2, Y2, Y4
+	VMOVUPD      log32d<>+0(SB), Y6
+	VMOVAPD      Y6, Y6
+	VFMADD213PD  log32c<>+0(SB), Y4, Y6
+	VFMADD213PD  log32b<>+0(SB), Y4, Y6
+	VFMADD213PD  log32a<>+0(SB), Y4, Y6
+	VFNMADD213PD Y5, Y4, Y6
+
+	// Add k ln(2).
+	VFNMADD213PD Y5, Y2, Y6
+	VFMADD231PD  ln2<>+0(SB), Y3, Y6
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y6, Y2
+	VANDPD       Y2, Y0, Y0
+	VMASKMOVPD   Y6, Y1, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, SI
+	JMP          few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberLogsF64AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberLogsF64AVX2(SB), NOSPLIT, $0-81
+	MOVQ     w_base+0(FP), AX
+	MOVQ     p+24(FP), CX
+	MOVQ     q+32(FP), DX
+	MOVQ     y_base+40(FP), BX
+	MOVQ     w_len+8(FP), SI
+	MOVQ     stride+64(FP), DI
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     R8, R8
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000004, R9
+	CMPQ     SI, R9
+	CMOVQLT  SI, R9
+	LEAQ     tailMasks<>+0(SB), R10
+	NEGQ     R9
+	VMOVDQU  32(R10)(R9*8), Y1
+	VMOVDQU  32(R10)(R9*4), X2
+	MOVQ     R8, R9
+	VPXOR    X3, X3, X3
+	VPCMPEQD X4, X4, X4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes1:
+	VPMASKMOVD (BX)(R8*4), X2, X7
+	VPCMPEQD   X7, X3, X7
+	VPAND      X7, X2, X7
+	VPMOVSXDQ  X7, Y7
+	VMASKMOVPD (CX)(R9*8), Y1, Y8
+	VBLENDVPD  Y7, Y8, Y5, Y5
+	VMASKMOVPD (DX)(R9*8), Y1, Y8
+	VBLENDVPD  Y7, Y8, Y6, Y6
+	ADDQ       DI, R9
+	VPSUBD     X4, X3, X3
+	DECQ       R10
+	JNZ        classes1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y2
+	VDIVPD  Y5, Y6, Y3
+	VMINPD  Y3, Y2, Y2
+	VADDPD  one<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VMOVUPD     twiceBias<>+0(SB), Y4
+	VANDPD      exponentBits<>+0(SB), Y3, Y5
+	VPSUBQ      Y5, Y4, Y4
+	VPSRLQ      $0x34, Y3, Y3
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      one<>+0(SB), Y4, Y5
+	VFMADD231PD Y2, Y4, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y5, Y2
+	VDIVPD       Y2, Y5, Y2
+	VMULPD       Y2, Y2, Y4
+	VMOVUPD      log64g<>+0(SB), Y6
+	VMOVAPD      Y6, Y6
+	VFMADD213PD  log64f<>+0(SB), Y4, Y6
+	VFMADD213PD  log64e<>+0(SB), Y4, Y6
+	VFMADD213PD  log64d<>+0(SB), Y4, Y6
+	VFMADD213PD  log64c<>+0(SB), Y4, Y6
+	VFMADD213PD  log64b<>+0(SB), Y4, Y6
+	VFMADD213PD  log64a<>+0(SB), Y4, Y6
+	VFNMADD213PD Y5, Y4, Y6
+
+	// Add k ln(2).
+	VXORPD      Y4, Y4, Y4
+	VMOVAPD     Y4, Y4
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y4
+	VFMSUB213PD Y4, Y2, Y6
+	VSUBPD      Y6, Y5, Y2
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y2
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y0, Y0
+	VMASKMOVPD  Y2, Y1, (AX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0f
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func sumYAVX2(acc *float64, w []float64, y []int32, c int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·sumYAVX2(SB), NOSPLIT, $0-64
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVQ         w_len+16(FP), BX
+	MOVQ         c+56(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, X0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000010
+	JL           few
+
+many:
+	// 4 vectors at a time.
+	VPCMPEQD  (DX)(SI*4), X0, X5
+	VPMOVSXDQ X5, Y5
+	VPCMPEQD  16(DX)(SI*4), X0, X6
+	VPMOVSXDQ X6, Y6
+	VPCMPEQD  32(DX)(SI*4), X0, X7
+	VPMOVSXDQ X7, Y7
+	VPCMPEQD  48(DX)(SI*4), X0, X8
+	VPMOVSXDQ X8, Y8
+	VMOVUPD   (CX)(SI*8), Y9
+	VMOVUPD   32(CX)(SI*8), Y10
+	VMOVUPD   64(CX)(SI*8), Y11
+	VMOVUPD   96(CX)(SI*8), Y12
+	VANDPD    Y9, Y5, Y5
+	VANDPD    Y10, Y6, Y6
+	VANDPD    Y11, Y7, Y7
+	VANDPD    Y12, Y8, Y8
+	VADDPD    Y5, Y1, Y1
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y7, Y3, Y3
+	VADDPD    Y8, Y4, Y4
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	CMPQ      BX, $0x00000010
+	JGE       many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y5
+	VMOVDQU    32(R8)(DI*4), X6
+	VPMASKMOVD (DX)(SI*4), X6, X7
+	VPCMPEQD   X7, X0, X7
+	VPAND      X7, X6, X7
+	VPMOVSXDQ  X7, Y6
+	VMASKMOVPD (CX)(SI*8), Y5, Y5
+	VANDPD     Y5, Y6, Y5
+	VADDPD     Y5, Y1, Y1
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VZEROUPPER
+	RET
+
+// func softmaxRegionYF32AVX2(out *float32, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionYF32AVX2(SB), NOSPLIT, $0-88
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ y_base+40(FP), DI
+	MOVQ y_len+48(FP), R8
+	MOVQ stride+72(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000004, R11
+	CMPQ     R8, R11
+	CMOVQLT  R8, R11
+	LEAQ     tailMasks<>+0(SB), R12
+	NEGQ     R11
+	VMOVDQU  32(R12)(R11*8), Y0
+	VMOVDQU  32(R12)(R11*4), X1
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VXORPD   Y2, Y2, Y2
+	VPXOR    X3, X3, X3
+	VPCMPEQD X4, X4, X4
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes1:
+	VMASKMOVPD   (CX)(R12*8), Y0, Y5
+	VMASKMOVPD   Y2, Y0, (BX)(R11*8)
+	VPMASKMOVD   (DI)(R10*4), X1, X6
+	VPCMPEQD     X6, X3, X6
+	VPAND        X6, X1, X6
+	VPMOVSXDQ    X6, Y6
+	VBROADCASTSD (SI), Y7
+	VMULPD       Y5, Y7, Y7
+	VBROADCASTSD 16(SI), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 8(SI), Y8
+	VMULPD       Y8, Y5, Y5
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+	VPSUBD       X4, X3, X3
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes1
+	VXORPD       Y2, Y2, Y2
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes2:
+	VPADDD       X4, X3, X3
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMASKMOVPD   (CX)(R12*8), Y0, Y5
+	VPMASKMOVD   (DI)(R10*4), X1, X6
+	VPCMPEQD     X6, X3, X6
+	VPAND        X6, X1, X6
+	VPMOVSXDQ    X6, Y6
+	VBROADCASTSD (SI), Y7
+	VMULPD       Y5, Y7, Y7
+	VBROADCASTSD 16(SI), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 8(SI), Y8
+	VMULPD       Y8, Y5, Y8
+	VBLENDVPD    Y6, Y7, Y8, Y6
+	VMASKMOVPD   (BX)(R11*8), Y0, Y7
+	VADDPD       Y2, Y7, Y7
+	VADDPD       Y6, Y2, Y2
+	VMASKMOVPD   (DX)(R12*8), Y0, Y8
+	VMULPD       Y7, Y5, Y5
+	VFMSUB213PD  Y5, Y6, Y8
+	VCVTPD2PSY   Y8, X5
+	VMASKMOVPS   X5, X1, (AX)(R13*4)
+	DECQ         R14
+	JNZ          classes2
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionYF64AVX2(out *float64, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionYF64AVX2(SB), NOSPLIT, $0-88
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ y_base+40(FP), DI
+	MOVQ y_len+48(FP), R8
+	MOVQ stride+72(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000004, R11
+	CMPQ     R8, R11
+	CMOVQLT  R8, R11
+	LEAQ     tailMasks<>+0(SB), R12
+	NEGQ     R11
+	VMOVDQU  32(R12)(R11*8), Y0
+	VMOVDQU  32(R12)(R11*4), X1
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VXORPD   Y2, Y2, Y2
+	VPXOR    X3, X3, X3
+	VPCMPEQD X4, X4, X4
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes1:
+	VMASKMOVPD   (CX)(R12*8), Y0, Y5
+	VMASKMOVPD   Y2, Y0, (BX)(R11*8)
+	VPMASKMOVD   (DI)(R10*4), X1, X6
+	VPCMPEQD     X6, X3, X6
+	VPAND        X6, X1, X6
+	VPMOVSXDQ    X6, Y6
+	VBROADCASTSD (SI), Y7
+	VMULPD       Y5, Y7, Y7
+	VBROADCASTSD 16(SI), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 8(SI), Y8
+	VMULPD       Y8, Y5, Y5
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+	VPSUBD       X4, X3, X3
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes1
+	VXORPD       Y2, Y2, Y2
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes2:
+	VPADDD       X4, X3, X3
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMASKMOVPD   (CX)(R12*8), Y0, Y5
+	VPMASKMOVD   (DI)(R10*4), X1, X6
+	VPCMPEQD     X6, X3, X6
+	VPAND        X6, X1, X6
+	VPMOVSXDQ    X6, Y6
+	VBROADCASTSD (SI), Y7
+	VMULPD       Y5, Y7, Y7
+	VBROADCASTSD 16(SI), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 8(SI), Y8
+	VMULPD       Y8, Y5, Y8
+	VBLENDVPD    Y6, Y7, Y8, Y6
+	VMASKMOVPD   (BX)(R11*8), Y0, Y7
+	VADDPD       Y2, Y7, Y7
+	VADDPD       Y6, Y2, Y2
+	VMASKMOVPD   (DX)(R12*8), Y0, Y8
+	VMULPD       Y7, Y5, Y5
+	VFMSUB213PD  Y5, Y6, Y8
+	VMASKMOVPD   Y8, Y0, (AX)(R13*8)
+	DECQ         R14
+	JNZ          classes2
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionY2F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionY2F32AVX2(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMOVDQU      32(R12)(R11*4), X1
+	VPMASKMOVD   (SI)(R10*4), X1, X2
+	MOVQ         R10, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y3
+	VPCMPEQD     class0<>+0(SB), X2, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y4
+	VPCMPEQD     class1<>+0(SB), X2, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD 32(BX), Y5
+	VMULPD       Y4, Y5, Y5
+	VBROADCASTSD 48(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 40(BX), Y6
+	VMULPD       Y6, Y4, Y4
+	VBLENDVPD    Y2, Y5, Y4, Y2
+	VADDPD       Y2, Y3, Y4
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y4
+	VMULPD      Y2, Y4, Y4
+	VMASKMOVPD  (DX)(R11*8), Y0, Y5
+	VFMSUB213PD Y4, Y3, Y5
+	VCVTPD2PSY  Y5, X4
+	VMASKMOVPS  X4, X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y4
+	VMULPD      Y3, Y4, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y0
+	VFMSUB213PD Y3, Y2, Y0
+	VCVTPD2PSY  Y0, X0
+	VMASKMOVPS  X0, X1, (AX)(R12*4)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA class0<>+0(SB)/4, $0x00000000
+DATA class0<>+4(SB)/4, $0x00000000
+DATA class0<>+8(SB)/4, $0x00000000
+DATA class0<>+12(SB)/4, $0x00000000
+GLOBL class0<>(SB), RODATA|NOPTR, $16
+
+DATA class1<>+0(SB)/4, $0x00000001
+DATA class1<>+4(SB)/4, $0x00000001
+DATA class1<>+8(SB)/4, $0x00000001
+DATA class1<>+12(SB)/4, $0x00000001
+GLOBL class1<>(SB), RODATA|NOPTR, $16
+
+// func softmaxRegionY2F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionY2F64AVX2(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMOVDQU      32(R12)(R11*4), X1
+	VPMASKMOVD   (SI)(R10*4), X1, X1
+	MOVQ         R10, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y2
+	VPCMPEQD     class0<>+0(SB), X1, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD (BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 16(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 8(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y3
+	VPCMPEQD     class1<>+0(SB), X1, X1
+	VPMOVSXDQ    X1, Y1
+	VBROADCASTSD 32(BX), Y4
+	VMULPD       Y3, Y4, Y4
+	VBROADCASTSD 48(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 40(BX), Y5
+	VMULPD       Y5, Y3, Y3
+	VBLENDVPD    Y1, Y4, Y3, Y1
+	VADDPD       Y1, Y2, Y3
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y1, Y3, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y4
+	VFMSUB213PD Y3, Y2, Y4
+	VMASKMOVPD  Y4, Y0, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y2, Y3, Y2
+	VMASKMOVPD  (DX)(R11*8), Y0, Y3
+	VFMSUB213PD Y2, Y1, Y3
+	VMASKMOVPD  Y3, Y0, (AX)(R12*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionY3F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionY3F32AVX2(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMOVDQU      32(R12)(R11*4), X1
+	VPMASKMOVD   (SI)(R10*4), X1, X2
+	MOVQ         R10, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y3
+	VPCMPEQD     class0<>+0(SB), X2, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y4
+	VPCMPEQD     class1<>+0(SB), X2, X5
+	VPMOVSXDQ    X5, Y5
+	VBROADCASTSD 32(BX), Y6
+	VMULPD       Y4, Y6, Y6
+	VBROADCASTSD 48(BX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 40(BX), Y7
+	VMULPD       Y7, Y4, Y4
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y5
+	VPCMPEQD     class2<>+0(SB), X2, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD 64(BX), Y6
+	VMULPD       Y5, Y6, Y6
+	VBROADCASTSD 80(BX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 72(BX), Y7
+	VMULPD       Y7, Y5, Y5
+	VBLENDVPD    Y2, Y6, Y5, Y2
+	VADDPD       Y4, Y3, Y5
+	VADDPD       Y2, Y4, Y6
+	VADDPD       Y2, Y3, Y7
+	VADDPD       Y2, Y5, Y8
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y8
+	VMULPD      Y6, Y8, Y6
+	VMASKMOVPD  (DX)(R11*8), Y0, Y8
+	VFMSUB213PD Y6, Y3, Y8
+	VCVTPD2PSY  Y8, X3
+	VMASKMOVPS  X3, X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y7, Y3, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y6
+	VFMSUB213PD Y3, Y4, Y6
+	VCVTPD2PSY  Y6, X3
+	VMASKMOVPS  X3, X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y5, Y3, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y0
+	VFMSUB213PD Y3, Y2, Y0
+	VCVTPD2PSY  Y0, X0
+	VMASKMOVPS  X0, X1, (AX)(R12*4)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA class2<>+0(SB)/4, $0x00000002
+DATA class2<>+4(SB)/4, $0x00000002
+DATA class2<>+8(SB)/4, $0x00000002
+DATA class2<>+12(SB)/4, $0x00000002
+GLOBL class2<>(SB), RODATA|NOPTR, $16
+
+// func softmaxRegionY3F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionY3F64AVX2(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMOVDQU      32(R12)(R11*4), X1
+	VPMASKMOVD   (SI)(R10*4), X1, X1
+	MOVQ         R10, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y2
+	VPCMPEQD     class0<>+0(SB), X1, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD (BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 16(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 8(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y3
+	VPCMPEQD     class1<>+0(SB), X1, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD 32(BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 48(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 40(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y4
+	VPCMPEQD     class2<>+0(SB), X1, X1
+	VPMOVSXDQ    X1, Y1
+	VBROADCASTSD 64(BX), Y5
+	VMULPD       Y4, Y5, Y5
+	VBROADCASTSD 80(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 72(BX), Y6
+	VMULPD       Y6, Y4, Y4
+	VBLENDVPD    Y1, Y5, Y4, Y1
+	VADDPD       Y3, Y2, Y4
+	VADDPD       Y1, Y3, Y5
+	VADDPD       Y1, Y2, Y6
+	VADDPD       Y1, Y4, Y7
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y7
+	VMULPD      Y5, Y7, Y5
+	VMASKMOVPD  (DX)(R11*8), Y0, Y7
+	VFMSUB213PD Y5, Y2, Y7
+	VMASKMOVPD  Y7, Y0, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y2
+	VMULPD      Y6, Y2, Y2
+	VMASKMOVPD  (DX)(R11*8), Y0, Y5
+	VFMSUB213PD Y2, Y3, Y5
+	VMASKMOVPD  Y5, Y0, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y2
+	VMULPD      Y4, Y2, Y2
+	VMASKMOVPD  (DX)(R11*8), Y0, Y3
+	VFMSUB213PD Y2, Y1, Y3
+	VMASKMOVPD  Y3, Y0, (AX)(R12*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionY4F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionY4F32AVX2(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMOVDQU      32(R12)(R11*4), X1
+	VPMASKMOVD   (SI)(R10*4), X1, X2
+	MOVQ         R10, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y3
+	VPCMPEQD     class0<>+0(SB), X2, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y4
+	VPCMPEQD     class1<>+0(SB), X2, X5
+	VPMOVSXDQ    X5, Y5
+	VBROADCASTSD 32(BX), Y6
+	VMULPD       Y4, Y6, Y6
+	VBROADCASTSD 48(BX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 40(BX), Y7
+	VMULPD       Y7, Y4, Y4
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y5
+	VPCMPEQD     class2<>+0(SB), X2, X6
+	VPMOVSXDQ    X6, Y6
+	VBROADCASTSD 64(BX), Y7
+	VMULPD       Y5, Y7, Y7
+	VBROADCASTSD 80(BX), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 72(BX), Y8
+	VMULPD       Y8, Y5, Y5
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y6
+	VPCMPEQD     class3<>+0(SB), X2, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD 96(BX), Y7
+	VMULPD       Y6, Y7, Y7
+	VBROADCASTSD 112(BX), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 104(BX), Y8
+	VMULPD       Y8, Y6, Y6
+	VBLENDVPD    Y2, Y7, Y6, Y2
+	VADDPD       Y4, Y3, Y6
+	VADDPD       Y2, Y5, Y7
+	VADDPD       Y7, Y4, Y8
+	VADDPD       Y7, Y3, Y9
+	VADDPD       Y2, Y6, Y10
+	VADDPD       Y5, Y6, Y11
+	VADDPD       Y7, Y6, Y6
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y6
+	VMULPD      Y8, Y6, Y6
+	VMASKMOVPD  (DX)(R11*8), Y0, Y7
+	VFMSUB213PD Y6, Y3, Y7
+	VCVTPD2PSY  Y7, X3
+	VMASKMOVPS  X3, X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y9, Y3, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y6
+	VFMSUB213PD Y3, Y4, Y6
+	VCVTPD2PSY  Y6, X3
+	VMASKMOVPS  X3, X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y10, Y3, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y4
+	VFMSUB213PD Y3, Y5, Y4
+	VCVTPD2PSY  Y4, X3
+	VMASKMOVPS  X3, X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y3
+	VMULPD      Y11, Y3, Y3
+	VMASKMOVPD  (DX)(R11*8), Y0, Y0
+	VFMSUB213PD Y3, Y2, Y0
+	VCVTPD2PSY  Y0, X0
+	VMASKMOVPS  X0, X1, (AX)(R12*4)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA class3<>+0(SB)/4, $0x00000003
+DATA class3<>+4(SB)/4, $0x00000003
+DATA class3<>+8(SB)/4, $0x00000003
+DATA class3<>+12(SB)/4, $0x00000003
+GLOBL class3<>(SB), RODATA|NOPTR, $16
+
+// func softmaxRegionY4F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxRegionY4F64AVX2(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMOVDQU      32(R12)(R11*4), X1
+	VPMASKMOVD   (SI)(R10*4), X1, X1
+	MOVQ         R10, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y2
+	VPCMPEQD     class0<>+0(SB), X1, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD (BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 16(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 8(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y3
+	VPCMPEQD     class1<>+0(SB), X1, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD 32(BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 48(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 40(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y4
+	VPCMPEQD     class2<>+0(SB), X1, X5
+	VPMOVSXDQ    X5, Y5
+	VBROADCASTSD 64(BX), Y6
+	VMULPD       Y4, Y6, Y6
+	VBROADCASTSD 80(BX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 72(BX), Y7
+	VMULPD       Y7, Y4, Y4
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	ADDQ         R8, R11
+	VMASKMOVPD   (CX)(R11*8), Y0, Y5
+	VPCMPEQD     class3<>+0(SB), X1, X1
+	VPMOVSXDQ    X1, Y1
+	VBROADCASTSD 96(BX), Y6
+	VMULPD       Y5, Y6, Y6
+	VBROADCASTSD 112(BX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 104(BX), Y7
+	VMULPD       Y7, Y5, Y5
+	VBLENDVPD    Y1, Y6, Y5, Y1
+	VADDPD       Y3, Y2, Y5
+	VADDPD       Y1, Y4, Y6
+	VADDPD       Y6, Y3, Y7
+	VADDPD       Y6, Y2, Y8
+	VADDPD       Y1, Y5, Y9
+	VADDPD       Y4, Y5, Y10
+	VADDPD       Y6, Y5, Y5
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y5
+	VMULPD      Y7, Y5, Y5
+	VMASKMOVPD  (DX)(R11*8), Y0, Y6
+	VFMSUB213PD Y5, Y2, Y6
+	VMASKMOVPD  Y6, Y0, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y2
+	VMULPD      Y8, Y2, Y2
+	VMASKMOVPD  (DX)(R11*8), Y0, Y5
+	VFMSUB213PD Y2, Y3, Y5
+	VMASKMOVPD  Y5, Y0, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y2
+	VMULPD      Y9, Y2, Y2
+	VMASKMOVPD  (DX)(R11*8), Y0, Y3
+	VFMSUB213PD Y2, Y4, Y3
+	VMASKMOVPD  Y3, Y0, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMASKMOVPD  (CX)(R11*8), Y0, Y2
+	VMULPD      Y10, Y2, Y2
+	VMASKMOVPD  (DX)(R11*8), Y0, Y3
+	VFMSUB213PD Y2, Y1, Y3
+	VMASKMOVPD  Y3, Y0, (AX)(R12*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxChainF32AVX2(out *float32, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxChainF32AVX2(SB), NOSPLIT, $0-73
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+64(FP), DX
+
+	// Nothing may have underflowed.
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	NEGQ    SI
+	VMOVDQU 32(DI)(SI*8), Y1
+	VMOVDQU 32(DI)(SI*4), X2
+	MOVQ    BX, SI
+	MOVQ    c+56(FP), DI
+
+classes1:
+	VMASKMOVPD (AX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMASKMOVPD (CX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	ADDQ       stride+48(FP), SI
+	DECQ       DI
+	JNZ        classes1
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, DX
+	CMPL      DX, $0x0f
+	JEQ       sound
+	XORB      AL, AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+32(FP), DI
+	MOVQ  n+64(FP), DX
+	MOVQ  DX, R8
+	IMULQ c+56(FP), R8
+	LEAQ  (DI)(R8*8), R8
+	XORQ  R9, R9
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    DX, R10
+	CMOVQLT DX, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	NEGQ    R10
+	VMOVDQU 32(R11)(R10*8), Y0
+	VMOVDQU 32(R11)(R10*4), X1
+	MOVQ    R9, R10
+
+	// The class with the largest probability.
+	VMASKMOVPD (AX)(R10*8), Y0, Y2
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	MOVQ       c+56(FP), R11
+
+classes2:
+	VMASKMOVPD (AX)(R10*8), Y0, Y6
+	VCMPPD     $0x1e, Y2, Y6, Y7
+	VBLENDVPD  Y7, Y6, Y2, Y2
+	VBLENDVPD  Y7, Y4, Y3, Y3
+	VADDPD     Y5, Y4, Y4
+	ADDQ       stride+48(FP), R10
+	DECQ       R11
+	JNZ        classes2
+	MOVQ       R9, R11
+	MOVQ       R9, R10
+	VXORPD     Y2, Y2, Y2
+	VXORPD     Y4, Y4, Y4
+	VXORPD     Y6, Y6, Y6
+	VXORPD     Y7, Y7, Y7
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes3:
+	VMASKMOVPD (SI)(R10*8), Y0, Y8
+	VMASKMOVPD (AX)(R10*8), Y0, Y9
+	VMULPD     Y9, Y8, Y8
+	VMASKMOVPD (CX)(R10*8), Y0, Y9
+	VMULPD     Y9, Y8, Y8
+	VDIVPD     Y9, Y8, Y10
+	VCMPPD     $0x00, Y3, Y2, Y11
+	VBLENDVPD  Y11, Y8, Y6, Y6
+	VBLENDVPD  Y11, Y9, Y7, Y7
+	VMASKMOVPD Y8, Y0, (DI)(R11*8)
+	VMASKMOVPD Y10, Y0, (R8)(R11*8)
+	VANDNPD    Y10, Y11, Y8
+	VADDPD     Y8, Y4, Y4
+	VADDPD     Y5, Y2, Y2
+	ADDQ       n+64(FP), R11
+	ADDQ       stride+48(FP), R10
+	DECQ       R12
+	JNZ        classes3
+	VDIVPD     Y7, Y5, Y2
+	MOVQ       R9, R10
+	MOVQ       R9, R11
+	MOVQ       R9, R12
+	VXORPD     Y7, Y7, Y7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes4:
+	VCMPPD       $0x00, Y3, Y7, Y8
+	VMASKMOVPD   (AX)(R10*8), Y0, Y9
+	VMASKMOVPD   (R8)(R11*8), Y0, Y10
+	VANDNPD      Y10, Y8, Y10
+	VSUBPD       Y10, Y4, Y10
+	VMASKMOVPD   (DI)(R11*8), Y0, Y11
+	VFNMADD231PD Y10, Y9, Y11
+	VMULPD       Y2, Y9, Y9
+	VMULPD       Y9, Y6, Y9
+	VANDNPD      Y9, Y8, Y8
+	VSUBPD       Y8, Y11, Y8
+	VCVTPD2PSY   Y8, X8
+	VMASKMOVPS   X8, X1, (BX)(R12*4)
+	VADDPD       Y5, Y7, Y7
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes4
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA tiny<>+0(SB)/8, $0x03b8f2b061aea072
+DATA tiny<>+8(SB)/8, $0x03b8f2b061aea072
+DATA tiny<>+16(SB)/8, $0x03b8f2b061aea072
+DATA tiny<>+24(SB)/8, $0x03b8f2b061aea072
+GLOBL tiny<>(SB), RODATA|NOPTR, $32
+
+// func softmaxChainF64AVX2(out *float64, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxChainF64AVX2(SB), NOSPLIT, $0-73
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+64(FP), DX
+
+	// Nothing may have underflowed.
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	NEGQ    SI
+	VMOVDQU 32(DI)(SI*8), Y1
+	MOVQ    BX, SI
+	MOVQ    c+56(FP), DI
+
+classes1:
+	VMASKMOVPD (AX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMASKMOVPD (CX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	ADDQ       stride+48(FP), SI
+	DECQ       DI
+	JNZ        classes1
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, DX
+	CMPL      DX, $0x0f
+	JEQ       sound
+	XORB      AL, AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+32(FP), DI
+	MOVQ  n+64(FP), DX
+	MOVQ  DX, R8
+	IMULQ c+56(FP), R8
+	LEAQ  (DI)(R8*8), R8
+	XORQ  R9, R9
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    DX, R10
+	CMOVQLT DX, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	NEGQ    R10
+	VMOVDQU 32(R11)(R10*8), Y0
+	MOVQ    R9, R10
+
+	// The class with the largest probability.
+	VMASKMOVPD (AX)(R10*8), Y0, Y1
+	VXORPD     Y2, Y2, Y2
+	VXORPD     Y3, Y3, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	MOVQ       c+56(FP), R11
+
+classes2:
+	VMASKMOVPD (AX)(R10*8), Y0, Y5
+	VCMPPD     $0x1e, Y1, Y5, Y6
+	VBLENDVPD  Y6, Y5, Y1, Y1
+	VBLENDVPD  Y6, Y3, Y2, Y2
+	VADDPD     Y4, Y3, Y3
+	ADDQ       stride+48(FP), R10
+	DECQ       R11
+	JNZ        classes2
+	MOVQ       R9, R11
+	MOVQ       R9, R10
+	VXORPD     Y1, Y1, Y1
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y5, Y5, Y5
+	VXORPD     Y6, Y6, Y6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes3:
+	VMASKMOVPD (SI)(R10*8), Y0, Y7
+	VMASKMOVPD (AX)(R10*8), Y0, Y8
+	VMULPD     Y8, Y7, Y7
+	VMASKMOVPD (CX)(R10*8), Y0, Y8
+	VMULPD     Y8, Y7, Y7
+	VDIVPD     Y8, Y7, Y9
+	VCMPPD     $0x00, Y2, Y1, Y10
+	VBLENDVPD  Y10, Y7, Y5, Y5
+	VBLENDVPD  Y10, Y8, Y6, Y6
+	VMASKMOVPD Y7, Y0, (DI)(R11*8)
+	VMASKMOVPD Y9, Y0, (R8)(R11*8)
+	VANDNPD    Y9, Y10, Y7
+	VADDPD     Y7, Y3, Y3
+	VADDPD     Y4, Y1, Y1
+	ADDQ       n+64(FP), R11
+	ADDQ       stride+48(FP), R10
+	DECQ       R12
+	JNZ        classes3
+	VDIVPD     Y6, Y4, Y1
+	MOVQ       R9, R10
+	MOVQ       R9, R11
+	MOVQ       R9, R12
+	VXORPD     Y6, Y6, Y6
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes4:
+	VCMPPD       $0x00, Y2, Y6, Y7
+	VMASKMOVPD   (AX)(R10*8), Y0, Y8
+	VMASKMOVPD   (R8)(R11*8), Y0, Y9
+	VANDNPD      Y9, Y7, Y9
+	VSUBPD       Y9, Y3, Y9
+	VMASKMOVPD   (DI)(R11*8), Y0, Y10
+	VFNMADD231PD Y9, Y8, Y10
+	VMULPD       Y1, Y8, Y8
+	VMULPD       Y8, Y5, Y8
+	VANDNPD      Y8, Y7, Y7
+	VSUBPD       Y7, Y10, Y7
+	VMASKMOVPD   Y7, Y0, (BX)(R12*8)
+	VADDPD       Y4, Y6, Y6
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes4
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxChainUF32AVX2(out *float32, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxChainUF32AVX2(SB), NOSPLIT, $0-81
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+72(FP), DX
+
+	// Nothing may have underflowed.
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	NEGQ    SI
+	VMOVDQU 32(DI)(SI*8), Y1
+	VMOVDQU 32(DI)(SI*4), X2
+	MOVQ    BX, SI
+	MOVQ    c+64(FP), DI
+
+classes1:
+	VMASKMOVPD (AX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMASKMOVPD (CX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	ADDQ       stride+56(FP), SI
+	DECQ       DI
+	JNZ        classes1
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, DX
+	CMPL      DX, $0x0f
+	JEQ       sound
+	XORB      AL, AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+40(FP), DI
+	MOVQ  u+32(FP), R8
+	MOVQ  n+72(FP), DX
+	MOVQ  DX, R9
+	IMULQ c+64(FP), R9
+	LEAQ  (DI)(R9*8), R9
+	XORQ  R10, R10
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    DX, R11
+	CMOVQLT DX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVDQU 32(R12)(R11*8), Y0
+	VMOVDQU 32(R12)(R11*4), X1
+	MOVQ    R10, R11
+
+	// The class with the largest probability.
+	VMASKMOVPD (AX)(R11*8), Y0, Y2
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	MOVQ       c+64(FP), R12
+
+classes2:
+	VMASKMOVPD (AX)(R11*8), Y0, Y6
+	VCMPPD     $0x1e, Y2, Y6, Y7
+	VBLENDVPD  Y7, Y6, Y2, Y2
+	VBLENDVPD  Y7, Y4, Y3, Y3
+	VADDPD     Y5, Y4, Y4
+	ADDQ       stride+56(FP), R11
+	DECQ       R12
+	JNZ        classes2
+	MOVQ       R10, R12
+	MOVQ       R10, R11
+	VXORPD     Y2, Y2, Y2
+	VXORPD     Y4, Y4, Y4
+	VXORPD     Y6, Y6, Y6
+	VXORPD     Y7, Y7, Y7
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes3:
+	VMASKMOVPD  (SI)(R11*8), Y0, Y8
+	VMASKMOVPD  (AX)(R11*8), Y0, Y9
+	VMULPD      Y9, Y8, Y8
+	VMASKMOVPD  (CX)(R11*8), Y0, Y9
+	VMASKMOVPD  (R8)(R11*8), Y0, Y10
+	VFMADD213PD Y10, Y9, Y8
+	VDIVPD      Y9, Y8, Y10
+	VCMPPD      $0x00, Y3, Y2, Y11
+	VBLENDVPD   Y11, Y8, Y6, Y6
+	VBLENDVPD   Y11, Y9, Y7, Y7
+	VMASKMOVPD  Y8, Y0, (DI)(R12*8)
+	VMASKMOVPD  Y10, Y0, (R9)(R12*8)
+	VANDNPD     Y10, Y11, Y8
+	VADDPD      Y8, Y4, Y4
+	VADDPD      Y5, Y2, Y2
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes3
+	VDIVPD      Y7, Y5, Y2
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VXORPD      Y7, Y7, Y7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes4:
+	VCMPPD       $0x00, Y3, Y7, Y8
+	VMASKMOVPD   (AX)(R11*8), Y0, Y9
+	VMASKMOVPD   (R9)(R12*8), Y0, Y10
+	VANDNPD      Y10, Y8, Y10
+	VSUBPD       Y10, Y4, Y10
+	VMASKMOVPD   (DI)(R12*8), Y0, Y11
+	VFNMADD231PD Y10, Y9, Y11
+	VMULPD       Y2, Y9, Y9
+	VMULPD       Y9, Y6, Y9
+	VANDNPD      Y9, Y8, Y8
+	VSUBPD       Y8, Y11, Y8
+	VCVTPD2PSY   Y8, X8
+	VMASKMOVPS   X8, X1, (BX)(R13*4)
+	VADDPD       Y5, Y7, Y7
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes4
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxChainUF64AVX2(out *float64, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxChainUF64AVX2(SB), NOSPLIT, $0-81
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+72(FP), DX
+
+	// Nothing may have underflowed.
+	VPCMPEQD Y0, Y0, Y0
+	XORQ     BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	NEGQ    SI
+	VMOVDQU 32(DI)(SI*8), Y1
+	MOVQ    BX, SI
+	MOVQ    c+64(FP), DI
+
+classes1:
+	VMASKMOVPD (AX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMASKMOVPD (CX)(SI*8), Y1, Y2
+	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
+	VPCMPEQD   Y3, Y3, Y3
+	VANDNPD    Y3, Y1, Y3
+	VORPD      Y3, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	ADDQ       stride+56(FP), SI
+	DECQ       DI
+	JNZ        classes1
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VMOVMSKPD Y0, DX
+	CMPL      DX, $0x0f
+	JEQ       sound
+	XORB      AL, AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+40(FP), DI
+	MOVQ  u+32(FP), R8
+	MOVQ  n+72(FP), DX
+	MOVQ  DX, R9
+	IMULQ c+64(FP), R9
+	LEAQ  (DI)(R9*8), R9
+	XORQ  R10, R10
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    DX, R11
+	CMOVQLT DX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVDQU 32(R12)(R11*8), Y0
+	MOVQ    R10, R11
+
+	// The class with the largest probability.
+	VMASKMOVPD (AX)(R11*8), Y0, Y1
+	VXORPD     Y2, Y2, Y2
+	VXORPD     Y3, Y3, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	MOVQ       c+64(FP), R12
+
+classes2:
+	VMASKMOVPD (AX)(R11*8), Y0, Y5
+	VCMPPD     $0x1e, Y1, Y5, Y6
+	VBLENDVPD  Y6, Y5, Y1, Y1
+	VBLENDVPD  Y6, Y3, Y2, Y2
+	VADDPD     Y4, Y3, Y3
+	ADDQ       stride+56(FP), R11
+	DECQ       R12
+	JNZ        classes2
+	MOVQ       R10, R12
+	MOVQ       R10, R11
+	VXORPD     Y1, Y1, Y1
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y5, Y5, Y5
+	VXORPD     Y6, Y6, Y6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes3:
+	VMASKMOVPD  (SI)(R11*8), Y0, Y7
+	VMASKMOVPD  (AX)(R11*8), Y0, Y8
+	VMULPD      Y8, Y7, Y7
+	VMASKMOVPD  (CX)(R11*8), Y0, Y8
+	VMASKMOVPD  (R8)(R11*8), Y0, Y9
+	VFMADD213PD Y9, Y8, Y7
+	VDIVPD      Y8, Y7, Y9
+	VCMPPD      $0x00, Y2, Y1, Y10
+	VBLENDVPD   Y10, Y7, Y5, Y5
+	VBLENDVPD   Y10, Y8, Y6, Y6
+	VMASKMOVPD  Y7, Y0, (DI)(R12*8)
+	VMASKMOVPD  Y9, Y0, (R9)(R12*8)
+	VANDNPD     Y9, Y10, Y7
+	VADDPD      Y7, Y3, Y3
+	VADDPD      Y4, Y1, Y1
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes3
+	VDIVPD      Y6, Y4, Y1
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VXORPD      Y6, Y6, Y6
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes4:
+	VCMPPD       $0x00, Y2, Y6, Y7
+	VMASKMOVPD   (AX)(R11*8), Y0, Y8
+	VMASKMOVPD   (R9)(R12*8), Y0, Y9
+	VANDNPD      Y9, Y7, Y9
+	VSUBPD       Y9, Y3, Y9
+	VMASKMOVPD   (DI)(R12*8), Y0, Y10
+	VFNMADD231PD Y9, Y8, Y10
+	VMULPD       Y1, Y8, Y8
+	VMULPD       Y8, Y5, Y8
+	VANDNPD      Y8, Y7, Y7
+	VSUBPD       Y7, Y10, Y7
+	VMASKMOVPD   Y7, Y0, (BX)(R13*8)
+	VADDPD       Y4, Y6, Y6
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes4
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
 	VZEROUPPER
 	RET

@@ -197,9 +197,9 @@ TEXT ·expF64AVX512(SB), NOSPLIT, $0-49
 	KXNORB K1, K1, K1
 	XORQ   BX, BX
 	CMPQ   DX, $0x00000020
-	JL     few2
+	JL     few
 
-many2:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(BX*8), Z0
 	VMOVUPD     64(CX)(BX*8), Z1
@@ -301,11 +301,11 @@ many2:
 	ADDQ             $0x00000020, BX
 	SUBQ             $0x00000020, DX
 	CMPQ             DX, $0x00000020
-	JGE              many2
+	JGE              many
 
-few2:
+few:
 	TESTQ DX, DX
-	JLE   done2
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, SI
@@ -343,9 +343,9 @@ few2:
 	VMOVUPD          Z2, K2, (AX)(BX*8)
 	ADDQ             $0x00000008, BX
 	SUBQ             $0x00000008, DX
-	JMP              few2
+	JMP              few
 
-done2:
+done:
 	KMOVB K1, AX
 	CMPB  AL, $0xff
 	SETEQ AL
@@ -396,9 +396,9 @@ TEXT ·expRowAVX512(SB), NOSPLIT, $0-24
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
 	CMPQ CX, $0x00000020
-	JL   few3
+	JL   few
 
-many3:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (AX)(DX*8), Z0
 	VMOVUPD 64(AX)(DX*8), Z1
@@ -500,11 +500,11 @@ many3:
 	ADDQ             $0x00000020, DX
 	SUBQ             $0x00000020, CX
 	CMPQ             CX, $0x00000020
-	JGE              many3
+	JGE              many
 
-few3:
+few:
 	TESTQ CX, CX
-	JLE   done3
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, BX
@@ -545,9 +545,9 @@ few3:
 	VMOVUPD          Z2, K1, (AX)(DX*8)
 	ADDQ             $0x00000008, DX
 	SUBQ             $0x00000008, CX
-	JMP              few3
+	JMP              few
 
-done3:
+done:
 	VZEROUPPER
 	RET
 
@@ -564,9 +564,9 @@ TEXT ·log1pRowAVX512(SB), NOSPLIT, $0-24
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
 	CMPQ CX, $0x00000010
-	JL   few4
+	JL   few
 
-many4:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (AX)(DX*8), Z0
 	VMOVUPD 64(AX)(DX*8), Z1
@@ -649,11 +649,11 @@ many4:
 	ADDQ              $0x00000010, DX
 	SUBQ              $0x00000010, CX
 	CMPQ              CX, $0x00000010
-	JGE               many4
+	JGE               many
 
-few4:
+few:
 	TESTQ CX, CX
-	JLE   done4
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, BX
@@ -708,9 +708,9 @@ few4:
 	VMOVUPD           Z11, K1, (AX)(DX*8)
 	ADDQ              $0x00000008, DX
 	SUBQ              $0x00000008, CX
-	JMP               few4
+	JMP               few
 
-done4:
+done:
 	VZEROUPPER
 	RET
 
@@ -757,9 +757,9 @@ TEXT ·logRowAVX512(SB), NOSPLIT, $0-24
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
 	CMPQ CX, $0x00000020
-	JL   few5
+	JL   few
 
-many5:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (AX)(DX*8), Z0
 	VMOVUPD 64(AX)(DX*8), Z1
@@ -872,11 +872,11 @@ many5:
 	ADDQ              $0x00000020, DX
 	SUBQ              $0x00000020, CX
 	CMPQ              CX, $0x00000020
-	JGE               many5
+	JGE               many
 
-few5:
+few:
 	TESTQ CX, CX
-	JLE   done5
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, BX
@@ -919,9 +919,9 @@ few5:
 	VMOVUPD           Z22, K1, (AX)(DX*8)
 	ADDQ              $0x00000008, DX
 	SUBQ              $0x00000008, CX
-	JMP               few5
+	JMP               few
 
-done5:
+done:
 	VZEROUPPER
 	RET
 
@@ -946,9 +946,9 @@ TEXT ·countsF32AVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSD one<>+0(SB), Z12
 	XORQ         BX, BX
 	CMPQ         DX, $0x00000020
-	JL           few6
+	JL           few
 
-many6:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD   (CX)(BX*4), Z13
 	VCVTPS2PD   32(CX)(BX*4), Z14
@@ -973,11 +973,11 @@ many6:
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
 	CMPQ        DX, $0x00000020
-	JGE         many6
+	JGE         many
 
-few6:
+few:
 	TESTQ DX, DX
-	JLE   done6
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, SI
@@ -993,9 +993,9 @@ few6:
 	VFMADD231PD Z13, Z13, Z8
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JMP         few6
+	JMP         few
 
-done6:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
@@ -1054,9 +1054,9 @@ TEXT ·countsF64AVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSD one<>+0(SB), Z12
 	XORQ         BX, BX
 	CMPQ         DX, $0x00000020
-	JL           few7
+	JL           few
 
-many7:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(BX*8), Z13
 	VMOVUPD     64(CX)(BX*8), Z14
@@ -1081,11 +1081,11 @@ many7:
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
 	CMPQ        DX, $0x00000020
-	JGE         many7
+	JGE         many
 
-few7:
+few:
 	TESTQ DX, DX
-	JLE   done7
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, SI
@@ -1101,9 +1101,9 @@ few7:
 	VFMADD231PD Z13, Z13, Z8
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JMP         few7
+	JMP         few
 
-done7:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
@@ -1163,9 +1163,9 @@ TEXT ·countsVF32AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSD one<>+0(SB), Z12
 	XORQ         SI, SI
 	CMPQ         DX, $0x00000020
-	JL           few8
+	JL           few
 
-many8:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD (CX)(SI*4), Z13
 	VCVTPS2PD 32(CX)(SI*4), Z14
@@ -1204,11 +1204,11 @@ many8:
 	ADDQ        $0x00000020, SI
 	SUBQ        $0x00000020, DX
 	CMPQ        DX, $0x00000020
-	JGE         many8
+	JGE         many
 
-few8:
+few:
 	TESTQ DX, DX
-	JLE   done8
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, DI
@@ -1229,9 +1229,9 @@ few8:
 	VFMADD231PD Z13, Z16, Z8
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DX
-	JMP         few8
+	JMP         few
 
-done8:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
@@ -1291,9 +1291,9 @@ TEXT ·countsVF64AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSD one<>+0(SB), Z12
 	XORQ         SI, SI
 	CMPQ         DX, $0x00000020
-	JL           few9
+	JL           few
 
-many9:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (CX)(SI*8), Z13
 	VMOVUPD 64(CX)(SI*8), Z14
@@ -1332,11 +1332,11 @@ many9:
 	ADDQ        $0x00000020, SI
 	SUBQ        $0x00000020, DX
 	CMPQ        DX, $0x00000020
-	JGE         many9
+	JGE         many
 
-few9:
+few:
 	TESTQ DX, DX
-	JLE   done9
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, DI
@@ -1357,9 +1357,9 @@ few9:
 	VFMADD231PD Z13, Z16, Z8
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DX
-	JMP         few9
+	JMP         few
 
-done9:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z1, Z1
@@ -1416,9 +1416,9 @@ TEXT ·regionF32AVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSD one<>+0(SB), Z8
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000010
-	JL           few10
+	JL           few
 
-many10:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD   (BX)(DI*4), Z9
 	VCVTPS2PD   32(BX)(DI*4), Z10
@@ -1439,11 +1439,11 @@ many10:
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
-	JGE         many10
+	JGE         many
 
-few10:
+few:
 	TESTQ SI, SI
-	JLE   done10
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R8
@@ -1461,9 +1461,9 @@ few10:
 	VFMADD231PD Z10, Z11, Z6
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
-	JMP         few10
+	JMP         few
 
-done10:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -1523,9 +1523,9 @@ TEXT ·regionF64AVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSD one<>+0(SB), Z8
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000010
-	JL           few11
+	JL           few
 
-many11:
+many:
 	// 2 vectors at a time.
 	VMOVUPD     (BX)(DI*8), Z9
 	VMOVUPD     64(BX)(DI*8), Z10
@@ -1546,11 +1546,11 @@ many11:
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
-	JGE         many11
+	JGE         many
 
-few11:
+few:
 	TESTQ SI, SI
-	JLE   done11
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R8
@@ -1568,9 +1568,9 @@ few11:
 	VFMADD231PD Z10, Z11, Z6
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
-	JMP         few11
+	JMP         few
 
-done11:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -1631,9 +1631,9 @@ TEXT ·regionVF32AVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSD one<>+0(SB), Z8
 	XORQ         R8, R8
 	CMPQ         SI, $0x00000010
-	JL           few12
+	JL           few
 
-many12:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD (BX)(R8*4), Z9
 	VCVTPS2PD 32(BX)(R8*4), Z10
@@ -1662,11 +1662,11 @@ many12:
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
-	JGE         many12
+	JGE         many
 
-few12:
+few:
 	TESTQ SI, SI
-	JLE   done12
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R9
@@ -1689,9 +1689,9 @@ few12:
 	VFMADD231PD Z10, Z11, Z6
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
-	JMP         few12
+	JMP         few
 
-done12:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -1752,9 +1752,9 @@ TEXT ·regionVF64AVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSD one<>+0(SB), Z8
 	XORQ         R8, R8
 	CMPQ         SI, $0x00000010
-	JL           few13
+	JL           few
 
-many13:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (BX)(R8*8), Z9
 	VMOVUPD 64(BX)(R8*8), Z10
@@ -1783,11 +1783,11 @@ many13:
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
-	JGE         many13
+	JGE         many
 
-few13:
+few:
 	TESTQ SI, SI
-	JLE   done13
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, R9
@@ -1810,9 +1810,9 @@ few13:
 	VFMADD231PD Z10, Z11, Z6
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
-	JMP         few13
+	JMP         few
 
-done13:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -1874,9 +1874,9 @@ TEXT ·regionYRowAVX512(SB), NOSPLIT, $0-88
 	VPXORQ       Z8, Z8, Z8
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000010
-	JL           few14
+	JL           few
 
-many14:
+many:
 	// 2 vectors at a time.
 	VPCMPEQD  (BX)(DI*4), Y0, K1
 	VPCMPEQD  32(BX)(DI*4), Y0, K2
@@ -1907,11 +1907,11 @@ many14:
 	ADDQ      $0x00000010, DI
 	SUBQ      $0x00000010, SI
 	CMPQ      SI, $0x00000010
-	JGE       many14
+	JGE       many
 
-few14:
+few:
 	TESTQ SI, SI
-	JLE   done14
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R8
@@ -1935,9 +1935,9 @@ few14:
 	VADDPD      Z9, Z7, Z7
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
-	JMP         few14
+	JMP         few
 
-done14:
+done:
 	// Fold the lanes and add to the sums.
 	VADDPD        Z2, Z1, Z1
 	VEXTRACTF64X4 $0x01, Z1, Y0
@@ -1989,9 +1989,9 @@ TEXT ·regionGradF32AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSD one<>+0(SB), Z2
 	XORQ         BX, BX
 	CMPQ         DX, $0x00000020
-	JL           few15
+	JL           few
 
-many15:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD   (CX)(BX*4), Z3
 	VCVTPS2PD   32(CX)(BX*4), Z4
@@ -2024,11 +2024,11 @@ many15:
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
 	CMPQ        DX, $0x00000020
-	JGE         many15
+	JGE         many
 
-few15:
+few:
 	TESTQ DX, DX
-	JLE   done15
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, SI
@@ -2045,9 +2045,9 @@ few15:
 	VMOVUPD     Z4, K1, (AX)(BX*8)
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JMP         few15
+	JMP         few
 
-done15:
+done:
 	VZEROUPPER
 	RET
 
@@ -2062,9 +2062,9 @@ TEXT ·regionGradF64AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSD one<>+0(SB), Z2
 	XORQ         BX, BX
 	CMPQ         DX, $0x00000020
-	JL           few16
+	JL           few
 
-many16:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(BX*8), Z3
 	VMOVUPD     64(CX)(BX*8), Z4
@@ -2097,11 +2097,11 @@ many16:
 	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000020, DX
 	CMPQ        DX, $0x00000020
-	JGE         many16
+	JGE         many
 
-few16:
+few:
 	TESTQ DX, DX
-	JLE   done16
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, SI
@@ -2118,9 +2118,9 @@ few16:
 	VMOVUPD     Z4, K1, (AX)(BX*8)
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
-	JMP         few16
+	JMP         few
 
-done16:
+done:
 	VZEROUPPER
 	RET
 
@@ -2134,9 +2134,9 @@ TEXT ·probabilitiesF32AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSD one<>+0(SB), Z0
 	XORQ         SI, SI
 	CMPQ         BX, $0x00000020
-	JL           few17
+	JL           few
 
-many17:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD (DX)(SI*4), Z1
 	VCVTPS2PD 32(DX)(SI*4), Z2
@@ -2157,11 +2157,11 @@ many17:
 	ADDQ      $0x00000020, SI
 	SUBQ      $0x00000020, BX
 	CMPQ      BX, $0x00000020
-	JGE       many17
+	JGE       many
 
-few17:
+few:
 	TESTQ BX, BX
-	JLE   done17
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, DI
@@ -2175,9 +2175,9 @@ few17:
 	VMOVUPD     Z1, K1, (CX)(SI*8)
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, BX
-	JMP         few17
+	JMP         few
 
-done17:
+done:
 	VZEROUPPER
 	RET
 
@@ -2191,9 +2191,9 @@ TEXT ·probabilitiesF64AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSD one<>+0(SB), Z0
 	XORQ         SI, SI
 	CMPQ         BX, $0x00000020
-	JL           few18
+	JL           few
 
-many18:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (DX)(SI*8), Z1
 	VMOVUPD 64(DX)(SI*8), Z2
@@ -2214,11 +2214,11 @@ many18:
 	ADDQ    $0x00000020, SI
 	SUBQ    $0x00000020, BX
 	CMPQ    BX, $0x00000020
-	JGE     many18
+	JGE     many
 
-few18:
+few:
 	TESTQ BX, BX
-	JLE   done18
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, DI
@@ -2232,9 +2232,9 @@ few18:
 	VMOVUPD   Z1, K1, (CX)(SI*8)
 	ADDQ      $0x00000008, SI
 	SUBQ      $0x00000008, BX
-	JMP       few18
+	JMP       few
 
-done18:
+done:
 	VZEROUPPER
 	RET
 
@@ -2246,9 +2246,9 @@ TEXT ·chainF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ g_len+32(FP), DX
 	XORQ BX, BX
 	CMPQ DX, $0x00000020
-	JL   few19
+	JL   few
 
-many19:
+many:
 	// 4 vectors at a time.
 	VMOVUPD   (CX)(BX*8), Z0
 	VMOVUPD   64(CX)(BX*8), Z1
@@ -2265,11 +2265,11 @@ many19:
 	ADDQ      $0x00000020, BX
 	SUBQ      $0x00000020, DX
 	CMPQ      DX, $0x00000020
-	JGE       many19
+	JGE       many
 
-few19:
+few:
 	TESTQ DX, DX
-	JLE   done19
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, SI
@@ -2282,9 +2282,9 @@ few19:
 	VMOVUPS   Y0, K1, (AX)(BX*4)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JMP       few19
+	JMP       few
 
-done19:
+done:
 	VZEROUPPER
 	RET
 
@@ -2296,9 +2296,9 @@ TEXT ·chainF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ g_len+32(FP), DX
 	XORQ BX, BX
 	CMPQ DX, $0x00000020
-	JL   few20
+	JL   few
 
-many20:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (CX)(BX*8), Z0
 	VMOVUPD 64(CX)(BX*8), Z1
@@ -2311,11 +2311,11 @@ many20:
 	ADDQ    $0x00000020, BX
 	SUBQ    $0x00000020, DX
 	CMPQ    DX, $0x00000020
-	JGE     many20
+	JGE     many
 
-few20:
+few:
 	TESTQ DX, DX
-	JLE   done20
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, SI
@@ -2327,9 +2327,9 @@ few20:
 	VMOVUPD   Z0, K1, (AX)(BX*8)
 	ADDQ      $0x00000008, BX
 	SUBQ      $0x00000008, DX
-	JMP       few20
+	JMP       few
 
-done20:
+done:
 	VZEROUPPER
 	RET
 
@@ -2345,9 +2345,9 @@ TEXT ·chainUF32AVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSD one<>+0(SB), Z1
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000010
-	JL           few21
+	JL           few
 
-many21:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (BX)(DI*8), Z2
 	VMOVUPD 64(BX)(DI*8), Z3
@@ -2380,11 +2380,11 @@ many21:
 	ADDQ      $0x00000010, DI
 	SUBQ      $0x00000010, SI
 	CMPQ      SI, $0x00000010
-	JGE       many21
+	JGE       many
 
-few21:
+few:
 	TESTQ SI, SI
-	JLE   done21
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, R8
@@ -2409,9 +2409,9 @@ few21:
 	VMOVUPS   Y2, K1, (AX)(DI*4)
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
-	JMP       few21
+	JMP       few
 
-done21:
+done:
 	VZEROUPPER
 	RET
 
@@ -2427,9 +2427,9 @@ TEXT ·chainUF64AVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSD one<>+0(SB), Z1
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000010
-	JL           few22
+	JL           few
 
-many22:
+many:
 	// 2 vectors at a time.
 	VMOVUPD (BX)(DI*8), Z2
 	VMOVUPD 64(BX)(DI*8), Z3
@@ -2460,11 +2460,11 @@ many22:
 	ADDQ      $0x00000010, DI
 	SUBQ      $0x00000010, SI
 	CMPQ      SI, $0x00000010
-	JGE       many22
+	JGE       many
 
-few22:
+few:
 	TESTQ SI, SI
-	JLE   done22
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, R8
@@ -2488,9 +2488,9 @@ few22:
 	VMOVUPD   Z2, K1, (AX)(DI*8)
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
-	JMP       few22
+	JMP       few
 
-done22:
+done:
 	VZEROUPPER
 	RET
 
@@ -2504,9 +2504,9 @@ TEXT ·sigmoidChainF32AVX512(SB), NOSPLIT, $0-96
 	MOVQ g_len+32(FP), SI
 	XORQ DI, DI
 	CMPQ SI, $0x00000020
-	JL   few23
+	JL   few
 
-many23:
+many:
 	// 4 vectors at a time.
 	VMOVUPD   (CX)(DI*8), Z0
 	VMOVUPD   64(CX)(DI*8), Z1
@@ -2539,11 +2539,11 @@ many23:
 	ADDQ      $0x00000020, DI
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
-	JGE       many23
+	JGE       many
 
-few23:
+few:
 	TESTQ SI, SI
-	JLE   done23
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, R8
@@ -2560,9 +2560,9 @@ few23:
 	VMOVUPS   Y0, K1, (AX)(DI*4)
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
-	JMP       few23
+	JMP       few
 
-done23:
+done:
 	VZEROUPPER
 	RET
 
@@ -2576,9 +2576,9 @@ TEXT ·sigmoidChainF64AVX512(SB), NOSPLIT, $0-96
 	MOVQ g_len+32(FP), SI
 	XORQ DI, DI
 	CMPQ SI, $0x00000020
-	JL   few24
+	JL   few
 
-many24:
+many:
 	// 4 vectors at a time.
 	VMOVUPD (CX)(DI*8), Z0
 	VMOVUPD 64(CX)(DI*8), Z1
@@ -2607,11 +2607,11 @@ many24:
 	ADDQ    $0x00000020, DI
 	SUBQ    $0x00000020, SI
 	CMPQ    SI, $0x00000020
-	JGE     many24
+	JGE     many
 
-few24:
+few:
 	TESTQ SI, SI
-	JLE   done24
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ      $0x00000008, R8
@@ -2627,9 +2627,9 @@ few24:
 	VMOVUPD   Z0, K1, (AX)(DI*8)
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
-	JMP       few24
+	JMP       few
 
-done24:
+done:
 	VZEROUPPER
 	RET
 
@@ -2644,9 +2644,9 @@ TEXT ·sigmoidChainUF32AVX512(SB), NOSPLIT, $0-120
 	MOVQ u_base+96(FP), DI
 	XORQ R8, R8
 	CMPQ SI, $0x00000020
-	JL   few25
+	JL   few
 
-many25:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(R8*8), Z0
 	VMOVUPD     64(CX)(R8*8), Z1
@@ -2683,11 +2683,11 @@ many25:
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, SI
 	CMPQ        SI, $0x00000020
-	JGE         many25
+	JGE         many
 
-few25:
+few:
 	TESTQ SI, SI
-	JLE   done25
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R9
@@ -2705,9 +2705,9 @@ few25:
 	VMOVUPS     Y0, K1, (AX)(R8*4)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
-	JMP         few25
+	JMP         few
 
-done25:
+done:
 	VZEROUPPER
 	RET
 
@@ -2722,9 +2722,9 @@ TEXT ·sigmoidChainUF64AVX512(SB), NOSPLIT, $0-120
 	MOVQ u_base+96(FP), DI
 	XORQ R8, R8
 	CMPQ SI, $0x00000020
-	JL   few26
+	JL   few
 
-many26:
+many:
 	// 4 vectors at a time.
 	VMOVUPD     (CX)(R8*8), Z0
 	VMOVUPD     64(CX)(R8*8), Z1
@@ -2757,11 +2757,11 @@ many26:
 	ADDQ        $0x00000020, R8
 	SUBQ        $0x00000020, SI
 	CMPQ        SI, $0x00000020
-	JGE         many26
+	JGE         many
 
-few26:
+few:
 	TESTQ SI, SI
-	JLE   done26
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R9
@@ -2778,9 +2778,9 @@ few26:
 	VMOVUPD     Z0, K1, (AX)(R8*8)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
-	JMP         few26
+	JMP         few
 
-done26:
+done:
 	VZEROUPPER
 	RET
 
@@ -2793,9 +2793,9 @@ TEXT ·sigmoidF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ x_len+56(FP), BX
 	XORQ SI, SI
 	CMPQ BX, $0x00000020
-	JL   few27
+	JL   few
 
-many27:
+many:
 	// 4 vectors at a time.
 	VCVTPS2PD  (DX)(SI*4), Z0
 	VCVTPS2PD  32(DX)(SI*4), Z1
@@ -2905,11 +2905,11 @@ many27:
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, BX
 	CMPQ             BX, $0x00000020
-	JGE              many27
+	JGE              many
 
-few27:
+few:
 	TESTQ BX, BX
-	JLE   done27
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, DI
@@ -2952,9 +2952,9 @@ few27:
 	VMOVUPD          Z13, K1, (CX)(SI*8)
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, BX
-	JMP              few27
+	JMP              few
 
-done27:
+done:
 	VZEROUPPER
 	RET
 
@@ -2970,9 +2970,9 @@ TEXT ·sigmoidF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ x_len+56(FP), BX
 	XORQ SI, SI
 	CMPQ BX, $0x00000020
-	JL   few28
+	JL   few
 
-many28:
+many:
 	// 4 vectors at a time.
 	VMOVUPD    (DX)(SI*8), Z0
 	VMOVUPD    64(DX)(SI*8), Z1
@@ -3102,11 +3102,11 @@ many28:
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, BX
 	CMPQ             BX, $0x00000020
-	JGE              many28
+	JGE              many
 
-few28:
+few:
 	TESTQ BX, BX
-	JLE   done28
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000008, DI
@@ -3154,9 +3154,9 @@ few28:
 	VMOVUPD          Z13, K1, (CX)(SI*8)
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, BX
-	JMP              few28
+	JMP              few
 
-done28:
+done:
 	VZEROUPPER
 	RET
 
@@ -3171,9 +3171,9 @@ TEXT ·sigmoidLogsF32AVX512(SB), NOSPLIT, $0-120
 	MOVQ lq_base+72(FP), DI
 	XORQ R8, R8
 	CMPQ BX, $0x00000010
-	JL   few29
+	JL   few
 
-many29:
+many:
 	// 2 vectors at a time.
 	VCVTPS2PD  (DX)(R8*4), Z0
 	VCVTPS2PD  32(DX)(R8*4), Z1
@@ -3293,11 +3293,11 @@ many29:
 	ADDQ              $0x00000010, R8
 	SUBQ              $0x00000010, BX
 	CMPQ              BX, $0x00000010
-	JGE               many29
+	JGE               many
 
-few29:
+few:
 	TESTQ BX, BX
-	JLE   done29
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000008, R9
@@ -3374,9 +3374,9 @@ few29:
 	VMOVUPD           Z13, K1, (DI)(R8*8)
 	ADDQ              $0x00000008, R8
 	SUBQ              $0x00000008, BX
-	JMP               few29
+	JMP               few
 
-done29:
+done:
 	VZEROUPPER
 	RET
 
@@ -3403,9 +3403,9 @@ TEXT ·sigmoidLogsF64AVX512(SB), NOSPLIT, $0-120
 	MOVQ lq_base+72(FP), DI
 	XORQ R8, R8
 	CMPQ BX, $0x00000010
-	JL   few30
+	JL   few
 
-many30:
+many:
 	// 2 vectors at a time.
 	VMOVUPD    (DX)(R8*8), Z0
 	VMOVUPD    64(DX)(R8*8), Z1
@@ -3548,11 +3548,11 @@ many30:
 	ADDQ              $0x00000010, R8
 	SUBQ              $0x00000010, BX
 	CMPQ              BX, $0x00000010
-	JGE               many30
+	JGE               many
 
-few30:
+few:
 	TESTQ BX, BX
-	JLE   done30
+	JLE   done
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ       $0x00000008, R9
@@ -3641,8 +3641,2851 @@ few30:
 	VMOVUPD           Z15, K1, (DI)(R8*8)
 	ADDQ              $0x00000008, R8
 	SUBQ              $0x00000008, BX
-	JMP               few30
+	JMP               few
 
-done30:
+done:
+	VZEROUPPER
+	RET
+
+// func softmax2F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmax2F32AVX512(SB), NOSPLIT, $0-49
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   xstride+32(FP), SI
+	MOVQ   n+40(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K2
+	MOVQ        R8, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z0
+	ADDQ        SI, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z1
+	VANDPD.BCST absBits<>+0(SB), Z0, Z2
+	VANDPD.BCST absBits<>+0(SB), Z1, Z3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z2, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K4
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VSCALEFPD        Z2, Z5, Z5
+	VSCALEFPD        Z3, Z4, Z4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z4, Z5, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z5, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, K2, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax2F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmax2F64AVX512(SB), NOSPLIT, $0-49
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   xstride+32(FP), SI
+	MOVQ   n+40(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K2
+	MOVQ        R8, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z0
+	ADDQ        SI, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z1
+	VANDPD.BCST absBits<>+0(SB), Z0, Z2
+	VANDPD.BCST absBits<>+0(SB), Z1, Z3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z2, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K4
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VSCALEFPD        Z2, Z5, Z5
+	VSCALEFPD        Z3, Z4, Z4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z4, Z5, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z5, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, K2, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax3F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmax3F32AVX512(SB), NOSPLIT, $0-49
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   xstride+32(FP), SI
+	MOVQ   n+40(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K2
+	MOVQ        R8, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z0
+	ADDQ        SI, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z1
+	ADDQ        SI, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z2
+	VANDPD.BCST absBits<>+0(SB), Z0, Z3
+	VANDPD.BCST absBits<>+0(SB), Z1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z2, Z5
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K4
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K5
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+	KANDB       K5, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z5
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VMOVAPD          Z6, Z8
+	VMOVAPD          Z6, Z6
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z7, Z7
+	VSCALEFPD        Z4, Z8, Z8
+	VSCALEFPD        Z5, Z6, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z8, Z7, Z0
+	VADDPD       Z6, Z8, Z1
+	VADDPD       Z6, Z7, Z2
+	VADDPD       Z6, Z0, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VDIVPD       Z3, Z4, Z3
+	MOVQ         R8, R9
+	VMULPD       Z3, Z7, Z4
+	VMOVUPD      Z4, K2, (AX)(R9*8)
+	VMULPD       Z3, Z1, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z8, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z3, Z2, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z6, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z3, Z0, Z0
+	VMOVUPD      Z0, K2, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax3F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmax3F64AVX512(SB), NOSPLIT, $0-49
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   xstride+32(FP), SI
+	MOVQ   n+40(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K2
+	MOVQ        R8, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z0
+	ADDQ        SI, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z1
+	ADDQ        SI, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z2
+	VANDPD.BCST absBits<>+0(SB), Z0, Z3
+	VANDPD.BCST absBits<>+0(SB), Z1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z2, Z5
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K4
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K5
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+	KANDB       K5, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z5
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VMOVAPD          Z6, Z8
+	VMOVAPD          Z6, Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z7, Z7
+	VSCALEFPD        Z4, Z8, Z8
+	VSCALEFPD        Z5, Z6, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z8, Z7, Z0
+	VADDPD       Z6, Z8, Z1
+	VADDPD       Z6, Z7, Z2
+	VADDPD       Z6, Z0, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VDIVPD       Z3, Z4, Z3
+	MOVQ         R8, R9
+	VMULPD       Z3, Z7, Z4
+	VMOVUPD      Z4, K2, (AX)(R9*8)
+	VMULPD       Z3, Z1, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z8, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z3, Z2, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z6, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z3, Z0, Z0
+	VMOVUPD      Z0, K2, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax4F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmax4F32AVX512(SB), NOSPLIT, $0-49
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   xstride+32(FP), SI
+	MOVQ   n+40(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K2
+	MOVQ        R8, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z0
+	ADDQ        SI, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z1
+	ADDQ        SI, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z2
+	ADDQ        SI, R9
+	VCVTPS2PD.Z (DX)(R9*4), K2, Z3
+	VANDPD.BCST absBits<>+0(SB), Z0, Z4
+	VANDPD.BCST absBits<>+0(SB), Z1, Z5
+	VANDPD.BCST absBits<>+0(SB), Z2, Z6
+	VANDPD.BCST absBits<>+0(SB), Z3, Z7
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K4
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z6, K5
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z7, K6
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+	KANDB       K5, K1, K1
+	KANDB       K6, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VMOVAPD           Z3, Z3
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z10
+	VMOVAPD          Z8, Z11
+	VMOVAPD          Z8, Z8
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z10, Z9, Z0
+	VADDPD       Z8, Z11, Z1
+	VADDPD       Z1, Z10, Z2
+	VADDPD       Z1, Z9, Z3
+	VADDPD       Z8, Z0, Z4
+	VADDPD       Z11, Z0, Z5
+	VADDPD       Z1, Z0, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z9, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z2, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z10, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z3, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z11, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z8, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, K2, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmax4F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmax4F64AVX512(SB), NOSPLIT, $0-49
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   stride+24(FP), BX
+	MOVQ   xstride+32(FP), SI
+	MOVQ   n+40(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K2
+	MOVQ        R8, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z0
+	ADDQ        SI, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z1
+	ADDQ        SI, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z2
+	ADDQ        SI, R9
+	VMOVUPD.Z   (DX)(R9*8), K2, Z3
+	VANDPD.BCST absBits<>+0(SB), Z0, Z4
+	VANDPD.BCST absBits<>+0(SB), Z1, Z5
+	VANDPD.BCST absBits<>+0(SB), Z2, Z6
+	VANDPD.BCST absBits<>+0(SB), Z3, Z7
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K4
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z6, K5
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z7, K6
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+	KANDB       K5, K1, K1
+	KANDB       K6, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VMOVAPD           Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z10
+	VMOVAPD          Z8, Z11
+	VMOVAPD          Z8, Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z10, Z9, Z0
+	VADDPD       Z8, Z11, Z1
+	VADDPD       Z1, Z10, Z2
+	VADDPD       Z1, Z9, Z3
+	VADDPD       Z8, Z0, Z4
+	VADDPD       Z11, Z0, Z5
+	VADDPD       Z1, Z0, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z9, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z2, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z10, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z3, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z11, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, K2, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z8, Z1
+	VMOVUPD      Z1, K2, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, K2, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func normaliseAVX512(p *float64, q *float64, work *float64, stride int, c int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·normaliseAVX512(SB), NOSPLIT, $0-48
+	MOVQ  p+0(FP), AX
+	MOVQ  q+8(FP), CX
+	MOVQ  work+16(FP), DX
+	MOVQ  n+40(FP), BX
+	MOVQ  stride+24(FP), SI
+	MOVQ  BX, DI
+	IMULQ c+32(FP), DI
+	LEAQ  (DX)(DI*8), DI
+	XORQ  R8, R8
+	CMPQ  BX, $0x00000010
+	JL    few
+
+many:
+	// 2 vectors at a time.
+	MOVQ   R8, R9
+	MOVQ   R8, R10
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+	// Upwards: the sum of the classes before each.
+	MOVQ c+32(FP), R11
+
+classes1:
+	VMOVUPD      Z0, (DI)(R9*8)
+	VMOVUPD      Z1, 64(DI)(R9*8)
+	VMOVUPD      (DX)(R9*8), Z2
+	VMOVUPD      64(DX)(R9*8), Z3
+	VADDPD       Z2, Z0, Z0
+	VADDPD       Z3, Z1, Z1
+	ADDQ         n+40(FP), R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNZ          classes1
+	VBROADCASTSD one<>+0(SB), Z2
+	VDIVPD       Z0, Z2, Z3
+	VDIVPD       Z1, Z2, Z2
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+32(FP), R11
+
+classes2:
+	SUBQ    n+40(FP), R9
+	SUBQ    SI, R10
+	VMOVUPD (DI)(R9*8), Z8
+	VMOVUPD 64(DI)(R9*8), Z9
+	VADDPD  Z4, Z8, Z8
+	VADDPD  Z5, Z9, Z9
+	VMOVUPD Z8, (DI)(R9*8)
+	VMOVUPD Z9, 64(DI)(R9*8)
+	VMULPD  Z3, Z8, Z8
+	VMULPD  Z2, Z9, Z9
+	VMOVUPD Z8, (CX)(R10*8)
+	VMOVUPD Z9, 64(CX)(R10*8)
+	VMOVUPD (DX)(R9*8), Z8
+	VMOVUPD 64(DX)(R9*8), Z9
+	VADDPD  Z8, Z4, Z4
+	VADDPD  Z9, Z5, Z5
+	VMULPD  Z3, Z8, Z8
+	VMULPD  Z2, Z9, Z9
+	VMOVUPD Z8, (AX)(R10*8)
+	VMOVUPD Z9, 64(AX)(R10*8)
+	DECQ    R11
+	JNZ     classes2
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, BX
+	CMPQ    BX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    BX, R9
+	CMOVQLT BX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	KMOVB   (R10)(R9*1), K1
+	MOVQ    R8, R9
+	MOVQ    R8, R10
+	VPXORQ  Z6, Z6, Z6
+
+	// Upwards: the sum of the classes before each.
+	MOVQ c+32(FP), R11
+
+classes3:
+	VMOVUPD      Z6, K1, (DI)(R9*8)
+	VMOVUPD.Z    (DX)(R9*8), K1, Z0
+	VADDPD       Z0, Z6, Z6
+	ADDQ         n+40(FP), R9
+	ADDQ         SI, R10
+	DECQ         R11
+	JNZ          classes3
+	VBROADCASTSD one<>+0(SB), Z0
+	VDIVPD       Z6, Z0, Z0
+	VPXORQ       Z7, Z7, Z7
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+32(FP), R11
+
+classes4:
+	SUBQ      n+40(FP), R9
+	SUBQ      SI, R10
+	VMOVUPD.Z (DI)(R9*8), K1, Z1
+	VADDPD    Z7, Z1, Z1
+	VMOVUPD   Z1, K1, (DI)(R9*8)
+	VMULPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (CX)(R10*8)
+	VMOVUPD.Z (DX)(R9*8), K1, Z1
+	VADDPD    Z1, Z7, Z7
+	VMULPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (AX)(R10*8)
+	DECQ      R11
+	JNZ       classes4
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, BX
+	JMP       few
+
+done:
+	VZEROUPPER
+	RET
+
+// func oddsLogsF32AVX512(out []float64, against []float64, favour []float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·oddsLogsF32AVX512(SB), NOSPLIT, $0-73
+	MOVQ   out_base+0(FP), AX
+	MOVQ   against_base+24(FP), CX
+	MOVQ   favour_base+48(FP), DX
+	MOVQ   out_len+8(FP), BX
+	KXNORB K1, K1, K1
+	XORQ   SI, SI
+	CMPQ   BX, $0x00000010
+	JL     few
+
+many:
+	// 2 vectors at a time.
+	VMOVUPD (CX)(SI*8), Z0
+	VMOVUPD 64(CX)(SI*8), Z1
+	VMOVUPD (DX)(SI*8), Z2
+	VMOVUPD 64(DX)(SI*8), Z3
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z4
+	VDIVPD       Z2, Z0, Z0
+	VDIVPD       Z3, Z1, Z1
+	VMINPD       Z0, Z4, Z0
+	VMINPD       Z1, Z4, Z1
+	VADDPD.BCST  one<>+0(SB), Z0, Z2
+	VADDPD.BCST  one<>+0(SB), Z1, Z3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z2, Z2
+	VGETEXPPD    Z4, Z4
+	VGETEXPPD    Z3, Z3
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z2, Z4, Z2
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z2, Z5, Z4
+	VSCALEFPD    Z3, Z5, Z5
+	VSUBPD.BCST  one<>+0(SB), Z4, Z6
+	VSUBPD.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PD  Z0, Z4, Z6
+	VFMADD231PD  Z1, Z5, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z0
+	VADDPD.BCST      two<>+0(SB), Z7, Z1
+	VDIVPD           Z0, Z6, Z0
+	VDIVPD           Z1, Z7, Z1
+	VMULPD           Z0, Z0, Z4
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log32d<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z8
+	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log32c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log32b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log32a<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log32a<>+0(SB), Z5, Z8
+	VFNMADD213PD     Z6, Z4, Z9
+	VFNMADD213PD     Z7, Z5, Z8
+
+	// Add k ln(2).
+	VFNMADD213PD      Z6, Z0, Z9
+	VFNMADD213PD      Z7, Z1, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z8
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z9, K2
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z8, K3
+	KANDB             K2, K1, K1
+	KANDB             K3, K1, K1
+	VXORPD.BCST       signBit<>+0(SB), Z9, Z0
+	VXORPD.BCST       signBit<>+0(SB), Z8, Z1
+	VMOVUPD           Z0, (AX)(SI*8)
+	VMOVUPD           Z1, 64(AX)(SI*8)
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, BX
+	CMPQ              BX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, DI
+	CMPQ      BX, DI
+	CMOVQLT   BX, DI
+	LEAQ      tailMasks<>+0(SB), R8
+	KMOVB     (R8)(DI*1), K2
+	VMOVUPD.Z (CX)(SI*8), K2, Z0
+	VMOVUPD.Z (DX)(SI*8), K2, Z1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z2
+	VDIVPD       Z1, Z0, Z0
+	VMINPD       Z0, Z2, Z0
+	VADDPD.BCST  one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z2
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z2, Z2
+	VSUBPD       Z1, Z2, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSCALEFPD    Z1, Z2, Z2
+	VSUBPD.BCST  one<>+0(SB), Z2, Z3
+	VFMADD231PD  Z0, Z2, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z3, Z0
+	VDIVPD           Z0, Z3, Z0
+	VMULPD           Z0, Z0, Z2
+	VBROADCASTSD     log32d<>+0(SB), Z4
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST log32c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log32b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log32a<>+0(SB), Z2, Z4
+	VFNMADD213PD     Z3, Z2, Z4
+
+	// Add k ln(2).
+	VFNMADD213PD      Z3, Z0, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z4
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z4, K3
+	KANDB             K3, K1, K1
+	VXORPD.BCST       signBit<>+0(SB), Z4, Z0
+	VMOVUPD           Z0, K2, (AX)(SI*8)
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, BX
+	JMP               few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA largeOdds<>+0(SB)/8, $0x7e70000000000000
+GLOBL largeOdds<>(SB), RODATA|NOPTR, $8
+
+// func oddsLogsF64AVX512(out []float64, against []float64, favour []float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·oddsLogsF64AVX512(SB), NOSPLIT, $0-73
+	MOVQ   out_base+0(FP), AX
+	MOVQ   against_base+24(FP), CX
+	MOVQ   favour_base+48(FP), DX
+	MOVQ   out_len+8(FP), BX
+	KXNORB K1, K1, K1
+	XORQ   SI, SI
+	CMPQ   BX, $0x00000010
+	JL     few
+
+many:
+	// 2 vectors at a time.
+	VMOVUPD (CX)(SI*8), Z0
+	VMOVUPD 64(CX)(SI*8), Z1
+	VMOVUPD (DX)(SI*8), Z2
+	VMOVUPD 64(DX)(SI*8), Z3
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z4
+	VDIVPD       Z2, Z0, Z0
+	VDIVPD       Z3, Z1, Z1
+	VMINPD       Z0, Z4, Z0
+	VMINPD       Z1, Z4, Z1
+	VADDPD.BCST  one<>+0(SB), Z0, Z2
+	VADDPD.BCST  one<>+0(SB), Z1, Z3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETMANTPD   $0x0b, Z3, Z7
+	VGETEXPPD    Z2, Z2
+	VGETEXPPD    Z4, Z4
+	VGETEXPPD    Z3, Z3
+	VGETEXPPD    Z7, Z7
+	VSUBPD       Z2, Z4, Z2
+	VSUBPD       Z3, Z7, Z3
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z2, Z7, Z4
+	VSCALEFPD    Z3, Z7, Z7
+	VSUBPD.BCST  one<>+0(SB), Z4, Z8
+	VSUBPD.BCST  one<>+0(SB), Z7, Z9
+	VFMADD231PD  Z0, Z4, Z8
+	VFMADD231PD  Z1, Z7, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z0
+	VADDPD.BCST      two<>+0(SB), Z9, Z1
+	VDIVPD           Z0, Z8, Z0
+	VDIVPD           Z1, Z9, Z1
+	VMULPD           Z0, Z0, Z4
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VMOVAPD          Z10, Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z10
+	VFNMADD213PD     Z8, Z4, Z11
+	VFNMADD213PD     Z9, Z7, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VMOVAPD           Z5, Z4
+	VMOVAPD           Z5, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z7
+	VFMSUB213PD       Z4, Z0, Z11
+	VFMSUB213PD       Z7, Z1, Z10
+	VSUBPD            Z11, Z8, Z0
+	VSUBPD            Z10, Z9, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K2
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z1, K3
+	KANDB             K2, K1, K1
+	KANDB             K3, K1, K1
+	VXORPD.BCST       signBit<>+0(SB), Z0, Z0
+	VXORPD.BCST       signBit<>+0(SB), Z1, Z1
+	VMOVUPD           Z0, (AX)(SI*8)
+	VMOVUPD           Z1, 64(AX)(SI*8)
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, BX
+	CMPQ              BX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, DI
+	CMPQ      BX, DI
+	CMOVQLT   BX, DI
+	LEAQ      tailMasks<>+0(SB), R8
+	KMOVB     (R8)(DI*1), K2
+	VMOVUPD.Z (CX)(SI*8), K2, Z0
+	VMOVUPD.Z (DX)(SI*8), K2, Z1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z2
+	VDIVPD       Z1, Z0, Z0
+	VMINPD       Z0, Z2, Z0
+	VADDPD.BCST  one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z2
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z2, Z2
+	VSUBPD       Z1, Z2, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSCALEFPD    Z1, Z2, Z2
+	VSUBPD.BCST  one<>+0(SB), Z2, Z3
+	VFMADD231PD  Z0, Z2, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z3, Z0
+	VDIVPD           Z0, Z3, Z0
+	VMULPD           Z0, Z0, Z2
+	VBROADCASTSD     log64g<>+0(SB), Z4
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST log64f<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64e<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64d<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64a<>+0(SB), Z2, Z4
+	VFNMADD213PD     Z3, Z2, Z4
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VMOVAPD           Z6, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z2
+	VFMSUB213PD       Z2, Z0, Z4
+	VSUBPD            Z4, Z3, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K3
+	KANDB             K3, K1, K1
+	VXORPD.BCST       signBit<>+0(SB), Z0, Z0
+	VMOVUPD           Z0, K2, (AX)(SI*8)
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, BX
+	JMP               few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func memberLogsF32AVX512(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·memberLogsF32AVX512(SB), NOSPLIT, $0-81
+	MOVQ   w_base+0(FP), AX
+	MOVQ   p+24(FP), CX
+	MOVQ   q+32(FP), DX
+	MOVQ   y_base+40(FP), BX
+	MOVQ   w_len+8(FP), SI
+	MOVQ   stride+64(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R9
+	CMPQ     SI, R9
+	CMOVQLT  SI, R9
+	LEAQ     tailMasks<>+0(SB), R10
+	KMOVB    (R10)(R9*1), K2
+	MOVQ     R8, R9
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPXORQ   Z2, Z2, Z2
+	VPXORQ   Z3, Z3, Z3
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes1:
+	VMOVDQU32.Z (BX)(R8*4), K2, Y4
+	VPCMPEQD    Y4, Y0, K2, K3
+	VMOVUPD.Z   (CX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z2
+	VMOVUPD.Z   (DX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z3
+	ADDQ        DI, R9
+	VPSUBD      Y1, Y0, Y0
+	DECQ        R10
+	JNZ         classes1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z0
+	VDIVPD       Z2, Z3, Z1
+	VMINPD       Z1, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z4
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z1, Z4, Z1
+	VBROADCASTSD one<>+0(SB), Z4
+	VSCALEFPD    Z1, Z4, Z4
+	VSUBPD.BCST  one<>+0(SB), Z4, Z5
+	VFMADD231PD  Z0, Z4, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z0
+	VDIVPD           Z0, Z5, Z0
+	VMULPD           Z0, Z0, Z4
+	VBROADCASTSD     log32d<>+0(SB), Z6
+	VMOVAPD          Z6, Z6
+	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST log32a<>+0(SB), Z4, Z6
+	VFNMADD213PD     Z5, Z4, Z6
+
+	// Add k ln(2).
+	VFNMADD213PD      Z5, Z0, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z6
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z6, K3
+	KANDB             K3, K1, K1
+	VMOVUPD           Z6, K2, (AX)(R8*8)
+	ADDQ              $0x00000008, R8
+	SUBQ              $0x00000008, SI
+	JMP               few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberLogsF64AVX512(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·memberLogsF64AVX512(SB), NOSPLIT, $0-81
+	MOVQ   w_base+0(FP), AX
+	MOVQ   p+24(FP), CX
+	MOVQ   q+32(FP), DX
+	MOVQ   y_base+40(FP), BX
+	MOVQ   w_len+8(FP), SI
+	MOVQ   stride+64(FP), DI
+	KXNORB K1, K1, K1
+	XORQ   R8, R8
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R9
+	CMPQ     SI, R9
+	CMOVQLT  SI, R9
+	LEAQ     tailMasks<>+0(SB), R10
+	KMOVB    (R10)(R9*1), K2
+	MOVQ     R8, R9
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPXORQ   Z2, Z2, Z2
+	VPXORQ   Z3, Z3, Z3
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes1:
+	VMOVDQU32.Z (BX)(R8*4), K2, Y4
+	VPCMPEQD    Y4, Y0, K2, K3
+	VMOVUPD.Z   (CX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z2
+	VMOVUPD.Z   (DX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z3
+	ADDQ        DI, R9
+	VPSUBD      Y1, Y0, Y0
+	DECQ        R10
+	JNZ         classes1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z0
+	VDIVPD       Z2, Z3, Z1
+	VMINPD       Z1, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z4
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z1, Z4, Z1
+	VBROADCASTSD one<>+0(SB), Z4
+	VSCALEFPD    Z1, Z4, Z4
+	VSUBPD.BCST  one<>+0(SB), Z4, Z6
+	VFMADD231PD  Z0, Z4, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z0
+	VDIVPD           Z0, Z6, Z0
+	VMULPD           Z0, Z0, Z4
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VMOVAPD          Z7, Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z7
+	VFNMADD213PD     Z6, Z4, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VMOVAPD           Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
+	VFMSUB213PD       Z4, Z0, Z7
+	VSUBPD            Z7, Z6, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K3
+	KANDB             K3, K1, K1
+	VMOVUPD           Z0, K2, (AX)(R8*8)
+	ADDQ              $0x00000008, R8
+	SUBQ              $0x00000008, SI
+	JMP               few
+
+done:
+	KMOVB K1, AX
+	CMPB  AL, $0xff
+	SETEQ AL
+	MOVB  AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func sumYAVX512(acc *float64, w []float64, y []int32, c int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·sumYAVX512(SB), NOSPLIT, $0-64
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVQ         w_len+16(FP), BX
+	MOVQ         c+56(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000020
+	JL           few
+
+many:
+	// 4 vectors at a time.
+	VPCMPEQD  (DX)(SI*4), Y0, K1
+	VPCMPEQD  32(DX)(SI*4), Y0, K2
+	VPCMPEQD  64(DX)(SI*4), Y0, K3
+	VPCMPEQD  96(DX)(SI*4), Y0, K4
+	VMOVUPD   (CX)(SI*8), Z5
+	VMOVUPD   64(CX)(SI*8), Z6
+	VMOVUPD   128(CX)(SI*8), Z7
+	VMOVUPD   192(CX)(SI*8), Z8
+	VMOVAPD.Z Z5, K1, Z5
+	VMOVAPD.Z Z6, K2, Z6
+	VMOVAPD.Z Z7, K3, Z7
+	VMOVAPD.Z Z8, K4, Z8
+	VADDPD    Z5, Z1, Z1
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z7, Z3, Z3
+	VADDPD    Z8, Z4, Z4
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x00000020, BX
+	CMPQ      BX, $0x00000020
+	JGE       many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DI
+	CMPQ        BX, DI
+	CMOVQLT     BX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVB       (R8)(DI*1), K1
+	VMOVDQU32.Z (DX)(SI*4), K1, Y5
+	VPCMPEQD    Y5, Y0, K1, K2
+	VMOVUPD.Z   (CX)(SI*8), K1, Z5
+	VMOVAPD.Z   Z5, K2, Z5
+	VADDPD      Z5, Z1, Z1
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, BX
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z4, Z2, Z2
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDSD        X0, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VZEROUPPER
+	RET
+
+// func softmaxRegionYF32AVX512(out *float32, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionYF32AVX512(SB), NOSPLIT, $0-88
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ y_base+40(FP), DI
+	MOVQ y_len+48(FP), R8
+	MOVQ stride+72(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R11
+	CMPQ     R8, R11
+	CMOVQLT  R8, R11
+	LEAQ     tailMasks<>+0(SB), R12
+	KMOVB    (R12)(R11*1), K1
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VPXORQ   Z0, Z0, Z0
+	VPXOR    Y1, Y1, Y1
+	VPCMPEQD Y2, Y2, Y2
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes1:
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVUPD      Z0, K1, (BX)(R11*8)
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z4, Z4
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z3, Z3
+	VBLENDMPD    Z4, Z3, K2, Z5
+	VADDPD       Z5, Z0, Z0
+	VPSUBD       Y2, Y1, Y1
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes1
+	VPXORQ       Z6, Z6, Z6
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes2:
+	VPADDD       Y2, Y1, Y1
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z4, Z4
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z3, Z8
+	VBLENDMPD    Z4, Z8, K2, Z7
+	VMOVUPD.Z    (BX)(R11*8), K1, Z4
+	VADDPD       Z6, Z4, Z4
+	VADDPD       Z7, Z6, Z6
+	VMOVUPD.Z    (DX)(R12*8), K1, Z8
+	VMULPD       Z4, Z3, Z3
+	VFMSUB213PD  Z3, Z7, Z8
+	VCVTPD2PS    Z8, Y3
+	VMOVUPS      Y3, K1, (AX)(R13*4)
+	DECQ         R14
+	JNZ          classes2
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionYF64AVX512(out *float64, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionYF64AVX512(SB), NOSPLIT, $0-88
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+24(FP), BX
+	MOVQ coef+32(FP), SI
+	MOVQ y_base+40(FP), DI
+	MOVQ y_len+48(FP), R8
+	MOVQ stride+72(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R11
+	CMPQ     R8, R11
+	CMOVQLT  R8, R11
+	LEAQ     tailMasks<>+0(SB), R12
+	KMOVB    (R12)(R11*1), K1
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VPXORQ   Z0, Z0, Z0
+	VPXOR    Y1, Y1, Y1
+	VPCMPEQD Y2, Y2, Y2
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes1:
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVUPD      Z0, K1, (BX)(R11*8)
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z4, Z4
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z3, Z3
+	VBLENDMPD    Z4, Z3, K2, Z5
+	VADDPD       Z5, Z0, Z0
+	VPSUBD       Y2, Y1, Y1
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes1
+	VPXORQ       Z6, Z6, Z6
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes2:
+	VPADDD       Y2, Y1, Y1
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z4, Z4
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z3, Z8
+	VBLENDMPD    Z4, Z8, K2, Z7
+	VMOVUPD.Z    (BX)(R11*8), K1, Z4
+	VADDPD       Z6, Z4, Z4
+	VADDPD       Z7, Z6, Z6
+	VMOVUPD.Z    (DX)(R12*8), K1, Z8
+	VMULPD       Z4, Z3, Z3
+	VFMSUB213PD  Z3, Z7, Z8
+	VMOVUPD      Z8, K1, (AX)(R13*8)
+	DECQ         R14
+	JNZ          classes2
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionY2F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionY2F32AVX512(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVB        (R12)(R11*1), K1
+	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
+	MOVQ         R10, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K2
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z5
+	VADDPD       Z5, Z2, Z2
+	VBROADCASTSD 8(BX), Z5
+	VMULPD       Z5, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z3
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K2
+	VBROADCASTSD 32(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 48(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 40(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K2, Z4
+	VADDPD       Z4, Z3, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA class0<>+0(SB)/4, $0x00000000
+DATA class0<>+4(SB)/4, $0x00000000
+DATA class0<>+8(SB)/4, $0x00000000
+DATA class0<>+12(SB)/4, $0x00000000
+DATA class0<>+16(SB)/4, $0x00000000
+DATA class0<>+20(SB)/4, $0x00000000
+DATA class0<>+24(SB)/4, $0x00000000
+DATA class0<>+28(SB)/4, $0x00000000
+GLOBL class0<>(SB), RODATA|NOPTR, $32
+
+DATA class1<>+0(SB)/4, $0x00000001
+DATA class1<>+4(SB)/4, $0x00000001
+DATA class1<>+8(SB)/4, $0x00000001
+DATA class1<>+12(SB)/4, $0x00000001
+DATA class1<>+16(SB)/4, $0x00000001
+DATA class1<>+20(SB)/4, $0x00000001
+DATA class1<>+24(SB)/4, $0x00000001
+DATA class1<>+28(SB)/4, $0x00000001
+GLOBL class1<>(SB), RODATA|NOPTR, $32
+
+// func softmaxRegionY2F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionY2F64AVX512(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVB        (R12)(R11*1), K1
+	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
+	MOVQ         R10, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K2
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z5
+	VADDPD       Z5, Z2, Z2
+	VBROADCASTSD 8(BX), Z5
+	VMULPD       Z5, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z3
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K2
+	VBROADCASTSD 32(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 48(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 40(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K2, Z4
+	VADDPD       Z4, Z3, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionY3F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionY3F32AVX512(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVB        (R12)(R11*1), K1
+	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
+	MOVQ         R10, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K2
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z6
+	VADDPD       Z6, Z2, Z2
+	VBROADCASTSD 8(BX), Z6
+	VMULPD       Z6, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z3
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K2
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z6
+	VADDPD       Z6, Z2, Z2
+	VBROADCASTSD 40(BX), Z6
+	VMULPD       Z6, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z4
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K2
+	VBROADCASTSD 64(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 80(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 72(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K2, Z5
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z5, Z4, Z1
+	VADDPD       Z5, Z3, Z2
+	VADDPD       Z5, Z0, Z6
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z6
+	VMULPD      Z1, Z6, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z6
+	VFMSUB213PD Z1, Z3, Z6
+	VCVTPD2PS   Z6, Y1
+	VMOVUPS     Y1, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z2, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z4, Z2
+	VCVTPD2PS   Z2, Y1
+	VMOVUPS     Y1, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z0, Z1, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA class2<>+0(SB)/4, $0x00000002
+DATA class2<>+4(SB)/4, $0x00000002
+DATA class2<>+8(SB)/4, $0x00000002
+DATA class2<>+12(SB)/4, $0x00000002
+DATA class2<>+16(SB)/4, $0x00000002
+DATA class2<>+20(SB)/4, $0x00000002
+DATA class2<>+24(SB)/4, $0x00000002
+DATA class2<>+28(SB)/4, $0x00000002
+GLOBL class2<>(SB), RODATA|NOPTR, $32
+
+// func softmaxRegionY3F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionY3F64AVX512(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVB        (R12)(R11*1), K1
+	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
+	MOVQ         R10, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K2
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z6
+	VADDPD       Z6, Z2, Z2
+	VBROADCASTSD 8(BX), Z6
+	VMULPD       Z6, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z3
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K2
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z6
+	VADDPD       Z6, Z2, Z2
+	VBROADCASTSD 40(BX), Z6
+	VMULPD       Z6, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z4
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K2
+	VBROADCASTSD 64(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 80(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 72(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K2, Z5
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z5, Z4, Z1
+	VADDPD       Z5, Z3, Z2
+	VADDPD       Z5, Z0, Z6
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z6
+	VMULPD      Z1, Z6, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z6
+	VFMSUB213PD Z1, Z3, Z6
+	VMOVUPD     Z6, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z2, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z4, Z2
+	VMOVUPD     Z2, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z0, Z1, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxRegionY4F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionY4F32AVX512(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVB        (R12)(R11*1), K1
+	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
+	MOVQ         R10, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K2
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 8(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z3
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K2
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 40(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z4
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K2
+	VBROADCASTSD 64(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 80(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 72(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z5
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class3<>+0(SB), Y0, K2
+	VBROADCASTSD 96(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 112(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 104(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K2, Z6
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z6, Z5, Z1
+	VADDPD       Z1, Z4, Z2
+	VADDPD       Z1, Z3, Z7
+	VADDPD       Z6, Z0, Z8
+	VADDPD       Z5, Z0, Z9
+	VADDPD       Z1, Z0, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z7, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z8, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z9, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z6, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, K1, (AX)(R12*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA class3<>+0(SB)/4, $0x00000003
+DATA class3<>+4(SB)/4, $0x00000003
+DATA class3<>+8(SB)/4, $0x00000003
+DATA class3<>+12(SB)/4, $0x00000003
+DATA class3<>+16(SB)/4, $0x00000003
+DATA class3<>+20(SB)/4, $0x00000003
+DATA class3<>+24(SB)/4, $0x00000003
+DATA class3<>+28(SB)/4, $0x00000003
+GLOBL class3<>(SB), RODATA|NOPTR, $32
+
+// func softmaxRegionY4F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxRegionY4F64AVX512(SB), NOSPLIT, $0-72
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ coef+24(FP), BX
+	MOVQ y_base+32(FP), SI
+	MOVQ y_len+40(FP), DI
+	MOVQ stride+64(FP), R8
+	MOVQ outStride+56(FP), R9
+	XORQ R10, R10
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R11
+	CMPQ         DI, R11
+	CMOVQLT      DI, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVB        (R12)(R11*1), K1
+	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
+	MOVQ         R10, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K2
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 8(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z3
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K2
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 40(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z4
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K2
+	VBROADCASTSD 64(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 80(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 72(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z5
+	ADDQ         R8, R11
+	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VPCMPEQD     class3<>+0(SB), Y0, K2
+	VBROADCASTSD 96(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 112(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 104(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K2, Z6
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z6, Z5, Z1
+	VADDPD       Z1, Z4, Z2
+	VADDPD       Z1, Z3, Z7
+	VADDPD       Z6, Z0, Z8
+	VADDPD       Z5, Z0, Z9
+	VADDPD       Z1, Z0, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z7, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z8, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z0
+	VMULPD      Z9, Z0, Z0
+	VMOVUPD.Z   (DX)(R11*8), K1, Z1
+	VFMSUB213PD Z0, Z6, Z1
+	VMOVUPD     Z1, K1, (AX)(R12*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxChainF32AVX512(out *float32, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxChainF32AVX512(SB), NOSPLIT, $0-73
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+64(FP), DX
+
+	// Nothing may have underflowed.
+	KXNORB K1, K1, K1
+	XORQ   BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	KMOVB   (DI)(SI*1), K2
+	MOVQ    BX, SI
+	MOVQ    c+56(FP), DI
+
+classes1:
+	VMOVUPD.Z   (AX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	VMOVUPD.Z   (CX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	ADDQ        stride+48(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	JMP         few
+
+done:
+	KMOVB K1, DX
+	CMPB  DL, $0xff
+	JEQ   sound
+	XORB  AL, AL
+	MOVB  AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+32(FP), DI
+	MOVQ  n+64(FP), DX
+	MOVQ  DX, R8
+	IMULQ c+56(FP), R8
+	LEAQ  (DI)(R8*8), R8
+	XORQ  R9, R9
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    DX, R10
+	CMOVQLT DX, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	KMOVB   (R11)(R10*1), K1
+	MOVQ    R9, R10
+
+	// The class with the largest probability.
+	VMOVUPD.Z    (AX)(R10*8), K1, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z8
+	MOVQ         c+56(FP), R11
+
+classes2:
+	VMOVUPD.Z (AX)(R10*8), K1, Z9
+	VCMPPD    $0x1e, Z0, Z9, K2
+	VMOVAPD   Z9, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z8, Z2, Z2
+	ADDQ      stride+48(FP), R10
+	DECQ      R11
+	JNZ       classes2
+	MOVQ      R9, R11
+	MOVQ      R9, R10
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes3:
+	VMOVUPD.Z (SI)(R10*8), K1, Z0
+	VMOVUPD.Z (AX)(R10*8), K1, Z9
+	VMULPD    Z9, Z0, Z0
+	VMOVUPD.Z (CX)(R10*8), K1, Z9
+	VMULPD    Z9, Z0, Z0
+	VDIVPD    Z9, Z0, Z10
+	VCMPPD    $0x00, Z1, Z3, K2
+	VMOVAPD   Z0, K2, Z5
+	VMOVAPD   Z9, K2, Z6
+	VMOVUPD   Z0, K1, (DI)(R11*8)
+	VMOVUPD   Z10, K1, (R8)(R11*8)
+	KNOTB     K2, K2
+	VMOVAPD.Z Z10, K2, Z0
+	VADDPD    Z0, Z4, Z4
+	VADDPD    Z8, Z3, Z3
+	ADDQ      n+64(FP), R11
+	ADDQ      stride+48(FP), R10
+	DECQ      R12
+	JNZ       classes3
+	VDIVPD    Z6, Z8, Z0
+	MOVQ      R9, R10
+	MOVQ      R9, R11
+	MOVQ      R9, R12
+	VPXORQ    Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes4:
+	VCMPPD       $0x00, Z1, Z7, K2
+	VMOVUPD.Z    (AX)(R10*8), K1, Z9
+	VMOVUPD.Z    (R8)(R11*8), K1, Z10
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z10, K3, Z10
+	VSUBPD       Z10, Z4, Z10
+	VMOVUPD.Z    (DI)(R11*8), K1, Z11
+	VFNMADD231PD Z10, Z9, Z11
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z9, Z5, Z9
+	KNOTB        K2, K2
+	VMOVAPD.Z    Z9, K2, Z9
+	VSUBPD       Z9, Z11, Z9
+	VCVTPD2PS    Z9, Y9
+	VMOVUPS      Y9, K1, (BX)(R12*4)
+	VADDPD       Z8, Z7, Z7
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes4
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA tiny<>+0(SB)/8, $0x03b8f2b061aea072
+GLOBL tiny<>(SB), RODATA|NOPTR, $8
+
+// func softmaxChainF64AVX512(out *float64, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmaxChainF64AVX512(SB), NOSPLIT, $0-73
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+64(FP), DX
+
+	// Nothing may have underflowed.
+	KXNORB K1, K1, K1
+	XORQ   BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	KMOVB   (DI)(SI*1), K2
+	MOVQ    BX, SI
+	MOVQ    c+56(FP), DI
+
+classes1:
+	VMOVUPD.Z   (AX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	VMOVUPD.Z   (CX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	ADDQ        stride+48(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	JMP         few
+
+done:
+	KMOVB K1, DX
+	CMPB  DL, $0xff
+	JEQ   sound
+	XORB  AL, AL
+	MOVB  AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+32(FP), DI
+	MOVQ  n+64(FP), DX
+	MOVQ  DX, R8
+	IMULQ c+56(FP), R8
+	LEAQ  (DI)(R8*8), R8
+	XORQ  R9, R9
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    DX, R10
+	CMOVQLT DX, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	KMOVB   (R11)(R10*1), K1
+	MOVQ    R9, R10
+
+	// The class with the largest probability.
+	VMOVUPD.Z    (AX)(R10*8), K1, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z8
+	MOVQ         c+56(FP), R11
+
+classes2:
+	VMOVUPD.Z (AX)(R10*8), K1, Z9
+	VCMPPD    $0x1e, Z0, Z9, K2
+	VMOVAPD   Z9, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z8, Z2, Z2
+	ADDQ      stride+48(FP), R10
+	DECQ      R11
+	JNZ       classes2
+	MOVQ      R9, R11
+	MOVQ      R9, R10
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes3:
+	VMOVUPD.Z (SI)(R10*8), K1, Z0
+	VMOVUPD.Z (AX)(R10*8), K1, Z9
+	VMULPD    Z9, Z0, Z0
+	VMOVUPD.Z (CX)(R10*8), K1, Z9
+	VMULPD    Z9, Z0, Z0
+	VDIVPD    Z9, Z0, Z10
+	VCMPPD    $0x00, Z1, Z3, K2
+	VMOVAPD   Z0, K2, Z5
+	VMOVAPD   Z9, K2, Z6
+	VMOVUPD   Z0, K1, (DI)(R11*8)
+	VMOVUPD   Z10, K1, (R8)(R11*8)
+	KNOTB     K2, K2
+	VMOVAPD.Z Z10, K2, Z0
+	VADDPD    Z0, Z4, Z4
+	VADDPD    Z8, Z3, Z3
+	ADDQ      n+64(FP), R11
+	ADDQ      stride+48(FP), R10
+	DECQ      R12
+	JNZ       classes3
+	VDIVPD    Z6, Z8, Z0
+	MOVQ      R9, R10
+	MOVQ      R9, R11
+	MOVQ      R9, R12
+	VPXORQ    Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes4:
+	VCMPPD       $0x00, Z1, Z7, K2
+	VMOVUPD.Z    (AX)(R10*8), K1, Z9
+	VMOVUPD.Z    (R8)(R11*8), K1, Z10
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z10, K3, Z10
+	VSUBPD       Z10, Z4, Z10
+	VMOVUPD.Z    (DI)(R11*8), K1, Z11
+	VFNMADD231PD Z10, Z9, Z11
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z9, Z5, Z9
+	KNOTB        K2, K2
+	VMOVAPD.Z    Z9, K2, Z9
+	VSUBPD       Z9, Z11, Z9
+	VMOVUPD      Z9, K1, (BX)(R12*8)
+	VADDPD       Z8, Z7, Z7
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes4
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxChainUF32AVX512(out *float32, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softmaxChainUF32AVX512(SB), NOSPLIT, $0-81
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+72(FP), DX
+
+	// Nothing may have underflowed.
+	KXNORB K1, K1, K1
+	XORQ   BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	KMOVB   (DI)(SI*1), K2
+	MOVQ    BX, SI
+	MOVQ    c+64(FP), DI
+
+classes1:
+	VMOVUPD.Z   (AX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	VMOVUPD.Z   (CX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	ADDQ        stride+56(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	JMP         few
+
+done:
+	KMOVB K1, DX
+	CMPB  DL, $0xff
+	JEQ   sound
+	XORB  AL, AL
+	MOVB  AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+40(FP), DI
+	MOVQ  u+32(FP), R8
+	MOVQ  n+72(FP), DX
+	MOVQ  DX, R9
+	IMULQ c+64(FP), R9
+	LEAQ  (DI)(R9*8), R9
+	XORQ  R10, R10
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    DX, R11
+	CMOVQLT DX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	KMOVB   (R12)(R11*1), K1
+	MOVQ    R10, R11
+
+	// The class with the largest probability.
+	VMOVUPD.Z    (AX)(R11*8), K1, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z8
+	MOVQ         c+64(FP), R12
+
+classes2:
+	VMOVUPD.Z (AX)(R11*8), K1, Z9
+	VCMPPD    $0x1e, Z0, Z9, K2
+	VMOVAPD   Z9, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z8, Z2, Z2
+	ADDQ      stride+56(FP), R11
+	DECQ      R12
+	JNZ       classes2
+	MOVQ      R10, R12
+	MOVQ      R10, R11
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes3:
+	VMOVUPD.Z   (SI)(R11*8), K1, Z0
+	VMOVUPD.Z   (AX)(R11*8), K1, Z9
+	VMULPD      Z9, Z0, Z0
+	VMOVUPD.Z   (CX)(R11*8), K1, Z9
+	VMOVUPD.Z   (R8)(R11*8), K1, Z10
+	VFMADD213PD Z10, Z9, Z0
+	VDIVPD      Z9, Z0, Z10
+	VCMPPD      $0x00, Z1, Z3, K2
+	VMOVAPD     Z0, K2, Z5
+	VMOVAPD     Z9, K2, Z6
+	VMOVUPD     Z0, K1, (DI)(R12*8)
+	VMOVUPD     Z10, K1, (R9)(R12*8)
+	KNOTB       K2, K2
+	VMOVAPD.Z   Z10, K2, Z0
+	VADDPD      Z0, Z4, Z4
+	VADDPD      Z8, Z3, Z3
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes3
+	VDIVPD      Z6, Z8, Z0
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VPXORQ      Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes4:
+	VCMPPD       $0x00, Z1, Z7, K2
+	VMOVUPD.Z    (AX)(R11*8), K1, Z9
+	VMOVUPD.Z    (R9)(R12*8), K1, Z10
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z10, K3, Z10
+	VSUBPD       Z10, Z4, Z10
+	VMOVUPD.Z    (DI)(R12*8), K1, Z11
+	VFNMADD231PD Z10, Z9, Z11
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z9, Z5, Z9
+	KNOTB        K2, K2
+	VMOVAPD.Z    Z9, K2, Z9
+	VSUBPD       Z9, Z11, Z9
+	VCVTPD2PS    Z9, Y9
+	VMOVUPS      Y9, K1, (BX)(R13*4)
+	VADDPD       Z8, Z7, Z7
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes4
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxChainUF64AVX512(out *float64, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softmaxChainUF64AVX512(SB), NOSPLIT, $0-81
+	MOVQ p+8(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ n+72(FP), DX
+
+	// Nothing may have underflowed.
+	KXNORB K1, K1, K1
+	XORQ   BX, BX
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, SI
+	CMPQ    DX, SI
+	CMOVQLT DX, SI
+	LEAQ    tailMasks<>+0(SB), DI
+	KMOVB   (DI)(SI*1), K2
+	MOVQ    BX, SI
+	MOVQ    c+64(FP), DI
+
+classes1:
+	VMOVUPD.Z   (AX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	VMOVUPD.Z   (CX)(SI*8), K2, Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
+	KNOTB       K2, K4
+	KORB        K4, K3, K3
+	KANDB       K3, K1, K1
+	ADDQ        stride+56(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	JMP         few
+
+done:
+	KMOVB K1, DX
+	CMPB  DL, $0xff
+	JEQ   sound
+	XORB  AL, AL
+	MOVB  AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+sound:
+	MOVQ  out+0(FP), BX
+	MOVQ  d+24(FP), SI
+	MOVQ  work+40(FP), DI
+	MOVQ  u+32(FP), R8
+	MOVQ  n+72(FP), DX
+	MOVQ  DX, R9
+	IMULQ c+64(FP), R9
+	LEAQ  (DI)(R9*8), R9
+	XORQ  R10, R10
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    DX, R11
+	CMOVQLT DX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	KMOVB   (R12)(R11*1), K1
+	MOVQ    R10, R11
+
+	// The class with the largest probability.
+	VMOVUPD.Z    (AX)(R11*8), K1, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z8
+	MOVQ         c+64(FP), R12
+
+classes2:
+	VMOVUPD.Z (AX)(R11*8), K1, Z9
+	VCMPPD    $0x1e, Z0, Z9, K2
+	VMOVAPD   Z9, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z8, Z2, Z2
+	ADDQ      stride+56(FP), R11
+	DECQ      R12
+	JNZ       classes2
+	MOVQ      R10, R12
+	MOVQ      R10, R11
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes3:
+	VMOVUPD.Z   (SI)(R11*8), K1, Z0
+	VMOVUPD.Z   (AX)(R11*8), K1, Z9
+	VMULPD      Z9, Z0, Z0
+	VMOVUPD.Z   (CX)(R11*8), K1, Z9
+	VMOVUPD.Z   (R8)(R11*8), K1, Z10
+	VFMADD213PD Z10, Z9, Z0
+	VDIVPD      Z9, Z0, Z10
+	VCMPPD      $0x00, Z1, Z3, K2
+	VMOVAPD     Z0, K2, Z5
+	VMOVAPD     Z9, K2, Z6
+	VMOVUPD     Z0, K1, (DI)(R12*8)
+	VMOVUPD     Z10, K1, (R9)(R12*8)
+	KNOTB       K2, K2
+	VMOVAPD.Z   Z10, K2, Z0
+	VADDPD      Z0, Z4, Z4
+	VADDPD      Z8, Z3, Z3
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes3
+	VDIVPD      Z6, Z8, Z0
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VPXORQ      Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes4:
+	VCMPPD       $0x00, Z1, Z7, K2
+	VMOVUPD.Z    (AX)(R11*8), K1, Z9
+	VMOVUPD.Z    (R9)(R12*8), K1, Z10
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z10, K3, Z10
+	VSUBPD       Z10, Z4, Z10
+	VMOVUPD.Z    (DI)(R12*8), K1, Z11
+	VFNMADD231PD Z10, Z9, Z11
+	VMULPD       Z0, Z9, Z9
+	VMULPD       Z9, Z5, Z9
+	KNOTB        K2, K2
+	VMOVAPD.Z    Z9, K2, Z9
+	VSUBPD       Z9, Z11, Z9
+	VMOVUPD      Z9, K1, (BX)(R13*8)
+	VADDPD       Z8, Z7, Z7
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes4
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, DX
+	JMP          few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
 	VZEROUPPER
 	RET

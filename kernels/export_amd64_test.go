@@ -5,100 +5,165 @@ package kernels
 // Primitives are the assembly functions of one instruction set, for the tests
 // of package kernels_test.
 type Primitives[T Float] struct {
-	Exp           func(w []float64, x []T) bool
-	Counts        func(acc *[3]float64, r []T)
-	CountsV       func(acc *[3]float64, r []T, v []T)
-	Region        func(acc *[4]float64, p []float64, q []float64, r []T)
-	RegionV       func(acc *[4]float64, p []float64, q []float64, r []T, v []T)
-	RegionGrad    func(g []float64, r []T, in float64, out float64)
-	Probabilities func(p []float64, q []float64, x []T)
-	Chain         func(out []T, g []float64)
-	ChainU        func(out []T, g []float64, u []float64, p []float64, clip float64)
-	SigmoidChain  func(out []T, g []float64, p []float64, q []float64)
-	SigmoidChainU func(out []T, g []float64, p []float64, q []float64, u []float64)
-	Sigmoid       func(p []float64, q []float64, x []T)
-	SigmoidLogs   func(p []float64, q []float64, lp []float64, lq []float64, x []T)
-	ExpRow        func(w []float64)
-	Log1pRow      func(w []float64)
-	LogRow        func(w []float64)
-	RegionYRow    func(acc *[4]float64, p []float64, q []float64, y []int32, c int)
+	Exp             func(w []float64, x []T) bool
+	Counts          func(acc *[3]float64, r []T)
+	CountsV         func(acc *[3]float64, r []T, v []T)
+	Region          func(acc *[4]float64, p []float64, q []float64, r []T)
+	RegionV         func(acc *[4]float64, p []float64, q []float64, r []T, v []T)
+	RegionGrad      func(g []float64, r []T, in float64, out float64)
+	Probabilities   func(p []float64, q []float64, x []T)
+	Chain           func(out []T, g []float64)
+	ChainU          func(out []T, g []float64, u []float64, p []float64, clip float64)
+	SigmoidChain    func(out []T, g []float64, p []float64, q []float64)
+	SigmoidChainU   func(out []T, g []float64, p []float64, q []float64, u []float64)
+	Sigmoid         func(p []float64, q []float64, x []T)
+	SigmoidLogs     func(p []float64, q []float64, lp []float64, lq []float64, x []T)
+	Softmax2        func(p *float64, q *float64, x *T, stride int, xstride int, n int) bool
+	Softmax3        func(p *float64, q *float64, x *T, stride int, xstride int, n int) bool
+	Softmax4        func(p *float64, q *float64, x *T, stride int, xstride int, n int) bool
+	OddsLogs        func(out []float64, against []float64, favour []float64) bool
+	MemberLogs      func(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
+	SoftmaxRegionY  func(out *T, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
+	SoftmaxRegionY2 func(out *T, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+	SoftmaxRegionY3 func(out *T, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+	SoftmaxRegionY4 func(out *T, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
+	SoftmaxChain    func(out *T, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
+	SoftmaxChainU   func(out *T, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+	ExpRow          func(w []float64)
+	Log1pRow        func(w []float64)
+	LogRow          func(w []float64)
+	RegionYRow      func(acc *[4]float64, p []float64, q []float64, y []int32, c int)
+	Normalise       func(p *float64, q *float64, work *float64, stride int, c int, n int)
+	SumY            func(acc *float64, w []float64, y []int32, c int)
 }
 
 var (
 	PrimitivesAVX2F32 = Primitives[float32]{
-		Exp:           expF32AVX2,
-		Counts:        countsF32AVX2,
-		CountsV:       countsVF32AVX2,
-		Region:        regionF32AVX2,
-		RegionV:       regionVF32AVX2,
-		RegionGrad:    regionGradF32AVX2,
-		Probabilities: probabilitiesF32AVX2,
-		Chain:         chainF32AVX2,
-		ChainU:        chainUF32AVX2,
-		SigmoidChain:  sigmoidChainF32AVX2,
-		SigmoidChainU: sigmoidChainUF32AVX2,
-		Sigmoid:       sigmoidF32AVX2,
-		SigmoidLogs:   sigmoidLogsF32AVX2,
-		ExpRow:        expRowAVX2,
-		Log1pRow:      log1pRowAVX2,
-		LogRow:        logRowAVX2,
-		RegionYRow:    regionYRowAVX2,
+		Exp:             expF32AVX2,
+		Counts:          countsF32AVX2,
+		CountsV:         countsVF32AVX2,
+		Region:          regionF32AVX2,
+		RegionV:         regionVF32AVX2,
+		RegionGrad:      regionGradF32AVX2,
+		Probabilities:   probabilitiesF32AVX2,
+		Chain:           chainF32AVX2,
+		ChainU:          chainUF32AVX2,
+		SigmoidChain:    sigmoidChainF32AVX2,
+		SigmoidChainU:   sigmoidChainUF32AVX2,
+		Sigmoid:         sigmoidF32AVX2,
+		SigmoidLogs:     sigmoidLogsF32AVX2,
+		Softmax2:        softmax2F32AVX2,
+		Softmax3:        softmax3F32AVX2,
+		Softmax4:        softmax4F32AVX2,
+		OddsLogs:        oddsLogsF32AVX2,
+		MemberLogs:      memberLogsF32AVX2,
+		SoftmaxRegionY:  softmaxRegionYF32AVX2,
+		SoftmaxRegionY2: softmaxRegionY2F32AVX2,
+		SoftmaxRegionY3: softmaxRegionY3F32AVX2,
+		SoftmaxRegionY4: softmaxRegionY4F32AVX2,
+		SoftmaxChain:    softmaxChainF32AVX2,
+		SoftmaxChainU:   softmaxChainUF32AVX2,
+		ExpRow:          expRowAVX2,
+		Log1pRow:        log1pRowAVX2,
+		LogRow:          logRowAVX2,
+		RegionYRow:      regionYRowAVX2,
+		Normalise:       normaliseAVX2,
+		SumY:            sumYAVX2,
 	}
 	PrimitivesAVX2F64 = Primitives[float64]{
-		Exp:           expF64AVX2,
-		Counts:        countsF64AVX2,
-		CountsV:       countsVF64AVX2,
-		Region:        regionF64AVX2,
-		RegionV:       regionVF64AVX2,
-		RegionGrad:    regionGradF64AVX2,
-		Probabilities: probabilitiesF64AVX2,
-		Chain:         chainF64AVX2,
-		ChainU:        chainUF64AVX2,
-		SigmoidChain:  sigmoidChainF64AVX2,
-		SigmoidChainU: sigmoidChainUF64AVX2,
-		Sigmoid:       sigmoidF64AVX2,
-		SigmoidLogs:   sigmoidLogsF64AVX2,
-		ExpRow:        expRowAVX2,
-		Log1pRow:      log1pRowAVX2,
-		LogRow:        logRowAVX2,
-		RegionYRow:    regionYRowAVX2,
+		Exp:             expF64AVX2,
+		Counts:          countsF64AVX2,
+		CountsV:         countsVF64AVX2,
+		Region:          regionF64AVX2,
+		RegionV:         regionVF64AVX2,
+		RegionGrad:      regionGradF64AVX2,
+		Probabilities:   probabilitiesF64AVX2,
+		Chain:           chainF64AVX2,
+		ChainU:          chainUF64AVX2,
+		SigmoidChain:    sigmoidChainF64AVX2,
+		SigmoidChainU:   sigmoidChainUF64AVX2,
+		Sigmoid:         sigmoidF64AVX2,
+		SigmoidLogs:     sigmoidLogsF64AVX2,
+		Softmax2:        softmax2F64AVX2,
+		Softmax3:        softmax3F64AVX2,
+		Softmax4:        softmax4F64AVX2,
+		OddsLogs:        oddsLogsF64AVX2,
+		MemberLogs:      memberLogsF64AVX2,
+		SoftmaxRegionY:  softmaxRegionYF64AVX2,
+		SoftmaxRegionY2: softmaxRegionY2F64AVX2,
+		SoftmaxRegionY3: softmaxRegionY3F64AVX2,
+		SoftmaxRegionY4: softmaxRegionY4F64AVX2,
+		SoftmaxChain:    softmaxChainF64AVX2,
+		SoftmaxChainU:   softmaxChainUF64AVX2,
+		ExpRow:          expRowAVX2,
+		Log1pRow:        log1pRowAVX2,
+		LogRow:          logRowAVX2,
+		RegionYRow:      regionYRowAVX2,
+		Normalise:       normaliseAVX2,
+		SumY:            sumYAVX2,
 	}
 	PrimitivesAVX512F32 = Primitives[float32]{
-		Exp:           expF32AVX512,
-		Counts:        countsF32AVX512,
-		CountsV:       countsVF32AVX512,
-		Region:        regionF32AVX512,
-		RegionV:       regionVF32AVX512,
-		RegionGrad:    regionGradF32AVX512,
-		Probabilities: probabilitiesF32AVX512,
-		Chain:         chainF32AVX512,
-		ChainU:        chainUF32AVX512,
-		SigmoidChain:  sigmoidChainF32AVX512,
-		SigmoidChainU: sigmoidChainUF32AVX512,
-		Sigmoid:       sigmoidF32AVX512,
-		SigmoidLogs:   sigmoidLogsF32AVX512,
-		ExpRow:        expRowAVX512,
-		Log1pRow:      log1pRowAVX512,
-		LogRow:        logRowAVX512,
-		RegionYRow:    regionYRowAVX512,
+		Exp:             expF32AVX512,
+		Counts:          countsF32AVX512,
+		CountsV:         countsVF32AVX512,
+		Region:          regionF32AVX512,
+		RegionV:         regionVF32AVX512,
+		RegionGrad:      regionGradF32AVX512,
+		Probabilities:   probabilitiesF32AVX512,
+		Chain:           chainF32AVX512,
+		ChainU:          chainUF32AVX512,
+		SigmoidChain:    sigmoidChainF32AVX512,
+		SigmoidChainU:   sigmoidChainUF32AVX512,
+		Sigmoid:         sigmoidF32AVX512,
+		SigmoidLogs:     sigmoidLogsF32AVX512,
+		Softmax2:        softmax2F32AVX512,
+		Softmax3:        softmax3F32AVX512,
+		Softmax4:        softmax4F32AVX512,
+		OddsLogs:        oddsLogsF32AVX512,
+		MemberLogs:      memberLogsF32AVX512,
+		SoftmaxRegionY:  softmaxRegionYF32AVX512,
+		SoftmaxRegionY2: softmaxRegionY2F32AVX512,
+		SoftmaxRegionY3: softmaxRegionY3F32AVX512,
+		SoftmaxRegionY4: softmaxRegionY4F32AVX512,
+		SoftmaxChain:    softmaxChainF32AVX512,
+		SoftmaxChainU:   softmaxChainUF32AVX512,
+		ExpRow:          expRowAVX512,
+		Log1pRow:        log1pRowAVX512,
+		LogRow:          logRowAVX512,
+		RegionYRow:      regionYRowAVX512,
+		Normalise:       normaliseAVX512,
+		SumY:            sumYAVX512,
 	}
 	PrimitivesAVX512F64 = Primitives[float64]{
-		Exp:           expF64AVX512,
-		Counts:        countsF64AVX512,
-		CountsV:       countsVF64AVX512,
-		Region:        regionF64AVX512,
-		RegionV:       regionVF64AVX512,
-		RegionGrad:    regionGradF64AVX512,
-		Probabilities: probabilitiesF64AVX512,
-		Chain:         chainF64AVX512,
-		ChainU:        chainUF64AVX512,
-		SigmoidChain:  sigmoidChainF64AVX512,
-		SigmoidChainU: sigmoidChainUF64AVX512,
-		Sigmoid:       sigmoidF64AVX512,
-		SigmoidLogs:   sigmoidLogsF64AVX512,
-		ExpRow:        expRowAVX512,
-		Log1pRow:      log1pRowAVX512,
-		LogRow:        logRowAVX512,
-		RegionYRow:    regionYRowAVX512,
+		Exp:             expF64AVX512,
+		Counts:          countsF64AVX512,
+		CountsV:         countsVF64AVX512,
+		Region:          regionF64AVX512,
+		RegionV:         regionVF64AVX512,
+		RegionGrad:      regionGradF64AVX512,
+		Probabilities:   probabilitiesF64AVX512,
+		Chain:           chainF64AVX512,
+		ChainU:          chainUF64AVX512,
+		SigmoidChain:    sigmoidChainF64AVX512,
+		SigmoidChainU:   sigmoidChainUF64AVX512,
+		Sigmoid:         sigmoidF64AVX512,
+		SigmoidLogs:     sigmoidLogsF64AVX512,
+		Softmax2:        softmax2F64AVX512,
+		Softmax3:        softmax3F64AVX512,
+		Softmax4:        softmax4F64AVX512,
+		OddsLogs:        oddsLogsF64AVX512,
+		MemberLogs:      memberLogsF64AVX512,
+		SoftmaxRegionY:  softmaxRegionYF64AVX512,
+		SoftmaxRegionY2: softmaxRegionY2F64AVX512,
+		SoftmaxRegionY3: softmaxRegionY3F64AVX512,
+		SoftmaxRegionY4: softmaxRegionY4F64AVX512,
+		SoftmaxChain:    softmaxChainF64AVX512,
+		SoftmaxChainU:   softmaxChainUF64AVX512,
+		ExpRow:          expRowAVX512,
+		Log1pRow:        log1pRowAVX512,
+		LogRow:          logRowAVX512,
+		RegionYRow:      regionYRowAVX512,
+		Normalise:       normaliseAVX512,
+		SumY:            sumYAVX512,
 	}
 )

@@ -15,6 +15,7 @@ type loopState struct {
 	tail4 reg.Register  // the same for elements of 4 bytes; AVX2 only
 	small bool          // whether the function has such elements
 	loops int           // of the function, for their labels
+	inner int           // the same of the loops over classes
 }
 
 // array is a row or matrix in memory: its first element and their size.

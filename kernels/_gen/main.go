@@ -69,7 +69,7 @@ func (g *gen) everything() {
 
 // primitive writes one function of the file.
 func (g *gen) primitive(p primitive, elem string) {
-	g.elem = elem
+	g.elem, g.loopState = elem, loopState{}
 	goElem := map[string]string{"F32": "float32", "F64": "float64"}[elem]
 	name := p.name + elem + g.name
 	g.Function(name)

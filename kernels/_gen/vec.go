@@ -197,6 +197,7 @@ const (
 	lt  = 0x11
 	le  = 0x12
 	nlt = 0x15 // not less: true with a NaN
+	ngt = 0x1a // not greater: true with a NaN
 	gt  = 0x1e
 )
 
