@@ -17,11 +17,12 @@ type assembled[T Float] struct {
 func newTable[T Float](p *primitives[T]) *cpu.Kernels[T] {
 	a := &assembled[T]{*p, cpu.Generic[T]()}
 	k := cpu.Generic[T]()
-	k.Sigmoid = a.sigmoidTile
+	k.Sigmoid, k.Softmax = a.sigmoidTile, a.softmaxTile
 	k.Counts, k.Region = a.countsRow, a.regionRow
-	k.RegionY = a.regionYTile
+	k.RegionY, k.LogPY = a.regionYTile, a.logPYTile
 	k.RegionGrad = a.regionGradRow
 	k.ProbabilitiesChain, k.SigmoidChain = a.probabilitiesChainTile, a.sigmoidChainTile
+	k.SoftmaxChain, k.SoftmaxRegionY = a.softmaxChainTile, a.softmaxRegionYTile
 	return k
 }
 

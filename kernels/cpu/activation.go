@@ -66,9 +66,9 @@ func bySign(x, a, b float64) (float64, float64) {
 	return math.Float64frombits(ab ^ swap), math.Float64frombits(bb ^ swap)
 }
 
-// plainExp is the size up to which the exponentials of logits and their sums
+// PlainExp is the size up to which the exponentials of logits and their sums
 // stay inside float64 without subtracting the largest logit first.
-const plainExp = 300
+const PlainExp = 300
 
 // softmax forms q from the exponentials of the other classes: each sum of the
 // others is a sum of those before and of those after, so nothing cancels.
@@ -97,7 +97,7 @@ func expOf[T Float](w []float64, x []T) (ok bool) {
 	case []float32:
 		w = w[:len(x)]
 		for i, v := range x {
-			if !(v >= -plainExp && v <= plainExp) { // a NaN too
+			if !(v >= -PlainExp && v <= PlainExp) { // a NaN too
 				return false
 			}
 			w[i] = expInside(float64(v))
@@ -105,7 +105,7 @@ func expOf[T Float](w []float64, x []T) (ok bool) {
 	case []float64:
 		w = w[:len(x)]
 		for i, v := range x {
-			if !(v >= -plainExp && v <= plainExp) {
+			if !(v >= -PlainExp && v <= PlainExp) {
 				return false
 			}
 			w[i] = math.Exp(v)
@@ -203,7 +203,7 @@ func softmaxLogs[T Float](t *Tile[T]) {
 	}
 }
 
-// oddsLogs writes −ln(1 + against/in favour) of class c; sign is what farOdds
+// oddsLogs writes −ln(1 + against/in favour) of class c; sign is what FarOdds
 // takes for that.
 func oddsLogs[T Float](t *Tile[T], out, against, favour []float64, c int, sign float64) {
 	odds := t.Work[2*t.C*t.N:][:t.N]
@@ -212,18 +212,18 @@ func oddsLogs[T Float](t *Tile[T], out, against, favour []float64, c int, sign f
 	}
 	log1pRow[T](odds)
 	for i, l := range odds {
-		if l > plainExp {
-			l = farOdds(t, c, i, sign)
+		if l > PlainExp {
+			l = FarOdds(t, c, i, sign)
 		}
 		out[i] = -l
 	}
 }
 
-// farOdds is ln(1 + q/p) of class c at position i, or with sign −1 ln(1 + p/q),
+// FarOdds is ln(1 + q/p) of class c at position i, or with sign −1 ln(1 + p/q),
 // where the odds are so long that one of their exponentials may have
 // underflowed: there it is ln(q/p) or its negative. The other classes get a
 // maximum of their own.
-func farOdds[T Float](t *Tile[T], c, i int, sign float64) float64 {
+func FarOdds[T Float](t *Tile[T], c, i int, sign float64) float64 {
 	top := math.Inf(-1)
 	for k := range t.C {
 		if k != c {

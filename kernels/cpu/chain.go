@@ -90,7 +90,7 @@ func oddsAgainst[T Float](t *Tile[T], k, c, i int) float64 {
 	if math.IsInf(x, -1) {
 		return 0
 	}
-	return math.Exp(x - float64(t.X[c*t.XStride+i]) - farOdds(t, c, i, 1))
+	return math.Exp(x - float64(t.X[c*t.XStride+i]) - FarOdds(t, c, i, 1))
 }
 
 // tiny is a number that still has all its digits.

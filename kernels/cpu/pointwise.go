@@ -49,8 +49,8 @@ func logPY[T Float](acc []float64, k int, t *Tile[T]) {
 	log1pRow[T](w)
 	for i, y := range t.Y[:t.N] {
 		l := w[i]
-		if l > plainExp {
-			l = farOdds(t, int(y), i, 1)
+		if l > PlainExp {
+			l = FarOdds(t, int(y), i, 1)
 		}
 		acc[int(y)*k] -= l
 	}
