@@ -818,3 +818,514 @@ func softmaxChainUF32AVX2(out *float32, p *float64, q *float64, d *float64, u *f
 //
 //go:noescape
 func softmaxChainUF64AVX2(out *float64, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+
+// squareF32AVX2 adds Σ p² and Σ (p-r)² over members and others.
+//
+//	for i, t := range r {
+//		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+//		acc[0] += p[i] * p[i]
+//		acc[1] += d * d * t
+//		acc[2] += d * d * (1 - t)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func squareF32AVX2(acc *[3]float64, p []float64, q []float64, r []float32)
+
+// squareF64AVX2 adds Σ p² and Σ (p-r)² over members and others.
+//
+//	for i, t := range r {
+//		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+//		acc[0] += p[i] * p[i]
+//		acc[1] += d * d * t
+//		acc[2] += d * d * (1 - t)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func squareF64AVX2(acc *[3]float64, p []float64, q []float64, r []float64)
+
+// softF32AVX2 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
+//
+//	for i, t := range r {
+//		if d := p[i] - t; d > 0 { // (1-t) - q[i] where p is at least 1/2
+//			acc[0] += t
+//			acc[1] += d
+//			acc[3] += q[i]
+//		} else {
+//			acc[0] += p[i]
+//			acc[2] -= d
+//			acc[3] += (1 - t)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32)
+
+// softF64AVX2 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
+//
+//	for i, t := range r {
+//		if d := p[i] - t; d > 0 { // (1-t) - q[i] where p is at least 1/2
+//			acc[0] += t
+//			acc[1] += d
+//			acc[3] += q[i]
+//		} else {
+//			acc[0] += p[i]
+//			acc[2] -= d
+//			acc[3] += (1 - t)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64)
+
+// logPF32AVX2 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += t * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logPF32AVX2(acc *float64, p []float64, lp []float64, r []float32)
+
+// logPF64AVX2 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += t * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logPF64AVX2(acc *float64, p []float64, lp []float64, r []float64)
+
+// logQF32AVX2 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 1 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += (1 - t) * lq[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logQF32AVX2(acc *float64, p []float64, lq []float64, r []float32)
+
+// logQF64AVX2 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 1 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += (1 - t) * lq[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logQF64AVX2(acc *float64, p []float64, lq []float64, r []float64)
+
+// logAllAVX2 adds Σ ln p.
+//
+//	for _, l := range lp {
+//		*acc += l
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logAllAVX2(acc *float64, lp []float64)
+
+// powerSumF32AVX2 adds Σ (at + sign r) w ln p, where w is a power of q; a position
+// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
+//
+//	for i, t := range r {
+//		if f := at + sign*t; f == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += f * w[i] * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powerSumF32AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float32, at float64, sign float64)
+
+// powerSumF64AVX2 adds Σ (at + sign r) w ln p, where w is a power of q; a position
+// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
+//
+//	for i, t := range r {
+//		if f := at + sign*t; f == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += f * w[i] * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powerSumF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, at float64, sign float64)
+
+// squareVF32AVX2 adds the weighted Σ p² and Σ (p-r)² over members and others.
+//
+//	for i, t := range r {
+//		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+//		acc[0] += v[i] * p[i] * p[i]
+//		acc[1] += v[i] * d * d * t
+//		acc[2] += v[i] * d * d * (1 - t)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func squareVF32AVX2(acc *[3]float64, p []float64, q []float64, r []float32, v []float32)
+
+// squareVF64AVX2 adds the weighted Σ p² and Σ (p-r)² over members and others.
+//
+//	for i, t := range r {
+//		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+//		acc[0] += v[i] * p[i] * p[i]
+//		acc[1] += v[i] * d * d * t
+//		acc[2] += v[i] * d * d * (1 - t)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func squareVF64AVX2(acc *[3]float64, p []float64, q []float64, r []float64, v []float64)
+
+// softVF32AVX2 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
+//
+//	for i, t := range r {
+//		if d := p[i] - t; d > 0 { // (1-t) - q[i] where p is at least 1/2
+//			acc[0] += v[i] * t
+//			acc[1] += v[i] * d
+//			acc[3] += v[i] * q[i]
+//		} else {
+//			acc[0] += v[i] * p[i]
+//			acc[2] -= v[i] * d
+//			acc[3] += v[i] * (1 - t)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softVF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
+
+// softVF64AVX2 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
+//
+//	for i, t := range r {
+//		if d := p[i] - t; d > 0 { // (1-t) - q[i] where p is at least 1/2
+//			acc[0] += v[i] * t
+//			acc[1] += v[i] * d
+//			acc[3] += v[i] * q[i]
+//		} else {
+//			acc[0] += v[i] * p[i]
+//			acc[2] -= v[i] * d
+//			acc[3] += v[i] * (1 - t)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softVF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
+
+// logPVF32AVX2 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * t * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logPVF32AVX2(acc *float64, p []float64, lp []float64, r []float32, v []float32)
+
+// logPVF64AVX2 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * t * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logPVF64AVX2(acc *float64, p []float64, lp []float64, r []float64, v []float64)
+
+// logQVF32AVX2 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 1 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * (1 - t) * lq[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logQVF32AVX2(acc *float64, p []float64, lq []float64, r []float32, v []float32)
+
+// logQVF64AVX2 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		if t == 1 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * (1 - t) * lq[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logQVF64AVX2(acc *float64, p []float64, lq []float64, r []float64, v []float64)
+
+// logAllVF32AVX2 adds the weighted Σ ln p.
+//
+//	for i, l := range lp {
+//		*acc += v[i] * l
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logAllVF32AVX2(acc *float64, lp []float64, v []float32)
+
+// logAllVF64AVX2 adds the weighted Σ ln p.
+//
+//	for i, l := range lp {
+//		*acc += v[i] * l
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logAllVF64AVX2(acc *float64, lp []float64, v []float64)
+
+// powerSumVF32AVX2 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
+//
+//	for i, t := range r {
+//		if f := at + sign*t; f == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * f * w[i] * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powerSumVF32AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float32, v []float32, at float64, sign float64)
+
+// powerSumVF64AVX2 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
+//
+//	for i, t := range r {
+//		if f := at + sign*t; f == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * f * w[i] * lp[i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powerSumVF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, v []float64, at float64, sign float64)
+
+// softGradF32AVX2 adds the derivative of the soft sums by p.
+//
+//	for i, t := range r {
+//		switch d := p[i] - t; { // (1-t) - q[i] where p is at least 1/2
+//		case d < 0:
+//			g[i] += under
+//		case d > 0:
+//			g[i] += over
+//		default:
+//			g[i] += (under + over) / 2
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softGradF32AVX2(g []float64, p []float64, q []float64, r []float32, under float64, over float64)
+
+// softGradF64AVX2 adds the derivative of the soft sums by p.
+//
+//	for i, t := range r {
+//		switch d := p[i] - t; { // (1-t) - q[i] where p is at least 1/2
+//		case d < 0:
+//			g[i] += under
+//		case d > 0:
+//			g[i] += over
+//		default:
+//			g[i] += (under + over) / 2
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softGradF64AVX2(g []float64, p []float64, q []float64, r []float64, under float64, over float64)
+
+// squareGradF32AVX2 adds the derivative of the squares by p.
+//
+//	for i, t := range r {
+//		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+//		g[i] += 2 * (p[i]*byPP + d*(bySQR*t+bySQB*(1-t)))
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func squareGradF32AVX2(g []float64, p []float64, q []float64, r []float32, byPP float64, bySQR float64, bySQB float64)
+
+// squareGradF64AVX2 adds the derivative of the squares by p.
+//
+//	for i, t := range r {
+//		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+//		g[i] += 2 * (p[i]*byPP + d*(bySQR*t+bySQB*(1-t)))
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func squareGradF64AVX2(g []float64, p []float64, q []float64, r []float64, byPP float64, bySQR float64, bySQB float64)
+
+// logGradF32AVX2 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
+//
+//	for i, t := range r {
+//		u[i] += (byLogP*t+byLogAll)*q[i] - byLogQ*(1-t)*p[i]
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logGradF32AVX2(u []float64, p []float64, q []float64, r []float32, byLogP float64, byLogQ float64, byLogAll float64)
+
+// logGradF64AVX2 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
+//
+//	for i, t := range r {
+//		u[i] += (byLogP*t+byLogAll)*q[i] - byLogQ*(1-t)*p[i]
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func logGradF64AVX2(u []float64, p []float64, q []float64, r []float64, byLogP float64, byLogQ float64, byLogAll float64)
+
+// powRowAVX2 leaves in w the k-th power, of 1 to 3, of u kept away from 0 and 1.
+//
+//	for i, v := range u {
+//		w[i] = math.Pow(min(max(v, clip), 1-clip), float64(k))
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powRowAVX2(w []float64, u []float64, k int, clip float64)
+
+// expPowF32AVX2 leaves in w the power with the logarithm gamma l.
+//
+//	for i, v := range l {
+//		w[i] = math.Exp(gamma * v)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expPowF32AVX2(w []float64, l []float64, gamma float64)
+
+// expPowF64AVX2 leaves in w the power with the logarithm gamma l.
+//
+//	for i, v := range l {
+//		w[i] = math.Exp(gamma * v)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expPowF64AVX2(w []float64, l []float64, gamma float64)
+
+// powerGradF32AVX2 adds the derivative of q^gamma ln p by the log-odds, where w is
+// that power; 0 times -Inf is 0.
+//
+//	for i, t := range r {
+//		if f := at + sign*t; f != 0 {
+//			u[i] += by * f * w[i] * (q[i] - gamma*p[i]*lp[i])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powerGradF32AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float32, gamma float64, by float64, at float64, sign float64)
+
+// powerGradF64AVX2 adds the derivative of q^gamma ln p by the log-odds, where w is
+// that power; 0 times -Inf is 0.
+//
+//	for i, t := range r {
+//		if f := at + sign*t; f != 0 {
+//			u[i] += by * f * w[i] * (q[i] - gamma*p[i]*lp[i])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func powerGradF64AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float64, gamma float64, by float64, at float64, sign float64)
+
+// clippedLogsAVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+// most are those of clip and 1-clip.
+//
+//	for i, v := range p {
+//		switch {
+//		case v < clip:
+//			lp[i], lq[i] = least, most
+//		case 1-v < clip:
+//			lp[i], lq[i] = most, least
+//		default:
+//			lp[i], lq[i] = math.Log(v), math.Log1p(-v)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func clippedLogsAVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)

@@ -16,7 +16,7 @@ TEXT ·expF32AVX2(SB), NOSPLIT, $0-49
 	JL       few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD (CX)(BX*4), Y1
 	VCVTPS2PD 16(CX)(BX*4), Y2
 	VCVTPS2PD 32(CX)(BX*4), Y3
@@ -251,7 +251,7 @@ TEXT ·expF64AVX2(SB), NOSPLIT, $0-49
 	JL       few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (CX)(BX*8), Y1
 	VMOVUPD 32(CX)(BX*8), Y2
 	VMOVUPD 64(CX)(BX*8), Y3
@@ -497,7 +497,7 @@ TEXT ·expRowAVX2(SB), NOSPLIT, $0-24
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (AX)(DX*8), Y0
 	VMOVUPD 32(AX)(DX*8), Y1
 
@@ -665,7 +665,7 @@ TEXT ·log1pRowAVX2(SB), NOSPLIT, $0-24
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (AX)(DX*8), Y0
 	VMOVUPD 32(AX)(DX*8), Y1
 
@@ -928,7 +928,7 @@ TEXT ·logRowAVX2(SB), NOSPLIT, $0-24
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (AX)(DX*8), Y0
 	VMOVUPD 32(AX)(DX*8), Y1
 
@@ -1153,7 +1153,7 @@ TEXT ·countsF32AVX2(SB), NOSPLIT, $0-32
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD   (CX)(BX*4), Y7
 	VCVTPS2PD   16(CX)(BX*4), Y8
 	VSUBPD      Y7, Y6, Y9
@@ -1236,7 +1236,7 @@ TEXT ·countsF64AVX2(SB), NOSPLIT, $0-32
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD     (CX)(BX*8), Y7
 	VMOVUPD     32(CX)(BX*8), Y8
 	VSUBPD      Y7, Y6, Y9
@@ -1318,7 +1318,7 @@ TEXT ·countsVF32AVX2(SB), NOSPLIT, $0-56
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD (CX)(SI*4), Y7
 	VCVTPS2PD 16(CX)(SI*4), Y8
 	VSUBPD    Y7, Y6, Y9
@@ -1416,7 +1416,7 @@ TEXT ·countsVF64AVX2(SB), NOSPLIT, $0-56
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (CX)(SI*8), Y7
 	VMOVUPD 32(CX)(SI*8), Y8
 	VSUBPD  Y7, Y6, Y9
@@ -1514,7 +1514,7 @@ TEXT ·regionF32AVX2(SB), NOSPLIT, $0-80
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD   (BX)(DI*4), Y9
 	VCVTPS2PD   16(BX)(DI*4), Y10
 	VSUBPD      Y9, Y8, Y11
@@ -1616,7 +1616,7 @@ TEXT ·regionF64AVX2(SB), NOSPLIT, $0-80
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD     (BX)(DI*8), Y9
 	VMOVUPD     32(BX)(DI*8), Y10
 	VSUBPD      Y9, Y8, Y11
@@ -1717,7 +1717,7 @@ TEXT ·regionVF32AVX2(SB), NOSPLIT, $0-104
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD (BX)(R8*4), Y9
 	VCVTPS2PD 16(BX)(R8*4), Y10
 	VSUBPD    Y9, Y8, Y11
@@ -1834,7 +1834,7 @@ TEXT ·regionVF64AVX2(SB), NOSPLIT, $0-104
 	JL      few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (BX)(R8*8), Y9
 	VMOVUPD 32(BX)(R8*8), Y10
 	VSUBPD  Y9, Y8, Y11
@@ -1949,7 +1949,7 @@ TEXT ·regionYRowAVX2(SB), NOSPLIT, $0-88
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VPCMPEQD  (BX)(DI*4), X0, X9
 	VPMOVSXDQ X9, Y9
 	VPCMPEQD  16(BX)(DI*4), X0, X10
@@ -2056,7 +2056,7 @@ TEXT ·regionGradF32AVX2(SB), NOSPLIT, $0-64
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD   (CX)(BX*4), Y3
 	VCVTPS2PD   16(CX)(BX*4), Y4
 	VCVTPS2PD   32(CX)(BX*4), Y5
@@ -2132,7 +2132,7 @@ TEXT ·regionGradF64AVX2(SB), NOSPLIT, $0-64
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(BX*8), Y3
 	VMOVUPD     32(CX)(BX*8), Y4
 	VMOVUPD     64(CX)(BX*8), Y5
@@ -2205,7 +2205,7 @@ TEXT ·probabilitiesF32AVX2(SB), NOSPLIT, $0-72
 	JL      few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD (DX)(SI*4), Y1
 	VCVTPS2PD 16(DX)(SI*4), Y2
 	VCVTPS2PD 32(DX)(SI*4), Y3
@@ -2265,7 +2265,7 @@ TEXT ·probabilitiesF64AVX2(SB), NOSPLIT, $0-72
 	JL      few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (DX)(SI*8), Y1
 	VMOVUPD 32(DX)(SI*8), Y2
 	VMOVUPD 64(DX)(SI*8), Y3
@@ -2321,7 +2321,7 @@ TEXT ·chainF32AVX2(SB), NOSPLIT, $0-48
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD    (CX)(BX*8), Y0
 	VMOVUPD    32(CX)(BX*8), Y1
 	VMOVUPD    64(CX)(BX*8), Y2
@@ -2373,7 +2373,7 @@ TEXT ·chainF64AVX2(SB), NOSPLIT, $0-48
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (CX)(BX*8), Y0
 	VMOVUPD 32(CX)(BX*8), Y1
 	VMOVUPD 64(CX)(BX*8), Y2
@@ -2423,7 +2423,7 @@ TEXT ·chainUF32AVX2(SB), NOSPLIT, $0-104
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (BX)(DI*8), Y2
 	VMOVUPD 32(BX)(DI*8), Y3
 	VSUBPD  Y2, Y1, Y4
@@ -2507,7 +2507,7 @@ TEXT ·chainUF64AVX2(SB), NOSPLIT, $0-104
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (BX)(DI*8), Y2
 	VMOVUPD 32(BX)(DI*8), Y3
 	VSUBPD  Y2, Y1, Y4
@@ -2585,7 +2585,7 @@ TEXT ·sigmoidChainF32AVX2(SB), NOSPLIT, $0-96
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD    (CX)(DI*8), Y0
 	VMOVUPD    32(CX)(DI*8), Y1
 	VMOVUPD    64(CX)(DI*8), Y2
@@ -2659,7 +2659,7 @@ TEXT ·sigmoidChainF64AVX2(SB), NOSPLIT, $0-96
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (CX)(DI*8), Y0
 	VMOVUPD 32(CX)(DI*8), Y1
 	VMOVUPD 64(CX)(DI*8), Y2
@@ -2728,7 +2728,7 @@ TEXT ·sigmoidChainUF32AVX2(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(R8*8), Y0
 	VMOVUPD     32(CX)(R8*8), Y1
 	VMOVUPD     64(CX)(R8*8), Y2
@@ -2808,7 +2808,7 @@ TEXT ·sigmoidChainUF64AVX2(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(R8*8), Y0
 	VMOVUPD     32(CX)(R8*8), Y1
 	VMOVUPD     64(CX)(R8*8), Y2
@@ -2880,7 +2880,7 @@ TEXT ·sigmoidF32AVX2(SB), NOSPLIT, $0-72
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD (DX)(SI*4), Y0
 	VCVTPS2PD 16(DX)(SI*4), Y1
 	VORPD     signBit<>+0(SB), Y0, Y2
@@ -3034,7 +3034,7 @@ TEXT ·sigmoidF64AVX2(SB), NOSPLIT, $0-72
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (DX)(SI*8), Y0
 	VMOVUPD 32(DX)(SI*8), Y1
 	VORPD   signBit<>+0(SB), Y0, Y2
@@ -3206,7 +3206,7 @@ TEXT ·sigmoidLogsF32AVX2(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD (DX)(R8*4), Y0
 	VCVTPS2PD 16(DX)(R8*4), Y1
 	VORPD     signBit<>+0(SB), Y0, Y2
@@ -3469,7 +3469,7 @@ TEXT ·sigmoidLogsF64AVX2(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (DX)(R8*8), Y0
 	VMOVUPD 32(DX)(R8*8), Y1
 	VORPD   signBit<>+0(SB), Y0, Y2
@@ -3753,6 +3753,75 @@ TEXT ·softmax2F32AVX2(SB), NOSPLIT, $0-49
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     DI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      R8, R9
+	VCVTPS2PD (DX)(R9*4), Y1
+	ADDQ      SI, R9
+	VCVTPS2PD (DX)(R9*4), Y2
+	VANDPD    absBits<>+0(SB), Y1, Y3
+	VANDPD    absBits<>+0(SB), Y2, Y4
+	VCMPPD    $0x12, plainExp<>+0(SB), Y3, Y3
+	VCMPPD    $0x12, plainExp<>+0(SB), Y4, Y4
+	VANDPD    Y3, Y0, Y0
+	VANDPD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y3
+	VMULPD       log2e<>+0(SB), Y2, Y4
+	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VSUBPD       roundBits<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVAPD     Y5, Y5
+	VFMADD213PD exp32f<>+0(SB), Y1, Y6
+	VFMADD213PD exp32f<>+0(SB), Y2, Y5
+	VFMADD213PD exp32e<>+0(SB), Y1, Y6
+	VFMADD213PD exp32e<>+0(SB), Y2, Y5
+	VFMADD213PD exp32d<>+0(SB), Y1, Y6
+	VFMADD213PD exp32d<>+0(SB), Y2, Y5
+	VFMADD213PD exp32c<>+0(SB), Y1, Y6
+	VFMADD213PD exp32c<>+0(SB), Y2, Y5
+	VFMADD213PD exp32b<>+0(SB), Y1, Y6
+	VFMADD213PD exp32b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y1, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y1, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VPSLLQ      $0x34, Y3, Y1
+	VPSLLQ      $0x34, Y4, Y2
+	VPADDQ      Y1, Y6, Y1
+	VPADDQ      Y2, Y5, Y2
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y1, Y3
+	VMOVUPD one<>+0(SB), Y4
+	VDIVPD  Y3, Y4, Y3
+	MOVQ    R8, R9
+	VMULPD  Y3, Y1, Y4
+	VMOVUPD Y4, (AX)(R9*8)
+	VMULPD  Y3, Y2, Y4
+	VMOVUPD Y4, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y3, Y2, Y2
+	VMOVUPD Y2, (AX)(R9*8)
+	VMULPD  Y3, Y1, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DI, DI
@@ -3851,6 +3920,85 @@ TEXT ·softmax2F64AVX2(SB), NOSPLIT, $0-49
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     DI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    R8, R9
+	VMOVUPD (DX)(R9*8), Y1
+	ADDQ    SI, R9
+	VMOVUPD (DX)(R9*8), Y2
+	VANDPD  absBits<>+0(SB), Y1, Y3
+	VANDPD  absBits<>+0(SB), Y2, Y4
+	VCMPPD  $0x12, plainExp<>+0(SB), Y3, Y3
+	VCMPPD  $0x12, plainExp<>+0(SB), Y4, Y4
+	VANDPD  Y3, Y0, Y0
+	VANDPD  Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y3
+	VMULPD       log2e<>+0(SB), Y2, Y4
+	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VSUBPD       roundBits<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVAPD     Y5, Y5
+	VFMADD213PD exp64j<>+0(SB), Y1, Y6
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y1, Y6
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y1, Y6
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y1, Y6
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y1, Y6
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y1, Y6
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y1, Y6
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y1, Y6
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y1, Y6
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y1, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y1, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VPSLLQ      $0x34, Y3, Y1
+	VPSLLQ      $0x34, Y4, Y2
+	VPADDQ      Y1, Y6, Y1
+	VPADDQ      Y2, Y5, Y2
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y1, Y3
+	VMOVUPD one<>+0(SB), Y4
+	VDIVPD  Y3, Y4, Y3
+	MOVQ    R8, R9
+	VMULPD  Y3, Y1, Y4
+	VMOVUPD Y4, (AX)(R9*8)
+	VMULPD  Y3, Y2, Y4
+	VMOVUPD Y4, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y3, Y2, Y2
+	VMOVUPD Y2, (AX)(R9*8)
+	VMULPD  Y3, Y1, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DI, DI
@@ -3956,6 +4104,103 @@ TEXT ·softmax3F32AVX2(SB), NOSPLIT, $0-49
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     DI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      R8, R9
+	VCVTPS2PD (DX)(R9*4), Y1
+	ADDQ      SI, R9
+	VCVTPS2PD (DX)(R9*4), Y2
+	ADDQ      SI, R9
+	VCVTPS2PD (DX)(R9*4), Y3
+	VANDPD    absBits<>+0(SB), Y1, Y4
+	VANDPD    absBits<>+0(SB), Y2, Y5
+	VANDPD    absBits<>+0(SB), Y3, Y6
+	VCMPPD    $0x12, plainExp<>+0(SB), Y4, Y4
+	VCMPPD    $0x12, plainExp<>+0(SB), Y5, Y5
+	VCMPPD    $0x12, plainExp<>+0(SB), Y6, Y6
+	VANDPD    Y4, Y0, Y0
+	VANDPD    Y5, Y0, Y0
+	VANDPD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y4
+	VMULPD       log2e<>+0(SB), Y2, Y5
+	VMULPD       log2e<>+0(SB), Y3, Y6
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VFNMADD231PD ln2<>+0(SB), Y7, Y1
+	VFNMADD231PD ln2<>+0(SB), Y8, Y2
+	VFNMADD231PD ln2<>+0(SB), Y9, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVAPD     Y7, Y7
+	VFMADD213PD exp32f<>+0(SB), Y1, Y8
+	VFMADD213PD exp32f<>+0(SB), Y2, Y9
+	VFMADD213PD exp32f<>+0(SB), Y3, Y7
+	VFMADD213PD exp32e<>+0(SB), Y1, Y8
+	VFMADD213PD exp32e<>+0(SB), Y2, Y9
+	VFMADD213PD exp32e<>+0(SB), Y3, Y7
+	VFMADD213PD exp32d<>+0(SB), Y1, Y8
+	VFMADD213PD exp32d<>+0(SB), Y2, Y9
+	VFMADD213PD exp32d<>+0(SB), Y3, Y7
+	VFMADD213PD exp32c<>+0(SB), Y1, Y8
+	VFMADD213PD exp32c<>+0(SB), Y2, Y9
+	VFMADD213PD exp32c<>+0(SB), Y3, Y7
+	VFMADD213PD exp32b<>+0(SB), Y1, Y8
+	VFMADD213PD exp32b<>+0(SB), Y2, Y9
+	VFMADD213PD exp32b<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VPSLLQ      $0x34, Y4, Y1
+	VPSLLQ      $0x34, Y5, Y2
+	VPSLLQ      $0x34, Y6, Y3
+	VPADDQ      Y1, Y8, Y1
+	VPADDQ      Y2, Y9, Y2
+	VPADDQ      Y3, Y7, Y3
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y1, Y4
+	VADDPD  Y3, Y2, Y5
+	VADDPD  Y3, Y1, Y6
+	VADDPD  Y3, Y4, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+	MOVQ    R8, R9
+	VMULPD  Y7, Y1, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y7, Y5, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y7, Y2, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y7, Y6, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y7, Y3, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y7, Y4, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DI, DI
@@ -4083,6 +4328,118 @@ TEXT ·softmax3F64AVX2(SB), NOSPLIT, $0-49
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     DI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    R8, R9
+	VMOVUPD (DX)(R9*8), Y1
+	ADDQ    SI, R9
+	VMOVUPD (DX)(R9*8), Y2
+	ADDQ    SI, R9
+	VMOVUPD (DX)(R9*8), Y3
+	VANDPD  absBits<>+0(SB), Y1, Y4
+	VANDPD  absBits<>+0(SB), Y2, Y5
+	VANDPD  absBits<>+0(SB), Y3, Y6
+	VCMPPD  $0x12, plainExp<>+0(SB), Y4, Y4
+	VCMPPD  $0x12, plainExp<>+0(SB), Y5, Y5
+	VCMPPD  $0x12, plainExp<>+0(SB), Y6, Y6
+	VANDPD  Y4, Y0, Y0
+	VANDPD  Y5, Y0, Y0
+	VANDPD  Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y4
+	VMULPD       log2e<>+0(SB), Y2, Y5
+	VMULPD       log2e<>+0(SB), Y3, Y6
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y1
+	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVAPD     Y7, Y7
+	VFMADD213PD exp64j<>+0(SB), Y1, Y8
+	VFMADD213PD exp64j<>+0(SB), Y2, Y9
+	VFMADD213PD exp64j<>+0(SB), Y3, Y7
+	VFMADD213PD exp64i<>+0(SB), Y1, Y8
+	VFMADD213PD exp64i<>+0(SB), Y2, Y9
+	VFMADD213PD exp64i<>+0(SB), Y3, Y7
+	VFMADD213PD exp64h<>+0(SB), Y1, Y8
+	VFMADD213PD exp64h<>+0(SB), Y2, Y9
+	VFMADD213PD exp64h<>+0(SB), Y3, Y7
+	VFMADD213PD exp64g<>+0(SB), Y1, Y8
+	VFMADD213PD exp64g<>+0(SB), Y2, Y9
+	VFMADD213PD exp64g<>+0(SB), Y3, Y7
+	VFMADD213PD exp64f<>+0(SB), Y1, Y8
+	VFMADD213PD exp64f<>+0(SB), Y2, Y9
+	VFMADD213PD exp64f<>+0(SB), Y3, Y7
+	VFMADD213PD exp64e<>+0(SB), Y1, Y8
+	VFMADD213PD exp64e<>+0(SB), Y2, Y9
+	VFMADD213PD exp64e<>+0(SB), Y3, Y7
+	VFMADD213PD exp64d<>+0(SB), Y1, Y8
+	VFMADD213PD exp64d<>+0(SB), Y2, Y9
+	VFMADD213PD exp64d<>+0(SB), Y3, Y7
+	VFMADD213PD exp64c<>+0(SB), Y1, Y8
+	VFMADD213PD exp64c<>+0(SB), Y2, Y9
+	VFMADD213PD exp64c<>+0(SB), Y3, Y7
+	VFMADD213PD exp64b<>+0(SB), Y1, Y8
+	VFMADD213PD exp64b<>+0(SB), Y2, Y9
+	VFMADD213PD exp64b<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VPSLLQ      $0x34, Y4, Y1
+	VPSLLQ      $0x34, Y5, Y2
+	VPSLLQ      $0x34, Y6, Y3
+	VPADDQ      Y1, Y8, Y1
+	VPADDQ      Y2, Y9, Y2
+	VPADDQ      Y3, Y7, Y3
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y1, Y4
+	VADDPD  Y3, Y2, Y5
+	VADDPD  Y3, Y1, Y6
+	VADDPD  Y3, Y4, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+	MOVQ    R8, R9
+	VMULPD  Y7, Y1, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y7, Y5, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y7, Y2, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y7, Y6, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y7, Y3, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y7, Y4, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DI, DI
@@ -4221,6 +4578,131 @@ TEXT ·softmax4F32AVX2(SB), NOSPLIT, $0-49
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     DI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      R8, R9
+	VCVTPS2PD (DX)(R9*4), Y1
+	ADDQ      SI, R9
+	VCVTPS2PD (DX)(R9*4), Y2
+	ADDQ      SI, R9
+	VCVTPS2PD (DX)(R9*4), Y3
+	ADDQ      SI, R9
+	VCVTPS2PD (DX)(R9*4), Y4
+	VANDPD    absBits<>+0(SB), Y1, Y5
+	VANDPD    absBits<>+0(SB), Y2, Y6
+	VANDPD    absBits<>+0(SB), Y3, Y7
+	VANDPD    absBits<>+0(SB), Y4, Y8
+	VCMPPD    $0x12, plainExp<>+0(SB), Y5, Y5
+	VCMPPD    $0x12, plainExp<>+0(SB), Y6, Y6
+	VCMPPD    $0x12, plainExp<>+0(SB), Y7, Y7
+	VCMPPD    $0x12, plainExp<>+0(SB), Y8, Y8
+	VANDPD    Y5, Y0, Y0
+	VANDPD    Y6, Y0, Y0
+	VANDPD    Y7, Y0, Y0
+	VANDPD    Y8, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y5
+	VMULPD       log2e<>+0(SB), Y2, Y6
+	VMULPD       log2e<>+0(SB), Y3, Y7
+	VMULPD       log2e<>+0(SB), Y4, Y8
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VADDPD       roundBits<>+0(SB), Y7, Y7
+	VADDPD       roundBits<>+0(SB), Y8, Y8
+	VSUBPD       roundBits<>+0(SB), Y5, Y9
+	VSUBPD       roundBits<>+0(SB), Y6, Y10
+	VSUBPD       roundBits<>+0(SB), Y7, Y11
+	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y4, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y1
+	VFNMADD231PD ln2<>+0(SB), Y10, Y2
+	VFNMADD231PD ln2<>+0(SB), Y11, Y3
+	VFNMADD231PD ln2<>+0(SB), Y12, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVAPD     Y9, Y9
+	VFMADD213PD exp32f<>+0(SB), Y1, Y10
+	VFMADD213PD exp32f<>+0(SB), Y2, Y11
+	VFMADD213PD exp32f<>+0(SB), Y3, Y12
+	VFMADD213PD exp32f<>+0(SB), Y4, Y9
+	VFMADD213PD exp32e<>+0(SB), Y1, Y10
+	VFMADD213PD exp32e<>+0(SB), Y2, Y11
+	VFMADD213PD exp32e<>+0(SB), Y3, Y12
+	VFMADD213PD exp32e<>+0(SB), Y4, Y9
+	VFMADD213PD exp32d<>+0(SB), Y1, Y10
+	VFMADD213PD exp32d<>+0(SB), Y2, Y11
+	VFMADD213PD exp32d<>+0(SB), Y3, Y12
+	VFMADD213PD exp32d<>+0(SB), Y4, Y9
+	VFMADD213PD exp32c<>+0(SB), Y1, Y10
+	VFMADD213PD exp32c<>+0(SB), Y2, Y11
+	VFMADD213PD exp32c<>+0(SB), Y3, Y12
+	VFMADD213PD exp32c<>+0(SB), Y4, Y9
+	VFMADD213PD exp32b<>+0(SB), Y1, Y10
+	VFMADD213PD exp32b<>+0(SB), Y2, Y11
+	VFMADD213PD exp32b<>+0(SB), Y3, Y12
+	VFMADD213PD exp32b<>+0(SB), Y4, Y9
+	VFMADD213PD one<>+0(SB), Y1, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y11
+	VFMADD213PD one<>+0(SB), Y3, Y12
+	VFMADD213PD one<>+0(SB), Y4, Y9
+	VFMADD213PD one<>+0(SB), Y1, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y11
+	VFMADD213PD one<>+0(SB), Y3, Y12
+	VFMADD213PD one<>+0(SB), Y4, Y9
+	VPSLLQ      $0x34, Y5, Y1
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y7, Y3
+	VPSLLQ      $0x34, Y8, Y4
+	VPADDQ      Y1, Y10, Y1
+	VPADDQ      Y2, Y11, Y2
+	VPADDQ      Y3, Y12, Y3
+	VPADDQ      Y4, Y9, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y1, Y5
+	VADDPD  Y4, Y3, Y6
+	VADDPD  Y6, Y2, Y7
+	VADDPD  Y6, Y1, Y8
+	VADDPD  Y4, Y5, Y9
+	VADDPD  Y3, Y5, Y10
+	VADDPD  Y6, Y5, Y5
+	VMOVUPD one<>+0(SB), Y6
+	VDIVPD  Y5, Y6, Y5
+	MOVQ    R8, R9
+	VMULPD  Y5, Y1, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y7, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y5, Y2, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y8, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y5, Y3, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y9, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y5, Y4, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y10, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DI, DI
@@ -4377,6 +4859,151 @@ TEXT ·softmax4F64AVX2(SB), NOSPLIT, $0-49
 	MOVQ     n+40(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     DI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    R8, R9
+	VMOVUPD (DX)(R9*8), Y1
+	ADDQ    SI, R9
+	VMOVUPD (DX)(R9*8), Y2
+	ADDQ    SI, R9
+	VMOVUPD (DX)(R9*8), Y3
+	ADDQ    SI, R9
+	VMOVUPD (DX)(R9*8), Y4
+	VANDPD  absBits<>+0(SB), Y1, Y5
+	VANDPD  absBits<>+0(SB), Y2, Y6
+	VANDPD  absBits<>+0(SB), Y3, Y7
+	VANDPD  absBits<>+0(SB), Y4, Y8
+	VCMPPD  $0x12, plainExp<>+0(SB), Y5, Y5
+	VCMPPD  $0x12, plainExp<>+0(SB), Y6, Y6
+	VCMPPD  $0x12, plainExp<>+0(SB), Y7, Y7
+	VCMPPD  $0x12, plainExp<>+0(SB), Y8, Y8
+	VANDPD  Y5, Y0, Y0
+	VANDPD  Y6, Y0, Y0
+	VANDPD  Y7, Y0, Y0
+	VANDPD  Y8, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y5
+	VMULPD       log2e<>+0(SB), Y2, Y6
+	VMULPD       log2e<>+0(SB), Y3, Y7
+	VMULPD       log2e<>+0(SB), Y4, Y8
+	VADDPD       roundBits<>+0(SB), Y5, Y5
+	VADDPD       roundBits<>+0(SB), Y6, Y6
+	VADDPD       roundBits<>+0(SB), Y7, Y7
+	VADDPD       roundBits<>+0(SB), Y8, Y8
+	VSUBPD       roundBits<>+0(SB), Y5, Y9
+	VSUBPD       roundBits<>+0(SB), Y6, Y10
+	VSUBPD       roundBits<>+0(SB), Y7, Y11
+	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VMOVAPD      Y3, Y3
+	VMOVAPD      Y4, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y1
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVAPD     Y9, Y9
+	VFMADD213PD exp64j<>+0(SB), Y1, Y10
+	VFMADD213PD exp64j<>+0(SB), Y2, Y11
+	VFMADD213PD exp64j<>+0(SB), Y3, Y12
+	VFMADD213PD exp64j<>+0(SB), Y4, Y9
+	VFMADD213PD exp64i<>+0(SB), Y1, Y10
+	VFMADD213PD exp64i<>+0(SB), Y2, Y11
+	VFMADD213PD exp64i<>+0(SB), Y3, Y12
+	VFMADD213PD exp64i<>+0(SB), Y4, Y9
+	VFMADD213PD exp64h<>+0(SB), Y1, Y10
+	VFMADD213PD exp64h<>+0(SB), Y2, Y11
+	VFMADD213PD exp64h<>+0(SB), Y3, Y12
+	VFMADD213PD exp64h<>+0(SB), Y4, Y9
+	VFMADD213PD exp64g<>+0(SB), Y1, Y10
+	VFMADD213PD exp64g<>+0(SB), Y2, Y11
+	VFMADD213PD exp64g<>+0(SB), Y3, Y12
+	VFMADD213PD exp64g<>+0(SB), Y4, Y9
+	VFMADD213PD exp64f<>+0(SB), Y1, Y10
+	VFMADD213PD exp64f<>+0(SB), Y2, Y11
+	VFMADD213PD exp64f<>+0(SB), Y3, Y12
+	VFMADD213PD exp64f<>+0(SB), Y4, Y9
+	VFMADD213PD exp64e<>+0(SB), Y1, Y10
+	VFMADD213PD exp64e<>+0(SB), Y2, Y11
+	VFMADD213PD exp64e<>+0(SB), Y3, Y12
+	VFMADD213PD exp64e<>+0(SB), Y4, Y9
+	VFMADD213PD exp64d<>+0(SB), Y1, Y10
+	VFMADD213PD exp64d<>+0(SB), Y2, Y11
+	VFMADD213PD exp64d<>+0(SB), Y3, Y12
+	VFMADD213PD exp64d<>+0(SB), Y4, Y9
+	VFMADD213PD exp64c<>+0(SB), Y1, Y10
+	VFMADD213PD exp64c<>+0(SB), Y2, Y11
+	VFMADD213PD exp64c<>+0(SB), Y3, Y12
+	VFMADD213PD exp64c<>+0(SB), Y4, Y9
+	VFMADD213PD exp64b<>+0(SB), Y1, Y10
+	VFMADD213PD exp64b<>+0(SB), Y2, Y11
+	VFMADD213PD exp64b<>+0(SB), Y3, Y12
+	VFMADD213PD exp64b<>+0(SB), Y4, Y9
+	VFMADD213PD one<>+0(SB), Y1, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y11
+	VFMADD213PD one<>+0(SB), Y3, Y12
+	VFMADD213PD one<>+0(SB), Y4, Y9
+	VFMADD213PD one<>+0(SB), Y1, Y10
+	VFMADD213PD one<>+0(SB), Y2, Y11
+	VFMADD213PD one<>+0(SB), Y3, Y12
+	VFMADD213PD one<>+0(SB), Y4, Y9
+	VPSLLQ      $0x34, Y5, Y1
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y7, Y3
+	VPSLLQ      $0x34, Y8, Y4
+	VPADDQ      Y1, Y10, Y1
+	VPADDQ      Y2, Y11, Y2
+	VPADDQ      Y3, Y12, Y3
+	VPADDQ      Y4, Y9, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y1, Y5
+	VADDPD  Y4, Y3, Y6
+	VADDPD  Y6, Y2, Y7
+	VADDPD  Y6, Y1, Y8
+	VADDPD  Y4, Y5, Y9
+	VADDPD  Y3, Y5, Y10
+	VADDPD  Y6, Y5, Y5
+	VMOVUPD one<>+0(SB), Y6
+	VDIVPD  Y5, Y6, Y5
+	MOVQ    R8, R9
+	VMULPD  Y5, Y1, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y7, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y5, Y2, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y8, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y5, Y3, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y9, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    BX, R9
+	VMULPD  Y5, Y4, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	VMULPD  Y5, Y10, Y1
+	VMOVUPD Y1, (CX)(R9*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DI, DI
@@ -4553,7 +5180,7 @@ TEXT ·normaliseAVX2(SB), NOSPLIT, $0-48
 	JL    few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	MOVQ   R8, R9
 	MOVQ   R8, R10
 	VXORPD Y0, Y0, Y0
@@ -4678,7 +5305,7 @@ TEXT ·oddsLogsF32AVX2(SB), NOSPLIT, $0-73
 	JL       few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (CX)(SI*8), Y1
 	VMOVUPD 32(CX)(SI*8), Y2
 	VMOVUPD (DX)(SI*8), Y3
@@ -4829,7 +5456,7 @@ TEXT ·oddsLogsF64AVX2(SB), NOSPLIT, $0-73
 	JL       few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (CX)(SI*8), Y1
 	VMOVUPD 32(CX)(SI*8), Y2
 	VMOVUPD (DX)(SI*8), Y3
@@ -4992,6 +5619,70 @@ TEXT ·memberLogsF32AVX2(SB), NOSPLIT, $0-81
 	MOVQ     stride+64(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     SI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ     R8, R9
+	VPXOR    X1, X1, X1
+	VPCMPEQD X2, X2, X2
+	VXORPD   Y3, Y3, Y3
+	VXORPD   Y4, Y4, Y4
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes1:
+	VPCMPEQD  (BX)(R8*4), X1, X5
+	VPMOVSXDQ X5, Y5
+	VMOVUPD   (CX)(R9*8), Y6
+	VBLENDVPD Y5, Y6, Y3, Y3
+	VMOVUPD   (DX)(R9*8), Y6
+	VBLENDVPD Y5, Y6, Y4, Y4
+	ADDQ      DI, R9
+	VPSUBD    X2, X1, X1
+	DECQ      R10
+	JNZ       classes1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y1
+	VDIVPD  Y3, Y4, Y2
+	VMINPD  Y2, Y1, Y1
+	VADDPD  one<>+0(SB), Y1, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y2, Y2
+	VMOVUPD     twiceBias<>+0(SB), Y3
+	VANDPD      exponentBits<>+0(SB), Y2, Y4
+	VPSUBQ      Y4, Y3, Y3
+	VPSRLQ      $0x34, Y2, Y2
+	VORPD       integerBits<>+0(SB), Y2, Y2
+	VSUBPD      integerBias<>+0(SB), Y2, Y2
+	VSUBPD      one<>+0(SB), Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y1
+	VDIVPD       Y1, Y4, Y1
+	VMULPD       Y1, Y1, Y3
+	VMOVUPD      log32d<>+0(SB), Y5
+	VMOVAPD      Y5, Y5
+	VFMADD213PD  log32c<>+0(SB), Y3, Y5
+	VFMADD213PD  log32b<>+0(SB), Y3, Y5
+	VFMADD213PD  log32a<>+0(SB), Y3, Y5
+	VFNMADD213PD Y4, Y3, Y5
+
+	// Add k ln(2).
+	VFNMADD213PD Y4, Y1, Y5
+	VFMADD231PD  ln2<>+0(SB), Y2, Y5
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y5, Y1
+	VANDPD       Y1, Y0, Y0
+	VMOVUPD      Y5, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, SI
+	CMPQ         SI, $0x00000004
+	JGE          many
 
 few:
 	TESTQ SI, SI
@@ -5014,7 +5705,7 @@ few:
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
-classes1:
+classes2:
 	VPMASKMOVD (BX)(R8*4), X2, X7
 	VPCMPEQD   X7, X3, X7
 	VPAND      X7, X2, X7
@@ -5026,7 +5717,7 @@ classes1:
 	ADDQ       DI, R9
 	VPSUBD     X4, X3, X3
 	DECQ       R10
-	JNZ        classes1
+	JNZ        classes2
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VMOVUPD largeOdds<>+0(SB), Y2
@@ -5085,6 +5776,77 @@ TEXT ·memberLogsF64AVX2(SB), NOSPLIT, $0-81
 	MOVQ     stride+64(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
+	CMPQ     SI, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ     R8, R9
+	VPXOR    X1, X1, X1
+	VPCMPEQD X2, X2, X2
+	VXORPD   Y3, Y3, Y3
+	VXORPD   Y4, Y4, Y4
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes1:
+	VPCMPEQD  (BX)(R8*4), X1, X5
+	VPMOVSXDQ X5, Y5
+	VMOVUPD   (CX)(R9*8), Y6
+	VBLENDVPD Y5, Y6, Y3, Y3
+	VMOVUPD   (DX)(R9*8), Y6
+	VBLENDVPD Y5, Y6, Y4, Y4
+	ADDQ      DI, R9
+	VPSUBD    X2, X1, X1
+	DECQ      R10
+	JNZ       classes1
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VMOVUPD largeOdds<>+0(SB), Y1
+	VDIVPD  Y3, Y4, Y2
+	VMINPD  Y2, Y1, Y1
+	VADDPD  one<>+0(SB), Y1, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y2, Y2
+	VMOVUPD     twiceBias<>+0(SB), Y3
+	VANDPD      exponentBits<>+0(SB), Y2, Y4
+	VPSUBQ      Y4, Y3, Y3
+	VPSRLQ      $0x34, Y2, Y2
+	VORPD       integerBits<>+0(SB), Y2, Y2
+	VSUBPD      integerBias<>+0(SB), Y2, Y2
+	VSUBPD      one<>+0(SB), Y3, Y4
+	VFMADD231PD Y1, Y3, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y1
+	VDIVPD       Y1, Y4, Y1
+	VMULPD       Y1, Y1, Y3
+	VMOVUPD      log64g<>+0(SB), Y5
+	VMOVAPD      Y5, Y5
+	VFMADD213PD  log64f<>+0(SB), Y3, Y5
+	VFMADD213PD  log64e<>+0(SB), Y3, Y5
+	VFMADD213PD  log64d<>+0(SB), Y3, Y5
+	VFMADD213PD  log64c<>+0(SB), Y3, Y5
+	VFMADD213PD  log64b<>+0(SB), Y3, Y5
+	VFMADD213PD  log64a<>+0(SB), Y3, Y5
+	VFNMADD213PD Y4, Y3, Y5
+
+	// Add k ln(2).
+	VXORPD      Y3, Y3, Y3
+	VMOVAPD     Y3, Y3
+	VFMADD231PD ln2Lo<>+0(SB), Y2, Y3
+	VFMSUB213PD Y3, Y1, Y5
+	VSUBPD      Y5, Y4, Y1
+	VFMADD231PD ln2Hi<>+0(SB), Y2, Y1
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y0
+	VMOVUPD     Y1, (AX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ SI, SI
@@ -5107,7 +5869,7 @@ few:
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
-classes1:
+classes2:
 	VPMASKMOVD (BX)(R8*4), X2, X7
 	VPCMPEQD   X7, X3, X7
 	VPAND      X7, X2, X7
@@ -5119,7 +5881,7 @@ classes1:
 	ADDQ       DI, R9
 	VPSUBD     X4, X3, X3
 	DECQ       R10
-	JNZ        classes1
+	JNZ        classes2
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VMOVUPD largeOdds<>+0(SB), Y2
@@ -5193,7 +5955,7 @@ TEXT ·sumYAVX2(SB), NOSPLIT, $0-64
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VPCMPEQD  (DX)(SI*4), X0, X5
 	VPMOVSXDQ X5, Y5
 	VPCMPEQD  16(DX)(SI*4), X0, X6
@@ -5268,6 +6030,76 @@ TEXT ·softmaxRegionYF32AVX2(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
+	CMPQ R8, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VXORPD   Y0, Y0, Y0
+	VPXOR    X1, X1, X1
+	VPCMPEQD X2, X2, X2
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes1:
+	VMOVUPD      (CX)(R12*8), Y3
+	VMOVUPD      Y0, (BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), X1, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (SI), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(SI), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(SI), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VADDPD       Y3, Y0, Y0
+	VPSUBD       X2, X1, X1
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes1
+	VXORPD       Y0, Y0, Y0
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes2:
+	VPADDD       X2, X1, X1
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMOVUPD      (CX)(R12*8), Y3
+	VPCMPEQD     (DI)(R10*4), X1, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (SI), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(SI), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(SI), Y6
+	VMULPD       Y6, Y3, Y6
+	VBLENDVPD    Y4, Y5, Y6, Y4
+	VMOVUPD      (BX)(R11*8), Y5
+	VADDPD       Y0, Y5, Y5
+	VADDPD       Y4, Y0, Y0
+	VMOVUPD      (DX)(R12*8), Y6
+	VMULPD       Y5, Y3, Y3
+	VFMSUB213PD  Y3, Y4, Y6
+	VCVTPD2PSY   Y6, X3
+	VMOVUPS      X3, (AX)(R13*4)
+	DECQ         R14
+	JNZ          classes2
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R8
+	CMPQ         R8, $0x00000004
+	JGE          many
 
 few:
 	TESTQ R8, R8
@@ -5291,7 +6123,7 @@ few:
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
-classes1:
+classes3:
 	VMASKMOVPD   (CX)(R12*8), Y0, Y5
 	VMASKMOVPD   Y2, Y0, (BX)(R11*8)
 	VPMASKMOVD   (DI)(R10*4), X1, X6
@@ -5312,13 +6144,13 @@ classes1:
 	ADDQ         R9, R12
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
-	JNZ          classes1
+	JNZ          classes3
 	VXORPD       Y2, Y2, Y2
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
-classes2:
+classes4:
 	VPADDD       X4, X3, X3
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
@@ -5345,7 +6177,7 @@ classes2:
 	VCVTPD2PSY   Y8, X5
 	VMASKMOVPS   X5, X1, (AX)(R13*4)
 	DECQ         R14
-	JNZ          classes2
+	JNZ          classes4
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, R8
 	JMP          few
@@ -5366,6 +6198,75 @@ TEXT ·softmaxRegionYF64AVX2(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
+	CMPQ R8, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VXORPD   Y0, Y0, Y0
+	VPXOR    X1, X1, X1
+	VPCMPEQD X2, X2, X2
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes1:
+	VMOVUPD      (CX)(R12*8), Y3
+	VMOVUPD      Y0, (BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), X1, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (SI), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(SI), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(SI), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VADDPD       Y3, Y0, Y0
+	VPSUBD       X2, X1, X1
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes1
+	VXORPD       Y0, Y0, Y0
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes2:
+	VPADDD       X2, X1, X1
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMOVUPD      (CX)(R12*8), Y3
+	VPCMPEQD     (DI)(R10*4), X1, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD (SI), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 16(SI), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 8(SI), Y6
+	VMULPD       Y6, Y3, Y6
+	VBLENDVPD    Y4, Y5, Y6, Y4
+	VMOVUPD      (BX)(R11*8), Y5
+	VADDPD       Y0, Y5, Y5
+	VADDPD       Y4, Y0, Y0
+	VMOVUPD      (DX)(R12*8), Y6
+	VMULPD       Y5, Y3, Y3
+	VFMSUB213PD  Y3, Y4, Y6
+	VMOVUPD      Y6, (AX)(R13*8)
+	DECQ         R14
+	JNZ          classes2
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R8
+	CMPQ         R8, $0x00000004
+	JGE          many
 
 few:
 	TESTQ R8, R8
@@ -5389,7 +6290,7 @@ few:
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
-classes1:
+classes3:
 	VMASKMOVPD   (CX)(R12*8), Y0, Y5
 	VMASKMOVPD   Y2, Y0, (BX)(R11*8)
 	VPMASKMOVD   (DI)(R10*4), X1, X6
@@ -5410,13 +6311,13 @@ classes1:
 	ADDQ         R9, R12
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
-	JNZ          classes1
+	JNZ          classes3
 	VXORPD       Y2, Y2, Y2
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
-classes2:
+classes4:
 	VPADDD       X4, X3, X3
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
@@ -5442,7 +6343,7 @@ classes2:
 	VFMSUB213PD  Y5, Y6, Y8
 	VMASKMOVPD   Y8, Y0, (AX)(R13*8)
 	DECQ         R14
-	JNZ          classes2
+	JNZ          classes4
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, R8
 	JMP          few
@@ -5463,6 +6364,57 @@ TEXT ·softmaxRegionY2F32AVX2(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), X0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Y1
+	VPCMPEQD     class0<>+0(SB), X0, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD (BX), Y3
+	VMULPD       Y1, Y3, Y3
+	VBROADCASTSD 16(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y1, Y1
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y2
+	VPCMPEQD     class1<>+0(SB), X0, X0
+	VPMOVSXDQ    X0, Y0
+	VBROADCASTSD 32(BX), Y3
+	VMULPD       Y2, Y3, Y3
+	VBROADCASTSD 48(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 40(BX), Y4
+	VMULPD       Y4, Y2, Y2
+	VBLENDVPD    Y0, Y3, Y2, Y0
+	VADDPD       Y0, Y1, Y2
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Y2
+	VMULPD      Y0, Y2, Y2
+	VMOVUPD     (DX)(R11*8), Y3
+	VFMSUB213PD Y2, Y1, Y3
+	VCVTPD2PSY  Y3, X2
+	VMOVUPS     X2, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y2
+	VMULPD      Y1, Y2, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VCVTPD2PSY  Y2, X0
+	VMOVUPS     X0, (AX)(R12*4)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5550,6 +6502,55 @@ TEXT ·softmaxRegionY2F64AVX2(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), X0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Y1
+	VPCMPEQD     class0<>+0(SB), X0, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD (BX), Y3
+	VMULPD       Y1, Y3, Y3
+	VBROADCASTSD 16(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y1, Y1
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y2
+	VPCMPEQD     class1<>+0(SB), X0, X0
+	VPMOVSXDQ    X0, Y0
+	VBROADCASTSD 32(BX), Y3
+	VMULPD       Y2, Y3, Y3
+	VBROADCASTSD 48(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 40(BX), Y4
+	VMULPD       Y4, Y2, Y2
+	VBLENDVPD    Y0, Y3, Y2, Y0
+	VADDPD       Y0, Y1, Y2
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Y2
+	VMULPD      Y0, Y2, Y2
+	VMOVUPD     (DX)(R11*8), Y3
+	VFMSUB213PD Y2, Y1, Y3
+	VMOVUPD     Y3, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y2
+	VMULPD      Y1, Y2, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VMOVUPD     Y2, (AX)(R12*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5623,6 +6624,79 @@ TEXT ·softmaxRegionY3F32AVX2(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), X0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Y1
+	VPCMPEQD     class0<>+0(SB), X0, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD (BX), Y3
+	VMULPD       Y1, Y3, Y3
+	VBROADCASTSD 16(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y1, Y1
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y2
+	VPCMPEQD     class1<>+0(SB), X0, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD 32(BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 48(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 40(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y3
+	VPCMPEQD     class2<>+0(SB), X0, X0
+	VPMOVSXDQ    X0, Y0
+	VBROADCASTSD 64(BX), Y4
+	VMULPD       Y3, Y4, Y4
+	VBROADCASTSD 80(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 72(BX), Y5
+	VMULPD       Y5, Y3, Y3
+	VBLENDVPD    Y0, Y4, Y3, Y0
+	VADDPD       Y2, Y1, Y3
+	VADDPD       Y0, Y2, Y4
+	VADDPD       Y0, Y1, Y5
+	VADDPD       Y0, Y3, Y6
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Y6
+	VMULPD      Y4, Y6, Y4
+	VMOVUPD     (DX)(R11*8), Y6
+	VFMSUB213PD Y4, Y1, Y6
+	VCVTPD2PSY  Y6, X1
+	VMOVUPS     X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y5, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y4
+	VFMSUB213PD Y1, Y2, Y4
+	VCVTPD2PSY  Y4, X1
+	VMOVUPS     X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y3, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VCVTPD2PSY  Y2, X0
+	VMOVUPS     X0, (AX)(R12*4)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5726,6 +6800,76 @@ TEXT ·softmaxRegionY3F64AVX2(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), X0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Y1
+	VPCMPEQD     class0<>+0(SB), X0, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD (BX), Y3
+	VMULPD       Y1, Y3, Y3
+	VBROADCASTSD 16(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y1, Y1
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y2
+	VPCMPEQD     class1<>+0(SB), X0, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD 32(BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 48(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 40(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y3
+	VPCMPEQD     class2<>+0(SB), X0, X0
+	VPMOVSXDQ    X0, Y0
+	VBROADCASTSD 64(BX), Y4
+	VMULPD       Y3, Y4, Y4
+	VBROADCASTSD 80(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 72(BX), Y5
+	VMULPD       Y5, Y3, Y3
+	VBLENDVPD    Y0, Y4, Y3, Y0
+	VADDPD       Y2, Y1, Y3
+	VADDPD       Y0, Y2, Y4
+	VADDPD       Y0, Y1, Y5
+	VADDPD       Y0, Y3, Y6
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Y6
+	VMULPD      Y4, Y6, Y4
+	VMOVUPD     (DX)(R11*8), Y6
+	VFMSUB213PD Y4, Y1, Y6
+	VMOVUPD     Y6, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y5, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y4
+	VFMSUB213PD Y1, Y2, Y4
+	VMOVUPD     Y4, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y3, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VMOVUPD     Y2, (AX)(R12*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5820,6 +6964,101 @@ TEXT ·softmaxRegionY4F32AVX2(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), X0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Y1
+	VPCMPEQD     class0<>+0(SB), X0, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD (BX), Y3
+	VMULPD       Y1, Y3, Y3
+	VBROADCASTSD 16(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y1, Y1
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y2
+	VPCMPEQD     class1<>+0(SB), X0, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD 32(BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 48(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 40(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y3
+	VPCMPEQD     class2<>+0(SB), X0, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD 64(BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 80(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 72(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y4
+	VPCMPEQD     class3<>+0(SB), X0, X0
+	VPMOVSXDQ    X0, Y0
+	VBROADCASTSD 96(BX), Y5
+	VMULPD       Y4, Y5, Y5
+	VBROADCASTSD 112(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 104(BX), Y6
+	VMULPD       Y6, Y4, Y4
+	VBLENDVPD    Y0, Y5, Y4, Y0
+	VADDPD       Y2, Y1, Y4
+	VADDPD       Y0, Y3, Y5
+	VADDPD       Y5, Y2, Y6
+	VADDPD       Y5, Y1, Y7
+	VADDPD       Y0, Y4, Y8
+	VADDPD       Y3, Y4, Y9
+	VADDPD       Y5, Y4, Y4
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Y4
+	VMULPD      Y6, Y4, Y4
+	VMOVUPD     (DX)(R11*8), Y5
+	VFMSUB213PD Y4, Y1, Y5
+	VCVTPD2PSY  Y5, X1
+	VMOVUPS     X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y7, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y4
+	VFMSUB213PD Y1, Y2, Y4
+	VCVTPD2PSY  Y4, X1
+	VMOVUPS     X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y8, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y3, Y2
+	VCVTPD2PSY  Y2, X1
+	VMOVUPS     X1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y9, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VCVTPD2PSY  Y2, X0
+	VMOVUPS     X0, (AX)(R12*4)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5945,6 +7184,97 @@ TEXT ·softmaxRegionY4F64AVX2(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), X0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Y1
+	VPCMPEQD     class0<>+0(SB), X0, X2
+	VPMOVSXDQ    X2, Y2
+	VBROADCASTSD (BX), Y3
+	VMULPD       Y1, Y3, Y3
+	VBROADCASTSD 16(BX), Y4
+	VADDPD       Y4, Y3, Y3
+	VBROADCASTSD 8(BX), Y4
+	VMULPD       Y4, Y1, Y1
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y2
+	VPCMPEQD     class1<>+0(SB), X0, X3
+	VPMOVSXDQ    X3, Y3
+	VBROADCASTSD 32(BX), Y4
+	VMULPD       Y2, Y4, Y4
+	VBROADCASTSD 48(BX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 40(BX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y3
+	VPCMPEQD     class2<>+0(SB), X0, X4
+	VPMOVSXDQ    X4, Y4
+	VBROADCASTSD 64(BX), Y5
+	VMULPD       Y3, Y5, Y5
+	VBROADCASTSD 80(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 72(BX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Y4
+	VPCMPEQD     class3<>+0(SB), X0, X0
+	VPMOVSXDQ    X0, Y0
+	VBROADCASTSD 96(BX), Y5
+	VMULPD       Y4, Y5, Y5
+	VBROADCASTSD 112(BX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 104(BX), Y6
+	VMULPD       Y6, Y4, Y4
+	VBLENDVPD    Y0, Y5, Y4, Y0
+	VADDPD       Y2, Y1, Y4
+	VADDPD       Y0, Y3, Y5
+	VADDPD       Y5, Y2, Y6
+	VADDPD       Y5, Y1, Y7
+	VADDPD       Y0, Y4, Y8
+	VADDPD       Y3, Y4, Y9
+	VADDPD       Y5, Y4, Y4
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Y4
+	VMULPD      Y6, Y4, Y4
+	VMOVUPD     (DX)(R11*8), Y5
+	VFMSUB213PD Y4, Y1, Y5
+	VMOVUPD     Y5, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y7, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y4
+	VFMSUB213PD Y1, Y2, Y4
+	VMOVUPD     Y4, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y8, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y3, Y2
+	VMOVUPD     Y2, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Y1
+	VMULPD      Y9, Y1, Y1
+	VMOVUPD     (DX)(R11*8), Y2
+	VFMSUB213PD Y1, Y0, Y2
+	VMOVUPD     Y2, (AX)(R12*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -6058,6 +7388,28 @@ TEXT ·softmaxChainF32AVX2(SB), NOSPLIT, $0-73
 	// Nothing may have underflowed.
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     BX, BX
+	CMPQ     DX, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+56(FP), DI
+
+classes1:
+	VMOVUPD (AX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	VMOVUPD (CX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	ADDQ    stride+48(FP), SI
+	DECQ    DI
+	JNZ     classes1
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, DX
+	CMPQ    DX, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DX, DX
@@ -6074,7 +7426,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+56(FP), DI
 
-classes1:
+classes2:
 	VMASKMOVPD (AX)(SI*8), Y1, Y2
 	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
 	VPCMPEQD   Y3, Y3, Y3
@@ -6089,7 +7441,7 @@ classes1:
 	VANDPD     Y2, Y0, Y0
 	ADDQ       stride+48(FP), SI
 	DECQ       DI
-	JNZ        classes1
+	JNZ        classes2
 	ADDQ       $0x00000004, BX
 	SUBQ       $0x00000004, DX
 	JMP        few
@@ -6112,6 +7464,91 @@ sound:
 	IMULQ c+56(FP), R8
 	LEAQ  (DI)(R8*8), R8
 	XORQ  R9, R9
+	CMPQ  DX, $0x00000004
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R9, R10
+
+	// The class with the largest probability.
+	VMOVUPD (AX)(R10*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	MOVQ    c+56(FP), R11
+
+classes3:
+	VMOVUPD   (AX)(R10*8), Y4
+	VCMPPD    $0x1e, Y0, Y4, Y5
+	VBLENDVPD Y5, Y4, Y0, Y0
+	VBLENDVPD Y5, Y2, Y1, Y1
+	VADDPD    Y3, Y2, Y2
+	ADDQ      stride+48(FP), R10
+	DECQ      R11
+	JNZ       classes3
+	MOVQ      R9, R11
+	MOVQ      R9, R10
+	VXORPD    Y0, Y0, Y0
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes4:
+	VMOVUPD   (SI)(R10*8), Y6
+	VMOVUPD   (AX)(R10*8), Y7
+	VMULPD    Y7, Y6, Y6
+	VMOVUPD   (CX)(R10*8), Y7
+	VMULPD    Y7, Y6, Y6
+	VDIVPD    Y7, Y6, Y8
+	VCMPPD    $0x00, Y1, Y0, Y9
+	VBLENDVPD Y9, Y6, Y4, Y4
+	VBLENDVPD Y9, Y7, Y5, Y5
+	VMOVUPD   Y6, (DI)(R11*8)
+	VMOVUPD   Y8, (R8)(R11*8)
+	VANDNPD   Y8, Y9, Y6
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y3, Y0, Y0
+	ADDQ      n+64(FP), R11
+	ADDQ      stride+48(FP), R10
+	DECQ      R12
+	JNZ       classes4
+	VDIVPD    Y5, Y3, Y0
+	MOVQ      R9, R10
+	MOVQ      R9, R11
+	MOVQ      R9, R12
+	VXORPD    Y5, Y5, Y5
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes5:
+	VCMPPD       $0x00, Y1, Y5, Y6
+	VMOVUPD      (AX)(R10*8), Y7
+	VMOVUPD      (R8)(R11*8), Y8
+	VANDNPD      Y8, Y6, Y8
+	VSUBPD       Y8, Y2, Y8
+	VMOVUPD      (DI)(R11*8), Y9
+	VFNMADD231PD Y8, Y7, Y9
+	VMULPD       Y0, Y7, Y7
+	VMULPD       Y7, Y4, Y7
+	VANDNPD      Y7, Y6, Y6
+	VSUBPD       Y6, Y9, Y6
+	VCVTPD2PSY   Y6, X6
+	VMOVUPS      X6, (BX)(R12*4)
+	VADDPD       Y3, Y5, Y5
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes5
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, DX
+	CMPQ         DX, $0x00000004
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6134,7 +7571,7 @@ few2:
 	VMOVUPD    one<>+0(SB), Y5
 	MOVQ       c+56(FP), R11
 
-classes2:
+classes6:
 	VMASKMOVPD (AX)(R10*8), Y0, Y6
 	VCMPPD     $0x1e, Y2, Y6, Y7
 	VBLENDVPD  Y7, Y6, Y2, Y2
@@ -6142,7 +7579,7 @@ classes2:
 	VADDPD     Y5, Y4, Y4
 	ADDQ       stride+48(FP), R10
 	DECQ       R11
-	JNZ        classes2
+	JNZ        classes6
 	MOVQ       R9, R11
 	MOVQ       R9, R10
 	VXORPD     Y2, Y2, Y2
@@ -6153,7 +7590,7 @@ classes2:
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
-classes3:
+classes7:
 	VMASKMOVPD (SI)(R10*8), Y0, Y8
 	VMASKMOVPD (AX)(R10*8), Y0, Y9
 	VMULPD     Y9, Y8, Y8
@@ -6171,7 +7608,7 @@ classes3:
 	ADDQ       n+64(FP), R11
 	ADDQ       stride+48(FP), R10
 	DECQ       R12
-	JNZ        classes3
+	JNZ        classes7
 	VDIVPD     Y7, Y5, Y2
 	MOVQ       R9, R10
 	MOVQ       R9, R11
@@ -6181,7 +7618,7 @@ classes3:
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
-classes4:
+classes8:
 	VCMPPD       $0x00, Y3, Y7, Y8
 	VMASKMOVPD   (AX)(R10*8), Y0, Y9
 	VMASKMOVPD   (R8)(R11*8), Y0, Y10
@@ -6200,7 +7637,7 @@ classes4:
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
 	DECQ         R13
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, DX
 	JMP          few2
@@ -6227,6 +7664,28 @@ TEXT ·softmaxChainF64AVX2(SB), NOSPLIT, $0-73
 	// Nothing may have underflowed.
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     BX, BX
+	CMPQ     DX, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+56(FP), DI
+
+classes1:
+	VMOVUPD (AX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	VMOVUPD (CX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	ADDQ    stride+48(FP), SI
+	DECQ    DI
+	JNZ     classes1
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, DX
+	CMPQ    DX, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DX, DX
@@ -6242,7 +7701,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+56(FP), DI
 
-classes1:
+classes2:
 	VMASKMOVPD (AX)(SI*8), Y1, Y2
 	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
 	VPCMPEQD   Y3, Y3, Y3
@@ -6257,7 +7716,7 @@ classes1:
 	VANDPD     Y2, Y0, Y0
 	ADDQ       stride+48(FP), SI
 	DECQ       DI
-	JNZ        classes1
+	JNZ        classes2
 	ADDQ       $0x00000004, BX
 	SUBQ       $0x00000004, DX
 	JMP        few
@@ -6280,6 +7739,90 @@ sound:
 	IMULQ c+56(FP), R8
 	LEAQ  (DI)(R8*8), R8
 	XORQ  R9, R9
+	CMPQ  DX, $0x00000004
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R9, R10
+
+	// The class with the largest probability.
+	VMOVUPD (AX)(R10*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	MOVQ    c+56(FP), R11
+
+classes3:
+	VMOVUPD   (AX)(R10*8), Y4
+	VCMPPD    $0x1e, Y0, Y4, Y5
+	VBLENDVPD Y5, Y4, Y0, Y0
+	VBLENDVPD Y5, Y2, Y1, Y1
+	VADDPD    Y3, Y2, Y2
+	ADDQ      stride+48(FP), R10
+	DECQ      R11
+	JNZ       classes3
+	MOVQ      R9, R11
+	MOVQ      R9, R10
+	VXORPD    Y0, Y0, Y0
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes4:
+	VMOVUPD   (SI)(R10*8), Y6
+	VMOVUPD   (AX)(R10*8), Y7
+	VMULPD    Y7, Y6, Y6
+	VMOVUPD   (CX)(R10*8), Y7
+	VMULPD    Y7, Y6, Y6
+	VDIVPD    Y7, Y6, Y8
+	VCMPPD    $0x00, Y1, Y0, Y9
+	VBLENDVPD Y9, Y6, Y4, Y4
+	VBLENDVPD Y9, Y7, Y5, Y5
+	VMOVUPD   Y6, (DI)(R11*8)
+	VMOVUPD   Y8, (R8)(R11*8)
+	VANDNPD   Y8, Y9, Y6
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y3, Y0, Y0
+	ADDQ      n+64(FP), R11
+	ADDQ      stride+48(FP), R10
+	DECQ      R12
+	JNZ       classes4
+	VDIVPD    Y5, Y3, Y0
+	MOVQ      R9, R10
+	MOVQ      R9, R11
+	MOVQ      R9, R12
+	VXORPD    Y5, Y5, Y5
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes5:
+	VCMPPD       $0x00, Y1, Y5, Y6
+	VMOVUPD      (AX)(R10*8), Y7
+	VMOVUPD      (R8)(R11*8), Y8
+	VANDNPD      Y8, Y6, Y8
+	VSUBPD       Y8, Y2, Y8
+	VMOVUPD      (DI)(R11*8), Y9
+	VFNMADD231PD Y8, Y7, Y9
+	VMULPD       Y0, Y7, Y7
+	VMULPD       Y7, Y4, Y7
+	VANDNPD      Y7, Y6, Y6
+	VSUBPD       Y6, Y9, Y6
+	VMOVUPD      Y6, (BX)(R12*8)
+	VADDPD       Y3, Y5, Y5
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes5
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, DX
+	CMPQ         DX, $0x00000004
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6301,7 +7844,7 @@ few2:
 	VMOVUPD    one<>+0(SB), Y4
 	MOVQ       c+56(FP), R11
 
-classes2:
+classes6:
 	VMASKMOVPD (AX)(R10*8), Y0, Y5
 	VCMPPD     $0x1e, Y1, Y5, Y6
 	VBLENDVPD  Y6, Y5, Y1, Y1
@@ -6309,7 +7852,7 @@ classes2:
 	VADDPD     Y4, Y3, Y3
 	ADDQ       stride+48(FP), R10
 	DECQ       R11
-	JNZ        classes2
+	JNZ        classes6
 	MOVQ       R9, R11
 	MOVQ       R9, R10
 	VXORPD     Y1, Y1, Y1
@@ -6320,7 +7863,7 @@ classes2:
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
-classes3:
+classes7:
 	VMASKMOVPD (SI)(R10*8), Y0, Y7
 	VMASKMOVPD (AX)(R10*8), Y0, Y8
 	VMULPD     Y8, Y7, Y7
@@ -6338,7 +7881,7 @@ classes3:
 	ADDQ       n+64(FP), R11
 	ADDQ       stride+48(FP), R10
 	DECQ       R12
-	JNZ        classes3
+	JNZ        classes7
 	VDIVPD     Y6, Y4, Y1
 	MOVQ       R9, R10
 	MOVQ       R9, R11
@@ -6348,7 +7891,7 @@ classes3:
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
-classes4:
+classes8:
 	VCMPPD       $0x00, Y2, Y6, Y7
 	VMASKMOVPD   (AX)(R10*8), Y0, Y8
 	VMASKMOVPD   (R8)(R11*8), Y0, Y9
@@ -6366,7 +7909,7 @@ classes4:
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
 	DECQ         R13
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, DX
 	JMP          few2
@@ -6387,6 +7930,28 @@ TEXT ·softmaxChainUF32AVX2(SB), NOSPLIT, $0-81
 	// Nothing may have underflowed.
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     BX, BX
+	CMPQ     DX, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+64(FP), DI
+
+classes1:
+	VMOVUPD (AX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	VMOVUPD (CX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	ADDQ    stride+56(FP), SI
+	DECQ    DI
+	JNZ     classes1
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, DX
+	CMPQ    DX, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DX, DX
@@ -6403,7 +7968,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+64(FP), DI
 
-classes1:
+classes2:
 	VMASKMOVPD (AX)(SI*8), Y1, Y2
 	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
 	VPCMPEQD   Y3, Y3, Y3
@@ -6418,7 +7983,7 @@ classes1:
 	VANDPD     Y2, Y0, Y0
 	ADDQ       stride+56(FP), SI
 	DECQ       DI
-	JNZ        classes1
+	JNZ        classes2
 	ADDQ       $0x00000004, BX
 	SUBQ       $0x00000004, DX
 	JMP        few
@@ -6442,6 +8007,92 @@ sound:
 	IMULQ c+64(FP), R9
 	LEAQ  (DI)(R9*8), R9
 	XORQ  R10, R10
+	CMPQ  DX, $0x00000004
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R10, R11
+
+	// The class with the largest probability.
+	VMOVUPD (AX)(R11*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	MOVQ    c+64(FP), R12
+
+classes3:
+	VMOVUPD   (AX)(R11*8), Y4
+	VCMPPD    $0x1e, Y0, Y4, Y5
+	VBLENDVPD Y5, Y4, Y0, Y0
+	VBLENDVPD Y5, Y2, Y1, Y1
+	VADDPD    Y3, Y2, Y2
+	ADDQ      stride+56(FP), R11
+	DECQ      R12
+	JNZ       classes3
+	MOVQ      R10, R12
+	MOVQ      R10, R11
+	VXORPD    Y0, Y0, Y0
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes4:
+	VMOVUPD     (SI)(R11*8), Y6
+	VMOVUPD     (AX)(R11*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VMOVUPD     (CX)(R11*8), Y7
+	VMOVUPD     (R8)(R11*8), Y8
+	VFMADD213PD Y8, Y7, Y6
+	VDIVPD      Y7, Y6, Y8
+	VCMPPD      $0x00, Y1, Y0, Y9
+	VBLENDVPD   Y9, Y6, Y4, Y4
+	VBLENDVPD   Y9, Y7, Y5, Y5
+	VMOVUPD     Y6, (DI)(R12*8)
+	VMOVUPD     Y8, (R9)(R12*8)
+	VANDNPD     Y8, Y9, Y6
+	VADDPD      Y6, Y2, Y2
+	VADDPD      Y3, Y0, Y0
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes4
+	VDIVPD      Y5, Y3, Y0
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VXORPD      Y5, Y5, Y5
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes5:
+	VCMPPD       $0x00, Y1, Y5, Y6
+	VMOVUPD      (AX)(R11*8), Y7
+	VMOVUPD      (R9)(R12*8), Y8
+	VANDNPD      Y8, Y6, Y8
+	VSUBPD       Y8, Y2, Y8
+	VMOVUPD      (DI)(R12*8), Y9
+	VFNMADD231PD Y8, Y7, Y9
+	VMULPD       Y0, Y7, Y7
+	VMULPD       Y7, Y4, Y7
+	VANDNPD      Y7, Y6, Y6
+	VSUBPD       Y6, Y9, Y6
+	VCVTPD2PSY   Y6, X6
+	VMOVUPS      X6, (BX)(R13*4)
+	VADDPD       Y3, Y5, Y5
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes5
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, DX
+	CMPQ         DX, $0x00000004
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6464,7 +8115,7 @@ few2:
 	VMOVUPD    one<>+0(SB), Y5
 	MOVQ       c+64(FP), R12
 
-classes2:
+classes6:
 	VMASKMOVPD (AX)(R11*8), Y0, Y6
 	VCMPPD     $0x1e, Y2, Y6, Y7
 	VBLENDVPD  Y7, Y6, Y2, Y2
@@ -6472,7 +8123,7 @@ classes2:
 	VADDPD     Y5, Y4, Y4
 	ADDQ       stride+56(FP), R11
 	DECQ       R12
-	JNZ        classes2
+	JNZ        classes6
 	MOVQ       R10, R12
 	MOVQ       R10, R11
 	VXORPD     Y2, Y2, Y2
@@ -6483,7 +8134,7 @@ classes2:
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
-classes3:
+classes7:
 	VMASKMOVPD  (SI)(R11*8), Y0, Y8
 	VMASKMOVPD  (AX)(R11*8), Y0, Y9
 	VMULPD      Y9, Y8, Y8
@@ -6502,7 +8153,7 @@ classes3:
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
-	JNZ         classes3
+	JNZ         classes7
 	VDIVPD      Y7, Y5, Y2
 	MOVQ        R10, R11
 	MOVQ        R10, R12
@@ -6512,7 +8163,7 @@ classes3:
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
-classes4:
+classes8:
 	VCMPPD       $0x00, Y3, Y7, Y8
 	VMASKMOVPD   (AX)(R11*8), Y0, Y9
 	VMASKMOVPD   (R9)(R12*8), Y0, Y10
@@ -6531,7 +8182,7 @@ classes4:
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
 	DECQ         R14
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, DX
 	JMP          few2
@@ -6552,6 +8203,28 @@ TEXT ·softmaxChainUF64AVX2(SB), NOSPLIT, $0-81
 	// Nothing may have underflowed.
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     BX, BX
+	CMPQ     DX, $0x00000004
+	JL       few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+64(FP), DI
+
+classes1:
+	VMOVUPD (AX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	VMOVUPD (CX)(SI*8), Y1
+	VCMPPD  $0x1e, tiny<>+0(SB), Y1, Y1
+	VANDPD  Y1, Y0, Y0
+	ADDQ    stride+56(FP), SI
+	DECQ    DI
+	JNZ     classes1
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, DX
+	CMPQ    DX, $0x00000004
+	JGE     many
 
 few:
 	TESTQ DX, DX
@@ -6567,7 +8240,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+64(FP), DI
 
-classes1:
+classes2:
 	VMASKMOVPD (AX)(SI*8), Y1, Y2
 	VCMPPD     $0x1e, tiny<>+0(SB), Y2, Y2
 	VPCMPEQD   Y3, Y3, Y3
@@ -6582,7 +8255,7 @@ classes1:
 	VANDPD     Y2, Y0, Y0
 	ADDQ       stride+56(FP), SI
 	DECQ       DI
-	JNZ        classes1
+	JNZ        classes2
 	ADDQ       $0x00000004, BX
 	SUBQ       $0x00000004, DX
 	JMP        few
@@ -6606,6 +8279,91 @@ sound:
 	IMULQ c+64(FP), R9
 	LEAQ  (DI)(R9*8), R9
 	XORQ  R10, R10
+	CMPQ  DX, $0x00000004
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R10, R11
+
+	// The class with the largest probability.
+	VMOVUPD (AX)(R11*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	MOVQ    c+64(FP), R12
+
+classes3:
+	VMOVUPD   (AX)(R11*8), Y4
+	VCMPPD    $0x1e, Y0, Y4, Y5
+	VBLENDVPD Y5, Y4, Y0, Y0
+	VBLENDVPD Y5, Y2, Y1, Y1
+	VADDPD    Y3, Y2, Y2
+	ADDQ      stride+56(FP), R11
+	DECQ      R12
+	JNZ       classes3
+	MOVQ      R10, R12
+	MOVQ      R10, R11
+	VXORPD    Y0, Y0, Y0
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes4:
+	VMOVUPD     (SI)(R11*8), Y6
+	VMOVUPD     (AX)(R11*8), Y7
+	VMULPD      Y7, Y6, Y6
+	VMOVUPD     (CX)(R11*8), Y7
+	VMOVUPD     (R8)(R11*8), Y8
+	VFMADD213PD Y8, Y7, Y6
+	VDIVPD      Y7, Y6, Y8
+	VCMPPD      $0x00, Y1, Y0, Y9
+	VBLENDVPD   Y9, Y6, Y4, Y4
+	VBLENDVPD   Y9, Y7, Y5, Y5
+	VMOVUPD     Y6, (DI)(R12*8)
+	VMOVUPD     Y8, (R9)(R12*8)
+	VANDNPD     Y8, Y9, Y6
+	VADDPD      Y6, Y2, Y2
+	VADDPD      Y3, Y0, Y0
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes4
+	VDIVPD      Y5, Y3, Y0
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VXORPD      Y5, Y5, Y5
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes5:
+	VCMPPD       $0x00, Y1, Y5, Y6
+	VMOVUPD      (AX)(R11*8), Y7
+	VMOVUPD      (R9)(R12*8), Y8
+	VANDNPD      Y8, Y6, Y8
+	VSUBPD       Y8, Y2, Y8
+	VMOVUPD      (DI)(R12*8), Y9
+	VFNMADD231PD Y8, Y7, Y9
+	VMULPD       Y0, Y7, Y7
+	VMULPD       Y7, Y4, Y7
+	VANDNPD      Y7, Y6, Y6
+	VSUBPD       Y6, Y9, Y6
+	VMOVUPD      Y6, (BX)(R13*8)
+	VADDPD       Y3, Y5, Y5
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes5
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, DX
+	CMPQ         DX, $0x00000004
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6627,7 +8385,7 @@ few2:
 	VMOVUPD    one<>+0(SB), Y4
 	MOVQ       c+64(FP), R12
 
-classes2:
+classes6:
 	VMASKMOVPD (AX)(R11*8), Y0, Y5
 	VCMPPD     $0x1e, Y1, Y5, Y6
 	VBLENDVPD  Y6, Y5, Y1, Y1
@@ -6635,7 +8393,7 @@ classes2:
 	VADDPD     Y4, Y3, Y3
 	ADDQ       stride+56(FP), R11
 	DECQ       R12
-	JNZ        classes2
+	JNZ        classes6
 	MOVQ       R10, R12
 	MOVQ       R10, R11
 	VXORPD     Y1, Y1, Y1
@@ -6646,7 +8404,7 @@ classes2:
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
-classes3:
+classes7:
 	VMASKMOVPD  (SI)(R11*8), Y0, Y7
 	VMASKMOVPD  (AX)(R11*8), Y0, Y8
 	VMULPD      Y8, Y7, Y7
@@ -6665,7 +8423,7 @@ classes3:
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
-	JNZ         classes3
+	JNZ         classes7
 	VDIVPD      Y6, Y4, Y1
 	MOVQ        R10, R11
 	MOVQ        R10, R12
@@ -6675,7 +8433,7 @@ classes3:
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
-classes4:
+classes8:
 	VCMPPD       $0x00, Y2, Y6, Y7
 	VMASKMOVPD   (AX)(R11*8), Y0, Y8
 	VMASKMOVPD   (R9)(R12*8), Y0, Y9
@@ -6693,7 +8451,7 @@ classes4:
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
 	DECQ         R14
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, DX
 	JMP          few2
@@ -6701,5 +8459,3291 @@ classes4:
 done2:
 	MOVB $0x01, AL
 	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func squareF32AVX2(acc *[3]float64, p []float64, q []float64, r []float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·squareF32AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (CX)(DI*8), Y4
+	VCVTPS2PD   (BX)(DI*4), Y5
+	VSUBPD      Y5, Y3, Y6
+	VMOVUPD     (DX)(DI*8), Y7
+	VCMPPD      $0x11, half<>+0(SB), Y4, Y8
+	VSUBPD      Y5, Y4, Y9
+	VSUBPD      Y7, Y6, Y7
+	VBLENDVPD   Y8, Y9, Y7, Y7
+	VFMADD231PD Y4, Y4, Y0
+	VMULPD      Y7, Y7, Y4
+	VFMADD231PD Y5, Y4, Y1
+	VFMADD231PD Y6, Y4, Y2
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMOVDQU     32(R9)(R8*4), X5
+	VMASKMOVPD  (CX)(DI*8), Y4, Y6
+	VMASKMOVPS  (BX)(DI*4), X5, X5
+	VCVTPS2PD   X5, Y5
+	VSUBPD      Y5, Y3, Y7
+	VMASKMOVPD  (DX)(DI*8), Y4, Y4
+	VCMPPD      $0x11, half<>+0(SB), Y6, Y8
+	VSUBPD      Y5, Y6, Y9
+	VSUBPD      Y4, Y7, Y4
+	VBLENDVPD   Y8, Y9, Y4, Y4
+	VFMADD231PD Y6, Y6, Y0
+	VMULPD      Y4, Y4, Y4
+	VFMADD231PD Y5, Y4, Y1
+	VFMADD231PD Y7, Y4, Y2
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X3
+	VADDPD       X3, X0, X0
+	VUNPCKHPD    X0, X0, X3
+	VADDSD       X3, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VZEROUPPER
+	RET
+
+// func squareF64AVX2(acc *[3]float64, p []float64, q []float64, r []float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·squareF64AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (CX)(DI*8), Y4
+	VMOVUPD     (BX)(DI*8), Y5
+	VSUBPD      Y5, Y3, Y6
+	VMOVUPD     (DX)(DI*8), Y7
+	VCMPPD      $0x11, half<>+0(SB), Y4, Y8
+	VSUBPD      Y5, Y4, Y9
+	VSUBPD      Y7, Y6, Y7
+	VBLENDVPD   Y8, Y9, Y7, Y7
+	VFMADD231PD Y4, Y4, Y0
+	VMULPD      Y7, Y7, Y4
+	VFMADD231PD Y5, Y4, Y1
+	VFMADD231PD Y6, Y4, Y2
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMASKMOVPD  (CX)(DI*8), Y4, Y5
+	VMASKMOVPD  (BX)(DI*8), Y4, Y6
+	VSUBPD      Y6, Y3, Y7
+	VMASKMOVPD  (DX)(DI*8), Y4, Y4
+	VCMPPD      $0x11, half<>+0(SB), Y5, Y8
+	VSUBPD      Y6, Y5, Y9
+	VSUBPD      Y4, Y7, Y4
+	VBLENDVPD   Y8, Y9, Y4, Y4
+	VFMADD231PD Y5, Y5, Y0
+	VMULPD      Y4, Y4, Y4
+	VFMADD231PD Y6, Y4, Y1
+	VFMADD231PD Y7, Y4, Y2
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X3
+	VADDPD       X3, X0, X0
+	VUNPCKHPD    X0, X0, X3
+	VADDSD       X3, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VZEROUPPER
+	RET
+
+// func softF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32)
+// Requires: AVX, CMOV
+TEXT ·softF32AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VMOVUPD one<>+0(SB), Y4
+	VXORPD  Y5, Y5, Y5
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   (DX)(DI*8), Y7
+	VCVTPS2PD (BX)(DI*4), Y8
+	VSUBPD    Y8, Y4, Y9
+	VCMPPD    $0x11, half<>+0(SB), Y6, Y10
+	VSUBPD    Y8, Y6, Y11
+	VSUBPD    Y7, Y9, Y12
+	VBLENDVPD Y10, Y11, Y12, Y10
+	VCMPPD    $0x1e, Y5, Y10, Y11
+	VBLENDVPD Y11, Y8, Y6, Y6
+	VADDPD    Y6, Y0, Y0
+	VANDPD    Y10, Y11, Y6
+	VADDPD    Y6, Y1, Y1
+	VANDNPD   Y10, Y11, Y6
+	VSUBPD    Y6, Y2, Y2
+	VBLENDVPD Y11, Y7, Y9, Y6
+	VADDPD    Y6, Y3, Y3
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, SI
+	CMPQ      SI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y6
+	VMOVDQU    32(R9)(R8*4), X7
+	VMASKMOVPD (CX)(DI*8), Y6, Y8
+	VMASKMOVPD (DX)(DI*8), Y6, Y9
+	VMASKMOVPS (BX)(DI*4), X7, X7
+	VCVTPS2PD  X7, Y7
+	VSUBPD     Y7, Y4, Y10
+	VCMPPD     $0x11, half<>+0(SB), Y8, Y11
+	VSUBPD     Y7, Y8, Y12
+	VSUBPD     Y9, Y10, Y13
+	VBLENDVPD  Y11, Y12, Y13, Y11
+	VCMPPD     $0x1e, Y5, Y11, Y12
+	VBLENDVPD  Y12, Y7, Y8, Y7
+	VADDPD     Y7, Y0, Y0
+	VANDPD     Y11, Y12, Y7
+	VADDPD     Y7, Y1, Y1
+	VANDNPD    Y11, Y12, Y7
+	VSUBPD     Y7, Y2, Y2
+	VBLENDVPD  Y12, Y9, Y10, Y7
+	VANDPD     Y7, Y6, Y6
+	VADDPD     Y6, Y3, Y3
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VUNPCKHPD    X3, X3, X0
+	VADDSD       X0, X3, X3
+	VADDSD       24(AX), X3, X3
+	VMOVSD       X3, 24(AX)
+	VZEROUPPER
+	RET
+
+// func softF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64)
+// Requires: AVX, CMOV
+TEXT ·softF64AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VMOVUPD one<>+0(SB), Y4
+	VXORPD  Y5, Y5, Y5
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   (DX)(DI*8), Y7
+	VMOVUPD   (BX)(DI*8), Y8
+	VSUBPD    Y8, Y4, Y9
+	VCMPPD    $0x11, half<>+0(SB), Y6, Y10
+	VSUBPD    Y8, Y6, Y11
+	VSUBPD    Y7, Y9, Y12
+	VBLENDVPD Y10, Y11, Y12, Y10
+	VCMPPD    $0x1e, Y5, Y10, Y11
+	VBLENDVPD Y11, Y8, Y6, Y6
+	VADDPD    Y6, Y0, Y0
+	VANDPD    Y10, Y11, Y6
+	VADDPD    Y6, Y1, Y1
+	VANDNPD   Y10, Y11, Y6
+	VSUBPD    Y6, Y2, Y2
+	VBLENDVPD Y11, Y7, Y9, Y6
+	VADDPD    Y6, Y3, Y3
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, SI
+	CMPQ      SI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y6
+	VMASKMOVPD (CX)(DI*8), Y6, Y7
+	VMASKMOVPD (DX)(DI*8), Y6, Y8
+	VMASKMOVPD (BX)(DI*8), Y6, Y9
+	VSUBPD     Y9, Y4, Y10
+	VCMPPD     $0x11, half<>+0(SB), Y7, Y11
+	VSUBPD     Y9, Y7, Y12
+	VSUBPD     Y8, Y10, Y13
+	VBLENDVPD  Y11, Y12, Y13, Y11
+	VCMPPD     $0x1e, Y5, Y11, Y12
+	VBLENDVPD  Y12, Y9, Y7, Y7
+	VADDPD     Y7, Y0, Y0
+	VANDPD     Y11, Y12, Y7
+	VADDPD     Y7, Y1, Y1
+	VANDNPD    Y11, Y12, Y7
+	VSUBPD     Y7, Y2, Y2
+	VBLENDVPD  Y12, Y8, Y10, Y7
+	VANDPD     Y7, Y6, Y6
+	VADDPD     Y6, Y3, Y3
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VUNPCKHPD    X3, X3, X0
+	VADDSD       X0, X3, X3
+	VADDSD       24(AX), X3, X3
+	VMOVSD       X3, 24(AX)
+	VZEROUPPER
+	RET
+
+// func logPF32AVX2(acc *float64, p []float64, lp []float64, r []float32)
+// Requires: AVX, CMOV
+TEXT ·logPF32AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lp_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y2, Y2, Y2
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD (BX)(DI*4), Y3
+	VCVTPS2PD 16(BX)(DI*4), Y4
+	VCMPPD    $0x00, Y2, Y3, Y5
+	VCMPPD    $0x00, Y2, Y4, Y6
+	VMOVUPD   (DX)(DI*8), Y7
+	VMOVUPD   32(DX)(DI*8), Y8
+	VMULPD    Y7, Y3, Y3
+	VMULPD    Y8, Y4, Y4
+	VMOVUPD   (CX)(DI*8), Y7
+	VMOVUPD   32(CX)(DI*8), Y8
+	VMULPD    Y2, Y7, Y7
+	VMULPD    Y2, Y8, Y8
+	VBLENDVPD Y5, Y7, Y3, Y3
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VADDPD    Y3, Y0, Y0
+	VADDPD    Y4, Y1, Y1
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y3
+	VMOVDQU    32(R9)(R8*4), X4
+	VMASKMOVPS (BX)(DI*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VCMPPD     $0x00, Y2, Y4, Y5
+	VMASKMOVPD (DX)(DI*8), Y3, Y6
+	VMULPD     Y6, Y4, Y4
+	VMASKMOVPD (CX)(DI*8), Y3, Y3
+	VMULPD     Y2, Y3, Y3
+	VBLENDVPD  Y5, Y3, Y4, Y3
+	VADDPD     Y3, Y0, Y0
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logPF64AVX2(acc *float64, p []float64, lp []float64, r []float64)
+// Requires: AVX, CMOV
+TEXT ·logPF64AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lp_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y2, Y2, Y2
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD   (BX)(DI*8), Y3
+	VMOVUPD   32(BX)(DI*8), Y4
+	VCMPPD    $0x00, Y2, Y3, Y5
+	VCMPPD    $0x00, Y2, Y4, Y6
+	VMOVUPD   (DX)(DI*8), Y7
+	VMOVUPD   32(DX)(DI*8), Y8
+	VMULPD    Y7, Y3, Y3
+	VMULPD    Y8, Y4, Y4
+	VMOVUPD   (CX)(DI*8), Y7
+	VMOVUPD   32(CX)(DI*8), Y8
+	VMULPD    Y2, Y7, Y7
+	VMULPD    Y2, Y8, Y8
+	VBLENDVPD Y5, Y7, Y3, Y3
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VADDPD    Y3, Y0, Y0
+	VADDPD    Y4, Y1, Y1
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y3
+	VMASKMOVPD (BX)(DI*8), Y3, Y4
+	VCMPPD     $0x00, Y2, Y4, Y5
+	VMASKMOVPD (DX)(DI*8), Y3, Y6
+	VMULPD     Y6, Y4, Y4
+	VMASKMOVPD (CX)(DI*8), Y3, Y3
+	VMULPD     Y2, Y3, Y3
+	VBLENDVPD  Y5, Y3, Y4, Y3
+	VADDPD     Y3, Y0, Y0
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQF32AVX2(acc *float64, p []float64, lq []float64, r []float32)
+// Requires: AVX, CMOV
+TEXT ·logQF32AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lq_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y3, Y3, Y3
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD (BX)(DI*4), Y4
+	VCVTPS2PD 16(BX)(DI*4), Y5
+	VSUBPD    Y4, Y2, Y4
+	VSUBPD    Y5, Y2, Y5
+	VCMPPD    $0x00, Y3, Y4, Y6
+	VCMPPD    $0x00, Y3, Y5, Y7
+	VMOVUPD   (DX)(DI*8), Y8
+	VMOVUPD   32(DX)(DI*8), Y9
+	VMULPD    Y8, Y4, Y4
+	VMULPD    Y9, Y5, Y5
+	VMOVUPD   (CX)(DI*8), Y8
+	VMOVUPD   32(CX)(DI*8), Y9
+	VMULPD    Y3, Y8, Y8
+	VMULPD    Y3, Y9, Y9
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VBLENDVPD Y7, Y9, Y5, Y5
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y4
+	VMOVDQU    32(R9)(R8*4), X5
+	VMASKMOVPS (BX)(DI*4), X5, X5
+	VCVTPS2PD  X5, Y5
+	VSUBPD     Y5, Y2, Y5
+	VCMPPD     $0x00, Y3, Y5, Y6
+	VMASKMOVPD (DX)(DI*8), Y4, Y7
+	VMULPD     Y7, Y5, Y5
+	VMASKMOVPD (CX)(DI*8), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VBLENDVPD  Y6, Y4, Y5, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQF64AVX2(acc *float64, p []float64, lq []float64, r []float64)
+// Requires: AVX, CMOV
+TEXT ·logQF64AVX2(SB), NOSPLIT, $0-80
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lq_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y3, Y3, Y3
+	XORQ    DI, DI
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD   (BX)(DI*8), Y4
+	VMOVUPD   32(BX)(DI*8), Y5
+	VSUBPD    Y4, Y2, Y4
+	VSUBPD    Y5, Y2, Y5
+	VCMPPD    $0x00, Y3, Y4, Y6
+	VCMPPD    $0x00, Y3, Y5, Y7
+	VMOVUPD   (DX)(DI*8), Y8
+	VMOVUPD   32(DX)(DI*8), Y9
+	VMULPD    Y8, Y4, Y4
+	VMULPD    Y9, Y5, Y5
+	VMOVUPD   (CX)(DI*8), Y8
+	VMOVUPD   32(CX)(DI*8), Y9
+	VMULPD    Y3, Y8, Y8
+	VMULPD    Y3, Y9, Y9
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VBLENDVPD Y7, Y9, Y5, Y5
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y4
+	VMASKMOVPD (BX)(DI*8), Y4, Y5
+	VSUBPD     Y5, Y2, Y5
+	VCMPPD     $0x00, Y3, Y5, Y6
+	VMASKMOVPD (DX)(DI*8), Y4, Y7
+	VMULPD     Y7, Y5, Y5
+	VMASKMOVPD (CX)(DI*8), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VBLENDVPD  Y6, Y4, Y5, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logAllAVX2(acc *float64, lp []float64)
+// Requires: AVX, CMOV
+TEXT ·logAllAVX2(SB), NOSPLIT, $0-32
+	MOVQ   acc+0(FP), AX
+	MOVQ   lp_base+8(FP), CX
+	MOVQ   lp_len+16(FP), DX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	XORQ   BX, BX
+	CMPQ   DX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(BX*8), Y4
+	VMOVUPD 32(CX)(BX*8), Y5
+	VMOVUPD 64(CX)(BX*8), Y6
+	VMOVUPD 96(CX)(BX*8), Y7
+	VADDPD  Y4, Y0, Y0
+	VADDPD  Y5, Y1, Y1
+	VADDPD  Y6, Y2, Y2
+	VADDPD  Y7, Y3, Y3
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y4
+	VMASKMOVPD (CX)(BX*8), Y4, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumF32AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float32, at float64, sign float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·powerSumF32AVX2(SB), NOSPLIT, $0-120
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	VBROADCASTSD at+104(FP), Y0
+	VBROADCASTSD sign+112(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VCVTPS2PD   (SI)(R8*4), Y4
+	VFMADD213PD Y0, Y1, Y4
+	VCMPPD      $0x00, Y3, Y4, Y5
+	VMOVUPD     (CX)(R8*8), Y6
+	VMOVUPD     (BX)(R8*8), Y7
+	VXORPD      Y8, Y8, Y8
+	VCMPPD      $0x00, Y8, Y6, Y8
+	VCMPPD      $0x00, minusInfinity<>+0(SB), Y7, Y9
+	VANDPD      Y9, Y8, Y8
+	VMULPD      Y7, Y6, Y6
+	VANDNPD     Y6, Y8, Y6
+	VMULPD      Y6, Y4, Y4
+	VMOVUPD     (DX)(R8*8), Y6
+	VMULPD      Y3, Y6, Y6
+	VBLENDVPD   Y5, Y6, Y4, Y4
+	VADDPD      Y4, Y2, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*8), Y4
+	VMOVDQU     32(R10)(R9*4), X5
+	VMASKMOVPS  (SI)(R8*4), X5, X5
+	VCVTPS2PD   X5, Y5
+	VFMADD213PD Y0, Y1, Y5
+	VCMPPD      $0x00, Y3, Y5, Y6
+	VMASKMOVPD  (CX)(R8*8), Y4, Y7
+	VMASKMOVPD  (BX)(R8*8), Y4, Y8
+	VXORPD      Y9, Y9, Y9
+	VCMPPD      $0x00, Y9, Y7, Y9
+	VCMPPD      $0x00, minusInfinity<>+0(SB), Y8, Y10
+	VANDPD      Y10, Y9, Y9
+	VMULPD      Y8, Y7, Y7
+	VANDNPD     Y7, Y9, Y7
+	VMULPD      Y7, Y5, Y5
+	VMASKMOVPD  (DX)(R8*8), Y4, Y4
+	VMULPD      Y3, Y4, Y4
+	VBLENDVPD   Y6, Y4, Y5, Y4
+	VADDPD      Y4, Y2, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, at float64, sign float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·powerSumF64AVX2(SB), NOSPLIT, $0-120
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	VBROADCASTSD at+104(FP), Y0
+	VBROADCASTSD sign+112(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (SI)(R8*8), Y4
+	VFMADD213PD Y0, Y1, Y4
+	VCMPPD      $0x00, Y3, Y4, Y5
+	VMOVUPD     (CX)(R8*8), Y6
+	VMOVUPD     (BX)(R8*8), Y7
+	VXORPD      Y8, Y8, Y8
+	VCMPPD      $0x00, Y8, Y6, Y8
+	VCMPPD      $0x00, minusInfinity<>+0(SB), Y7, Y9
+	VANDPD      Y9, Y8, Y8
+	VMULPD      Y7, Y6, Y6
+	VANDNPD     Y6, Y8, Y6
+	VMULPD      Y6, Y4, Y4
+	VMOVUPD     (DX)(R8*8), Y6
+	VMULPD      Y3, Y6, Y6
+	VBLENDVPD   Y5, Y6, Y4, Y4
+	VADDPD      Y4, Y2, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*8), Y4
+	VMASKMOVPD  (SI)(R8*8), Y4, Y5
+	VFMADD213PD Y0, Y1, Y5
+	VCMPPD      $0x00, Y3, Y5, Y6
+	VMASKMOVPD  (CX)(R8*8), Y4, Y7
+	VMASKMOVPD  (BX)(R8*8), Y4, Y8
+	VXORPD      Y9, Y9, Y9
+	VCMPPD      $0x00, Y9, Y7, Y9
+	VCMPPD      $0x00, minusInfinity<>+0(SB), Y8, Y10
+	VANDPD      Y10, Y9, Y9
+	VMULPD      Y8, Y7, Y7
+	VANDNPD     Y7, Y9, Y7
+	VMULPD      Y7, Y5, Y5
+	VMASKMOVPD  (DX)(R8*8), Y4, Y4
+	VMULPD      Y3, Y4, Y4
+	VBLENDVPD   Y6, Y4, Y5, Y4
+	VADDPD      Y4, Y2, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func squareVF32AVX2(acc *[3]float64, p []float64, q []float64, r []float32, v []float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·squareVF32AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (CX)(R8*8), Y4
+	VCVTPS2PD (BX)(R8*4), Y5
+	VSUBPD    Y5, Y3, Y6
+	VMOVUPD   (DX)(R8*8), Y7
+	VCMPPD    $0x11, half<>+0(SB), Y4, Y8
+	VSUBPD    Y5, Y4, Y9
+	VSUBPD    Y7, Y6, Y7
+	VBLENDVPD Y8, Y9, Y7, Y7
+
+	// Times the weights.
+	VCVTPS2PD   (DI)(R8*4), Y8
+	VMULPD      Y4, Y8, Y9
+	VFMADD231PD Y9, Y4, Y0
+	VMULPD      Y7, Y8, Y4
+	VMULPD      Y4, Y7, Y4
+	VFMADD231PD Y5, Y4, Y1
+	VFMADD231PD Y6, Y4, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y4
+	VMOVDQU    32(R10)(R9*4), X5
+	VMASKMOVPD (CX)(R8*8), Y4, Y6
+	VMASKMOVPS (BX)(R8*4), X5, X7
+	VCVTPS2PD  X7, Y7
+	VSUBPD     Y7, Y3, Y8
+	VMASKMOVPD (DX)(R8*8), Y4, Y4
+	VCMPPD     $0x11, half<>+0(SB), Y6, Y9
+	VSUBPD     Y7, Y6, Y10
+	VSUBPD     Y4, Y8, Y4
+	VBLENDVPD  Y9, Y10, Y4, Y4
+
+	// Times the weights.
+	VMASKMOVPS  (DI)(R8*4), X5, X5
+	VCVTPS2PD   X5, Y5
+	VMULPD      Y6, Y5, Y9
+	VFMADD231PD Y9, Y6, Y0
+	VMULPD      Y4, Y5, Y5
+	VMULPD      Y5, Y4, Y4
+	VFMADD231PD Y7, Y4, Y1
+	VFMADD231PD Y8, Y4, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X3
+	VADDPD       X3, X0, X0
+	VUNPCKHPD    X0, X0, X3
+	VADDSD       X3, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VZEROUPPER
+	RET
+
+// func squareVF64AVX2(acc *[3]float64, p []float64, q []float64, r []float64, v []float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·squareVF64AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPD one<>+0(SB), Y3
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (CX)(R8*8), Y4
+	VMOVUPD   (BX)(R8*8), Y5
+	VSUBPD    Y5, Y3, Y6
+	VMOVUPD   (DX)(R8*8), Y7
+	VCMPPD    $0x11, half<>+0(SB), Y4, Y8
+	VSUBPD    Y5, Y4, Y9
+	VSUBPD    Y7, Y6, Y7
+	VBLENDVPD Y8, Y9, Y7, Y7
+
+	// Times the weights.
+	VMOVUPD     (DI)(R8*8), Y8
+	VMULPD      Y4, Y8, Y9
+	VFMADD231PD Y9, Y4, Y0
+	VMULPD      Y7, Y8, Y4
+	VMULPD      Y4, Y7, Y4
+	VFMADD231PD Y5, Y4, Y1
+	VFMADD231PD Y6, Y4, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y4
+	VMASKMOVPD (CX)(R8*8), Y4, Y5
+	VMASKMOVPD (BX)(R8*8), Y4, Y6
+	VSUBPD     Y6, Y3, Y7
+	VMASKMOVPD (DX)(R8*8), Y4, Y8
+	VCMPPD     $0x11, half<>+0(SB), Y5, Y9
+	VSUBPD     Y6, Y5, Y10
+	VSUBPD     Y8, Y7, Y8
+	VBLENDVPD  Y9, Y10, Y8, Y8
+
+	// Times the weights.
+	VMASKMOVPD  (DI)(R8*8), Y4, Y4
+	VMULPD      Y5, Y4, Y9
+	VFMADD231PD Y9, Y5, Y0
+	VMULPD      Y8, Y4, Y4
+	VMULPD      Y4, Y8, Y4
+	VFMADD231PD Y6, Y4, Y1
+	VFMADD231PD Y7, Y4, Y2
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X3
+	VADDPD       X3, X0, X0
+	VUNPCKHPD    X0, X0, X3
+	VADDSD       X3, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VZEROUPPER
+	RET
+
+// func softVF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
+// Requires: AVX, CMOV
+TEXT ·softVF32AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VMOVUPD one<>+0(SB), Y4
+	VXORPD  Y5, Y5, Y5
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (CX)(R8*8), Y6
+	VMOVUPD   (DX)(R8*8), Y7
+	VCVTPS2PD (BX)(R8*4), Y8
+	VSUBPD    Y8, Y4, Y9
+	VCMPPD    $0x11, half<>+0(SB), Y6, Y10
+	VSUBPD    Y8, Y6, Y11
+	VSUBPD    Y7, Y9, Y12
+	VBLENDVPD Y10, Y11, Y12, Y10
+	VCMPPD    $0x1e, Y5, Y10, Y11
+
+	// Times the weights.
+	VCVTPS2PD (DI)(R8*4), Y12
+	VMULPD    Y10, Y12, Y10
+	VBLENDVPD Y11, Y8, Y6, Y6
+	VMULPD    Y6, Y12, Y6
+	VADDPD    Y6, Y0, Y0
+	VANDPD    Y10, Y11, Y6
+	VADDPD    Y6, Y1, Y1
+	VANDNPD   Y10, Y11, Y6
+	VSUBPD    Y6, Y2, Y2
+	VBLENDVPD Y11, Y7, Y9, Y6
+	VMULPD    Y6, Y12, Y6
+	VADDPD    Y6, Y3, Y3
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, SI
+	CMPQ      SI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y6
+	VMOVDQU    32(R10)(R9*4), X7
+	VMASKMOVPD (CX)(R8*8), Y6, Y8
+	VMASKMOVPD (DX)(R8*8), Y6, Y9
+	VMASKMOVPS (BX)(R8*4), X7, X10
+	VCVTPS2PD  X10, Y10
+	VSUBPD     Y10, Y4, Y11
+	VCMPPD     $0x11, half<>+0(SB), Y8, Y12
+	VSUBPD     Y10, Y8, Y13
+	VSUBPD     Y9, Y11, Y14
+	VBLENDVPD  Y12, Y13, Y14, Y12
+	VCMPPD     $0x1e, Y5, Y12, Y13
+
+	// Times the weights.
+	VMASKMOVPS (DI)(R8*4), X7, X7
+	VCVTPS2PD  X7, Y7
+	VMULPD     Y12, Y7, Y12
+	VBLENDVPD  Y13, Y10, Y8, Y8
+	VMULPD     Y8, Y7, Y8
+	VADDPD     Y8, Y0, Y0
+	VANDPD     Y12, Y13, Y8
+	VADDPD     Y8, Y1, Y1
+	VANDNPD    Y12, Y13, Y8
+	VSUBPD     Y8, Y2, Y2
+	VBLENDVPD  Y13, Y9, Y11, Y8
+	VMULPD     Y8, Y7, Y7
+	VANDPD     Y7, Y6, Y6
+	VADDPD     Y6, Y3, Y3
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VUNPCKHPD    X3, X3, X0
+	VADDSD       X0, X3, X3
+	VADDSD       24(AX), X3, X3
+	VMOVSD       X3, 24(AX)
+	VZEROUPPER
+	RET
+
+// func softVF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
+// Requires: AVX, CMOV
+TEXT ·softVF64AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    q_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VMOVUPD one<>+0(SB), Y4
+	VXORPD  Y5, Y5, Y5
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (CX)(R8*8), Y6
+	VMOVUPD   (DX)(R8*8), Y7
+	VMOVUPD   (BX)(R8*8), Y8
+	VSUBPD    Y8, Y4, Y9
+	VCMPPD    $0x11, half<>+0(SB), Y6, Y10
+	VSUBPD    Y8, Y6, Y11
+	VSUBPD    Y7, Y9, Y12
+	VBLENDVPD Y10, Y11, Y12, Y10
+	VCMPPD    $0x1e, Y5, Y10, Y11
+
+	// Times the weights.
+	VMOVUPD   (DI)(R8*8), Y12
+	VMULPD    Y10, Y12, Y10
+	VBLENDVPD Y11, Y8, Y6, Y6
+	VMULPD    Y6, Y12, Y6
+	VADDPD    Y6, Y0, Y0
+	VANDPD    Y10, Y11, Y6
+	VADDPD    Y6, Y1, Y1
+	VANDNPD   Y10, Y11, Y6
+	VSUBPD    Y6, Y2, Y2
+	VBLENDVPD Y11, Y7, Y9, Y6
+	VMULPD    Y6, Y12, Y6
+	VADDPD    Y6, Y3, Y3
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, SI
+	CMPQ      SI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y6
+	VMASKMOVPD (CX)(R8*8), Y6, Y7
+	VMASKMOVPD (DX)(R8*8), Y6, Y8
+	VMASKMOVPD (BX)(R8*8), Y6, Y9
+	VSUBPD     Y9, Y4, Y10
+	VCMPPD     $0x11, half<>+0(SB), Y7, Y11
+	VSUBPD     Y9, Y7, Y12
+	VSUBPD     Y8, Y10, Y13
+	VBLENDVPD  Y11, Y12, Y13, Y11
+	VCMPPD     $0x1e, Y5, Y11, Y12
+
+	// Times the weights.
+	VMASKMOVPD (DI)(R8*8), Y6, Y13
+	VMULPD     Y11, Y13, Y11
+	VBLENDVPD  Y12, Y9, Y7, Y7
+	VMULPD     Y7, Y13, Y7
+	VADDPD     Y7, Y0, Y0
+	VANDPD     Y11, Y12, Y7
+	VADDPD     Y7, Y1, Y1
+	VANDNPD    Y11, Y12, Y7
+	VSUBPD     Y7, Y2, Y2
+	VBLENDVPD  Y12, Y8, Y10, Y7
+	VMULPD     Y7, Y13, Y7
+	VANDPD     Y7, Y6, Y6
+	VADDPD     Y6, Y3, Y3
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VUNPCKHPD    X3, X3, X0
+	VADDSD       X0, X3, X3
+	VADDSD       24(AX), X3, X3
+	VMOVSD       X3, 24(AX)
+	VZEROUPPER
+	RET
+
+// func logPVF32AVX2(acc *float64, p []float64, lp []float64, r []float32, v []float32)
+// Requires: AVX, CMOV
+TEXT ·logPVF32AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lp_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y2, Y2, Y2
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD (BX)(R8*4), Y3
+	VCVTPS2PD 16(BX)(R8*4), Y4
+	VCMPPD    $0x00, Y2, Y3, Y5
+	VCMPPD    $0x00, Y2, Y4, Y6
+
+	// Times the weights.
+	VCVTPS2PD (DI)(R8*4), Y7
+	VCVTPS2PD 16(DI)(R8*4), Y8
+	VMULPD    Y3, Y7, Y3
+	VMULPD    Y4, Y8, Y4
+	VMOVUPD   (DX)(R8*8), Y7
+	VMOVUPD   32(DX)(R8*8), Y8
+	VMULPD    Y7, Y3, Y3
+	VMULPD    Y8, Y4, Y4
+	VMOVUPD   (CX)(R8*8), Y7
+	VMOVUPD   32(CX)(R8*8), Y8
+	VMULPD    Y2, Y7, Y7
+	VMULPD    Y2, Y8, Y8
+	VBLENDVPD Y5, Y7, Y3, Y3
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VADDPD    Y3, Y0, Y0
+	VADDPD    Y4, Y1, Y1
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y3
+	VMOVDQU    32(R10)(R9*4), X4
+	VMASKMOVPS (BX)(R8*4), X4, X5
+	VCVTPS2PD  X5, Y5
+	VCMPPD     $0x00, Y2, Y5, Y6
+
+	// Times the weights.
+	VMASKMOVPS (DI)(R8*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VMULPD     Y5, Y4, Y4
+	VMASKMOVPD (DX)(R8*8), Y3, Y5
+	VMULPD     Y5, Y4, Y4
+	VMASKMOVPD (CX)(R8*8), Y3, Y3
+	VMULPD     Y2, Y3, Y3
+	VBLENDVPD  Y6, Y3, Y4, Y3
+	VADDPD     Y3, Y0, Y0
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logPVF64AVX2(acc *float64, p []float64, lp []float64, r []float64, v []float64)
+// Requires: AVX, CMOV
+TEXT ·logPVF64AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lp_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y2, Y2, Y2
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (BX)(R8*8), Y3
+	VMOVUPD 32(BX)(R8*8), Y4
+	VCMPPD  $0x00, Y2, Y3, Y5
+	VCMPPD  $0x00, Y2, Y4, Y6
+
+	// Times the weights.
+	VMOVUPD   (DI)(R8*8), Y7
+	VMOVUPD   32(DI)(R8*8), Y8
+	VMULPD    Y3, Y7, Y3
+	VMULPD    Y4, Y8, Y4
+	VMOVUPD   (DX)(R8*8), Y7
+	VMOVUPD   32(DX)(R8*8), Y8
+	VMULPD    Y7, Y3, Y3
+	VMULPD    Y8, Y4, Y4
+	VMOVUPD   (CX)(R8*8), Y7
+	VMOVUPD   32(CX)(R8*8), Y8
+	VMULPD    Y2, Y7, Y7
+	VMULPD    Y2, Y8, Y8
+	VBLENDVPD Y5, Y7, Y3, Y3
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VADDPD    Y3, Y0, Y0
+	VADDPD    Y4, Y1, Y1
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y3
+	VMASKMOVPD (BX)(R8*8), Y3, Y4
+	VCMPPD     $0x00, Y2, Y4, Y5
+
+	// Times the weights.
+	VMASKMOVPD (DI)(R8*8), Y3, Y6
+	VMULPD     Y4, Y6, Y4
+	VMASKMOVPD (DX)(R8*8), Y3, Y6
+	VMULPD     Y6, Y4, Y4
+	VMASKMOVPD (CX)(R8*8), Y3, Y3
+	VMULPD     Y2, Y3, Y3
+	VBLENDVPD  Y5, Y3, Y4, Y3
+	VADDPD     Y3, Y0, Y0
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQVF32AVX2(acc *float64, p []float64, lq []float64, r []float32, v []float32)
+// Requires: AVX, CMOV
+TEXT ·logQVF32AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lq_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y3, Y3, Y3
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD (BX)(R8*4), Y4
+	VCVTPS2PD 16(BX)(R8*4), Y5
+	VSUBPD    Y4, Y2, Y4
+	VSUBPD    Y5, Y2, Y5
+	VCMPPD    $0x00, Y3, Y4, Y6
+	VCMPPD    $0x00, Y3, Y5, Y7
+
+	// Times the weights.
+	VCVTPS2PD (DI)(R8*4), Y8
+	VCVTPS2PD 16(DI)(R8*4), Y9
+	VMULPD    Y4, Y8, Y4
+	VMULPD    Y5, Y9, Y5
+	VMOVUPD   (DX)(R8*8), Y8
+	VMOVUPD   32(DX)(R8*8), Y9
+	VMULPD    Y8, Y4, Y4
+	VMULPD    Y9, Y5, Y5
+	VMOVUPD   (CX)(R8*8), Y8
+	VMOVUPD   32(CX)(R8*8), Y9
+	VMULPD    Y3, Y8, Y8
+	VMULPD    Y3, Y9, Y9
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VBLENDVPD Y7, Y9, Y5, Y5
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y4
+	VMOVDQU    32(R10)(R9*4), X5
+	VMASKMOVPS (BX)(R8*4), X5, X6
+	VCVTPS2PD  X6, Y6
+	VSUBPD     Y6, Y2, Y6
+	VCMPPD     $0x00, Y3, Y6, Y7
+
+	// Times the weights.
+	VMASKMOVPS (DI)(R8*4), X5, X5
+	VCVTPS2PD  X5, Y5
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPD (DX)(R8*8), Y4, Y6
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPD (CX)(R8*8), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VBLENDVPD  Y7, Y4, Y5, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQVF64AVX2(acc *float64, p []float64, lq []float64, r []float64, v []float64)
+// Requires: AVX, CMOV
+TEXT ·logQVF64AVX2(SB), NOSPLIT, $0-104
+	MOVQ    acc+0(FP), AX
+	MOVQ    p_base+8(FP), CX
+	MOVQ    lq_base+32(FP), DX
+	MOVQ    r_base+56(FP), BX
+	MOVQ    p_len+16(FP), SI
+	MOVQ    v_base+80(FP), DI
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VMOVUPD one<>+0(SB), Y2
+	VXORPD  Y3, Y3, Y3
+	XORQ    R8, R8
+	CMPQ    SI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (BX)(R8*8), Y4
+	VMOVUPD 32(BX)(R8*8), Y5
+	VSUBPD  Y4, Y2, Y4
+	VSUBPD  Y5, Y2, Y5
+	VCMPPD  $0x00, Y3, Y4, Y6
+	VCMPPD  $0x00, Y3, Y5, Y7
+
+	// Times the weights.
+	VMOVUPD   (DI)(R8*8), Y8
+	VMOVUPD   32(DI)(R8*8), Y9
+	VMULPD    Y4, Y8, Y4
+	VMULPD    Y5, Y9, Y5
+	VMOVUPD   (DX)(R8*8), Y8
+	VMOVUPD   32(DX)(R8*8), Y9
+	VMULPD    Y8, Y4, Y4
+	VMULPD    Y9, Y5, Y5
+	VMOVUPD   (CX)(R8*8), Y8
+	VMOVUPD   32(CX)(R8*8), Y9
+	VMULPD    Y3, Y8, Y8
+	VMULPD    Y3, Y9, Y9
+	VBLENDVPD Y6, Y8, Y4, Y4
+	VBLENDVPD Y7, Y9, Y5, Y5
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       SI, R9
+	CMOVQLT    SI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y4
+	VMASKMOVPD (BX)(R8*8), Y4, Y5
+	VSUBPD     Y5, Y2, Y5
+	VCMPPD     $0x00, Y3, Y5, Y6
+
+	// Times the weights.
+	VMASKMOVPD (DI)(R8*8), Y4, Y7
+	VMULPD     Y5, Y7, Y5
+	VMASKMOVPD (DX)(R8*8), Y4, Y7
+	VMULPD     Y7, Y5, Y5
+	VMASKMOVPD (CX)(R8*8), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VBLENDVPD  Y6, Y4, Y5, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logAllVF32AVX2(acc *float64, lp []float64, v []float32)
+// Requires: AVX, CMOV
+TEXT ·logAllVF32AVX2(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   lp_base+8(FP), CX
+	MOVQ   lp_len+16(FP), DX
+	MOVQ   v_base+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	XORQ   SI, SI
+	CMPQ   DX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	// Times the weights.
+	VCVTPS2PD (BX)(SI*4), Y4
+	VCVTPS2PD 16(BX)(SI*4), Y5
+	VCVTPS2PD 32(BX)(SI*4), Y6
+	VCVTPS2PD 48(BX)(SI*4), Y7
+	VMOVUPD   (CX)(SI*8), Y8
+	VMOVUPD   32(CX)(SI*8), Y9
+	VMOVUPD   64(CX)(SI*8), Y10
+	VMOVUPD   96(CX)(SI*8), Y11
+	VMULPD    Y8, Y4, Y4
+	VMULPD    Y9, Y5, Y5
+	VMULPD    Y10, Y6, Y6
+	VMULPD    Y11, Y7, Y7
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y7, Y3, Y3
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, DX
+	CMPQ      DX, $0x00000010
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DI
+	CMPQ    DX, DI
+	CMOVQLT DX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	NEGQ    DI
+	VMOVDQU 32(R8)(DI*8), Y4
+	VMOVDQU 32(R8)(DI*4), X5
+
+	// Times the weights.
+	VMASKMOVPS (BX)(SI*4), X5, X5
+	VCVTPS2PD  X5, Y5
+	VMASKMOVPD (CX)(SI*8), Y4, Y4
+	VMULPD     Y4, Y5, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logAllVF64AVX2(acc *float64, lp []float64, v []float64)
+// Requires: AVX, CMOV
+TEXT ·logAllVF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   lp_base+8(FP), CX
+	MOVQ   lp_len+16(FP), DX
+	MOVQ   v_base+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	XORQ   SI, SI
+	CMPQ   DX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	// Times the weights.
+	VMOVUPD (BX)(SI*8), Y4
+	VMOVUPD 32(BX)(SI*8), Y5
+	VMOVUPD 64(BX)(SI*8), Y6
+	VMOVUPD 96(BX)(SI*8), Y7
+	VMOVUPD (CX)(SI*8), Y8
+	VMOVUPD 32(CX)(SI*8), Y9
+	VMOVUPD 64(CX)(SI*8), Y10
+	VMOVUPD 96(CX)(SI*8), Y11
+	VMULPD  Y8, Y4, Y4
+	VMULPD  Y9, Y5, Y5
+	VMULPD  Y10, Y6, Y6
+	VMULPD  Y11, Y7, Y7
+	VADDPD  Y4, Y0, Y0
+	VADDPD  Y5, Y1, Y1
+	VADDPD  Y6, Y2, Y2
+	VADDPD  Y7, Y3, Y3
+	ADDQ    $0x00000010, SI
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DI
+	CMPQ    DX, DI
+	CMOVQLT DX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	NEGQ    DI
+	VMOVDQU 32(R8)(DI*8), Y4
+
+	// Times the weights.
+	VMASKMOVPD (BX)(SI*8), Y4, Y5
+	VMASKMOVPD (CX)(SI*8), Y4, Y4
+	VMULPD     Y4, Y5, Y4
+	VADDPD     Y4, Y0, Y0
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumVF32AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float32, v []float32, at float64, sign float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·powerSumVF32AVX2(SB), NOSPLIT, $0-144
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	MOVQ         v_base+104(FP), R8
+	VBROADCASTSD at+128(FP), Y0
+	VBROADCASTSD sign+136(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         R9, R9
+	CMPQ         DI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VCVTPS2PD   (SI)(R9*4), Y4
+	VFMADD213PD Y0, Y1, Y4
+	VCMPPD      $0x00, Y3, Y4, Y5
+
+	// Times the weights.
+	VCVTPS2PD (R8)(R9*4), Y6
+	VMULPD    Y4, Y6, Y4
+	VMOVUPD   (CX)(R9*8), Y6
+	VMOVUPD   (BX)(R9*8), Y7
+	VXORPD    Y8, Y8, Y8
+	VCMPPD    $0x00, Y8, Y6, Y8
+	VCMPPD    $0x00, minusInfinity<>+0(SB), Y7, Y9
+	VANDPD    Y9, Y8, Y8
+	VMULPD    Y7, Y6, Y6
+	VANDNPD   Y6, Y8, Y6
+	VMULPD    Y6, Y4, Y4
+	VMOVUPD   (DX)(R9*8), Y6
+	VMULPD    Y3, Y6, Y6
+	VBLENDVPD Y5, Y6, Y4, Y4
+	VADDPD    Y4, Y2, Y2
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, DI
+	CMPQ      DI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R10
+	CMPQ        DI, R10
+	CMOVQLT     DI, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*8), Y4
+	VMOVDQU     32(R11)(R10*4), X5
+	VMASKMOVPS  (SI)(R9*4), X5, X6
+	VCVTPS2PD   X6, Y6
+	VFMADD213PD Y0, Y1, Y6
+	VCMPPD      $0x00, Y3, Y6, Y7
+
+	// Times the weights.
+	VMASKMOVPS (R8)(R9*4), X5, X5
+	VCVTPS2PD  X5, Y5
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPD (CX)(R9*8), Y4, Y6
+	VMASKMOVPD (BX)(R9*8), Y4, Y8
+	VXORPD     Y9, Y9, Y9
+	VCMPPD     $0x00, Y9, Y6, Y9
+	VCMPPD     $0x00, minusInfinity<>+0(SB), Y8, Y10
+	VANDPD     Y10, Y9, Y9
+	VMULPD     Y8, Y6, Y6
+	VANDNPD    Y6, Y9, Y6
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPD (DX)(R9*8), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VBLENDVPD  Y7, Y4, Y5, Y4
+	VADDPD     Y4, Y2, Y2
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumVF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, v []float64, at float64, sign float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·powerSumVF64AVX2(SB), NOSPLIT, $0-144
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	MOVQ         v_base+104(FP), R8
+	VBROADCASTSD at+128(FP), Y0
+	VBROADCASTSD sign+136(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         R9, R9
+	CMPQ         DI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (SI)(R9*8), Y4
+	VFMADD213PD Y0, Y1, Y4
+	VCMPPD      $0x00, Y3, Y4, Y5
+
+	// Times the weights.
+	VMOVUPD   (R8)(R9*8), Y6
+	VMULPD    Y4, Y6, Y4
+	VMOVUPD   (CX)(R9*8), Y6
+	VMOVUPD   (BX)(R9*8), Y7
+	VXORPD    Y8, Y8, Y8
+	VCMPPD    $0x00, Y8, Y6, Y8
+	VCMPPD    $0x00, minusInfinity<>+0(SB), Y7, Y9
+	VANDPD    Y9, Y8, Y8
+	VMULPD    Y7, Y6, Y6
+	VANDNPD   Y6, Y8, Y6
+	VMULPD    Y6, Y4, Y4
+	VMOVUPD   (DX)(R9*8), Y6
+	VMULPD    Y3, Y6, Y6
+	VBLENDVPD Y5, Y6, Y4, Y4
+	VADDPD    Y4, Y2, Y2
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, DI
+	CMPQ      DI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R10
+	CMPQ        DI, R10
+	CMOVQLT     DI, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*8), Y4
+	VMASKMOVPD  (SI)(R9*8), Y4, Y5
+	VFMADD213PD Y0, Y1, Y5
+	VCMPPD      $0x00, Y3, Y5, Y6
+
+	// Times the weights.
+	VMASKMOVPD (R8)(R9*8), Y4, Y7
+	VMULPD     Y5, Y7, Y5
+	VMASKMOVPD (CX)(R9*8), Y4, Y7
+	VMASKMOVPD (BX)(R9*8), Y4, Y8
+	VXORPD     Y9, Y9, Y9
+	VCMPPD     $0x00, Y9, Y7, Y9
+	VCMPPD     $0x00, minusInfinity<>+0(SB), Y8, Y10
+	VANDPD     Y10, Y9, Y9
+	VMULPD     Y8, Y7, Y7
+	VANDNPD    Y7, Y9, Y7
+	VMULPD     Y7, Y5, Y5
+	VMASKMOVPD (DX)(R9*8), Y4, Y4
+	VMULPD     Y3, Y4, Y4
+	VBLENDVPD  Y6, Y4, Y5, Y4
+	VADDPD     Y4, Y2, Y2
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func softGradF32AVX2(g []float64, p []float64, q []float64, r []float32, under float64, over float64)
+// Requires: AVX, CMOV
+TEXT ·softGradF32AVX2(SB), NOSPLIT, $0-112
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD under+96(FP), Y0
+	VBROADCASTSD over+104(FP), Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VXORPD       Y3, Y3, Y3
+	VADDPD       Y1, Y0, Y4
+	VMULPD       half<>+0(SB), Y4, Y4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VCVTPS2PD (BX)(DI*4), Y5
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   (DX)(DI*8), Y7
+	VSUBPD    Y5, Y2, Y8
+	VCMPPD    $0x11, half<>+0(SB), Y6, Y9
+	VSUBPD    Y5, Y6, Y5
+	VSUBPD    Y7, Y8, Y6
+	VBLENDVPD Y9, Y5, Y6, Y5
+	VCMPPD    $0x11, Y3, Y5, Y6
+	VBLENDVPD Y6, Y0, Y4, Y6
+	VCMPPD    $0x1e, Y3, Y5, Y5
+	VBLENDVPD Y5, Y1, Y6, Y5
+	VMOVUPD   (AX)(DI*8), Y6
+	VADDPD    Y6, Y5, Y5
+	VMOVUPD   Y5, (AX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, SI
+	CMPQ      SI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y5
+	VMOVDQU    32(R9)(R8*4), X6
+	VMASKMOVPS (BX)(DI*4), X6, X6
+	VCVTPS2PD  X6, Y6
+	VMASKMOVPD (CX)(DI*8), Y5, Y7
+	VMASKMOVPD (DX)(DI*8), Y5, Y8
+	VSUBPD     Y6, Y2, Y9
+	VCMPPD     $0x11, half<>+0(SB), Y7, Y10
+	VSUBPD     Y6, Y7, Y6
+	VSUBPD     Y8, Y9, Y7
+	VBLENDVPD  Y10, Y6, Y7, Y6
+	VCMPPD     $0x11, Y3, Y6, Y7
+	VBLENDVPD  Y7, Y0, Y4, Y7
+	VCMPPD     $0x1e, Y3, Y6, Y6
+	VBLENDVPD  Y6, Y1, Y7, Y6
+	VMASKMOVPD (AX)(DI*8), Y5, Y7
+	VADDPD     Y7, Y6, Y6
+	VMASKMOVPD Y6, Y5, (AX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softGradF64AVX2(g []float64, p []float64, q []float64, r []float64, under float64, over float64)
+// Requires: AVX, CMOV
+TEXT ·softGradF64AVX2(SB), NOSPLIT, $0-112
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD under+96(FP), Y0
+	VBROADCASTSD over+104(FP), Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VXORPD       Y3, Y3, Y3
+	VADDPD       Y1, Y0, Y4
+	VMULPD       half<>+0(SB), Y4, Y4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD   (BX)(DI*8), Y5
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   (DX)(DI*8), Y7
+	VSUBPD    Y5, Y2, Y8
+	VCMPPD    $0x11, half<>+0(SB), Y6, Y9
+	VSUBPD    Y5, Y6, Y5
+	VSUBPD    Y7, Y8, Y6
+	VBLENDVPD Y9, Y5, Y6, Y5
+	VCMPPD    $0x11, Y3, Y5, Y6
+	VBLENDVPD Y6, Y0, Y4, Y6
+	VCMPPD    $0x1e, Y3, Y5, Y5
+	VBLENDVPD Y5, Y1, Y6, Y5
+	VMOVUPD   (AX)(DI*8), Y6
+	VADDPD    Y6, Y5, Y5
+	VMOVUPD   Y5, (AX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, SI
+	CMPQ      SI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       SI, R8
+	CMOVQLT    SI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y5
+	VMASKMOVPD (BX)(DI*8), Y5, Y6
+	VMASKMOVPD (CX)(DI*8), Y5, Y7
+	VMASKMOVPD (DX)(DI*8), Y5, Y8
+	VSUBPD     Y6, Y2, Y9
+	VCMPPD     $0x11, half<>+0(SB), Y7, Y10
+	VSUBPD     Y6, Y7, Y6
+	VSUBPD     Y8, Y9, Y7
+	VBLENDVPD  Y10, Y6, Y7, Y6
+	VCMPPD     $0x11, Y3, Y6, Y7
+	VBLENDVPD  Y7, Y0, Y4, Y7
+	VCMPPD     $0x1e, Y3, Y6, Y6
+	VBLENDVPD  Y6, Y1, Y7, Y6
+	VMASKMOVPD (AX)(DI*8), Y5, Y7
+	VADDPD     Y7, Y6, Y6
+	VMASKMOVPD Y6, Y5, (AX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareGradF32AVX2(g []float64, p []float64, q []float64, r []float32, byPP float64, bySQR float64, bySQB float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·squareGradF32AVX2(SB), NOSPLIT, $0-120
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD byPP+96(FP), Y0
+	VBROADCASTSD bySQR+104(FP), Y1
+	VBROADCASTSD bySQB+112(FP), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VMOVUPD      two<>+0(SB), Y4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (CX)(DI*8), Y5
+	VCVTPS2PD   (BX)(DI*4), Y6
+	VSUBPD      Y6, Y3, Y7
+	VMOVUPD     (DX)(DI*8), Y8
+	VCMPPD      $0x11, half<>+0(SB), Y5, Y9
+	VSUBPD      Y6, Y5, Y10
+	VSUBPD      Y8, Y7, Y8
+	VBLENDVPD   Y9, Y10, Y8, Y8
+	VMULPD      Y1, Y6, Y6
+	VFMADD231PD Y2, Y7, Y6
+	VMULPD      Y8, Y6, Y6
+	VFMADD231PD Y0, Y5, Y6
+	VMOVUPD     (AX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y6
+	VMOVUPD     Y6, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y5
+	VMOVDQU     32(R9)(R8*4), X6
+	VMASKMOVPD  (CX)(DI*8), Y5, Y7
+	VMASKMOVPS  (BX)(DI*4), X6, X6
+	VCVTPS2PD   X6, Y6
+	VSUBPD      Y6, Y3, Y8
+	VMASKMOVPD  (DX)(DI*8), Y5, Y9
+	VCMPPD      $0x11, half<>+0(SB), Y7, Y10
+	VSUBPD      Y6, Y7, Y11
+	VSUBPD      Y9, Y8, Y9
+	VBLENDVPD   Y10, Y11, Y9, Y9
+	VMULPD      Y1, Y6, Y6
+	VFMADD231PD Y2, Y8, Y6
+	VMULPD      Y9, Y6, Y6
+	VFMADD231PD Y0, Y7, Y6
+	VMASKMOVPD  (AX)(DI*8), Y5, Y7
+	VFMADD213PD Y7, Y4, Y6
+	VMASKMOVPD  Y6, Y5, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareGradF64AVX2(g []float64, p []float64, q []float64, r []float64, byPP float64, bySQR float64, bySQB float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·squareGradF64AVX2(SB), NOSPLIT, $0-120
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD byPP+96(FP), Y0
+	VBROADCASTSD bySQR+104(FP), Y1
+	VBROADCASTSD bySQB+112(FP), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VMOVUPD      two<>+0(SB), Y4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (CX)(DI*8), Y5
+	VMOVUPD     (BX)(DI*8), Y6
+	VSUBPD      Y6, Y3, Y7
+	VMOVUPD     (DX)(DI*8), Y8
+	VCMPPD      $0x11, half<>+0(SB), Y5, Y9
+	VSUBPD      Y6, Y5, Y10
+	VSUBPD      Y8, Y7, Y8
+	VBLENDVPD   Y9, Y10, Y8, Y8
+	VMULPD      Y1, Y6, Y6
+	VFMADD231PD Y2, Y7, Y6
+	VMULPD      Y8, Y6, Y6
+	VFMADD231PD Y0, Y5, Y6
+	VMOVUPD     (AX)(DI*8), Y5
+	VFMADD213PD Y5, Y4, Y6
+	VMOVUPD     Y6, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y5
+	VMASKMOVPD  (CX)(DI*8), Y5, Y6
+	VMASKMOVPD  (BX)(DI*8), Y5, Y7
+	VSUBPD      Y7, Y3, Y8
+	VMASKMOVPD  (DX)(DI*8), Y5, Y9
+	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
+	VSUBPD      Y7, Y6, Y11
+	VSUBPD      Y9, Y8, Y9
+	VBLENDVPD   Y10, Y11, Y9, Y9
+	VMULPD      Y1, Y7, Y7
+	VFMADD231PD Y2, Y8, Y7
+	VMULPD      Y9, Y7, Y7
+	VFMADD231PD Y0, Y6, Y7
+	VMASKMOVPD  (AX)(DI*8), Y5, Y6
+	VFMADD213PD Y6, Y4, Y7
+	VMASKMOVPD  Y7, Y5, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func logGradF32AVX2(u []float64, p []float64, q []float64, r []float32, byLogP float64, byLogQ float64, byLogAll float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·logGradF32AVX2(SB), NOSPLIT, $0-120
+	MOVQ         u_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         u_len+8(FP), SI
+	VBROADCASTSD byLogP+96(FP), Y0
+	VBROADCASTSD byLogQ+104(FP), Y1
+	VBROADCASTSD byLogAll+112(FP), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD   (BX)(DI*4), Y4
+	VCVTPS2PD   16(BX)(DI*4), Y5
+	VSUBPD      Y4, Y3, Y6
+	VSUBPD      Y5, Y3, Y7
+	VMULPD      Y1, Y6, Y6
+	VMULPD      Y1, Y7, Y7
+	VMULPD      Y0, Y4, Y4
+	VMULPD      Y0, Y5, Y5
+	VADDPD      Y2, Y4, Y4
+	VADDPD      Y2, Y5, Y5
+	VMOVUPD     (CX)(DI*8), Y8
+	VMOVUPD     32(CX)(DI*8), Y9
+	VMULPD      Y8, Y6, Y6
+	VMULPD      Y9, Y7, Y7
+	VMOVUPD     (DX)(DI*8), Y8
+	VMOVUPD     32(DX)(DI*8), Y9
+	VFMSUB213PD Y6, Y8, Y4
+	VFMSUB213PD Y7, Y9, Y5
+	VMOVUPD     (AX)(DI*8), Y6
+	VMOVUPD     32(AX)(DI*8), Y7
+	VADDPD      Y6, Y4, Y4
+	VADDPD      Y7, Y5, Y5
+	VMOVUPD     Y4, (AX)(DI*8)
+	VMOVUPD     Y5, 32(AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	CMPQ        SI, $0x00000008
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMOVDQU     32(R9)(R8*4), X5
+	VMASKMOVPS  (BX)(DI*4), X5, X5
+	VCVTPS2PD   X5, Y5
+	VSUBPD      Y5, Y3, Y6
+	VMULPD      Y1, Y6, Y6
+	VMULPD      Y0, Y5, Y5
+	VADDPD      Y2, Y5, Y5
+	VMASKMOVPD  (CX)(DI*8), Y4, Y7
+	VMULPD      Y7, Y6, Y6
+	VMASKMOVPD  (DX)(DI*8), Y4, Y7
+	VFMSUB213PD Y6, Y7, Y5
+	VMASKMOVPD  (AX)(DI*8), Y4, Y6
+	VADDPD      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func logGradF64AVX2(u []float64, p []float64, q []float64, r []float64, byLogP float64, byLogQ float64, byLogAll float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·logGradF64AVX2(SB), NOSPLIT, $0-120
+	MOVQ         u_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         u_len+8(FP), SI
+	VBROADCASTSD byLogP+96(FP), Y0
+	VBROADCASTSD byLogQ+104(FP), Y1
+	VBROADCASTSD byLogAll+112(FP), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (BX)(DI*8), Y4
+	VMOVUPD     32(BX)(DI*8), Y5
+	VSUBPD      Y4, Y3, Y6
+	VSUBPD      Y5, Y3, Y7
+	VMULPD      Y1, Y6, Y6
+	VMULPD      Y1, Y7, Y7
+	VMULPD      Y0, Y4, Y4
+	VMULPD      Y0, Y5, Y5
+	VADDPD      Y2, Y4, Y4
+	VADDPD      Y2, Y5, Y5
+	VMOVUPD     (CX)(DI*8), Y8
+	VMOVUPD     32(CX)(DI*8), Y9
+	VMULPD      Y8, Y6, Y6
+	VMULPD      Y9, Y7, Y7
+	VMOVUPD     (DX)(DI*8), Y8
+	VMOVUPD     32(DX)(DI*8), Y9
+	VFMSUB213PD Y6, Y8, Y4
+	VFMSUB213PD Y7, Y9, Y5
+	VMOVUPD     (AX)(DI*8), Y6
+	VMOVUPD     32(AX)(DI*8), Y7
+	VADDPD      Y6, Y4, Y4
+	VADDPD      Y7, Y5, Y5
+	VMOVUPD     Y4, (AX)(DI*8)
+	VMOVUPD     Y5, 32(AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	CMPQ        SI, $0x00000008
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMASKMOVPD  (BX)(DI*8), Y4, Y5
+	VSUBPD      Y5, Y3, Y6
+	VMULPD      Y1, Y6, Y6
+	VMULPD      Y0, Y5, Y5
+	VADDPD      Y2, Y5, Y5
+	VMASKMOVPD  (CX)(DI*8), Y4, Y7
+	VMULPD      Y7, Y6, Y6
+	VMASKMOVPD  (DX)(DI*8), Y4, Y7
+	VFMSUB213PD Y6, Y7, Y5
+	VMASKMOVPD  (AX)(DI*8), Y4, Y6
+	VADDPD      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func powRowAVX2(w []float64, u []float64, k int, clip float64)
+// Requires: AVX, CMOV
+TEXT ·powRowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         w_base+0(FP), AX
+	MOVQ         u_base+24(FP), CX
+	MOVQ         k+48(FP), DX
+	MOVQ         w_len+8(FP), BX
+	VBROADCASTSD clip+56(FP), Y0
+	VMOVUPD      one<>+0(SB), Y1
+	VSUBPD       Y0, Y1, Y1
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(SI*8), Y2
+	VMOVUPD 32(CX)(SI*8), Y3
+	VMOVUPD 64(CX)(SI*8), Y4
+	VMOVUPD 96(CX)(SI*8), Y5
+	VMAXPD  Y2, Y0, Y2
+	VMAXPD  Y3, Y0, Y3
+	VMAXPD  Y4, Y0, Y4
+	VMAXPD  Y5, Y0, Y5
+	VMINPD  Y2, Y1, Y2
+	VMINPD  Y3, Y1, Y3
+	VMINPD  Y4, Y1, Y4
+	VMINPD  Y5, Y1, Y5
+	VMOVAPD Y2, Y6
+	VMOVAPD Y3, Y7
+	VMOVAPD Y4, Y8
+	VMOVAPD Y5, Y9
+	CMPQ    DX, $0x02
+	JL      power2s
+	VMULPD  Y2, Y6, Y6
+	VMULPD  Y3, Y7, Y7
+	VMULPD  Y4, Y8, Y8
+	VMULPD  Y5, Y9, Y9
+	CMPQ    DX, $0x03
+	JL      power2s
+	VMULPD  Y2, Y6, Y6
+	VMULPD  Y3, Y7, Y7
+	VMULPD  Y4, Y8, Y8
+	VMULPD  Y5, Y9, Y9
+
+power2s:
+	VMOVUPD Y6, (AX)(SI*8)
+	VMOVUPD Y7, 32(AX)(SI*8)
+	VMOVUPD Y8, 64(AX)(SI*8)
+	VMOVUPD Y9, 96(AX)(SI*8)
+	ADDQ    $0x00000010, SI
+	SUBQ    $0x00000010, BX
+	CMPQ    BX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y2
+	VMASKMOVPD (CX)(SI*8), Y2, Y3
+	VMAXPD     Y3, Y0, Y3
+	VMINPD     Y3, Y1, Y3
+	VMOVAPD    Y3, Y4
+	CMPQ       DX, $0x02
+	JL         power2
+	VMULPD     Y3, Y4, Y4
+	CMPQ       DX, $0x03
+	JL         power2
+	VMULPD     Y3, Y4, Y4
+
+power2:
+	VMASKMOVPD Y4, Y2, (AX)(SI*8)
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expPowF32AVX2(w []float64, l []float64, gamma float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expPowF32AVX2(SB), NOSPLIT, $0-56
+	MOVQ         w_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         w_len+8(FP), DX
+	VBROADCASTSD gamma+48(FP), Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y1
+	VMOVUPD 32(CX)(BX*8), Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y1, Y3, Y1
+	VMAXPD  Y2, Y3, Y2
+	VMOVUPD mostExp<>+0(SB), Y3
+	VMINPD  Y1, Y3, Y1
+	VMINPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y3
+	VMULPD       log2e<>+0(SB), Y2, Y4
+	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VSUBPD       roundBits<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y7
+	VFMADD213PD exp32f<>+0(SB), Y1, Y8
+	VFMADD213PD exp32f<>+0(SB), Y2, Y7
+	VFMADD213PD exp32e<>+0(SB), Y1, Y8
+	VFMADD213PD exp32e<>+0(SB), Y2, Y7
+	VFMADD213PD exp32d<>+0(SB), Y1, Y8
+	VFMADD213PD exp32d<>+0(SB), Y2, Y7
+	VFMADD213PD exp32c<>+0(SB), Y1, Y8
+	VFMADD213PD exp32c<>+0(SB), Y2, Y7
+	VFMADD213PD exp32b<>+0(SB), Y1, Y8
+	VFMADD213PD exp32b<>+0(SB), Y2, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y7
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y5, Y1
+	VMULPD  half<>+0(SB), Y6, Y2
+	VADDPD  roundBits<>+0(SB), Y1, Y1
+	VADDPD  roundBits<>+0(SB), Y2, Y2
+	VPSUBQ  Y1, Y3, Y3
+	VPSUBQ  Y2, Y4, Y4
+	VPSLLQ  $0x34, Y1, Y1
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y1, Y1
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y1, Y8, Y1
+	VMULPD  Y2, Y7, Y2
+	VPSLLQ  $0x34, Y3, Y3
+	VPSLLQ  $0x34, Y4, Y4
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VPADDQ  one<>+0(SB), Y4, Y4
+	VMULPD  Y3, Y1, Y1
+	VMULPD  Y4, Y2, Y2
+	VMOVUPD Y1, (AX)(BX*8)
+	VMOVUPD Y2, 32(AX)(BX*8)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y1
+	VMASKMOVPD (CX)(BX*8), Y1, Y2
+	VMULPD     Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+	VMOVUPD mostExp<>+0(SB), Y3
+	VMINPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y2, Y3
+	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y5
+	VMOVAPD     Y5, Y5
+	VFMADD213PD exp32f<>+0(SB), Y2, Y5
+	VFMADD213PD exp32e<>+0(SB), Y2, Y5
+	VFMADD213PD exp32d<>+0(SB), Y2, Y5
+	VFMADD213PD exp32c<>+0(SB), Y2, Y5
+	VFMADD213PD exp32b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y4, Y2
+	VADDPD     roundBits<>+0(SB), Y2, Y2
+	VPSUBQ     Y2, Y3, Y3
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y5, Y2
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expPowF64AVX2(w []float64, l []float64, gamma float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expPowF64AVX2(SB), NOSPLIT, $0-56
+	MOVQ         w_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         w_len+8(FP), DX
+	VBROADCASTSD gamma+48(FP), Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y1
+	VMOVUPD 32(CX)(BX*8), Y2
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y1, Y3, Y1
+	VMAXPD  Y2, Y3, Y2
+	VMOVUPD mostExp<>+0(SB), Y3
+	VMINPD  Y1, Y3, Y1
+	VMINPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y1, Y3
+	VMULPD       log2e<>+0(SB), Y2, Y4
+	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VSUBPD       roundBits<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVAPD      Y1, Y1
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y7
+	VFMADD213PD exp64j<>+0(SB), Y1, Y8
+	VFMADD213PD exp64j<>+0(SB), Y2, Y7
+	VFMADD213PD exp64i<>+0(SB), Y1, Y8
+	VFMADD213PD exp64i<>+0(SB), Y2, Y7
+	VFMADD213PD exp64h<>+0(SB), Y1, Y8
+	VFMADD213PD exp64h<>+0(SB), Y2, Y7
+	VFMADD213PD exp64g<>+0(SB), Y1, Y8
+	VFMADD213PD exp64g<>+0(SB), Y2, Y7
+	VFMADD213PD exp64f<>+0(SB), Y1, Y8
+	VFMADD213PD exp64f<>+0(SB), Y2, Y7
+	VFMADD213PD exp64e<>+0(SB), Y1, Y8
+	VFMADD213PD exp64e<>+0(SB), Y2, Y7
+	VFMADD213PD exp64d<>+0(SB), Y1, Y8
+	VFMADD213PD exp64d<>+0(SB), Y2, Y7
+	VFMADD213PD exp64c<>+0(SB), Y1, Y8
+	VFMADD213PD exp64c<>+0(SB), Y2, Y7
+	VFMADD213PD exp64b<>+0(SB), Y1, Y8
+	VFMADD213PD exp64b<>+0(SB), Y2, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y7
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y5, Y1
+	VMULPD  half<>+0(SB), Y6, Y2
+	VADDPD  roundBits<>+0(SB), Y1, Y1
+	VADDPD  roundBits<>+0(SB), Y2, Y2
+	VPSUBQ  Y1, Y3, Y3
+	VPSUBQ  Y2, Y4, Y4
+	VPSLLQ  $0x34, Y1, Y1
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y1, Y1
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y1, Y8, Y1
+	VMULPD  Y2, Y7, Y2
+	VPSLLQ  $0x34, Y3, Y3
+	VPSLLQ  $0x34, Y4, Y4
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VPADDQ  one<>+0(SB), Y4, Y4
+	VMULPD  Y3, Y1, Y1
+	VMULPD  Y4, Y2, Y2
+	VMOVUPD Y1, (AX)(BX*8)
+	VMOVUPD Y2, 32(AX)(BX*8)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y1
+	VMASKMOVPD (CX)(BX*8), Y1, Y2
+	VMULPD     Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+	VMOVUPD mostExp<>+0(SB), Y3
+	VMINPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD       log2e<>+0(SB), Y2, Y3
+	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VMOVAPD      Y2, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y5
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y4, Y2
+	VADDPD     roundBits<>+0(SB), Y2, Y2
+	VPSUBQ     Y2, Y3, Y3
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y5, Y2
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func powerGradF32AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float32, gamma float64, by float64, at float64, sign float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·powerGradF32AVX2(SB), NOSPLIT, $0-176
+	MOVQ         u_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         q_base+72(FP), BX
+	MOVQ         lp_base+96(FP), SI
+	MOVQ         r_base+120(FP), DI
+	MOVQ         u_len+8(FP), R8
+	VBROADCASTSD gamma+144(FP), Y0
+	VBROADCASTSD by+152(FP), Y1
+	VBROADCASTSD at+160(FP), Y2
+	VBROADCASTSD sign+168(FP), Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VCVTPS2PD    (DI)(R9*4), Y5
+	VFMADD213PD  Y2, Y3, Y5
+	VCMPPD       $0x00, Y4, Y5, Y6
+	VMULPD       Y1, Y5, Y5
+	VMOVUPD      (CX)(R9*8), Y7
+	VMULPD       Y7, Y5, Y5
+	VMOVUPD      (DX)(R9*8), Y7
+	VMOVUPD      (SI)(R9*8), Y8
+	VXORPD       Y9, Y9, Y9
+	VCMPPD       $0x00, Y9, Y7, Y9
+	VCMPPD       $0x00, minusInfinity<>+0(SB), Y8, Y10
+	VANDPD       Y10, Y9, Y9
+	VMULPD       Y8, Y7, Y7
+	VANDNPD      Y7, Y9, Y7
+	VMOVUPD      (BX)(R9*8), Y8
+	VFNMADD213PD Y8, Y0, Y7
+	VMULPD       Y7, Y5, Y5
+	VANDNPD      Y5, Y6, Y5
+	VMOVUPD      (AX)(R9*8), Y6
+	VADDPD       Y6, Y5, Y5
+	VMOVUPD      Y5, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R8
+	CMPQ         R8, $0x00000004
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R10
+	CMPQ         R8, R10
+	CMOVQLT      R8, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      32(R11)(R10*8), Y5
+	VMOVDQU      32(R11)(R10*4), X6
+	VMASKMOVPS   (DI)(R9*4), X6, X6
+	VCVTPS2PD    X6, Y6
+	VFMADD213PD  Y2, Y3, Y6
+	VCMPPD       $0x00, Y4, Y6, Y7
+	VMULPD       Y1, Y6, Y6
+	VMASKMOVPD   (CX)(R9*8), Y5, Y8
+	VMULPD       Y8, Y6, Y6
+	VMASKMOVPD   (DX)(R9*8), Y5, Y8
+	VMASKMOVPD   (SI)(R9*8), Y5, Y9
+	VXORPD       Y10, Y10, Y10
+	VCMPPD       $0x00, Y10, Y8, Y10
+	VCMPPD       $0x00, minusInfinity<>+0(SB), Y9, Y11
+	VANDPD       Y11, Y10, Y10
+	VMULPD       Y9, Y8, Y8
+	VANDNPD      Y8, Y10, Y8
+	VMASKMOVPD   (BX)(R9*8), Y5, Y9
+	VFNMADD213PD Y9, Y0, Y8
+	VMULPD       Y8, Y6, Y6
+	VANDNPD      Y6, Y7, Y6
+	VMASKMOVPD   (AX)(R9*8), Y5, Y7
+	VADDPD       Y7, Y6, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func powerGradF64AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float64, gamma float64, by float64, at float64, sign float64)
+// Requires: AVX, CMOV, FMA3
+TEXT ·powerGradF64AVX2(SB), NOSPLIT, $0-176
+	MOVQ         u_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         q_base+72(FP), BX
+	MOVQ         lp_base+96(FP), SI
+	MOVQ         r_base+120(FP), DI
+	MOVQ         u_len+8(FP), R8
+	VBROADCASTSD gamma+144(FP), Y0
+	VBROADCASTSD by+152(FP), Y1
+	VBROADCASTSD at+160(FP), Y2
+	VBROADCASTSD sign+168(FP), Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD      (DI)(R9*8), Y5
+	VFMADD213PD  Y2, Y3, Y5
+	VCMPPD       $0x00, Y4, Y5, Y6
+	VMULPD       Y1, Y5, Y5
+	VMOVUPD      (CX)(R9*8), Y7
+	VMULPD       Y7, Y5, Y5
+	VMOVUPD      (DX)(R9*8), Y7
+	VMOVUPD      (SI)(R9*8), Y8
+	VXORPD       Y9, Y9, Y9
+	VCMPPD       $0x00, Y9, Y7, Y9
+	VCMPPD       $0x00, minusInfinity<>+0(SB), Y8, Y10
+	VANDPD       Y10, Y9, Y9
+	VMULPD       Y8, Y7, Y7
+	VANDNPD      Y7, Y9, Y7
+	VMOVUPD      (BX)(R9*8), Y8
+	VFNMADD213PD Y8, Y0, Y7
+	VMULPD       Y7, Y5, Y5
+	VANDNPD      Y5, Y6, Y5
+	VMOVUPD      (AX)(R9*8), Y6
+	VADDPD       Y6, Y5, Y5
+	VMOVUPD      Y5, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R8
+	CMPQ         R8, $0x00000004
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R10
+	CMPQ         R8, R10
+	CMOVQLT      R8, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      32(R11)(R10*8), Y5
+	VMASKMOVPD   (DI)(R9*8), Y5, Y6
+	VFMADD213PD  Y2, Y3, Y6
+	VCMPPD       $0x00, Y4, Y6, Y7
+	VMULPD       Y1, Y6, Y6
+	VMASKMOVPD   (CX)(R9*8), Y5, Y8
+	VMULPD       Y8, Y6, Y6
+	VMASKMOVPD   (DX)(R9*8), Y5, Y8
+	VMASKMOVPD   (SI)(R9*8), Y5, Y9
+	VXORPD       Y10, Y10, Y10
+	VCMPPD       $0x00, Y10, Y8, Y10
+	VCMPPD       $0x00, minusInfinity<>+0(SB), Y9, Y11
+	VANDPD       Y11, Y10, Y10
+	VMULPD       Y9, Y8, Y8
+	VANDNPD      Y8, Y10, Y8
+	VMASKMOVPD   (BX)(R9*8), Y5, Y9
+	VFNMADD213PD Y9, Y0, Y8
+	VMULPD       Y8, Y6, Y6
+	VANDNPD      Y6, Y7, Y6
+	VMASKMOVPD   (AX)(R9*8), Y5, Y7
+	VADDPD       Y7, Y6, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func clippedLogsAVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·clippedLogsAVX2(SB), NOSPLIT, $0-96
+	MOVQ         lp_base+0(FP), AX
+	MOVQ         lq_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         lp_len+8(FP), BX
+	VBROADCASTSD clip+72(FP), Y0
+	VBROADCASTSD least+80(FP), Y1
+	VBROADCASTSD most+88(FP), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(SI*8), Y4
+	VSUBPD  Y4, Y3, Y5
+	VCMPPD  $0x11, Y0, Y4, Y6
+	VCMPPD  $0x11, Y0, Y5, Y7
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y8
+	VMULPD    upScale<>+0(SB), Y4, Y9
+	VBLENDVPD Y8, Y9, Y4, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y9, Y9
+	VANDPD  fractionBits<>+0(SB), Y9, Y10
+	VPADDQ  threeQuarters<>+0(SB), Y10, Y10
+	VPSRLQ  $0x34, Y9, Y9
+	VORPD   integerBits<>+0(SB), Y9, Y9
+	VSUBPD  integerBias<>+0(SB), Y9, Y9
+	VMOVUPD upLog2<>+0(SB), Y11
+	VANDPD  Y11, Y8, Y8
+	VSUBPD  Y8, Y9, Y8
+	VSUBPD  one<>+0(SB), Y10, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y10
+	VDIVPD       Y10, Y9, Y10
+	VMULPD       Y10, Y10, Y11
+	VMOVUPD      log64g<>+0(SB), Y12
+	VMOVAPD      Y12, Y12
+	VFMADD213PD  log64f<>+0(SB), Y11, Y12
+	VFMADD213PD  log64e<>+0(SB), Y11, Y12
+	VFMADD213PD  log64d<>+0(SB), Y11, Y12
+	VFMADD213PD  log64c<>+0(SB), Y11, Y12
+	VFMADD213PD  log64b<>+0(SB), Y11, Y12
+	VFMADD213PD  log64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VMOVAPD     Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y11
+	VFMSUB213PD Y11, Y10, Y12
+	VSUBPD      Y12, Y9, Y9
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y9
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y8, Y8, Y8
+	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y10
+	VBLENDVPD Y10, Y4, Y9, Y9
+	VCMPPD    $0x11, Y8, Y4, Y10
+	VMOVUPD   notANumber<>+0(SB), Y11
+	VBLENDVPD Y10, Y11, Y9, Y9
+	VCMPPD    $0x00, Y8, Y4, Y8
+	VMOVUPD   minusInfinity<>+0(SB), Y10
+	VBLENDVPD Y8, Y10, Y9, Y8
+	VBLENDVPD Y7, Y2, Y8, Y8
+	VBLENDVPD Y6, Y1, Y8, Y8
+	VMOVUPD   Y8, (AX)(SI*8)
+	VXORPD    signBit<>+0(SB), Y4, Y4
+	VADDPD    one<>+0(SB), Y4, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y8, Y8
+	VMOVUPD     twiceBias<>+0(SB), Y9
+	VANDPD      exponentBits<>+0(SB), Y8, Y10
+	VPSUBQ      Y10, Y9, Y9
+	VPSRLQ      $0x34, Y8, Y8
+	VORPD       integerBits<>+0(SB), Y8, Y8
+	VSUBPD      integerBias<>+0(SB), Y8, Y8
+	VSUBPD      one<>+0(SB), Y9, Y10
+	VFMADD231PD Y4, Y9, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y4
+	VDIVPD       Y4, Y10, Y4
+	VMULPD       Y4, Y4, Y9
+	VMOVUPD      log64g<>+0(SB), Y11
+	VMOVAPD      Y11, Y11
+	VFMADD213PD  log64f<>+0(SB), Y9, Y11
+	VFMADD213PD  log64e<>+0(SB), Y9, Y11
+	VFMADD213PD  log64d<>+0(SB), Y9, Y11
+	VFMADD213PD  log64c<>+0(SB), Y9, Y11
+	VFMADD213PD  log64b<>+0(SB), Y9, Y11
+	VFMADD213PD  log64a<>+0(SB), Y9, Y11
+	VFNMADD213PD Y10, Y9, Y11
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VMOVAPD     Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
+	VFMSUB213PD Y9, Y4, Y11
+	VSUBPD      Y11, Y10, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y4
+	VXORPD      Y8, Y8, Y8
+	VCMPPD      $0x00, Y8, Y5, Y5
+	VMOVUPD     minusInfinity<>+0(SB), Y8
+	VBLENDVPD   Y5, Y8, Y4, Y4
+	VBLENDVPD   Y7, Y1, Y4, Y4
+	VBLENDVPD   Y6, Y2, Y4, Y4
+	VMOVUPD     Y4, (CX)(SI*8)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JGE         many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y4
+	VMASKMOVPD (DX)(SI*8), Y4, Y5
+	VSUBPD     Y5, Y3, Y6
+	VCMPPD     $0x11, Y0, Y5, Y7
+	VCMPPD     $0x11, Y0, Y6, Y8
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y5, Y9
+	VMULPD    upScale<>+0(SB), Y5, Y10
+	VBLENDVPD Y9, Y10, Y5, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y10, Y10
+	VANDPD  fractionBits<>+0(SB), Y10, Y11
+	VPADDQ  threeQuarters<>+0(SB), Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMOVUPD upLog2<>+0(SB), Y12
+	VANDPD  Y12, Y9, Y9
+	VSUBPD  Y9, Y10, Y9
+	VSUBPD  one<>+0(SB), Y11, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y11
+	VDIVPD       Y11, Y10, Y11
+	VMULPD       Y11, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VMOVAPD      Y13, Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VMOVAPD     Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
+	VFMSUB213PD Y12, Y11, Y13
+	VSUBPD      Y13, Y10, Y10
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y10
+
+	// Zero, negative, infinite, NaN.
+	VXORPD     Y9, Y9, Y9
+	VCMPPD     $0x15, infinity<>+0(SB), Y5, Y11
+	VBLENDVPD  Y11, Y5, Y10, Y10
+	VCMPPD     $0x11, Y9, Y5, Y11
+	VMOVUPD    notANumber<>+0(SB), Y12
+	VBLENDVPD  Y11, Y12, Y10, Y10
+	VCMPPD     $0x00, Y9, Y5, Y9
+	VMOVUPD    minusInfinity<>+0(SB), Y11
+	VBLENDVPD  Y9, Y11, Y10, Y9
+	VBLENDVPD  Y8, Y2, Y9, Y9
+	VBLENDVPD  Y7, Y1, Y9, Y9
+	VMASKMOVPD Y9, Y4, (AX)(SI*8)
+	VXORPD     signBit<>+0(SB), Y5, Y5
+	VADDPD     one<>+0(SB), Y5, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y9, Y9
+	VMOVUPD     twiceBias<>+0(SB), Y10
+	VANDPD      exponentBits<>+0(SB), Y9, Y11
+	VPSUBQ      Y11, Y10, Y10
+	VPSRLQ      $0x34, Y9, Y9
+	VORPD       integerBits<>+0(SB), Y9, Y9
+	VSUBPD      integerBias<>+0(SB), Y9, Y9
+	VSUBPD      one<>+0(SB), Y10, Y11
+	VFMADD231PD Y5, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y5
+	VDIVPD       Y5, Y11, Y5
+	VMULPD       Y5, Y5, Y10
+	VMOVUPD      log64g<>+0(SB), Y12
+	VMOVAPD      Y12, Y12
+	VFMADD213PD  log64f<>+0(SB), Y10, Y12
+	VFMADD213PD  log64e<>+0(SB), Y10, Y12
+	VFMADD213PD  log64d<>+0(SB), Y10, Y12
+	VFMADD213PD  log64c<>+0(SB), Y10, Y12
+	VFMADD213PD  log64b<>+0(SB), Y10, Y12
+	VFMADD213PD  log64a<>+0(SB), Y10, Y12
+	VFNMADD213PD Y11, Y10, Y12
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VMOVAPD     Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
+	VFMSUB213PD Y10, Y5, Y12
+	VSUBPD      Y12, Y11, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y5
+	VXORPD      Y9, Y9, Y9
+	VCMPPD      $0x00, Y9, Y6, Y6
+	VMOVUPD     minusInfinity<>+0(SB), Y9
+	VBLENDVPD   Y6, Y9, Y5, Y5
+	VBLENDVPD   Y8, Y1, Y5, Y5
+	VBLENDVPD   Y7, Y2, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (CX)(SI*8)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	JMP         few
+
+done:
 	VZEROUPPER
 	RET

@@ -84,8 +84,8 @@ func forEachISA(t *testing.T, test func(t *testing.T, f32 *kernels.Primitives[fl
 // alignments, and touches nothing beside its rows.
 func TestPrimitives(t *testing.T) {
 	forEachISA(t, func(t *testing.T, f32 *kernels.Primitives[float32], f64 *kernels.Primitives[float64]) {
-		t.Run("float32", func(t *testing.T) { testPrimitives(t, rowTests(f32, 1e-9)) })
-		t.Run("float64", func(t *testing.T) { testPrimitives(t, rowTests(f64, 2e-15)) })
+		t.Run("float32", func(t *testing.T) { testPrimitives(t, append(rowTests(f32, 1e-9), pointwiseTests(f32, 1e-9)...)) })
+		t.Run("float64", func(t *testing.T) { testPrimitives(t, append(rowTests(f64, 2e-15), pointwiseTests(f64, 2e-15)...)) })
 	})
 }
 

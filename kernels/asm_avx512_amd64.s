@@ -16,7 +16,7 @@ TEXT ·expF32AVX512(SB), NOSPLIT, $0-49
 	JL     few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD   (CX)(BX*4), Z0
 	VCVTPS2PD   32(CX)(BX*4), Z1
 	VCVTPS2PD   64(CX)(BX*4), Z2
@@ -200,7 +200,7 @@ TEXT ·expF64AVX512(SB), NOSPLIT, $0-49
 	JL     few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(BX*8), Z0
 	VMOVUPD     64(CX)(BX*8), Z1
 	VMOVUPD     128(CX)(BX*8), Z2
@@ -399,7 +399,7 @@ TEXT ·expRowAVX512(SB), NOSPLIT, $0-24
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (AX)(DX*8), Z0
 	VMOVUPD 64(AX)(DX*8), Z1
 	VMOVUPD 128(AX)(DX*8), Z2
@@ -567,7 +567,7 @@ TEXT ·log1pRowAVX512(SB), NOSPLIT, $0-24
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (AX)(DX*8), Z0
 	VMOVUPD 64(AX)(DX*8), Z1
 
@@ -760,7 +760,7 @@ TEXT ·logRowAVX512(SB), NOSPLIT, $0-24
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (AX)(DX*8), Z0
 	VMOVUPD 64(AX)(DX*8), Z1
 	VMOVUPD 128(AX)(DX*8), Z2
@@ -949,7 +949,7 @@ TEXT ·countsF32AVX512(SB), NOSPLIT, $0-32
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD   (CX)(BX*4), Z13
 	VCVTPS2PD   32(CX)(BX*4), Z14
 	VCVTPS2PD   64(CX)(BX*4), Z15
@@ -1057,7 +1057,7 @@ TEXT ·countsF64AVX512(SB), NOSPLIT, $0-32
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(BX*8), Z13
 	VMOVUPD     64(CX)(BX*8), Z14
 	VMOVUPD     128(CX)(BX*8), Z15
@@ -1166,7 +1166,7 @@ TEXT ·countsVF32AVX512(SB), NOSPLIT, $0-56
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD (CX)(SI*4), Z13
 	VCVTPS2PD 32(CX)(SI*4), Z14
 	VCVTPS2PD 64(CX)(SI*4), Z15
@@ -1294,7 +1294,7 @@ TEXT ·countsVF64AVX512(SB), NOSPLIT, $0-56
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (CX)(SI*8), Z13
 	VMOVUPD 64(CX)(SI*8), Z14
 	VMOVUPD 128(CX)(SI*8), Z15
@@ -1419,7 +1419,7 @@ TEXT ·regionF32AVX512(SB), NOSPLIT, $0-80
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD   (BX)(DI*4), Z9
 	VCVTPS2PD   32(BX)(DI*4), Z10
 	VSUBPD      Z9, Z8, Z11
@@ -1526,7 +1526,7 @@ TEXT ·regionF64AVX512(SB), NOSPLIT, $0-80
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD     (BX)(DI*8), Z9
 	VMOVUPD     64(BX)(DI*8), Z10
 	VSUBPD      Z9, Z8, Z11
@@ -1634,7 +1634,7 @@ TEXT ·regionVF32AVX512(SB), NOSPLIT, $0-104
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD (BX)(R8*4), Z9
 	VCVTPS2PD 32(BX)(R8*4), Z10
 	VSUBPD    Z9, Z8, Z11
@@ -1755,7 +1755,7 @@ TEXT ·regionVF64AVX512(SB), NOSPLIT, $0-104
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (BX)(R8*8), Z9
 	VMOVUPD 64(BX)(R8*8), Z10
 	VSUBPD  Z9, Z8, Z11
@@ -1877,7 +1877,7 @@ TEXT ·regionYRowAVX512(SB), NOSPLIT, $0-88
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VPCMPEQD  (BX)(DI*4), Y0, K1
 	VPCMPEQD  32(BX)(DI*4), Y0, K2
 	VMOVUPD   (CX)(DI*8), Z9
@@ -1992,7 +1992,7 @@ TEXT ·regionGradF32AVX512(SB), NOSPLIT, $0-64
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD   (CX)(BX*4), Z3
 	VCVTPS2PD   32(CX)(BX*4), Z4
 	VCVTPS2PD   64(CX)(BX*4), Z5
@@ -2065,7 +2065,7 @@ TEXT ·regionGradF64AVX512(SB), NOSPLIT, $0-64
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(BX*8), Z3
 	VMOVUPD     64(CX)(BX*8), Z4
 	VMOVUPD     128(CX)(BX*8), Z5
@@ -2137,7 +2137,7 @@ TEXT ·probabilitiesF32AVX512(SB), NOSPLIT, $0-72
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD (DX)(SI*4), Z1
 	VCVTPS2PD 32(DX)(SI*4), Z2
 	VCVTPS2PD 64(DX)(SI*4), Z3
@@ -2194,7 +2194,7 @@ TEXT ·probabilitiesF64AVX512(SB), NOSPLIT, $0-72
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (DX)(SI*8), Z1
 	VMOVUPD 64(DX)(SI*8), Z2
 	VMOVUPD 128(DX)(SI*8), Z3
@@ -2249,7 +2249,7 @@ TEXT ·chainF32AVX512(SB), NOSPLIT, $0-48
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD   (CX)(BX*8), Z0
 	VMOVUPD   64(CX)(BX*8), Z1
 	VMOVUPD   128(CX)(BX*8), Z2
@@ -2299,7 +2299,7 @@ TEXT ·chainF64AVX512(SB), NOSPLIT, $0-48
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (CX)(BX*8), Z0
 	VMOVUPD 64(CX)(BX*8), Z1
 	VMOVUPD 128(CX)(BX*8), Z2
@@ -2348,7 +2348,7 @@ TEXT ·chainUF32AVX512(SB), NOSPLIT, $0-104
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (BX)(DI*8), Z2
 	VMOVUPD 64(BX)(DI*8), Z3
 	VSUBPD  Z2, Z1, Z4
@@ -2430,7 +2430,7 @@ TEXT ·chainUF64AVX512(SB), NOSPLIT, $0-104
 	JL           few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (BX)(DI*8), Z2
 	VMOVUPD 64(BX)(DI*8), Z3
 	VSUBPD  Z2, Z1, Z4
@@ -2507,7 +2507,7 @@ TEXT ·sigmoidChainF32AVX512(SB), NOSPLIT, $0-96
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD   (CX)(DI*8), Z0
 	VMOVUPD   64(CX)(DI*8), Z1
 	VMOVUPD   128(CX)(DI*8), Z2
@@ -2579,7 +2579,7 @@ TEXT ·sigmoidChainF64AVX512(SB), NOSPLIT, $0-96
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD (CX)(DI*8), Z0
 	VMOVUPD 64(CX)(DI*8), Z1
 	VMOVUPD 128(CX)(DI*8), Z2
@@ -2647,7 +2647,7 @@ TEXT ·sigmoidChainUF32AVX512(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(R8*8), Z0
 	VMOVUPD     64(CX)(R8*8), Z1
 	VMOVUPD     128(CX)(R8*8), Z2
@@ -2725,7 +2725,7 @@ TEXT ·sigmoidChainUF64AVX512(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD     (CX)(R8*8), Z0
 	VMOVUPD     64(CX)(R8*8), Z1
 	VMOVUPD     128(CX)(R8*8), Z2
@@ -2796,7 +2796,7 @@ TEXT ·sigmoidF32AVX512(SB), NOSPLIT, $0-72
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VCVTPS2PD  (DX)(SI*4), Z0
 	VCVTPS2PD  32(DX)(SI*4), Z1
 	VCVTPS2PD  64(DX)(SI*4), Z2
@@ -2973,7 +2973,7 @@ TEXT ·sigmoidF64AVX512(SB), NOSPLIT, $0-72
 	JL   few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VMOVUPD    (DX)(SI*8), Z0
 	VMOVUPD    64(DX)(SI*8), Z1
 	VMOVUPD    128(DX)(SI*8), Z2
@@ -3174,7 +3174,7 @@ TEXT ·sigmoidLogsF32AVX512(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VCVTPS2PD  (DX)(R8*4), Z0
 	VCVTPS2PD  32(DX)(R8*4), Z1
 	VPMOVQ2M   Z0, K1
@@ -3406,7 +3406,7 @@ TEXT ·sigmoidLogsF64AVX512(SB), NOSPLIT, $0-120
 	JL   few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD    (DX)(R8*8), Z0
 	VMOVUPD    64(DX)(R8*8), Z1
 	VPMOVQ2M   Z0, K1
@@ -3658,6 +3658,71 @@ TEXT ·softmax2F32AVX512(SB), NOSPLIT, $0-49
 	MOVQ   n+40(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        R8, R9
+	VCVTPS2PD   (DX)(R9*4), Z0
+	ADDQ        SI, R9
+	VCVTPS2PD   (DX)(R9*4), Z1
+	VANDPD.BCST absBits<>+0(SB), Z0, Z2
+	VANDPD.BCST absBits<>+0(SB), Z1, Z3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z2, K2
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K3
+	KANDB       K2, K1, K1
+	KANDB       K3, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VSCALEFPD        Z2, Z5, Z5
+	VSCALEFPD        Z3, Z4, Z4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z4, Z5, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z5, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -3748,6 +3813,81 @@ TEXT ·softmax2F64AVX512(SB), NOSPLIT, $0-49
 	MOVQ   n+40(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        R8, R9
+	VMOVUPD     (DX)(R9*8), Z0
+	ADDQ        SI, R9
+	VMOVUPD     (DX)(R9*8), Z1
+	VANDPD.BCST absBits<>+0(SB), Z0, Z2
+	VANDPD.BCST absBits<>+0(SB), Z1, Z3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z2, K2
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K3
+	KANDB       K2, K1, K1
+	KANDB       K3, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VSCALEFPD        Z2, Z5, Z5
+	VSCALEFPD        Z3, Z4, Z4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z4, Z5, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z5, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -3848,6 +3988,97 @@ TEXT ·softmax3F32AVX512(SB), NOSPLIT, $0-49
 	MOVQ   n+40(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        R8, R9
+	VCVTPS2PD   (DX)(R9*4), Z0
+	ADDQ        SI, R9
+	VCVTPS2PD   (DX)(R9*4), Z1
+	ADDQ        SI, R9
+	VCVTPS2PD   (DX)(R9*4), Z2
+	VANDPD.BCST absBits<>+0(SB), Z0, Z3
+	VANDPD.BCST absBits<>+0(SB), Z1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z2, Z5
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K2
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K4
+	KANDB       K2, K1, K1
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z5
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VMOVAPD          Z6, Z8
+	VMOVAPD          Z6, Z6
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z7, Z7
+	VSCALEFPD        Z4, Z8, Z8
+	VSCALEFPD        Z5, Z6, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z8, Z7, Z0
+	VADDPD       Z6, Z8, Z1
+	VADDPD       Z6, Z7, Z2
+	VADDPD       Z6, Z0, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VDIVPD       Z3, Z4, Z3
+	MOVQ         R8, R9
+	VMULPD       Z3, Z7, Z4
+	VMOVUPD      Z4, (AX)(R9*8)
+	VMULPD       Z3, Z1, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z8, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z3, Z2, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z6, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z3, Z0, Z0
+	VMOVUPD      Z0, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -3964,6 +4195,112 @@ TEXT ·softmax3F64AVX512(SB), NOSPLIT, $0-49
 	MOVQ   n+40(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        R8, R9
+	VMOVUPD     (DX)(R9*8), Z0
+	ADDQ        SI, R9
+	VMOVUPD     (DX)(R9*8), Z1
+	ADDQ        SI, R9
+	VMOVUPD     (DX)(R9*8), Z2
+	VANDPD.BCST absBits<>+0(SB), Z0, Z3
+	VANDPD.BCST absBits<>+0(SB), Z1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z2, Z5
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z3, K2
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K4
+	KANDB       K2, K1, K1
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z5
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VMOVAPD          Z6, Z8
+	VMOVAPD          Z6, Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z7, Z7
+	VSCALEFPD        Z4, Z8, Z8
+	VSCALEFPD        Z5, Z6, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z8, Z7, Z0
+	VADDPD       Z6, Z8, Z1
+	VADDPD       Z6, Z7, Z2
+	VADDPD       Z6, Z0, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VDIVPD       Z3, Z4, Z3
+	MOVQ         R8, R9
+	VMULPD       Z3, Z7, Z4
+	VMOVUPD      Z4, (AX)(R9*8)
+	VMULPD       Z3, Z1, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z8, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z3, Z2, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z3, Z6, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z3, Z0, Z0
+	VMOVUPD      Z0, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -4095,6 +4432,123 @@ TEXT ·softmax4F32AVX512(SB), NOSPLIT, $0-49
 	MOVQ   n+40(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        R8, R9
+	VCVTPS2PD   (DX)(R9*4), Z0
+	ADDQ        SI, R9
+	VCVTPS2PD   (DX)(R9*4), Z1
+	ADDQ        SI, R9
+	VCVTPS2PD   (DX)(R9*4), Z2
+	ADDQ        SI, R9
+	VCVTPS2PD   (DX)(R9*4), Z3
+	VANDPD.BCST absBits<>+0(SB), Z0, Z4
+	VANDPD.BCST absBits<>+0(SB), Z1, Z5
+	VANDPD.BCST absBits<>+0(SB), Z2, Z6
+	VANDPD.BCST absBits<>+0(SB), Z3, Z7
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K2
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z6, K4
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z7, K5
+	KANDB       K2, K1, K1
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+	KANDB       K5, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VMOVAPD           Z3, Z3
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z10
+	VMOVAPD          Z8, Z11
+	VMOVAPD          Z8, Z8
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z10, Z9, Z0
+	VADDPD       Z8, Z11, Z1
+	VADDPD       Z1, Z10, Z2
+	VADDPD       Z1, Z9, Z3
+	VADDPD       Z8, Z0, Z4
+	VADDPD       Z11, Z0, Z5
+	VADDPD       Z1, Z0, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z9, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z2, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z10, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z3, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z11, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z8, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -4237,6 +4691,143 @@ TEXT ·softmax4F64AVX512(SB), NOSPLIT, $0-49
 	MOVQ   n+40(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        R8, R9
+	VMOVUPD     (DX)(R9*8), Z0
+	ADDQ        SI, R9
+	VMOVUPD     (DX)(R9*8), Z1
+	ADDQ        SI, R9
+	VMOVUPD     (DX)(R9*8), Z2
+	ADDQ        SI, R9
+	VMOVUPD     (DX)(R9*8), Z3
+	VANDPD.BCST absBits<>+0(SB), Z0, Z4
+	VANDPD.BCST absBits<>+0(SB), Z1, Z5
+	VANDPD.BCST absBits<>+0(SB), Z2, Z6
+	VANDPD.BCST absBits<>+0(SB), Z3, Z7
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z4, K2
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z5, K3
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z6, K4
+	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z7, K5
+	KANDB       K2, K1, K1
+	KANDB       K3, K1, K1
+	KANDB       K4, K1, K1
+	KANDB       K5, K1, K1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VMOVAPD           Z0, Z0
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VMOVAPD           Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z10
+	VMOVAPD          Z8, Z11
+	VMOVAPD          Z8, Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Z10, Z9, Z0
+	VADDPD       Z8, Z11, Z1
+	VADDPD       Z1, Z10, Z2
+	VADDPD       Z1, Z9, Z3
+	VADDPD       Z8, Z0, Z4
+	VADDPD       Z11, Z0, Z5
+	VADDPD       Z1, Z0, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	MOVQ         R8, R9
+	VMULPD       Z0, Z9, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z2, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z10, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z3, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z11, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z4, Z1
+	VMOVUPD      Z1, (CX)(R9*8)
+	ADDQ         BX, R9
+	VMULPD       Z0, Z8, Z1
+	VMOVUPD      Z1, (AX)(R9*8)
+	VMULPD       Z0, Z5, Z0
+	VMOVUPD      Z0, (CX)(R9*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -4404,7 +4995,7 @@ TEXT ·normaliseAVX512(SB), NOSPLIT, $0-48
 	JL    few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	MOVQ   R8, R9
 	MOVQ   R8, R10
 	VPXORQ Z0, Z0, Z0
@@ -4528,7 +5119,7 @@ TEXT ·oddsLogsF32AVX512(SB), NOSPLIT, $0-73
 	JL     few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (CX)(SI*8), Z0
 	VMOVUPD 64(CX)(SI*8), Z1
 	VMOVUPD (DX)(SI*8), Z2
@@ -4672,7 +5263,7 @@ TEXT ·oddsLogsF64AVX512(SB), NOSPLIT, $0-73
 	JL     few
 
 many:
-	// 2 vectors at a time.
+	// Vectors at a time: 2.
 	VMOVUPD (CX)(SI*8), Z0
 	VMOVUPD 64(CX)(SI*8), Z1
 	VMOVUPD (DX)(SI*8), Z2
@@ -4831,17 +5422,11 @@ TEXT ·memberLogsF32AVX512(SB), NOSPLIT, $0-81
 	MOVQ   stride+64(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   SI, $0x00000008
+	JL     few
 
-few:
-	TESTQ SI, SI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ     $0x00000008, R9
-	CMPQ     SI, R9
-	CMOVQLT  SI, R9
-	LEAQ     tailMasks<>+0(SB), R10
-	KMOVB    (R10)(R9*1), K2
+many:
+	// Vectors at a time: 1.
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
@@ -4852,16 +5437,15 @@ few:
 	MOVQ c+72(FP), R10
 
 classes1:
-	VMOVDQU32.Z (BX)(R8*4), K2, Y4
-	VPCMPEQD    Y4, Y0, K2, K3
-	VMOVUPD.Z   (CX)(R9*8), K2, Z4
-	VMOVAPD     Z4, K3, Z2
-	VMOVUPD.Z   (DX)(R9*8), K2, Z4
-	VMOVAPD     Z4, K3, Z3
-	ADDQ        DI, R9
-	VPSUBD      Y1, Y0, Y0
-	DECQ        R10
-	JNZ         classes1
+	VPCMPEQD (BX)(R8*4), Y0, K2
+	VMOVUPD  (CX)(R9*8), Z4
+	VMOVAPD  Z4, K2, Z2
+	VMOVUPD  (DX)(R9*8), Z4
+	VMOVAPD  Z4, K2, Z3
+	ADDQ     DI, R9
+	VPSUBD   Y1, Y0, Y0
+	DECQ     R10
+	JNZ      classes1
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
@@ -4876,26 +5460,95 @@ classes1:
 	VSUBPD       Z1, Z4, Z1
 	VBROADCASTSD one<>+0(SB), Z4
 	VSCALEFPD    Z1, Z4, Z4
-	VSUBPD.BCST  one<>+0(SB), Z4, Z5
-	VFMADD231PD  Z0, Z4, Z5
+	VSUBPD.BCST  one<>+0(SB), Z4, Z7
+	VFMADD231PD  Z0, Z4, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z0
-	VDIVPD           Z0, Z5, Z0
+	VADDPD.BCST      two<>+0(SB), Z7, Z0
+	VDIVPD           Z0, Z7, Z0
 	VMULPD           Z0, Z0, Z4
-	VBROADCASTSD     log32d<>+0(SB), Z6
-	VMOVAPD          Z6, Z6
-	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST log32a<>+0(SB), Z4, Z6
-	VFNMADD213PD     Z5, Z4, Z6
+	VBROADCASTSD     log32d<>+0(SB), Z8
+	VMOVAPD          Z8, Z8
+	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z8
+	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z8
+	VFMADD213PD.BCST log32a<>+0(SB), Z4, Z8
+	VFNMADD213PD     Z7, Z4, Z8
 
 	// Add k ln(2).
-	VFNMADD213PD      Z5, Z0, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z6
-	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z6, K3
+	VFNMADD213PD      Z7, Z0, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z8
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z8, K2
+	KANDB             K2, K1, K1
+	VMOVUPD           Z8, (AX)(R8*8)
+	ADDQ              $0x00000008, R8
+	SUBQ              $0x00000008, SI
+	CMPQ              SI, $0x00000008
+	JGE               many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R9
+	CMPQ     SI, R9
+	CMOVQLT  SI, R9
+	LEAQ     tailMasks<>+0(SB), R10
+	KMOVB    (R10)(R9*1), K2
+	MOVQ     R8, R9
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPXORQ   Z5, Z5, Z5
+	VPXORQ   Z6, Z6, Z6
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes2:
+	VMOVDQU32.Z (BX)(R8*4), K2, Y2
+	VPCMPEQD    Y2, Y0, K2, K3
+	VMOVUPD.Z   (CX)(R9*8), K2, Z2
+	VMOVAPD     Z2, K3, Z5
+	VMOVUPD.Z   (DX)(R9*8), K2, Z2
+	VMOVAPD     Z2, K3, Z6
+	ADDQ        DI, R9
+	VPSUBD      Y1, Y0, Y0
+	DECQ        R10
+	JNZ         classes2
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z0
+	VDIVPD       Z5, Z6, Z1
+	VMINPD       Z1, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z2
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z2, Z2
+	VSUBPD       Z1, Z2, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSCALEFPD    Z1, Z2, Z2
+	VSUBPD.BCST  one<>+0(SB), Z2, Z3
+	VFMADD231PD  Z0, Z2, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z3, Z0
+	VDIVPD           Z0, Z3, Z0
+	VMULPD           Z0, Z0, Z2
+	VBROADCASTSD     log32d<>+0(SB), Z4
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST log32c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log32b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log32a<>+0(SB), Z2, Z4
+	VFNMADD213PD     Z3, Z2, Z4
+
+	// Add k ln(2).
+	VFNMADD213PD      Z3, Z0, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z4
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z4, K3
 	KANDB             K3, K1, K1
-	VMOVUPD           Z6, K2, (AX)(R8*8)
+	VMOVUPD           Z4, K2, (AX)(R8*8)
 	ADDQ              $0x00000008, R8
 	SUBQ              $0x00000008, SI
 	JMP               few
@@ -4919,17 +5572,11 @@ TEXT ·memberLogsF64AVX512(SB), NOSPLIT, $0-81
 	MOVQ   stride+64(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
+	CMPQ   SI, $0x00000008
+	JL     few
 
-few:
-	TESTQ SI, SI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ     $0x00000008, R9
-	CMPQ     SI, R9
-	CMOVQLT  SI, R9
-	LEAQ     tailMasks<>+0(SB), R10
-	KMOVB    (R10)(R9*1), K2
+many:
+	// Vectors at a time: 1.
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
@@ -4940,16 +5587,15 @@ few:
 	MOVQ c+72(FP), R10
 
 classes1:
-	VMOVDQU32.Z (BX)(R8*4), K2, Y4
-	VPCMPEQD    Y4, Y0, K2, K3
-	VMOVUPD.Z   (CX)(R9*8), K2, Z4
-	VMOVAPD     Z4, K3, Z2
-	VMOVUPD.Z   (DX)(R9*8), K2, Z4
-	VMOVAPD     Z4, K3, Z3
-	ADDQ        DI, R9
-	VPSUBD      Y1, Y0, Y0
-	DECQ        R10
-	JNZ         classes1
+	VPCMPEQD (BX)(R8*4), Y0, K2
+	VMOVUPD  (CX)(R9*8), Z4
+	VMOVAPD  Z4, K2, Z2
+	VMOVUPD  (DX)(R9*8), Z4
+	VMOVAPD  Z4, K2, Z3
+	ADDQ     DI, R9
+	VPSUBD   Y1, Y0, Y0
+	DECQ     R10
+	JNZ      classes1
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
@@ -4964,29 +5610,105 @@ classes1:
 	VSUBPD       Z1, Z4, Z1
 	VBROADCASTSD one<>+0(SB), Z4
 	VSCALEFPD    Z1, Z4, Z4
-	VSUBPD.BCST  one<>+0(SB), Z4, Z6
-	VFMADD231PD  Z0, Z4, Z6
+	VSUBPD.BCST  one<>+0(SB), Z4, Z9
+	VFMADD231PD  Z0, Z4, Z9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z0
-	VDIVPD           Z0, Z6, Z0
+	VADDPD.BCST      two<>+0(SB), Z9, Z0
+	VDIVPD           Z0, Z9, Z0
 	VMULPD           Z0, Z0, Z4
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VMOVAPD          Z7, Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z7
-	VFNMADD213PD     Z6, Z4, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VMOVAPD          Z10, Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z10
+	VFNMADD213PD     Z9, Z4, Z10
 
 	// Add k ln(2).
 	VPXORQ            Z5, Z5, Z5
 	VMOVAPD           Z5, Z4
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
-	VFMSUB213PD       Z4, Z0, Z7
-	VSUBPD            Z7, Z6, Z0
+	VFMSUB213PD       Z4, Z0, Z10
+	VSUBPD            Z10, Z9, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K2
+	KANDB             K2, K1, K1
+	VMOVUPD           Z0, (AX)(R8*8)
+	ADDQ              $0x00000008, R8
+	SUBQ              $0x00000008, SI
+	CMPQ              SI, $0x00000008
+	JGE               many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R9
+	CMPQ     SI, R9
+	CMOVQLT  SI, R9
+	LEAQ     tailMasks<>+0(SB), R10
+	KMOVB    (R10)(R9*1), K2
+	MOVQ     R8, R9
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPXORQ   Z6, Z6, Z6
+	VPXORQ   Z7, Z7, Z7
+
+	// The probability of each position's own class.
+	MOVQ c+72(FP), R10
+
+classes2:
+	VMOVDQU32.Z (BX)(R8*4), K2, Y2
+	VPCMPEQD    Y2, Y0, K2, K3
+	VMOVUPD.Z   (CX)(R9*8), K2, Z2
+	VMOVAPD     Z2, K3, Z6
+	VMOVUPD.Z   (DX)(R9*8), K2, Z2
+	VMOVAPD     Z2, K3, Z7
+	ADDQ        DI, R9
+	VPSUBD      Y1, Y0, Y0
+	DECQ        R10
+	JNZ         classes2
+
+	// Odds that are infinite are reported like large ones; NaN stays.
+	VBROADCASTSD largeOdds<>+0(SB), Z0
+	VDIVPD       Z6, Z7, Z1
+	VMINPD       Z1, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z2
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z2, Z2
+	VSUBPD       Z1, Z2, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSCALEFPD    Z1, Z2, Z2
+	VSUBPD.BCST  one<>+0(SB), Z2, Z3
+	VFMADD231PD  Z0, Z2, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z3, Z0
+	VDIVPD           Z0, Z3, Z0
+	VMULPD           Z0, Z0, Z2
+	VBROADCASTSD     log64g<>+0(SB), Z4
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST log64f<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64e<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64d<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST log64a<>+0(SB), Z2, Z4
+	VFNMADD213PD     Z3, Z2, Z4
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z2
+	VFMSUB213PD       Z2, Z0, Z4
+	VSUBPD            Z4, Z3, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
 	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K3
 	KANDB             K3, K1, K1
@@ -5022,7 +5744,7 @@ TEXT ·sumYAVX512(SB), NOSPLIT, $0-64
 	JL           few
 
 many:
-	// 4 vectors at a time.
+	// Vectors at a time: 4.
 	VPCMPEQD  (DX)(SI*4), Y0, K1
 	VPCMPEQD  32(DX)(SI*4), Y0, K2
 	VPCMPEQD  64(DX)(SI*4), Y0, K3
@@ -5091,17 +5813,11 @@ TEXT ·softmaxRegionYF32AVX512(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
+	CMPQ R8, $0x00000008
+	JL   few
 
-few:
-	TESTQ R8, R8
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ     $0x00000008, R11
-	CMPQ     R8, R11
-	CMOVQLT  R8, R11
-	LEAQ     tailMasks<>+0(SB), R12
-	KMOVB    (R12)(R11*1), K1
+many:
+	// Vectors at a time: 1.
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
@@ -5113,17 +5829,16 @@ few:
 	MOVQ c+80(FP), R14
 
 classes1:
-	VMOVUPD.Z    (CX)(R12*8), K1, Z3
-	VMOVUPD      Z0, K1, (BX)(R11*8)
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
-	VPCMPEQD     Y4, Y1, K1, K2
+	VMOVUPD      (CX)(R12*8), Z3
+	VMOVUPD      Z0, (BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), Y1, K1
 	VBROADCASTSD (SI), Z4
 	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z8
-	VADDPD       Z8, Z4, Z4
-	VBROADCASTSD 8(SI), Z8
-	VMULPD       Z8, Z3, Z3
-	VBLENDMPD    Z4, Z3, K2, Z5
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z4, Z4
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z3, Z3
+	VBLENDMPD    Z4, Z3, K1, Z5
 	VADDPD       Z5, Z0, Z0
 	VPSUBD       Y2, Y1, Y1
 	ADDQ         $0x20, SI
@@ -5143,26 +5858,101 @@ classes2:
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD.Z    (CX)(R12*8), K1, Z3
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
-	VPCMPEQD     Y4, Y1, K1, K2
+	VMOVUPD      (CX)(R12*8), Z3
+	VPCMPEQD     (DI)(R10*4), Y1, K1
 	VBROADCASTSD (SI), Z4
 	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z8
-	VADDPD       Z8, Z4, Z4
-	VBROADCASTSD 8(SI), Z8
-	VMULPD       Z8, Z3, Z8
-	VBLENDMPD    Z4, Z8, K2, Z7
-	VMOVUPD.Z    (BX)(R11*8), K1, Z4
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z4, Z4
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z3, Z12
+	VBLENDMPD    Z4, Z12, K1, Z7
+	VMOVUPD      (BX)(R11*8), Z4
 	VADDPD       Z6, Z4, Z4
 	VADDPD       Z7, Z6, Z6
-	VMOVUPD.Z    (DX)(R12*8), K1, Z8
+	VMOVUPD      (DX)(R12*8), Z12
 	VMULPD       Z4, Z3, Z3
-	VFMSUB213PD  Z3, Z7, Z8
-	VCVTPD2PS    Z8, Y3
-	VMOVUPS      Y3, K1, (AX)(R13*4)
+	VFMSUB213PD  Z3, Z7, Z12
+	VCVTPD2PS    Z12, Y3
+	VMOVUPS      Y3, (AX)(R13*4)
 	DECQ         R14
 	JNZ          classes2
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R11
+	CMPQ     R8, R11
+	CMOVQLT  R8, R11
+	LEAQ     tailMasks<>+0(SB), R12
+	KMOVB    (R12)(R11*1), K1
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VPXORQ   Z8, Z8, Z8
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQD Y1, Y1, Y1
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes3:
+	VMOVUPD.Z    (CX)(R12*8), K1, Z2
+	VMOVUPD      Z8, K1, (BX)(R11*8)
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
+	VPCMPEQD     Y3, Y0, K1, K2
+	VBROADCASTSD (SI), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 16(SI), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 8(SI), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K2, Z9
+	VADDPD       Z9, Z8, Z8
+	VPSUBD       Y1, Y0, Y0
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes3
+	VPXORQ       Z10, Z10, Z10
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes4:
+	VPADDD       Y1, Y0, Y0
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMOVUPD.Z    (CX)(R12*8), K1, Z2
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
+	VPCMPEQD     Y3, Y0, K1, K2
+	VBROADCASTSD (SI), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 16(SI), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 8(SI), Z4
+	VMULPD       Z4, Z2, Z4
+	VBLENDMPD    Z3, Z4, K2, Z11
+	VMOVUPD.Z    (BX)(R11*8), K1, Z3
+	VADDPD       Z10, Z3, Z3
+	VADDPD       Z11, Z10, Z10
+	VMOVUPD.Z    (DX)(R12*8), K1, Z4
+	VMULPD       Z3, Z2, Z2
+	VFMSUB213PD  Z2, Z11, Z4
+	VCVTPD2PS    Z4, Y2
+	VMOVUPS      Y2, K1, (AX)(R13*4)
+	DECQ         R14
+	JNZ          classes4
 	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, R8
 	JMP          few
@@ -5183,17 +5973,11 @@ TEXT ·softmaxRegionYF64AVX512(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
+	CMPQ R8, $0x00000008
+	JL   few
 
-few:
-	TESTQ R8, R8
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ     $0x00000008, R11
-	CMPQ     R8, R11
-	CMOVQLT  R8, R11
-	LEAQ     tailMasks<>+0(SB), R12
-	KMOVB    (R12)(R11*1), K1
+many:
+	// Vectors at a time: 1.
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
@@ -5205,17 +5989,16 @@ few:
 	MOVQ c+80(FP), R14
 
 classes1:
-	VMOVUPD.Z    (CX)(R12*8), K1, Z3
-	VMOVUPD      Z0, K1, (BX)(R11*8)
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
-	VPCMPEQD     Y4, Y1, K1, K2
+	VMOVUPD      (CX)(R12*8), Z3
+	VMOVUPD      Z0, (BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), Y1, K1
 	VBROADCASTSD (SI), Z4
 	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z8
-	VADDPD       Z8, Z4, Z4
-	VBROADCASTSD 8(SI), Z8
-	VMULPD       Z8, Z3, Z3
-	VBLENDMPD    Z4, Z3, K2, Z5
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z4, Z4
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z3, Z3
+	VBLENDMPD    Z4, Z3, K1, Z5
 	VADDPD       Z5, Z0, Z0
 	VPSUBD       Y2, Y1, Y1
 	ADDQ         $0x20, SI
@@ -5235,25 +6018,99 @@ classes2:
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD.Z    (CX)(R12*8), K1, Z3
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
-	VPCMPEQD     Y4, Y1, K1, K2
+	VMOVUPD      (CX)(R12*8), Z3
+	VPCMPEQD     (DI)(R10*4), Y1, K1
 	VBROADCASTSD (SI), Z4
 	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z8
-	VADDPD       Z8, Z4, Z4
-	VBROADCASTSD 8(SI), Z8
-	VMULPD       Z8, Z3, Z8
-	VBLENDMPD    Z4, Z8, K2, Z7
-	VMOVUPD.Z    (BX)(R11*8), K1, Z4
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z4, Z4
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z3, Z12
+	VBLENDMPD    Z4, Z12, K1, Z7
+	VMOVUPD      (BX)(R11*8), Z4
 	VADDPD       Z6, Z4, Z4
 	VADDPD       Z7, Z6, Z6
-	VMOVUPD.Z    (DX)(R12*8), K1, Z8
+	VMOVUPD      (DX)(R12*8), Z12
 	VMULPD       Z4, Z3, Z3
-	VFMSUB213PD  Z3, Z7, Z8
-	VMOVUPD      Z8, K1, (AX)(R13*8)
+	VFMSUB213PD  Z3, Z7, Z12
+	VMOVUPD      Z12, (AX)(R13*8)
 	DECQ         R14
 	JNZ          classes2
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ     $0x00000008, R11
+	CMPQ     R8, R11
+	CMOVQLT  R8, R11
+	LEAQ     tailMasks<>+0(SB), R12
+	KMOVB    (R12)(R11*1), K1
+	MOVQ     R10, R11
+	MOVQ     R10, R12
+	MOVQ     R10, R13
+	VPXORQ   Z8, Z8, Z8
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQD Y1, Y1, Y1
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+80(FP), R14
+
+classes3:
+	VMOVUPD.Z    (CX)(R12*8), K1, Z2
+	VMOVUPD      Z8, K1, (BX)(R11*8)
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
+	VPCMPEQD     Y3, Y0, K1, K2
+	VBROADCASTSD (SI), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 16(SI), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 8(SI), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K2, Z9
+	VADDPD       Z9, Z8, Z8
+	VPSUBD       Y1, Y0, Y0
+	ADDQ         $0x20, SI
+	ADDQ         y_len+48(FP), R11
+	ADDQ         R9, R12
+	ADDQ         outStride+64(FP), R13
+	DECQ         R14
+	JNZ          classes3
+	VPXORQ       Z10, Z10, Z10
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+80(FP), R14
+
+classes4:
+	VPADDD       Y1, Y0, Y0
+	SUBQ         $0x20, SI
+	SUBQ         y_len+48(FP), R11
+	SUBQ         R9, R12
+	SUBQ         outStride+64(FP), R13
+	VMOVUPD.Z    (CX)(R12*8), K1, Z2
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
+	VPCMPEQD     Y3, Y0, K1, K2
+	VBROADCASTSD (SI), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 16(SI), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 8(SI), Z4
+	VMULPD       Z4, Z2, Z4
+	VBLENDMPD    Z3, Z4, K2, Z11
+	VMOVUPD.Z    (BX)(R11*8), K1, Z3
+	VADDPD       Z10, Z3, Z3
+	VADDPD       Z11, Z10, Z10
+	VMOVUPD.Z    (DX)(R12*8), K1, Z4
+	VMULPD       Z3, Z2, Z2
+	VFMSUB213PD  Z2, Z11, Z4
+	VMOVUPD      Z4, K1, (AX)(R13*8)
+	DECQ         R14
+	JNZ          classes4
 	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, R8
 	JMP          few
@@ -5274,6 +6131,55 @@ TEXT ·softmaxRegionY2F32AVX512(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), Y0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K1
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 8(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K1
+	VBROADCASTSD 32(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 48(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 40(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z4
+	VADDPD       Z4, Z3, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z4, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z3, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5291,11 +6197,11 @@ few:
 	VPCMPEQD     class0<>+0(SB), Y0, K2
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z5
-	VADDPD       Z5, Z2, Z2
-	VBROADCASTSD 8(BX), Z5
-	VMULPD       Z5, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z5
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class1<>+0(SB), Y0, K2
@@ -5305,24 +6211,24 @@ few:
 	VADDPD       Z2, Z0, Z0
 	VBROADCASTSD 40(BX), Z2
 	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z4
-	VADDPD       Z4, Z3, Z0
+	VBLENDMPD    Z0, Z1, K2, Z6
+	VADDPD       Z6, Z5, Z0
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z4, Z0, Z0
+	VMULPD      Z6, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z3, Z1
+	VFMSUB213PD Z0, Z5, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z3, Z0, Z0
+	VMULPD      Z5, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z4, Z1
+	VFMSUB213PD Z0, Z6, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
@@ -5365,6 +6271,53 @@ TEXT ·softmaxRegionY2F64AVX512(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), Y0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K1
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z7
+	VADDPD       Z7, Z2, Z2
+	VBROADCASTSD 8(BX), Z7
+	VMULPD       Z7, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K1
+	VBROADCASTSD 32(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 48(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 40(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z4
+	VADDPD       Z4, Z3, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z4, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z3, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5382,11 +6335,11 @@ few:
 	VPCMPEQD     class0<>+0(SB), Y0, K2
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z5
-	VADDPD       Z5, Z2, Z2
-	VBROADCASTSD 8(BX), Z5
-	VMULPD       Z5, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z5
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class1<>+0(SB), Y0, K2
@@ -5396,23 +6349,23 @@ few:
 	VADDPD       Z2, Z0, Z0
 	VBROADCASTSD 40(BX), Z2
 	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z4
-	VADDPD       Z4, Z3, Z0
+	VBLENDMPD    Z0, Z1, K2, Z6
+	VADDPD       Z6, Z5, Z0
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z4, Z0, Z0
+	VMULPD      Z6, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z3, Z1
+	VFMSUB213PD Z0, Z5, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z3, Z0, Z0
+	VMULPD      Z5, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z4, Z1
+	VFMSUB213PD Z0, Z6, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -5434,6 +6387,76 @@ TEXT ·softmaxRegionY3F32AVX512(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), Y0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K1
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z9
+	VADDPD       Z9, Z2, Z2
+	VBROADCASTSD 8(BX), Z9
+	VMULPD       Z9, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K1
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z9
+	VADDPD       Z9, Z2, Z2
+	VBROADCASTSD 40(BX), Z9
+	VMULPD       Z9, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z4
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K1
+	VBROADCASTSD 64(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 80(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 72(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z5
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z5, Z4, Z1
+	VADDPD       Z5, Z3, Z2
+	VADDPD       Z5, Z0, Z9
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Z9
+	VMULPD      Z1, Z9, Z1
+	VMOVUPD     (DX)(R11*8), Z9
+	VFMSUB213PD Z1, Z3, Z9
+	VCVTPD2PS   Z9, Y1
+	VMOVUPS     Y1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z2, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z4, Z2
+	VCVTPD2PS   Z2, Y1
+	VMOVUPS     Y1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z0, Z1, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5451,21 +6474,21 @@ few:
 	VPCMPEQD     class0<>+0(SB), Y0, K2
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z6
-	VADDPD       Z6, Z2, Z2
-	VBROADCASTSD 8(BX), Z6
-	VMULPD       Z6, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z6
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class1<>+0(SB), Y0, K2
 	VBROADCASTSD 32(BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z6
-	VADDPD       Z6, Z2, Z2
-	VBROADCASTSD 40(BX), Z6
-	VMULPD       Z6, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z4
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z7
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class2<>+0(SB), Y0, K2
@@ -5475,27 +6498,27 @@ few:
 	VADDPD       Z2, Z0, Z0
 	VBROADCASTSD 72(BX), Z2
 	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z5
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z5, Z4, Z1
-	VADDPD       Z5, Z3, Z2
-	VADDPD       Z5, Z0, Z6
+	VBLENDMPD    Z0, Z1, K2, Z8
+	VADDPD       Z7, Z6, Z0
+	VADDPD       Z8, Z7, Z1
+	VADDPD       Z8, Z6, Z2
+	VADDPD       Z8, Z0, Z3
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z6
-	VMULPD      Z1, Z6, Z1
-	VMOVUPD.Z   (DX)(R11*8), K1, Z6
-	VFMSUB213PD Z1, Z3, Z6
-	VCVTPD2PS   Z6, Y1
+	VMOVUPD.Z   (CX)(R11*8), K1, Z3
+	VMULPD      Z1, Z3, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z3
+	VFMSUB213PD Z1, Z6, Z3
+	VCVTPD2PS   Z3, Y1
 	VMOVUPS     Y1, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z1
 	VMULPD      Z2, Z1, Z1
 	VMOVUPD.Z   (DX)(R11*8), K1, Z2
-	VFMSUB213PD Z1, Z4, Z2
+	VFMSUB213PD Z1, Z7, Z2
 	VCVTPD2PS   Z2, Y1
 	VMOVUPS     Y1, K1, (AX)(R12*4)
 	ADDQ        R8, R11
@@ -5503,7 +6526,7 @@ few:
 	VMOVUPD.Z   (CX)(R11*8), K1, Z1
 	VMULPD      Z0, Z1, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z5, Z1
+	VFMSUB213PD Z0, Z8, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
@@ -5536,6 +6559,73 @@ TEXT ·softmaxRegionY3F64AVX512(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), Y0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K1
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z9
+	VADDPD       Z9, Z2, Z2
+	VBROADCASTSD 8(BX), Z9
+	VMULPD       Z9, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K1
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z9
+	VADDPD       Z9, Z2, Z2
+	VBROADCASTSD 40(BX), Z9
+	VMULPD       Z9, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z4
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K1
+	VBROADCASTSD 64(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 80(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 72(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z5
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z5, Z4, Z1
+	VADDPD       Z5, Z3, Z2
+	VADDPD       Z5, Z0, Z9
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Z9
+	VMULPD      Z1, Z9, Z1
+	VMOVUPD     (DX)(R11*8), Z9
+	VFMSUB213PD Z1, Z3, Z9
+	VMOVUPD     Z9, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z2, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z4, Z2
+	VMOVUPD     Z2, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z0, Z1, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5553,21 +6643,21 @@ few:
 	VPCMPEQD     class0<>+0(SB), Y0, K2
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z6
-	VADDPD       Z6, Z2, Z2
-	VBROADCASTSD 8(BX), Z6
-	VMULPD       Z6, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z6
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class1<>+0(SB), Y0, K2
 	VBROADCASTSD 32(BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z6
-	VADDPD       Z6, Z2, Z2
-	VBROADCASTSD 40(BX), Z6
-	VMULPD       Z6, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z4
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z7
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class2<>+0(SB), Y0, K2
@@ -5577,33 +6667,33 @@ few:
 	VADDPD       Z2, Z0, Z0
 	VBROADCASTSD 72(BX), Z2
 	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z5
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z5, Z4, Z1
-	VADDPD       Z5, Z3, Z2
-	VADDPD       Z5, Z0, Z6
+	VBLENDMPD    Z0, Z1, K2, Z8
+	VADDPD       Z7, Z6, Z0
+	VADDPD       Z8, Z7, Z1
+	VADDPD       Z8, Z6, Z2
+	VADDPD       Z8, Z0, Z3
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z6
-	VMULPD      Z1, Z6, Z1
-	VMOVUPD.Z   (DX)(R11*8), K1, Z6
-	VFMSUB213PD Z1, Z3, Z6
-	VMOVUPD     Z6, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z3
+	VMULPD      Z1, Z3, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z3
+	VFMSUB213PD Z1, Z6, Z3
+	VMOVUPD     Z3, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z1
 	VMULPD      Z2, Z1, Z1
 	VMOVUPD.Z   (DX)(R11*8), K1, Z2
-	VFMSUB213PD Z1, Z4, Z2
+	VFMSUB213PD Z1, Z7, Z2
 	VMOVUPD     Z2, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z1
 	VMULPD      Z0, Z1, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z5, Z1
+	VFMSUB213PD Z0, Z8, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -5625,6 +6715,97 @@ TEXT ·softmaxRegionY4F32AVX512(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), Y0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K1
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD 8(BX), Z11
+	VMULPD       Z11, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K1
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD 40(BX), Z11
+	VMULPD       Z11, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z4
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K1
+	VBROADCASTSD 64(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 80(BX), Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD 72(BX), Z11
+	VMULPD       Z11, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z5
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class3<>+0(SB), Y0, K1
+	VBROADCASTSD 96(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 112(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 104(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z6
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z6, Z5, Z1
+	VADDPD       Z1, Z4, Z2
+	VADDPD       Z1, Z3, Z11
+	VADDPD       Z6, Z0, Z12
+	VADDPD       Z5, Z0, Z13
+	VADDPD       Z1, Z0, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z2, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z11, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z12, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z13, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z6, Z1
+	VCVTPD2PS   Z1, Y0
+	VMOVUPS     Y0, (AX)(R12*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5642,31 +6823,31 @@ few:
 	VPCMPEQD     class0<>+0(SB), Y0, K2
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 8(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z7
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class1<>+0(SB), Y0, K2
 	VBROADCASTSD 32(BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 40(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z4
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z8
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class2<>+0(SB), Y0, K2
 	VBROADCASTSD 64(BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 80(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 72(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z5
+	VBROADCASTSD 80(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 72(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z9
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class3<>+0(SB), Y0, K2
@@ -5676,13 +6857,13 @@ few:
 	VADDPD       Z2, Z0, Z0
 	VBROADCASTSD 104(BX), Z2
 	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z6
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z6, Z5, Z1
-	VADDPD       Z1, Z4, Z2
-	VADDPD       Z1, Z3, Z7
-	VADDPD       Z6, Z0, Z8
-	VADDPD       Z5, Z0, Z9
+	VBLENDMPD    Z0, Z1, K2, Z10
+	VADDPD       Z8, Z7, Z0
+	VADDPD       Z10, Z9, Z1
+	VADDPD       Z1, Z8, Z2
+	VADDPD       Z1, Z7, Z3
+	VADDPD       Z10, Z0, Z4
+	VADDPD       Z9, Z0, Z5
 	VADDPD       Z1, Z0, Z0
 
 	// h q minus p times the others.
@@ -5691,31 +6872,31 @@ few:
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
 	VMULPD      Z2, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z3, Z1
+	VFMSUB213PD Z0, Z7, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z7, Z0, Z0
+	VMULPD      Z3, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z4, Z1
+	VFMSUB213PD Z0, Z8, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z8, Z0, Z0
+	VMULPD      Z4, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z5, Z1
+	VFMSUB213PD Z0, Z9, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z9, Z0, Z0
+	VMULPD      Z5, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z6, Z1
+	VFMSUB213PD Z0, Z10, Z1
 	VCVTPD2PS   Z1, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
@@ -5748,6 +6929,93 @@ TEXT ·softmaxRegionY4F64AVX512(SB), NOSPLIT, $0-72
 	MOVQ stride+64(FP), R8
 	MOVQ outStride+56(FP), R9
 	XORQ R10, R10
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	VMOVDQU      (SI)(R10*4), Y0
+	MOVQ         R10, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class0<>+0(SB), Y0, K1
+	VBROADCASTSD (BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 16(BX), Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD 8(BX), Z11
+	VMULPD       Z11, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z3
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class1<>+0(SB), Y0, K1
+	VBROADCASTSD 32(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 48(BX), Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD 40(BX), Z11
+	VMULPD       Z11, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z4
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class2<>+0(SB), Y0, K1
+	VBROADCASTSD 64(BX), Z2
+	VMULPD       Z1, Z2, Z2
+	VBROADCASTSD 80(BX), Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD 72(BX), Z11
+	VMULPD       Z11, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z5
+	ADDQ         R8, R11
+	VMOVUPD      (CX)(R11*8), Z1
+	VPCMPEQD     class3<>+0(SB), Y0, K1
+	VBROADCASTSD 96(BX), Z0
+	VMULPD       Z1, Z0, Z0
+	VBROADCASTSD 112(BX), Z2
+	VADDPD       Z2, Z0, Z0
+	VBROADCASTSD 104(BX), Z2
+	VMULPD       Z2, Z1, Z1
+	VBLENDMPD    Z0, Z1, K1, Z6
+	VADDPD       Z4, Z3, Z0
+	VADDPD       Z6, Z5, Z1
+	VADDPD       Z1, Z4, Z2
+	VADDPD       Z1, Z3, Z11
+	VADDPD       Z6, Z0, Z12
+	VADDPD       Z5, Z0, Z13
+	VADDPD       Z1, Z0, Z0
+
+	// h q minus p times the others.
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z2, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z3, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z11, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z4, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z12, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z5, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z0
+	VMULPD      Z13, Z0, Z0
+	VMOVUPD     (DX)(R11*8), Z1
+	VFMSUB213PD Z0, Z6, Z1
+	VMOVUPD     Z1, (AX)(R12*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -5765,31 +7033,31 @@ few:
 	VPCMPEQD     class0<>+0(SB), Y0, K2
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 8(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z7
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class1<>+0(SB), Y0, K2
 	VBROADCASTSD 32(BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 40(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z4
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z8
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class2<>+0(SB), Y0, K2
 	VBROADCASTSD 64(BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 80(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 72(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z5
+	VBROADCASTSD 80(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 72(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K2, Z9
 	ADDQ         R8, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
 	VPCMPEQD     class3<>+0(SB), Y0, K2
@@ -5799,13 +7067,13 @@ few:
 	VADDPD       Z2, Z0, Z0
 	VBROADCASTSD 104(BX), Z2
 	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z6
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z6, Z5, Z1
-	VADDPD       Z1, Z4, Z2
-	VADDPD       Z1, Z3, Z7
-	VADDPD       Z6, Z0, Z8
-	VADDPD       Z5, Z0, Z9
+	VBLENDMPD    Z0, Z1, K2, Z10
+	VADDPD       Z8, Z7, Z0
+	VADDPD       Z10, Z9, Z1
+	VADDPD       Z1, Z8, Z2
+	VADDPD       Z1, Z7, Z3
+	VADDPD       Z10, Z0, Z4
+	VADDPD       Z9, Z0, Z5
 	VADDPD       Z1, Z0, Z0
 
 	// h q minus p times the others.
@@ -5814,28 +7082,28 @@ few:
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
 	VMULPD      Z2, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z3, Z1
+	VFMSUB213PD Z0, Z7, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z7, Z0, Z0
+	VMULPD      Z3, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z4, Z1
+	VFMSUB213PD Z0, Z8, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z8, Z0, Z0
+	VMULPD      Z4, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z5, Z1
+	VFMSUB213PD Z0, Z9, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z9, Z0, Z0
+	VMULPD      Z5, Z0, Z0
 	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z6, Z1
+	VFMSUB213PD Z0, Z10, Z1
 	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -5855,6 +7123,28 @@ TEXT ·softmaxChainF32AVX512(SB), NOSPLIT, $0-73
 	// Nothing may have underflowed.
 	KXNORB K1, K1, K1
 	XORQ   BX, BX
+	CMPQ   DX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+56(FP), DI
+
+classes1:
+	VMOVUPD     (AX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	VMOVUPD     (CX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	ADDQ        stride+48(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	CMPQ        DX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DX, DX
@@ -5869,7 +7159,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+56(FP), DI
 
-classes1:
+classes2:
 	VMOVUPD.Z   (AX)(SI*8), K2, Z0
 	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
 	KNOTB       K2, K4
@@ -5882,7 +7172,7 @@ classes1:
 	KANDB       K3, K1, K1
 	ADDQ        stride+48(FP), SI
 	DECQ        DI
-	JNZ         classes1
+	JNZ         classes2
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
 	JMP         few
@@ -5905,6 +7195,94 @@ sound:
 	IMULQ c+56(FP), R8
 	LEAQ  (DI)(R8*8), R8
 	XORQ  R9, R9
+	CMPQ  DX, $0x00000008
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R9, R10
+
+	// The class with the largest probability.
+	VMOVUPD      (AX)(R10*8), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z15
+	MOVQ         c+56(FP), R11
+
+classes3:
+	VMOVUPD (AX)(R10*8), Z16
+	VCMPPD  $0x1e, Z0, Z16, K1
+	VMOVAPD Z16, K1, Z0
+	VMOVAPD Z2, K1, Z1
+	VADDPD  Z15, Z2, Z2
+	ADDQ    stride+48(FP), R10
+	DECQ    R11
+	JNZ     classes3
+	MOVQ    R9, R11
+	MOVQ    R9, R10
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes4:
+	VMOVUPD   (SI)(R10*8), Z0
+	VMOVUPD   (AX)(R10*8), Z16
+	VMULPD    Z16, Z0, Z0
+	VMOVUPD   (CX)(R10*8), Z16
+	VMULPD    Z16, Z0, Z0
+	VDIVPD    Z16, Z0, Z17
+	VCMPPD    $0x00, Z1, Z3, K1
+	VMOVAPD   Z0, K1, Z5
+	VMOVAPD   Z16, K1, Z6
+	VMOVUPD   Z0, (DI)(R11*8)
+	VMOVUPD   Z17, (R8)(R11*8)
+	KNOTB     K1, K1
+	VMOVAPD.Z Z17, K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VADDPD    Z15, Z3, Z3
+	ADDQ      n+64(FP), R11
+	ADDQ      stride+48(FP), R10
+	DECQ      R12
+	JNZ       classes4
+	VDIVPD    Z6, Z15, Z0
+	MOVQ      R9, R10
+	MOVQ      R9, R11
+	MOVQ      R9, R12
+	VPXORQ    Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes5:
+	VCMPPD       $0x00, Z1, Z7, K1
+	VMOVUPD      (AX)(R10*8), Z16
+	VMOVUPD      (R8)(R11*8), Z17
+	KNOTB        K1, K2
+	VMOVAPD.Z    Z17, K2, Z17
+	VSUBPD       Z17, Z4, Z17
+	VMOVUPD      (DI)(R11*8), Z18
+	VFNMADD231PD Z17, Z16, Z18
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z16, Z5, Z16
+	KNOTB        K1, K1
+	VMOVAPD.Z    Z16, K1, Z16
+	VSUBPD       Z16, Z18, Z16
+	VCVTPD2PS    Z16, Y16
+	VMOVUPS      Y16, (BX)(R12*4)
+	VADDPD       Z15, Z7, Z7
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes5
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -5920,81 +7298,81 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R10*8), K1, Z0
-	VPXORQ       Z1, Z1, Z1
-	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+56(FP), R11
 
-classes2:
-	VMOVUPD.Z (AX)(R10*8), K1, Z9
-	VCMPPD    $0x1e, Z0, Z9, K2
-	VMOVAPD   Z9, K2, Z0
-	VMOVAPD   Z2, K2, Z1
-	VADDPD    Z8, Z2, Z2
+classes6:
+	VMOVUPD.Z (AX)(R10*8), K1, Z2
+	VCMPPD    $0x1e, Z0, Z2, K2
+	VMOVAPD   Z2, K2, Z0
+	VMOVAPD   Z9, K2, Z8
+	VADDPD    Z1, Z9, Z9
 	ADDQ      stride+48(FP), R10
 	DECQ      R11
-	JNZ       classes2
+	JNZ       classes6
 	MOVQ      R9, R11
 	MOVQ      R9, R10
-	VPXORQ    Z3, Z3, Z3
-	VPXORQ    Z4, Z4, Z4
-	VPXORQ    Z5, Z5, Z5
-	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
-classes3:
+classes7:
 	VMOVUPD.Z (SI)(R10*8), K1, Z0
-	VMOVUPD.Z (AX)(R10*8), K1, Z9
-	VMULPD    Z9, Z0, Z0
-	VMOVUPD.Z (CX)(R10*8), K1, Z9
-	VMULPD    Z9, Z0, Z0
-	VDIVPD    Z9, Z0, Z10
-	VCMPPD    $0x00, Z1, Z3, K2
-	VMOVAPD   Z0, K2, Z5
-	VMOVAPD   Z9, K2, Z6
+	VMOVUPD.Z (AX)(R10*8), K1, Z2
+	VMULPD    Z2, Z0, Z0
+	VMOVUPD.Z (CX)(R10*8), K1, Z2
+	VMULPD    Z2, Z0, Z0
+	VDIVPD    Z2, Z0, Z3
+	VCMPPD    $0x00, Z8, Z10, K2
+	VMOVAPD   Z0, K2, Z12
+	VMOVAPD   Z2, K2, Z13
 	VMOVUPD   Z0, K1, (DI)(R11*8)
-	VMOVUPD   Z10, K1, (R8)(R11*8)
+	VMOVUPD   Z3, K1, (R8)(R11*8)
 	KNOTB     K2, K2
-	VMOVAPD.Z Z10, K2, Z0
-	VADDPD    Z0, Z4, Z4
-	VADDPD    Z8, Z3, Z3
+	VMOVAPD.Z Z3, K2, Z0
+	VADDPD    Z0, Z11, Z11
+	VADDPD    Z1, Z10, Z10
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
-	JNZ       classes3
-	VDIVPD    Z6, Z8, Z0
+	JNZ       classes7
+	VDIVPD    Z13, Z1, Z0
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z14, Z14, Z14
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
-classes4:
-	VCMPPD       $0x00, Z1, Z7, K2
-	VMOVUPD.Z    (AX)(R10*8), K1, Z9
-	VMOVUPD.Z    (R8)(R11*8), K1, Z10
+classes8:
+	VCMPPD       $0x00, Z8, Z14, K2
+	VMOVUPD.Z    (AX)(R10*8), K1, Z2
+	VMOVUPD.Z    (R8)(R11*8), K1, Z3
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z10, K3, Z10
-	VSUBPD       Z10, Z4, Z10
-	VMOVUPD.Z    (DI)(R11*8), K1, Z11
-	VFNMADD231PD Z10, Z9, Z11
-	VMULPD       Z0, Z9, Z9
-	VMULPD       Z9, Z5, Z9
+	VMOVAPD.Z    Z3, K3, Z3
+	VSUBPD       Z3, Z11, Z3
+	VMOVUPD.Z    (DI)(R11*8), K1, Z4
+	VFNMADD231PD Z3, Z2, Z4
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z2, Z12, Z2
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z9, K2, Z9
-	VSUBPD       Z9, Z11, Z9
-	VCVTPD2PS    Z9, Y9
-	VMOVUPS      Y9, K1, (BX)(R12*4)
-	VADDPD       Z8, Z7, Z7
+	VMOVAPD.Z    Z2, K2, Z2
+	VSUBPD       Z2, Z4, Z2
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, K1, (BX)(R12*4)
+	VADDPD       Z1, Z14, Z14
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
 	DECQ         R13
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, DX
 	JMP          few2
@@ -6018,6 +7396,28 @@ TEXT ·softmaxChainF64AVX512(SB), NOSPLIT, $0-73
 	// Nothing may have underflowed.
 	KXNORB K1, K1, K1
 	XORQ   BX, BX
+	CMPQ   DX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+56(FP), DI
+
+classes1:
+	VMOVUPD     (AX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	VMOVUPD     (CX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	ADDQ        stride+48(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	CMPQ        DX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DX, DX
@@ -6032,7 +7432,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+56(FP), DI
 
-classes1:
+classes2:
 	VMOVUPD.Z   (AX)(SI*8), K2, Z0
 	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
 	KNOTB       K2, K4
@@ -6045,7 +7445,7 @@ classes1:
 	KANDB       K3, K1, K1
 	ADDQ        stride+48(FP), SI
 	DECQ        DI
-	JNZ         classes1
+	JNZ         classes2
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
 	JMP         few
@@ -6068,6 +7468,93 @@ sound:
 	IMULQ c+56(FP), R8
 	LEAQ  (DI)(R8*8), R8
 	XORQ  R9, R9
+	CMPQ  DX, $0x00000008
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R9, R10
+
+	// The class with the largest probability.
+	VMOVUPD      (AX)(R10*8), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z15
+	MOVQ         c+56(FP), R11
+
+classes3:
+	VMOVUPD (AX)(R10*8), Z16
+	VCMPPD  $0x1e, Z0, Z16, K1
+	VMOVAPD Z16, K1, Z0
+	VMOVAPD Z2, K1, Z1
+	VADDPD  Z15, Z2, Z2
+	ADDQ    stride+48(FP), R10
+	DECQ    R11
+	JNZ     classes3
+	MOVQ    R9, R11
+	MOVQ    R9, R10
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+56(FP), R12
+
+classes4:
+	VMOVUPD   (SI)(R10*8), Z0
+	VMOVUPD   (AX)(R10*8), Z16
+	VMULPD    Z16, Z0, Z0
+	VMOVUPD   (CX)(R10*8), Z16
+	VMULPD    Z16, Z0, Z0
+	VDIVPD    Z16, Z0, Z17
+	VCMPPD    $0x00, Z1, Z3, K1
+	VMOVAPD   Z0, K1, Z5
+	VMOVAPD   Z16, K1, Z6
+	VMOVUPD   Z0, (DI)(R11*8)
+	VMOVUPD   Z17, (R8)(R11*8)
+	KNOTB     K1, K1
+	VMOVAPD.Z Z17, K1, Z0
+	VADDPD    Z0, Z4, Z4
+	VADDPD    Z15, Z3, Z3
+	ADDQ      n+64(FP), R11
+	ADDQ      stride+48(FP), R10
+	DECQ      R12
+	JNZ       classes4
+	VDIVPD    Z6, Z15, Z0
+	MOVQ      R9, R10
+	MOVQ      R9, R11
+	MOVQ      R9, R12
+	VPXORQ    Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+56(FP), R13
+
+classes5:
+	VCMPPD       $0x00, Z1, Z7, K1
+	VMOVUPD      (AX)(R10*8), Z16
+	VMOVUPD      (R8)(R11*8), Z17
+	KNOTB        K1, K2
+	VMOVAPD.Z    Z17, K2, Z17
+	VSUBPD       Z17, Z4, Z17
+	VMOVUPD      (DI)(R11*8), Z18
+	VFNMADD231PD Z17, Z16, Z18
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z16, Z5, Z16
+	KNOTB        K1, K1
+	VMOVAPD.Z    Z16, K1, Z16
+	VSUBPD       Z16, Z18, Z16
+	VMOVUPD      Z16, (BX)(R12*8)
+	VADDPD       Z15, Z7, Z7
+	ADDQ         n+64(FP), R11
+	ADDQ         stride+48(FP), R10
+	ADDQ         outStride+40(FP), R12
+	DECQ         R13
+	JNZ          classes5
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6083,80 +7570,80 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R10*8), K1, Z0
-	VPXORQ       Z1, Z1, Z1
-	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+56(FP), R11
 
-classes2:
-	VMOVUPD.Z (AX)(R10*8), K1, Z9
-	VCMPPD    $0x1e, Z0, Z9, K2
-	VMOVAPD   Z9, K2, Z0
-	VMOVAPD   Z2, K2, Z1
-	VADDPD    Z8, Z2, Z2
+classes6:
+	VMOVUPD.Z (AX)(R10*8), K1, Z2
+	VCMPPD    $0x1e, Z0, Z2, K2
+	VMOVAPD   Z2, K2, Z0
+	VMOVAPD   Z9, K2, Z8
+	VADDPD    Z1, Z9, Z9
 	ADDQ      stride+48(FP), R10
 	DECQ      R11
-	JNZ       classes2
+	JNZ       classes6
 	MOVQ      R9, R11
 	MOVQ      R9, R10
-	VPXORQ    Z3, Z3, Z3
-	VPXORQ    Z4, Z4, Z4
-	VPXORQ    Z5, Z5, Z5
-	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
-classes3:
+classes7:
 	VMOVUPD.Z (SI)(R10*8), K1, Z0
-	VMOVUPD.Z (AX)(R10*8), K1, Z9
-	VMULPD    Z9, Z0, Z0
-	VMOVUPD.Z (CX)(R10*8), K1, Z9
-	VMULPD    Z9, Z0, Z0
-	VDIVPD    Z9, Z0, Z10
-	VCMPPD    $0x00, Z1, Z3, K2
-	VMOVAPD   Z0, K2, Z5
-	VMOVAPD   Z9, K2, Z6
+	VMOVUPD.Z (AX)(R10*8), K1, Z2
+	VMULPD    Z2, Z0, Z0
+	VMOVUPD.Z (CX)(R10*8), K1, Z2
+	VMULPD    Z2, Z0, Z0
+	VDIVPD    Z2, Z0, Z3
+	VCMPPD    $0x00, Z8, Z10, K2
+	VMOVAPD   Z0, K2, Z12
+	VMOVAPD   Z2, K2, Z13
 	VMOVUPD   Z0, K1, (DI)(R11*8)
-	VMOVUPD   Z10, K1, (R8)(R11*8)
+	VMOVUPD   Z3, K1, (R8)(R11*8)
 	KNOTB     K2, K2
-	VMOVAPD.Z Z10, K2, Z0
-	VADDPD    Z0, Z4, Z4
-	VADDPD    Z8, Z3, Z3
+	VMOVAPD.Z Z3, K2, Z0
+	VADDPD    Z0, Z11, Z11
+	VADDPD    Z1, Z10, Z10
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
-	JNZ       classes3
-	VDIVPD    Z6, Z8, Z0
+	JNZ       classes7
+	VDIVPD    Z13, Z1, Z0
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z14, Z14, Z14
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
-classes4:
-	VCMPPD       $0x00, Z1, Z7, K2
-	VMOVUPD.Z    (AX)(R10*8), K1, Z9
-	VMOVUPD.Z    (R8)(R11*8), K1, Z10
+classes8:
+	VCMPPD       $0x00, Z8, Z14, K2
+	VMOVUPD.Z    (AX)(R10*8), K1, Z2
+	VMOVUPD.Z    (R8)(R11*8), K1, Z3
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z10, K3, Z10
-	VSUBPD       Z10, Z4, Z10
-	VMOVUPD.Z    (DI)(R11*8), K1, Z11
-	VFNMADD231PD Z10, Z9, Z11
-	VMULPD       Z0, Z9, Z9
-	VMULPD       Z9, Z5, Z9
+	VMOVAPD.Z    Z3, K3, Z3
+	VSUBPD       Z3, Z11, Z3
+	VMOVUPD.Z    (DI)(R11*8), K1, Z4
+	VFNMADD231PD Z3, Z2, Z4
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z2, Z12, Z2
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z9, K2, Z9
-	VSUBPD       Z9, Z11, Z9
-	VMOVUPD      Z9, K1, (BX)(R12*8)
-	VADDPD       Z8, Z7, Z7
+	VMOVAPD.Z    Z2, K2, Z2
+	VSUBPD       Z2, Z4, Z2
+	VMOVUPD      Z2, K1, (BX)(R12*8)
+	VADDPD       Z1, Z14, Z14
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
 	DECQ         R13
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, DX
 	JMP          few2
@@ -6177,6 +7664,28 @@ TEXT ·softmaxChainUF32AVX512(SB), NOSPLIT, $0-81
 	// Nothing may have underflowed.
 	KXNORB K1, K1, K1
 	XORQ   BX, BX
+	CMPQ   DX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+64(FP), DI
+
+classes1:
+	VMOVUPD     (AX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	VMOVUPD     (CX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	ADDQ        stride+56(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	CMPQ        DX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DX, DX
@@ -6191,7 +7700,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+64(FP), DI
 
-classes1:
+classes2:
 	VMOVUPD.Z   (AX)(SI*8), K2, Z0
 	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
 	KNOTB       K2, K4
@@ -6204,7 +7713,7 @@ classes1:
 	KANDB       K3, K1, K1
 	ADDQ        stride+56(FP), SI
 	DECQ        DI
-	JNZ         classes1
+	JNZ         classes2
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
 	JMP         few
@@ -6228,6 +7737,95 @@ sound:
 	IMULQ c+64(FP), R9
 	LEAQ  (DI)(R9*8), R9
 	XORQ  R10, R10
+	CMPQ  DX, $0x00000008
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R10, R11
+
+	// The class with the largest probability.
+	VMOVUPD      (AX)(R11*8), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z15
+	MOVQ         c+64(FP), R12
+
+classes3:
+	VMOVUPD (AX)(R11*8), Z16
+	VCMPPD  $0x1e, Z0, Z16, K1
+	VMOVAPD Z16, K1, Z0
+	VMOVAPD Z2, K1, Z1
+	VADDPD  Z15, Z2, Z2
+	ADDQ    stride+56(FP), R11
+	DECQ    R12
+	JNZ     classes3
+	MOVQ    R10, R12
+	MOVQ    R10, R11
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes4:
+	VMOVUPD     (SI)(R11*8), Z0
+	VMOVUPD     (AX)(R11*8), Z16
+	VMULPD      Z16, Z0, Z0
+	VMOVUPD     (CX)(R11*8), Z16
+	VMOVUPD     (R8)(R11*8), Z17
+	VFMADD213PD Z17, Z16, Z0
+	VDIVPD      Z16, Z0, Z17
+	VCMPPD      $0x00, Z1, Z3, K1
+	VMOVAPD     Z0, K1, Z5
+	VMOVAPD     Z16, K1, Z6
+	VMOVUPD     Z0, (DI)(R12*8)
+	VMOVUPD     Z17, (R9)(R12*8)
+	KNOTB       K1, K1
+	VMOVAPD.Z   Z17, K1, Z0
+	VADDPD      Z0, Z4, Z4
+	VADDPD      Z15, Z3, Z3
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes4
+	VDIVPD      Z6, Z15, Z0
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VPXORQ      Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes5:
+	VCMPPD       $0x00, Z1, Z7, K1
+	VMOVUPD      (AX)(R11*8), Z16
+	VMOVUPD      (R9)(R12*8), Z17
+	KNOTB        K1, K2
+	VMOVAPD.Z    Z17, K2, Z17
+	VSUBPD       Z17, Z4, Z17
+	VMOVUPD      (DI)(R12*8), Z18
+	VFNMADD231PD Z17, Z16, Z18
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z16, Z5, Z16
+	KNOTB        K1, K1
+	VMOVAPD.Z    Z16, K1, Z16
+	VSUBPD       Z16, Z18, Z16
+	VCVTPD2PS    Z16, Y16
+	VMOVUPS      Y16, (BX)(R13*4)
+	VADDPD       Z15, Z7, Z7
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes5
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6243,82 +7841,82 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R11*8), K1, Z0
-	VPXORQ       Z1, Z1, Z1
-	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+64(FP), R12
 
-classes2:
-	VMOVUPD.Z (AX)(R11*8), K1, Z9
-	VCMPPD    $0x1e, Z0, Z9, K2
-	VMOVAPD   Z9, K2, Z0
-	VMOVAPD   Z2, K2, Z1
-	VADDPD    Z8, Z2, Z2
+classes6:
+	VMOVUPD.Z (AX)(R11*8), K1, Z2
+	VCMPPD    $0x1e, Z0, Z2, K2
+	VMOVAPD   Z2, K2, Z0
+	VMOVAPD   Z9, K2, Z8
+	VADDPD    Z1, Z9, Z9
 	ADDQ      stride+56(FP), R11
 	DECQ      R12
-	JNZ       classes2
+	JNZ       classes6
 	MOVQ      R10, R12
 	MOVQ      R10, R11
-	VPXORQ    Z3, Z3, Z3
-	VPXORQ    Z4, Z4, Z4
-	VPXORQ    Z5, Z5, Z5
-	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
-classes3:
+classes7:
 	VMOVUPD.Z   (SI)(R11*8), K1, Z0
-	VMOVUPD.Z   (AX)(R11*8), K1, Z9
-	VMULPD      Z9, Z0, Z0
-	VMOVUPD.Z   (CX)(R11*8), K1, Z9
-	VMOVUPD.Z   (R8)(R11*8), K1, Z10
-	VFMADD213PD Z10, Z9, Z0
-	VDIVPD      Z9, Z0, Z10
-	VCMPPD      $0x00, Z1, Z3, K2
-	VMOVAPD     Z0, K2, Z5
-	VMOVAPD     Z9, K2, Z6
+	VMOVUPD.Z   (AX)(R11*8), K1, Z2
+	VMULPD      Z2, Z0, Z0
+	VMOVUPD.Z   (CX)(R11*8), K1, Z2
+	VMOVUPD.Z   (R8)(R11*8), K1, Z3
+	VFMADD213PD Z3, Z2, Z0
+	VDIVPD      Z2, Z0, Z3
+	VCMPPD      $0x00, Z8, Z10, K2
+	VMOVAPD     Z0, K2, Z12
+	VMOVAPD     Z2, K2, Z13
 	VMOVUPD     Z0, K1, (DI)(R12*8)
-	VMOVUPD     Z10, K1, (R9)(R12*8)
+	VMOVUPD     Z3, K1, (R9)(R12*8)
 	KNOTB       K2, K2
-	VMOVAPD.Z   Z10, K2, Z0
-	VADDPD      Z0, Z4, Z4
-	VADDPD      Z8, Z3, Z3
+	VMOVAPD.Z   Z3, K2, Z0
+	VADDPD      Z0, Z11, Z11
+	VADDPD      Z1, Z10, Z10
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
-	JNZ         classes3
-	VDIVPD      Z6, Z8, Z0
+	JNZ         classes7
+	VDIVPD      Z13, Z1, Z0
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z7, Z7, Z7
+	VPXORQ      Z14, Z14, Z14
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
-classes4:
-	VCMPPD       $0x00, Z1, Z7, K2
-	VMOVUPD.Z    (AX)(R11*8), K1, Z9
-	VMOVUPD.Z    (R9)(R12*8), K1, Z10
+classes8:
+	VCMPPD       $0x00, Z8, Z14, K2
+	VMOVUPD.Z    (AX)(R11*8), K1, Z2
+	VMOVUPD.Z    (R9)(R12*8), K1, Z3
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z10, K3, Z10
-	VSUBPD       Z10, Z4, Z10
-	VMOVUPD.Z    (DI)(R12*8), K1, Z11
-	VFNMADD231PD Z10, Z9, Z11
-	VMULPD       Z0, Z9, Z9
-	VMULPD       Z9, Z5, Z9
+	VMOVAPD.Z    Z3, K3, Z3
+	VSUBPD       Z3, Z11, Z3
+	VMOVUPD.Z    (DI)(R12*8), K1, Z4
+	VFNMADD231PD Z3, Z2, Z4
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z2, Z12, Z2
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z9, K2, Z9
-	VSUBPD       Z9, Z11, Z9
-	VCVTPD2PS    Z9, Y9
-	VMOVUPS      Y9, K1, (BX)(R13*4)
-	VADDPD       Z8, Z7, Z7
+	VMOVAPD.Z    Z2, K2, Z2
+	VSUBPD       Z2, Z4, Z2
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, K1, (BX)(R13*4)
+	VADDPD       Z1, Z14, Z14
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
 	DECQ         R14
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, DX
 	JMP          few2
@@ -6339,6 +7937,28 @@ TEXT ·softmaxChainUF64AVX512(SB), NOSPLIT, $0-81
 	// Nothing may have underflowed.
 	KXNORB K1, K1, K1
 	XORQ   BX, BX
+	CMPQ   DX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ BX, SI
+	MOVQ c+64(FP), DI
+
+classes1:
+	VMOVUPD     (AX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	VMOVUPD     (CX)(SI*8), Z0
+	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K2
+	KANDB       K2, K1, K1
+	ADDQ        stride+56(FP), SI
+	DECQ        DI
+	JNZ         classes1
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, DX
+	CMPQ        DX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ DX, DX
@@ -6353,7 +7973,7 @@ few:
 	MOVQ    BX, SI
 	MOVQ    c+64(FP), DI
 
-classes1:
+classes2:
 	VMOVUPD.Z   (AX)(SI*8), K2, Z0
 	VCMPPD.BCST $0x1e, tiny<>+0(SB), Z0, K3
 	KNOTB       K2, K4
@@ -6366,7 +7986,7 @@ classes1:
 	KANDB       K3, K1, K1
 	ADDQ        stride+56(FP), SI
 	DECQ        DI
-	JNZ         classes1
+	JNZ         classes2
 	ADDQ        $0x00000008, BX
 	SUBQ        $0x00000008, DX
 	JMP         few
@@ -6390,6 +8010,94 @@ sound:
 	IMULQ c+64(FP), R9
 	LEAQ  (DI)(R9*8), R9
 	XORQ  R10, R10
+	CMPQ  DX, $0x00000008
+	JL    few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ R10, R11
+
+	// The class with the largest probability.
+	VMOVUPD      (AX)(R11*8), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z15
+	MOVQ         c+64(FP), R12
+
+classes3:
+	VMOVUPD (AX)(R11*8), Z16
+	VCMPPD  $0x1e, Z0, Z16, K1
+	VMOVAPD Z16, K1, Z0
+	VMOVAPD Z2, K1, Z1
+	VADDPD  Z15, Z2, Z2
+	ADDQ    stride+56(FP), R11
+	DECQ    R12
+	JNZ     classes3
+	MOVQ    R10, R12
+	MOVQ    R10, R11
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+
+	// u = d p q + U of each, and the sum of u/q but for the largest.
+	MOVQ c+64(FP), R13
+
+classes4:
+	VMOVUPD     (SI)(R11*8), Z0
+	VMOVUPD     (AX)(R11*8), Z16
+	VMULPD      Z16, Z0, Z0
+	VMOVUPD     (CX)(R11*8), Z16
+	VMOVUPD     (R8)(R11*8), Z17
+	VFMADD213PD Z17, Z16, Z0
+	VDIVPD      Z16, Z0, Z17
+	VCMPPD      $0x00, Z1, Z3, K1
+	VMOVAPD     Z0, K1, Z5
+	VMOVAPD     Z16, K1, Z6
+	VMOVUPD     Z0, (DI)(R12*8)
+	VMOVUPD     Z17, (R9)(R12*8)
+	KNOTB       K1, K1
+	VMOVAPD.Z   Z17, K1, Z0
+	VADDPD      Z0, Z4, Z4
+	VADDPD      Z15, Z3, Z3
+	ADDQ        n+72(FP), R12
+	ADDQ        stride+56(FP), R11
+	DECQ        R13
+	JNZ         classes4
+	VDIVPD      Z6, Z15, Z0
+	MOVQ        R10, R11
+	MOVQ        R10, R12
+	MOVQ        R10, R13
+	VPXORQ      Z7, Z7, Z7
+
+	// The largest takes p of the rest; the others what remains and p/q of the largest.
+	MOVQ c+64(FP), R14
+
+classes5:
+	VCMPPD       $0x00, Z1, Z7, K1
+	VMOVUPD      (AX)(R11*8), Z16
+	VMOVUPD      (R9)(R12*8), Z17
+	KNOTB        K1, K2
+	VMOVAPD.Z    Z17, K2, Z17
+	VSUBPD       Z17, Z4, Z17
+	VMOVUPD      (DI)(R12*8), Z18
+	VFNMADD231PD Z17, Z16, Z18
+	VMULPD       Z0, Z16, Z16
+	VMULPD       Z16, Z5, Z16
+	KNOTB        K1, K1
+	VMOVAPD.Z    Z16, K1, Z16
+	VSUBPD       Z16, Z18, Z16
+	VMOVUPD      Z16, (BX)(R13*8)
+	VADDPD       Z15, Z7, Z7
+	ADDQ         n+72(FP), R12
+	ADDQ         stride+56(FP), R11
+	ADDQ         outStride+48(FP), R13
+	DECQ         R14
+	JNZ          classes5
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many2
 
 few2:
 	TESTQ DX, DX
@@ -6405,81 +8113,81 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R11*8), K1, Z0
-	VPXORQ       Z1, Z1, Z1
-	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+64(FP), R12
 
-classes2:
-	VMOVUPD.Z (AX)(R11*8), K1, Z9
-	VCMPPD    $0x1e, Z0, Z9, K2
-	VMOVAPD   Z9, K2, Z0
-	VMOVAPD   Z2, K2, Z1
-	VADDPD    Z8, Z2, Z2
+classes6:
+	VMOVUPD.Z (AX)(R11*8), K1, Z2
+	VCMPPD    $0x1e, Z0, Z2, K2
+	VMOVAPD   Z2, K2, Z0
+	VMOVAPD   Z9, K2, Z8
+	VADDPD    Z1, Z9, Z9
 	ADDQ      stride+56(FP), R11
 	DECQ      R12
-	JNZ       classes2
+	JNZ       classes6
 	MOVQ      R10, R12
 	MOVQ      R10, R11
-	VPXORQ    Z3, Z3, Z3
-	VPXORQ    Z4, Z4, Z4
-	VPXORQ    Z5, Z5, Z5
-	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z10, Z10, Z10
+	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z12, Z12, Z12
+	VPXORQ    Z13, Z13, Z13
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
-classes3:
+classes7:
 	VMOVUPD.Z   (SI)(R11*8), K1, Z0
-	VMOVUPD.Z   (AX)(R11*8), K1, Z9
-	VMULPD      Z9, Z0, Z0
-	VMOVUPD.Z   (CX)(R11*8), K1, Z9
-	VMOVUPD.Z   (R8)(R11*8), K1, Z10
-	VFMADD213PD Z10, Z9, Z0
-	VDIVPD      Z9, Z0, Z10
-	VCMPPD      $0x00, Z1, Z3, K2
-	VMOVAPD     Z0, K2, Z5
-	VMOVAPD     Z9, K2, Z6
+	VMOVUPD.Z   (AX)(R11*8), K1, Z2
+	VMULPD      Z2, Z0, Z0
+	VMOVUPD.Z   (CX)(R11*8), K1, Z2
+	VMOVUPD.Z   (R8)(R11*8), K1, Z3
+	VFMADD213PD Z3, Z2, Z0
+	VDIVPD      Z2, Z0, Z3
+	VCMPPD      $0x00, Z8, Z10, K2
+	VMOVAPD     Z0, K2, Z12
+	VMOVAPD     Z2, K2, Z13
 	VMOVUPD     Z0, K1, (DI)(R12*8)
-	VMOVUPD     Z10, K1, (R9)(R12*8)
+	VMOVUPD     Z3, K1, (R9)(R12*8)
 	KNOTB       K2, K2
-	VMOVAPD.Z   Z10, K2, Z0
-	VADDPD      Z0, Z4, Z4
-	VADDPD      Z8, Z3, Z3
+	VMOVAPD.Z   Z3, K2, Z0
+	VADDPD      Z0, Z11, Z11
+	VADDPD      Z1, Z10, Z10
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
-	JNZ         classes3
-	VDIVPD      Z6, Z8, Z0
+	JNZ         classes7
+	VDIVPD      Z13, Z1, Z0
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z7, Z7, Z7
+	VPXORQ      Z14, Z14, Z14
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
-classes4:
-	VCMPPD       $0x00, Z1, Z7, K2
-	VMOVUPD.Z    (AX)(R11*8), K1, Z9
-	VMOVUPD.Z    (R9)(R12*8), K1, Z10
+classes8:
+	VCMPPD       $0x00, Z8, Z14, K2
+	VMOVUPD.Z    (AX)(R11*8), K1, Z2
+	VMOVUPD.Z    (R9)(R12*8), K1, Z3
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z10, K3, Z10
-	VSUBPD       Z10, Z4, Z10
-	VMOVUPD.Z    (DI)(R12*8), K1, Z11
-	VFNMADD231PD Z10, Z9, Z11
-	VMULPD       Z0, Z9, Z9
-	VMULPD       Z9, Z5, Z9
+	VMOVAPD.Z    Z3, K3, Z3
+	VSUBPD       Z3, Z11, Z3
+	VMOVUPD.Z    (DI)(R12*8), K1, Z4
+	VFNMADD231PD Z3, Z2, Z4
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z2, Z12, Z2
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z9, K2, Z9
-	VSUBPD       Z9, Z11, Z9
-	VMOVUPD      Z9, K1, (BX)(R13*8)
-	VADDPD       Z8, Z7, Z7
+	VMOVAPD.Z    Z2, K2, Z2
+	VSUBPD       Z2, Z4, Z2
+	VMOVUPD      Z2, K1, (BX)(R13*8)
+	VADDPD       Z1, Z14, Z14
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
 	DECQ         R14
-	JNZ          classes4
+	JNZ          classes8
 	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, DX
 	JMP          few2
@@ -6487,5 +8195,3919 @@ classes4:
 done2:
 	MOVB $0x01, AL
 	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func squareF32AVX512(acc *[3]float64, p []float64, q []float64, r []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·squareF32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(DI*8), Z7
+	VMOVUPD     64(CX)(DI*8), Z8
+	VCVTPS2PD   (BX)(DI*4), Z9
+	VCVTPS2PD   32(BX)(DI*4), Z10
+	VSUBPD      Z9, Z6, Z11
+	VSUBPD      Z10, Z6, Z12
+	VMOVUPD     (DX)(DI*8), Z13
+	VMOVUPD     64(DX)(DI*8), Z14
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z8, K2
+	VSUBPD      Z9, Z7, Z15
+	VSUBPD      Z10, Z8, Z16
+	VSUBPD      Z13, Z11, Z13
+	VSUBPD      Z14, Z12, Z14
+	VBLENDMPD   Z15, Z13, K1, Z17
+	VBLENDMPD   Z16, Z14, K2, Z18
+	VFMADD231PD Z7, Z7, Z0
+	VFMADD231PD Z8, Z8, Z1
+	VMULPD      Z17, Z17, Z7
+	VMULPD      Z18, Z18, Z8
+	VFMADD231PD Z9, Z7, Z2
+	VFMADD231PD Z10, Z8, Z3
+	VFMADD231PD Z11, Z7, Z4
+	VFMADD231PD Z12, Z8, Z5
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z7
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z8
+	VSUBPD      Z8, Z6, Z9
+	VMOVUPD.Z   (DX)(DI*8), K1, Z10
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VSUBPD      Z8, Z7, Z11
+	VSUBPD      Z10, Z9, Z10
+	VBLENDMPD   Z11, Z10, K1, Z19
+	VFMADD231PD Z7, Z7, Z0
+	VMULPD      Z19, Z19, Z7
+	VFMADD231PD Z8, Z7, Z2
+	VFMADD231PD Z9, Z7, Z4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VZEROUPPER
+	RET
+
+DATA half<>+0(SB)/8, $0x3fe0000000000000
+GLOBL half<>(SB), RODATA|NOPTR, $8
+
+// func squareF64AVX512(acc *[3]float64, p []float64, q []float64, r []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·squareF64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(DI*8), Z7
+	VMOVUPD     64(CX)(DI*8), Z8
+	VMOVUPD     (BX)(DI*8), Z9
+	VMOVUPD     64(BX)(DI*8), Z10
+	VSUBPD      Z9, Z6, Z11
+	VSUBPD      Z10, Z6, Z12
+	VMOVUPD     (DX)(DI*8), Z13
+	VMOVUPD     64(DX)(DI*8), Z14
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z8, K2
+	VSUBPD      Z9, Z7, Z15
+	VSUBPD      Z10, Z8, Z16
+	VSUBPD      Z13, Z11, Z13
+	VSUBPD      Z14, Z12, Z14
+	VBLENDMPD   Z15, Z13, K1, Z17
+	VBLENDMPD   Z16, Z14, K2, Z18
+	VFMADD231PD Z7, Z7, Z0
+	VFMADD231PD Z8, Z8, Z1
+	VMULPD      Z17, Z17, Z7
+	VMULPD      Z18, Z18, Z8
+	VFMADD231PD Z9, Z7, Z2
+	VFMADD231PD Z10, Z8, Z3
+	VFMADD231PD Z11, Z7, Z4
+	VFMADD231PD Z12, Z8, Z5
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z7
+	VMOVUPD.Z   (BX)(DI*8), K1, Z8
+	VSUBPD      Z8, Z6, Z9
+	VMOVUPD.Z   (DX)(DI*8), K1, Z10
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VSUBPD      Z8, Z7, Z11
+	VSUBPD      Z10, Z9, Z10
+	VBLENDMPD   Z11, Z10, K1, Z19
+	VFMADD231PD Z7, Z7, Z0
+	VMULPD      Z19, Z19, Z7
+	VFMADD231PD Z8, Z7, Z2
+	VFMADD231PD Z9, Z7, Z4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VZEROUPPER
+	RET
+
+// func softF32AVX512(acc *[4]float64, p []float64, q []float64, r []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softF32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z9, Z9, Z9
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(DI*8), Z10
+	VMOVUPD     64(CX)(DI*8), Z11
+	VMOVUPD     (DX)(DI*8), Z12
+	VMOVUPD     64(DX)(DI*8), Z13
+	VCVTPS2PD   (BX)(DI*4), Z14
+	VCVTPS2PD   32(BX)(DI*4), Z15
+	VSUBPD      Z14, Z8, Z16
+	VSUBPD      Z15, Z8, Z17
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z11, K2
+	VSUBPD      Z14, Z10, Z18
+	VSUBPD      Z15, Z11, Z19
+	VSUBPD      Z12, Z16, Z20
+	VSUBPD      Z13, Z17, Z21
+	VBLENDMPD   Z18, Z20, K1, Z22
+	VBLENDMPD   Z19, Z21, K2, Z23
+	VCMPPD      $0x1e, Z9, Z22, K1
+	VCMPPD      $0x1e, Z9, Z23, K2
+	VBLENDMPD   Z14, Z10, K1, Z24
+	VBLENDMPD   Z15, Z11, K2, Z25
+	VADDPD      Z24, Z0, Z0
+	VADDPD      Z25, Z1, Z1
+	VMOVAPD.Z   Z22, K1, Z10
+	VMOVAPD.Z   Z23, K2, Z11
+	VADDPD      Z10, Z2, Z2
+	VADDPD      Z11, Z3, Z3
+	KNOTB       K1, K3
+	VMOVAPD.Z   Z22, K3, Z10
+	KNOTB       K2, K3
+	VMOVAPD.Z   Z23, K3, Z11
+	VSUBPD      Z10, Z4, Z4
+	VSUBPD      Z11, Z5, Z5
+	VBLENDMPD   Z12, Z16, K1, Z26
+	VBLENDMPD   Z13, Z17, K2, Z27
+	VADDPD      Z26, Z6, Z6
+	VADDPD      Z27, Z7, Z7
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z10
+	VMOVUPD.Z   (DX)(DI*8), K1, Z11
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z12
+	VSUBPD      Z12, Z8, Z13
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
+	VSUBPD      Z12, Z10, Z14
+	VSUBPD      Z11, Z13, Z15
+	VBLENDMPD   Z14, Z15, K2, Z28
+	VCMPPD      $0x1e, Z9, Z28, K2
+	VBLENDMPD   Z12, Z10, K2, Z29
+	VADDPD      Z29, Z0, Z0
+	VMOVAPD.Z   Z28, K2, Z10
+	VADDPD      Z10, Z2, Z2
+	KNOTB       K2, K3
+	VMOVAPD.Z   Z28, K3, Z10
+	VSUBPD      Z10, Z4, Z4
+	VBLENDMPD   Z11, Z13, K2, Z30
+	VMOVAPD.Z   Z30, K1, Z10
+	VADDPD      Z10, Z6, Z6
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VADDPD        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X0
+	VADDPD        X0, X6, X6
+	VUNPCKHPD     X6, X6, X0
+	VADDSD        X0, X6, X6
+	VADDSD        24(AX), X6, X6
+	VMOVSD        X6, 24(AX)
+	VZEROUPPER
+	RET
+
+// func softF64AVX512(acc *[4]float64, p []float64, q []float64, r []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softF64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z9, Z9, Z9
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(DI*8), Z10
+	VMOVUPD     64(CX)(DI*8), Z11
+	VMOVUPD     (DX)(DI*8), Z12
+	VMOVUPD     64(DX)(DI*8), Z13
+	VMOVUPD     (BX)(DI*8), Z14
+	VMOVUPD     64(BX)(DI*8), Z15
+	VSUBPD      Z14, Z8, Z16
+	VSUBPD      Z15, Z8, Z17
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z11, K2
+	VSUBPD      Z14, Z10, Z18
+	VSUBPD      Z15, Z11, Z19
+	VSUBPD      Z12, Z16, Z20
+	VSUBPD      Z13, Z17, Z21
+	VBLENDMPD   Z18, Z20, K1, Z22
+	VBLENDMPD   Z19, Z21, K2, Z23
+	VCMPPD      $0x1e, Z9, Z22, K1
+	VCMPPD      $0x1e, Z9, Z23, K2
+	VBLENDMPD   Z14, Z10, K1, Z24
+	VBLENDMPD   Z15, Z11, K2, Z25
+	VADDPD      Z24, Z0, Z0
+	VADDPD      Z25, Z1, Z1
+	VMOVAPD.Z   Z22, K1, Z10
+	VMOVAPD.Z   Z23, K2, Z11
+	VADDPD      Z10, Z2, Z2
+	VADDPD      Z11, Z3, Z3
+	KNOTB       K1, K3
+	VMOVAPD.Z   Z22, K3, Z10
+	KNOTB       K2, K3
+	VMOVAPD.Z   Z23, K3, Z11
+	VSUBPD      Z10, Z4, Z4
+	VSUBPD      Z11, Z5, Z5
+	VBLENDMPD   Z12, Z16, K1, Z26
+	VBLENDMPD   Z13, Z17, K2, Z27
+	VADDPD      Z26, Z6, Z6
+	VADDPD      Z27, Z7, Z7
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z10
+	VMOVUPD.Z   (DX)(DI*8), K1, Z11
+	VMOVUPD.Z   (BX)(DI*8), K1, Z12
+	VSUBPD      Z12, Z8, Z13
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
+	VSUBPD      Z12, Z10, Z14
+	VSUBPD      Z11, Z13, Z15
+	VBLENDMPD   Z14, Z15, K2, Z28
+	VCMPPD      $0x1e, Z9, Z28, K2
+	VBLENDMPD   Z12, Z10, K2, Z29
+	VADDPD      Z29, Z0, Z0
+	VMOVAPD.Z   Z28, K2, Z10
+	VADDPD      Z10, Z2, Z2
+	KNOTB       K2, K3
+	VMOVAPD.Z   Z28, K3, Z10
+	VSUBPD      Z10, Z4, Z4
+	VBLENDMPD   Z11, Z13, K2, Z30
+	VMOVAPD.Z   Z30, K1, Z10
+	VADDPD      Z10, Z6, Z6
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VADDPD        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X0
+	VADDPD        X0, X6, X6
+	VUNPCKHPD     X6, X6, X0
+	VADDSD        X0, X6, X6
+	VADDSD        24(AX), X6, X6
+	VMOVSD        X6, 24(AX)
+	VZEROUPPER
+	RET
+
+// func logPF32AVX512(acc *float64, p []float64, lp []float64, r []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logPF32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lp_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VCVTPS2PD (BX)(DI*4), Z4
+	VCVTPS2PD 32(BX)(DI*4), Z11
+	VCVTPS2PD 64(BX)(DI*4), Z12
+	VCVTPS2PD 96(BX)(DI*4), Z13
+	VCMPPD    $0x00, Z5, Z4, K1
+	VCMPPD    $0x00, Z5, Z11, K2
+	VCMPPD    $0x00, Z5, Z12, K3
+	VCMPPD    $0x00, Z5, Z13, K4
+	VMOVUPD   (DX)(DI*8), Z14
+	VMOVUPD   64(DX)(DI*8), Z15
+	VMOVUPD   128(DX)(DI*8), Z16
+	VMOVUPD   192(DX)(DI*8), Z17
+	VMULPD    Z14, Z4, Z4
+	VMULPD    Z15, Z11, Z11
+	VMULPD    Z16, Z12, Z12
+	VMULPD    Z17, Z13, Z13
+	VMOVUPD   (CX)(DI*8), Z14
+	VMOVUPD   64(CX)(DI*8), Z15
+	VMOVUPD   128(CX)(DI*8), Z16
+	VMOVUPD   192(CX)(DI*8), Z17
+	VMULPD    Z5, Z14, Z14
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VBLENDMPD Z14, Z4, K1, Z6
+	VBLENDMPD Z15, Z11, K2, Z7
+	VBLENDMPD Z16, Z12, K3, Z8
+	VBLENDMPD Z17, Z13, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
+	ADDQ      $0x00000020, DI
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z4
+	VCMPPD      $0x00, Z5, Z4, K2
+	VMOVUPD.Z   (DX)(DI*8), K1, Z6
+	VMULPD      Z6, Z4, Z4
+	VMOVUPD.Z   (CX)(DI*8), K1, Z6
+	VMULPD      Z5, Z6, Z6
+	VBLENDMPD   Z6, Z4, K2, Z10
+	VADDPD      Z10, Z0, Z0
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logPF64AVX512(acc *float64, p []float64, lp []float64, r []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logPF64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lp_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD   (BX)(DI*8), Z4
+	VMOVUPD   64(BX)(DI*8), Z11
+	VMOVUPD   128(BX)(DI*8), Z12
+	VMOVUPD   192(BX)(DI*8), Z13
+	VCMPPD    $0x00, Z5, Z4, K1
+	VCMPPD    $0x00, Z5, Z11, K2
+	VCMPPD    $0x00, Z5, Z12, K3
+	VCMPPD    $0x00, Z5, Z13, K4
+	VMOVUPD   (DX)(DI*8), Z14
+	VMOVUPD   64(DX)(DI*8), Z15
+	VMOVUPD   128(DX)(DI*8), Z16
+	VMOVUPD   192(DX)(DI*8), Z17
+	VMULPD    Z14, Z4, Z4
+	VMULPD    Z15, Z11, Z11
+	VMULPD    Z16, Z12, Z12
+	VMULPD    Z17, Z13, Z13
+	VMOVUPD   (CX)(DI*8), Z14
+	VMOVUPD   64(CX)(DI*8), Z15
+	VMOVUPD   128(CX)(DI*8), Z16
+	VMOVUPD   192(CX)(DI*8), Z17
+	VMULPD    Z5, Z14, Z14
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VBLENDMPD Z14, Z4, K1, Z6
+	VBLENDMPD Z15, Z11, K2, Z7
+	VBLENDMPD Z16, Z12, K3, Z8
+	VBLENDMPD Z17, Z13, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
+	ADDQ      $0x00000020, DI
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R8
+	CMPQ      SI, R8
+	CMOVQLT   SI, R8
+	LEAQ      tailMasks<>+0(SB), R9
+	KMOVB     (R9)(R8*1), K1
+	VMOVUPD.Z (BX)(DI*8), K1, Z4
+	VCMPPD    $0x00, Z5, Z4, K2
+	VMOVUPD.Z (DX)(DI*8), K1, Z6
+	VMULPD    Z6, Z4, Z4
+	VMOVUPD.Z (CX)(DI*8), K1, Z6
+	VMULPD    Z5, Z6, Z6
+	VBLENDMPD Z6, Z4, K2, Z10
+	VADDPD    Z10, Z0, Z0
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQF32AVX512(acc *float64, p []float64, lq []float64, r []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logQF32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lq_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VCVTPS2PD (BX)(DI*4), Z6
+	VCVTPS2PD 32(BX)(DI*4), Z7
+	VCVTPS2PD 64(BX)(DI*4), Z8
+	VCVTPS2PD 96(BX)(DI*4), Z9
+	VSUBPD    Z6, Z4, Z6
+	VSUBPD    Z7, Z4, Z7
+	VSUBPD    Z8, Z4, Z8
+	VSUBPD    Z9, Z4, Z9
+	VCMPPD    $0x00, Z5, Z6, K1
+	VCMPPD    $0x00, Z5, Z7, K2
+	VCMPPD    $0x00, Z5, Z8, K3
+	VCMPPD    $0x00, Z5, Z9, K4
+	VMOVUPD   (DX)(DI*8), Z15
+	VMOVUPD   64(DX)(DI*8), Z16
+	VMOVUPD   128(DX)(DI*8), Z17
+	VMOVUPD   192(DX)(DI*8), Z18
+	VMULPD    Z15, Z6, Z6
+	VMULPD    Z16, Z7, Z7
+	VMULPD    Z17, Z8, Z8
+	VMULPD    Z18, Z9, Z9
+	VMOVUPD   (CX)(DI*8), Z15
+	VMOVUPD   64(CX)(DI*8), Z16
+	VMOVUPD   128(CX)(DI*8), Z17
+	VMOVUPD   192(CX)(DI*8), Z18
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VMULPD    Z5, Z18, Z18
+	VBLENDMPD Z15, Z6, K1, Z10
+	VBLENDMPD Z16, Z7, K2, Z11
+	VBLENDMPD Z17, Z8, K3, Z12
+	VBLENDMPD Z18, Z9, K4, Z13
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z13, Z3, Z3
+	ADDQ      $0x00000020, DI
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z6
+	VSUBPD      Z6, Z4, Z6
+	VCMPPD      $0x00, Z5, Z6, K2
+	VMOVUPD.Z   (DX)(DI*8), K1, Z7
+	VMULPD      Z7, Z6, Z6
+	VMOVUPD.Z   (CX)(DI*8), K1, Z7
+	VMULPD      Z5, Z7, Z7
+	VBLENDMPD   Z7, Z6, K2, Z14
+	VADDPD      Z14, Z0, Z0
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQF64AVX512(acc *float64, p []float64, lq []float64, r []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logQF64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lq_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD   (BX)(DI*8), Z6
+	VMOVUPD   64(BX)(DI*8), Z7
+	VMOVUPD   128(BX)(DI*8), Z8
+	VMOVUPD   192(BX)(DI*8), Z9
+	VSUBPD    Z6, Z4, Z6
+	VSUBPD    Z7, Z4, Z7
+	VSUBPD    Z8, Z4, Z8
+	VSUBPD    Z9, Z4, Z9
+	VCMPPD    $0x00, Z5, Z6, K1
+	VCMPPD    $0x00, Z5, Z7, K2
+	VCMPPD    $0x00, Z5, Z8, K3
+	VCMPPD    $0x00, Z5, Z9, K4
+	VMOVUPD   (DX)(DI*8), Z15
+	VMOVUPD   64(DX)(DI*8), Z16
+	VMOVUPD   128(DX)(DI*8), Z17
+	VMOVUPD   192(DX)(DI*8), Z18
+	VMULPD    Z15, Z6, Z6
+	VMULPD    Z16, Z7, Z7
+	VMULPD    Z17, Z8, Z8
+	VMULPD    Z18, Z9, Z9
+	VMOVUPD   (CX)(DI*8), Z15
+	VMOVUPD   64(CX)(DI*8), Z16
+	VMOVUPD   128(CX)(DI*8), Z17
+	VMOVUPD   192(CX)(DI*8), Z18
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VMULPD    Z5, Z18, Z18
+	VBLENDMPD Z15, Z6, K1, Z10
+	VBLENDMPD Z16, Z7, K2, Z11
+	VBLENDMPD Z17, Z8, K3, Z12
+	VBLENDMPD Z18, Z9, K4, Z13
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z13, Z3, Z3
+	ADDQ      $0x00000020, DI
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R8
+	CMPQ      SI, R8
+	CMOVQLT   SI, R8
+	LEAQ      tailMasks<>+0(SB), R9
+	KMOVB     (R9)(R8*1), K1
+	VMOVUPD.Z (BX)(DI*8), K1, Z6
+	VSUBPD    Z6, Z4, Z6
+	VCMPPD    $0x00, Z5, Z6, K2
+	VMOVUPD.Z (DX)(DI*8), K1, Z7
+	VMULPD    Z7, Z6, Z6
+	VMOVUPD.Z (CX)(DI*8), K1, Z7
+	VMULPD    Z5, Z7, Z7
+	VBLENDMPD Z7, Z6, K2, Z14
+	VADDPD    Z14, Z0, Z0
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logAllAVX512(acc *float64, lp []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logAllAVX512(SB), NOSPLIT, $0-32
+	MOVQ   acc+0(FP), AX
+	MOVQ   lp_base+8(FP), CX
+	MOVQ   lp_len+16(FP), DX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   BX, BX
+	CMPQ   DX, $0x00000020
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(BX*8), Z4
+	VMOVUPD 64(CX)(BX*8), Z5
+	VMOVUPD 128(CX)(BX*8), Z6
+	VMOVUPD 192(CX)(BX*8), Z7
+	VADDPD  Z4, Z0, Z0
+	VADDPD  Z5, Z1, Z1
+	VADDPD  Z6, Z2, Z2
+	VADDPD  Z7, Z3, Z3
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x00000020, DX
+	CMPQ    DX, $0x00000020
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVB     (DI)(SI*1), K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x00000008, DX
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumF32AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float32, at float64, sign float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·powerSumF32AVX512(SB), NOSPLIT, $0-120
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	VBROADCASTSD at+104(FP), Z0
+	VBROADCASTSD sign+112(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD   (SI)(R8*4), Z5
+	VCVTPS2PD   32(SI)(R8*4), Z6
+	VFMADD213PD Z0, Z1, Z5
+	VFMADD213PD Z0, Z1, Z6
+	VCMPPD      $0x00, Z4, Z5, K1
+	VCMPPD      $0x00, Z4, Z6, K2
+	VMOVUPD     (CX)(R8*8), Z7
+	VMOVUPD     64(CX)(R8*8), Z8
+	VMOVUPD     (BX)(R8*8), Z9
+	VMOVUPD     64(BX)(R8*8), Z10
+	VPXORQ      Z11, Z11, Z11
+	VCMPPD      $0x00, Z11, Z7, K3
+	VCMPPD      $0x00, Z11, Z8, K4
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z9, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z10, K6
+	KANDB       K5, K3, K3
+	KANDB       K6, K4, K4
+	VMULPD      Z9, Z7, Z7
+	VMULPD      Z10, Z8, Z8
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z7, K3, Z7
+	KNOTB       K4, K3
+	VMOVAPD.Z   Z8, K3, Z8
+	VMULPD      Z7, Z5, Z5
+	VMULPD      Z8, Z6, Z6
+	VMOVUPD     (DX)(R8*8), Z7
+	VMOVUPD     64(DX)(R8*8), Z8
+	VMULPD      Z4, Z7, Z7
+	VMULPD      Z4, Z8, Z8
+	VBLENDMPD   Z7, Z5, K1, Z12
+	VBLENDMPD   Z8, Z6, K2, Z13
+	VADDPD      Z12, Z2, Z2
+	VADDPD      Z13, Z3, Z3
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VCVTPS2PD.Z (SI)(R8*4), K1, Z5
+	VFMADD213PD Z0, Z1, Z5
+	VCMPPD      $0x00, Z4, Z5, K2
+	VMOVUPD.Z   (CX)(R8*8), K1, Z6
+	VMOVUPD.Z   (BX)(R8*8), K1, Z7
+	VPXORQ      Z14, Z14, Z14
+	VCMPPD      $0x00, Z14, Z6, K3
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
+	KANDB       K4, K3, K3
+	VMULPD      Z7, Z6, Z6
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z6, K3, Z6
+	VMULPD      Z6, Z5, Z5
+	VMOVUPD.Z   (DX)(R8*8), K1, Z6
+	VMULPD      Z4, Z6, Z6
+	VBLENDMPD   Z6, Z5, K2, Z15
+	VADDPD      Z15, Z2, Z2
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+DATA minusInfinity<>+0(SB)/8, $0xfff0000000000000
+GLOBL minusInfinity<>(SB), RODATA|NOPTR, $8
+
+// func powerSumF64AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float64, at float64, sign float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·powerSumF64AVX512(SB), NOSPLIT, $0-120
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	VBROADCASTSD at+104(FP), Z0
+	VBROADCASTSD sign+112(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(R8*8), Z5
+	VMOVUPD     64(SI)(R8*8), Z6
+	VFMADD213PD Z0, Z1, Z5
+	VFMADD213PD Z0, Z1, Z6
+	VCMPPD      $0x00, Z4, Z5, K1
+	VCMPPD      $0x00, Z4, Z6, K2
+	VMOVUPD     (CX)(R8*8), Z7
+	VMOVUPD     64(CX)(R8*8), Z8
+	VMOVUPD     (BX)(R8*8), Z9
+	VMOVUPD     64(BX)(R8*8), Z10
+	VPXORQ      Z11, Z11, Z11
+	VCMPPD      $0x00, Z11, Z7, K3
+	VCMPPD      $0x00, Z11, Z8, K4
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z9, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z10, K6
+	KANDB       K5, K3, K3
+	KANDB       K6, K4, K4
+	VMULPD      Z9, Z7, Z7
+	VMULPD      Z10, Z8, Z8
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z7, K3, Z7
+	KNOTB       K4, K3
+	VMOVAPD.Z   Z8, K3, Z8
+	VMULPD      Z7, Z5, Z5
+	VMULPD      Z8, Z6, Z6
+	VMOVUPD     (DX)(R8*8), Z7
+	VMOVUPD     64(DX)(R8*8), Z8
+	VMULPD      Z4, Z7, Z7
+	VMULPD      Z4, Z8, Z8
+	VBLENDMPD   Z7, Z5, K1, Z12
+	VBLENDMPD   Z8, Z6, K2, Z13
+	VADDPD      Z12, Z2, Z2
+	VADDPD      Z13, Z3, Z3
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (SI)(R8*8), K1, Z5
+	VFMADD213PD Z0, Z1, Z5
+	VCMPPD      $0x00, Z4, Z5, K2
+	VMOVUPD.Z   (CX)(R8*8), K1, Z6
+	VMOVUPD.Z   (BX)(R8*8), K1, Z7
+	VPXORQ      Z14, Z14, Z14
+	VCMPPD      $0x00, Z14, Z6, K3
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
+	KANDB       K4, K3, K3
+	VMULPD      Z7, Z6, Z6
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z6, K3, Z6
+	VMULPD      Z6, Z5, Z5
+	VMOVUPD.Z   (DX)(R8*8), K1, Z6
+	VMULPD      Z4, Z6, Z6
+	VBLENDMPD   Z6, Z5, K2, Z15
+	VADDPD      Z15, Z2, Z2
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+// func squareVF32AVX512(acc *[3]float64, p []float64, q []float64, r []float32, v []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·squareVF32AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(R8*8), Z7
+	VMOVUPD     64(CX)(R8*8), Z8
+	VCVTPS2PD   (BX)(R8*4), Z9
+	VCVTPS2PD   32(BX)(R8*4), Z10
+	VSUBPD      Z9, Z6, Z11
+	VSUBPD      Z10, Z6, Z12
+	VMOVUPD     (DX)(R8*8), Z13
+	VMOVUPD     64(DX)(R8*8), Z14
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z8, K2
+	VSUBPD      Z9, Z7, Z15
+	VSUBPD      Z10, Z8, Z16
+	VSUBPD      Z13, Z11, Z13
+	VSUBPD      Z14, Z12, Z14
+	VBLENDMPD   Z15, Z13, K1, Z17
+	VBLENDMPD   Z16, Z14, K2, Z18
+
+	// Times the weights.
+	VCVTPS2PD   (DI)(R8*4), Z13
+	VCVTPS2PD   32(DI)(R8*4), Z14
+	VMULPD      Z7, Z13, Z15
+	VMULPD      Z8, Z14, Z16
+	VFMADD231PD Z15, Z7, Z0
+	VFMADD231PD Z16, Z8, Z1
+	VMULPD      Z17, Z13, Z7
+	VMULPD      Z18, Z14, Z8
+	VMULPD      Z7, Z17, Z7
+	VMULPD      Z8, Z18, Z8
+	VFMADD231PD Z9, Z7, Z2
+	VFMADD231PD Z10, Z8, Z3
+	VFMADD231PD Z11, Z7, Z4
+	VFMADD231PD Z12, Z8, Z5
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        SI, R9
+	CMOVQLT     SI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (CX)(R8*8), K1, Z7
+	VCVTPS2PD.Z (BX)(R8*4), K1, Z8
+	VSUBPD      Z8, Z6, Z9
+	VMOVUPD.Z   (DX)(R8*8), K1, Z10
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K2
+	VSUBPD      Z8, Z7, Z11
+	VSUBPD      Z10, Z9, Z10
+	VBLENDMPD   Z11, Z10, K2, Z19
+
+	// Times the weights.
+	VCVTPS2PD.Z (DI)(R8*4), K1, Z10
+	VMULPD      Z7, Z10, Z11
+	VFMADD231PD Z11, Z7, Z0
+	VMULPD      Z19, Z10, Z7
+	VMULPD      Z7, Z19, Z7
+	VFMADD231PD Z8, Z7, Z2
+	VFMADD231PD Z9, Z7, Z4
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VZEROUPPER
+	RET
+
+// func squareVF64AVX512(acc *[3]float64, p []float64, q []float64, r []float64, v []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·squareVF64AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(R8*8), Z7
+	VMOVUPD     64(CX)(R8*8), Z8
+	VMOVUPD     (BX)(R8*8), Z9
+	VMOVUPD     64(BX)(R8*8), Z10
+	VSUBPD      Z9, Z6, Z11
+	VSUBPD      Z10, Z6, Z12
+	VMOVUPD     (DX)(R8*8), Z13
+	VMOVUPD     64(DX)(R8*8), Z14
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z8, K2
+	VSUBPD      Z9, Z7, Z15
+	VSUBPD      Z10, Z8, Z16
+	VSUBPD      Z13, Z11, Z13
+	VSUBPD      Z14, Z12, Z14
+	VBLENDMPD   Z15, Z13, K1, Z17
+	VBLENDMPD   Z16, Z14, K2, Z18
+
+	// Times the weights.
+	VMOVUPD     (DI)(R8*8), Z13
+	VMOVUPD     64(DI)(R8*8), Z14
+	VMULPD      Z7, Z13, Z15
+	VMULPD      Z8, Z14, Z16
+	VFMADD231PD Z15, Z7, Z0
+	VFMADD231PD Z16, Z8, Z1
+	VMULPD      Z17, Z13, Z7
+	VMULPD      Z18, Z14, Z8
+	VMULPD      Z7, Z17, Z7
+	VMULPD      Z8, Z18, Z8
+	VFMADD231PD Z9, Z7, Z2
+	VFMADD231PD Z10, Z8, Z3
+	VFMADD231PD Z11, Z7, Z4
+	VFMADD231PD Z12, Z8, Z5
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        SI, R9
+	CMOVQLT     SI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (CX)(R8*8), K1, Z7
+	VMOVUPD.Z   (BX)(R8*8), K1, Z8
+	VSUBPD      Z8, Z6, Z9
+	VMOVUPD.Z   (DX)(R8*8), K1, Z10
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K2
+	VSUBPD      Z8, Z7, Z11
+	VSUBPD      Z10, Z9, Z10
+	VBLENDMPD   Z11, Z10, K2, Z19
+
+	// Times the weights.
+	VMOVUPD.Z   (DI)(R8*8), K1, Z10
+	VMULPD      Z7, Z10, Z11
+	VFMADD231PD Z11, Z7, Z0
+	VMULPD      Z19, Z10, Z7
+	VMULPD      Z7, Z19, Z7
+	VFMADD231PD Z8, Z7, Z2
+	VFMADD231PD Z9, Z7, Z4
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VZEROUPPER
+	RET
+
+// func softVF32AVX512(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softVF32AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z9, Z9, Z9
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(R8*8), Z10
+	VMOVUPD     64(CX)(R8*8), Z11
+	VMOVUPD     (DX)(R8*8), Z12
+	VMOVUPD     64(DX)(R8*8), Z13
+	VCVTPS2PD   (BX)(R8*4), Z14
+	VCVTPS2PD   32(BX)(R8*4), Z15
+	VSUBPD      Z14, Z8, Z16
+	VSUBPD      Z15, Z8, Z17
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z11, K2
+	VSUBPD      Z14, Z10, Z18
+	VSUBPD      Z15, Z11, Z19
+	VSUBPD      Z12, Z16, Z20
+	VSUBPD      Z13, Z17, Z21
+	VBLENDMPD   Z18, Z20, K1, Z22
+	VBLENDMPD   Z19, Z21, K2, Z23
+	VCMPPD      $0x1e, Z9, Z22, K1
+	VCMPPD      $0x1e, Z9, Z23, K2
+
+	// Times the weights.
+	VCVTPS2PD (DI)(R8*4), Z18
+	VCVTPS2PD 32(DI)(R8*4), Z19
+	VMULPD    Z22, Z18, Z20
+	VMULPD    Z23, Z19, Z21
+	VBLENDMPD Z14, Z10, K1, Z24
+	VBLENDMPD Z15, Z11, K2, Z25
+	VMULPD    Z24, Z18, Z10
+	VMULPD    Z25, Z19, Z11
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VMOVAPD.Z Z20, K1, Z10
+	VMOVAPD.Z Z21, K2, Z11
+	VADDPD    Z10, Z2, Z2
+	VADDPD    Z11, Z3, Z3
+	KNOTB     K1, K3
+	VMOVAPD.Z Z20, K3, Z10
+	KNOTB     K2, K3
+	VMOVAPD.Z Z21, K3, Z11
+	VSUBPD    Z10, Z4, Z4
+	VSUBPD    Z11, Z5, Z5
+	VBLENDMPD Z12, Z16, K1, Z26
+	VBLENDMPD Z13, Z17, K2, Z27
+	VMULPD    Z26, Z18, Z10
+	VMULPD    Z27, Z19, Z11
+	VADDPD    Z10, Z6, Z6
+	VADDPD    Z11, Z7, Z7
+	ADDQ      $0x00000010, R8
+	SUBQ      $0x00000010, SI
+	CMPQ      SI, $0x00000010
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        SI, R9
+	CMOVQLT     SI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (CX)(R8*8), K1, Z10
+	VMOVUPD.Z   (DX)(R8*8), K1, Z11
+	VCVTPS2PD.Z (BX)(R8*4), K1, Z12
+	VSUBPD      Z12, Z8, Z13
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
+	VSUBPD      Z12, Z10, Z14
+	VSUBPD      Z11, Z13, Z15
+	VBLENDMPD   Z14, Z15, K2, Z28
+	VCMPPD      $0x1e, Z9, Z28, K2
+
+	// Times the weights.
+	VCVTPS2PD.Z (DI)(R8*4), K1, Z14
+	VMULPD      Z28, Z14, Z15
+	VBLENDMPD   Z12, Z10, K2, Z29
+	VMULPD      Z29, Z14, Z10
+	VADDPD      Z10, Z0, Z0
+	VMOVAPD.Z   Z15, K2, Z10
+	VADDPD      Z10, Z2, Z2
+	KNOTB       K2, K3
+	VMOVAPD.Z   Z15, K3, Z10
+	VSUBPD      Z10, Z4, Z4
+	VBLENDMPD   Z11, Z13, K2, Z30
+	VMULPD      Z30, Z14, Z10
+	VMOVAPD.Z   Z10, K1, Z10
+	VADDPD      Z10, Z6, Z6
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VADDPD        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X0
+	VADDPD        X0, X6, X6
+	VUNPCKHPD     X6, X6, X0
+	VADDSD        X0, X6, X6
+	VADDSD        24(AX), X6, X6
+	VMOVSD        X6, 24(AX)
+	VZEROUPPER
+	RET
+
+// func softVF64AVX512(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·softVF64AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VPXORQ       Z9, Z9, Z9
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(R8*8), Z10
+	VMOVUPD     64(CX)(R8*8), Z11
+	VMOVUPD     (DX)(R8*8), Z12
+	VMOVUPD     64(DX)(R8*8), Z13
+	VMOVUPD     (BX)(R8*8), Z14
+	VMOVUPD     64(BX)(R8*8), Z15
+	VSUBPD      Z14, Z8, Z16
+	VSUBPD      Z15, Z8, Z17
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z11, K2
+	VSUBPD      Z14, Z10, Z18
+	VSUBPD      Z15, Z11, Z19
+	VSUBPD      Z12, Z16, Z20
+	VSUBPD      Z13, Z17, Z21
+	VBLENDMPD   Z18, Z20, K1, Z22
+	VBLENDMPD   Z19, Z21, K2, Z23
+	VCMPPD      $0x1e, Z9, Z22, K1
+	VCMPPD      $0x1e, Z9, Z23, K2
+
+	// Times the weights.
+	VMOVUPD   (DI)(R8*8), Z18
+	VMOVUPD   64(DI)(R8*8), Z19
+	VMULPD    Z22, Z18, Z20
+	VMULPD    Z23, Z19, Z21
+	VBLENDMPD Z14, Z10, K1, Z24
+	VBLENDMPD Z15, Z11, K2, Z25
+	VMULPD    Z24, Z18, Z10
+	VMULPD    Z25, Z19, Z11
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VMOVAPD.Z Z20, K1, Z10
+	VMOVAPD.Z Z21, K2, Z11
+	VADDPD    Z10, Z2, Z2
+	VADDPD    Z11, Z3, Z3
+	KNOTB     K1, K3
+	VMOVAPD.Z Z20, K3, Z10
+	KNOTB     K2, K3
+	VMOVAPD.Z Z21, K3, Z11
+	VSUBPD    Z10, Z4, Z4
+	VSUBPD    Z11, Z5, Z5
+	VBLENDMPD Z12, Z16, K1, Z26
+	VBLENDMPD Z13, Z17, K2, Z27
+	VMULPD    Z26, Z18, Z10
+	VMULPD    Z27, Z19, Z11
+	VADDPD    Z10, Z6, Z6
+	VADDPD    Z11, Z7, Z7
+	ADDQ      $0x00000010, R8
+	SUBQ      $0x00000010, SI
+	CMPQ      SI, $0x00000010
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        SI, R9
+	CMOVQLT     SI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (CX)(R8*8), K1, Z10
+	VMOVUPD.Z   (DX)(R8*8), K1, Z11
+	VMOVUPD.Z   (BX)(R8*8), K1, Z12
+	VSUBPD      Z12, Z8, Z13
+	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
+	VSUBPD      Z12, Z10, Z14
+	VSUBPD      Z11, Z13, Z15
+	VBLENDMPD   Z14, Z15, K2, Z28
+	VCMPPD      $0x1e, Z9, Z28, K2
+
+	// Times the weights.
+	VMOVUPD.Z (DI)(R8*8), K1, Z14
+	VMULPD    Z28, Z14, Z15
+	VBLENDMPD Z12, Z10, K2, Z29
+	VMULPD    Z29, Z14, Z10
+	VADDPD    Z10, Z0, Z0
+	VMOVAPD.Z Z15, K2, Z10
+	VADDPD    Z10, Z2, Z2
+	KNOTB     K2, K3
+	VMOVAPD.Z Z15, K3, Z10
+	VSUBPD    Z10, Z4, Z4
+	VBLENDMPD Z11, Z13, K2, Z30
+	VMULPD    Z30, Z14, Z10
+	VMOVAPD.Z Z10, K1, Z10
+	VADDPD    Z10, Z6, Z6
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VADDPD        Z5, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VUNPCKHPD     X4, X4, X0
+	VADDSD        X0, X4, X4
+	VADDSD        16(AX), X4, X4
+	VMOVSD        X4, 16(AX)
+	VADDPD        Z7, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X0
+	VADDPD        X0, X6, X6
+	VUNPCKHPD     X6, X6, X0
+	VADDSD        X0, X6, X6
+	VADDSD        24(AX), X6, X6
+	VMOVSD        X6, 24(AX)
+	VZEROUPPER
+	RET
+
+// func logPVF32AVX512(acc *float64, p []float64, lp []float64, r []float32, v []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logPVF32AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lp_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VCVTPS2PD (BX)(R8*4), Z4
+	VCVTPS2PD 32(BX)(R8*4), Z11
+	VCVTPS2PD 64(BX)(R8*4), Z12
+	VCVTPS2PD 96(BX)(R8*4), Z13
+	VCMPPD    $0x00, Z5, Z4, K1
+	VCMPPD    $0x00, Z5, Z11, K2
+	VCMPPD    $0x00, Z5, Z12, K3
+	VCMPPD    $0x00, Z5, Z13, K4
+
+	// Times the weights.
+	VCVTPS2PD (DI)(R8*4), Z14
+	VCVTPS2PD 32(DI)(R8*4), Z15
+	VCVTPS2PD 64(DI)(R8*4), Z16
+	VCVTPS2PD 96(DI)(R8*4), Z17
+	VMULPD    Z4, Z14, Z4
+	VMULPD    Z11, Z15, Z11
+	VMULPD    Z12, Z16, Z12
+	VMULPD    Z13, Z17, Z13
+	VMOVUPD   (DX)(R8*8), Z14
+	VMOVUPD   64(DX)(R8*8), Z15
+	VMOVUPD   128(DX)(R8*8), Z16
+	VMOVUPD   192(DX)(R8*8), Z17
+	VMULPD    Z14, Z4, Z4
+	VMULPD    Z15, Z11, Z11
+	VMULPD    Z16, Z12, Z12
+	VMULPD    Z17, Z13, Z13
+	VMOVUPD   (CX)(R8*8), Z14
+	VMOVUPD   64(CX)(R8*8), Z15
+	VMOVUPD   128(CX)(R8*8), Z16
+	VMOVUPD   192(CX)(R8*8), Z17
+	VMULPD    Z5, Z14, Z14
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VBLENDMPD Z14, Z4, K1, Z6
+	VBLENDMPD Z15, Z11, K2, Z7
+	VBLENDMPD Z16, Z12, K3, Z8
+	VBLENDMPD Z17, Z13, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        SI, R9
+	CMOVQLT     SI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VCVTPS2PD.Z (BX)(R8*4), K1, Z4
+	VCMPPD      $0x00, Z5, Z4, K2
+
+	// Times the weights.
+	VCVTPS2PD.Z (DI)(R8*4), K1, Z6
+	VMULPD      Z4, Z6, Z4
+	VMOVUPD.Z   (DX)(R8*8), K1, Z6
+	VMULPD      Z6, Z4, Z4
+	VMOVUPD.Z   (CX)(R8*8), K1, Z6
+	VMULPD      Z5, Z6, Z6
+	VBLENDMPD   Z6, Z4, K2, Z10
+	VADDPD      Z10, Z0, Z0
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logPVF64AVX512(acc *float64, p []float64, lp []float64, r []float64, v []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logPVF64AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lp_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z4
+	VMOVUPD 64(BX)(R8*8), Z11
+	VMOVUPD 128(BX)(R8*8), Z12
+	VMOVUPD 192(BX)(R8*8), Z13
+	VCMPPD  $0x00, Z5, Z4, K1
+	VCMPPD  $0x00, Z5, Z11, K2
+	VCMPPD  $0x00, Z5, Z12, K3
+	VCMPPD  $0x00, Z5, Z13, K4
+
+	// Times the weights.
+	VMOVUPD   (DI)(R8*8), Z14
+	VMOVUPD   64(DI)(R8*8), Z15
+	VMOVUPD   128(DI)(R8*8), Z16
+	VMOVUPD   192(DI)(R8*8), Z17
+	VMULPD    Z4, Z14, Z4
+	VMULPD    Z11, Z15, Z11
+	VMULPD    Z12, Z16, Z12
+	VMULPD    Z13, Z17, Z13
+	VMOVUPD   (DX)(R8*8), Z14
+	VMOVUPD   64(DX)(R8*8), Z15
+	VMOVUPD   128(DX)(R8*8), Z16
+	VMOVUPD   192(DX)(R8*8), Z17
+	VMULPD    Z14, Z4, Z4
+	VMULPD    Z15, Z11, Z11
+	VMULPD    Z16, Z12, Z12
+	VMULPD    Z17, Z13, Z13
+	VMOVUPD   (CX)(R8*8), Z14
+	VMOVUPD   64(CX)(R8*8), Z15
+	VMOVUPD   128(CX)(R8*8), Z16
+	VMOVUPD   192(CX)(R8*8), Z17
+	VMULPD    Z5, Z14, Z14
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VBLENDMPD Z14, Z4, K1, Z6
+	VBLENDMPD Z15, Z11, K2, Z7
+	VBLENDMPD Z16, Z12, K3, Z8
+	VBLENDMPD Z17, Z13, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R9
+	CMPQ      SI, R9
+	CMOVQLT   SI, R9
+	LEAQ      tailMasks<>+0(SB), R10
+	KMOVB     (R10)(R9*1), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z4
+	VCMPPD    $0x00, Z5, Z4, K2
+
+	// Times the weights.
+	VMOVUPD.Z (DI)(R8*8), K1, Z6
+	VMULPD    Z4, Z6, Z4
+	VMOVUPD.Z (DX)(R8*8), K1, Z6
+	VMULPD    Z6, Z4, Z4
+	VMOVUPD.Z (CX)(R8*8), K1, Z6
+	VMULPD    Z5, Z6, Z6
+	VBLENDMPD Z6, Z4, K2, Z10
+	VADDPD    Z10, Z0, Z0
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQVF32AVX512(acc *float64, p []float64, lq []float64, r []float32, v []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logQVF32AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lq_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VCVTPS2PD (BX)(R8*4), Z6
+	VCVTPS2PD 32(BX)(R8*4), Z7
+	VCVTPS2PD 64(BX)(R8*4), Z8
+	VCVTPS2PD 96(BX)(R8*4), Z9
+	VSUBPD    Z6, Z4, Z6
+	VSUBPD    Z7, Z4, Z7
+	VSUBPD    Z8, Z4, Z8
+	VSUBPD    Z9, Z4, Z9
+	VCMPPD    $0x00, Z5, Z6, K1
+	VCMPPD    $0x00, Z5, Z7, K2
+	VCMPPD    $0x00, Z5, Z8, K3
+	VCMPPD    $0x00, Z5, Z9, K4
+
+	// Times the weights.
+	VCVTPS2PD (DI)(R8*4), Z15
+	VCVTPS2PD 32(DI)(R8*4), Z16
+	VCVTPS2PD 64(DI)(R8*4), Z17
+	VCVTPS2PD 96(DI)(R8*4), Z18
+	VMULPD    Z6, Z15, Z6
+	VMULPD    Z7, Z16, Z7
+	VMULPD    Z8, Z17, Z8
+	VMULPD    Z9, Z18, Z9
+	VMOVUPD   (DX)(R8*8), Z15
+	VMOVUPD   64(DX)(R8*8), Z16
+	VMOVUPD   128(DX)(R8*8), Z17
+	VMOVUPD   192(DX)(R8*8), Z18
+	VMULPD    Z15, Z6, Z6
+	VMULPD    Z16, Z7, Z7
+	VMULPD    Z17, Z8, Z8
+	VMULPD    Z18, Z9, Z9
+	VMOVUPD   (CX)(R8*8), Z15
+	VMOVUPD   64(CX)(R8*8), Z16
+	VMOVUPD   128(CX)(R8*8), Z17
+	VMOVUPD   192(CX)(R8*8), Z18
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VMULPD    Z5, Z18, Z18
+	VBLENDMPD Z15, Z6, K1, Z10
+	VBLENDMPD Z16, Z7, K2, Z11
+	VBLENDMPD Z17, Z8, K3, Z12
+	VBLENDMPD Z18, Z9, K4, Z13
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z13, Z3, Z3
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        SI, R9
+	CMOVQLT     SI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VCVTPS2PD.Z (BX)(R8*4), K1, Z6
+	VSUBPD      Z6, Z4, Z6
+	VCMPPD      $0x00, Z5, Z6, K2
+
+	// Times the weights.
+	VCVTPS2PD.Z (DI)(R8*4), K1, Z7
+	VMULPD      Z6, Z7, Z6
+	VMOVUPD.Z   (DX)(R8*8), K1, Z7
+	VMULPD      Z7, Z6, Z6
+	VMOVUPD.Z   (CX)(R8*8), K1, Z7
+	VMULPD      Z5, Z7, Z7
+	VBLENDMPD   Z7, Z6, K2, Z14
+	VADDPD      Z14, Z0, Z0
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logQVF64AVX512(acc *float64, p []float64, lq []float64, r []float64, v []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logQVF64AVX512(SB), NOSPLIT, $0-104
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         lq_base+32(FP), DX
+	MOVQ         r_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVQ         v_base+80(FP), DI
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z6
+	VMOVUPD 64(BX)(R8*8), Z7
+	VMOVUPD 128(BX)(R8*8), Z8
+	VMOVUPD 192(BX)(R8*8), Z9
+	VSUBPD  Z6, Z4, Z6
+	VSUBPD  Z7, Z4, Z7
+	VSUBPD  Z8, Z4, Z8
+	VSUBPD  Z9, Z4, Z9
+	VCMPPD  $0x00, Z5, Z6, K1
+	VCMPPD  $0x00, Z5, Z7, K2
+	VCMPPD  $0x00, Z5, Z8, K3
+	VCMPPD  $0x00, Z5, Z9, K4
+
+	// Times the weights.
+	VMOVUPD   (DI)(R8*8), Z15
+	VMOVUPD   64(DI)(R8*8), Z16
+	VMOVUPD   128(DI)(R8*8), Z17
+	VMOVUPD   192(DI)(R8*8), Z18
+	VMULPD    Z6, Z15, Z6
+	VMULPD    Z7, Z16, Z7
+	VMULPD    Z8, Z17, Z8
+	VMULPD    Z9, Z18, Z9
+	VMOVUPD   (DX)(R8*8), Z15
+	VMOVUPD   64(DX)(R8*8), Z16
+	VMOVUPD   128(DX)(R8*8), Z17
+	VMOVUPD   192(DX)(R8*8), Z18
+	VMULPD    Z15, Z6, Z6
+	VMULPD    Z16, Z7, Z7
+	VMULPD    Z17, Z8, Z8
+	VMULPD    Z18, Z9, Z9
+	VMOVUPD   (CX)(R8*8), Z15
+	VMOVUPD   64(CX)(R8*8), Z16
+	VMOVUPD   128(CX)(R8*8), Z17
+	VMOVUPD   192(CX)(R8*8), Z18
+	VMULPD    Z5, Z15, Z15
+	VMULPD    Z5, Z16, Z16
+	VMULPD    Z5, Z17, Z17
+	VMULPD    Z5, Z18, Z18
+	VBLENDMPD Z15, Z6, K1, Z10
+	VBLENDMPD Z16, Z7, K2, Z11
+	VBLENDMPD Z17, Z8, K3, Z12
+	VBLENDMPD Z18, Z9, K4, Z13
+	VADDPD    Z10, Z0, Z0
+	VADDPD    Z11, Z1, Z1
+	VADDPD    Z12, Z2, Z2
+	VADDPD    Z13, Z3, Z3
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000020, SI
+	CMPQ      SI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R9
+	CMPQ      SI, R9
+	CMOVQLT   SI, R9
+	LEAQ      tailMasks<>+0(SB), R10
+	KMOVB     (R10)(R9*1), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z6
+	VSUBPD    Z6, Z4, Z6
+	VCMPPD    $0x00, Z5, Z6, K2
+
+	// Times the weights.
+	VMOVUPD.Z (DI)(R8*8), K1, Z7
+	VMULPD    Z6, Z7, Z6
+	VMOVUPD.Z (DX)(R8*8), K1, Z7
+	VMULPD    Z7, Z6, Z6
+	VMOVUPD.Z (CX)(R8*8), K1, Z7
+	VMULPD    Z5, Z7, Z7
+	VBLENDMPD Z7, Z6, K2, Z14
+	VADDPD    Z14, Z0, Z0
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logAllVF32AVX512(acc *float64, lp []float64, v []float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logAllVF32AVX512(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   lp_base+8(FP), CX
+	MOVQ   lp_len+16(FP), DX
+	MOVQ   v_base+32(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   SI, SI
+	CMPQ   DX, $0x00000020
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	// Times the weights.
+	VCVTPS2PD (BX)(SI*4), Z4
+	VCVTPS2PD 32(BX)(SI*4), Z5
+	VCVTPS2PD 64(BX)(SI*4), Z6
+	VCVTPS2PD 96(BX)(SI*4), Z7
+	VMOVUPD   (CX)(SI*8), Z8
+	VMOVUPD   64(CX)(SI*8), Z9
+	VMOVUPD   128(CX)(SI*8), Z10
+	VMOVUPD   192(CX)(SI*8), Z11
+	VMULPD    Z8, Z4, Z4
+	VMULPD    Z9, Z5, Z5
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z5, Z1, Z1
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z7, Z3, Z3
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x00000020, DX
+	CMPQ      DX, $0x00000020
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DI
+	CMPQ    DX, DI
+	CMOVQLT DX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	KMOVB   (R8)(DI*1), K1
+
+	// Times the weights.
+	VCVTPS2PD.Z (BX)(SI*4), K1, Z4
+	VMOVUPD.Z   (CX)(SI*8), K1, Z5
+	VMULPD      Z5, Z4, Z4
+	VADDPD      Z4, Z0, Z0
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, DX
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func logAllVF64AVX512(acc *float64, lp []float64, v []float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·logAllVF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ   acc+0(FP), AX
+	MOVQ   lp_base+8(FP), CX
+	MOVQ   lp_len+16(FP), DX
+	MOVQ   v_base+32(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   SI, SI
+	CMPQ   DX, $0x00000020
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	// Times the weights.
+	VMOVUPD (BX)(SI*8), Z4
+	VMOVUPD 64(BX)(SI*8), Z5
+	VMOVUPD 128(BX)(SI*8), Z6
+	VMOVUPD 192(BX)(SI*8), Z7
+	VMOVUPD (CX)(SI*8), Z8
+	VMOVUPD 64(CX)(SI*8), Z9
+	VMOVUPD 128(CX)(SI*8), Z10
+	VMOVUPD 192(CX)(SI*8), Z11
+	VMULPD  Z8, Z4, Z4
+	VMULPD  Z9, Z5, Z5
+	VMULPD  Z10, Z6, Z6
+	VMULPD  Z11, Z7, Z7
+	VADDPD  Z4, Z0, Z0
+	VADDPD  Z5, Z1, Z1
+	VADDPD  Z6, Z2, Z2
+	VADDPD  Z7, Z3, Z3
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x00000020, DX
+	CMPQ    DX, $0x00000020
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DI
+	CMPQ    DX, DI
+	CMOVQLT DX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	KMOVB   (R8)(DI*1), K1
+
+	// Times the weights.
+	VMOVUPD.Z (BX)(SI*8), K1, Z4
+	VMOVUPD.Z (CX)(SI*8), K1, Z5
+	VMULPD    Z5, Z4, Z4
+	VADDPD    Z4, Z0, Z0
+	ADDQ      $0x00000008, SI
+	SUBQ      $0x00000008, DX
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumVF32AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float32, v []float32, at float64, sign float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·powerSumVF32AVX512(SB), NOSPLIT, $0-144
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	MOVQ         v_base+104(FP), R8
+	VBROADCASTSD at+128(FP), Z0
+	VBROADCASTSD sign+136(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R9, R9
+	CMPQ         DI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD   (SI)(R9*4), Z5
+	VCVTPS2PD   32(SI)(R9*4), Z6
+	VFMADD213PD Z0, Z1, Z5
+	VFMADD213PD Z0, Z1, Z6
+	VCMPPD      $0x00, Z4, Z5, K1
+	VCMPPD      $0x00, Z4, Z6, K2
+
+	// Times the weights.
+	VCVTPS2PD   (R8)(R9*4), Z7
+	VCVTPS2PD   32(R8)(R9*4), Z8
+	VMULPD      Z5, Z7, Z5
+	VMULPD      Z6, Z8, Z6
+	VMOVUPD     (CX)(R9*8), Z7
+	VMOVUPD     64(CX)(R9*8), Z8
+	VMOVUPD     (BX)(R9*8), Z14
+	VMOVUPD     64(BX)(R9*8), Z15
+	VPXORQ      Z9, Z9, Z9
+	VCMPPD      $0x00, Z9, Z7, K3
+	VCMPPD      $0x00, Z9, Z8, K4
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z14, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z15, K6
+	KANDB       K5, K3, K3
+	KANDB       K6, K4, K4
+	VMULPD      Z14, Z7, Z7
+	VMULPD      Z15, Z8, Z8
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z7, K3, Z7
+	KNOTB       K4, K3
+	VMOVAPD.Z   Z8, K3, Z8
+	VMULPD      Z7, Z5, Z5
+	VMULPD      Z8, Z6, Z6
+	VMOVUPD     (DX)(R9*8), Z7
+	VMOVUPD     64(DX)(R9*8), Z8
+	VMULPD      Z4, Z7, Z7
+	VMULPD      Z4, Z8, Z8
+	VBLENDMPD   Z7, Z5, K1, Z10
+	VBLENDMPD   Z8, Z6, K2, Z11
+	VADDPD      Z10, Z2, Z2
+	VADDPD      Z11, Z3, Z3
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R10
+	CMPQ        DI, R10
+	CMOVQLT     DI, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVB       (R11)(R10*1), K1
+	VCVTPS2PD.Z (SI)(R9*4), K1, Z5
+	VFMADD213PD Z0, Z1, Z5
+	VCMPPD      $0x00, Z4, Z5, K2
+
+	// Times the weights.
+	VCVTPS2PD.Z (R8)(R9*4), K1, Z6
+	VMULPD      Z5, Z6, Z5
+	VMOVUPD.Z   (CX)(R9*8), K1, Z6
+	VMOVUPD.Z   (BX)(R9*8), K1, Z7
+	VPXORQ      Z12, Z12, Z12
+	VCMPPD      $0x00, Z12, Z6, K3
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
+	KANDB       K4, K3, K3
+	VMULPD      Z7, Z6, Z6
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z6, K3, Z6
+	VMULPD      Z6, Z5, Z5
+	VMOVUPD.Z   (DX)(R9*8), K1, Z6
+	VMULPD      Z4, Z6, Z6
+	VBLENDMPD   Z6, Z5, K2, Z13
+	VADDPD      Z13, Z2, Z2
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+// func powerSumVF64AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float64, v []float64, at float64, sign float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·powerSumVF64AVX512(SB), NOSPLIT, $0-144
+	MOVQ         acc+0(FP), AX
+	MOVQ         w_base+8(FP), CX
+	MOVQ         p_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         r_base+80(FP), SI
+	MOVQ         w_len+16(FP), DI
+	MOVQ         v_base+104(FP), R8
+	VBROADCASTSD at+128(FP), Z0
+	VBROADCASTSD sign+136(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R9, R9
+	CMPQ         DI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(R9*8), Z5
+	VMOVUPD     64(SI)(R9*8), Z6
+	VFMADD213PD Z0, Z1, Z5
+	VFMADD213PD Z0, Z1, Z6
+	VCMPPD      $0x00, Z4, Z5, K1
+	VCMPPD      $0x00, Z4, Z6, K2
+
+	// Times the weights.
+	VMOVUPD     (R8)(R9*8), Z7
+	VMOVUPD     64(R8)(R9*8), Z8
+	VMULPD      Z5, Z7, Z5
+	VMULPD      Z6, Z8, Z6
+	VMOVUPD     (CX)(R9*8), Z7
+	VMOVUPD     64(CX)(R9*8), Z8
+	VMOVUPD     (BX)(R9*8), Z14
+	VMOVUPD     64(BX)(R9*8), Z15
+	VPXORQ      Z9, Z9, Z9
+	VCMPPD      $0x00, Z9, Z7, K3
+	VCMPPD      $0x00, Z9, Z8, K4
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z14, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z15, K6
+	KANDB       K5, K3, K3
+	KANDB       K6, K4, K4
+	VMULPD      Z14, Z7, Z7
+	VMULPD      Z15, Z8, Z8
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z7, K3, Z7
+	KNOTB       K4, K3
+	VMOVAPD.Z   Z8, K3, Z8
+	VMULPD      Z7, Z5, Z5
+	VMULPD      Z8, Z6, Z6
+	VMOVUPD     (DX)(R9*8), Z7
+	VMOVUPD     64(DX)(R9*8), Z8
+	VMULPD      Z4, Z7, Z7
+	VMULPD      Z4, Z8, Z8
+	VBLENDMPD   Z7, Z5, K1, Z10
+	VBLENDMPD   Z8, Z6, K2, Z11
+	VADDPD      Z10, Z2, Z2
+	VADDPD      Z11, Z3, Z3
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R10
+	CMPQ        DI, R10
+	CMOVQLT     DI, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVB       (R11)(R10*1), K1
+	VMOVUPD.Z   (SI)(R9*8), K1, Z5
+	VFMADD213PD Z0, Z1, Z5
+	VCMPPD      $0x00, Z4, Z5, K2
+
+	// Times the weights.
+	VMOVUPD.Z   (R8)(R9*8), K1, Z6
+	VMULPD      Z5, Z6, Z5
+	VMOVUPD.Z   (CX)(R9*8), K1, Z6
+	VMOVUPD.Z   (BX)(R9*8), K1, Z7
+	VPXORQ      Z12, Z12, Z12
+	VCMPPD      $0x00, Z12, Z6, K3
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
+	KANDB       K4, K3, K3
+	VMULPD      Z7, Z6, Z6
+	KNOTB       K3, K3
+	VMOVAPD.Z   Z6, K3, Z6
+	VMULPD      Z6, Z5, Z5
+	VMOVUPD.Z   (DX)(R9*8), K1, Z6
+	VMULPD      Z4, Z6, Z6
+	VBLENDMPD   Z6, Z5, K2, Z13
+	VADDPD      Z13, Z2, Z2
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+// func softGradF32AVX512(g []float64, p []float64, q []float64, r []float32, under float64, over float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softGradF32AVX512(SB), NOSPLIT, $0-112
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD under+96(FP), Z0
+	VBROADCASTSD over+104(FP), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VPXORQ       Z3, Z3, Z3
+	VADDPD       Z1, Z0, Z4
+	VMULPD.BCST  half<>+0(SB), Z4, Z4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD   (BX)(DI*4), Z14
+	VCVTPS2PD   32(BX)(DI*4), Z15
+	VMOVUPD     (CX)(DI*8), Z16
+	VMOVUPD     64(CX)(DI*8), Z17
+	VMOVUPD     (DX)(DI*8), Z18
+	VMOVUPD     64(DX)(DI*8), Z19
+	VSUBPD      Z14, Z2, Z20
+	VSUBPD      Z15, Z2, Z21
+	VCMPPD.BCST $0x11, half<>+0(SB), Z16, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z17, K2
+	VSUBPD      Z14, Z16, Z14
+	VSUBPD      Z15, Z17, Z15
+	VSUBPD      Z18, Z20, Z16
+	VSUBPD      Z19, Z21, Z17
+	VBLENDMPD   Z14, Z16, K1, Z5
+	VBLENDMPD   Z15, Z17, K2, Z6
+	VCMPPD      $0x11, Z3, Z5, K1
+	VCMPPD      $0x11, Z3, Z6, K2
+	VBLENDMPD   Z0, Z4, K1, Z7
+	VBLENDMPD   Z0, Z4, K2, Z8
+	VCMPPD      $0x1e, Z3, Z5, K1
+	VCMPPD      $0x1e, Z3, Z6, K2
+	VBLENDMPD   Z1, Z7, K1, Z9
+	VBLENDMPD   Z1, Z8, K2, Z10
+	VMOVUPD     (AX)(DI*8), Z14
+	VMOVUPD     64(AX)(DI*8), Z15
+	VADDPD      Z14, Z9, Z14
+	VADDPD      Z15, Z10, Z15
+	VMOVUPD     Z14, (AX)(DI*8)
+	VMOVUPD     Z15, 64(AX)(DI*8)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z5
+	VMOVUPD.Z   (CX)(DI*8), K1, Z6
+	VMOVUPD.Z   (DX)(DI*8), K1, Z7
+	VSUBPD      Z5, Z2, Z8
+	VCMPPD.BCST $0x11, half<>+0(SB), Z6, K2
+	VSUBPD      Z5, Z6, Z5
+	VSUBPD      Z7, Z8, Z6
+	VBLENDMPD   Z5, Z6, K2, Z11
+	VCMPPD      $0x11, Z3, Z11, K2
+	VBLENDMPD   Z0, Z4, K2, Z12
+	VCMPPD      $0x1e, Z3, Z11, K2
+	VBLENDMPD   Z1, Z12, K2, Z13
+	VMOVUPD.Z   (AX)(DI*8), K1, Z5
+	VADDPD      Z5, Z13, Z5
+	VMOVUPD     Z5, K1, (AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softGradF64AVX512(g []float64, p []float64, q []float64, r []float64, under float64, over float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softGradF64AVX512(SB), NOSPLIT, $0-112
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD under+96(FP), Z0
+	VBROADCASTSD over+104(FP), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VPXORQ       Z3, Z3, Z3
+	VADDPD       Z1, Z0, Z4
+	VMULPD.BCST  half<>+0(SB), Z4, Z4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (BX)(DI*8), Z14
+	VMOVUPD     64(BX)(DI*8), Z15
+	VMOVUPD     (CX)(DI*8), Z16
+	VMOVUPD     64(CX)(DI*8), Z17
+	VMOVUPD     (DX)(DI*8), Z18
+	VMOVUPD     64(DX)(DI*8), Z19
+	VSUBPD      Z14, Z2, Z20
+	VSUBPD      Z15, Z2, Z21
+	VCMPPD.BCST $0x11, half<>+0(SB), Z16, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z17, K2
+	VSUBPD      Z14, Z16, Z14
+	VSUBPD      Z15, Z17, Z15
+	VSUBPD      Z18, Z20, Z16
+	VSUBPD      Z19, Z21, Z17
+	VBLENDMPD   Z14, Z16, K1, Z5
+	VBLENDMPD   Z15, Z17, K2, Z6
+	VCMPPD      $0x11, Z3, Z5, K1
+	VCMPPD      $0x11, Z3, Z6, K2
+	VBLENDMPD   Z0, Z4, K1, Z7
+	VBLENDMPD   Z0, Z4, K2, Z8
+	VCMPPD      $0x1e, Z3, Z5, K1
+	VCMPPD      $0x1e, Z3, Z6, K2
+	VBLENDMPD   Z1, Z7, K1, Z9
+	VBLENDMPD   Z1, Z8, K2, Z10
+	VMOVUPD     (AX)(DI*8), Z14
+	VMOVUPD     64(AX)(DI*8), Z15
+	VADDPD      Z14, Z9, Z14
+	VADDPD      Z15, Z10, Z15
+	VMOVUPD     Z14, (AX)(DI*8)
+	VMOVUPD     Z15, 64(AX)(DI*8)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (BX)(DI*8), K1, Z5
+	VMOVUPD.Z   (CX)(DI*8), K1, Z6
+	VMOVUPD.Z   (DX)(DI*8), K1, Z7
+	VSUBPD      Z5, Z2, Z8
+	VCMPPD.BCST $0x11, half<>+0(SB), Z6, K2
+	VSUBPD      Z5, Z6, Z5
+	VSUBPD      Z7, Z8, Z6
+	VBLENDMPD   Z5, Z6, K2, Z11
+	VCMPPD      $0x11, Z3, Z11, K2
+	VBLENDMPD   Z0, Z4, K2, Z12
+	VCMPPD      $0x1e, Z3, Z11, K2
+	VBLENDMPD   Z1, Z12, K2, Z13
+	VMOVUPD.Z   (AX)(DI*8), K1, Z5
+	VADDPD      Z5, Z13, Z5
+	VMOVUPD     Z5, K1, (AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareGradF32AVX512(g []float64, p []float64, q []float64, r []float32, byPP float64, bySQR float64, bySQB float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·squareGradF32AVX512(SB), NOSPLIT, $0-120
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD byPP+96(FP), Z0
+	VBROADCASTSD bySQR+104(FP), Z1
+	VBROADCASTSD bySQB+112(FP), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VBROADCASTSD two<>+0(SB), Z4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(DI*8), Z5
+	VMOVUPD     64(CX)(DI*8), Z6
+	VCVTPS2PD   (BX)(DI*4), Z7
+	VCVTPS2PD   32(BX)(DI*4), Z8
+	VSUBPD      Z7, Z3, Z9
+	VSUBPD      Z8, Z3, Z10
+	VMOVUPD     (DX)(DI*8), Z11
+	VMOVUPD     64(DX)(DI*8), Z12
+	VCMPPD.BCST $0x11, half<>+0(SB), Z5, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z6, K2
+	VSUBPD      Z7, Z5, Z13
+	VSUBPD      Z8, Z6, Z14
+	VSUBPD      Z11, Z9, Z11
+	VSUBPD      Z12, Z10, Z12
+	VBLENDMPD   Z13, Z11, K1, Z15
+	VBLENDMPD   Z14, Z12, K2, Z16
+	VMULPD      Z1, Z7, Z7
+	VMULPD      Z1, Z8, Z8
+	VFMADD231PD Z2, Z9, Z7
+	VFMADD231PD Z2, Z10, Z8
+	VMULPD      Z15, Z7, Z7
+	VMULPD      Z16, Z8, Z8
+	VFMADD231PD Z0, Z5, Z7
+	VFMADD231PD Z0, Z6, Z8
+	VMOVUPD     (AX)(DI*8), Z5
+	VMOVUPD     64(AX)(DI*8), Z6
+	VFMADD213PD Z5, Z4, Z7
+	VFMADD213PD Z6, Z4, Z8
+	VMOVUPD     Z7, (AX)(DI*8)
+	VMOVUPD     Z8, 64(AX)(DI*8)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z5
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z6
+	VSUBPD      Z6, Z3, Z7
+	VMOVUPD.Z   (DX)(DI*8), K1, Z8
+	VCMPPD.BCST $0x11, half<>+0(SB), Z5, K2
+	VSUBPD      Z6, Z5, Z9
+	VSUBPD      Z8, Z7, Z8
+	VBLENDMPD   Z9, Z8, K2, Z17
+	VMULPD      Z1, Z6, Z6
+	VFMADD231PD Z2, Z7, Z6
+	VMULPD      Z17, Z6, Z6
+	VFMADD231PD Z0, Z5, Z6
+	VMOVUPD.Z   (AX)(DI*8), K1, Z5
+	VFMADD213PD Z5, Z4, Z6
+	VMOVUPD     Z6, K1, (AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareGradF64AVX512(g []float64, p []float64, q []float64, r []float64, byPP float64, bySQR float64, bySQB float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·squareGradF64AVX512(SB), NOSPLIT, $0-120
+	MOVQ         g_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         g_len+8(FP), SI
+	VBROADCASTSD byPP+96(FP), Z0
+	VBROADCASTSD bySQR+104(FP), Z1
+	VBROADCASTSD bySQB+112(FP), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VBROADCASTSD two<>+0(SB), Z4
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(DI*8), Z5
+	VMOVUPD     64(CX)(DI*8), Z6
+	VMOVUPD     (BX)(DI*8), Z7
+	VMOVUPD     64(BX)(DI*8), Z8
+	VSUBPD      Z7, Z3, Z9
+	VSUBPD      Z8, Z3, Z10
+	VMOVUPD     (DX)(DI*8), Z11
+	VMOVUPD     64(DX)(DI*8), Z12
+	VCMPPD.BCST $0x11, half<>+0(SB), Z5, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z6, K2
+	VSUBPD      Z7, Z5, Z13
+	VSUBPD      Z8, Z6, Z14
+	VSUBPD      Z11, Z9, Z11
+	VSUBPD      Z12, Z10, Z12
+	VBLENDMPD   Z13, Z11, K1, Z15
+	VBLENDMPD   Z14, Z12, K2, Z16
+	VMULPD      Z1, Z7, Z7
+	VMULPD      Z1, Z8, Z8
+	VFMADD231PD Z2, Z9, Z7
+	VFMADD231PD Z2, Z10, Z8
+	VMULPD      Z15, Z7, Z7
+	VMULPD      Z16, Z8, Z8
+	VFMADD231PD Z0, Z5, Z7
+	VFMADD231PD Z0, Z6, Z8
+	VMOVUPD     (AX)(DI*8), Z5
+	VMOVUPD     64(AX)(DI*8), Z6
+	VFMADD213PD Z5, Z4, Z7
+	VFMADD213PD Z6, Z4, Z8
+	VMOVUPD     Z7, (AX)(DI*8)
+	VMOVUPD     Z8, 64(AX)(DI*8)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z5
+	VMOVUPD.Z   (BX)(DI*8), K1, Z6
+	VSUBPD      Z6, Z3, Z7
+	VMOVUPD.Z   (DX)(DI*8), K1, Z8
+	VCMPPD.BCST $0x11, half<>+0(SB), Z5, K2
+	VSUBPD      Z6, Z5, Z9
+	VSUBPD      Z8, Z7, Z8
+	VBLENDMPD   Z9, Z8, K2, Z17
+	VMULPD      Z1, Z6, Z6
+	VFMADD231PD Z2, Z7, Z6
+	VMULPD      Z17, Z6, Z6
+	VFMADD231PD Z0, Z5, Z6
+	VMOVUPD.Z   (AX)(DI*8), K1, Z5
+	VFMADD213PD Z5, Z4, Z6
+	VMOVUPD     Z6, K1, (AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func logGradF32AVX512(u []float64, p []float64, q []float64, r []float32, byLogP float64, byLogQ float64, byLogAll float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·logGradF32AVX512(SB), NOSPLIT, $0-120
+	MOVQ         u_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         u_len+8(FP), SI
+	VBROADCASTSD byLogP+96(FP), Z0
+	VBROADCASTSD byLogQ+104(FP), Z1
+	VBROADCASTSD byLogAll+112(FP), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VCVTPS2PD   (BX)(DI*4), Z4
+	VCVTPS2PD   32(BX)(DI*4), Z5
+	VCVTPS2PD   64(BX)(DI*4), Z6
+	VCVTPS2PD   96(BX)(DI*4), Z7
+	VSUBPD      Z4, Z3, Z8
+	VSUBPD      Z5, Z3, Z9
+	VSUBPD      Z6, Z3, Z10
+	VSUBPD      Z7, Z3, Z11
+	VMULPD      Z1, Z8, Z8
+	VMULPD      Z1, Z9, Z9
+	VMULPD      Z1, Z10, Z10
+	VMULPD      Z1, Z11, Z11
+	VMULPD      Z0, Z4, Z4
+	VMULPD      Z0, Z5, Z5
+	VMULPD      Z0, Z6, Z6
+	VMULPD      Z0, Z7, Z7
+	VADDPD      Z2, Z4, Z4
+	VADDPD      Z2, Z5, Z5
+	VADDPD      Z2, Z6, Z6
+	VADDPD      Z2, Z7, Z7
+	VMOVUPD     (CX)(DI*8), Z12
+	VMOVUPD     64(CX)(DI*8), Z13
+	VMOVUPD     128(CX)(DI*8), Z14
+	VMOVUPD     192(CX)(DI*8), Z15
+	VMULPD      Z12, Z8, Z8
+	VMULPD      Z13, Z9, Z9
+	VMULPD      Z14, Z10, Z10
+	VMULPD      Z15, Z11, Z11
+	VMOVUPD     (DX)(DI*8), Z12
+	VMOVUPD     64(DX)(DI*8), Z13
+	VMOVUPD     128(DX)(DI*8), Z14
+	VMOVUPD     192(DX)(DI*8), Z15
+	VFMSUB213PD Z8, Z12, Z4
+	VFMSUB213PD Z9, Z13, Z5
+	VFMSUB213PD Z10, Z14, Z6
+	VFMSUB213PD Z11, Z15, Z7
+	VMOVUPD     (AX)(DI*8), Z8
+	VMOVUPD     64(AX)(DI*8), Z9
+	VMOVUPD     128(AX)(DI*8), Z10
+	VMOVUPD     192(AX)(DI*8), Z11
+	VADDPD      Z8, Z4, Z4
+	VADDPD      Z9, Z5, Z5
+	VADDPD      Z10, Z6, Z6
+	VADDPD      Z11, Z7, Z7
+	VMOVUPD     Z4, (AX)(DI*8)
+	VMOVUPD     Z5, 64(AX)(DI*8)
+	VMOVUPD     Z6, 128(AX)(DI*8)
+	VMOVUPD     Z7, 192(AX)(DI*8)
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, SI
+	CMPQ        SI, $0x00000020
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z4
+	VSUBPD      Z4, Z3, Z5
+	VMULPD      Z1, Z5, Z5
+	VMULPD      Z0, Z4, Z4
+	VADDPD      Z2, Z4, Z4
+	VMOVUPD.Z   (CX)(DI*8), K1, Z6
+	VMULPD      Z6, Z5, Z5
+	VMOVUPD.Z   (DX)(DI*8), K1, Z6
+	VFMSUB213PD Z5, Z6, Z4
+	VMOVUPD.Z   (AX)(DI*8), K1, Z5
+	VADDPD      Z5, Z4, Z4
+	VMOVUPD     Z4, K1, (AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func logGradF64AVX512(u []float64, p []float64, q []float64, r []float64, byLogP float64, byLogQ float64, byLogAll float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·logGradF64AVX512(SB), NOSPLIT, $0-120
+	MOVQ         u_base+0(FP), AX
+	MOVQ         p_base+24(FP), CX
+	MOVQ         q_base+48(FP), DX
+	MOVQ         r_base+72(FP), BX
+	MOVQ         u_len+8(FP), SI
+	VBROADCASTSD byLogP+96(FP), Z0
+	VBROADCASTSD byLogQ+104(FP), Z1
+	VBROADCASTSD byLogAll+112(FP), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD     (BX)(DI*8), Z4
+	VMOVUPD     64(BX)(DI*8), Z5
+	VMOVUPD     128(BX)(DI*8), Z6
+	VMOVUPD     192(BX)(DI*8), Z7
+	VSUBPD      Z4, Z3, Z8
+	VSUBPD      Z5, Z3, Z9
+	VSUBPD      Z6, Z3, Z10
+	VSUBPD      Z7, Z3, Z11
+	VMULPD      Z1, Z8, Z8
+	VMULPD      Z1, Z9, Z9
+	VMULPD      Z1, Z10, Z10
+	VMULPD      Z1, Z11, Z11
+	VMULPD      Z0, Z4, Z4
+	VMULPD      Z0, Z5, Z5
+	VMULPD      Z0, Z6, Z6
+	VMULPD      Z0, Z7, Z7
+	VADDPD      Z2, Z4, Z4
+	VADDPD      Z2, Z5, Z5
+	VADDPD      Z2, Z6, Z6
+	VADDPD      Z2, Z7, Z7
+	VMOVUPD     (CX)(DI*8), Z12
+	VMOVUPD     64(CX)(DI*8), Z13
+	VMOVUPD     128(CX)(DI*8), Z14
+	VMOVUPD     192(CX)(DI*8), Z15
+	VMULPD      Z12, Z8, Z8
+	VMULPD      Z13, Z9, Z9
+	VMULPD      Z14, Z10, Z10
+	VMULPD      Z15, Z11, Z11
+	VMOVUPD     (DX)(DI*8), Z12
+	VMOVUPD     64(DX)(DI*8), Z13
+	VMOVUPD     128(DX)(DI*8), Z14
+	VMOVUPD     192(DX)(DI*8), Z15
+	VFMSUB213PD Z8, Z12, Z4
+	VFMSUB213PD Z9, Z13, Z5
+	VFMSUB213PD Z10, Z14, Z6
+	VFMSUB213PD Z11, Z15, Z7
+	VMOVUPD     (AX)(DI*8), Z8
+	VMOVUPD     64(AX)(DI*8), Z9
+	VMOVUPD     128(AX)(DI*8), Z10
+	VMOVUPD     192(AX)(DI*8), Z11
+	VADDPD      Z8, Z4, Z4
+	VADDPD      Z9, Z5, Z5
+	VADDPD      Z10, Z6, Z6
+	VADDPD      Z11, Z7, Z7
+	VMOVUPD     Z4, (AX)(DI*8)
+	VMOVUPD     Z5, 64(AX)(DI*8)
+	VMOVUPD     Z6, 128(AX)(DI*8)
+	VMOVUPD     Z7, 192(AX)(DI*8)
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, SI
+	CMPQ        SI, $0x00000020
+	JGE         many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        SI, R8
+	CMOVQLT     SI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVB       (R9)(R8*1), K1
+	VMOVUPD.Z   (BX)(DI*8), K1, Z4
+	VSUBPD      Z4, Z3, Z5
+	VMULPD      Z1, Z5, Z5
+	VMULPD      Z0, Z4, Z4
+	VADDPD      Z2, Z4, Z4
+	VMOVUPD.Z   (CX)(DI*8), K1, Z6
+	VMULPD      Z6, Z5, Z5
+	VMOVUPD.Z   (DX)(DI*8), K1, Z6
+	VFMSUB213PD Z5, Z6, Z4
+	VMOVUPD.Z   (AX)(DI*8), K1, Z5
+	VADDPD      Z5, Z4, Z4
+	VMOVUPD     Z4, K1, (AX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, SI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func powRowAVX512(w []float64, u []float64, k int, clip float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·powRowAVX512(SB), NOSPLIT, $0-64
+	MOVQ         w_base+0(FP), AX
+	MOVQ         u_base+24(FP), CX
+	MOVQ         k+48(FP), DX
+	MOVQ         w_len+8(FP), BX
+	VBROADCASTSD clip+56(FP), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(SI*8), Z2
+	VMOVUPD 64(CX)(SI*8), Z3
+	VMOVUPD 128(CX)(SI*8), Z4
+	VMOVUPD 192(CX)(SI*8), Z5
+	VMAXPD  Z2, Z0, Z2
+	VMAXPD  Z3, Z0, Z3
+	VMAXPD  Z4, Z0, Z4
+	VMAXPD  Z5, Z0, Z5
+	VMINPD  Z2, Z1, Z2
+	VMINPD  Z3, Z1, Z3
+	VMINPD  Z4, Z1, Z4
+	VMINPD  Z5, Z1, Z5
+	VMOVAPD Z2, Z6
+	VMOVAPD Z3, Z7
+	VMOVAPD Z4, Z8
+	VMOVAPD Z5, Z9
+	CMPQ    DX, $0x02
+	JL      power2s
+	VMULPD  Z2, Z6, Z6
+	VMULPD  Z3, Z7, Z7
+	VMULPD  Z4, Z8, Z8
+	VMULPD  Z5, Z9, Z9
+	CMPQ    DX, $0x03
+	JL      power2s
+	VMULPD  Z2, Z6, Z6
+	VMULPD  Z3, Z7, Z7
+	VMULPD  Z4, Z8, Z8
+	VMULPD  Z5, Z9, Z9
+
+power2s:
+	VMOVUPD Z6, (AX)(SI*8)
+	VMOVUPD Z7, 64(AX)(SI*8)
+	VMOVUPD Z8, 128(AX)(SI*8)
+	VMOVUPD Z9, 192(AX)(SI*8)
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x00000020, BX
+	CMPQ    BX, $0x00000020
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, DI
+	CMPQ      BX, DI
+	CMOVQLT   BX, DI
+	LEAQ      tailMasks<>+0(SB), R8
+	KMOVB     (R8)(DI*1), K1
+	VMOVUPD.Z (CX)(SI*8), K1, Z2
+	VMAXPD    Z2, Z0, Z2
+	VMINPD    Z2, Z1, Z2
+	VMOVAPD   Z2, Z3
+	CMPQ      DX, $0x02
+	JL        power2
+	VMULPD    Z2, Z3, Z3
+	CMPQ      DX, $0x03
+	JL        power2
+	VMULPD    Z2, Z3, Z3
+
+power2:
+	VMOVUPD Z3, K1, (AX)(SI*8)
+	ADDQ    $0x00000008, SI
+	SUBQ    $0x00000008, BX
+	JMP     few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expPowF32AVX512(w []float64, l []float64, gamma float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·expPowF32AVX512(SB), NOSPLIT, $0-56
+	MOVQ         w_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         w_len+8(FP), DX
+	VBROADCASTSD gamma+48(FP), Z0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(BX*8), Z1
+	VMOVUPD 64(CX)(BX*8), Z2
+	VMOVUPD 128(CX)(BX*8), Z3
+	VMOVUPD 192(CX)(BX*8), Z4
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMULPD  Z0, Z3, Z3
+	VMULPD  Z0, Z4, Z4
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z5
+	VMAXPD       Z1, Z5, Z1
+	VMAXPD       Z2, Z5, Z2
+	VMAXPD       Z3, Z5, Z3
+	VMAXPD       Z4, Z5, Z4
+	VBROADCASTSD mostExp<>+0(SB), Z5
+	VMINPD       Z1, Z5, Z1
+	VMINPD       Z2, Z5, Z2
+	VMINPD       Z3, Z5, Z3
+	VMINPD       Z4, Z5, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z8
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VMOVAPD           Z3, Z3
+	VMOVAPD           Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z9
+	VMOVAPD          Z9, Z10
+	VMOVAPD          Z9, Z11
+	VMOVAPD          Z9, Z12
+	VMOVAPD          Z9, Z9
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp32f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp32e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp32d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp32c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp32b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z12, Z12
+	VSCALEFPD        Z8, Z9, Z9
+	VMOVUPD          Z10, (AX)(BX*8)
+	VMOVUPD          Z11, 64(AX)(BX*8)
+	VMOVUPD          Z12, 128(AX)(BX*8)
+	VMOVUPD          Z9, 192(AX)(BX*8)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, DX
+	CMPQ             DX, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVB     (DI)(SI*1), K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z1
+	VMULPD    Z0, Z1, Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z1, Z2, Z1
+	VBROADCASTSD mostExp<>+0(SB), Z2
+	VMINPD       Z1, Z2, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VMOVAPD           Z1, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z3
+	VMOVAPD          Z3, Z3
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
+	VSCALEFPD        Z2, Z3, Z3
+	VMOVUPD          Z3, K1, (AX)(BX*8)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expPowF64AVX512(w []float64, l []float64, gamma float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·expPowF64AVX512(SB), NOSPLIT, $0-56
+	MOVQ         w_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         w_len+8(FP), DX
+	VBROADCASTSD gamma+48(FP), Z0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(BX*8), Z1
+	VMOVUPD 64(CX)(BX*8), Z2
+	VMOVUPD 128(CX)(BX*8), Z3
+	VMOVUPD 192(CX)(BX*8), Z4
+	VMULPD  Z0, Z1, Z1
+	VMULPD  Z0, Z2, Z2
+	VMULPD  Z0, Z3, Z3
+	VMULPD  Z0, Z4, Z4
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z5
+	VMAXPD       Z1, Z5, Z1
+	VMAXPD       Z2, Z5, Z2
+	VMAXPD       Z3, Z5, Z3
+	VMAXPD       Z4, Z5, Z4
+	VBROADCASTSD mostExp<>+0(SB), Z5
+	VMINPD       Z1, Z5, Z1
+	VMINPD       Z2, Z5, Z2
+	VMINPD       Z3, Z5, Z3
+	VMINPD       Z4, Z5, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z8
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VMOVAPD           Z1, Z1
+	VMOVAPD           Z2, Z2
+	VMOVAPD           Z3, Z3
+	VMOVAPD           Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VMOVAPD          Z9, Z10
+	VMOVAPD          Z9, Z11
+	VMOVAPD          Z9, Z12
+	VMOVAPD          Z9, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z12, Z12
+	VSCALEFPD        Z8, Z9, Z9
+	VMOVUPD          Z10, (AX)(BX*8)
+	VMOVUPD          Z11, 64(AX)(BX*8)
+	VMOVUPD          Z12, 128(AX)(BX*8)
+	VMOVUPD          Z9, 192(AX)(BX*8)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, DX
+	CMPQ             DX, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVB     (DI)(SI*1), K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z1
+	VMULPD    Z0, Z1, Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z1, Z2, Z1
+	VBROADCASTSD mostExp<>+0(SB), Z2
+	VMINPD       Z1, Z2, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VMOVAPD           Z1, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z3
+	VMOVAPD          Z3, Z3
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
+	VSCALEFPD        Z2, Z3, Z3
+	VMOVUPD          Z3, K1, (AX)(BX*8)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+// func powerGradF32AVX512(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float32, gamma float64, by float64, at float64, sign float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·powerGradF32AVX512(SB), NOSPLIT, $0-176
+	MOVQ         u_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         q_base+72(FP), BX
+	MOVQ         lp_base+96(FP), SI
+	MOVQ         r_base+120(FP), DI
+	MOVQ         u_len+8(FP), R8
+	VBROADCASTSD gamma+144(FP), Z0
+	VBROADCASTSD by+152(FP), Z1
+	VBROADCASTSD at+160(FP), Z2
+	VBROADCASTSD sign+168(FP), Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VCVTPS2PD    (DI)(R9*4), Z5
+	VCVTPS2PD    32(DI)(R9*4), Z6
+	VFMADD213PD  Z2, Z3, Z5
+	VFMADD213PD  Z2, Z3, Z6
+	VCMPPD       $0x00, Z4, Z5, K1
+	VCMPPD       $0x00, Z4, Z6, K2
+	VMULPD       Z1, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+	VMOVUPD      (CX)(R9*8), Z9
+	VMOVUPD      64(CX)(R9*8), Z10
+	VMULPD       Z9, Z5, Z5
+	VMULPD       Z10, Z6, Z6
+	VMOVUPD      (DX)(R9*8), Z9
+	VMOVUPD      64(DX)(R9*8), Z10
+	VMOVUPD      (SI)(R9*8), Z11
+	VMOVUPD      64(SI)(R9*8), Z12
+	VPXORQ       Z7, Z7, Z7
+	VCMPPD       $0x00, Z7, Z9, K3
+	VCMPPD       $0x00, Z7, Z10, K4
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z11, K5
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z12, K6
+	KANDB        K5, K3, K3
+	KANDB        K6, K4, K4
+	VMULPD       Z11, Z9, Z9
+	VMULPD       Z12, Z10, Z10
+	KNOTB        K3, K3
+	VMOVAPD.Z    Z9, K3, Z9
+	KNOTB        K4, K3
+	VMOVAPD.Z    Z10, K3, Z10
+	VMOVUPD      (BX)(R9*8), Z11
+	VMOVUPD      64(BX)(R9*8), Z12
+	VFNMADD213PD Z11, Z0, Z9
+	VFNMADD213PD Z12, Z0, Z10
+	VMULPD       Z9, Z5, Z5
+	VMULPD       Z10, Z6, Z6
+	KNOTB        K1, K1
+	VMOVAPD.Z    Z5, K1, Z5
+	KNOTB        K2, K1
+	VMOVAPD.Z    Z6, K1, Z6
+	VMOVUPD      (AX)(R9*8), Z9
+	VMOVUPD      64(AX)(R9*8), Z10
+	VADDPD       Z9, Z5, Z5
+	VADDPD       Z10, Z6, Z6
+	VMOVUPD      Z5, (AX)(R9*8)
+	VMOVUPD      Z6, 64(AX)(R9*8)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R10
+	CMPQ         R8, R10
+	CMOVQLT      R8, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVB        (R11)(R10*1), K1
+	VCVTPS2PD.Z  (DI)(R9*4), K1, Z5
+	VFMADD213PD  Z2, Z3, Z5
+	VCMPPD       $0x00, Z4, Z5, K2
+	VMULPD       Z1, Z5, Z5
+	VMOVUPD.Z    (CX)(R9*8), K1, Z6
+	VMULPD       Z6, Z5, Z5
+	VMOVUPD.Z    (DX)(R9*8), K1, Z6
+	VMOVUPD.Z    (SI)(R9*8), K1, Z7
+	VPXORQ       Z8, Z8, Z8
+	VCMPPD       $0x00, Z8, Z6, K3
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z7, K4
+	KANDB        K4, K3, K3
+	VMULPD       Z7, Z6, Z6
+	KNOTB        K3, K3
+	VMOVAPD.Z    Z6, K3, Z6
+	VMOVUPD.Z    (BX)(R9*8), K1, Z7
+	VFNMADD213PD Z7, Z0, Z6
+	VMULPD       Z6, Z5, Z5
+	KNOTB        K2, K2
+	VMOVAPD.Z    Z5, K2, Z5
+	VMOVUPD.Z    (AX)(R9*8), K1, Z6
+	VADDPD       Z6, Z5, Z5
+	VMOVUPD      Z5, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func powerGradF64AVX512(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float64, gamma float64, by float64, at float64, sign float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·powerGradF64AVX512(SB), NOSPLIT, $0-176
+	MOVQ         u_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         q_base+72(FP), BX
+	MOVQ         lp_base+96(FP), SI
+	MOVQ         r_base+120(FP), DI
+	MOVQ         u_len+8(FP), R8
+	VBROADCASTSD gamma+144(FP), Z0
+	VBROADCASTSD by+152(FP), Z1
+	VBROADCASTSD at+160(FP), Z2
+	VBROADCASTSD sign+168(FP), Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (DI)(R9*8), Z5
+	VMOVUPD      64(DI)(R9*8), Z6
+	VFMADD213PD  Z2, Z3, Z5
+	VFMADD213PD  Z2, Z3, Z6
+	VCMPPD       $0x00, Z4, Z5, K1
+	VCMPPD       $0x00, Z4, Z6, K2
+	VMULPD       Z1, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+	VMOVUPD      (CX)(R9*8), Z9
+	VMOVUPD      64(CX)(R9*8), Z10
+	VMULPD       Z9, Z5, Z5
+	VMULPD       Z10, Z6, Z6
+	VMOVUPD      (DX)(R9*8), Z9
+	VMOVUPD      64(DX)(R9*8), Z10
+	VMOVUPD      (SI)(R9*8), Z11
+	VMOVUPD      64(SI)(R9*8), Z12
+	VPXORQ       Z7, Z7, Z7
+	VCMPPD       $0x00, Z7, Z9, K3
+	VCMPPD       $0x00, Z7, Z10, K4
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z11, K5
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z12, K6
+	KANDB        K5, K3, K3
+	KANDB        K6, K4, K4
+	VMULPD       Z11, Z9, Z9
+	VMULPD       Z12, Z10, Z10
+	KNOTB        K3, K3
+	VMOVAPD.Z    Z9, K3, Z9
+	KNOTB        K4, K3
+	VMOVAPD.Z    Z10, K3, Z10
+	VMOVUPD      (BX)(R9*8), Z11
+	VMOVUPD      64(BX)(R9*8), Z12
+	VFNMADD213PD Z11, Z0, Z9
+	VFNMADD213PD Z12, Z0, Z10
+	VMULPD       Z9, Z5, Z5
+	VMULPD       Z10, Z6, Z6
+	KNOTB        K1, K1
+	VMOVAPD.Z    Z5, K1, Z5
+	KNOTB        K2, K1
+	VMOVAPD.Z    Z6, K1, Z6
+	VMOVUPD      (AX)(R9*8), Z9
+	VMOVUPD      64(AX)(R9*8), Z10
+	VADDPD       Z9, Z5, Z5
+	VADDPD       Z10, Z6, Z6
+	VMOVUPD      Z5, (AX)(R9*8)
+	VMOVUPD      Z6, 64(AX)(R9*8)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R10
+	CMPQ         R8, R10
+	CMOVQLT      R8, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVB        (R11)(R10*1), K1
+	VMOVUPD.Z    (DI)(R9*8), K1, Z5
+	VFMADD213PD  Z2, Z3, Z5
+	VCMPPD       $0x00, Z4, Z5, K2
+	VMULPD       Z1, Z5, Z5
+	VMOVUPD.Z    (CX)(R9*8), K1, Z6
+	VMULPD       Z6, Z5, Z5
+	VMOVUPD.Z    (DX)(R9*8), K1, Z6
+	VMOVUPD.Z    (SI)(R9*8), K1, Z7
+	VPXORQ       Z8, Z8, Z8
+	VCMPPD       $0x00, Z8, Z6, K3
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z7, K4
+	KANDB        K4, K3, K3
+	VMULPD       Z7, Z6, Z6
+	KNOTB        K3, K3
+	VMOVAPD.Z    Z6, K3, Z6
+	VMOVUPD.Z    (BX)(R9*8), K1, Z7
+	VFNMADD213PD Z7, Z0, Z6
+	VMULPD       Z6, Z5, Z5
+	KNOTB        K2, K2
+	VMOVAPD.Z    Z5, K2, Z5
+	VMOVUPD.Z    (AX)(R9*8), K1, Z6
+	VADDPD       Z6, Z5, Z5
+	VMOVUPD      Z5, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R8
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func clippedLogsAVX512(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·clippedLogsAVX512(SB), NOSPLIT, $0-96
+	MOVQ         lp_base+0(FP), AX
+	MOVQ         lq_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         lp_len+8(FP), BX
+	VBROADCASTSD clip+72(FP), Z0
+	VBROADCASTSD least+80(FP), Z1
+	VBROADCASTSD most+88(FP), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(SI*8), Z4
+	VSUBPD  Z4, Z3, Z5
+	VCMPPD  $0x11, Z0, Z4, K1
+	VCMPPD  $0x11, Z0, Z5, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z27
+	VBROADCASTSD     log64g<>+0(SB), Z28
+	VMOVAPD          Z28, Z28
+	VFMADD213PD.BCST log64f<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST log64e<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST log64d<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST log64c<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST log64b<>+0(SB), Z27, Z28
+	VFMADD213PD.BCST log64a<>+0(SB), Z27, Z28
+	VFNMADD213PD     Z6, Z27, Z28
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VMOVAPD           Z9, Z27
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z27
+	VFMSUB213PD       Z27, Z8, Z28
+	VSUBPD            Z28, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K3
+	VBLENDMPD         Z4, Z6, K3, Z10
+	VBLENDMPD         Z2, Z10, K2, Z11
+	VBLENDMPD         Z1, Z11, K1, Z12
+	VMOVUPD           Z12, (AX)(SI*8)
+	VXORPD.BCST       signBit<>+0(SB), Z4, Z4
+	VADDPD.BCST       one<>+0(SB), Z4, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z6, Z7
+	VGETEXPPD    Z6, Z6
+	VGETEXPPD    Z7, Z7
+	VSUBPD       Z6, Z7, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VSUBPD.BCST  one<>+0(SB), Z7, Z8
+	VFMADD231PD  Z4, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z4
+	VDIVPD           Z4, Z8, Z4
+	VMULPD           Z4, Z4, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z27
+	VMOVAPD          Z27, Z27
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z27
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z27
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z27
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z27
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z27
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z27
+	VFNMADD213PD     Z8, Z7, Z27
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VMOVAPD           Z13, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z4, Z27
+	VSUBPD            Z27, Z8, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VPXORQ            Z14, Z14, Z14
+	VCMPPD            $0x00, Z14, Z5, K3
+	VBROADCASTSD      minusInfinity<>+0(SB), Z5
+	VBLENDMPD         Z5, Z4, K3, Z15
+	VBLENDMPD         Z1, Z15, K2, Z16
+	VBLENDMPD         Z2, Z16, K1, Z17
+	VMOVUPD           Z17, (CX)(SI*8)
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, BX
+	CMPQ              BX, $0x00000008
+	JGE               many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, DI
+	CMPQ      BX, DI
+	CMOVQLT   BX, DI
+	LEAQ      tailMasks<>+0(SB), R8
+	KMOVB     (R8)(DI*1), K1
+	VMOVUPD.Z (DX)(SI*8), K1, Z4
+	VSUBPD    Z4, Z3, Z5
+	VCMPPD    $0x11, Z0, Z4, K2
+	VCMPPD    $0x11, Z0, Z5, K3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VMOVAPD          Z10, Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z18, Z18, Z18
+	VMOVAPD           Z18, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z10
+	VSUBPD            Z10, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K4
+	VBLENDMPD         Z4, Z6, K4, Z19
+	VBLENDMPD         Z2, Z19, K3, Z20
+	VBLENDMPD         Z1, Z20, K2, Z21
+	VMOVUPD           Z21, K1, (AX)(SI*8)
+	VXORPD.BCST       signBit<>+0(SB), Z4, Z4
+	VADDPD.BCST       one<>+0(SB), Z4, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z6, Z7
+	VGETEXPPD    Z6, Z6
+	VGETEXPPD    Z7, Z7
+	VSUBPD       Z6, Z7, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VSUBPD.BCST  one<>+0(SB), Z7, Z8
+	VFMADD231PD  Z4, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z4
+	VDIVPD           Z4, Z8, Z4
+	VMULPD           Z4, Z4, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VMOVAPD          Z9, Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z22, Z22, Z22
+	VMOVAPD           Z22, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z4, Z9
+	VSUBPD            Z9, Z8, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VPXORQ            Z23, Z23, Z23
+	VCMPPD            $0x00, Z23, Z5, K4
+	VBROADCASTSD      minusInfinity<>+0(SB), Z5
+	VBLENDMPD         Z5, Z4, K4, Z24
+	VBLENDMPD         Z1, Z24, K3, Z25
+	VBLENDMPD         Z2, Z25, K2, Z26
+	VMOVUPD           Z26, K1, (CX)(SI*8)
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, BX
+	JMP               few
+
+done:
 	VZEROUPPER
 	RET

@@ -29,12 +29,31 @@ type Primitives[T Float] struct {
 	SoftmaxRegionY4 func(out *T, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 	SoftmaxChain    func(out *T, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
 	SoftmaxChainU   func(out *T, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
+	Square          func(acc *[3]float64, p []float64, q []float64, r []T)
+	Soft            func(acc *[4]float64, p []float64, q []float64, r []T)
+	LogP            func(acc *float64, p []float64, lp []float64, r []T)
+	LogQ            func(acc *float64, p []float64, lq []float64, r []T)
+	PowerSum        func(acc *float64, w []float64, p []float64, lp []float64, r []T, at float64, sign float64)
+	SquareV         func(acc *[3]float64, p []float64, q []float64, r []T, v []T)
+	SoftV           func(acc *[4]float64, p []float64, q []float64, r []T, v []T)
+	LogPV           func(acc *float64, p []float64, lp []float64, r []T, v []T)
+	LogQV           func(acc *float64, p []float64, lq []float64, r []T, v []T)
+	LogAllV         func(acc *float64, lp []float64, v []T)
+	PowerSumV       func(acc *float64, w []float64, p []float64, lp []float64, r []T, v []T, at float64, sign float64)
+	SoftGrad        func(g []float64, p []float64, q []float64, r []T, under float64, over float64)
+	SquareGrad      func(g []float64, p []float64, q []float64, r []T, byPP float64, bySQR float64, bySQB float64)
+	LogGrad         func(u []float64, p []float64, q []float64, r []T, byLogP float64, byLogQ float64, byLogAll float64)
+	ExpPow          func(w []float64, l []float64, gamma float64)
+	PowerGrad       func(u []float64, w []float64, p []float64, q []float64, lp []float64, r []T, gamma float64, by float64, at float64, sign float64)
 	ExpRow          func(w []float64)
 	Log1pRow        func(w []float64)
 	LogRow          func(w []float64)
 	RegionYRow      func(acc *[4]float64, p []float64, q []float64, y []int32, c int)
 	Normalise       func(p *float64, q *float64, work *float64, stride int, c int, n int)
 	SumY            func(acc *float64, w []float64, y []int32, c int)
+	LogAll          func(acc *float64, lp []float64)
+	PowRow          func(w []float64, u []float64, k int, clip float64)
+	ClippedLogs     func(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 }
 
 var (
@@ -63,12 +82,31 @@ var (
 		SoftmaxRegionY4: softmaxRegionY4F32AVX2,
 		SoftmaxChain:    softmaxChainF32AVX2,
 		SoftmaxChainU:   softmaxChainUF32AVX2,
+		Square:          squareF32AVX2,
+		Soft:            softF32AVX2,
+		LogP:            logPF32AVX2,
+		LogQ:            logQF32AVX2,
+		PowerSum:        powerSumF32AVX2,
+		SquareV:         squareVF32AVX2,
+		SoftV:           softVF32AVX2,
+		LogPV:           logPVF32AVX2,
+		LogQV:           logQVF32AVX2,
+		LogAllV:         logAllVF32AVX2,
+		PowerSumV:       powerSumVF32AVX2,
+		SoftGrad:        softGradF32AVX2,
+		SquareGrad:      squareGradF32AVX2,
+		LogGrad:         logGradF32AVX2,
+		ExpPow:          expPowF32AVX2,
+		PowerGrad:       powerGradF32AVX2,
 		ExpRow:          expRowAVX2,
 		Log1pRow:        log1pRowAVX2,
 		LogRow:          logRowAVX2,
 		RegionYRow:      regionYRowAVX2,
 		Normalise:       normaliseAVX2,
 		SumY:            sumYAVX2,
+		LogAll:          logAllAVX2,
+		PowRow:          powRowAVX2,
+		ClippedLogs:     clippedLogsAVX2,
 	}
 	PrimitivesAVX2F64 = Primitives[float64]{
 		Exp:             expF64AVX2,
@@ -95,12 +133,31 @@ var (
 		SoftmaxRegionY4: softmaxRegionY4F64AVX2,
 		SoftmaxChain:    softmaxChainF64AVX2,
 		SoftmaxChainU:   softmaxChainUF64AVX2,
+		Square:          squareF64AVX2,
+		Soft:            softF64AVX2,
+		LogP:            logPF64AVX2,
+		LogQ:            logQF64AVX2,
+		PowerSum:        powerSumF64AVX2,
+		SquareV:         squareVF64AVX2,
+		SoftV:           softVF64AVX2,
+		LogPV:           logPVF64AVX2,
+		LogQV:           logQVF64AVX2,
+		LogAllV:         logAllVF64AVX2,
+		PowerSumV:       powerSumVF64AVX2,
+		SoftGrad:        softGradF64AVX2,
+		SquareGrad:      squareGradF64AVX2,
+		LogGrad:         logGradF64AVX2,
+		ExpPow:          expPowF64AVX2,
+		PowerGrad:       powerGradF64AVX2,
 		ExpRow:          expRowAVX2,
 		Log1pRow:        log1pRowAVX2,
 		LogRow:          logRowAVX2,
 		RegionYRow:      regionYRowAVX2,
 		Normalise:       normaliseAVX2,
 		SumY:            sumYAVX2,
+		LogAll:          logAllAVX2,
+		PowRow:          powRowAVX2,
+		ClippedLogs:     clippedLogsAVX2,
 	}
 	PrimitivesAVX512F32 = Primitives[float32]{
 		Exp:             expF32AVX512,
@@ -127,12 +184,31 @@ var (
 		SoftmaxRegionY4: softmaxRegionY4F32AVX512,
 		SoftmaxChain:    softmaxChainF32AVX512,
 		SoftmaxChainU:   softmaxChainUF32AVX512,
+		Square:          squareF32AVX512,
+		Soft:            softF32AVX512,
+		LogP:            logPF32AVX512,
+		LogQ:            logQF32AVX512,
+		PowerSum:        powerSumF32AVX512,
+		SquareV:         squareVF32AVX512,
+		SoftV:           softVF32AVX512,
+		LogPV:           logPVF32AVX512,
+		LogQV:           logQVF32AVX512,
+		LogAllV:         logAllVF32AVX512,
+		PowerSumV:       powerSumVF32AVX512,
+		SoftGrad:        softGradF32AVX512,
+		SquareGrad:      squareGradF32AVX512,
+		LogGrad:         logGradF32AVX512,
+		ExpPow:          expPowF32AVX512,
+		PowerGrad:       powerGradF32AVX512,
 		ExpRow:          expRowAVX512,
 		Log1pRow:        log1pRowAVX512,
 		LogRow:          logRowAVX512,
 		RegionYRow:      regionYRowAVX512,
 		Normalise:       normaliseAVX512,
 		SumY:            sumYAVX512,
+		LogAll:          logAllAVX512,
+		PowRow:          powRowAVX512,
+		ClippedLogs:     clippedLogsAVX512,
 	}
 	PrimitivesAVX512F64 = Primitives[float64]{
 		Exp:             expF64AVX512,
@@ -159,11 +235,30 @@ var (
 		SoftmaxRegionY4: softmaxRegionY4F64AVX512,
 		SoftmaxChain:    softmaxChainF64AVX512,
 		SoftmaxChainU:   softmaxChainUF64AVX512,
+		Square:          squareF64AVX512,
+		Soft:            softF64AVX512,
+		LogP:            logPF64AVX512,
+		LogQ:            logQF64AVX512,
+		PowerSum:        powerSumF64AVX512,
+		SquareV:         squareVF64AVX512,
+		SoftV:           softVF64AVX512,
+		LogPV:           logPVF64AVX512,
+		LogQV:           logQVF64AVX512,
+		LogAllV:         logAllVF64AVX512,
+		PowerSumV:       powerSumVF64AVX512,
+		SoftGrad:        softGradF64AVX512,
+		SquareGrad:      squareGradF64AVX512,
+		LogGrad:         logGradF64AVX512,
+		ExpPow:          expPowF64AVX512,
+		PowerGrad:       powerGradF64AVX512,
 		ExpRow:          expRowAVX512,
 		Log1pRow:        log1pRowAVX512,
 		LogRow:          logRowAVX512,
 		RegionYRow:      regionYRowAVX512,
 		Normalise:       normaliseAVX512,
 		SumY:            sumYAVX512,
+		LogAll:          logAllAVX512,
+		PowRow:          powRowAVX512,
+		ClippedLogs:     clippedLogsAVX512,
 	}
 )

@@ -87,7 +87,7 @@ func (g *gen) exp(x vec, r expRange) vec {
 	arg := x
 	if r != inside {
 		g.Comment("Arguments beyond the range of float64 are brought to its ends; NaN stays.")
-		arg = g.max(g.load(g.leastExp()), x)
+		arg = g.max(g.load(g.leastExp(r)), x)
 		if r == everything {
 			arg = g.min(g.load(number("mostExp", 710)), arg)
 		}
@@ -124,24 +124,26 @@ func (g *gen) exp(x vec, r expRange) vec {
 	return g.scale(y, x, n, rounded, r)
 }
 
-// leastExp is where the exponential becomes 0. Without VSCALEFPD what ends as
-// float32 stays among the normal numbers.
-func (g *gen) leastExp() constant {
-	if !g.wide() && !g.accurate() {
+// leastExp is where the exponential becomes 0.
+func (g *gen) leastExp(r expRange) constant {
+	if g.flushes(r) {
 		return number("leastNormalExp", -707)
 	}
 	return number("leastExp", -746)
 }
 
+// flushes reports whether results below the normal numbers are 0.
+func (g *gen) flushes(r expRange) bool { return !g.wide() && !g.accurate() && r == toZero }
+
 // scale multiplies y by 2ⁿ with AVX2.
 func (g *gen) scale(y, x, n, rounded vec, r expRange) vec {
-	if r == inside || !g.accurate() {
+	if r == inside {
+		return g.addBits(y, g.shift(rounded, 52))
+	}
+	if g.flushes(r) {
 		y = g.addBits(y, g.shift(rounded, 52))
-		if r == inside {
-			return y
-		}
 		g.Comment("Below the normal numbers it is 0.")
-		return g.where(g.cmp(nlt, x, g.leastExp()), y)
+		return g.where(g.cmp(nlt, x, g.leastExp(r)), y)
 	}
 	g.Comment("Times 2^(n/2) twice, for 2^n may be beyond the range.")
 	halfBits := g.mul(n, half)

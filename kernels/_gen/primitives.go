@@ -361,4 +361,204 @@ too small to have all its digits, or a NaN. work has 2c rows of n.
 		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
 	}
 `, func(g *gen) { softmaxChain(g, true) }},
+	{"square", true, "(acc *[3]float64, p, q []float64, r []T)", `
+adds Σ p² and Σ (p-r)² over members and others.
+
+	for i, t := range r {
+		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+		acc[0] += p[i] * p[i]
+		acc[1] += d * d * t
+		acc[2] += d * d * (1 - t)
+	}
+`, func(g *gen) { square(g, false) }},
+	{"soft", true, "(acc *[4]float64, p, q []float64, r []T)", `
+adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
+
+	for i, t := range r {
+		if d := p[i] - t; d > 0 { // (1-t) - q[i] where p is at least 1/2
+			acc[0] += t
+			acc[1] += d
+			acc[3] += q[i]
+		} else {
+			acc[0] += p[i]
+			acc[2] -= d
+			acc[3] += (1 - t)
+		}
+	}
+`, func(g *gen) { soft(g, false) }},
+	{"logP", true, "(acc *float64, p, lp []float64, r []T)", `
+adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
+
+	for i, t := range r {
+		if t == 0 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += t * lp[i]
+		}
+	}
+`, func(g *gen) { logSum(g, "lp", false, false) }},
+	{"logQ", true, "(acc *float64, p, lq []float64, r []T)", `
+adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
+
+	for i, t := range r {
+		if t == 1 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += (1 - t) * lq[i]
+		}
+	}
+`, func(g *gen) { logSum(g, "lq", true, false) }},
+	{"logAll", false, "(acc *float64, lp []float64)", `
+adds Σ ln p.
+
+	for _, l := range lp {
+		*acc += l
+	}
+`, func(g *gen) { logAll(g, false) }},
+	{"powerSum", true, "(acc *float64, w, p, lp []float64, r []T, at, sign float64)", `
+adds Σ (at + sign r) w ln p, where w is a power of q; a position
+whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
+
+	for i, t := range r {
+		if f := at + sign*t; f == 0 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += f * w[i] * lp[i]
+		}
+	}
+`, func(g *gen) { powerSum(g, false) }},
+	{"squareV", true, "(acc *[3]float64, p, q []float64, r, v []T)", `
+adds the weighted Σ p² and Σ (p-r)² over members and others.
+
+	for i, t := range r {
+		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+		acc[0] += v[i] * p[i] * p[i]
+		acc[1] += v[i] * d * d * t
+		acc[2] += v[i] * d * d * (1 - t)
+	}
+`, func(g *gen) { square(g, true) }},
+	{"softV", true, "(acc *[4]float64, p, q []float64, r, v []T)", `
+adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
+
+	for i, t := range r {
+		if d := p[i] - t; d > 0 { // (1-t) - q[i] where p is at least 1/2
+			acc[0] += v[i] * t
+			acc[1] += v[i] * d
+			acc[3] += v[i] * q[i]
+		} else {
+			acc[0] += v[i] * p[i]
+			acc[2] -= v[i] * d
+			acc[3] += v[i] * (1 - t)
+		}
+	}
+`, func(g *gen) { soft(g, true) }},
+	{"logPV", true, "(acc *float64, p, lp []float64, r, v []T)", `
+adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
+
+	for i, t := range r {
+		if t == 0 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += v[i] * t * lp[i]
+		}
+	}
+`, func(g *gen) { logSum(g, "lp", false, true) }},
+	{"logQV", true, "(acc *float64, p, lq []float64, r, v []T)", `
+adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
+
+	for i, t := range r {
+		if t == 1 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += v[i] * (1 - t) * lq[i]
+		}
+	}
+`, func(g *gen) { logSum(g, "lq", true, true) }},
+	{"logAllV", true, "(acc *float64, lp []float64, v []T)", `
+adds the weighted Σ ln p.
+
+	for i, l := range lp {
+		*acc += v[i] * l
+	}
+`, func(g *gen) { logAll(g, true) }},
+	{"powerSumV", true, "(acc *float64, w, p, lp []float64, r, v []T, at, sign float64)", `
+adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
+
+	for i, t := range r {
+		if f := at + sign*t; f == 0 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += v[i] * f * w[i] * lp[i]
+		}
+	}
+`, func(g *gen) { powerSum(g, true) }},
+	{"softGrad", true, "(g, p, q []float64, r []T, under, over float64)", `
+adds the derivative of the soft sums by p.
+
+	for i, t := range r {
+		switch d := p[i] - t; { // (1-t) - q[i] where p is at least 1/2
+		case d < 0:
+			g[i] += under
+		case d > 0:
+			g[i] += over
+		default:
+			g[i] += (under + over) / 2
+		}
+	}
+`, softGrad},
+	{"squareGrad", true, "(g, p, q []float64, r []T, byPP, bySQR, bySQB float64)", `
+adds the derivative of the squares by p.
+
+	for i, t := range r {
+		d := p[i] - t // (1-t) - q[i] where p is at least 1/2
+		g[i] += 2 * (p[i]*byPP + d*(bySQR*t+bySQB*(1-t)))
+	}
+`, squareGrad},
+	{"logGrad", true, "(u, p, q []float64, r []T, byLogP, byLogQ, byLogAll float64)", `
+adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
+
+	for i, t := range r {
+		u[i] += (byLogP*t+byLogAll)*q[i] - byLogQ*(1-t)*p[i]
+	}
+`, logGrad},
+	{"powRow", false, "(w, u []float64, k int, clip float64)", `
+leaves in w the k-th power, of 1 to 3, of u kept away from 0 and 1.
+
+	for i, v := range u {
+		w[i] = math.Pow(min(max(v, clip), 1-clip), float64(k))
+	}
+`, powRow},
+	{"expPow", true, "(w, l []float64, gamma float64)", `
+leaves in w the power with the logarithm gamma l.
+
+	for i, v := range l {
+		w[i] = math.Exp(gamma * v)
+	}
+`, expPow},
+	{"powerGrad", true, "(u, w, p, q, lp []float64, r []T, gamma, by, at, sign float64)", `
+adds the derivative of q^gamma ln p by the log-odds, where w is
+that power; 0 times -Inf is 0.
+
+	for i, t := range r {
+		if f := at + sign*t; f != 0 {
+			u[i] += by * f * w[i] * (q[i] - gamma*p[i]*lp[i])
+		}
+	}
+`, powerGrad},
+	{"clippedLogs", false, "(lp, lq, p []float64, clip, least, most float64)", `
+leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+most are those of clip and 1-clip.
+
+	for i, v := range p {
+		switch {
+		case v < clip:
+			lp[i], lq[i] = least, most
+		case 1-v < clip:
+			lp[i], lq[i] = most, least
+		default:
+			lp[i], lq[i] = math.Log(v), math.Log1p(-v)
+		}
+	}
+`, clippedLogs},
 }
