@@ -1,0 +1,131 @@
+//go:build linux && !purego
+
+package kernels_test
+
+import (
+	"flag"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/segloss/segloss/kernels"
+)
+
+var accuracyPoints = flag.Int("accuracy.points", 2000, "points at which the vector exp, log and log1p are held to math/big")
+
+// bits is the precision of the references.
+const bits = 320
+
+func newBig(x float64) *big.Float { return new(big.Float).SetPrec(bits).SetFloat64(x) }
+func prec() *big.Float            { return new(big.Float).SetPrec(bits) }
+
+// bigExp is eˣ: a Taylor series of x/2¹⁶, squared 16 times.
+func bigExp(x *big.Float) *big.Float {
+	const halvings = 16
+	r := prec().SetMantExp(x, -halvings)
+	sum, term := newBig(1), newBig(1)
+	for k := 1; k < 60; k++ {
+		term.Mul(term, r)
+		term.Quo(term, newBig(float64(k)))
+		if term.Sign() == 0 || term.MantExp(nil) < -bits {
+			break
+		}
+		sum.Add(sum, term)
+	}
+	for range halvings {
+		sum.Mul(sum, sum)
+	}
+	return sum
+}
+
+// bigLog is ln x, from an approximate y: y + ln(1+d) with d = x e^−y − 1.
+func bigLog(x *big.Float, y float64) *big.Float {
+	d := prec().Mul(x, bigExp(newBig(-y)))
+	d.Sub(d, newBig(1))
+	return d.Add(log1pSeries(d), newBig(y))
+}
+
+// log1pSeries is ln(1+d) for a small d.
+func log1pSeries(d *big.Float) *big.Float {
+	sum, power := prec(), newBig(-1)
+	for k := 1; k < 6; k++ {
+		power.Mul(power, d)
+		power.Neg(power)
+		sum.Add(sum, prec().Quo(power, newBig(float64(k))))
+	}
+	return sum
+}
+
+func bigLog1p(x float64) *big.Float {
+	if x < 0x1p-60 {
+		return log1pSeries(newBig(x))
+	}
+	return bigLog(prec().Add(newBig(1), newBig(x)), math.Log1p(x))
+}
+
+// ulps is the distance of got from want in units of want's last place.
+func ulps(got float64, want *big.Float) float64 {
+	d, _ := prec().Sub(newBig(got), want).Float64()
+	exponent := max(want.MantExp(nil)-53, -1074)
+	return math.Ldexp(math.Abs(d), -exponent)
+}
+
+type accuracyTest struct {
+	name  string
+	row   func(w []float64)
+	point func(r *rand.Rand) float64
+	exact func(x float64) *big.Float
+	most  float64 // in ulps
+}
+
+func accuracyTests(k *kernels.Primitives[float64]) []accuracyTest {
+	inPlace := func(w []float64) { k.Exp(w, append([]float64(nil), w...)) }
+	between := func(a, b float64) func(*rand.Rand) float64 {
+		return func(r *rand.Rand) float64 { return a + (b-a)*r.Float64() }
+	}
+	anyScale := func(least, most float64) func(*rand.Rand) float64 {
+		return func(r *rand.Rand) float64 { return math.Exp2(least+(most-least)*r.Float64()) * (1 + r.Float64()) }
+	}
+	exp := func(x float64) *big.Float { return bigExp(newBig(x)) }
+	log := func(x float64) *big.Float { return bigLog(newBig(x), naturalLog(x)) }
+	return []accuracyTest{
+		{"exp up to 300", inPlace, between(-300, 300), exp, 1.5},
+		{"exp near 0", inPlace, between(-1, 1), exp, 1.5},
+		{"exp, full range", k.ExpRow, between(-707, 709), exp, 1.5},
+		{"exp, subnormal", k.ExpRow, between(-745, -707), exp, 1.5},
+		{"log, full range", k.LogRow, anyScale(-1074, 1022), log, 2},
+		{"log near 1", k.LogRow, between(0.5, 2), log, 2},
+		{"log very near 1", k.LogRow, between(0.999, 1.001), log, 2},
+		{"log1p to 1", k.Log1pRow, between(0, 1), bigLog1p, 2},
+		{"log1p to 10", k.Log1pRow, between(0, 10), bigLog1p, 2},
+		{"log1p, full range", k.Log1pRow, anyScale(-1074, 1022), bigLog1p, 2},
+	}
+}
+
+// exp, log and log1p are right to 2 units of the last place of a float64.
+func TestPrimitiveAccuracy(t *testing.T) {
+	forEachISA(t, func(t *testing.T, _ *kernels.Primitives[float32], f64 *kernels.Primitives[float64]) {
+		for _, a := range accuracyTests(f64) {
+			t.Run(a.name, func(t *testing.T) {
+				rnd := rand.New(rand.NewPCG(3, 4))
+				x := make([]float64, *accuracyPoints)
+				for i := range x {
+					x[i] = a.point(rnd)
+				}
+				got := append([]float64(nil), x...)
+				a.row(got)
+				worst, at := 0.0, 0.0
+				for i, x := range x {
+					if u := ulps(got[i], a.exact(x)); !(u <= worst) {
+						worst, at = u, x
+					}
+				}
+				t.Logf("largest error %.3f ulp, at %v", worst, at)
+				if !(worst <= a.most) {
+					t.Errorf("error of %.3f ulp at %v; want at most %v", worst, at, a.most)
+				}
+			})
+		}
+	})
+}
