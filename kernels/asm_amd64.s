@@ -35,18 +35,19 @@ many:
 	VANDPD    Y8, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y5
-	VMULPD       log2e<>+0(SB), Y2, Y6
-	VMULPD       log2e<>+0(SB), Y3, Y7
-	VMULPD       log2e<>+0(SB), Y4, Y8
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VADDPD       roundBits<>+0(SB), Y8, Y8
-	VSUBPD       roundBits<>+0(SB), Y5, Y9
-	VSUBPD       roundBits<>+0(SB), Y6, Y10
-	VSUBPD       roundBits<>+0(SB), Y7, Y11
-	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVAPD      Y5, Y5
+	VFMADD231PD  log2e<>+0(SB), Y1, Y6
+	VFMADD231PD  log2e<>+0(SB), Y2, Y7
+	VFMADD231PD  log2e<>+0(SB), Y3, Y8
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VSUBPD       roundBits<>+0(SB), Y5, Y12
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
@@ -90,10 +91,10 @@ many:
 	VFMADD213PD one<>+0(SB), Y2, Y11
 	VFMADD213PD one<>+0(SB), Y3, Y12
 	VFMADD213PD one<>+0(SB), Y4, Y9
-	VPSLLQ      $0x34, Y5, Y1
-	VPSLLQ      $0x34, Y6, Y2
-	VPSLLQ      $0x34, Y7, Y3
-	VPSLLQ      $0x34, Y8, Y4
+	VPSLLQ      $0x34, Y6, Y1
+	VPSLLQ      $0x34, Y7, Y2
+	VPSLLQ      $0x34, Y8, Y3
+	VPSLLQ      $0x34, Y5, Y4
 	VPADDQ      Y1, Y10, Y1
 	VPADDQ      Y2, Y11, Y2
 	VPADDQ      Y3, Y12, Y3
@@ -126,8 +127,9 @@ few:
 	VANDPD     Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y3
-	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
@@ -169,17 +171,17 @@ DATA plainExp<>+16(SB)/8, $0x4072c00000000000
 DATA plainExp<>+24(SB)/8, $0x4072c00000000000
 GLOBL plainExp<>(SB), RODATA|NOPTR, $32
 
-DATA log2e<>+0(SB)/8, $0x3ff71547652b82fe
-DATA log2e<>+8(SB)/8, $0x3ff71547652b82fe
-DATA log2e<>+16(SB)/8, $0x3ff71547652b82fe
-DATA log2e<>+24(SB)/8, $0x3ff71547652b82fe
-GLOBL log2e<>(SB), RODATA|NOPTR, $32
-
 DATA roundBits<>+0(SB)/8, $0x4338000000000000
 DATA roundBits<>+8(SB)/8, $0x4338000000000000
 DATA roundBits<>+16(SB)/8, $0x4338000000000000
 DATA roundBits<>+24(SB)/8, $0x4338000000000000
 GLOBL roundBits<>(SB), RODATA|NOPTR, $32
+
+DATA log2e<>+0(SB)/8, $0x3ff71547652b82fe
+DATA log2e<>+8(SB)/8, $0x3ff71547652b82fe
+DATA log2e<>+16(SB)/8, $0x3ff71547652b82fe
+DATA log2e<>+24(SB)/8, $0x3ff71547652b82fe
+GLOBL log2e<>(SB), RODATA|NOPTR, $32
 
 DATA ln2<>+0(SB)/8, $0x3fe62e42fefa39ef
 DATA ln2<>+8(SB)/8, $0x3fe62e42fefa39ef
@@ -270,18 +272,19 @@ many:
 	VANDPD  Y8, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y5
-	VMULPD       log2e<>+0(SB), Y2, Y6
-	VMULPD       log2e<>+0(SB), Y3, Y7
-	VMULPD       log2e<>+0(SB), Y4, Y8
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VADDPD       roundBits<>+0(SB), Y8, Y8
-	VSUBPD       roundBits<>+0(SB), Y5, Y9
-	VSUBPD       roundBits<>+0(SB), Y6, Y10
-	VSUBPD       roundBits<>+0(SB), Y7, Y11
-	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVAPD      Y5, Y5
+	VFMADD231PD  log2e<>+0(SB), Y1, Y6
+	VFMADD231PD  log2e<>+0(SB), Y2, Y7
+	VFMADD231PD  log2e<>+0(SB), Y3, Y8
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VSUBPD       roundBits<>+0(SB), Y5, Y12
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
@@ -345,10 +348,10 @@ many:
 	VFMADD213PD one<>+0(SB), Y2, Y11
 	VFMADD213PD one<>+0(SB), Y3, Y12
 	VFMADD213PD one<>+0(SB), Y4, Y9
-	VPSLLQ      $0x34, Y5, Y1
-	VPSLLQ      $0x34, Y6, Y2
-	VPSLLQ      $0x34, Y7, Y3
-	VPSLLQ      $0x34, Y8, Y4
+	VPSLLQ      $0x34, Y6, Y1
+	VPSLLQ      $0x34, Y7, Y2
+	VPSLLQ      $0x34, Y8, Y3
+	VPSLLQ      $0x34, Y5, Y4
 	VPADDQ      Y1, Y10, Y1
 	VPADDQ      Y2, Y11, Y2
 	VPADDQ      Y3, Y12, Y3
@@ -379,8 +382,9 @@ few:
 	VANDPD     Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y3
-	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
@@ -510,12 +514,13 @@ many:
 	VMINPD  Y1, Y2, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y0, Y2
-	VMULPD       log2e<>+0(SB), Y1, Y3
-	VADDPD       roundBits<>+0(SB), Y2, Y2
-	VADDPD       roundBits<>+0(SB), Y3, Y3
-	VSUBPD       roundBits<>+0(SB), Y2, Y4
-	VSUBPD       roundBits<>+0(SB), Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VMOVAPD      Y2, Y2
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
 	VMOVAPD      Y0, Y0
 	VMOVAPD      Y1, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y0
@@ -555,20 +560,20 @@ many:
 	VMULPD  half<>+0(SB), Y5, Y1
 	VADDPD  roundBits<>+0(SB), Y0, Y0
 	VADDPD  roundBits<>+0(SB), Y1, Y1
-	VPSUBQ  Y0, Y2, Y2
-	VPSUBQ  Y1, Y3, Y3
+	VPSUBQ  Y0, Y3, Y3
+	VPSUBQ  Y1, Y2, Y2
 	VPSLLQ  $0x34, Y0, Y0
 	VPSLLQ  $0x34, Y1, Y1
 	VPADDQ  one<>+0(SB), Y0, Y0
 	VPADDQ  one<>+0(SB), Y1, Y1
 	VMULPD  Y0, Y7, Y0
 	VMULPD  Y1, Y6, Y1
-	VPSLLQ  $0x34, Y2, Y2
 	VPSLLQ  $0x34, Y3, Y3
-	VPADDQ  one<>+0(SB), Y2, Y2
+	VPSLLQ  $0x34, Y2, Y2
 	VPADDQ  one<>+0(SB), Y3, Y3
-	VMULPD  Y2, Y0, Y0
-	VMULPD  Y3, Y1, Y1
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y3, Y0, Y0
+	VMULPD  Y2, Y1, Y1
 	VMOVUPD Y0, (AX)(DX*8)
 	VMOVUPD Y1, 32(AX)(DX*8)
 	ADDQ    $0x00000008, DX
@@ -596,8 +601,9 @@ few:
 	VMINPD  Y1, Y2, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y2
-	VADDPD       roundBits<>+0(SB), Y2, Y2
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
 	VSUBPD       roundBits<>+0(SB), Y2, Y3
 	VMOVAPD      Y1, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y3, Y1
@@ -2892,12 +2898,13 @@ many:
 	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y5, Y6
-	VMULPD       log2e<>+0(SB), Y4, Y7
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VSUBPD       roundBits<>+0(SB), Y6, Y8
-	VSUBPD       roundBits<>+0(SB), Y7, Y9
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
 	VMOVAPD      Y5, Y5
 	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2<>+0(SB), Y8, Y5
@@ -2921,8 +2928,8 @@ many:
 	VFMADD213PD one<>+0(SB), Y4, Y8
 	VFMADD213PD one<>+0(SB), Y5, Y9
 	VFMADD213PD one<>+0(SB), Y4, Y8
-	VPSLLQ      $0x34, Y6, Y4
-	VPSLLQ      $0x34, Y7, Y5
+	VPSLLQ      $0x34, Y7, Y4
+	VPSLLQ      $0x34, Y6, Y5
 	VPADDQ      Y4, Y9, Y4
 	VPADDQ      Y5, Y8, Y5
 
@@ -2931,19 +2938,19 @@ many:
 	VCMPPD    $0x15, leastNormalExp<>+0(SB), Y3, Y3
 	VANDPD    Y4, Y2, Y2
 	VANDPD    Y5, Y3, Y3
-	VMOVUPD   one<>+0(SB), Y4
-	VADDPD    one<>+0(SB), Y2, Y5
-	VADDPD    one<>+0(SB), Y3, Y6
-	VDIVPD    Y5, Y4, Y5
-	VDIVPD    Y6, Y4, Y4
-	VMULPD    Y5, Y2, Y2
-	VMULPD    Y4, Y3, Y3
-	VBLENDVPD Y0, Y2, Y5, Y6
-	VBLENDVPD Y1, Y3, Y4, Y7
+	VADDPD    one<>+0(SB), Y2, Y4
+	VADDPD    one<>+0(SB), Y3, Y5
+	VMOVUPD   one<>+0(SB), Y6
+	VDIVPD    Y4, Y6, Y4
+	VDIVPD    Y5, Y6, Y5
+	VMULPD    Y4, Y2, Y2
+	VMULPD    Y5, Y3, Y3
+	VBLENDVPD Y0, Y2, Y4, Y6
+	VBLENDVPD Y1, Y3, Y5, Y7
 	VMOVUPD   Y6, (AX)(SI*8)
 	VMOVUPD   Y7, 32(AX)(SI*8)
-	VBLENDVPD Y0, Y5, Y2, Y0
-	VBLENDVPD Y1, Y4, Y3, Y1
+	VBLENDVPD Y0, Y4, Y2, Y0
+	VBLENDVPD Y1, Y5, Y3, Y1
 	VMOVUPD   Y0, (CX)(SI*8)
 	VMOVUPD   Y1, 32(CX)(SI*8)
 	ADDQ      $0x00000008, SI
@@ -2972,8 +2979,9 @@ few:
 	VMAXPD  Y2, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y3, Y4
-	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2<>+0(SB), Y5, Y3
@@ -2994,9 +3002,9 @@ few:
 	// Below the normal numbers it is 0.
 	VCMPPD     $0x15, leastNormalExp<>+0(SB), Y2, Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPD    one<>+0(SB), Y3
-	VADDPD     one<>+0(SB), Y2, Y4
-	VDIVPD     Y4, Y3, Y3
+	VADDPD     one<>+0(SB), Y2, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VDIVPD     Y3, Y4, Y3
 	VMULPD     Y3, Y2, Y2
 	VBLENDVPD  Y1, Y2, Y3, Y4
 	VMASKMOVPD Y4, Y0, (AX)(SI*8)
@@ -3046,12 +3054,13 @@ many:
 	VMAXPD  Y3, Y4, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y4
-	VMULPD       log2e<>+0(SB), Y3, Y5
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
-	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
@@ -3091,33 +3100,33 @@ many:
 	VMULPD    half<>+0(SB), Y7, Y3
 	VADDPD    roundBits<>+0(SB), Y2, Y2
 	VADDPD    roundBits<>+0(SB), Y3, Y3
-	VPSUBQ    Y2, Y4, Y4
-	VPSUBQ    Y3, Y5, Y5
+	VPSUBQ    Y2, Y5, Y5
+	VPSUBQ    Y3, Y4, Y4
 	VPSLLQ    $0x34, Y2, Y2
 	VPSLLQ    $0x34, Y3, Y3
 	VPADDQ    one<>+0(SB), Y2, Y2
 	VPADDQ    one<>+0(SB), Y3, Y3
 	VMULPD    Y2, Y9, Y2
 	VMULPD    Y3, Y8, Y3
-	VPSLLQ    $0x34, Y4, Y4
 	VPSLLQ    $0x34, Y5, Y5
-	VPADDQ    one<>+0(SB), Y4, Y4
+	VPSLLQ    $0x34, Y4, Y4
 	VPADDQ    one<>+0(SB), Y5, Y5
-	VMULPD    Y4, Y2, Y2
-	VMULPD    Y5, Y3, Y3
-	VMOVUPD   one<>+0(SB), Y4
-	VADDPD    one<>+0(SB), Y2, Y5
-	VADDPD    one<>+0(SB), Y3, Y6
-	VDIVPD    Y5, Y4, Y5
-	VDIVPD    Y6, Y4, Y4
+	VPADDQ    one<>+0(SB), Y4, Y4
 	VMULPD    Y5, Y2, Y2
 	VMULPD    Y4, Y3, Y3
-	VBLENDVPD Y0, Y2, Y5, Y6
-	VBLENDVPD Y1, Y3, Y4, Y7
+	VADDPD    one<>+0(SB), Y2, Y4
+	VADDPD    one<>+0(SB), Y3, Y5
+	VMOVUPD   one<>+0(SB), Y6
+	VDIVPD    Y4, Y6, Y4
+	VDIVPD    Y5, Y6, Y5
+	VMULPD    Y4, Y2, Y2
+	VMULPD    Y5, Y3, Y3
+	VBLENDVPD Y0, Y2, Y4, Y6
+	VBLENDVPD Y1, Y3, Y5, Y7
 	VMOVUPD   Y6, (AX)(SI*8)
 	VMOVUPD   Y7, 32(AX)(SI*8)
-	VBLENDVPD Y0, Y5, Y2, Y0
-	VBLENDVPD Y1, Y4, Y3, Y1
+	VBLENDVPD Y0, Y4, Y2, Y0
+	VBLENDVPD Y1, Y5, Y3, Y1
 	VMOVUPD   Y0, (CX)(SI*8)
 	VMOVUPD   Y1, 32(CX)(SI*8)
 	ADDQ      $0x00000008, SI
@@ -3144,8 +3153,9 @@ few:
 	VMAXPD  Y2, Y3, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y3
-	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
@@ -3176,9 +3186,9 @@ few:
 	VPSLLQ     $0x34, Y3, Y3
 	VPADDQ     one<>+0(SB), Y3, Y3
 	VMULPD     Y3, Y2, Y2
-	VMOVUPD    one<>+0(SB), Y3
-	VADDPD     one<>+0(SB), Y2, Y4
-	VDIVPD     Y4, Y3, Y3
+	VADDPD     one<>+0(SB), Y2, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VDIVPD     Y3, Y4, Y3
 	VMULPD     Y3, Y2, Y2
 	VBLENDVPD  Y1, Y2, Y3, Y4
 	VMASKMOVPD Y4, Y0, (AX)(SI*8)
@@ -3218,12 +3228,13 @@ many:
 	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y5, Y6
-	VMULPD       log2e<>+0(SB), Y4, Y7
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VSUBPD       roundBits<>+0(SB), Y6, Y8
-	VSUBPD       roundBits<>+0(SB), Y7, Y9
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
 	VMOVAPD      Y5, Y5
 	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2<>+0(SB), Y8, Y5
@@ -3247,8 +3258,8 @@ many:
 	VFMADD213PD one<>+0(SB), Y4, Y8
 	VFMADD213PD one<>+0(SB), Y5, Y9
 	VFMADD213PD one<>+0(SB), Y4, Y8
-	VPSLLQ      $0x34, Y6, Y4
-	VPSLLQ      $0x34, Y7, Y5
+	VPSLLQ      $0x34, Y7, Y4
+	VPSLLQ      $0x34, Y6, Y5
 	VPADDQ      Y4, Y9, Y4
 	VPADDQ      Y5, Y8, Y5
 
@@ -3257,73 +3268,57 @@ many:
 	VCMPPD    $0x15, leastNormalExp<>+0(SB), Y3, Y7
 	VANDPD    Y4, Y6, Y4
 	VANDPD    Y5, Y7, Y5
-	VMOVUPD   one<>+0(SB), Y6
-	VADDPD    one<>+0(SB), Y4, Y7
-	VADDPD    one<>+0(SB), Y5, Y8
-	VDIVPD    Y7, Y6, Y7
-	VDIVPD    Y8, Y6, Y6
-	VMULPD    Y7, Y4, Y8
-	VMULPD    Y6, Y5, Y9
-	VBLENDVPD Y0, Y8, Y7, Y10
-	VBLENDVPD Y1, Y9, Y6, Y11
-	VMOVUPD   Y10, (AX)(R8*8)
-	VMOVUPD   Y11, 32(AX)(R8*8)
-	VBLENDVPD Y0, Y7, Y8, Y7
-	VBLENDVPD Y1, Y6, Y9, Y6
-	VMOVUPD   Y7, (CX)(R8*8)
-	VMOVUPD   Y6, 32(CX)(R8*8)
+	VADDPD    one<>+0(SB), Y4, Y6
+	VADDPD    one<>+0(SB), Y5, Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VADDPD    two<>+0(SB), Y4, Y9
+	VADDPD    two<>+0(SB), Y5, Y10
+	VMULPD    Y9, Y6, Y11
+	VMULPD    Y10, Y7, Y12
+	VDIVPD    Y11, Y8, Y11
+	VDIVPD    Y12, Y8, Y8
+	VMULPD    Y9, Y11, Y9
+	VMULPD    Y10, Y8, Y10
+	VMULPD    Y6, Y11, Y6
+	VMULPD    Y7, Y8, Y7
+	VMULPD    Y4, Y6, Y6
+	VMULPD    Y5, Y7, Y7
+	VMULPD    Y9, Y4, Y8
+	VMULPD    Y10, Y5, Y11
+	VBLENDVPD Y0, Y8, Y9, Y12
+	VBLENDVPD Y1, Y11, Y10, Y13
+	VMOVUPD   Y12, (AX)(R8*8)
+	VMOVUPD   Y13, 32(AX)(R8*8)
+	VBLENDVPD Y0, Y9, Y8, Y8
+	VBLENDVPD Y1, Y10, Y11, Y9
+	VMOVUPD   Y8, (CX)(R8*8)
+	VMOVUPD   Y9, 32(CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD one<>+0(SB), Y4, Y6
-	VADDPD one<>+0(SB), Y5, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y6, Y6
-	VPADDQ      quarterUp<>+0(SB), Y7, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y6, Y9
-	VANDPD      exponentBits<>+0(SB), Y7, Y10
-	VPSUBQ      Y9, Y8, Y9
-	VPSUBQ      Y10, Y8, Y8
-	VPSRLQ      $0x34, Y6, Y6
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y6, Y6
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y6, Y6
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VSUBPD      one<>+0(SB), Y9, Y10
-	VSUBPD      one<>+0(SB), Y8, Y11
-	VFMADD231PD Y4, Y9, Y10
-	VFMADD231PD Y5, Y8, Y11
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y4
-	VADDPD       two<>+0(SB), Y11, Y5
-	VDIVPD       Y4, Y10, Y4
-	VDIVPD       Y5, Y11, Y5
-	VMULPD       Y4, Y4, Y8
-	VMULPD       Y5, Y5, Y9
-	VMOVUPD      log32d<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VMOVAPD      Y12, Y12
-	VFMADD213PD  log32c<>+0(SB), Y8, Y13
-	VFMADD213PD  log32c<>+0(SB), Y9, Y12
-	VFMADD213PD  log32b<>+0(SB), Y8, Y13
-	VFMADD213PD  log32b<>+0(SB), Y9, Y12
-	VFMADD213PD  log32a<>+0(SB), Y8, Y13
-	VFMADD213PD  log32a<>+0(SB), Y9, Y12
-	VFNMADD213PD Y10, Y8, Y13
-	VFNMADD213PD Y11, Y9, Y12
-
-	// Add k ln(2).
-	VFNMADD213PD Y10, Y4, Y13
-	VFNMADD213PD Y11, Y5, Y12
-	VFMADD231PD  ln2<>+0(SB), Y6, Y13
-	VFMADD231PD  ln2<>+0(SB), Y7, Y12
-	VSUBPD       Y13, Y2, Y2
-	VSUBPD       Y12, Y3, Y3
-	VXORPD       signBit<>+0(SB), Y13, Y4
-	VXORPD       signBit<>+0(SB), Y12, Y5
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      unit32f<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VMOVAPD      Y10, Y10
+	VFMADD213PD  unit32e<>+0(SB), Y8, Y11
+	VFMADD213PD  unit32e<>+0(SB), Y9, Y10
+	VFMADD213PD  unit32d<>+0(SB), Y8, Y11
+	VFMADD213PD  unit32d<>+0(SB), Y9, Y10
+	VFMADD213PD  unit32c<>+0(SB), Y8, Y11
+	VFMADD213PD  unit32c<>+0(SB), Y9, Y10
+	VFMADD213PD  unit32b<>+0(SB), Y8, Y11
+	VFMADD213PD  unit32b<>+0(SB), Y9, Y10
+	VFMADD213PD  unit32a<>+0(SB), Y8, Y11
+	VFMADD213PD  unit32a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VSUBPD       Y11, Y2, Y2
+	VSUBPD       Y10, Y3, Y3
+	VXORPD       signBit<>+0(SB), Y11, Y4
+	VXORPD       signBit<>+0(SB), Y10, Y5
 	VBLENDVPD    Y0, Y2, Y4, Y6
 	VBLENDVPD    Y1, Y3, Y5, Y7
 	VMOVUPD      Y6, (SI)(R8*8)
@@ -3358,8 +3353,9 @@ few:
 	VMAXPD  Y2, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y3, Y4
-	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2<>+0(SB), Y5, Y3
@@ -3380,45 +3376,34 @@ few:
 	// Below the normal numbers it is 0.
 	VCMPPD     $0x15, leastNormalExp<>+0(SB), Y2, Y4
 	VANDPD     Y3, Y4, Y3
-	VMOVUPD    one<>+0(SB), Y4
-	VADDPD     one<>+0(SB), Y3, Y5
-	VDIVPD     Y5, Y4, Y4
-	VMULPD     Y4, Y3, Y5
-	VBLENDVPD  Y1, Y5, Y4, Y6
-	VMASKMOVPD Y6, Y0, (AX)(R8*8)
-	VBLENDVPD  Y1, Y4, Y5, Y4
-	VMASKMOVPD Y4, Y0, (CX)(R8*8)
+	VADDPD     one<>+0(SB), Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VADDPD     two<>+0(SB), Y3, Y6
+	VMULPD     Y6, Y4, Y7
+	VDIVPD     Y7, Y5, Y5
+	VMULPD     Y6, Y5, Y6
+	VMULPD     Y4, Y5, Y4
+	VMULPD     Y3, Y4, Y4
+	VMULPD     Y6, Y3, Y5
+	VBLENDVPD  Y1, Y5, Y6, Y7
+	VMASKMOVPD Y7, Y0, (AX)(R8*8)
+	VBLENDVPD  Y1, Y6, Y5, Y5
+	VMASKMOVPD Y5, Y0, (CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD one<>+0(SB), Y3, Y4
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y4
-	VMOVUPD     twiceBias<>+0(SB), Y5
-	VANDPD      exponentBits<>+0(SB), Y4, Y6
-	VPSUBQ      Y6, Y5, Y5
-	VPSRLQ      $0x34, Y4, Y4
-	VORPD       integerBits<>+0(SB), Y4, Y4
-	VSUBPD      integerBias<>+0(SB), Y4, Y4
-	VSUBPD      one<>+0(SB), Y5, Y6
-	VFMADD231PD Y3, Y5, Y6
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y6, Y3
-	VDIVPD       Y3, Y6, Y3
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      log32d<>+0(SB), Y7
-	VMOVAPD      Y7, Y7
-	VFMADD213PD  log32c<>+0(SB), Y5, Y7
-	VFMADD213PD  log32b<>+0(SB), Y5, Y7
-	VFMADD213PD  log32a<>+0(SB), Y5, Y7
-	VFNMADD213PD Y6, Y5, Y7
-
-	// Add k ln(2).
-	VFNMADD213PD Y6, Y3, Y7
-	VFMADD231PD  ln2<>+0(SB), Y4, Y7
-	VSUBPD       Y7, Y2, Y2
-	VXORPD       signBit<>+0(SB), Y7, Y3
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unit32f<>+0(SB), Y6
+	VMOVAPD      Y6, Y6
+	VFMADD213PD  unit32e<>+0(SB), Y5, Y6
+	VFMADD213PD  unit32d<>+0(SB), Y5, Y6
+	VFMADD213PD  unit32c<>+0(SB), Y5, Y6
+	VFMADD213PD  unit32b<>+0(SB), Y5, Y6
+	VFMADD213PD  unit32a<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VSUBPD       Y6, Y2, Y2
+	VXORPD       signBit<>+0(SB), Y6, Y3
 	VBLENDVPD    Y1, Y2, Y3, Y4
 	VMASKMOVPD   Y4, Y0, (SI)(R8*8)
 	VBLENDVPD    Y1, Y3, Y2, Y1
@@ -3431,29 +3416,41 @@ done:
 	VZEROUPPER
 	RET
 
-DATA log32d<>+0(SB)/8, $0x3fce6587a4cb4546
-DATA log32d<>+8(SB)/8, $0x3fce6587a4cb4546
-DATA log32d<>+16(SB)/8, $0x3fce6587a4cb4546
-DATA log32d<>+24(SB)/8, $0x3fce6587a4cb4546
-GLOBL log32d<>(SB), RODATA|NOPTR, $32
+DATA unit32f<>+0(SB)/8, $0x3fca9bafb0c93ac9
+DATA unit32f<>+8(SB)/8, $0x3fca9bafb0c93ac9
+DATA unit32f<>+16(SB)/8, $0x3fca9bafb0c93ac9
+DATA unit32f<>+24(SB)/8, $0x3fca9bafb0c93ac9
+GLOBL unit32f<>(SB), RODATA|NOPTR, $32
 
-DATA log32c<>+0(SB)/8, $0x3fd242ce0e1e295f
-DATA log32c<>+8(SB)/8, $0x3fd242ce0e1e295f
-DATA log32c<>+16(SB)/8, $0x3fd242ce0e1e295f
-DATA log32c<>+24(SB)/8, $0x3fd242ce0e1e295f
-GLOBL log32c<>(SB), RODATA|NOPTR, $32
+DATA unit32e<>+0(SB)/8, $0x3fc65ad56d9e0064
+DATA unit32e<>+8(SB)/8, $0x3fc65ad56d9e0064
+DATA unit32e<>+16(SB)/8, $0x3fc65ad56d9e0064
+DATA unit32e<>+24(SB)/8, $0x3fc65ad56d9e0064
+GLOBL unit32e<>(SB), RODATA|NOPTR, $32
 
-DATA log32b<>+0(SB)/8, $0x3fd999a6a7a105a8
-DATA log32b<>+8(SB)/8, $0x3fd999a6a7a105a8
-DATA log32b<>+16(SB)/8, $0x3fd999a6a7a105a8
-DATA log32b<>+24(SB)/8, $0x3fd999a6a7a105a8
-GLOBL log32b<>(SB), RODATA|NOPTR, $32
+DATA unit32d<>+0(SB)/8, $0x3fcc7fb3587cdba6
+DATA unit32d<>+8(SB)/8, $0x3fcc7fb3587cdba6
+DATA unit32d<>+16(SB)/8, $0x3fcc7fb3587cdba6
+DATA unit32d<>+24(SB)/8, $0x3fcc7fb3587cdba6
+GLOBL unit32d<>(SB), RODATA|NOPTR, $32
 
-DATA log32a<>+0(SB)/8, $0x3fe55555533e0aa5
-DATA log32a<>+8(SB)/8, $0x3fe55555533e0aa5
-DATA log32a<>+16(SB)/8, $0x3fe55555533e0aa5
-DATA log32a<>+24(SB)/8, $0x3fe55555533e0aa5
-GLOBL log32a<>(SB), RODATA|NOPTR, $32
+DATA unit32c<>+0(SB)/8, $0x3fd248f579c7d0d0
+DATA unit32c<>+8(SB)/8, $0x3fd248f579c7d0d0
+DATA unit32c<>+16(SB)/8, $0x3fd248f579c7d0d0
+DATA unit32c<>+24(SB)/8, $0x3fd248f579c7d0d0
+GLOBL unit32c<>(SB), RODATA|NOPTR, $32
+
+DATA unit32b<>+0(SB)/8, $0x3fd9999a0d3dcfed
+DATA unit32b<>+8(SB)/8, $0x3fd9999a0d3dcfed
+DATA unit32b<>+16(SB)/8, $0x3fd9999a0d3dcfed
+DATA unit32b<>+24(SB)/8, $0x3fd9999a0d3dcfed
+GLOBL unit32b<>(SB), RODATA|NOPTR, $32
+
+DATA unit32a<>+0(SB)/8, $0x3fe55555553e7594
+DATA unit32a<>+8(SB)/8, $0x3fe55555553e7594
+DATA unit32a<>+16(SB)/8, $0x3fe55555553e7594
+DATA unit32a<>+24(SB)/8, $0x3fe55555553e7594
+GLOBL unit32a<>(SB), RODATA|NOPTR, $32
 
 // func sigmoidLogsF64AVX2(p []float64, q []float64, lp []float64, lq []float64, x []float64)
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -3481,12 +3478,13 @@ many:
 	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y5, Y6
-	VMULPD       log2e<>+0(SB), Y4, Y7
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VSUBPD       roundBits<>+0(SB), Y6, Y8
-	VSUBPD       roundBits<>+0(SB), Y7, Y9
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
 	VMOVAPD      Y5, Y5
 	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y5
@@ -3526,112 +3524,85 @@ many:
 	VMULPD    half<>+0(SB), Y9, Y5
 	VADDPD    roundBits<>+0(SB), Y4, Y4
 	VADDPD    roundBits<>+0(SB), Y5, Y5
-	VPSUBQ    Y4, Y6, Y6
-	VPSUBQ    Y5, Y7, Y7
+	VPSUBQ    Y4, Y7, Y7
+	VPSUBQ    Y5, Y6, Y6
 	VPSLLQ    $0x34, Y4, Y4
 	VPSLLQ    $0x34, Y5, Y5
 	VPADDQ    one<>+0(SB), Y4, Y4
 	VPADDQ    one<>+0(SB), Y5, Y5
 	VMULPD    Y4, Y11, Y4
 	VMULPD    Y5, Y10, Y5
-	VPSLLQ    $0x34, Y6, Y6
 	VPSLLQ    $0x34, Y7, Y7
-	VPADDQ    one<>+0(SB), Y6, Y6
+	VPSLLQ    $0x34, Y6, Y6
 	VPADDQ    one<>+0(SB), Y7, Y7
-	VMULPD    Y6, Y4, Y4
-	VMULPD    Y7, Y5, Y5
-	VMOVUPD   one<>+0(SB), Y6
-	VADDPD    one<>+0(SB), Y4, Y7
-	VADDPD    one<>+0(SB), Y5, Y8
-	VDIVPD    Y7, Y6, Y7
-	VDIVPD    Y8, Y6, Y6
-	VMULPD    Y7, Y4, Y8
-	VMULPD    Y6, Y5, Y9
-	VBLENDVPD Y0, Y8, Y7, Y10
-	VBLENDVPD Y1, Y9, Y6, Y11
-	VMOVUPD   Y10, (AX)(R8*8)
-	VMOVUPD   Y11, 32(AX)(R8*8)
-	VBLENDVPD Y0, Y7, Y8, Y7
-	VBLENDVPD Y1, Y6, Y9, Y6
-	VMOVUPD   Y7, (CX)(R8*8)
-	VMOVUPD   Y6, 32(CX)(R8*8)
+	VPADDQ    one<>+0(SB), Y6, Y6
+	VMULPD    Y7, Y4, Y4
+	VMULPD    Y6, Y5, Y5
+	VADDPD    one<>+0(SB), Y4, Y6
+	VADDPD    one<>+0(SB), Y5, Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VADDPD    two<>+0(SB), Y4, Y9
+	VADDPD    two<>+0(SB), Y5, Y10
+	VDIVPD    Y6, Y8, Y6
+	VDIVPD    Y7, Y8, Y7
+	VDIVPD    Y9, Y4, Y8
+	VDIVPD    Y10, Y5, Y9
+	VMULPD    Y6, Y4, Y10
+	VMULPD    Y7, Y5, Y11
+	VBLENDVPD Y0, Y10, Y6, Y12
+	VBLENDVPD Y1, Y11, Y7, Y13
+	VMOVUPD   Y12, (AX)(R8*8)
+	VMOVUPD   Y13, 32(AX)(R8*8)
+	VBLENDVPD Y0, Y6, Y10, Y6
+	VBLENDVPD Y1, Y7, Y11, Y7
+	VMOVUPD   Y6, (CX)(R8*8)
+	VMOVUPD   Y7, 32(CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD one<>+0(SB), Y4, Y6
-	VADDPD one<>+0(SB), Y5, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y6, Y6
-	VPADDQ      quarterUp<>+0(SB), Y7, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y6, Y9
-	VANDPD      exponentBits<>+0(SB), Y7, Y10
-	VPSUBQ      Y9, Y8, Y9
-	VPSUBQ      Y10, Y8, Y8
-	VPSRLQ      $0x34, Y6, Y6
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y6, Y6
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y6, Y6
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VSUBPD      one<>+0(SB), Y9, Y10
-	VSUBPD      one<>+0(SB), Y8, Y11
-	VFMADD231PD Y4, Y9, Y10
-	VFMADD231PD Y5, Y8, Y11
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y4
-	VADDPD       two<>+0(SB), Y11, Y5
-	VDIVPD       Y4, Y10, Y4
-	VDIVPD       Y5, Y11, Y5
-	VMULPD       Y4, Y4, Y8
-	VMULPD       Y5, Y5, Y9
-	VMOVUPD      log64g<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VMOVAPD      Y12, Y12
-	VFMADD213PD  log64f<>+0(SB), Y8, Y13
-	VFMADD213PD  log64f<>+0(SB), Y9, Y12
-	VFMADD213PD  log64e<>+0(SB), Y8, Y13
-	VFMADD213PD  log64e<>+0(SB), Y9, Y12
-	VFMADD213PD  log64d<>+0(SB), Y8, Y13
-	VFMADD213PD  log64d<>+0(SB), Y9, Y12
-	VFMADD213PD  log64c<>+0(SB), Y8, Y13
-	VFMADD213PD  log64c<>+0(SB), Y9, Y12
-	VFMADD213PD  log64b<>+0(SB), Y8, Y13
-	VFMADD213PD  log64b<>+0(SB), Y9, Y12
-	VFMADD213PD  log64a<>+0(SB), Y8, Y13
-	VFMADD213PD  log64a<>+0(SB), Y9, Y12
-	VFNMADD213PD Y10, Y8, Y13
-	VFNMADD213PD Y11, Y9, Y12
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VMOVAPD     Y8, Y9
-	VMOVAPD     Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
-	VFMSUB213PD Y9, Y4, Y13
-	VFMSUB213PD Y8, Y5, Y12
-	VSUBPD      Y13, Y10, Y4
-	VSUBPD      Y12, Y11, Y5
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VSUBPD      Y4, Y2, Y2
-	VSUBPD      Y5, Y3, Y3
-	VXORPD      signBit<>+0(SB), Y4, Y4
-	VXORPD      signBit<>+0(SB), Y5, Y5
-	VBLENDVPD   Y0, Y2, Y4, Y6
-	VBLENDVPD   Y1, Y3, Y5, Y7
-	VMOVUPD     Y6, (SI)(R8*8)
-	VMOVUPD     Y7, 32(SI)(R8*8)
-	VBLENDVPD   Y0, Y4, Y2, Y0
-	VBLENDVPD   Y1, Y5, Y3, Y1
-	VMOVUPD     Y0, (DI)(R8*8)
-	VMOVUPD     Y1, 32(DI)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, BX
-	CMPQ        BX, $0x00000008
-	JGE         many
+	VMULPD       Y8, Y8, Y6
+	VMULPD       Y9, Y9, Y7
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VMOVAPD      Y10, Y10
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VSUBPD       Y11, Y2, Y2
+	VSUBPD       Y10, Y3, Y3
+	VXORPD       signBit<>+0(SB), Y11, Y4
+	VXORPD       signBit<>+0(SB), Y10, Y5
+	VBLENDVPD    Y0, Y2, Y4, Y6
+	VBLENDVPD    Y1, Y3, Y5, Y7
+	VMOVUPD      Y6, (SI)(R8*8)
+	VMOVUPD      Y7, 32(SI)(R8*8)
+	VBLENDVPD    Y0, Y4, Y2, Y0
+	VBLENDVPD    Y1, Y5, Y3, Y1
+	VMOVUPD      Y0, (DI)(R8*8)
+	VMOVUPD      Y1, 32(DI)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, BX
+	CMPQ         BX, $0x00000008
+	JGE          many
 
 few:
 	TESTQ BX, BX
@@ -3652,8 +3623,9 @@ few:
 	VMAXPD  Y2, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y3, Y4
-	VADDPD       roundBits<>+0(SB), Y4, Y4
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
@@ -3684,63 +3656,106 @@ few:
 	VPSLLQ     $0x34, Y4, Y4
 	VPADDQ     one<>+0(SB), Y4, Y4
 	VMULPD     Y4, Y3, Y3
-	VMOVUPD    one<>+0(SB), Y4
-	VADDPD     one<>+0(SB), Y3, Y5
-	VDIVPD     Y5, Y4, Y4
-	VMULPD     Y4, Y3, Y5
-	VBLENDVPD  Y1, Y5, Y4, Y6
-	VMASKMOVPD Y6, Y0, (AX)(R8*8)
-	VBLENDVPD  Y1, Y4, Y5, Y4
+	VADDPD     one<>+0(SB), Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VADDPD     two<>+0(SB), Y3, Y6
+	VDIVPD     Y4, Y5, Y4
+	VDIVPD     Y6, Y3, Y5
+	VMULPD     Y4, Y3, Y6
+	VBLENDVPD  Y1, Y6, Y4, Y7
+	VMASKMOVPD Y7, Y0, (AX)(R8*8)
+	VBLENDVPD  Y1, Y4, Y6, Y4
 	VMASKMOVPD Y4, Y0, (CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD one<>+0(SB), Y3, Y4
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y4
-	VMOVUPD     twiceBias<>+0(SB), Y5
-	VANDPD      exponentBits<>+0(SB), Y4, Y6
-	VPSUBQ      Y6, Y5, Y5
-	VPSRLQ      $0x34, Y4, Y4
-	VORPD       integerBits<>+0(SB), Y4, Y4
-	VSUBPD      integerBias<>+0(SB), Y4, Y4
-	VSUBPD      one<>+0(SB), Y5, Y6
-	VFMADD231PD Y3, Y5, Y6
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y6, Y3
-	VDIVPD       Y3, Y6, Y3
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      log64g<>+0(SB), Y7
-	VMOVAPD      Y7, Y7
-	VFMADD213PD  log64f<>+0(SB), Y5, Y7
-	VFMADD213PD  log64e<>+0(SB), Y5, Y7
-	VFMADD213PD  log64d<>+0(SB), Y5, Y7
-	VFMADD213PD  log64c<>+0(SB), Y5, Y7
-	VFMADD213PD  log64b<>+0(SB), Y5, Y7
-	VFMADD213PD  log64a<>+0(SB), Y5, Y7
-	VFNMADD213PD Y6, Y5, Y7
-
-	// Add k ln(2).
-	VXORPD      Y5, Y5, Y5
-	VMOVAPD     Y5, Y5
-	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
-	VFMSUB213PD Y5, Y3, Y7
-	VSUBPD      Y7, Y6, Y3
-	VFMADD231PD ln2Hi<>+0(SB), Y4, Y3
-	VSUBPD      Y3, Y2, Y2
-	VXORPD      signBit<>+0(SB), Y3, Y3
-	VBLENDVPD   Y1, Y2, Y3, Y4
-	VMASKMOVPD  Y4, Y0, (SI)(R8*8)
-	VBLENDVPD   Y1, Y3, Y2, Y1
-	VMASKMOVPD  Y1, Y0, (DI)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, BX
-	JMP         few
+	VMULPD       Y5, Y5, Y4
+	VMOVUPD      unit64j<>+0(SB), Y6
+	VMOVAPD      Y6, Y6
+	VFMADD213PD  unit64i<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64h<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64g<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64f<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64e<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64d<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64c<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64b<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64a<>+0(SB), Y4, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VSUBPD       Y6, Y2, Y2
+	VXORPD       signBit<>+0(SB), Y6, Y3
+	VBLENDVPD    Y1, Y2, Y3, Y4
+	VMASKMOVPD   Y4, Y0, (SI)(R8*8)
+	VBLENDVPD    Y1, Y3, Y2, Y1
+	VMASKMOVPD   Y1, Y0, (DI)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, BX
+	JMP          few
 
 done:
 	VZEROUPPER
 	RET
+
+DATA unit64j<>+0(SB)/8, $0x3fc4b0a26c5f2aef
+DATA unit64j<>+8(SB)/8, $0x3fc4b0a26c5f2aef
+DATA unit64j<>+16(SB)/8, $0x3fc4b0a26c5f2aef
+DATA unit64j<>+24(SB)/8, $0x3fc4b0a26c5f2aef
+GLOBL unit64j<>(SB), RODATA|NOPTR, $32
+
+DATA unit64i<>+0(SB)/8, $0x3fb687a6e7c95176
+DATA unit64i<>+8(SB)/8, $0x3fb687a6e7c95176
+DATA unit64i<>+16(SB)/8, $0x3fb687a6e7c95176
+DATA unit64i<>+24(SB)/8, $0x3fb687a6e7c95176
+GLOBL unit64i<>(SB), RODATA|NOPTR, $32
+
+DATA unit64h<>+0(SB)/8, $0x3fbeb905e8575054
+DATA unit64h<>+8(SB)/8, $0x3fbeb905e8575054
+DATA unit64h<>+16(SB)/8, $0x3fbeb905e8575054
+DATA unit64h<>+24(SB)/8, $0x3fbeb905e8575054
+GLOBL unit64h<>(SB), RODATA|NOPTR, $32
+
+DATA unit64g<>+0(SB)/8, $0x3fc10ac75dc602b1
+DATA unit64g<>+8(SB)/8, $0x3fc10ac75dc602b1
+DATA unit64g<>+16(SB)/8, $0x3fc10ac75dc602b1
+DATA unit64g<>+24(SB)/8, $0x3fc10ac75dc602b1
+GLOBL unit64g<>(SB), RODATA|NOPTR, $32
+
+DATA unit64f<>+0(SB)/8, $0x3fc3b18b294bebf9
+DATA unit64f<>+8(SB)/8, $0x3fc3b18b294bebf9
+DATA unit64f<>+16(SB)/8, $0x3fc3b18b294bebf9
+DATA unit64f<>+24(SB)/8, $0x3fc3b18b294bebf9
+GLOBL unit64f<>(SB), RODATA|NOPTR, $32
+
+DATA unit64e<>+0(SB)/8, $0x3fc745cf0b0e03bd
+DATA unit64e<>+8(SB)/8, $0x3fc745cf0b0e03bd
+DATA unit64e<>+16(SB)/8, $0x3fc745cf0b0e03bd
+DATA unit64e<>+24(SB)/8, $0x3fc745cf0b0e03bd
+GLOBL unit64e<>(SB), RODATA|NOPTR, $32
+
+DATA unit64d<>+0(SB)/8, $0x3fcc71c727143318
+DATA unit64d<>+8(SB)/8, $0x3fcc71c727143318
+DATA unit64d<>+16(SB)/8, $0x3fcc71c727143318
+DATA unit64d<>+24(SB)/8, $0x3fcc71c727143318
+GLOBL unit64d<>(SB), RODATA|NOPTR, $32
+
+DATA unit64c<>+0(SB)/8, $0x3fd24924923d44c6
+DATA unit64c<>+8(SB)/8, $0x3fd24924923d44c6
+DATA unit64c<>+16(SB)/8, $0x3fd24924923d44c6
+DATA unit64c<>+24(SB)/8, $0x3fd24924923d44c6
+GLOBL unit64c<>(SB), RODATA|NOPTR, $32
+
+DATA unit64b<>+0(SB)/8, $0x3fd999999999a3dd
+DATA unit64b<>+8(SB)/8, $0x3fd999999999a3dd
+DATA unit64b<>+16(SB)/8, $0x3fd999999999a3dd
+DATA unit64b<>+24(SB)/8, $0x3fd999999999a3dd
+GLOBL unit64b<>(SB), RODATA|NOPTR, $32
+
+DATA unit64a<>+0(SB)/8, $0x3fe5555555555555
+DATA unit64a<>+8(SB)/8, $0x3fe5555555555555
+DATA unit64a<>+16(SB)/8, $0x3fe5555555555555
+DATA unit64a<>+24(SB)/8, $0x3fe5555555555555
+GLOBL unit64a<>(SB), RODATA|NOPTR, $32
 
 // func softmax2F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -3770,12 +3785,13 @@ many:
 	VANDPD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y3
-	VMULPD       log2e<>+0(SB), Y2, Y4
-	VADDPD       roundBits<>+0(SB), Y3, Y3
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VSUBPD       roundBits<>+0(SB), Y3, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
@@ -3799,8 +3815,8 @@ many:
 	VFMADD213PD one<>+0(SB), Y2, Y5
 	VFMADD213PD one<>+0(SB), Y1, Y6
 	VFMADD213PD one<>+0(SB), Y2, Y5
-	VPSLLQ      $0x34, Y3, Y1
-	VPSLLQ      $0x34, Y4, Y2
+	VPSLLQ      $0x34, Y4, Y1
+	VPSLLQ      $0x34, Y3, Y2
 	VPADDQ      Y1, Y6, Y1
 	VPADDQ      Y2, Y5, Y2
 
@@ -3849,12 +3865,13 @@ few:
 	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y3, Y4
-	VMULPD       log2e<>+0(SB), Y2, Y5
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
-	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
 	VMOVAPD      Y3, Y3
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y6, Y3
@@ -3878,8 +3895,8 @@ few:
 	VFMADD213PD one<>+0(SB), Y2, Y6
 	VFMADD213PD one<>+0(SB), Y3, Y7
 	VFMADD213PD one<>+0(SB), Y2, Y6
-	VPSLLQ      $0x34, Y4, Y2
-	VPSLLQ      $0x34, Y5, Y3
+	VPSLLQ      $0x34, Y5, Y2
+	VPSLLQ      $0x34, Y4, Y3
 	VPADDQ      Y2, Y7, Y2
 	VPADDQ      Y3, Y6, Y3
 
@@ -3937,12 +3954,13 @@ many:
 	VANDPD  Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y3
-	VMULPD       log2e<>+0(SB), Y2, Y4
-	VADDPD       roundBits<>+0(SB), Y3, Y3
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VSUBPD       roundBits<>+0(SB), Y3, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
@@ -3976,8 +3994,8 @@ many:
 	VFMADD213PD one<>+0(SB), Y2, Y5
 	VFMADD213PD one<>+0(SB), Y1, Y6
 	VFMADD213PD one<>+0(SB), Y2, Y5
-	VPSLLQ      $0x34, Y3, Y1
-	VPSLLQ      $0x34, Y4, Y2
+	VPSLLQ      $0x34, Y4, Y1
+	VPSLLQ      $0x34, Y3, Y2
 	VPADDQ      Y1, Y6, Y1
 	VPADDQ      Y2, Y5, Y2
 
@@ -4023,12 +4041,13 @@ few:
 	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y4
-	VMULPD       log2e<>+0(SB), Y3, Y5
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
-	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
@@ -4062,8 +4081,8 @@ few:
 	VFMADD213PD one<>+0(SB), Y3, Y6
 	VFMADD213PD one<>+0(SB), Y2, Y7
 	VFMADD213PD one<>+0(SB), Y3, Y6
-	VPSLLQ      $0x34, Y4, Y2
-	VPSLLQ      $0x34, Y5, Y3
+	VPSLLQ      $0x34, Y5, Y2
+	VPSLLQ      $0x34, Y4, Y3
 	VPADDQ      Y2, Y7, Y2
 	VPADDQ      Y3, Y6, Y3
 
@@ -4126,15 +4145,16 @@ many:
 	VANDPD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y4
-	VMULPD       log2e<>+0(SB), Y2, Y5
-	VMULPD       log2e<>+0(SB), Y3, Y6
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VSUBPD       roundBits<>+0(SB), Y5, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VSUBPD       roundBits<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y4, Y9
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
@@ -4168,9 +4188,9 @@ many:
 	VFMADD213PD one<>+0(SB), Y1, Y8
 	VFMADD213PD one<>+0(SB), Y2, Y9
 	VFMADD213PD one<>+0(SB), Y3, Y7
-	VPSLLQ      $0x34, Y4, Y1
-	VPSLLQ      $0x34, Y5, Y2
-	VPSLLQ      $0x34, Y6, Y3
+	VPSLLQ      $0x34, Y5, Y1
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y4, Y3
 	VPADDQ      Y1, Y8, Y1
 	VPADDQ      Y2, Y9, Y2
 	VPADDQ      Y3, Y7, Y3
@@ -4234,15 +4254,16 @@ few:
 	VANDPD     Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y3, Y5
-	VMULPD       log2e<>+0(SB), Y4, Y6
-	VMULPD       log2e<>+0(SB), Y2, Y7
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VSUBPD       roundBits<>+0(SB), Y5, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y7, Y9
+	VSUBPD       roundBits<>+0(SB), Y5, Y10
 	VMOVAPD      Y3, Y3
 	VMOVAPD      Y4, Y4
 	VMOVAPD      Y2, Y2
@@ -4276,9 +4297,9 @@ few:
 	VFMADD213PD one<>+0(SB), Y3, Y9
 	VFMADD213PD one<>+0(SB), Y4, Y10
 	VFMADD213PD one<>+0(SB), Y2, Y8
-	VPSLLQ      $0x34, Y5, Y2
-	VPSLLQ      $0x34, Y6, Y3
-	VPSLLQ      $0x34, Y7, Y4
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y7, Y3
+	VPSLLQ      $0x34, Y5, Y4
 	VPADDQ      Y2, Y9, Y2
 	VPADDQ      Y3, Y10, Y3
 	VPADDQ      Y4, Y8, Y4
@@ -4350,15 +4371,16 @@ many:
 	VANDPD  Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y4
-	VMULPD       log2e<>+0(SB), Y2, Y5
-	VMULPD       log2e<>+0(SB), Y3, Y6
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VSUBPD       roundBits<>+0(SB), Y5, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y4, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VSUBPD       roundBits<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y4, Y9
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
@@ -4407,9 +4429,9 @@ many:
 	VFMADD213PD one<>+0(SB), Y1, Y8
 	VFMADD213PD one<>+0(SB), Y2, Y9
 	VFMADD213PD one<>+0(SB), Y3, Y7
-	VPSLLQ      $0x34, Y4, Y1
-	VPSLLQ      $0x34, Y5, Y2
-	VPSLLQ      $0x34, Y6, Y3
+	VPSLLQ      $0x34, Y5, Y1
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y4, Y3
 	VPADDQ      Y1, Y8, Y1
 	VPADDQ      Y2, Y9, Y2
 	VPADDQ      Y3, Y7, Y3
@@ -4469,15 +4491,16 @@ few:
 	VANDPD     Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y5
-	VMULPD       log2e<>+0(SB), Y3, Y6
-	VMULPD       log2e<>+0(SB), Y4, Y7
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VSUBPD       roundBits<>+0(SB), Y5, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y7, Y9
+	VSUBPD       roundBits<>+0(SB), Y5, Y10
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
 	VMOVAPD      Y4, Y4
@@ -4526,9 +4549,9 @@ few:
 	VFMADD213PD one<>+0(SB), Y2, Y9
 	VFMADD213PD one<>+0(SB), Y3, Y10
 	VFMADD213PD one<>+0(SB), Y4, Y8
-	VPSLLQ      $0x34, Y5, Y2
-	VPSLLQ      $0x34, Y6, Y3
-	VPSLLQ      $0x34, Y7, Y4
+	VPSLLQ      $0x34, Y6, Y2
+	VPSLLQ      $0x34, Y7, Y3
+	VPSLLQ      $0x34, Y5, Y4
 	VPADDQ      Y2, Y9, Y2
 	VPADDQ      Y3, Y10, Y3
 	VPADDQ      Y4, Y8, Y4
@@ -4605,18 +4628,19 @@ many:
 	VANDPD    Y8, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y5
-	VMULPD       log2e<>+0(SB), Y2, Y6
-	VMULPD       log2e<>+0(SB), Y3, Y7
-	VMULPD       log2e<>+0(SB), Y4, Y8
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VADDPD       roundBits<>+0(SB), Y8, Y8
-	VSUBPD       roundBits<>+0(SB), Y5, Y9
-	VSUBPD       roundBits<>+0(SB), Y6, Y10
-	VSUBPD       roundBits<>+0(SB), Y7, Y11
-	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVAPD      Y5, Y5
+	VFMADD231PD  log2e<>+0(SB), Y1, Y6
+	VFMADD231PD  log2e<>+0(SB), Y2, Y7
+	VFMADD231PD  log2e<>+0(SB), Y3, Y8
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VSUBPD       roundBits<>+0(SB), Y5, Y12
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
@@ -4660,10 +4684,10 @@ many:
 	VFMADD213PD one<>+0(SB), Y2, Y11
 	VFMADD213PD one<>+0(SB), Y3, Y12
 	VFMADD213PD one<>+0(SB), Y4, Y9
-	VPSLLQ      $0x34, Y5, Y1
-	VPSLLQ      $0x34, Y6, Y2
-	VPSLLQ      $0x34, Y7, Y3
-	VPSLLQ      $0x34, Y8, Y4
+	VPSLLQ      $0x34, Y6, Y1
+	VPSLLQ      $0x34, Y7, Y2
+	VPSLLQ      $0x34, Y8, Y3
+	VPSLLQ      $0x34, Y5, Y4
 	VPADDQ      Y1, Y10, Y1
 	VPADDQ      Y2, Y11, Y2
 	VPADDQ      Y3, Y12, Y3
@@ -4742,18 +4766,19 @@ few:
 	VANDPD     Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y3, Y6
-	VMULPD       log2e<>+0(SB), Y4, Y7
-	VMULPD       log2e<>+0(SB), Y5, Y8
-	VMULPD       log2e<>+0(SB), Y2, Y9
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VADDPD       roundBits<>+0(SB), Y8, Y8
-	VADDPD       roundBits<>+0(SB), Y9, Y9
-	VSUBPD       roundBits<>+0(SB), Y6, Y10
-	VSUBPD       roundBits<>+0(SB), Y7, Y11
-	VSUBPD       roundBits<>+0(SB), Y8, Y12
-	VSUBPD       roundBits<>+0(SB), Y9, Y13
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVAPD      Y6, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y9
+	VFMADD231PD  log2e<>+0(SB), Y2, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VSUBPD       roundBits<>+0(SB), Y9, Y12
+	VSUBPD       roundBits<>+0(SB), Y6, Y13
 	VMOVAPD      Y3, Y3
 	VMOVAPD      Y4, Y4
 	VMOVAPD      Y5, Y5
@@ -4797,10 +4822,10 @@ few:
 	VFMADD213PD one<>+0(SB), Y4, Y12
 	VFMADD213PD one<>+0(SB), Y5, Y13
 	VFMADD213PD one<>+0(SB), Y2, Y10
-	VPSLLQ      $0x34, Y6, Y2
-	VPSLLQ      $0x34, Y7, Y3
-	VPSLLQ      $0x34, Y8, Y4
-	VPSLLQ      $0x34, Y9, Y5
+	VPSLLQ      $0x34, Y7, Y2
+	VPSLLQ      $0x34, Y8, Y3
+	VPSLLQ      $0x34, Y9, Y4
+	VPSLLQ      $0x34, Y6, Y5
 	VPADDQ      Y2, Y11, Y2
 	VPADDQ      Y3, Y12, Y3
 	VPADDQ      Y4, Y13, Y4
@@ -4886,18 +4911,19 @@ many:
 	VANDPD  Y8, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y5
-	VMULPD       log2e<>+0(SB), Y2, Y6
-	VMULPD       log2e<>+0(SB), Y3, Y7
-	VMULPD       log2e<>+0(SB), Y4, Y8
-	VADDPD       roundBits<>+0(SB), Y5, Y5
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VADDPD       roundBits<>+0(SB), Y8, Y8
-	VSUBPD       roundBits<>+0(SB), Y5, Y9
-	VSUBPD       roundBits<>+0(SB), Y6, Y10
-	VSUBPD       roundBits<>+0(SB), Y7, Y11
-	VSUBPD       roundBits<>+0(SB), Y8, Y12
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVAPD      Y5, Y5
+	VFMADD231PD  log2e<>+0(SB), Y1, Y6
+	VFMADD231PD  log2e<>+0(SB), Y2, Y7
+	VFMADD231PD  log2e<>+0(SB), Y3, Y8
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VSUBPD       roundBits<>+0(SB), Y5, Y12
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
@@ -4961,10 +4987,10 @@ many:
 	VFMADD213PD one<>+0(SB), Y2, Y11
 	VFMADD213PD one<>+0(SB), Y3, Y12
 	VFMADD213PD one<>+0(SB), Y4, Y9
-	VPSLLQ      $0x34, Y5, Y1
-	VPSLLQ      $0x34, Y6, Y2
-	VPSLLQ      $0x34, Y7, Y3
-	VPSLLQ      $0x34, Y8, Y4
+	VPSLLQ      $0x34, Y6, Y1
+	VPSLLQ      $0x34, Y7, Y2
+	VPSLLQ      $0x34, Y8, Y3
+	VPSLLQ      $0x34, Y5, Y4
 	VPADDQ      Y1, Y10, Y1
 	VPADDQ      Y2, Y11, Y2
 	VPADDQ      Y3, Y12, Y3
@@ -5038,18 +5064,19 @@ few:
 	VANDPD     Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y6
-	VMULPD       log2e<>+0(SB), Y3, Y7
-	VMULPD       log2e<>+0(SB), Y4, Y8
-	VMULPD       log2e<>+0(SB), Y5, Y9
-	VADDPD       roundBits<>+0(SB), Y6, Y6
-	VADDPD       roundBits<>+0(SB), Y7, Y7
-	VADDPD       roundBits<>+0(SB), Y8, Y8
-	VADDPD       roundBits<>+0(SB), Y9, Y9
-	VSUBPD       roundBits<>+0(SB), Y6, Y10
-	VSUBPD       roundBits<>+0(SB), Y7, Y11
-	VSUBPD       roundBits<>+0(SB), Y8, Y12
-	VSUBPD       roundBits<>+0(SB), Y9, Y13
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVAPD      Y6, Y6
+	VFMADD231PD  log2e<>+0(SB), Y2, Y7
+	VFMADD231PD  log2e<>+0(SB), Y3, Y8
+	VFMADD231PD  log2e<>+0(SB), Y4, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VSUBPD       roundBits<>+0(SB), Y9, Y12
+	VSUBPD       roundBits<>+0(SB), Y6, Y13
 	VMOVAPD      Y2, Y2
 	VMOVAPD      Y3, Y3
 	VMOVAPD      Y4, Y4
@@ -5113,10 +5140,10 @@ few:
 	VFMADD213PD one<>+0(SB), Y3, Y12
 	VFMADD213PD one<>+0(SB), Y4, Y13
 	VFMADD213PD one<>+0(SB), Y5, Y10
-	VPSLLQ      $0x34, Y6, Y2
-	VPSLLQ      $0x34, Y7, Y3
-	VPSLLQ      $0x34, Y8, Y4
-	VPSLLQ      $0x34, Y9, Y5
+	VPSLLQ      $0x34, Y7, Y2
+	VPSLLQ      $0x34, Y8, Y3
+	VPSLLQ      $0x34, Y9, Y4
+	VPSLLQ      $0x34, Y6, Y5
 	VPADDQ      Y2, Y11, Y2
 	VPADDQ      Y3, Y12, Y3
 	VPADDQ      Y4, Y13, Y4
@@ -5442,6 +5469,30 @@ DATA largeOdds<>+8(SB)/8, $0x7e70000000000000
 DATA largeOdds<>+16(SB)/8, $0x7e70000000000000
 DATA largeOdds<>+24(SB)/8, $0x7e70000000000000
 GLOBL largeOdds<>(SB), RODATA|NOPTR, $32
+
+DATA log32d<>+0(SB)/8, $0x3fce6587a4cb4546
+DATA log32d<>+8(SB)/8, $0x3fce6587a4cb4546
+DATA log32d<>+16(SB)/8, $0x3fce6587a4cb4546
+DATA log32d<>+24(SB)/8, $0x3fce6587a4cb4546
+GLOBL log32d<>(SB), RODATA|NOPTR, $32
+
+DATA log32c<>+0(SB)/8, $0x3fd242ce0e1e295f
+DATA log32c<>+8(SB)/8, $0x3fd242ce0e1e295f
+DATA log32c<>+16(SB)/8, $0x3fd242ce0e1e295f
+DATA log32c<>+24(SB)/8, $0x3fd242ce0e1e295f
+GLOBL log32c<>(SB), RODATA|NOPTR, $32
+
+DATA log32b<>+0(SB)/8, $0x3fd999a6a7a105a8
+DATA log32b<>+8(SB)/8, $0x3fd999a6a7a105a8
+DATA log32b<>+16(SB)/8, $0x3fd999a6a7a105a8
+DATA log32b<>+24(SB)/8, $0x3fd999a6a7a105a8
+GLOBL log32b<>(SB), RODATA|NOPTR, $32
+
+DATA log32a<>+0(SB)/8, $0x3fe55555533e0aa5
+DATA log32a<>+8(SB)/8, $0x3fe55555533e0aa5
+DATA log32a<>+16(SB)/8, $0x3fe55555533e0aa5
+DATA log32a<>+24(SB)/8, $0x3fe55555533e0aa5
+GLOBL log32a<>(SB), RODATA|NOPTR, $32
 
 // func oddsLogsF64AVX2(out []float64, against []float64, favour []float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -11065,12 +11116,13 @@ many:
 	VMINPD  Y2, Y3, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y3
-	VMULPD       log2e<>+0(SB), Y2, Y4
-	VADDPD       roundBits<>+0(SB), Y3, Y3
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VSUBPD       roundBits<>+0(SB), Y3, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
@@ -11100,20 +11152,20 @@ many:
 	VMULPD  half<>+0(SB), Y6, Y2
 	VADDPD  roundBits<>+0(SB), Y1, Y1
 	VADDPD  roundBits<>+0(SB), Y2, Y2
-	VPSUBQ  Y1, Y3, Y3
-	VPSUBQ  Y2, Y4, Y4
+	VPSUBQ  Y1, Y4, Y4
+	VPSUBQ  Y2, Y3, Y3
 	VPSLLQ  $0x34, Y1, Y1
 	VPSLLQ  $0x34, Y2, Y2
 	VPADDQ  one<>+0(SB), Y1, Y1
 	VPADDQ  one<>+0(SB), Y2, Y2
 	VMULPD  Y1, Y8, Y1
 	VMULPD  Y2, Y7, Y2
-	VPSLLQ  $0x34, Y3, Y3
 	VPSLLQ  $0x34, Y4, Y4
-	VPADDQ  one<>+0(SB), Y3, Y3
+	VPSLLQ  $0x34, Y3, Y3
 	VPADDQ  one<>+0(SB), Y4, Y4
-	VMULPD  Y3, Y1, Y1
-	VMULPD  Y4, Y2, Y2
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VMULPD  Y4, Y1, Y1
+	VMULPD  Y3, Y2, Y2
 	VMOVUPD Y1, (AX)(BX*8)
 	VMOVUPD Y2, 32(AX)(BX*8)
 	ADDQ    $0x00000008, BX
@@ -11142,8 +11194,9 @@ few:
 	VMINPD  Y2, Y3, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y3
-	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
@@ -11205,12 +11258,13 @@ many:
 	VMINPD  Y2, Y3, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y1, Y3
-	VMULPD       log2e<>+0(SB), Y2, Y4
-	VADDPD       roundBits<>+0(SB), Y3, Y3
-	VADDPD       roundBits<>+0(SB), Y4, Y4
-	VSUBPD       roundBits<>+0(SB), Y3, Y5
-	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
 	VMOVAPD      Y1, Y1
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
@@ -11250,20 +11304,20 @@ many:
 	VMULPD  half<>+0(SB), Y6, Y2
 	VADDPD  roundBits<>+0(SB), Y1, Y1
 	VADDPD  roundBits<>+0(SB), Y2, Y2
-	VPSUBQ  Y1, Y3, Y3
-	VPSUBQ  Y2, Y4, Y4
+	VPSUBQ  Y1, Y4, Y4
+	VPSUBQ  Y2, Y3, Y3
 	VPSLLQ  $0x34, Y1, Y1
 	VPSLLQ  $0x34, Y2, Y2
 	VPADDQ  one<>+0(SB), Y1, Y1
 	VPADDQ  one<>+0(SB), Y2, Y2
 	VMULPD  Y1, Y8, Y1
 	VMULPD  Y2, Y7, Y2
-	VPSLLQ  $0x34, Y3, Y3
 	VPSLLQ  $0x34, Y4, Y4
-	VPADDQ  one<>+0(SB), Y3, Y3
+	VPSLLQ  $0x34, Y3, Y3
 	VPADDQ  one<>+0(SB), Y4, Y4
-	VMULPD  Y3, Y1, Y1
-	VMULPD  Y4, Y2, Y2
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VMULPD  Y4, Y1, Y1
+	VMULPD  Y3, Y2, Y2
 	VMOVUPD Y1, (AX)(BX*8)
 	VMOVUPD Y2, 32(AX)(BX*8)
 	ADDQ    $0x00000008, BX
@@ -11292,8 +11346,9 @@ few:
 	VMINPD  Y2, Y3, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD       log2e<>+0(SB), Y2, Y3
-	VADDPD       roundBits<>+0(SB), Y3, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2

@@ -2873,31 +2873,31 @@ many:
 	VSCALEFPD        Z15, Z20, Z20
 	VSCALEFPD        Z16, Z21, Z21
 	VSCALEFPD        Z17, Z18, Z18
-	VBROADCASTSD     one<>+0(SB), Z0
-	VADDPD.BCST      one<>+0(SB), Z19, Z1
-	VADDPD.BCST      one<>+0(SB), Z20, Z2
-	VADDPD.BCST      one<>+0(SB), Z21, Z3
-	VADDPD.BCST      one<>+0(SB), Z18, Z14
-	VDIVPD           Z1, Z0, Z1
-	VDIVPD           Z2, Z0, Z2
-	VDIVPD           Z3, Z0, Z3
-	VDIVPD           Z14, Z0, Z0
-	VMULPD           Z1, Z19, Z14
-	VMULPD           Z2, Z20, Z15
-	VMULPD           Z3, Z21, Z16
-	VMULPD           Z0, Z18, Z17
-	VBLENDMPD        Z14, Z1, K1, Z4
-	VBLENDMPD        Z15, Z2, K2, Z5
-	VBLENDMPD        Z16, Z3, K3, Z6
-	VBLENDMPD        Z17, Z0, K4, Z7
+	VADDPD.BCST      one<>+0(SB), Z19, Z0
+	VADDPD.BCST      one<>+0(SB), Z20, Z1
+	VADDPD.BCST      one<>+0(SB), Z21, Z2
+	VADDPD.BCST      one<>+0(SB), Z18, Z3
+	VBROADCASTSD     one<>+0(SB), Z14
+	VDIVPD           Z0, Z14, Z0
+	VDIVPD           Z1, Z14, Z1
+	VDIVPD           Z2, Z14, Z2
+	VDIVPD           Z3, Z14, Z3
+	VMULPD           Z0, Z19, Z14
+	VMULPD           Z1, Z20, Z15
+	VMULPD           Z2, Z21, Z16
+	VMULPD           Z3, Z18, Z17
+	VBLENDMPD        Z14, Z0, K1, Z4
+	VBLENDMPD        Z15, Z1, K2, Z5
+	VBLENDMPD        Z16, Z2, K3, Z6
+	VBLENDMPD        Z17, Z3, K4, Z7
 	VMOVUPD          Z4, (AX)(SI*8)
 	VMOVUPD          Z5, 64(AX)(SI*8)
 	VMOVUPD          Z6, 128(AX)(SI*8)
 	VMOVUPD          Z7, 192(AX)(SI*8)
-	VBLENDMPD        Z1, Z14, K1, Z8
-	VBLENDMPD        Z2, Z15, K2, Z9
-	VBLENDMPD        Z3, Z16, K3, Z10
-	VBLENDMPD        Z0, Z17, K4, Z11
+	VBLENDMPD        Z0, Z14, K1, Z8
+	VBLENDMPD        Z1, Z15, K2, Z9
+	VBLENDMPD        Z2, Z16, K3, Z10
+	VBLENDMPD        Z3, Z17, K4, Z11
 	VMOVUPD          Z8, (CX)(SI*8)
 	VMOVUPD          Z9, 64(CX)(SI*8)
 	VMOVUPD          Z10, 128(CX)(SI*8)
@@ -2942,9 +2942,9 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
 	VSCALEFPD        Z1, Z2, Z2
-	VBROADCASTSD     one<>+0(SB), Z0
-	VADDPD.BCST      one<>+0(SB), Z2, Z1
-	VDIVPD           Z1, Z0, Z0
+	VADDPD.BCST      one<>+0(SB), Z2, Z0
+	VBROADCASTSD     one<>+0(SB), Z1
+	VDIVPD           Z0, Z1, Z0
 	VMULPD           Z0, Z2, Z1
 	VBLENDMPD        Z1, Z0, K2, Z12
 	VMOVUPD          Z12, K1, (AX)(SI*8)
@@ -3070,31 +3070,31 @@ many:
 	VSCALEFPD        Z15, Z20, Z20
 	VSCALEFPD        Z16, Z21, Z21
 	VSCALEFPD        Z17, Z18, Z18
-	VBROADCASTSD     one<>+0(SB), Z0
-	VADDPD.BCST      one<>+0(SB), Z19, Z1
-	VADDPD.BCST      one<>+0(SB), Z20, Z2
-	VADDPD.BCST      one<>+0(SB), Z21, Z3
-	VADDPD.BCST      one<>+0(SB), Z18, Z14
-	VDIVPD           Z1, Z0, Z1
-	VDIVPD           Z2, Z0, Z2
-	VDIVPD           Z3, Z0, Z3
-	VDIVPD           Z14, Z0, Z0
-	VMULPD           Z1, Z19, Z14
-	VMULPD           Z2, Z20, Z15
-	VMULPD           Z3, Z21, Z16
-	VMULPD           Z0, Z18, Z17
-	VBLENDMPD        Z14, Z1, K1, Z4
-	VBLENDMPD        Z15, Z2, K2, Z5
-	VBLENDMPD        Z16, Z3, K3, Z6
-	VBLENDMPD        Z17, Z0, K4, Z7
+	VADDPD.BCST      one<>+0(SB), Z19, Z0
+	VADDPD.BCST      one<>+0(SB), Z20, Z1
+	VADDPD.BCST      one<>+0(SB), Z21, Z2
+	VADDPD.BCST      one<>+0(SB), Z18, Z3
+	VBROADCASTSD     one<>+0(SB), Z14
+	VDIVPD           Z0, Z14, Z0
+	VDIVPD           Z1, Z14, Z1
+	VDIVPD           Z2, Z14, Z2
+	VDIVPD           Z3, Z14, Z3
+	VMULPD           Z0, Z19, Z14
+	VMULPD           Z1, Z20, Z15
+	VMULPD           Z2, Z21, Z16
+	VMULPD           Z3, Z18, Z17
+	VBLENDMPD        Z14, Z0, K1, Z4
+	VBLENDMPD        Z15, Z1, K2, Z5
+	VBLENDMPD        Z16, Z2, K3, Z6
+	VBLENDMPD        Z17, Z3, K4, Z7
 	VMOVUPD          Z4, (AX)(SI*8)
 	VMOVUPD          Z5, 64(AX)(SI*8)
 	VMOVUPD          Z6, 128(AX)(SI*8)
 	VMOVUPD          Z7, 192(AX)(SI*8)
-	VBLENDMPD        Z1, Z14, K1, Z8
-	VBLENDMPD        Z2, Z15, K2, Z9
-	VBLENDMPD        Z3, Z16, K3, Z10
-	VBLENDMPD        Z0, Z17, K4, Z11
+	VBLENDMPD        Z0, Z14, K1, Z8
+	VBLENDMPD        Z1, Z15, K2, Z9
+	VBLENDMPD        Z2, Z16, K3, Z10
+	VBLENDMPD        Z3, Z17, K4, Z11
 	VMOVUPD          Z8, (CX)(SI*8)
 	VMOVUPD          Z9, 64(CX)(SI*8)
 	VMOVUPD          Z10, 128(CX)(SI*8)
@@ -3144,9 +3144,9 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
 	VSCALEFPD        Z1, Z2, Z2
-	VBROADCASTSD     one<>+0(SB), Z0
-	VADDPD.BCST      one<>+0(SB), Z2, Z1
-	VDIVPD           Z1, Z0, Z0
+	VADDPD.BCST      one<>+0(SB), Z2, Z0
+	VBROADCASTSD     one<>+0(SB), Z1
+	VDIVPD           Z0, Z1, Z0
 	VMULPD           Z0, Z2, Z1
 	VBLENDMPD        Z1, Z0, K2, Z12
 	VMOVUPD          Z12, K1, (AX)(SI*8)
@@ -3217,83 +3217,69 @@ many:
 	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
 	VSCALEFPD        Z16, Z19, Z19
 	VSCALEFPD        Z17, Z18, Z18
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z19, Z15
-	VADDPD.BCST      one<>+0(SB), Z18, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z19, Z16
-	VMULPD           Z14, Z18, Z17
-	VBLENDMPD        Z16, Z15, K1, Z2
-	VBLENDMPD        Z17, Z14, K2, Z3
+	VADDPD.BCST      one<>+0(SB), Z19, Z14
+	VADDPD.BCST      one<>+0(SB), Z18, Z15
+	VBROADCASTSD     one<>+0(SB), Z16
+	VADDPD.BCST      two<>+0(SB), Z19, Z17
+	VADDPD.BCST      two<>+0(SB), Z18, Z20
+	VMULPD           Z17, Z14, Z21
+	VMULPD           Z20, Z15, Z22
+	VDIVPD           Z21, Z16, Z21
+	VDIVPD           Z22, Z16, Z16
+	VMULPD           Z17, Z21, Z17
+	VMULPD           Z20, Z16, Z20
+	VMULPD           Z14, Z21, Z14
+	VMULPD           Z15, Z16, Z15
+	VMULPD           Z19, Z14, Z14
+	VMULPD           Z18, Z15, Z15
+	VMULPD           Z17, Z19, Z16
+	VMULPD           Z20, Z18, Z21
+	VBLENDMPD        Z16, Z17, K1, Z2
+	VBLENDMPD        Z21, Z20, K2, Z3
 	VMOVUPD          Z2, (AX)(R8*8)
 	VMOVUPD          Z3, 64(AX)(R8*8)
-	VBLENDMPD        Z15, Z16, K1, Z4
-	VBLENDMPD        Z14, Z17, K2, Z5
+	VBLENDMPD        Z17, Z16, K1, Z4
+	VBLENDMPD        Z20, Z21, K2, Z5
 	VMOVUPD          Z4, (CX)(R8*8)
 	VMOVUPD          Z5, 64(CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD.BCST one<>+0(SB), Z19, Z14
-	VADDPD.BCST one<>+0(SB), Z18, Z15
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z14, Z16
-	VGETMANTPD   $0x0b, Z15, Z17
-	VGETEXPPD    Z14, Z14
-	VGETEXPPD    Z16, Z16
-	VGETEXPPD    Z15, Z15
-	VGETEXPPD    Z17, Z17
-	VSUBPD       Z14, Z16, Z14
-	VSUBPD       Z15, Z17, Z15
-	VBROADCASTSD one<>+0(SB), Z17
-	VSCALEFPD    Z14, Z17, Z16
-	VSCALEFPD    Z15, Z17, Z17
-	VSUBPD.BCST  one<>+0(SB), Z16, Z20
-	VSUBPD.BCST  one<>+0(SB), Z17, Z21
-	VFMADD231PD  Z19, Z16, Z20
-	VFMADD231PD  Z18, Z17, Z21
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z20, Z16
-	VADDPD.BCST      two<>+0(SB), Z21, Z17
-	VDIVPD           Z16, Z20, Z16
-	VDIVPD           Z17, Z21, Z17
-	VMULPD           Z16, Z16, Z18
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     log32d<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z22
-	VFMADD213PD.BCST log32c<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST log32c<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST log32b<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST log32b<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST log32a<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST log32a<>+0(SB), Z19, Z22
-	VFNMADD213PD     Z20, Z18, Z23
-	VFNMADD213PD     Z21, Z19, Z22
-
-	// Add k ln(2).
-	VFNMADD213PD      Z20, Z16, Z23
-	VFNMADD213PD      Z21, Z17, Z22
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z22
-	VSUBPD            Z23, Z0, Z0
-	VSUBPD            Z22, Z1, Z1
-	VXORPD.BCST       signBit<>+0(SB), Z23, Z14
-	VXORPD.BCST       signBit<>+0(SB), Z22, Z15
-	VBLENDMPD         Z0, Z14, K1, Z6
-	VBLENDMPD         Z1, Z15, K2, Z7
-	VMOVUPD           Z6, (SI)(R8*8)
-	VMOVUPD           Z7, 64(SI)(R8*8)
-	VBLENDMPD         Z14, Z0, K1, Z8
-	VBLENDMPD         Z15, Z1, K2, Z9
-	VMOVUPD           Z8, (DI)(R8*8)
-	VMOVUPD           Z9, 64(DI)(R8*8)
-	ADDQ              $0x00000010, R8
-	SUBQ              $0x00000010, BX
-	CMPQ              BX, $0x00000010
-	JGE               many
+	VMULPD           Z14, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     unit32f<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z20
+	VFMADD213PD.BCST unit32e<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST unit32e<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit32d<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST unit32d<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit32c<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST unit32c<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit32b<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST unit32b<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit32a<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST unit32a<>+0(SB), Z17, Z20
+	VFNMADD213PD     Z19, Z16, Z21
+	VFNMADD213PD     Z18, Z17, Z20
+	VFNMADD213PD     Z19, Z14, Z21
+	VFNMADD213PD     Z18, Z15, Z20
+	VSUBPD           Z21, Z0, Z0
+	VSUBPD           Z20, Z1, Z1
+	VXORPD.BCST      signBit<>+0(SB), Z21, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z20, Z15
+	VBLENDMPD        Z0, Z14, K1, Z6
+	VBLENDMPD        Z1, Z15, K2, Z7
+	VMOVUPD          Z6, (SI)(R8*8)
+	VMOVUPD          Z7, 64(SI)(R8*8)
+	VBLENDMPD        Z14, Z0, K1, Z8
+	VBLENDMPD        Z15, Z1, K2, Z9
+	VMOVUPD          Z8, (DI)(R8*8)
+	VMOVUPD          Z9, 64(DI)(R8*8)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, BX
+	CMPQ             BX, $0x00000010
+	JGE              many
 
 few:
 	TESTQ BX, BX
@@ -3330,67 +3316,63 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
 	VSCALEFPD        Z2, Z3, Z3
-	VBROADCASTSD     one<>+0(SB), Z1
-	VADDPD.BCST      one<>+0(SB), Z3, Z2
-	VDIVPD           Z2, Z1, Z1
-	VMULPD           Z1, Z3, Z2
-	VBLENDMPD        Z2, Z1, K2, Z10
+	VADDPD.BCST      one<>+0(SB), Z3, Z1
+	VBROADCASTSD     one<>+0(SB), Z2
+	VADDPD.BCST      two<>+0(SB), Z3, Z4
+	VMULPD           Z4, Z1, Z5
+	VDIVPD           Z5, Z2, Z2
+	VMULPD           Z4, Z2, Z4
+	VMULPD           Z1, Z2, Z1
+	VMULPD           Z3, Z1, Z1
+	VMULPD           Z4, Z3, Z2
+	VBLENDMPD        Z2, Z4, K2, Z10
 	VMOVUPD          Z10, K1, (AX)(R8*8)
-	VBLENDMPD        Z1, Z2, K2, Z11
+	VBLENDMPD        Z4, Z2, K2, Z11
 	VMOVUPD          Z11, K1, (CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD.BCST one<>+0(SB), Z3, Z1
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z1, Z2
-	VGETEXPPD    Z1, Z1
-	VGETEXPPD    Z2, Z2
-	VSUBPD       Z1, Z2, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSCALEFPD    Z1, Z2, Z2
-	VSUBPD.BCST  one<>+0(SB), Z2, Z4
-	VFMADD231PD  Z3, Z2, Z4
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z4, Z2
-	VDIVPD           Z2, Z4, Z2
-	VMULPD           Z2, Z2, Z3
-	VBROADCASTSD     log32d<>+0(SB), Z5
-	VMOVAPD          Z5, Z5
-	VFMADD213PD.BCST log32c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log32b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log32a<>+0(SB), Z3, Z5
-	VFNMADD213PD     Z4, Z3, Z5
-
-	// Add k ln(2).
-	VFNMADD213PD      Z4, Z2, Z5
-	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z5
-	VSUBPD            Z5, Z0, Z0
-	VXORPD.BCST       signBit<>+0(SB), Z5, Z1
-	VBLENDMPD         Z0, Z1, K2, Z12
-	VMOVUPD           Z12, K1, (SI)(R8*8)
-	VBLENDMPD         Z1, Z0, K2, Z13
-	VMOVUPD           Z13, K1, (DI)(R8*8)
-	ADDQ              $0x00000008, R8
-	SUBQ              $0x00000008, BX
-	JMP               few
+	VMULPD           Z1, Z1, Z2
+	VBROADCASTSD     unit32f<>+0(SB), Z4
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST unit32e<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST unit32d<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST unit32c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST unit32b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST unit32a<>+0(SB), Z2, Z4
+	VFNMADD213PD     Z3, Z2, Z4
+	VFNMADD213PD     Z3, Z1, Z4
+	VSUBPD           Z4, Z0, Z0
+	VXORPD.BCST      signBit<>+0(SB), Z4, Z1
+	VBLENDMPD        Z0, Z1, K2, Z12
+	VMOVUPD          Z12, K1, (SI)(R8*8)
+	VBLENDMPD        Z1, Z0, K2, Z13
+	VMOVUPD          Z13, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, BX
+	JMP              few
 
 done:
 	VZEROUPPER
 	RET
 
-DATA log32d<>+0(SB)/8, $0x3fce6587a4cb4546
-GLOBL log32d<>(SB), RODATA|NOPTR, $8
+DATA unit32f<>+0(SB)/8, $0x3fca9bafb0c93ac9
+GLOBL unit32f<>(SB), RODATA|NOPTR, $8
 
-DATA log32c<>+0(SB)/8, $0x3fd242ce0e1e295f
-GLOBL log32c<>(SB), RODATA|NOPTR, $8
+DATA unit32e<>+0(SB)/8, $0x3fc65ad56d9e0064
+GLOBL unit32e<>(SB), RODATA|NOPTR, $8
 
-DATA log32b<>+0(SB)/8, $0x3fd999a6a7a105a8
-GLOBL log32b<>(SB), RODATA|NOPTR, $8
+DATA unit32d<>+0(SB)/8, $0x3fcc7fb3587cdba6
+GLOBL unit32d<>(SB), RODATA|NOPTR, $8
 
-DATA log32a<>+0(SB)/8, $0x3fe55555533e0aa5
-GLOBL log32a<>(SB), RODATA|NOPTR, $8
+DATA unit32c<>+0(SB)/8, $0x3fd248f579c7d0d0
+GLOBL unit32c<>(SB), RODATA|NOPTR, $8
+
+DATA unit32b<>+0(SB)/8, $0x3fd9999a0d3dcfed
+GLOBL unit32b<>(SB), RODATA|NOPTR, $8
+
+DATA unit32a<>+0(SB)/8, $0x3fe55555553e7594
+GLOBL unit32a<>(SB), RODATA|NOPTR, $8
 
 // func sigmoidLogsF64AVX512(p []float64, q []float64, lp []float64, lq []float64, x []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
@@ -3415,140 +3397,115 @@ many:
 	VORPD.BCST signBit<>+0(SB), Z1, Z1
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z16
-	VMAXPD       Z0, Z16, Z17
-	VMAXPD       Z1, Z16, Z16
+	VBROADCASTSD leastExp<>+0(SB), Z14
+	VMAXPD       Z0, Z14, Z15
+	VMAXPD       Z1, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VMULPD.BCST       log2e<>+0(SB), Z16, Z19
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VRNDSCALEPD       $0x08, Z19, Z19
-	VMOVAPD           Z17, Z17
-	VMOVAPD           Z16, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z16
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VMOVAPD           Z15, Z15
+	VMOVAPD           Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z20
-	VSCALEFPD        Z18, Z21, Z21
-	VSCALEFPD        Z19, Z20, Z20
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VSCALEFPD        Z16, Z19, Z19
+	VSCALEFPD        Z17, Z18, Z18
+	VADDPD.BCST      one<>+0(SB), Z19, Z14
+	VADDPD.BCST      one<>+0(SB), Z18, Z15
 	VBROADCASTSD     one<>+0(SB), Z16
-	VADDPD.BCST      one<>+0(SB), Z21, Z17
-	VADDPD.BCST      one<>+0(SB), Z20, Z18
-	VDIVPD           Z17, Z16, Z17
-	VDIVPD           Z18, Z16, Z16
-	VMULPD           Z17, Z21, Z18
-	VMULPD           Z16, Z20, Z19
-	VBLENDMPD        Z18, Z17, K1, Z2
-	VBLENDMPD        Z19, Z16, K2, Z3
+	VADDPD.BCST      two<>+0(SB), Z19, Z17
+	VADDPD.BCST      two<>+0(SB), Z18, Z20
+	VDIVPD           Z14, Z16, Z14
+	VDIVPD           Z15, Z16, Z15
+	VDIVPD           Z17, Z19, Z16
+	VDIVPD           Z20, Z18, Z17
+	VMULPD           Z14, Z19, Z20
+	VMULPD           Z15, Z18, Z21
+	VBLENDMPD        Z20, Z14, K1, Z2
+	VBLENDMPD        Z21, Z15, K2, Z3
 	VMOVUPD          Z2, (AX)(R8*8)
 	VMOVUPD          Z3, 64(AX)(R8*8)
-	VBLENDMPD        Z17, Z18, K1, Z4
-	VBLENDMPD        Z16, Z19, K2, Z5
+	VBLENDMPD        Z14, Z20, K1, Z4
+	VBLENDMPD        Z15, Z21, K2, Z5
 	VMOVUPD          Z4, (CX)(R8*8)
 	VMOVUPD          Z5, 64(CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD.BCST one<>+0(SB), Z21, Z16
-	VADDPD.BCST one<>+0(SB), Z20, Z17
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z16, Z18
-	VGETMANTPD   $0x0b, Z17, Z19
-	VGETEXPPD    Z16, Z16
-	VGETEXPPD    Z18, Z18
-	VGETEXPPD    Z17, Z17
-	VGETEXPPD    Z19, Z19
-	VSUBPD       Z16, Z18, Z16
-	VSUBPD       Z17, Z19, Z17
-	VBROADCASTSD one<>+0(SB), Z19
-	VSCALEFPD    Z16, Z19, Z18
-	VSCALEFPD    Z17, Z19, Z19
-	VSUBPD.BCST  one<>+0(SB), Z18, Z22
-	VSUBPD.BCST  one<>+0(SB), Z19, Z23
-	VFMADD231PD  Z21, Z18, Z22
-	VFMADD231PD  Z20, Z19, Z23
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z22, Z18
-	VADDPD.BCST      two<>+0(SB), Z23, Z19
-	VDIVPD           Z18, Z22, Z18
-	VDIVPD           Z19, Z23, Z19
-	VMULPD           Z18, Z18, Z20
-	VMULPD           Z19, Z19, Z21
-	VBROADCASTSD     log64g<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z24
-	VFMADD213PD.BCST log64f<>+0(SB), Z20, Z25
-	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z24
-	VFMADD213PD.BCST log64e<>+0(SB), Z20, Z25
-	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z24
-	VFMADD213PD.BCST log64d<>+0(SB), Z20, Z25
-	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z24
-	VFMADD213PD.BCST log64c<>+0(SB), Z20, Z25
-	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z24
-	VFMADD213PD.BCST log64b<>+0(SB), Z20, Z25
-	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z24
-	VFMADD213PD.BCST log64a<>+0(SB), Z20, Z25
-	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z24
-	VFNMADD213PD     Z22, Z20, Z25
-	VFNMADD213PD     Z23, Z21, Z24
-
-	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z20
-	VMOVAPD           Z6, Z21
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z21
-	VFMSUB213PD       Z20, Z18, Z25
-	VFMSUB213PD       Z21, Z19, Z24
-	VSUBPD            Z25, Z22, Z18
-	VSUBPD            Z24, Z23, Z19
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z19
-	VSUBPD            Z18, Z0, Z0
-	VSUBPD            Z19, Z1, Z1
-	VXORPD.BCST       signBit<>+0(SB), Z18, Z16
-	VXORPD.BCST       signBit<>+0(SB), Z19, Z17
-	VBLENDMPD         Z0, Z16, K1, Z7
-	VBLENDMPD         Z1, Z17, K2, Z8
-	VMOVUPD           Z7, (SI)(R8*8)
-	VMOVUPD           Z8, 64(SI)(R8*8)
-	VBLENDMPD         Z16, Z0, K1, Z9
-	VBLENDMPD         Z17, Z1, K2, Z10
-	VMOVUPD           Z9, (DI)(R8*8)
-	VMOVUPD           Z10, 64(DI)(R8*8)
-	ADDQ              $0x00000010, R8
-	SUBQ              $0x00000010, BX
-	CMPQ              BX, $0x00000010
-	JGE               many
+	VMULPD           Z16, Z16, Z14
+	VMULPD           Z17, Z17, Z15
+	VBROADCASTSD     unit64j<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z20
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z20
+	VFNMADD213PD     Z19, Z14, Z21
+	VFNMADD213PD     Z18, Z15, Z20
+	VFNMADD213PD     Z19, Z16, Z21
+	VFNMADD213PD     Z18, Z17, Z20
+	VSUBPD           Z21, Z0, Z0
+	VSUBPD           Z20, Z1, Z1
+	VXORPD.BCST      signBit<>+0(SB), Z21, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z20, Z15
+	VBLENDMPD        Z0, Z14, K1, Z6
+	VBLENDMPD        Z1, Z15, K2, Z7
+	VMOVUPD          Z6, (SI)(R8*8)
+	VMOVUPD          Z7, 64(SI)(R8*8)
+	VBLENDMPD        Z14, Z0, K1, Z8
+	VBLENDMPD        Z15, Z1, K2, Z9
+	VMOVUPD          Z8, (DI)(R8*8)
+	VMOVUPD          Z9, 64(DI)(R8*8)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, BX
+	CMPQ             BX, $0x00000010
+	JGE              many
 
 few:
 	TESTQ BX, BX
@@ -3590,62 +3547,76 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
 	VSCALEFPD        Z2, Z3, Z3
-	VBROADCASTSD     one<>+0(SB), Z1
-	VADDPD.BCST      one<>+0(SB), Z3, Z2
-	VDIVPD           Z2, Z1, Z1
-	VMULPD           Z1, Z3, Z2
-	VBLENDMPD        Z2, Z1, K2, Z11
-	VMOVUPD          Z11, K1, (AX)(R8*8)
-	VBLENDMPD        Z1, Z2, K2, Z12
-	VMOVUPD          Z12, K1, (CX)(R8*8)
+	VADDPD.BCST      one<>+0(SB), Z3, Z1
+	VBROADCASTSD     one<>+0(SB), Z2
+	VADDPD.BCST      two<>+0(SB), Z3, Z4
+	VDIVPD           Z1, Z2, Z1
+	VDIVPD           Z4, Z3, Z2
+	VMULPD           Z1, Z3, Z4
+	VBLENDMPD        Z4, Z1, K2, Z10
+	VMOVUPD          Z10, K1, (AX)(R8*8)
+	VBLENDMPD        Z1, Z4, K2, Z11
+	VMOVUPD          Z11, K1, (CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
-	VADDPD.BCST one<>+0(SB), Z3, Z1
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z1, Z2
-	VGETEXPPD    Z1, Z1
-	VGETEXPPD    Z2, Z2
-	VSUBPD       Z1, Z2, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSCALEFPD    Z1, Z2, Z2
-	VSUBPD.BCST  one<>+0(SB), Z2, Z4
-	VFMADD231PD  Z3, Z2, Z4
-
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z4, Z2
-	VDIVPD           Z2, Z4, Z2
-	VMULPD           Z2, Z2, Z3
-	VBROADCASTSD     log64g<>+0(SB), Z5
-	VMOVAPD          Z5, Z5
-	VFMADD213PD.BCST log64f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log64e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log64d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log64c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log64b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST log64a<>+0(SB), Z3, Z5
-	VFNMADD213PD     Z4, Z3, Z5
-
-	// Add k ln(2).
-	VPXORQ            Z13, Z13, Z13
-	VMOVAPD           Z13, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z3
-	VFMSUB213PD       Z3, Z2, Z5
-	VSUBPD            Z5, Z4, Z2
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z2
-	VSUBPD            Z2, Z0, Z0
-	VXORPD.BCST       signBit<>+0(SB), Z2, Z1
-	VBLENDMPD         Z0, Z1, K2, Z14
-	VMOVUPD           Z14, K1, (SI)(R8*8)
-	VBLENDMPD         Z1, Z0, K2, Z15
-	VMOVUPD           Z15, K1, (DI)(R8*8)
-	ADDQ              $0x00000008, R8
-	SUBQ              $0x00000008, BX
-	JMP               few
+	VMULPD           Z2, Z2, Z1
+	VBROADCASTSD     unit64j<>+0(SB), Z4
+	VMOVAPD          Z4, Z4
+	VFMADD213PD.BCST unit64i<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64h<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64g<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST unit64a<>+0(SB), Z1, Z4
+	VFNMADD213PD     Z3, Z1, Z4
+	VFNMADD213PD     Z3, Z2, Z4
+	VSUBPD           Z4, Z0, Z0
+	VXORPD.BCST      signBit<>+0(SB), Z4, Z1
+	VBLENDMPD        Z0, Z1, K2, Z12
+	VMOVUPD          Z12, K1, (SI)(R8*8)
+	VBLENDMPD        Z1, Z0, K2, Z13
+	VMOVUPD          Z13, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, BX
+	JMP              few
 
 done:
 	VZEROUPPER
 	RET
+
+DATA unit64j<>+0(SB)/8, $0x3fc4b0a26c5f2aef
+GLOBL unit64j<>(SB), RODATA|NOPTR, $8
+
+DATA unit64i<>+0(SB)/8, $0x3fb687a6e7c95176
+GLOBL unit64i<>(SB), RODATA|NOPTR, $8
+
+DATA unit64h<>+0(SB)/8, $0x3fbeb905e8575054
+GLOBL unit64h<>(SB), RODATA|NOPTR, $8
+
+DATA unit64g<>+0(SB)/8, $0x3fc10ac75dc602b1
+GLOBL unit64g<>(SB), RODATA|NOPTR, $8
+
+DATA unit64f<>+0(SB)/8, $0x3fc3b18b294bebf9
+GLOBL unit64f<>(SB), RODATA|NOPTR, $8
+
+DATA unit64e<>+0(SB)/8, $0x3fc745cf0b0e03bd
+GLOBL unit64e<>(SB), RODATA|NOPTR, $8
+
+DATA unit64d<>+0(SB)/8, $0x3fcc71c727143318
+GLOBL unit64d<>(SB), RODATA|NOPTR, $8
+
+DATA unit64c<>+0(SB)/8, $0x3fd24924923d44c6
+GLOBL unit64c<>(SB), RODATA|NOPTR, $8
+
+DATA unit64b<>+0(SB)/8, $0x3fd999999999a3dd
+GLOBL unit64b<>(SB), RODATA|NOPTR, $8
+
+DATA unit64a<>+0(SB)/8, $0x3fe5555555555555
+GLOBL unit64a<>(SB), RODATA|NOPTR, $8
 
 // func softmax2F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
@@ -5249,6 +5220,18 @@ done:
 
 DATA largeOdds<>+0(SB)/8, $0x7e70000000000000
 GLOBL largeOdds<>(SB), RODATA|NOPTR, $8
+
+DATA log32d<>+0(SB)/8, $0x3fce6587a4cb4546
+GLOBL log32d<>(SB), RODATA|NOPTR, $8
+
+DATA log32c<>+0(SB)/8, $0x3fd242ce0e1e295f
+GLOBL log32c<>(SB), RODATA|NOPTR, $8
+
+DATA log32b<>+0(SB)/8, $0x3fd999a6a7a105a8
+GLOBL log32b<>(SB), RODATA|NOPTR, $8
+
+DATA log32a<>+0(SB)/8, $0x3fe55555533e0aa5
+GLOBL log32a<>(SB), RODATA|NOPTR, $8
 
 // func oddsLogsF64AVX512(out []float64, against []float64, favour []float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV

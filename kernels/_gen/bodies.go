@@ -265,7 +265,7 @@ func sigmoid(g *gen, logs bool) {
 		negative := g.negative(v)
 		v = g.or(v, signBit) // −|x|
 		e := g.exp(v, toZero)
-		larger := g.div(g.load(one).times(k), g.add(e, one))
+		larger, ratio := g.sigmoidRatios(e, logs)
 		smaller := g.mul(e, larger)
 		g.write(p, g.choose(negative, smaller, larger))
 		g.write(q, g.choose(negative, larger, smaller))
@@ -273,13 +273,29 @@ func sigmoid(g *gen, logs bool) {
 			return
 		}
 		g.Comment("ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).")
-		l := g.log1p(e)
+		l := g.log1pUnit(e, ratio)
 		far := g.sub(v, l)
 		near := g.xor(l, signBit)
 		g.write(lp, g.choose(negative, far, near))
 		g.write(lq, g.choose(negative, near, far))
 	})
 	g.finish()
+}
+
+// sigmoidRatios is 1/(1+e) and, for the logarithms, e/(2+e). What ends as
+// float32 makes do with one division.
+func (g *gen) sigmoidRatios(e vec, logs bool) (larger, ratio vec) {
+	a := g.add(e, one)
+	ones := g.load(one)
+	if !logs {
+		return g.div(ones.times(len(e)), a), nil
+	}
+	b := g.add(e, number("two", 2))
+	if g.accurate() {
+		return g.div(ones.times(len(e)), a), g.div(e, b)
+	}
+	both := g.div(ones.times(len(e)), g.mul(a, b))
+	return g.mul(both, b), g.mul(g.mul(both, a), e)
 }
 
 // negative is where the sign bit is set.

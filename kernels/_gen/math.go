@@ -49,6 +49,18 @@ var (
 	}
 )
 
+// The same for 0 ≤ z ≤ 1/9.
+var (
+	unitPoly64 = []float64{
+		0x1.4b0a26c5f2aefp-3, 0x1.687a6e7c95176p-4, 0x1.eb905e8575054p-4, 0x1.10ac75dc602b1p-3, 0x1.3b18b294bebf9p-3,
+		0x1.745cf0b0e03bdp-3, 0x1.c71c727143318p-3, 0x1.24924923d44c6p-2, 0x1.999999999a3ddp-2, 0x1.5555555555555p-1,
+	}
+	unitPoly32 = []float64{
+		0x1.a9bafb0c93ac9p-3, 0x1.65ad56d9e0064p-3, 0x1.c7fb3587cdba6p-3,
+		0x1.248f579c7d0d0p-2, 0x1.9999a0d3dcfedp-2, 0x1.55555553e7594p-1,
+	}
+)
+
 // polynomial evaluates by Horner's rule; name distinguishes its constants.
 func (g *gen) polynomial(name string, c []float64, x vec) vec {
 	first := g.load(g.coefficient(name, len(c)-1, c[0]))
@@ -93,14 +105,15 @@ func (g *gen) exp(x vec, r expRange) vec {
 		}
 	}
 	g.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
-	n := g.mul(arg, log2e)
-	var rounded vec
+	var n, rounded vec
 	if g.wide() {
+		n = g.mul(arg, log2e)
 		for i := range n {
 			g.VRNDSCALEPD(operand.U8(8), n[i], n[i]) // to nearest, exceptions suppressed
 		}
 	} else {
-		rounded = g.add(n, roundBits)
+		rounded = g.copy(g.load(roundBits).times(len(arg)))
+		g.addTo(rounded, arg, log2e)
 		n = g.sub(rounded, roundBits)
 	}
 	rest := g.copy(arg)
@@ -253,6 +266,21 @@ func (g *gen) logOf(f, k vec) vec {
 func (g *gen) log1p(x vec) vec {
 	p := g.reciprocal(g.add(x, one))
 	return g.logOf(g.reduced(x, p), p.k)
+}
+
+// log1pUnit is ln(1+f) for 0 ≤ f ≤ 1, or NaN, from s = f/(2+f): longer
+// polynomials than logOf's save what it takes to reduce the argument.
+func (g *gen) log1pUnit(f, s vec) vec {
+	g.Comment("ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.")
+	z := g.mul(s, s)
+	name, poly := "unit32", unitPoly32
+	if g.accurate() {
+		name, poly = "unit64", unitPoly64
+	}
+	t := g.polynomial(name, poly, z)
+	g.minusTimes(t, z, f)
+	g.minusTimes(t, s, f)
+	return t
 }
 
 // reduced is f = (1+x) 2^−k − 1, from x rather than from the rounded 1 + x.
