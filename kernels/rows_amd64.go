@@ -17,12 +17,14 @@ type assembled[T Float] struct {
 func newTable[T Float](p *primitives[T]) *cpu.Kernels[T] {
 	a := &assembled[T]{*p, cpu.Generic[T]()}
 	k := cpu.Generic[T]()
-	k.Sigmoid, k.Softmax = a.sigmoidTile, a.softmaxTile
-	k.Counts, k.Region = a.countsRow, a.regionRow
+	k.Probabilities, k.Sigmoid, k.Softmax = a.probabilitiesTile, a.sigmoidTile, a.softmaxTile
+	k.Counts, k.Region, k.Soft, k.Square = a.countsRow, a.regionRow, a.softRow, a.squareRow
+	k.LogP, k.LogQ, k.LogAll, k.Power = a.logPRow, a.logQRow, a.logAllRow, a.powerRow
 	k.RegionY, k.LogPY = a.regionYTile, a.logPYTile
-	k.RegionGrad = a.regionGradRow
-	k.ProbabilitiesChain, k.SigmoidChain = a.probabilitiesChainTile, a.sigmoidChainTile
-	k.SoftmaxChain, k.SoftmaxRegionY = a.softmaxChainTile, a.softmaxRegionYTile
+	k.RegionGrad, k.SoftGrad, k.SquareGrad = a.regionGradRow, a.softGradRow, a.squareGradRow
+	k.LogGrad, k.PowerGrad = a.logGradRow, a.powerGradRow
+	k.ProbabilitiesChain, k.SigmoidChain, k.SoftmaxChain = a.probabilitiesChainTile, a.sigmoidChainTile, a.softmaxChainTile
+	k.SoftmaxRegionY = a.softmaxRegionYTile
 	return k
 }
 
@@ -92,4 +94,18 @@ func (a *assembled[T]) sigmoidChainTile(t *cpu.Tile[T]) {
 			a.sigmoidChainU(out, g, p, q, t.U[at:][:n])
 		}
 	}
+}
+
+func (a *assembled[T]) softRow(acc []float64, r *cpu.Row[T]) {
+	n := len(r.P)
+	if r.V == nil {
+		a.soft((*[4]float64)(acc), r.P, r.Q[:n], r.R[:n])
+	} else {
+		a.softV((*[4]float64)(acc), r.P, r.Q[:n], r.R[:n], r.V[:n])
+	}
+}
+
+func (a *assembled[T]) softGradRow(r *cpu.Row[T], byTP, byFP, byFN, byTN float64) {
+	n := len(r.G)
+	a.softGrad(r.G, r.P[:n], r.Q[:n], r.R[:n], byTP-byFN, byFP-byTN)
 }

@@ -99,7 +99,7 @@ func (a *assembled[T]) softmaxChainTile(t *cpu.Tile[T]) {
 	if t.N == 0 {
 		return
 	}
-	out, work := first(t.Out, t.OutStride, t.C, t.N), first(t.Work, t.N, t.C, t.N)
+	out, work := first(t.Out, t.OutStride, t.C, t.N), first(t.Work, t.N, 2*t.C, t.N)
 	p, q, g := first(t.P, t.Stride, t.C, t.N), first(t.Q, t.Stride, t.C, t.N), first(t.G, t.Stride, t.C, t.N)
 	done := false
 	if t.U == nil {
@@ -122,6 +122,6 @@ func (a *assembled[T]) softmaxRegionYTile(t *cpu.Tile[T], coef []float64) {
 		a.softmaxRegionYFew[t.C](out, p, q, k, t.Y[:t.N], t.OutStride, t.Stride)
 		return
 	}
-	work := first(t.Work, t.N, 2*t.C, t.N)
+	work := first(t.Work, t.N, t.C, t.N)
 	a.softmaxRegionY(out, p, q, work, k, t.Y[:t.N], t.OutStride, t.Stride, t.C)
 }
