@@ -31,7 +31,10 @@
 // Backward is that of the whole batch too.
 //
 // The same input gives the same bits on every run, with every number of
-// workers, and, for a split by samples, with every order of shards.
+// workers, and, for a split by samples, with every order of shards. That is on
+// one backend; backends differ in the last bits, within the accuracy below. The
+// best one for the processor is taken ([Backends]); [WithBackend] or the
+// environment variable SEGLOSS_BACKEND forces one by name.
 //
 // # Accuracy
 //
