@@ -92,26 +92,26 @@ func TestPrimitives(t *testing.T) {
 func testPrimitives[T kernels.Float](t *testing.T, tests []primitiveTest[T]) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	mem := newRowMemory[T](t)
-	for _, p := range tests {
-		t.Run(p.name, func(t *testing.T) {
-			defer func() {
-				if r := recover(); r != nil {
-					t.Fatalf("%v", r)
-				}
-			}()
-			rnd := rand.New(rand.NewPCG(5, 6))
-			for n := range 131 {
-				for variant := range 4 {
-					a := randomRows[T](rnd, n, variant%2 == 1)
-					got, want := mem.place(a, variant >= 2), a.clone()
-					p.asm(got)
-					p.loop(want)
-					if diff := got.differs(want, p.tol, p.floor); diff != "" {
-						t.Fatalf("n = %d, variant %d: %s", n, variant, diff)
-					}
+	rnd := rand.New(rand.NewPCG(5, 6))
+	what := ""
+	defer func() {
+		if r := recover(); r != nil {
+			t.Fatalf("%s: %v", what, r)
+		}
+	}()
+	for n := range 131 {
+		for _, withSpecial := range []bool{false, true} {
+			a := randomRows[T](rnd, n, withSpecial)
+			for i, p := range tests {
+				what = fmt.Sprintf("%s, n = %d, special %v", p.name, n, withSpecial)
+				got, want := mem.place(a, (n+i)%3 != 0), a.clone()
+				p.asm(got)
+				p.loop(want)
+				if diff := got.differs(want, p.tol, p.floor); diff != "" {
+					t.Fatalf("%s: %s", what, diff)
 				}
 			}
-		})
+		}
 	}
 }
 
@@ -203,21 +203,31 @@ func (a *rows[T]) differs(b *rows[T], tol, floor float64) (diff string) {
 	}
 	va := reflect.ValueOf(a).Elem()
 	eachRow(b, func(name string, m reflect.Value) {
-		tol := tol
-		if m.Type().Elem().Kind() == reflect.Float32 {
-			tol += 6e-8
+		if diff != "" {
+			return
 		}
-		for i := range m.Len() {
-			if m.Type().Elem().Kind() == reflect.Int32 {
-				continue
-			}
-			got, want := va.FieldByName(name).Index(i).Float(), m.Index(i).Float()
-			if !near(got, want, tol, floor) && diff == "" {
-				diff = fmt.Sprintf("%s[%d] is %v; want %v", name, i, got, want)
-			}
+		i := -1
+		switch got := va.FieldByName(name).Interface().(type) {
+		case []float64:
+			i = firstFar(got, m.Interface().([]float64), tol, floor)
+		case []float32:
+			i = firstFar(got, m.Interface().([]float32), tol+6e-8, floor)
+		}
+		if i >= 0 {
+			diff = fmt.Sprintf("%s[%d] is %v; want %v", name, i, va.FieldByName(name).Index(i), m.Index(i))
 		}
 	})
 	return diff
+}
+
+// firstFar is the first index at which got is not near want, or −1.
+func firstFar[E kernels.Float](got, want []E, tol, floor float64) int {
+	for i, w := range want {
+		if !near(float64(got[i]), float64(w), tol, floor) {
+			return i
+		}
+	}
+	return -1
 }
 
 func near(got, want, tol, floor float64) bool {

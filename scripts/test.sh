@@ -64,7 +64,7 @@ staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 assembly_current() { # the generator writes what is committed
 	mkdir -p "$log/asm"
-	(cd kernels/_gen && GOWORK=off go vet . && GOWORK=off go run . -dir "$log/asm") || return 1
+	(cd kernels/_gen && export GOWORK=off && go mod tidy -diff && go vet . && go run . -dir "$log/asm") || return 1
 	local f
 	for f in "$log"/asm/*; do diff -q "$f" "kernels/${f##*/}" || return 1; done
 }

@@ -22,7 +22,6 @@ type loopState struct {
 type array struct {
 	base reg.Register
 	size int
-	at   reg.Register // index of the row's first element; nil for the row at base
 }
 
 // slice loads the base of a slice parameter, of float64.
