@@ -7,6 +7,8 @@
 // func expF32AVX2(w []float64, x []float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·expF32AVX2(SB), NOSPLIT, $0-49
+	// expF32AVX2 leaves e^x in w. It reports false, and w is unspecified, if some x is
+	// a NaN or beyond ±300.
 	MOVQ     w_base+0(FP), AX
 	MOVQ     x_base+24(FP), CX
 	MOVQ     x_len+32(FP), DX
@@ -244,6 +246,8 @@ GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 // func expF64AVX2(w []float64, x []float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·expF64AVX2(SB), NOSPLIT, $0-49
+	// expF64AVX2 leaves e^x in w. It reports false, and w is unspecified, if some x is
+	// a NaN or beyond ±300.
 	MOVQ     w_base+0(FP), AX
 	MOVQ     x_base+24(FP), CX
 	MOVQ     x_len+32(FP), DX
@@ -494,6 +498,7 @@ GLOBL exp64b<>(SB), RODATA|NOPTR, $32
 // func expRowAVX2(w []float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·expRowAVX2(SB), NOSPLIT, $0-24
+	// expRowAVX2 replaces every element by its exponential.
 	MOVQ w_base+0(FP), AX
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
@@ -664,6 +669,7 @@ GLOBL half<>(SB), RODATA|NOPTR, $32
 // func log1pRowAVX2(w []float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·log1pRowAVX2(SB), NOSPLIT, $0-24
+	// log1pRowAVX2 replaces every element x, which is at least 0, by ln(1+x).
 	MOVQ w_base+0(FP), AX
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
@@ -927,6 +933,7 @@ GLOBL infinity<>(SB), RODATA|NOPTR, $32
 // func logRowAVX2(w []float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·logRowAVX2(SB), NOSPLIT, $0-24
+	// logRowAVX2 replaces every element by its logarithm.
 	MOVQ w_base+0(FP), AX
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
@@ -1144,6 +1151,7 @@ GLOBL minusInfinity<>(SB), RODATA|NOPTR, $32
 // func countsF32AVX2(acc *[3]float64, r []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·countsF32AVX2(SB), NOSPLIT, $0-32
+	// countsF32AVX2 adds the sums of the target alone.
 	MOVQ    acc+0(FP), AX
 	MOVQ    r_base+8(FP), CX
 	MOVQ    r_len+16(FP), DX
@@ -1227,6 +1235,7 @@ done:
 // func countsF64AVX2(acc *[3]float64, r []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·countsF64AVX2(SB), NOSPLIT, $0-32
+	// countsF64AVX2 adds the sums of the target alone.
 	MOVQ    acc+0(FP), AX
 	MOVQ    r_base+8(FP), CX
 	MOVQ    r_len+16(FP), DX
@@ -1308,6 +1317,7 @@ done:
 // func countsVF32AVX2(acc *[3]float64, r []float32, v []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·countsVF32AVX2(SB), NOSPLIT, $0-56
+	// countsVF32AVX2 adds the weighted sums of the target alone.
 	MOVQ    acc+0(FP), AX
 	MOVQ    r_base+8(FP), CX
 	MOVQ    r_len+16(FP), DX
@@ -1406,6 +1416,7 @@ done:
 // func countsVF64AVX2(acc *[3]float64, r []float64, v []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·countsVF64AVX2(SB), NOSPLIT, $0-56
+	// countsVF64AVX2 adds the weighted sums of the target alone.
 	MOVQ    acc+0(FP), AX
 	MOVQ    r_base+8(FP), CX
 	MOVQ    r_len+16(FP), DX
@@ -1501,6 +1512,7 @@ done:
 // func regionF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·regionF32AVX2(SB), NOSPLIT, $0-80
+	// regionF32AVX2 adds TP, FP, FN and TN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -1603,6 +1615,7 @@ done:
 // func regionF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·regionF64AVX2(SB), NOSPLIT, $0-80
+	// regionF64AVX2 adds TP, FP, FN and TN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -1703,6 +1716,7 @@ done:
 // func regionVF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·regionVF32AVX2(SB), NOSPLIT, $0-104
+	// regionVF32AVX2 adds the weighted TP, FP, FN and TN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -1820,6 +1834,7 @@ done:
 // func regionVF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·regionVF64AVX2(SB), NOSPLIT, $0-104
+	// regionVF64AVX2 adds the weighted TP, FP, FN and TN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -1934,6 +1949,7 @@ done:
 // func regionYRowAVX2(acc *[4]float64, p []float64, q []float64, y []int32, c int)
 // Requires: AVX, AVX2, CMOV
 TEXT ·regionYRowAVX2(SB), NOSPLIT, $0-88
+	// regionYRowAVX2 adds TP, FP, FN and TN of class c by the labels y.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -2051,6 +2067,7 @@ done:
 // func regionGradF32AVX2(g []float64, r []float32, in float64, out float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·regionGradF32AVX2(SB), NOSPLIT, $0-64
+	// regionGradF32AVX2 adds the derivative of the region sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         r_base+24(FP), CX
 	MOVQ         g_len+8(FP), DX
@@ -2127,6 +2144,7 @@ done:
 // func regionGradF64AVX2(g []float64, r []float64, in float64, out float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·regionGradF64AVX2(SB), NOSPLIT, $0-64
+	// regionGradF64AVX2 adds the derivative of the region sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         r_base+24(FP), CX
 	MOVQ         g_len+8(FP), DX
@@ -2201,6 +2219,7 @@ done:
 // func probabilitiesF32AVX2(p []float64, q []float64, x []float32)
 // Requires: AVX, CMOV
 TEXT ·probabilitiesF32AVX2(SB), NOSPLIT, $0-72
+	// probabilitiesF32AVX2 takes p = x as it is.
 	MOVQ    p_base+0(FP), AX
 	MOVQ    q_base+24(FP), CX
 	MOVQ    x_base+48(FP), DX
@@ -2261,6 +2280,7 @@ done:
 // func probabilitiesF64AVX2(p []float64, q []float64, x []float64)
 // Requires: AVX, CMOV
 TEXT ·probabilitiesF64AVX2(SB), NOSPLIT, $0-72
+	// probabilitiesF64AVX2 takes p = x as it is.
 	MOVQ    p_base+0(FP), AX
 	MOVQ    q_base+24(FP), CX
 	MOVQ    x_base+48(FP), DX
@@ -2319,6 +2339,7 @@ done:
 // func chainF32AVX2(out []float32, g []float64)
 // Requires: AVX, CMOV
 TEXT ·chainF32AVX2(SB), NOSPLIT, $0-48
+	// chainF32AVX2 rounds a row to the element type.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ g_len+32(FP), DX
@@ -2371,6 +2392,7 @@ done:
 // func chainF64AVX2(out []float64, g []float64)
 // Requires: AVX, CMOV
 TEXT ·chainF64AVX2(SB), NOSPLIT, $0-48
+	// chainF64AVX2 rounds a row to the element type.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ g_len+32(FP), DX
@@ -2417,6 +2439,8 @@ done:
 // func chainUF32AVX2(out []float32, g []float64, u []float64, p []float64, clip float64)
 // Requires: AVX, CMOV
 TEXT ·chainUF32AVX2(SB), NOSPLIT, $0-104
+	// chainUF32AVX2 adds what comes by the log-odds, except where p or its complement
+	// is clipped.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         g_base+24(FP), CX
 	MOVQ         u_base+48(FP), DX
@@ -2501,6 +2525,8 @@ done:
 // func chainUF64AVX2(out []float64, g []float64, u []float64, p []float64, clip float64)
 // Requires: AVX, CMOV
 TEXT ·chainUF64AVX2(SB), NOSPLIT, $0-104
+	// chainUF64AVX2 adds what comes by the log-odds, except where p or its complement
+	// is clipped.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         g_base+24(FP), CX
 	MOVQ         u_base+48(FP), DX
@@ -2581,6 +2607,7 @@ done:
 // func sigmoidChainF32AVX2(out []float32, g []float64, p []float64, q []float64)
 // Requires: AVX, CMOV
 TEXT ·sigmoidChainF32AVX2(SB), NOSPLIT, $0-96
+	// sigmoidChainF32AVX2 is the derivative through a sigmoid.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2655,6 +2682,7 @@ done:
 // func sigmoidChainF64AVX2(out []float64, g []float64, p []float64, q []float64)
 // Requires: AVX, CMOV
 TEXT ·sigmoidChainF64AVX2(SB), NOSPLIT, $0-96
+	// sigmoidChainF64AVX2 is the derivative through a sigmoid.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2723,6 +2751,7 @@ done:
 // func sigmoidChainUF32AVX2(out []float32, g []float64, p []float64, q []float64, u []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·sigmoidChainUF32AVX2(SB), NOSPLIT, $0-120
+	// sigmoidChainUF32AVX2 is the derivative through a sigmoid, with one by the log-odds.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2803,6 +2832,7 @@ done:
 // func sigmoidChainUF64AVX2(out []float64, g []float64, p []float64, q []float64, u []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·sigmoidChainUF64AVX2(SB), NOSPLIT, $0-120
+	// sigmoidChainUF64AVX2 is the derivative through a sigmoid, with one by the log-odds.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2877,6 +2907,7 @@ done:
 // func sigmoidF32AVX2(p []float64, q []float64, x []float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·sigmoidF32AVX2(SB), NOSPLIT, $0-72
+	// sigmoidF32AVX2 forms the smaller of p and q from the exponential itself.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+48(FP), DX
@@ -3033,6 +3064,7 @@ GLOBL leastNormalExp<>(SB), RODATA|NOPTR, $32
 // func sigmoidF64AVX2(p []float64, q []float64, x []float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·sigmoidF64AVX2(SB), NOSPLIT, $0-72
+	// sigmoidF64AVX2 forms the smaller of p and q from the exponential itself.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+48(FP), DX
@@ -3205,6 +3237,7 @@ done:
 // func sigmoidLogsF32AVX2(p []float64, q []float64, lp []float64, lq []float64, x []float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·sigmoidLogsF32AVX2(SB), NOSPLIT, $0-120
+	// sigmoidLogsF32AVX2 is sigmoid with the logarithms of both.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+96(FP), DX
@@ -3455,6 +3488,7 @@ GLOBL unit32a<>(SB), RODATA|NOPTR, $32
 // func sigmoidLogsF64AVX2(p []float64, q []float64, lp []float64, lq []float64, x []float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·sigmoidLogsF64AVX2(SB), NOSPLIT, $0-120
+	// sigmoidLogsF64AVX2 is sigmoid with the logarithms of both.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+96(FP), DX
@@ -3760,6 +3794,9 @@ GLOBL unit64a<>(SB), RODATA|NOPTR, $32
 // func softmax2F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmax2F32AVX2(SB), NOSPLIT, $0-49
+	// softmax2F32AVX2 is the softmax of 2 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ     p+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     x+16(FP), DX
@@ -3929,6 +3966,9 @@ done:
 // func softmax2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmax2F64AVX2(SB), NOSPLIT, $0-49
+	// softmax2F64AVX2 is the softmax of 2 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ     p+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     x+16(FP), DX
@@ -4115,6 +4155,9 @@ done:
 // func softmax3F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmax3F32AVX2(SB), NOSPLIT, $0-49
+	// softmax3F32AVX2 is the softmax of 3 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ     p+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     x+16(FP), DX
@@ -4341,6 +4384,9 @@ done:
 // func softmax3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmax3F64AVX2(SB), NOSPLIT, $0-49
+	// softmax3F64AVX2 is the softmax of 3 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ     p+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     x+16(FP), DX
@@ -4593,6 +4639,9 @@ done:
 // func softmax4F32AVX2(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmax4F32AVX2(SB), NOSPLIT, $0-49
+	// softmax4F32AVX2 is the softmax of 4 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ     p+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     x+16(FP), DX
@@ -4876,6 +4925,9 @@ done:
 // func softmax4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmax4F64AVX2(SB), NOSPLIT, $0-49
+	// softmax4F64AVX2 is the softmax of 4 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ     p+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     x+16(FP), DX
@@ -5194,6 +5246,9 @@ done:
 // func normaliseAVX2(p *float64, q *float64, work *float64, stride int, c int, n int)
 // Requires: AVX, CMOV
 TEXT ·normaliseAVX2(SB), NOSPLIT, $0-48
+	// normaliseAVX2 completes a softmax of c classes, at least 1, from the exponentials
+	// in the first c rows of work, n apart. The sums of the other classes are left
+	// in the next c rows.
 	MOVQ  p+0(FP), AX
 	MOVQ  q+8(FP), CX
 	MOVQ  work+16(FP), DX
@@ -5322,6 +5377,9 @@ done:
 // func oddsLogsF32AVX2(out []float64, against []float64, favour []float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·oddsLogsF32AVX2(SB), NOSPLIT, $0-73
+	// oddsLogsF32AVX2 is the logarithm of a probability from what speaks against it and
+	// for it. It reports false if some -out is above 300, where exponentials may
+	// have underflowed; the others are right then too.
 	MOVQ     out_base+0(FP), AX
 	MOVQ     against_base+24(FP), CX
 	MOVQ     favour_base+48(FP), DX
@@ -5497,6 +5555,9 @@ GLOBL log32a<>(SB), RODATA|NOPTR, $32
 // func oddsLogsF64AVX2(out []float64, against []float64, favour []float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·oddsLogsF64AVX2(SB), NOSPLIT, $0-73
+	// oddsLogsF64AVX2 is the logarithm of a probability from what speaks against it and
+	// for it. It reports false if some -out is above 300, where exponentials may
+	// have underflowed; the others are right then too.
 	MOVQ     out_base+0(FP), AX
 	MOVQ     against_base+24(FP), CX
 	MOVQ     favour_base+48(FP), DX
@@ -5662,6 +5723,9 @@ done:
 // func memberLogsF32AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·memberLogsF32AVX2(SB), NOSPLIT, $0-81
+	// memberLogsF32AVX2 is minus the logarithm of the probability of each position's own
+	// class, one of c. It reports false if some of them are above 300, where
+	// probabilities may have underflowed; the others are right then too.
 	MOVQ     w_base+0(FP), AX
 	MOVQ     p+24(FP), CX
 	MOVQ     q+32(FP), DX
@@ -5670,27 +5734,35 @@ TEXT ·memberLogsF32AVX2(SB), NOSPLIT, $0-81
 	MOVQ     stride+64(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
-	CMPQ     SI, $0x00000004
+	CMPQ     SI, $0x00000008
 	JL       few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R8, R9
 	VPXOR    X1, X1, X1
 	VPCMPEQD X2, X2, X2
 	VXORPD   Y3, Y3, Y3
 	VXORPD   Y4, Y4, Y4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
 classes1:
-	VPCMPEQD  (BX)(R8*4), X1, X5
-	VPMOVSXDQ X5, Y5
-	VMOVUPD   (CX)(R9*8), Y6
-	VBLENDVPD Y5, Y6, Y3, Y3
-	VMOVUPD   (DX)(R9*8), Y6
-	VBLENDVPD Y5, Y6, Y4, Y4
+	VPCMPEQD  (BX)(R8*4), X1, X7
+	VPMOVSXDQ X7, Y7
+	VPCMPEQD  16(BX)(R8*4), X1, X8
+	VPMOVSXDQ X8, Y8
+	VMOVUPD   (CX)(R9*8), Y9
+	VMOVUPD   32(CX)(R9*8), Y10
+	VBLENDVPD Y7, Y9, Y3, Y3
+	VBLENDVPD Y8, Y10, Y4, Y4
+	VMOVUPD   (DX)(R9*8), Y9
+	VMOVUPD   32(DX)(R9*8), Y10
+	VBLENDVPD Y7, Y9, Y5, Y5
+	VBLENDVPD Y8, Y10, Y6, Y6
 	ADDQ      DI, R9
 	VPSUBD    X2, X1, X1
 	DECQ      R10
@@ -5698,41 +5770,65 @@ classes1:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VMOVUPD largeOdds<>+0(SB), Y1
-	VDIVPD  Y3, Y4, Y2
-	VMINPD  Y2, Y1, Y1
-	VADDPD  one<>+0(SB), Y1, Y2
+	VDIVPD  Y3, Y5, Y2
+	VDIVPD  Y4, Y6, Y3
+	VMINPD  Y2, Y1, Y2
+	VMINPD  Y3, Y1, Y1
+	VADDPD  one<>+0(SB), Y2, Y3
+	VADDPD  one<>+0(SB), Y1, Y4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y2, Y2
-	VMOVUPD     twiceBias<>+0(SB), Y3
-	VANDPD      exponentBits<>+0(SB), Y2, Y4
-	VPSUBQ      Y4, Y3, Y3
-	VPSRLQ      $0x34, Y2, Y2
-	VORPD       integerBits<>+0(SB), Y2, Y2
-	VSUBPD      integerBias<>+0(SB), Y2, Y2
-	VSUBPD      one<>+0(SB), Y3, Y4
-	VFMADD231PD Y1, Y3, Y4
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VPADDQ      quarterUp<>+0(SB), Y4, Y4
+	VMOVUPD     twiceBias<>+0(SB), Y5
+	VANDPD      exponentBits<>+0(SB), Y3, Y6
+	VANDPD      exponentBits<>+0(SB), Y4, Y7
+	VPSUBQ      Y6, Y5, Y6
+	VPSUBQ      Y7, Y5, Y5
+	VPSRLQ      $0x34, Y3, Y3
+	VPSRLQ      $0x34, Y4, Y4
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VORPD       integerBits<>+0(SB), Y4, Y4
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y4, Y4
+	VSUBPD      one<>+0(SB), Y6, Y7
+	VSUBPD      one<>+0(SB), Y5, Y8
+	VFMADD231PD Y2, Y6, Y7
+	VFMADD231PD Y1, Y5, Y8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y4, Y1
-	VDIVPD       Y1, Y4, Y1
-	VMULPD       Y1, Y1, Y3
-	VMOVUPD      log32d<>+0(SB), Y5
-	VMOVAPD      Y5, Y5
-	VFMADD213PD  log32c<>+0(SB), Y3, Y5
-	VFMADD213PD  log32b<>+0(SB), Y3, Y5
-	VFMADD213PD  log32a<>+0(SB), Y3, Y5
-	VFNMADD213PD Y4, Y3, Y5
+	VADDPD       two<>+0(SB), Y7, Y1
+	VADDPD       two<>+0(SB), Y8, Y2
+	VDIVPD       Y1, Y7, Y1
+	VDIVPD       Y2, Y8, Y2
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y2, Y2, Y6
+	VMOVUPD      log32d<>+0(SB), Y9
+	VMOVAPD      Y9, Y10
+	VMOVAPD      Y9, Y9
+	VFMADD213PD  log32c<>+0(SB), Y5, Y10
+	VFMADD213PD  log32c<>+0(SB), Y6, Y9
+	VFMADD213PD  log32b<>+0(SB), Y5, Y10
+	VFMADD213PD  log32b<>+0(SB), Y6, Y9
+	VFMADD213PD  log32a<>+0(SB), Y5, Y10
+	VFMADD213PD  log32a<>+0(SB), Y6, Y9
+	VFNMADD213PD Y7, Y5, Y10
+	VFNMADD213PD Y8, Y6, Y9
 
 	// Add k ln(2).
-	VFNMADD213PD Y4, Y1, Y5
-	VFMADD231PD  ln2<>+0(SB), Y2, Y5
-	VCMPPD       $0x1a, plainExp<>+0(SB), Y5, Y1
+	VFNMADD213PD Y7, Y1, Y10
+	VFNMADD213PD Y8, Y2, Y9
+	VFMADD231PD  ln2<>+0(SB), Y3, Y10
+	VFMADD231PD  ln2<>+0(SB), Y4, Y9
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y10, Y1
+	VCMPPD       $0x1a, plainExp<>+0(SB), Y9, Y2
 	VANDPD       Y1, Y0, Y0
-	VMOVUPD      Y5, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
-	SUBQ         $0x00000004, SI
-	CMPQ         SI, $0x00000004
+	VANDPD       Y2, Y0, Y0
+	VMOVUPD      Y10, (AX)(R8*8)
+	VMOVUPD      Y9, 32(AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, SI
+	CMPQ         SI, $0x00000008
 	JGE          many
 
 few:
@@ -5819,6 +5915,9 @@ done:
 // func memberLogsF64AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·memberLogsF64AVX2(SB), NOSPLIT, $0-81
+	// memberLogsF64AVX2 is minus the logarithm of the probability of each position's own
+	// class, one of c. It reports false if some of them are above 300, where
+	// probabilities may have underflowed; the others are right then too.
 	MOVQ     w_base+0(FP), AX
 	MOVQ     p+24(FP), CX
 	MOVQ     q+32(FP), DX
@@ -5827,27 +5926,35 @@ TEXT ·memberLogsF64AVX2(SB), NOSPLIT, $0-81
 	MOVQ     stride+64(FP), DI
 	VPCMPEQD Y0, Y0, Y0
 	XORQ     R8, R8
-	CMPQ     SI, $0x00000004
+	CMPQ     SI, $0x00000008
 	JL       few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R8, R9
 	VPXOR    X1, X1, X1
 	VPCMPEQD X2, X2, X2
 	VXORPD   Y3, Y3, Y3
 	VXORPD   Y4, Y4, Y4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
 classes1:
-	VPCMPEQD  (BX)(R8*4), X1, X5
-	VPMOVSXDQ X5, Y5
-	VMOVUPD   (CX)(R9*8), Y6
-	VBLENDVPD Y5, Y6, Y3, Y3
-	VMOVUPD   (DX)(R9*8), Y6
-	VBLENDVPD Y5, Y6, Y4, Y4
+	VPCMPEQD  (BX)(R8*4), X1, X7
+	VPMOVSXDQ X7, Y7
+	VPCMPEQD  16(BX)(R8*4), X1, X8
+	VPMOVSXDQ X8, Y8
+	VMOVUPD   (CX)(R9*8), Y9
+	VMOVUPD   32(CX)(R9*8), Y10
+	VBLENDVPD Y7, Y9, Y3, Y3
+	VBLENDVPD Y8, Y10, Y4, Y4
+	VMOVUPD   (DX)(R9*8), Y9
+	VMOVUPD   32(DX)(R9*8), Y10
+	VBLENDVPD Y7, Y9, Y5, Y5
+	VBLENDVPD Y8, Y10, Y6, Y6
 	ADDQ      DI, R9
 	VPSUBD    X2, X1, X1
 	DECQ      R10
@@ -5855,48 +5962,78 @@ classes1:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VMOVUPD largeOdds<>+0(SB), Y1
-	VDIVPD  Y3, Y4, Y2
-	VMINPD  Y2, Y1, Y1
-	VADDPD  one<>+0(SB), Y1, Y2
+	VDIVPD  Y3, Y5, Y2
+	VDIVPD  Y4, Y6, Y3
+	VMINPD  Y2, Y1, Y2
+	VMINPD  Y3, Y1, Y1
+	VADDPD  one<>+0(SB), Y2, Y3
+	VADDPD  one<>+0(SB), Y1, Y4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y2, Y2
-	VMOVUPD     twiceBias<>+0(SB), Y3
-	VANDPD      exponentBits<>+0(SB), Y2, Y4
-	VPSUBQ      Y4, Y3, Y3
-	VPSRLQ      $0x34, Y2, Y2
-	VORPD       integerBits<>+0(SB), Y2, Y2
-	VSUBPD      integerBias<>+0(SB), Y2, Y2
-	VSUBPD      one<>+0(SB), Y3, Y4
-	VFMADD231PD Y1, Y3, Y4
+	VPADDQ      quarterUp<>+0(SB), Y3, Y3
+	VPADDQ      quarterUp<>+0(SB), Y4, Y4
+	VMOVUPD     twiceBias<>+0(SB), Y5
+	VANDPD      exponentBits<>+0(SB), Y3, Y6
+	VANDPD      exponentBits<>+0(SB), Y4, Y7
+	VPSUBQ      Y6, Y5, Y6
+	VPSUBQ      Y7, Y5, Y5
+	VPSRLQ      $0x34, Y3, Y3
+	VPSRLQ      $0x34, Y4, Y4
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VORPD       integerBits<>+0(SB), Y4, Y4
+	VSUBPD      integerBias<>+0(SB), Y3, Y3
+	VSUBPD      integerBias<>+0(SB), Y4, Y4
+	VSUBPD      one<>+0(SB), Y6, Y7
+	VSUBPD      one<>+0(SB), Y5, Y8
+	VFMADD231PD Y2, Y6, Y7
+	VFMADD231PD Y1, Y5, Y8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y4, Y1
-	VDIVPD       Y1, Y4, Y1
-	VMULPD       Y1, Y1, Y3
-	VMOVUPD      log64g<>+0(SB), Y5
-	VMOVAPD      Y5, Y5
-	VFMADD213PD  log64f<>+0(SB), Y3, Y5
-	VFMADD213PD  log64e<>+0(SB), Y3, Y5
-	VFMADD213PD  log64d<>+0(SB), Y3, Y5
-	VFMADD213PD  log64c<>+0(SB), Y3, Y5
-	VFMADD213PD  log64b<>+0(SB), Y3, Y5
-	VFMADD213PD  log64a<>+0(SB), Y3, Y5
-	VFNMADD213PD Y4, Y3, Y5
+	VADDPD       two<>+0(SB), Y7, Y1
+	VADDPD       two<>+0(SB), Y8, Y2
+	VDIVPD       Y1, Y7, Y1
+	VDIVPD       Y2, Y8, Y2
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y2, Y2, Y6
+	VMOVUPD      log64g<>+0(SB), Y9
+	VMOVAPD      Y9, Y10
+	VMOVAPD      Y9, Y9
+	VFMADD213PD  log64f<>+0(SB), Y5, Y10
+	VFMADD213PD  log64f<>+0(SB), Y6, Y9
+	VFMADD213PD  log64e<>+0(SB), Y5, Y10
+	VFMADD213PD  log64e<>+0(SB), Y6, Y9
+	VFMADD213PD  log64d<>+0(SB), Y5, Y10
+	VFMADD213PD  log64d<>+0(SB), Y6, Y9
+	VFMADD213PD  log64c<>+0(SB), Y5, Y10
+	VFMADD213PD  log64c<>+0(SB), Y6, Y9
+	VFMADD213PD  log64b<>+0(SB), Y5, Y10
+	VFMADD213PD  log64b<>+0(SB), Y6, Y9
+	VFMADD213PD  log64a<>+0(SB), Y5, Y10
+	VFMADD213PD  log64a<>+0(SB), Y6, Y9
+	VFNMADD213PD Y7, Y5, Y10
+	VFNMADD213PD Y8, Y6, Y9
 
 	// Add k ln(2).
-	VXORPD      Y3, Y3, Y3
-	VMOVAPD     Y3, Y3
-	VFMADD231PD ln2Lo<>+0(SB), Y2, Y3
-	VFMSUB213PD Y3, Y1, Y5
-	VSUBPD      Y5, Y4, Y1
-	VFMADD231PD ln2Hi<>+0(SB), Y2, Y1
-	VCMPPD      $0x1a, plainExp<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y0
+	VXORPD      Y5, Y5, Y5
+	VMOVAPD     Y5, Y6
+	VMOVAPD     Y5, Y5
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
+	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
+	VFMSUB213PD Y6, Y1, Y10
+	VFMSUB213PD Y5, Y2, Y9
+	VSUBPD      Y10, Y7, Y1
+	VSUBPD      Y9, Y8, Y2
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y1
+	VFMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y1, Y3
+	VCMPPD      $0x1a, plainExp<>+0(SB), Y2, Y4
+	VANDPD      Y3, Y0, Y0
+	VANDPD      Y4, Y0, Y0
 	VMOVUPD     Y1, (AX)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, SI
-	CMPQ        SI, $0x00000004
+	VMOVUPD     Y2, 32(AX)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, SI
+	CMPQ        SI, $0x00000008
 	JGE         many
 
 few:
@@ -5990,6 +6127,7 @@ done:
 // func sumYAVX2(acc *float64, w []float64, y []int32, c int)
 // Requires: AVX, AVX2, CMOV
 TEXT ·sumYAVX2(SB), NOSPLIT, $0-64
+	// sumYAVX2 adds the elements whose label is c.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -6072,6 +6210,9 @@ done:
 // func softmaxRegionYF32AVX2(out *float32, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionYF32AVX2(SB), NOSPLIT, $0-88
+	// softmaxRegionYF32AVX2 is the derivative of a softmax of c classes with labels; coef
+	// has four numbers a class, of which the last is not used. work has c rows of
+	// len(y).
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6081,35 +6222,45 @@ TEXT ·softmaxRegionYF32AVX2(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
-	CMPQ R8, $0x00000004
+	CMPQ R8, $0x00000008
 	JL   few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
 	VXORPD   Y0, Y0, Y0
-	VPXOR    X1, X1, X1
-	VPCMPEQD X2, X2, X2
+	VXORPD   Y1, Y1, Y1
+	VPXOR    X2, X2, X2
+	VPCMPEQD X3, X3, X3
 
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
 classes1:
-	VMOVUPD      (CX)(R12*8), Y3
+	VMOVUPD      (CX)(R12*8), Y4
+	VMOVUPD      32(CX)(R12*8), Y5
 	VMOVUPD      Y0, (BX)(R11*8)
-	VPCMPEQD     (DI)(R10*4), X1, X4
-	VPMOVSXDQ    X4, Y4
-	VBROADCASTSD (SI), Y5
-	VMULPD       Y3, Y5, Y5
-	VBROADCASTSD 16(SI), Y6
-	VADDPD       Y6, Y5, Y5
-	VBROADCASTSD 8(SI), Y6
-	VMULPD       Y6, Y3, Y3
-	VBLENDVPD    Y4, Y5, Y3, Y3
-	VADDPD       Y3, Y0, Y0
-	VPSUBD       X2, X1, X1
+	VMOVUPD      Y1, 32(BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), X2, X6
+	VPMOVSXDQ    X6, Y6
+	VPCMPEQD     16(DI)(R10*4), X2, X7
+	VPMOVSXDQ    X7, Y7
+	VBROADCASTSD (SI), Y8
+	VMULPD       Y4, Y8, Y9
+	VMULPD       Y5, Y8, Y8
+	VBROADCASTSD 16(SI), Y10
+	VADDPD       Y10, Y9, Y9
+	VADDPD       Y10, Y8, Y8
+	VBROADCASTSD 8(SI), Y10
+	VMULPD       Y10, Y4, Y4
+	VMULPD       Y10, Y5, Y5
+	VBLENDVPD    Y6, Y9, Y4, Y4
+	VBLENDVPD    Y7, Y8, Y5, Y5
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VPSUBD       X3, X2, X2
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
 	ADDQ         R9, R12
@@ -6117,39 +6268,55 @@ classes1:
 	DECQ         R14
 	JNZ          classes1
 	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
 classes2:
-	VPADDD       X2, X1, X1
+	VPADDD       X3, X2, X2
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD      (CX)(R12*8), Y3
-	VPCMPEQD     (DI)(R10*4), X1, X4
-	VPMOVSXDQ    X4, Y4
-	VBROADCASTSD (SI), Y5
-	VMULPD       Y3, Y5, Y5
-	VBROADCASTSD 16(SI), Y6
-	VADDPD       Y6, Y5, Y5
-	VBROADCASTSD 8(SI), Y6
-	VMULPD       Y6, Y3, Y6
-	VBLENDVPD    Y4, Y5, Y6, Y4
-	VMOVUPD      (BX)(R11*8), Y5
-	VADDPD       Y0, Y5, Y5
-	VADDPD       Y4, Y0, Y0
-	VMOVUPD      (DX)(R12*8), Y6
-	VMULPD       Y5, Y3, Y3
-	VFMSUB213PD  Y3, Y4, Y6
-	VCVTPD2PSY   Y6, X3
-	VMOVUPS      X3, (AX)(R13*4)
+	VMOVUPD      (CX)(R12*8), Y4
+	VMOVUPD      32(CX)(R12*8), Y5
+	VPCMPEQD     (DI)(R10*4), X2, X6
+	VPMOVSXDQ    X6, Y6
+	VPCMPEQD     16(DI)(R10*4), X2, X7
+	VPMOVSXDQ    X7, Y7
+	VBROADCASTSD (SI), Y8
+	VMULPD       Y4, Y8, Y9
+	VMULPD       Y5, Y8, Y8
+	VBROADCASTSD 16(SI), Y10
+	VADDPD       Y10, Y9, Y9
+	VADDPD       Y10, Y8, Y8
+	VBROADCASTSD 8(SI), Y10
+	VMULPD       Y10, Y4, Y11
+	VMULPD       Y10, Y5, Y10
+	VBLENDVPD    Y6, Y9, Y11, Y6
+	VBLENDVPD    Y7, Y8, Y10, Y7
+	VMOVUPD      (BX)(R11*8), Y8
+	VMOVUPD      32(BX)(R11*8), Y9
+	VADDPD       Y0, Y8, Y8
+	VADDPD       Y1, Y9, Y9
+	VADDPD       Y6, Y0, Y0
+	VADDPD       Y7, Y1, Y1
+	VMOVUPD      (DX)(R12*8), Y10
+	VMOVUPD      32(DX)(R12*8), Y11
+	VMULPD       Y8, Y4, Y4
+	VMULPD       Y9, Y5, Y5
+	VFMSUB213PD  Y4, Y6, Y10
+	VFMSUB213PD  Y5, Y7, Y11
+	VCVTPD2PSY   Y10, X4
+	VMOVUPS      X4, (AX)(R13*4)
+	VCVTPD2PSY   Y11, X4
+	VMOVUPS      X4, 16(AX)(R13*4)
 	DECQ         R14
 	JNZ          classes2
-	ADDQ         $0x00000004, R10
-	SUBQ         $0x00000004, R8
-	CMPQ         R8, $0x00000004
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
 	JGE          many
 
 few:
@@ -6240,6 +6407,9 @@ done:
 // func softmaxRegionYF64AVX2(out *float64, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionYF64AVX2(SB), NOSPLIT, $0-88
+	// softmaxRegionYF64AVX2 is the derivative of a softmax of c classes with labels; coef
+	// has four numbers a class, of which the last is not used. work has c rows of
+	// len(y).
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6249,35 +6419,45 @@ TEXT ·softmaxRegionYF64AVX2(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
-	CMPQ R8, $0x00000004
+	CMPQ R8, $0x00000008
 	JL   few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
 	VXORPD   Y0, Y0, Y0
-	VPXOR    X1, X1, X1
-	VPCMPEQD X2, X2, X2
+	VXORPD   Y1, Y1, Y1
+	VPXOR    X2, X2, X2
+	VPCMPEQD X3, X3, X3
 
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
 classes1:
-	VMOVUPD      (CX)(R12*8), Y3
+	VMOVUPD      (CX)(R12*8), Y4
+	VMOVUPD      32(CX)(R12*8), Y5
 	VMOVUPD      Y0, (BX)(R11*8)
-	VPCMPEQD     (DI)(R10*4), X1, X4
-	VPMOVSXDQ    X4, Y4
-	VBROADCASTSD (SI), Y5
-	VMULPD       Y3, Y5, Y5
-	VBROADCASTSD 16(SI), Y6
-	VADDPD       Y6, Y5, Y5
-	VBROADCASTSD 8(SI), Y6
-	VMULPD       Y6, Y3, Y3
-	VBLENDVPD    Y4, Y5, Y3, Y3
-	VADDPD       Y3, Y0, Y0
-	VPSUBD       X2, X1, X1
+	VMOVUPD      Y1, 32(BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), X2, X6
+	VPMOVSXDQ    X6, Y6
+	VPCMPEQD     16(DI)(R10*4), X2, X7
+	VPMOVSXDQ    X7, Y7
+	VBROADCASTSD (SI), Y8
+	VMULPD       Y4, Y8, Y9
+	VMULPD       Y5, Y8, Y8
+	VBROADCASTSD 16(SI), Y10
+	VADDPD       Y10, Y9, Y9
+	VADDPD       Y10, Y8, Y8
+	VBROADCASTSD 8(SI), Y10
+	VMULPD       Y10, Y4, Y4
+	VMULPD       Y10, Y5, Y5
+	VBLENDVPD    Y6, Y9, Y4, Y4
+	VBLENDVPD    Y7, Y8, Y5, Y5
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VPSUBD       X3, X2, X2
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
 	ADDQ         R9, R12
@@ -6285,38 +6465,53 @@ classes1:
 	DECQ         R14
 	JNZ          classes1
 	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
 classes2:
-	VPADDD       X2, X1, X1
+	VPADDD       X3, X2, X2
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD      (CX)(R12*8), Y3
-	VPCMPEQD     (DI)(R10*4), X1, X4
-	VPMOVSXDQ    X4, Y4
-	VBROADCASTSD (SI), Y5
-	VMULPD       Y3, Y5, Y5
-	VBROADCASTSD 16(SI), Y6
-	VADDPD       Y6, Y5, Y5
-	VBROADCASTSD 8(SI), Y6
-	VMULPD       Y6, Y3, Y6
-	VBLENDVPD    Y4, Y5, Y6, Y4
-	VMOVUPD      (BX)(R11*8), Y5
-	VADDPD       Y0, Y5, Y5
-	VADDPD       Y4, Y0, Y0
-	VMOVUPD      (DX)(R12*8), Y6
-	VMULPD       Y5, Y3, Y3
-	VFMSUB213PD  Y3, Y4, Y6
-	VMOVUPD      Y6, (AX)(R13*8)
+	VMOVUPD      (CX)(R12*8), Y4
+	VMOVUPD      32(CX)(R12*8), Y5
+	VPCMPEQD     (DI)(R10*4), X2, X6
+	VPMOVSXDQ    X6, Y6
+	VPCMPEQD     16(DI)(R10*4), X2, X7
+	VPMOVSXDQ    X7, Y7
+	VBROADCASTSD (SI), Y8
+	VMULPD       Y4, Y8, Y9
+	VMULPD       Y5, Y8, Y8
+	VBROADCASTSD 16(SI), Y10
+	VADDPD       Y10, Y9, Y9
+	VADDPD       Y10, Y8, Y8
+	VBROADCASTSD 8(SI), Y10
+	VMULPD       Y10, Y4, Y11
+	VMULPD       Y10, Y5, Y10
+	VBLENDVPD    Y6, Y9, Y11, Y6
+	VBLENDVPD    Y7, Y8, Y10, Y7
+	VMOVUPD      (BX)(R11*8), Y8
+	VMOVUPD      32(BX)(R11*8), Y9
+	VADDPD       Y0, Y8, Y8
+	VADDPD       Y1, Y9, Y9
+	VADDPD       Y6, Y0, Y0
+	VADDPD       Y7, Y1, Y1
+	VMOVUPD      (DX)(R12*8), Y10
+	VMOVUPD      32(DX)(R12*8), Y11
+	VMULPD       Y8, Y4, Y4
+	VMULPD       Y9, Y5, Y5
+	VFMSUB213PD  Y4, Y6, Y10
+	VFMSUB213PD  Y5, Y7, Y11
+	VMOVUPD      Y10, (AX)(R13*8)
+	VMOVUPD      Y11, 32(AX)(R13*8)
 	DECQ         R14
 	JNZ          classes2
-	ADDQ         $0x00000004, R10
-	SUBQ         $0x00000004, R8
-	CMPQ         R8, $0x00000004
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
 	JGE          many
 
 few:
@@ -6406,6 +6601,7 @@ done:
 // func softmaxRegionY2F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionY2F32AVX2(SB), NOSPLIT, $0-72
+	// softmaxRegionY2F32AVX2 is softmaxRegionY with 2 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6544,6 +6740,7 @@ GLOBL class1<>(SB), RODATA|NOPTR, $16
 // func softmaxRegionY2F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionY2F64AVX2(SB), NOSPLIT, $0-72
+	// softmaxRegionY2F64AVX2 is softmaxRegionY with 2 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6666,6 +6863,7 @@ done:
 // func softmaxRegionY3F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionY3F32AVX2(SB), NOSPLIT, $0-72
+	// softmaxRegionY3F32AVX2 is softmaxRegionY with 3 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6842,6 +7040,7 @@ GLOBL class2<>(SB), RODATA|NOPTR, $16
 // func softmaxRegionY3F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionY3F64AVX2(SB), NOSPLIT, $0-72
+	// softmaxRegionY3F64AVX2 is softmaxRegionY with 3 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -7006,6 +7205,7 @@ done:
 // func softmaxRegionY4F32AVX2(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionY4F32AVX2(SB), NOSPLIT, $0-72
+	// softmaxRegionY4F32AVX2 is softmaxRegionY with 4 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -7226,6 +7426,7 @@ GLOBL class3<>(SB), RODATA|NOPTR, $16
 // func softmaxRegionY4F64AVX2(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxRegionY4F64AVX2(SB), NOSPLIT, $0-72
+	// softmaxRegionY4F64AVX2 is softmaxRegionY with 4 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -7432,6 +7633,9 @@ done:
 // func softmaxChainF32AVX2(out *float32, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxChainF32AVX2(SB), NOSPLIT, $0-73
+	// softmaxChainF32AVX2 is the derivative through a softmax of c classes, from that by p
+	// and nothing else. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+64(FP), DX
@@ -7708,6 +7912,9 @@ GLOBL tiny<>(SB), RODATA|NOPTR, $32
 // func softmaxChainF64AVX2(out *float64, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxChainF64AVX2(SB), NOSPLIT, $0-73
+	// softmaxChainF64AVX2 is the derivative through a softmax of c classes, from that by p
+	// and nothing else. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+64(FP), DX
@@ -7974,6 +8181,9 @@ done2:
 // func softmaxChainUF32AVX2(out *float32, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxChainUF32AVX2(SB), NOSPLIT, $0-81
+	// softmaxChainUF32AVX2 is the derivative through a softmax of c classes, from that by p
+	// and by the log-odds. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+72(FP), DX
@@ -8247,6 +8457,9 @@ done2:
 // func softmaxChainUF64AVX2(out *float64, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·softmaxChainUF64AVX2(SB), NOSPLIT, $0-81
+	// softmaxChainUF64AVX2 is the derivative through a softmax of c classes, from that by p
+	// and by the log-odds. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+72(FP), DX
@@ -8516,6 +8729,7 @@ done2:
 // func squareF32AVX2(acc *[3]float64, p []float64, q []float64, r []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·squareF32AVX2(SB), NOSPLIT, $0-80
+	// squareF32AVX2 adds Σ p² and Σ (p-r)² over members and others.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -8603,6 +8817,7 @@ done:
 // func squareF64AVX2(acc *[3]float64, p []float64, q []float64, r []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·squareF64AVX2(SB), NOSPLIT, $0-80
+	// squareF64AVX2 adds Σ p² and Σ (p-r)² over members and others.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -8688,6 +8903,7 @@ done:
 // func softF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32)
 // Requires: AVX, CMOV
 TEXT ·softF32AVX2(SB), NOSPLIT, $0-80
+	// softF32AVX2 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -8794,6 +9010,7 @@ done:
 // func softF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64)
 // Requires: AVX, CMOV
 TEXT ·softF64AVX2(SB), NOSPLIT, $0-80
+	// softF64AVX2 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -8898,6 +9115,7 @@ done:
 // func logPF32AVX2(acc *float64, p []float64, lp []float64, r []float32)
 // Requires: AVX, CMOV
 TEXT ·logPF32AVX2(SB), NOSPLIT, $0-80
+	// logPF32AVX2 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lp_base+32(FP), DX
@@ -8974,6 +9192,7 @@ done:
 // func logPF64AVX2(acc *float64, p []float64, lp []float64, r []float64)
 // Requires: AVX, CMOV
 TEXT ·logPF64AVX2(SB), NOSPLIT, $0-80
+	// logPF64AVX2 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lp_base+32(FP), DX
@@ -9048,6 +9267,7 @@ done:
 // func logQF32AVX2(acc *float64, p []float64, lq []float64, r []float32)
 // Requires: AVX, CMOV
 TEXT ·logQF32AVX2(SB), NOSPLIT, $0-80
+	// logQF32AVX2 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lq_base+32(FP), DX
@@ -9127,6 +9347,7 @@ done:
 // func logQF64AVX2(acc *float64, p []float64, lq []float64, r []float64)
 // Requires: AVX, CMOV
 TEXT ·logQF64AVX2(SB), NOSPLIT, $0-80
+	// logQF64AVX2 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lq_base+32(FP), DX
@@ -9204,6 +9425,7 @@ done:
 // func logAllAVX2(acc *float64, lp []float64)
 // Requires: AVX, CMOV
 TEXT ·logAllAVX2(SB), NOSPLIT, $0-32
+	// logAllAVX2 adds Σ ln p.
 	MOVQ   acc+0(FP), AX
 	MOVQ   lp_base+8(FP), CX
 	MOVQ   lp_len+16(FP), DX
@@ -9264,6 +9486,8 @@ done:
 // func powerSumF32AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float32, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerSumF32AVX2(SB), NOSPLIT, $0-120
+	// powerSumF32AVX2 adds Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -9348,6 +9572,8 @@ done:
 // func powerSumF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerSumF64AVX2(SB), NOSPLIT, $0-120
+	// powerSumF64AVX2 adds Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -9430,6 +9656,7 @@ done:
 // func squareVF32AVX2(acc *[3]float64, p []float64, q []float64, r []float32, v []float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·squareVF32AVX2(SB), NOSPLIT, $0-104
+	// squareVF32AVX2 adds the weighted Σ p² and Σ (p-r)² over members and others.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -9529,6 +9756,7 @@ done:
 // func squareVF64AVX2(acc *[3]float64, p []float64, q []float64, r []float64, v []float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·squareVF64AVX2(SB), NOSPLIT, $0-104
+	// squareVF64AVX2 adds the weighted Σ p² and Σ (p-r)² over members and others.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -9625,6 +9853,7 @@ done:
 // func softVF32AVX2(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
 // Requires: AVX, CMOV
 TEXT ·softVF32AVX2(SB), NOSPLIT, $0-104
+	// softVF32AVX2 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -9745,6 +9974,7 @@ done:
 // func softVF64AVX2(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
 // Requires: AVX, CMOV
 TEXT ·softVF64AVX2(SB), NOSPLIT, $0-104
+	// softVF64AVX2 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    q_base+32(FP), DX
@@ -9862,6 +10092,7 @@ done:
 // func logPVF32AVX2(acc *float64, p []float64, lp []float64, r []float32, v []float32)
 // Requires: AVX, CMOV
 TEXT ·logPVF32AVX2(SB), NOSPLIT, $0-104
+	// logPVF32AVX2 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lp_base+32(FP), DX
@@ -9950,6 +10181,7 @@ done:
 // func logPVF64AVX2(acc *float64, p []float64, lp []float64, r []float64, v []float64)
 // Requires: AVX, CMOV
 TEXT ·logPVF64AVX2(SB), NOSPLIT, $0-104
+	// logPVF64AVX2 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lp_base+32(FP), DX
@@ -10035,6 +10267,7 @@ done:
 // func logQVF32AVX2(acc *float64, p []float64, lq []float64, r []float32, v []float32)
 // Requires: AVX, CMOV
 TEXT ·logQVF32AVX2(SB), NOSPLIT, $0-104
+	// logQVF32AVX2 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lq_base+32(FP), DX
@@ -10126,6 +10359,7 @@ done:
 // func logQVF64AVX2(acc *float64, p []float64, lq []float64, r []float64, v []float64)
 // Requires: AVX, CMOV
 TEXT ·logQVF64AVX2(SB), NOSPLIT, $0-104
+	// logQVF64AVX2 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ    acc+0(FP), AX
 	MOVQ    p_base+8(FP), CX
 	MOVQ    lq_base+32(FP), DX
@@ -10214,6 +10448,7 @@ done:
 // func logAllVF32AVX2(acc *float64, lp []float64, v []float32)
 // Requires: AVX, CMOV
 TEXT ·logAllVF32AVX2(SB), NOSPLIT, $0-56
+	// logAllVF32AVX2 adds the weighted Σ ln p.
 	MOVQ   acc+0(FP), AX
 	MOVQ   lp_base+8(FP), CX
 	MOVQ   lp_len+16(FP), DX
@@ -10290,6 +10525,7 @@ done:
 // func logAllVF64AVX2(acc *float64, lp []float64, v []float64)
 // Requires: AVX, CMOV
 TEXT ·logAllVF64AVX2(SB), NOSPLIT, $0-56
+	// logAllVF64AVX2 adds the weighted Σ ln p.
 	MOVQ   acc+0(FP), AX
 	MOVQ   lp_base+8(FP), CX
 	MOVQ   lp_len+16(FP), DX
@@ -10364,6 +10600,8 @@ done:
 // func powerSumVF32AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float32, v []float32, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerSumVF32AVX2(SB), NOSPLIT, $0-144
+	// powerSumVF32AVX2 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -10458,6 +10696,8 @@ done:
 // func powerSumVF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, v []float64, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerSumVF64AVX2(SB), NOSPLIT, $0-144
+	// powerSumVF64AVX2 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -10549,6 +10789,7 @@ done:
 // func softGradF32AVX2(g []float64, p []float64, q []float64, r []float32, under float64, over float64)
 // Requires: AVX, CMOV
 TEXT ·softGradF32AVX2(SB), NOSPLIT, $0-112
+	// softGradF32AVX2 adds the derivative of the soft sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10625,6 +10866,7 @@ done:
 // func softGradF64AVX2(g []float64, p []float64, q []float64, r []float64, under float64, over float64)
 // Requires: AVX, CMOV
 TEXT ·softGradF64AVX2(SB), NOSPLIT, $0-112
+	// softGradF64AVX2 adds the derivative of the soft sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10699,6 +10941,7 @@ done:
 // func squareGradF32AVX2(g []float64, p []float64, q []float64, r []float32, byPP float64, bySQR float64, bySQB float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·squareGradF32AVX2(SB), NOSPLIT, $0-120
+	// squareGradF32AVX2 adds the derivative of the squares by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10774,6 +11017,7 @@ done:
 // func squareGradF64AVX2(g []float64, p []float64, q []float64, r []float64, byPP float64, bySQR float64, bySQB float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·squareGradF64AVX2(SB), NOSPLIT, $0-120
+	// squareGradF64AVX2 adds the derivative of the squares by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10847,6 +11091,7 @@ done:
 // func logGradF32AVX2(u []float64, p []float64, q []float64, r []float32, byLogP float64, byLogQ float64, byLogAll float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·logGradF32AVX2(SB), NOSPLIT, $0-120
+	// logGradF32AVX2 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10927,6 +11172,7 @@ done:
 // func logGradF64AVX2(u []float64, p []float64, q []float64, r []float64, byLogP float64, byLogQ float64, byLogAll float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·logGradF64AVX2(SB), NOSPLIT, $0-120
+	// logGradF64AVX2 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -11005,6 +11251,7 @@ done:
 // func powRowAVX2(w []float64, u []float64, k int, clip float64)
 // Requires: AVX, CMOV
 TEXT ·powRowAVX2(SB), NOSPLIT, $0-64
+	// powRowAVX2 leaves in w the k-th power, of 1 to 3, of u kept away from 0 and 1.
 	MOVQ         w_base+0(FP), AX
 	MOVQ         u_base+24(FP), CX
 	MOVQ         k+48(FP), DX
@@ -11092,6 +11339,7 @@ done:
 // func expPowF32AVX2(w []float64, l []float64, gamma float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·expPowF32AVX2(SB), NOSPLIT, $0-56
+	// expPowF32AVX2 leaves in w the power with the logarithm gamma l.
 	MOVQ         w_base+0(FP), AX
 	MOVQ         l_base+24(FP), CX
 	MOVQ         w_len+8(FP), DX
@@ -11234,6 +11482,7 @@ done:
 // func expPowF64AVX2(w []float64, l []float64, gamma float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·expPowF64AVX2(SB), NOSPLIT, $0-56
+	// expPowF64AVX2 leaves in w the power with the logarithm gamma l.
 	MOVQ         w_base+0(FP), AX
 	MOVQ         l_base+24(FP), CX
 	MOVQ         w_len+8(FP), DX
@@ -11391,6 +11640,8 @@ done:
 // func powerGradF32AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float32, gamma float64, by float64, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerGradF32AVX2(SB), NOSPLIT, $0-176
+	// powerGradF32AVX2 adds the derivative of q^gamma ln p by the log-odds, where w is
+	// that power; 0 times -Inf is 0.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         w_base+24(FP), CX
 	MOVQ         p_base+48(FP), DX
@@ -11480,6 +11731,8 @@ done:
 // func powerGradF64AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float64, gamma float64, by float64, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerGradF64AVX2(SB), NOSPLIT, $0-176
+	// powerGradF64AVX2 adds the derivative of q^gamma ln p by the log-odds, where w is
+	// that power; 0 times -Inf is 0.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         w_base+24(FP), CX
 	MOVQ         p_base+48(FP), DX
@@ -11567,6 +11820,8 @@ done:
 // func clippedLogsAVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·clippedLogsAVX2(SB), NOSPLIT, $0-96
+	// clippedLogsAVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+	// most are those of clip and 1-clip.
 	MOVQ         lp_base+0(FP), AX
 	MOVQ         lq_base+24(FP), CX
 	MOVQ         p_base+48(FP), DX

@@ -7,6 +7,8 @@
 // func expF32AVX512(w []float64, x []float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·expF32AVX512(SB), NOSPLIT, $0-49
+	// expF32AVX512 leaves e^x in w. It reports false, and w is unspecified, if some x is
+	// a NaN or beyond ±300.
 	MOVQ   w_base+0(FP), AX
 	MOVQ   x_base+24(FP), CX
 	MOVQ   x_len+32(FP), DX
@@ -191,6 +193,8 @@ GLOBL tailMasks<>(SB), RODATA|NOPTR, $9
 // func expF64AVX512(w []float64, x []float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·expF64AVX512(SB), NOSPLIT, $0-49
+	// expF64AVX512 leaves e^x in w. It reports false, and w is unspecified, if some x is
+	// a NaN or beyond ±300.
 	MOVQ   w_base+0(FP), AX
 	MOVQ   x_base+24(FP), CX
 	MOVQ   x_len+32(FP), DX
@@ -392,6 +396,7 @@ GLOBL exp64b<>(SB), RODATA|NOPTR, $8
 // func expRowAVX512(w []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·expRowAVX512(SB), NOSPLIT, $0-24
+	// expRowAVX512 replaces every element by its exponential.
 	MOVQ w_base+0(FP), AX
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
@@ -560,6 +565,7 @@ GLOBL mostExp<>(SB), RODATA|NOPTR, $8
 // func log1pRowAVX512(w []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·log1pRowAVX512(SB), NOSPLIT, $0-24
+	// log1pRowAVX512 replaces every element x, which is at least 0, by ln(1+x).
 	MOVQ w_base+0(FP), AX
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
@@ -753,6 +759,7 @@ GLOBL infinity<>(SB), RODATA|NOPTR, $8
 // func logRowAVX512(w []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·logRowAVX512(SB), NOSPLIT, $0-24
+	// logRowAVX512 replaces every element by its logarithm.
 	MOVQ w_base+0(FP), AX
 	MOVQ w_len+8(FP), CX
 	XORQ DX, DX
@@ -928,6 +935,7 @@ done:
 // func countsF32AVX512(acc *[3]float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·countsF32AVX512(SB), NOSPLIT, $0-32
+	// countsF32AVX512 adds the sums of the target alone.
 	MOVQ         acc+0(FP), AX
 	MOVQ         r_base+8(FP), CX
 	MOVQ         r_len+16(FP), DX
@@ -1036,6 +1044,7 @@ done:
 // func countsF64AVX512(acc *[3]float64, r []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·countsF64AVX512(SB), NOSPLIT, $0-32
+	// countsF64AVX512 adds the sums of the target alone.
 	MOVQ         acc+0(FP), AX
 	MOVQ         r_base+8(FP), CX
 	MOVQ         r_len+16(FP), DX
@@ -1144,6 +1153,7 @@ done:
 // func countsVF32AVX512(acc *[3]float64, r []float32, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·countsVF32AVX512(SB), NOSPLIT, $0-56
+	// countsVF32AVX512 adds the weighted sums of the target alone.
 	MOVQ         acc+0(FP), AX
 	MOVQ         r_base+8(FP), CX
 	MOVQ         r_len+16(FP), DX
@@ -1272,6 +1282,7 @@ done:
 // func countsVF64AVX512(acc *[3]float64, r []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·countsVF64AVX512(SB), NOSPLIT, $0-56
+	// countsVF64AVX512 adds the weighted sums of the target alone.
 	MOVQ         acc+0(FP), AX
 	MOVQ         r_base+8(FP), CX
 	MOVQ         r_len+16(FP), DX
@@ -1400,6 +1411,7 @@ done:
 // func regionF32AVX512(acc *[4]float64, p []float64, q []float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·regionF32AVX512(SB), NOSPLIT, $0-80
+	// regionF32AVX512 adds TP, FP, FN and TN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -1507,6 +1519,7 @@ done:
 // func regionF64AVX512(acc *[4]float64, p []float64, q []float64, r []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·regionF64AVX512(SB), NOSPLIT, $0-80
+	// regionF64AVX512 adds TP, FP, FN and TN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -1614,6 +1627,7 @@ done:
 // func regionVF32AVX512(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·regionVF32AVX512(SB), NOSPLIT, $0-104
+	// regionVF32AVX512 adds the weighted TP, FP, FN and TN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -1735,6 +1749,7 @@ done:
 // func regionVF64AVX512(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·regionVF64AVX512(SB), NOSPLIT, $0-104
+	// regionVF64AVX512 adds the weighted TP, FP, FN and TN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -1856,6 +1871,7 @@ done:
 // func regionYRowAVX512(acc *[4]float64, p []float64, q []float64, y []int32, c int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·regionYRowAVX512(SB), NOSPLIT, $0-88
+	// regionYRowAVX512 adds TP, FP, FN and TN of class c by the labels y.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -1981,6 +1997,7 @@ done:
 // func regionGradF32AVX512(g []float64, r []float32, in float64, out float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·regionGradF32AVX512(SB), NOSPLIT, $0-64
+	// regionGradF32AVX512 adds the derivative of the region sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         r_base+24(FP), CX
 	MOVQ         g_len+8(FP), DX
@@ -2054,6 +2071,7 @@ done:
 // func regionGradF64AVX512(g []float64, r []float64, in float64, out float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·regionGradF64AVX512(SB), NOSPLIT, $0-64
+	// regionGradF64AVX512 adds the derivative of the region sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         r_base+24(FP), CX
 	MOVQ         g_len+8(FP), DX
@@ -2127,6 +2145,7 @@ done:
 // func probabilitiesF32AVX512(p []float64, q []float64, x []float32)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·probabilitiesF32AVX512(SB), NOSPLIT, $0-72
+	// probabilitiesF32AVX512 takes p = x as it is.
 	MOVQ         p_base+0(FP), AX
 	MOVQ         q_base+24(FP), CX
 	MOVQ         x_base+48(FP), DX
@@ -2184,6 +2203,7 @@ done:
 // func probabilitiesF64AVX512(p []float64, q []float64, x []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·probabilitiesF64AVX512(SB), NOSPLIT, $0-72
+	// probabilitiesF64AVX512 takes p = x as it is.
 	MOVQ         p_base+0(FP), AX
 	MOVQ         q_base+24(FP), CX
 	MOVQ         x_base+48(FP), DX
@@ -2241,6 +2261,7 @@ done:
 // func chainF32AVX512(out []float32, g []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·chainF32AVX512(SB), NOSPLIT, $0-48
+	// chainF32AVX512 rounds a row to the element type.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ g_len+32(FP), DX
@@ -2291,6 +2312,7 @@ done:
 // func chainF64AVX512(out []float64, g []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·chainF64AVX512(SB), NOSPLIT, $0-48
+	// chainF64AVX512 rounds a row to the element type.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ g_len+32(FP), DX
@@ -2336,6 +2358,8 @@ done:
 // func chainUF32AVX512(out []float32, g []float64, u []float64, p []float64, clip float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·chainUF32AVX512(SB), NOSPLIT, $0-104
+	// chainUF32AVX512 adds what comes by the log-odds, except where p or its complement
+	// is clipped.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         g_base+24(FP), CX
 	MOVQ         u_base+48(FP), DX
@@ -2418,6 +2442,8 @@ done:
 // func chainUF64AVX512(out []float64, g []float64, u []float64, p []float64, clip float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·chainUF64AVX512(SB), NOSPLIT, $0-104
+	// chainUF64AVX512 adds what comes by the log-odds, except where p or its complement
+	// is clipped.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         g_base+24(FP), CX
 	MOVQ         u_base+48(FP), DX
@@ -2497,6 +2523,7 @@ done:
 // func sigmoidChainF32AVX512(out []float32, g []float64, p []float64, q []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·sigmoidChainF32AVX512(SB), NOSPLIT, $0-96
+	// sigmoidChainF32AVX512 is the derivative through a sigmoid.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2569,6 +2596,7 @@ done:
 // func sigmoidChainF64AVX512(out []float64, g []float64, p []float64, q []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·sigmoidChainF64AVX512(SB), NOSPLIT, $0-96
+	// sigmoidChainF64AVX512 is the derivative through a sigmoid.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2636,6 +2664,7 @@ done:
 // func sigmoidChainUF32AVX512(out []float32, g []float64, p []float64, q []float64, u []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·sigmoidChainUF32AVX512(SB), NOSPLIT, $0-120
+	// sigmoidChainUF32AVX512 is the derivative through a sigmoid, with one by the log-odds.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2714,6 +2743,7 @@ done:
 // func sigmoidChainUF64AVX512(out []float64, g []float64, p []float64, q []float64, u []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·sigmoidChainUF64AVX512(SB), NOSPLIT, $0-120
+	// sigmoidChainUF64AVX512 is the derivative through a sigmoid, with one by the log-odds.
 	MOVQ out_base+0(FP), AX
 	MOVQ g_base+24(FP), CX
 	MOVQ p_base+48(FP), DX
@@ -2787,6 +2817,7 @@ done:
 // func sigmoidF32AVX512(p []float64, q []float64, x []float32)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·sigmoidF32AVX512(SB), NOSPLIT, $0-72
+	// sigmoidF32AVX512 forms the smaller of p and q from the exponential itself.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+48(FP), DX
@@ -2964,6 +2995,7 @@ GLOBL signBit<>(SB), RODATA|NOPTR, $8
 // func sigmoidF64AVX512(p []float64, q []float64, x []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·sigmoidF64AVX512(SB), NOSPLIT, $0-72
+	// sigmoidF64AVX512 forms the smaller of p and q from the exponential itself.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+48(FP), DX
@@ -3163,6 +3195,7 @@ done:
 // func sigmoidLogsF32AVX512(p []float64, q []float64, lp []float64, lq []float64, x []float32)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·sigmoidLogsF32AVX512(SB), NOSPLIT, $0-120
+	// sigmoidLogsF32AVX512 is sigmoid with the logarithms of both.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+96(FP), DX
@@ -3377,6 +3410,7 @@ GLOBL unit32a<>(SB), RODATA|NOPTR, $8
 // func sigmoidLogsF64AVX512(p []float64, q []float64, lp []float64, lq []float64, x []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·sigmoidLogsF64AVX512(SB), NOSPLIT, $0-120
+	// sigmoidLogsF64AVX512 is sigmoid with the logarithms of both.
 	MOVQ p_base+0(FP), AX
 	MOVQ q_base+24(FP), CX
 	MOVQ x_base+96(FP), DX
@@ -3621,6 +3655,9 @@ GLOBL unit64a<>(SB), RODATA|NOPTR, $8
 // func softmax2F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmax2F32AVX512(SB), NOSPLIT, $0-49
+	// softmax2F32AVX512 is the softmax of 2 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -3776,6 +3813,9 @@ done:
 // func softmax2F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmax2F64AVX512(SB), NOSPLIT, $0-49
+	// softmax2F64AVX512 is the softmax of 2 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -3951,6 +3991,9 @@ done:
 // func softmax3F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmax3F32AVX512(SB), NOSPLIT, $0-49
+	// softmax3F32AVX512 is the softmax of 3 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -4158,6 +4201,9 @@ done:
 // func softmax3F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmax3F64AVX512(SB), NOSPLIT, $0-49
+	// softmax3F64AVX512 is the softmax of 3 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -4395,6 +4441,9 @@ done:
 // func softmax4F32AVX512(p *float64, q *float64, x *float32, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmax4F32AVX512(SB), NOSPLIT, $0-49
+	// softmax4F32AVX512 is the softmax of 4 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -4654,6 +4703,9 @@ done:
 // func softmax4F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmax4F64AVX512(SB), NOSPLIT, $0-49
+	// softmax4F64AVX512 is the softmax of 4 classes, with q from the exponentials of the
+	// others. It reports false, and p and q are unspecified, if some x is a NaN or
+	// beyond ±300.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -4953,6 +5005,9 @@ done:
 // func normaliseAVX512(p *float64, q *float64, work *float64, stride int, c int, n int)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·normaliseAVX512(SB), NOSPLIT, $0-48
+	// normaliseAVX512 completes a softmax of c classes, at least 1, from the exponentials
+	// in the first c rows of work, n apart. The sums of the other classes are left
+	// in the next c rows.
 	MOVQ  p+0(FP), AX
 	MOVQ  q+8(FP), CX
 	MOVQ  work+16(FP), DX
@@ -5080,6 +5135,9 @@ done:
 // func oddsLogsF32AVX512(out []float64, against []float64, favour []float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·oddsLogsF32AVX512(SB), NOSPLIT, $0-73
+	// oddsLogsF32AVX512 is the logarithm of a probability from what speaks against it and
+	// for it. It reports false if some -out is above 300, where exponentials may
+	// have underflowed; the others are right then too.
 	MOVQ   out_base+0(FP), AX
 	MOVQ   against_base+24(FP), CX
 	MOVQ   favour_base+48(FP), DX
@@ -5236,6 +5294,9 @@ GLOBL log32a<>(SB), RODATA|NOPTR, $8
 // func oddsLogsF64AVX512(out []float64, against []float64, favour []float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·oddsLogsF64AVX512(SB), NOSPLIT, $0-73
+	// oddsLogsF64AVX512 is the logarithm of a probability from what speaks against it and
+	// for it. It reports false if some -out is above 300, where exponentials may
+	// have underflowed; the others are right then too.
 	MOVQ   out_base+0(FP), AX
 	MOVQ   against_base+24(FP), CX
 	MOVQ   favour_base+48(FP), DX
@@ -5397,6 +5458,9 @@ done:
 // func memberLogsF32AVX512(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·memberLogsF32AVX512(SB), NOSPLIT, $0-81
+	// memberLogsF32AVX512 is minus the logarithm of the probability of each position's own
+	// class, one of c. It reports false if some of them are above 300, where
+	// probabilities may have underflowed; the others are right then too.
 	MOVQ   w_base+0(FP), AX
 	MOVQ   p+24(FP), CX
 	MOVQ   q+32(FP), DX
@@ -5405,26 +5469,33 @@ TEXT ·memberLogsF32AVX512(SB), NOSPLIT, $0-81
 	MOVQ   stride+64(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
-	CMPQ   SI, $0x00000008
+	CMPQ   SI, $0x00000010
 	JL     few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
 	VPXORQ   Z2, Z2, Z2
 	VPXORQ   Z3, Z3, Z3
+	VPXORQ   Z4, Z4, Z4
+	VPXORQ   Z5, Z5, Z5
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
 classes1:
 	VPCMPEQD (BX)(R8*4), Y0, K2
-	VMOVUPD  (CX)(R9*8), Z4
-	VMOVAPD  Z4, K2, Z2
-	VMOVUPD  (DX)(R9*8), Z4
-	VMOVAPD  Z4, K2, Z3
+	VPCMPEQD 32(BX)(R8*4), Y0, K3
+	VMOVUPD  (CX)(R9*8), Z6
+	VMOVUPD  64(CX)(R9*8), Z7
+	VMOVAPD  Z6, K2, Z2
+	VMOVAPD  Z7, K3, Z3
+	VMOVUPD  (DX)(R9*8), Z6
+	VMOVUPD  64(DX)(R9*8), Z7
+	VMOVAPD  Z6, K2, Z4
+	VMOVAPD  Z7, K3, Z5
 	ADDQ     DI, R9
 	VPSUBD   Y1, Y0, Y0
 	DECQ     R10
@@ -5432,40 +5503,63 @@ classes1:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
-	VDIVPD       Z2, Z3, Z1
-	VMINPD       Z1, Z0, Z0
-	VADDPD.BCST  one<>+0(SB), Z0, Z1
+	VDIVPD       Z2, Z4, Z1
+	VDIVPD       Z3, Z5, Z6
+	VMINPD       Z1, Z0, Z1
+	VMINPD       Z6, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z1, Z6
+	VADDPD.BCST  one<>+0(SB), Z0, Z7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z1, Z4
-	VGETEXPPD    Z1, Z1
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z1, Z4, Z1
-	VBROADCASTSD one<>+0(SB), Z4
-	VSCALEFPD    Z1, Z4, Z4
-	VSUBPD.BCST  one<>+0(SB), Z4, Z7
-	VFMADD231PD  Z0, Z4, Z7
+	VGETMANTPD   $0x0b, Z6, Z10
+	VGETMANTPD   $0x0b, Z7, Z11
+	VGETEXPPD    Z6, Z6
+	VGETEXPPD    Z10, Z10
+	VGETEXPPD    Z7, Z7
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z6, Z10, Z6
+	VSUBPD       Z7, Z11, Z7
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z6, Z11, Z10
+	VSCALEFPD    Z7, Z11, Z11
+	VSUBPD.BCST  one<>+0(SB), Z10, Z12
+	VSUBPD.BCST  one<>+0(SB), Z11, Z13
+	VFMADD231PD  Z1, Z10, Z12
+	VFMADD231PD  Z0, Z11, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z0
-	VDIVPD           Z0, Z7, Z0
-	VMULPD           Z0, Z0, Z4
-	VBROADCASTSD     log32d<>+0(SB), Z8
-	VMOVAPD          Z8, Z8
-	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z8
-	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z8
-	VFMADD213PD.BCST log32a<>+0(SB), Z4, Z8
-	VFNMADD213PD     Z7, Z4, Z8
+	VADDPD.BCST      two<>+0(SB), Z12, Z0
+	VADDPD.BCST      two<>+0(SB), Z13, Z1
+	VDIVPD           Z0, Z12, Z0
+	VDIVPD           Z1, Z13, Z1
+	VMULPD           Z0, Z0, Z10
+	VMULPD           Z1, Z1, Z11
+	VBROADCASTSD     log32d<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VMOVAPD          Z14, Z14
+	VFMADD213PD.BCST log32c<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST log32b<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST log32b<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST log32a<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST log32a<>+0(SB), Z11, Z14
+	VFNMADD213PD     Z12, Z10, Z15
+	VFNMADD213PD     Z13, Z11, Z14
 
 	// Add k ln(2).
-	VFNMADD213PD      Z7, Z0, Z8
-	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z8
-	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z8, K2
+	VFNMADD213PD      Z12, Z0, Z15
+	VFNMADD213PD      Z13, Z1, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z14
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z15, K2
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z14, K3
 	KANDB             K2, K1, K1
-	VMOVUPD           Z8, (AX)(R8*8)
-	ADDQ              $0x00000008, R8
-	SUBQ              $0x00000008, SI
-	CMPQ              SI, $0x00000008
+	KANDB             K3, K1, K1
+	VMOVUPD           Z15, (AX)(R8*8)
+	VMOVUPD           Z14, 64(AX)(R8*8)
+	ADDQ              $0x00000010, R8
+	SUBQ              $0x00000010, SI
+	CMPQ              SI, $0x00000010
 	JGE               many
 
 few:
@@ -5481,8 +5575,8 @@ few:
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
-	VPXORQ   Z5, Z5, Z5
-	VPXORQ   Z6, Z6, Z6
+	VPXORQ   Z8, Z8, Z8
+	VPXORQ   Z9, Z9, Z9
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
@@ -5491,9 +5585,9 @@ classes2:
 	VMOVDQU32.Z (BX)(R8*4), K2, Y2
 	VPCMPEQD    Y2, Y0, K2, K3
 	VMOVUPD.Z   (CX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z5
+	VMOVAPD     Z2, K3, Z8
 	VMOVUPD.Z   (DX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z6
+	VMOVAPD     Z2, K3, Z9
 	ADDQ        DI, R9
 	VPSUBD      Y1, Y0, Y0
 	DECQ        R10
@@ -5501,7 +5595,7 @@ classes2:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
-	VDIVPD       Z5, Z6, Z1
+	VDIVPD       Z8, Z9, Z1
 	VMINPD       Z1, Z0, Z0
 	VADDPD.BCST  one<>+0(SB), Z0, Z1
 
@@ -5547,6 +5641,9 @@ done:
 // func memberLogsF64AVX512(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·memberLogsF64AVX512(SB), NOSPLIT, $0-81
+	// memberLogsF64AVX512 is minus the logarithm of the probability of each position's own
+	// class, one of c. It reports false if some of them are above 300, where
+	// probabilities may have underflowed; the others are right then too.
 	MOVQ   w_base+0(FP), AX
 	MOVQ   p+24(FP), CX
 	MOVQ   q+32(FP), DX
@@ -5555,26 +5652,33 @@ TEXT ·memberLogsF64AVX512(SB), NOSPLIT, $0-81
 	MOVQ   stride+64(FP), DI
 	KXNORB K1, K1, K1
 	XORQ   R8, R8
-	CMPQ   SI, $0x00000008
+	CMPQ   SI, $0x00000010
 	JL     few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
 	VPXORQ   Z2, Z2, Z2
 	VPXORQ   Z3, Z3, Z3
+	VPXORQ   Z4, Z4, Z4
+	VPXORQ   Z5, Z5, Z5
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
 classes1:
 	VPCMPEQD (BX)(R8*4), Y0, K2
-	VMOVUPD  (CX)(R9*8), Z4
-	VMOVAPD  Z4, K2, Z2
-	VMOVUPD  (DX)(R9*8), Z4
-	VMOVAPD  Z4, K2, Z3
+	VPCMPEQD 32(BX)(R8*4), Y0, K3
+	VMOVUPD  (CX)(R9*8), Z6
+	VMOVUPD  64(CX)(R9*8), Z7
+	VMOVAPD  Z6, K2, Z2
+	VMOVAPD  Z7, K3, Z3
+	VMOVUPD  (DX)(R9*8), Z6
+	VMOVUPD  64(DX)(R9*8), Z7
+	VMOVAPD  Z6, K2, Z4
+	VMOVAPD  Z7, K3, Z5
 	ADDQ     DI, R9
 	VPSUBD   Y1, Y0, Y0
 	DECQ     R10
@@ -5582,47 +5686,76 @@ classes1:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
-	VDIVPD       Z2, Z3, Z1
-	VMINPD       Z1, Z0, Z0
-	VADDPD.BCST  one<>+0(SB), Z0, Z1
+	VDIVPD       Z2, Z4, Z1
+	VDIVPD       Z3, Z5, Z6
+	VMINPD       Z1, Z0, Z1
+	VMINPD       Z6, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z1, Z6
+	VADDPD.BCST  one<>+0(SB), Z0, Z7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z1, Z4
-	VGETEXPPD    Z1, Z1
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z1, Z4, Z1
-	VBROADCASTSD one<>+0(SB), Z4
-	VSCALEFPD    Z1, Z4, Z4
-	VSUBPD.BCST  one<>+0(SB), Z4, Z9
-	VFMADD231PD  Z0, Z4, Z9
+	VGETMANTPD   $0x0b, Z6, Z12
+	VGETMANTPD   $0x0b, Z7, Z13
+	VGETEXPPD    Z6, Z6
+	VGETEXPPD    Z12, Z12
+	VGETEXPPD    Z7, Z7
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z6, Z12, Z6
+	VSUBPD       Z7, Z13, Z7
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z6, Z13, Z12
+	VSCALEFPD    Z7, Z13, Z13
+	VSUBPD.BCST  one<>+0(SB), Z12, Z14
+	VSUBPD.BCST  one<>+0(SB), Z13, Z15
+	VFMADD231PD  Z1, Z12, Z14
+	VFMADD231PD  Z0, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z9, Z0
-	VDIVPD           Z0, Z9, Z0
-	VMULPD           Z0, Z0, Z4
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VMOVAPD          Z10, Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z10
-	VFNMADD213PD     Z9, Z4, Z10
+	VADDPD.BCST      two<>+0(SB), Z14, Z0
+	VADDPD.BCST      two<>+0(SB), Z15, Z1
+	VDIVPD           Z0, Z14, Z0
+	VDIVPD           Z1, Z15, Z1
+	VMULPD           Z0, Z0, Z12
+	VMULPD           Z1, Z1, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z16
+	VFNMADD213PD     Z14, Z12, Z17
+	VFNMADD213PD     Z15, Z13, Z16
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VMOVAPD           Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
-	VFMSUB213PD       Z4, Z0, Z10
-	VSUBPD            Z10, Z9, Z0
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z12
+	VMOVAPD           Z8, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z13
+	VFMSUB213PD       Z12, Z0, Z17
+	VFMSUB213PD       Z13, Z1, Z16
+	VSUBPD            Z17, Z14, Z0
+	VSUBPD            Z16, Z15, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z1
 	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K2
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z1, K3
 	KANDB             K2, K1, K1
+	KANDB             K3, K1, K1
 	VMOVUPD           Z0, (AX)(R8*8)
-	ADDQ              $0x00000008, R8
-	SUBQ              $0x00000008, SI
-	CMPQ              SI, $0x00000008
+	VMOVUPD           Z1, 64(AX)(R8*8)
+	ADDQ              $0x00000010, R8
+	SUBQ              $0x00000010, SI
+	CMPQ              SI, $0x00000010
 	JGE               many
 
 few:
@@ -5638,8 +5771,8 @@ few:
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
-	VPXORQ   Z6, Z6, Z6
-	VPXORQ   Z7, Z7, Z7
+	VPXORQ   Z9, Z9, Z9
+	VPXORQ   Z10, Z10, Z10
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
@@ -5648,9 +5781,9 @@ classes2:
 	VMOVDQU32.Z (BX)(R8*4), K2, Y2
 	VPCMPEQD    Y2, Y0, K2, K3
 	VMOVUPD.Z   (CX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z6
+	VMOVAPD     Z2, K3, Z9
 	VMOVUPD.Z   (DX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z7
+	VMOVAPD     Z2, K3, Z10
 	ADDQ        DI, R9
 	VPSUBD      Y1, Y0, Y0
 	DECQ        R10
@@ -5658,7 +5791,7 @@ classes2:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
-	VDIVPD       Z6, Z7, Z1
+	VDIVPD       Z9, Z10, Z1
 	VMINPD       Z1, Z0, Z0
 	VADDPD.BCST  one<>+0(SB), Z0, Z1
 
@@ -5687,8 +5820,8 @@ classes2:
 	VFNMADD213PD     Z3, Z2, Z4
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z2
+	VPXORQ            Z11, Z11, Z11
+	VMOVAPD           Z11, Z2
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z2
 	VFMSUB213PD       Z2, Z0, Z4
 	VSUBPD            Z4, Z3, Z0
@@ -5711,6 +5844,7 @@ done:
 // func sumYAVX512(acc *float64, w []float64, y []int32, c int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·sumYAVX512(SB), NOSPLIT, $0-64
+	// sumYAVX512 adds the elements whose label is c.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -5787,6 +5921,9 @@ done:
 // func softmaxRegionYF32AVX512(out *float32, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionYF32AVX512(SB), NOSPLIT, $0-88
+	// softmaxRegionYF32AVX512 is the derivative of a softmax of c classes with labels; coef
+	// has four numbers a class, of which the last is not used. work has c rows of
+	// len(y).
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -5796,73 +5933,97 @@ TEXT ·softmaxRegionYF32AVX512(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
-	CMPQ R8, $0x00000008
+	CMPQ R8, $0x00000010
 	JL   few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
 	VPXORQ   Z0, Z0, Z0
-	VPXOR    Y1, Y1, Y1
-	VPCMPEQD Y2, Y2, Y2
+	VPXORQ   Z1, Z1, Z1
+	VPXOR    Y2, Y2, Y2
+	VPCMPEQD Y3, Y3, Y3
 
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
 classes1:
-	VMOVUPD      (CX)(R12*8), Z3
+	VMOVUPD      (CX)(R12*8), Z4
+	VMOVUPD      64(CX)(R12*8), Z5
 	VMOVUPD      Z0, (BX)(R11*8)
-	VPCMPEQD     (DI)(R10*4), Y1, K1
-	VBROADCASTSD (SI), Z4
-	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z4, Z4
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z3, Z3
-	VBLENDMPD    Z4, Z3, K1, Z5
-	VADDPD       Z5, Z0, Z0
-	VPSUBD       Y2, Y1, Y1
+	VMOVUPD      Z1, 64(BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), Y2, K1
+	VPCMPEQD     32(DI)(R10*4), Y2, K2
+	VBROADCASTSD (SI), Z6
+	VMULPD       Z4, Z6, Z7
+	VMULPD       Z5, Z6, Z6
+	VBROADCASTSD 16(SI), Z18
+	VADDPD       Z18, Z7, Z7
+	VADDPD       Z18, Z6, Z6
+	VBROADCASTSD 8(SI), Z18
+	VMULPD       Z18, Z4, Z4
+	VMULPD       Z18, Z5, Z5
+	VBLENDMPD    Z7, Z4, K1, Z8
+	VBLENDMPD    Z6, Z5, K2, Z9
+	VADDPD       Z8, Z0, Z0
+	VADDPD       Z9, Z1, Z1
+	VPSUBD       Y3, Y2, Y2
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
 	ADDQ         R9, R12
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes1
-	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
 classes2:
-	VPADDD       Y2, Y1, Y1
+	VPADDD       Y3, Y2, Y2
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD      (CX)(R12*8), Z3
-	VPCMPEQD     (DI)(R10*4), Y1, K1
-	VBROADCASTSD (SI), Z4
-	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z4, Z4
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z3, Z12
-	VBLENDMPD    Z4, Z12, K1, Z7
-	VMOVUPD      (BX)(R11*8), Z4
-	VADDPD       Z6, Z4, Z4
-	VADDPD       Z7, Z6, Z6
-	VMOVUPD      (DX)(R12*8), Z12
-	VMULPD       Z4, Z3, Z3
-	VFMSUB213PD  Z3, Z7, Z12
-	VCVTPD2PS    Z12, Y3
-	VMOVUPS      Y3, (AX)(R13*4)
+	VMOVUPD      (CX)(R12*8), Z4
+	VMOVUPD      64(CX)(R12*8), Z5
+	VPCMPEQD     (DI)(R10*4), Y2, K1
+	VPCMPEQD     32(DI)(R10*4), Y2, K2
+	VBROADCASTSD (SI), Z6
+	VMULPD       Z4, Z6, Z7
+	VMULPD       Z5, Z6, Z6
+	VBROADCASTSD 16(SI), Z18
+	VADDPD       Z18, Z7, Z7
+	VADDPD       Z18, Z6, Z6
+	VBROADCASTSD 8(SI), Z18
+	VMULPD       Z18, Z4, Z19
+	VMULPD       Z18, Z5, Z18
+	VBLENDMPD    Z7, Z19, K1, Z12
+	VBLENDMPD    Z6, Z18, K2, Z13
+	VMOVUPD      (BX)(R11*8), Z6
+	VMOVUPD      64(BX)(R11*8), Z7
+	VADDPD       Z10, Z6, Z6
+	VADDPD       Z11, Z7, Z7
+	VADDPD       Z12, Z10, Z10
+	VADDPD       Z13, Z11, Z11
+	VMOVUPD      (DX)(R12*8), Z18
+	VMOVUPD      64(DX)(R12*8), Z19
+	VMULPD       Z6, Z4, Z4
+	VMULPD       Z7, Z5, Z5
+	VFMSUB213PD  Z4, Z12, Z18
+	VFMSUB213PD  Z5, Z13, Z19
+	VCVTPD2PS    Z18, Y4
+	VMOVUPS      Y4, (AX)(R13*4)
+	VCVTPD2PS    Z19, Y4
+	VMOVUPS      Y4, 32(AX)(R13*4)
 	DECQ         R14
 	JNZ          classes2
-	ADDQ         $0x00000008, R10
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	ADDQ         $0x00000010, R10
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
 	JGE          many
 
 few:
@@ -5878,7 +6039,7 @@ few:
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
-	VPXORQ   Z8, Z8, Z8
+	VPXORQ   Z14, Z14, Z14
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
 
@@ -5887,7 +6048,7 @@ few:
 
 classes3:
 	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVUPD      Z8, K1, (BX)(R11*8)
+	VMOVUPD      Z14, K1, (BX)(R11*8)
 	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
 	VPCMPEQD     Y3, Y0, K1, K2
 	VBROADCASTSD (SI), Z3
@@ -5896,8 +6057,8 @@ classes3:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z3, Z2, K2, Z9
-	VADDPD       Z9, Z8, Z8
+	VBLENDMPD    Z3, Z2, K2, Z15
+	VADDPD       Z15, Z14, Z14
 	VPSUBD       Y1, Y0, Y0
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
@@ -5905,7 +6066,7 @@ classes3:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes3
-	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z16, Z16, Z16
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5925,13 +6086,13 @@ classes4:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z4
-	VBLENDMPD    Z3, Z4, K2, Z11
+	VBLENDMPD    Z3, Z4, K2, Z17
 	VMOVUPD.Z    (BX)(R11*8), K1, Z3
-	VADDPD       Z10, Z3, Z3
-	VADDPD       Z11, Z10, Z10
+	VADDPD       Z16, Z3, Z3
+	VADDPD       Z17, Z16, Z16
 	VMOVUPD.Z    (DX)(R12*8), K1, Z4
 	VMULPD       Z3, Z2, Z2
-	VFMSUB213PD  Z2, Z11, Z4
+	VFMSUB213PD  Z2, Z17, Z4
 	VCVTPD2PS    Z4, Y2
 	VMOVUPS      Y2, K1, (AX)(R13*4)
 	DECQ         R14
@@ -5947,6 +6108,9 @@ done:
 // func softmaxRegionYF64AVX512(out *float64, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionYF64AVX512(SB), NOSPLIT, $0-88
+	// softmaxRegionYF64AVX512 is the derivative of a softmax of c classes with labels; coef
+	// has four numbers a class, of which the last is not used. work has c rows of
+	// len(y).
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -5956,72 +6120,95 @@ TEXT ·softmaxRegionYF64AVX512(SB), NOSPLIT, $0-88
 	MOVQ y_len+48(FP), R8
 	MOVQ stride+72(FP), R9
 	XORQ R10, R10
-	CMPQ R8, $0x00000008
+	CMPQ R8, $0x00000010
 	JL   few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
 	VPXORQ   Z0, Z0, Z0
-	VPXOR    Y1, Y1, Y1
-	VPCMPEQD Y2, Y2, Y2
+	VPXORQ   Z1, Z1, Z1
+	VPXOR    Y2, Y2, Y2
+	VPCMPEQD Y3, Y3, Y3
 
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
 classes1:
-	VMOVUPD      (CX)(R12*8), Z3
+	VMOVUPD      (CX)(R12*8), Z4
+	VMOVUPD      64(CX)(R12*8), Z5
 	VMOVUPD      Z0, (BX)(R11*8)
-	VPCMPEQD     (DI)(R10*4), Y1, K1
-	VBROADCASTSD (SI), Z4
-	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z4, Z4
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z3, Z3
-	VBLENDMPD    Z4, Z3, K1, Z5
-	VADDPD       Z5, Z0, Z0
-	VPSUBD       Y2, Y1, Y1
+	VMOVUPD      Z1, 64(BX)(R11*8)
+	VPCMPEQD     (DI)(R10*4), Y2, K1
+	VPCMPEQD     32(DI)(R10*4), Y2, K2
+	VBROADCASTSD (SI), Z6
+	VMULPD       Z4, Z6, Z7
+	VMULPD       Z5, Z6, Z6
+	VBROADCASTSD 16(SI), Z18
+	VADDPD       Z18, Z7, Z7
+	VADDPD       Z18, Z6, Z6
+	VBROADCASTSD 8(SI), Z18
+	VMULPD       Z18, Z4, Z4
+	VMULPD       Z18, Z5, Z5
+	VBLENDMPD    Z7, Z4, K1, Z8
+	VBLENDMPD    Z6, Z5, K2, Z9
+	VADDPD       Z8, Z0, Z0
+	VADDPD       Z9, Z1, Z1
+	VPSUBD       Y3, Y2, Y2
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
 	ADDQ         R9, R12
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes1
-	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
 classes2:
-	VPADDD       Y2, Y1, Y1
+	VPADDD       Y3, Y2, Y2
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD      (CX)(R12*8), Z3
-	VPCMPEQD     (DI)(R10*4), Y1, K1
-	VBROADCASTSD (SI), Z4
-	VMULPD       Z3, Z4, Z4
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z4, Z4
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z3, Z12
-	VBLENDMPD    Z4, Z12, K1, Z7
-	VMOVUPD      (BX)(R11*8), Z4
-	VADDPD       Z6, Z4, Z4
-	VADDPD       Z7, Z6, Z6
-	VMOVUPD      (DX)(R12*8), Z12
-	VMULPD       Z4, Z3, Z3
-	VFMSUB213PD  Z3, Z7, Z12
-	VMOVUPD      Z12, (AX)(R13*8)
+	VMOVUPD      (CX)(R12*8), Z4
+	VMOVUPD      64(CX)(R12*8), Z5
+	VPCMPEQD     (DI)(R10*4), Y2, K1
+	VPCMPEQD     32(DI)(R10*4), Y2, K2
+	VBROADCASTSD (SI), Z6
+	VMULPD       Z4, Z6, Z7
+	VMULPD       Z5, Z6, Z6
+	VBROADCASTSD 16(SI), Z18
+	VADDPD       Z18, Z7, Z7
+	VADDPD       Z18, Z6, Z6
+	VBROADCASTSD 8(SI), Z18
+	VMULPD       Z18, Z4, Z19
+	VMULPD       Z18, Z5, Z18
+	VBLENDMPD    Z7, Z19, K1, Z12
+	VBLENDMPD    Z6, Z18, K2, Z13
+	VMOVUPD      (BX)(R11*8), Z6
+	VMOVUPD      64(BX)(R11*8), Z7
+	VADDPD       Z10, Z6, Z6
+	VADDPD       Z11, Z7, Z7
+	VADDPD       Z12, Z10, Z10
+	VADDPD       Z13, Z11, Z11
+	VMOVUPD      (DX)(R12*8), Z18
+	VMOVUPD      64(DX)(R12*8), Z19
+	VMULPD       Z6, Z4, Z4
+	VMULPD       Z7, Z5, Z5
+	VFMSUB213PD  Z4, Z12, Z18
+	VFMSUB213PD  Z5, Z13, Z19
+	VMOVUPD      Z18, (AX)(R13*8)
+	VMOVUPD      Z19, 64(AX)(R13*8)
 	DECQ         R14
 	JNZ          classes2
-	ADDQ         $0x00000008, R10
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	ADDQ         $0x00000010, R10
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
 	JGE          many
 
 few:
@@ -6037,7 +6224,7 @@ few:
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
-	VPXORQ   Z8, Z8, Z8
+	VPXORQ   Z14, Z14, Z14
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
 
@@ -6046,7 +6233,7 @@ few:
 
 classes3:
 	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVUPD      Z8, K1, (BX)(R11*8)
+	VMOVUPD      Z14, K1, (BX)(R11*8)
 	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
 	VPCMPEQD     Y3, Y0, K1, K2
 	VBROADCASTSD (SI), Z3
@@ -6055,8 +6242,8 @@ classes3:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z3, Z2, K2, Z9
-	VADDPD       Z9, Z8, Z8
+	VBLENDMPD    Z3, Z2, K2, Z15
+	VADDPD       Z15, Z14, Z14
 	VPSUBD       Y1, Y0, Y0
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
@@ -6064,7 +6251,7 @@ classes3:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes3
-	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z16, Z16, Z16
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -6084,13 +6271,13 @@ classes4:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z4
-	VBLENDMPD    Z3, Z4, K2, Z11
+	VBLENDMPD    Z3, Z4, K2, Z17
 	VMOVUPD.Z    (BX)(R11*8), K1, Z3
-	VADDPD       Z10, Z3, Z3
-	VADDPD       Z11, Z10, Z10
+	VADDPD       Z16, Z3, Z3
+	VADDPD       Z17, Z16, Z16
 	VMOVUPD.Z    (DX)(R12*8), K1, Z4
 	VMULPD       Z3, Z2, Z2
-	VFMSUB213PD  Z2, Z11, Z4
+	VFMSUB213PD  Z2, Z17, Z4
 	VMOVUPD      Z4, K1, (AX)(R13*8)
 	DECQ         R14
 	JNZ          classes4
@@ -6105,6 +6292,7 @@ done:
 // func softmaxRegionY2F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY2F32AVX512(SB), NOSPLIT, $0-72
+	// softmaxRegionY2F32AVX512 is softmaxRegionY with 2 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6245,6 +6433,7 @@ GLOBL class1<>(SB), RODATA|NOPTR, $32
 // func softmaxRegionY2F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY2F64AVX512(SB), NOSPLIT, $0-72
+	// softmaxRegionY2F64AVX512 is softmaxRegionY with 2 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6361,6 +6550,7 @@ done:
 // func softmaxRegionY3F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY3F32AVX512(SB), NOSPLIT, $0-72
+	// softmaxRegionY3F32AVX512 is softmaxRegionY with 3 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6533,6 +6723,7 @@ GLOBL class2<>(SB), RODATA|NOPTR, $32
 // func softmaxRegionY3F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY3F64AVX512(SB), NOSPLIT, $0-72
+	// softmaxRegionY3F64AVX512 is softmaxRegionY with 3 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6689,6 +6880,7 @@ done:
 // func softmaxRegionY4F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY4F32AVX512(SB), NOSPLIT, $0-72
+	// softmaxRegionY4F32AVX512 is softmaxRegionY with 4 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -6903,6 +7095,7 @@ GLOBL class3<>(SB), RODATA|NOPTR, $32
 // func softmaxRegionY4F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY4F64AVX512(SB), NOSPLIT, $0-72
+	// softmaxRegionY4F64AVX512 is softmaxRegionY with 4 classes, in registers.
 	MOVQ out+0(FP), AX
 	MOVQ p+8(FP), CX
 	MOVQ q+16(FP), DX
@@ -7099,6 +7292,9 @@ done:
 // func softmaxChainF32AVX512(out *float32, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxChainF32AVX512(SB), NOSPLIT, $0-73
+	// softmaxChainF32AVX512 is the derivative through a softmax of c classes, from that by p
+	// and nothing else. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+64(FP), DX
@@ -7178,93 +7374,132 @@ sound:
 	IMULQ c+56(FP), R8
 	LEAQ  (DI)(R8*8), R8
 	XORQ  R9, R9
-	CMPQ  DX, $0x00000008
+	CMPQ  DX, $0x00000010
 	JL    few2
 
 many2:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ R9, R10
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R10*8), Z0
+	VMOVUPD      64(AX)(R10*8), Z19
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z15
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z20
 	MOVQ         c+56(FP), R11
 
 classes3:
-	VMOVUPD (AX)(R10*8), Z16
-	VCMPPD  $0x1e, Z0, Z16, K1
-	VMOVAPD Z16, K1, Z0
-	VMOVAPD Z2, K1, Z1
-	VADDPD  Z15, Z2, Z2
+	VMOVUPD (AX)(R10*8), Z21
+	VMOVUPD 64(AX)(R10*8), Z22
+	VCMPPD  $0x1e, Z0, Z21, K1
+	VCMPPD  $0x1e, Z19, Z22, K2
+	VMOVAPD Z21, K1, Z0
+	VMOVAPD Z22, K2, Z19
+	VMOVAPD Z3, K1, Z1
+	VMOVAPD Z3, K2, Z2
+	VADDPD  Z20, Z3, Z3
 	ADDQ    stride+48(FP), R10
 	DECQ    R11
 	JNZ     classes3
 	MOVQ    R9, R11
 	MOVQ    R9, R10
-	VPXORQ  Z3, Z3, Z3
 	VPXORQ  Z4, Z4, Z4
 	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
 classes4:
 	VMOVUPD   (SI)(R10*8), Z0
-	VMOVUPD   (AX)(R10*8), Z16
-	VMULPD    Z16, Z0, Z0
-	VMOVUPD   (CX)(R10*8), Z16
-	VMULPD    Z16, Z0, Z0
-	VDIVPD    Z16, Z0, Z17
-	VCMPPD    $0x00, Z1, Z3, K1
-	VMOVAPD   Z0, K1, Z5
-	VMOVAPD   Z16, K1, Z6
+	VMOVUPD   64(SI)(R10*8), Z19
+	VMOVUPD   (AX)(R10*8), Z21
+	VMOVUPD   64(AX)(R10*8), Z22
+	VMULPD    Z21, Z0, Z0
+	VMULPD    Z22, Z19, Z19
+	VMOVUPD   (CX)(R10*8), Z21
+	VMOVUPD   64(CX)(R10*8), Z22
+	VMULPD    Z21, Z0, Z0
+	VMULPD    Z22, Z19, Z19
+	VDIVPD    Z21, Z0, Z23
+	VDIVPD    Z22, Z19, Z24
+	VCMPPD    $0x00, Z1, Z4, K1
+	VCMPPD    $0x00, Z2, Z4, K2
+	VMOVAPD   Z0, K1, Z7
+	VMOVAPD   Z19, K2, Z8
+	VMOVAPD   Z21, K1, Z9
+	VMOVAPD   Z22, K2, Z10
 	VMOVUPD   Z0, (DI)(R11*8)
-	VMOVUPD   Z17, (R8)(R11*8)
+	VMOVUPD   Z19, 64(DI)(R11*8)
+	VMOVUPD   Z23, (R8)(R11*8)
+	VMOVUPD   Z24, 64(R8)(R11*8)
 	KNOTB     K1, K1
-	VMOVAPD.Z Z17, K1, Z0
-	VADDPD    Z0, Z4, Z4
-	VADDPD    Z15, Z3, Z3
+	VMOVAPD.Z Z23, K1, Z0
+	KNOTB     K2, K1
+	VMOVAPD.Z Z24, K1, Z19
+	VADDPD    Z0, Z5, Z5
+	VADDPD    Z19, Z6, Z6
+	VADDPD    Z20, Z4, Z4
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes4
-	VDIVPD    Z6, Z15, Z0
+	VDIVPD    Z9, Z20, Z0
+	VDIVPD    Z10, Z20, Z19
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z11, Z11, Z11
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes5:
-	VCMPPD       $0x00, Z1, Z7, K1
-	VMOVUPD      (AX)(R10*8), Z16
-	VMOVUPD      (R8)(R11*8), Z17
-	KNOTB        K1, K2
-	VMOVAPD.Z    Z17, K2, Z17
-	VSUBPD       Z17, Z4, Z17
-	VMOVUPD      (DI)(R11*8), Z18
-	VFNMADD231PD Z17, Z16, Z18
-	VMULPD       Z0, Z16, Z16
-	VMULPD       Z16, Z5, Z16
+	VCMPPD       $0x00, Z1, Z11, K1
+	VCMPPD       $0x00, Z2, Z11, K2
+	VMOVUPD      (AX)(R10*8), Z21
+	VMOVUPD      64(AX)(R10*8), Z22
+	VMOVUPD      (R8)(R11*8), Z23
+	VMOVUPD      64(R8)(R11*8), Z24
+	KNOTB        K1, K3
+	VMOVAPD.Z    Z23, K3, Z23
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z24, K3, Z24
+	VSUBPD       Z23, Z5, Z23
+	VSUBPD       Z24, Z6, Z24
+	VMOVUPD      (DI)(R11*8), Z25
+	VMOVUPD      64(DI)(R11*8), Z26
+	VFNMADD231PD Z23, Z21, Z25
+	VFNMADD231PD Z24, Z22, Z26
+	VMULPD       Z0, Z21, Z21
+	VMULPD       Z19, Z22, Z22
+	VMULPD       Z21, Z7, Z21
+	VMULPD       Z22, Z8, Z22
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z16, K1, Z16
-	VSUBPD       Z16, Z18, Z16
-	VCVTPD2PS    Z16, Y16
-	VMOVUPS      Y16, (BX)(R12*4)
-	VADDPD       Z15, Z7, Z7
+	VMOVAPD.Z    Z21, K1, Z21
+	KNOTB        K2, K1
+	VMOVAPD.Z    Z22, K1, Z22
+	VSUBPD       Z21, Z25, Z21
+	VSUBPD       Z22, Z26, Z22
+	VCVTPD2PS    Z21, Y21
+	VMOVUPS      Y21, (BX)(R12*4)
+	VCVTPD2PS    Z22, Y21
+	VMOVUPS      Y21, 32(BX)(R12*4)
+	VADDPD       Z20, Z11, Z11
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
 	DECQ         R13
 	JNZ          classes5
-	ADDQ         $0x00000008, R9
-	SUBQ         $0x00000008, DX
-	CMPQ         DX, $0x00000008
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
 	JGE          many2
 
 few2:
@@ -7281,8 +7516,8 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R10*8), K1, Z0
-	VPXORQ       Z8, Z8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
 	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+56(FP), R11
 
@@ -7290,17 +7525,17 @@ classes6:
 	VMOVUPD.Z (AX)(R10*8), K1, Z2
 	VCMPPD    $0x1e, Z0, Z2, K2
 	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z9, K2, Z8
-	VADDPD    Z1, Z9, Z9
+	VMOVAPD   Z13, K2, Z12
+	VADDPD    Z1, Z13, Z13
 	ADDQ      stride+48(FP), R10
 	DECQ      R11
 	JNZ       classes6
 	MOVQ      R9, R11
 	MOVQ      R9, R10
-	VPXORQ    Z10, Z10, Z10
-	VPXORQ    Z11, Z11, Z11
-	VPXORQ    Z12, Z12, Z12
-	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
@@ -7312,45 +7547,45 @@ classes7:
 	VMOVUPD.Z (CX)(R10*8), K1, Z2
 	VMULPD    Z2, Z0, Z0
 	VDIVPD    Z2, Z0, Z3
-	VCMPPD    $0x00, Z8, Z10, K2
-	VMOVAPD   Z0, K2, Z12
-	VMOVAPD   Z2, K2, Z13
+	VCMPPD    $0x00, Z12, Z14, K2
+	VMOVAPD   Z0, K2, Z16
+	VMOVAPD   Z2, K2, Z17
 	VMOVUPD   Z0, K1, (DI)(R11*8)
 	VMOVUPD   Z3, K1, (R8)(R11*8)
 	KNOTB     K2, K2
 	VMOVAPD.Z Z3, K2, Z0
-	VADDPD    Z0, Z11, Z11
-	VADDPD    Z1, Z10, Z10
+	VADDPD    Z0, Z15, Z15
+	VADDPD    Z1, Z14, Z14
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes7
-	VDIVPD    Z13, Z1, Z0
+	VDIVPD    Z17, Z1, Z0
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z18, Z18, Z18
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes8:
-	VCMPPD       $0x00, Z8, Z14, K2
+	VCMPPD       $0x00, Z12, Z18, K2
 	VMOVUPD.Z    (AX)(R10*8), K1, Z2
 	VMOVUPD.Z    (R8)(R11*8), K1, Z3
 	KNOTB        K2, K3
 	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z11, Z3
+	VSUBPD       Z3, Z15, Z3
 	VMOVUPD.Z    (DI)(R11*8), K1, Z4
 	VFNMADD231PD Z3, Z2, Z4
 	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z12, Z2
+	VMULPD       Z2, Z16, Z2
 	KNOTB        K2, K2
 	VMOVAPD.Z    Z2, K2, Z2
 	VSUBPD       Z2, Z4, Z2
 	VCVTPD2PS    Z2, Y2
 	VMOVUPS      Y2, K1, (BX)(R12*4)
-	VADDPD       Z1, Z14, Z14
+	VADDPD       Z1, Z18, Z18
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
@@ -7372,6 +7607,9 @@ GLOBL tiny<>(SB), RODATA|NOPTR, $8
 // func softmaxChainF64AVX512(out *float64, p *float64, q *float64, d *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmaxChainF64AVX512(SB), NOSPLIT, $0-73
+	// softmaxChainF64AVX512 is the derivative through a softmax of c classes, from that by p
+	// and nothing else. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+64(FP), DX
@@ -7451,92 +7689,130 @@ sound:
 	IMULQ c+56(FP), R8
 	LEAQ  (DI)(R8*8), R8
 	XORQ  R9, R9
-	CMPQ  DX, $0x00000008
+	CMPQ  DX, $0x00000010
 	JL    few2
 
 many2:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ R9, R10
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R10*8), Z0
+	VMOVUPD      64(AX)(R10*8), Z19
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z15
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z20
 	MOVQ         c+56(FP), R11
 
 classes3:
-	VMOVUPD (AX)(R10*8), Z16
-	VCMPPD  $0x1e, Z0, Z16, K1
-	VMOVAPD Z16, K1, Z0
-	VMOVAPD Z2, K1, Z1
-	VADDPD  Z15, Z2, Z2
+	VMOVUPD (AX)(R10*8), Z21
+	VMOVUPD 64(AX)(R10*8), Z22
+	VCMPPD  $0x1e, Z0, Z21, K1
+	VCMPPD  $0x1e, Z19, Z22, K2
+	VMOVAPD Z21, K1, Z0
+	VMOVAPD Z22, K2, Z19
+	VMOVAPD Z3, K1, Z1
+	VMOVAPD Z3, K2, Z2
+	VADDPD  Z20, Z3, Z3
 	ADDQ    stride+48(FP), R10
 	DECQ    R11
 	JNZ     classes3
 	MOVQ    R9, R11
 	MOVQ    R9, R10
-	VPXORQ  Z3, Z3, Z3
 	VPXORQ  Z4, Z4, Z4
 	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
 classes4:
 	VMOVUPD   (SI)(R10*8), Z0
-	VMOVUPD   (AX)(R10*8), Z16
-	VMULPD    Z16, Z0, Z0
-	VMOVUPD   (CX)(R10*8), Z16
-	VMULPD    Z16, Z0, Z0
-	VDIVPD    Z16, Z0, Z17
-	VCMPPD    $0x00, Z1, Z3, K1
-	VMOVAPD   Z0, K1, Z5
-	VMOVAPD   Z16, K1, Z6
+	VMOVUPD   64(SI)(R10*8), Z19
+	VMOVUPD   (AX)(R10*8), Z21
+	VMOVUPD   64(AX)(R10*8), Z22
+	VMULPD    Z21, Z0, Z0
+	VMULPD    Z22, Z19, Z19
+	VMOVUPD   (CX)(R10*8), Z21
+	VMOVUPD   64(CX)(R10*8), Z22
+	VMULPD    Z21, Z0, Z0
+	VMULPD    Z22, Z19, Z19
+	VDIVPD    Z21, Z0, Z23
+	VDIVPD    Z22, Z19, Z24
+	VCMPPD    $0x00, Z1, Z4, K1
+	VCMPPD    $0x00, Z2, Z4, K2
+	VMOVAPD   Z0, K1, Z7
+	VMOVAPD   Z19, K2, Z8
+	VMOVAPD   Z21, K1, Z9
+	VMOVAPD   Z22, K2, Z10
 	VMOVUPD   Z0, (DI)(R11*8)
-	VMOVUPD   Z17, (R8)(R11*8)
+	VMOVUPD   Z19, 64(DI)(R11*8)
+	VMOVUPD   Z23, (R8)(R11*8)
+	VMOVUPD   Z24, 64(R8)(R11*8)
 	KNOTB     K1, K1
-	VMOVAPD.Z Z17, K1, Z0
-	VADDPD    Z0, Z4, Z4
-	VADDPD    Z15, Z3, Z3
+	VMOVAPD.Z Z23, K1, Z0
+	KNOTB     K2, K1
+	VMOVAPD.Z Z24, K1, Z19
+	VADDPD    Z0, Z5, Z5
+	VADDPD    Z19, Z6, Z6
+	VADDPD    Z20, Z4, Z4
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes4
-	VDIVPD    Z6, Z15, Z0
+	VDIVPD    Z9, Z20, Z0
+	VDIVPD    Z10, Z20, Z19
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z7, Z7, Z7
+	VPXORQ    Z11, Z11, Z11
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes5:
-	VCMPPD       $0x00, Z1, Z7, K1
-	VMOVUPD      (AX)(R10*8), Z16
-	VMOVUPD      (R8)(R11*8), Z17
-	KNOTB        K1, K2
-	VMOVAPD.Z    Z17, K2, Z17
-	VSUBPD       Z17, Z4, Z17
-	VMOVUPD      (DI)(R11*8), Z18
-	VFNMADD231PD Z17, Z16, Z18
-	VMULPD       Z0, Z16, Z16
-	VMULPD       Z16, Z5, Z16
+	VCMPPD       $0x00, Z1, Z11, K1
+	VCMPPD       $0x00, Z2, Z11, K2
+	VMOVUPD      (AX)(R10*8), Z21
+	VMOVUPD      64(AX)(R10*8), Z22
+	VMOVUPD      (R8)(R11*8), Z23
+	VMOVUPD      64(R8)(R11*8), Z24
+	KNOTB        K1, K3
+	VMOVAPD.Z    Z23, K3, Z23
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z24, K3, Z24
+	VSUBPD       Z23, Z5, Z23
+	VSUBPD       Z24, Z6, Z24
+	VMOVUPD      (DI)(R11*8), Z25
+	VMOVUPD      64(DI)(R11*8), Z26
+	VFNMADD231PD Z23, Z21, Z25
+	VFNMADD231PD Z24, Z22, Z26
+	VMULPD       Z0, Z21, Z21
+	VMULPD       Z19, Z22, Z22
+	VMULPD       Z21, Z7, Z21
+	VMULPD       Z22, Z8, Z22
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z16, K1, Z16
-	VSUBPD       Z16, Z18, Z16
-	VMOVUPD      Z16, (BX)(R12*8)
-	VADDPD       Z15, Z7, Z7
+	VMOVAPD.Z    Z21, K1, Z21
+	KNOTB        K2, K1
+	VMOVAPD.Z    Z22, K1, Z22
+	VSUBPD       Z21, Z25, Z21
+	VSUBPD       Z22, Z26, Z22
+	VMOVUPD      Z21, (BX)(R12*8)
+	VMOVUPD      Z22, 64(BX)(R12*8)
+	VADDPD       Z20, Z11, Z11
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
 	DECQ         R13
 	JNZ          classes5
-	ADDQ         $0x00000008, R9
-	SUBQ         $0x00000008, DX
-	CMPQ         DX, $0x00000008
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
 	JGE          many2
 
 few2:
@@ -7553,8 +7829,8 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R10*8), K1, Z0
-	VPXORQ       Z8, Z8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
 	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+56(FP), R11
 
@@ -7562,17 +7838,17 @@ classes6:
 	VMOVUPD.Z (AX)(R10*8), K1, Z2
 	VCMPPD    $0x1e, Z0, Z2, K2
 	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z9, K2, Z8
-	VADDPD    Z1, Z9, Z9
+	VMOVAPD   Z13, K2, Z12
+	VADDPD    Z1, Z13, Z13
 	ADDQ      stride+48(FP), R10
 	DECQ      R11
 	JNZ       classes6
 	MOVQ      R9, R11
 	MOVQ      R9, R10
-	VPXORQ    Z10, Z10, Z10
-	VPXORQ    Z11, Z11, Z11
-	VPXORQ    Z12, Z12, Z12
-	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
@@ -7584,44 +7860,44 @@ classes7:
 	VMOVUPD.Z (CX)(R10*8), K1, Z2
 	VMULPD    Z2, Z0, Z0
 	VDIVPD    Z2, Z0, Z3
-	VCMPPD    $0x00, Z8, Z10, K2
-	VMOVAPD   Z0, K2, Z12
-	VMOVAPD   Z2, K2, Z13
+	VCMPPD    $0x00, Z12, Z14, K2
+	VMOVAPD   Z0, K2, Z16
+	VMOVAPD   Z2, K2, Z17
 	VMOVUPD   Z0, K1, (DI)(R11*8)
 	VMOVUPD   Z3, K1, (R8)(R11*8)
 	KNOTB     K2, K2
 	VMOVAPD.Z Z3, K2, Z0
-	VADDPD    Z0, Z11, Z11
-	VADDPD    Z1, Z10, Z10
+	VADDPD    Z0, Z15, Z15
+	VADDPD    Z1, Z14, Z14
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes7
-	VDIVPD    Z13, Z1, Z0
+	VDIVPD    Z17, Z1, Z0
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z18, Z18, Z18
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes8:
-	VCMPPD       $0x00, Z8, Z14, K2
+	VCMPPD       $0x00, Z12, Z18, K2
 	VMOVUPD.Z    (AX)(R10*8), K1, Z2
 	VMOVUPD.Z    (R8)(R11*8), K1, Z3
 	KNOTB        K2, K3
 	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z11, Z3
+	VSUBPD       Z3, Z15, Z3
 	VMOVUPD.Z    (DI)(R11*8), K1, Z4
 	VFNMADD231PD Z3, Z2, Z4
 	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z12, Z2
+	VMULPD       Z2, Z16, Z2
 	KNOTB        K2, K2
 	VMOVAPD.Z    Z2, K2, Z2
 	VSUBPD       Z2, Z4, Z2
 	VMOVUPD      Z2, K1, (BX)(R12*8)
-	VADDPD       Z1, Z14, Z14
+	VADDPD       Z1, Z18, Z18
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
@@ -7640,6 +7916,9 @@ done2:
 // func softmaxChainUF32AVX512(out *float32, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxChainUF32AVX512(SB), NOSPLIT, $0-81
+	// softmaxChainUF32AVX512 is the derivative through a softmax of c classes, from that by p
+	// and by the log-odds. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+72(FP), DX
@@ -7720,94 +7999,134 @@ sound:
 	IMULQ c+64(FP), R9
 	LEAQ  (DI)(R9*8), R9
 	XORQ  R10, R10
-	CMPQ  DX, $0x00000008
+	CMPQ  DX, $0x00000010
 	JL    few2
 
 many2:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ R10, R11
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R11*8), Z0
+	VMOVUPD      64(AX)(R11*8), Z19
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z15
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z20
 	MOVQ         c+64(FP), R12
 
 classes3:
-	VMOVUPD (AX)(R11*8), Z16
-	VCMPPD  $0x1e, Z0, Z16, K1
-	VMOVAPD Z16, K1, Z0
-	VMOVAPD Z2, K1, Z1
-	VADDPD  Z15, Z2, Z2
+	VMOVUPD (AX)(R11*8), Z21
+	VMOVUPD 64(AX)(R11*8), Z22
+	VCMPPD  $0x1e, Z0, Z21, K1
+	VCMPPD  $0x1e, Z19, Z22, K2
+	VMOVAPD Z21, K1, Z0
+	VMOVAPD Z22, K2, Z19
+	VMOVAPD Z3, K1, Z1
+	VMOVAPD Z3, K2, Z2
+	VADDPD  Z20, Z3, Z3
 	ADDQ    stride+56(FP), R11
 	DECQ    R12
 	JNZ     classes3
 	MOVQ    R10, R12
 	MOVQ    R10, R11
-	VPXORQ  Z3, Z3, Z3
 	VPXORQ  Z4, Z4, Z4
 	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
 classes4:
 	VMOVUPD     (SI)(R11*8), Z0
-	VMOVUPD     (AX)(R11*8), Z16
-	VMULPD      Z16, Z0, Z0
-	VMOVUPD     (CX)(R11*8), Z16
-	VMOVUPD     (R8)(R11*8), Z17
-	VFMADD213PD Z17, Z16, Z0
-	VDIVPD      Z16, Z0, Z17
-	VCMPPD      $0x00, Z1, Z3, K1
-	VMOVAPD     Z0, K1, Z5
-	VMOVAPD     Z16, K1, Z6
+	VMOVUPD     64(SI)(R11*8), Z19
+	VMOVUPD     (AX)(R11*8), Z21
+	VMOVUPD     64(AX)(R11*8), Z22
+	VMULPD      Z21, Z0, Z0
+	VMULPD      Z22, Z19, Z19
+	VMOVUPD     (CX)(R11*8), Z21
+	VMOVUPD     64(CX)(R11*8), Z22
+	VMOVUPD     (R8)(R11*8), Z23
+	VMOVUPD     64(R8)(R11*8), Z24
+	VFMADD213PD Z23, Z21, Z0
+	VFMADD213PD Z24, Z22, Z19
+	VDIVPD      Z21, Z0, Z23
+	VDIVPD      Z22, Z19, Z24
+	VCMPPD      $0x00, Z1, Z4, K1
+	VCMPPD      $0x00, Z2, Z4, K2
+	VMOVAPD     Z0, K1, Z7
+	VMOVAPD     Z19, K2, Z8
+	VMOVAPD     Z21, K1, Z9
+	VMOVAPD     Z22, K2, Z10
 	VMOVUPD     Z0, (DI)(R12*8)
-	VMOVUPD     Z17, (R9)(R12*8)
+	VMOVUPD     Z19, 64(DI)(R12*8)
+	VMOVUPD     Z23, (R9)(R12*8)
+	VMOVUPD     Z24, 64(R9)(R12*8)
 	KNOTB       K1, K1
-	VMOVAPD.Z   Z17, K1, Z0
-	VADDPD      Z0, Z4, Z4
-	VADDPD      Z15, Z3, Z3
+	VMOVAPD.Z   Z23, K1, Z0
+	KNOTB       K2, K1
+	VMOVAPD.Z   Z24, K1, Z19
+	VADDPD      Z0, Z5, Z5
+	VADDPD      Z19, Z6, Z6
+	VADDPD      Z20, Z4, Z4
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes4
-	VDIVPD      Z6, Z15, Z0
+	VDIVPD      Z9, Z20, Z0
+	VDIVPD      Z10, Z20, Z19
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z7, Z7, Z7
+	VPXORQ      Z11, Z11, Z11
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes5:
-	VCMPPD       $0x00, Z1, Z7, K1
-	VMOVUPD      (AX)(R11*8), Z16
-	VMOVUPD      (R9)(R12*8), Z17
-	KNOTB        K1, K2
-	VMOVAPD.Z    Z17, K2, Z17
-	VSUBPD       Z17, Z4, Z17
-	VMOVUPD      (DI)(R12*8), Z18
-	VFNMADD231PD Z17, Z16, Z18
-	VMULPD       Z0, Z16, Z16
-	VMULPD       Z16, Z5, Z16
+	VCMPPD       $0x00, Z1, Z11, K1
+	VCMPPD       $0x00, Z2, Z11, K2
+	VMOVUPD      (AX)(R11*8), Z21
+	VMOVUPD      64(AX)(R11*8), Z22
+	VMOVUPD      (R9)(R12*8), Z23
+	VMOVUPD      64(R9)(R12*8), Z24
+	KNOTB        K1, K3
+	VMOVAPD.Z    Z23, K3, Z23
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z24, K3, Z24
+	VSUBPD       Z23, Z5, Z23
+	VSUBPD       Z24, Z6, Z24
+	VMOVUPD      (DI)(R12*8), Z25
+	VMOVUPD      64(DI)(R12*8), Z26
+	VFNMADD231PD Z23, Z21, Z25
+	VFNMADD231PD Z24, Z22, Z26
+	VMULPD       Z0, Z21, Z21
+	VMULPD       Z19, Z22, Z22
+	VMULPD       Z21, Z7, Z21
+	VMULPD       Z22, Z8, Z22
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z16, K1, Z16
-	VSUBPD       Z16, Z18, Z16
-	VCVTPD2PS    Z16, Y16
-	VMOVUPS      Y16, (BX)(R13*4)
-	VADDPD       Z15, Z7, Z7
+	VMOVAPD.Z    Z21, K1, Z21
+	KNOTB        K2, K1
+	VMOVAPD.Z    Z22, K1, Z22
+	VSUBPD       Z21, Z25, Z21
+	VSUBPD       Z22, Z26, Z22
+	VCVTPD2PS    Z21, Y21
+	VMOVUPS      Y21, (BX)(R13*4)
+	VCVTPD2PS    Z22, Y21
+	VMOVUPS      Y21, 32(BX)(R13*4)
+	VADDPD       Z20, Z11, Z11
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
 	DECQ         R14
 	JNZ          classes5
-	ADDQ         $0x00000008, R10
-	SUBQ         $0x00000008, DX
-	CMPQ         DX, $0x00000008
+	ADDQ         $0x00000010, R10
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
 	JGE          many2
 
 few2:
@@ -7824,8 +8143,8 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R11*8), K1, Z0
-	VPXORQ       Z8, Z8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
 	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+64(FP), R12
 
@@ -7833,17 +8152,17 @@ classes6:
 	VMOVUPD.Z (AX)(R11*8), K1, Z2
 	VCMPPD    $0x1e, Z0, Z2, K2
 	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z9, K2, Z8
-	VADDPD    Z1, Z9, Z9
+	VMOVAPD   Z13, K2, Z12
+	VADDPD    Z1, Z13, Z13
 	ADDQ      stride+56(FP), R11
 	DECQ      R12
 	JNZ       classes6
 	MOVQ      R10, R12
 	MOVQ      R10, R11
-	VPXORQ    Z10, Z10, Z10
-	VPXORQ    Z11, Z11, Z11
-	VPXORQ    Z12, Z12, Z12
-	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
@@ -7856,45 +8175,45 @@ classes7:
 	VMOVUPD.Z   (R8)(R11*8), K1, Z3
 	VFMADD213PD Z3, Z2, Z0
 	VDIVPD      Z2, Z0, Z3
-	VCMPPD      $0x00, Z8, Z10, K2
-	VMOVAPD     Z0, K2, Z12
-	VMOVAPD     Z2, K2, Z13
+	VCMPPD      $0x00, Z12, Z14, K2
+	VMOVAPD     Z0, K2, Z16
+	VMOVAPD     Z2, K2, Z17
 	VMOVUPD     Z0, K1, (DI)(R12*8)
 	VMOVUPD     Z3, K1, (R9)(R12*8)
 	KNOTB       K2, K2
 	VMOVAPD.Z   Z3, K2, Z0
-	VADDPD      Z0, Z11, Z11
-	VADDPD      Z1, Z10, Z10
+	VADDPD      Z0, Z15, Z15
+	VADDPD      Z1, Z14, Z14
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes7
-	VDIVPD      Z13, Z1, Z0
+	VDIVPD      Z17, Z1, Z0
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z14, Z14, Z14
+	VPXORQ      Z18, Z18, Z18
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes8:
-	VCMPPD       $0x00, Z8, Z14, K2
+	VCMPPD       $0x00, Z12, Z18, K2
 	VMOVUPD.Z    (AX)(R11*8), K1, Z2
 	VMOVUPD.Z    (R9)(R12*8), K1, Z3
 	KNOTB        K2, K3
 	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z11, Z3
+	VSUBPD       Z3, Z15, Z3
 	VMOVUPD.Z    (DI)(R12*8), K1, Z4
 	VFNMADD231PD Z3, Z2, Z4
 	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z12, Z2
+	VMULPD       Z2, Z16, Z2
 	KNOTB        K2, K2
 	VMOVAPD.Z    Z2, K2, Z2
 	VSUBPD       Z2, Z4, Z2
 	VCVTPD2PS    Z2, Y2
 	VMOVUPS      Y2, K1, (BX)(R13*4)
-	VADDPD       Z1, Z14, Z14
+	VADDPD       Z1, Z18, Z18
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
@@ -7913,6 +8232,9 @@ done2:
 // func softmaxChainUF64AVX512(out *float64, p *float64, q *float64, d *float64, u *float64, work *float64, outStride int, stride int, c int, n int) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softmaxChainUF64AVX512(SB), NOSPLIT, $0-81
+	// softmaxChainUF64AVX512 is the derivative through a softmax of c classes, from that by p
+	// and by the log-odds. It reports false, and has written nothing, if some p or q is
+	// too small to have all its digits, or a NaN. work has 2c rows of n.
 	MOVQ p+8(FP), AX
 	MOVQ q+16(FP), CX
 	MOVQ n+72(FP), DX
@@ -7993,93 +8315,132 @@ sound:
 	IMULQ c+64(FP), R9
 	LEAQ  (DI)(R9*8), R9
 	XORQ  R10, R10
-	CMPQ  DX, $0x00000008
+	CMPQ  DX, $0x00000010
 	JL    few2
 
 many2:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	MOVQ R10, R11
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R11*8), Z0
+	VMOVUPD      64(AX)(R11*8), Z19
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VBROADCASTSD one<>+0(SB), Z15
+	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD one<>+0(SB), Z20
 	MOVQ         c+64(FP), R12
 
 classes3:
-	VMOVUPD (AX)(R11*8), Z16
-	VCMPPD  $0x1e, Z0, Z16, K1
-	VMOVAPD Z16, K1, Z0
-	VMOVAPD Z2, K1, Z1
-	VADDPD  Z15, Z2, Z2
+	VMOVUPD (AX)(R11*8), Z21
+	VMOVUPD 64(AX)(R11*8), Z22
+	VCMPPD  $0x1e, Z0, Z21, K1
+	VCMPPD  $0x1e, Z19, Z22, K2
+	VMOVAPD Z21, K1, Z0
+	VMOVAPD Z22, K2, Z19
+	VMOVAPD Z3, K1, Z1
+	VMOVAPD Z3, K2, Z2
+	VADDPD  Z20, Z3, Z3
 	ADDQ    stride+56(FP), R11
 	DECQ    R12
 	JNZ     classes3
 	MOVQ    R10, R12
 	MOVQ    R10, R11
-	VPXORQ  Z3, Z3, Z3
 	VPXORQ  Z4, Z4, Z4
 	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
 classes4:
 	VMOVUPD     (SI)(R11*8), Z0
-	VMOVUPD     (AX)(R11*8), Z16
-	VMULPD      Z16, Z0, Z0
-	VMOVUPD     (CX)(R11*8), Z16
-	VMOVUPD     (R8)(R11*8), Z17
-	VFMADD213PD Z17, Z16, Z0
-	VDIVPD      Z16, Z0, Z17
-	VCMPPD      $0x00, Z1, Z3, K1
-	VMOVAPD     Z0, K1, Z5
-	VMOVAPD     Z16, K1, Z6
+	VMOVUPD     64(SI)(R11*8), Z19
+	VMOVUPD     (AX)(R11*8), Z21
+	VMOVUPD     64(AX)(R11*8), Z22
+	VMULPD      Z21, Z0, Z0
+	VMULPD      Z22, Z19, Z19
+	VMOVUPD     (CX)(R11*8), Z21
+	VMOVUPD     64(CX)(R11*8), Z22
+	VMOVUPD     (R8)(R11*8), Z23
+	VMOVUPD     64(R8)(R11*8), Z24
+	VFMADD213PD Z23, Z21, Z0
+	VFMADD213PD Z24, Z22, Z19
+	VDIVPD      Z21, Z0, Z23
+	VDIVPD      Z22, Z19, Z24
+	VCMPPD      $0x00, Z1, Z4, K1
+	VCMPPD      $0x00, Z2, Z4, K2
+	VMOVAPD     Z0, K1, Z7
+	VMOVAPD     Z19, K2, Z8
+	VMOVAPD     Z21, K1, Z9
+	VMOVAPD     Z22, K2, Z10
 	VMOVUPD     Z0, (DI)(R12*8)
-	VMOVUPD     Z17, (R9)(R12*8)
+	VMOVUPD     Z19, 64(DI)(R12*8)
+	VMOVUPD     Z23, (R9)(R12*8)
+	VMOVUPD     Z24, 64(R9)(R12*8)
 	KNOTB       K1, K1
-	VMOVAPD.Z   Z17, K1, Z0
-	VADDPD      Z0, Z4, Z4
-	VADDPD      Z15, Z3, Z3
+	VMOVAPD.Z   Z23, K1, Z0
+	KNOTB       K2, K1
+	VMOVAPD.Z   Z24, K1, Z19
+	VADDPD      Z0, Z5, Z5
+	VADDPD      Z19, Z6, Z6
+	VADDPD      Z20, Z4, Z4
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes4
-	VDIVPD      Z6, Z15, Z0
+	VDIVPD      Z9, Z20, Z0
+	VDIVPD      Z10, Z20, Z19
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z7, Z7, Z7
+	VPXORQ      Z11, Z11, Z11
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes5:
-	VCMPPD       $0x00, Z1, Z7, K1
-	VMOVUPD      (AX)(R11*8), Z16
-	VMOVUPD      (R9)(R12*8), Z17
-	KNOTB        K1, K2
-	VMOVAPD.Z    Z17, K2, Z17
-	VSUBPD       Z17, Z4, Z17
-	VMOVUPD      (DI)(R12*8), Z18
-	VFNMADD231PD Z17, Z16, Z18
-	VMULPD       Z0, Z16, Z16
-	VMULPD       Z16, Z5, Z16
+	VCMPPD       $0x00, Z1, Z11, K1
+	VCMPPD       $0x00, Z2, Z11, K2
+	VMOVUPD      (AX)(R11*8), Z21
+	VMOVUPD      64(AX)(R11*8), Z22
+	VMOVUPD      (R9)(R12*8), Z23
+	VMOVUPD      64(R9)(R12*8), Z24
+	KNOTB        K1, K3
+	VMOVAPD.Z    Z23, K3, Z23
+	KNOTB        K2, K3
+	VMOVAPD.Z    Z24, K3, Z24
+	VSUBPD       Z23, Z5, Z23
+	VSUBPD       Z24, Z6, Z24
+	VMOVUPD      (DI)(R12*8), Z25
+	VMOVUPD      64(DI)(R12*8), Z26
+	VFNMADD231PD Z23, Z21, Z25
+	VFNMADD231PD Z24, Z22, Z26
+	VMULPD       Z0, Z21, Z21
+	VMULPD       Z19, Z22, Z22
+	VMULPD       Z21, Z7, Z21
+	VMULPD       Z22, Z8, Z22
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z16, K1, Z16
-	VSUBPD       Z16, Z18, Z16
-	VMOVUPD      Z16, (BX)(R13*8)
-	VADDPD       Z15, Z7, Z7
+	VMOVAPD.Z    Z21, K1, Z21
+	KNOTB        K2, K1
+	VMOVAPD.Z    Z22, K1, Z22
+	VSUBPD       Z21, Z25, Z21
+	VSUBPD       Z22, Z26, Z22
+	VMOVUPD      Z21, (BX)(R13*8)
+	VMOVUPD      Z22, 64(BX)(R13*8)
+	VADDPD       Z20, Z11, Z11
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
 	DECQ         R14
 	JNZ          classes5
-	ADDQ         $0x00000008, R10
-	SUBQ         $0x00000008, DX
-	CMPQ         DX, $0x00000008
+	ADDQ         $0x00000010, R10
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
 	JGE          many2
 
 few2:
@@ -8096,8 +8457,8 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R11*8), K1, Z0
-	VPXORQ       Z8, Z8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
 	VBROADCASTSD one<>+0(SB), Z1
 	MOVQ         c+64(FP), R12
 
@@ -8105,17 +8466,17 @@ classes6:
 	VMOVUPD.Z (AX)(R11*8), K1, Z2
 	VCMPPD    $0x1e, Z0, Z2, K2
 	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z9, K2, Z8
-	VADDPD    Z1, Z9, Z9
+	VMOVAPD   Z13, K2, Z12
+	VADDPD    Z1, Z13, Z13
 	ADDQ      stride+56(FP), R11
 	DECQ      R12
 	JNZ       classes6
 	MOVQ      R10, R12
 	MOVQ      R10, R11
-	VPXORQ    Z10, Z10, Z10
-	VPXORQ    Z11, Z11, Z11
-	VPXORQ    Z12, Z12, Z12
-	VPXORQ    Z13, Z13, Z13
+	VPXORQ    Z14, Z14, Z14
+	VPXORQ    Z15, Z15, Z15
+	VPXORQ    Z16, Z16, Z16
+	VPXORQ    Z17, Z17, Z17
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
@@ -8128,44 +8489,44 @@ classes7:
 	VMOVUPD.Z   (R8)(R11*8), K1, Z3
 	VFMADD213PD Z3, Z2, Z0
 	VDIVPD      Z2, Z0, Z3
-	VCMPPD      $0x00, Z8, Z10, K2
-	VMOVAPD     Z0, K2, Z12
-	VMOVAPD     Z2, K2, Z13
+	VCMPPD      $0x00, Z12, Z14, K2
+	VMOVAPD     Z0, K2, Z16
+	VMOVAPD     Z2, K2, Z17
 	VMOVUPD     Z0, K1, (DI)(R12*8)
 	VMOVUPD     Z3, K1, (R9)(R12*8)
 	KNOTB       K2, K2
 	VMOVAPD.Z   Z3, K2, Z0
-	VADDPD      Z0, Z11, Z11
-	VADDPD      Z1, Z10, Z10
+	VADDPD      Z0, Z15, Z15
+	VADDPD      Z1, Z14, Z14
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes7
-	VDIVPD      Z13, Z1, Z0
+	VDIVPD      Z17, Z1, Z0
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z14, Z14, Z14
+	VPXORQ      Z18, Z18, Z18
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes8:
-	VCMPPD       $0x00, Z8, Z14, K2
+	VCMPPD       $0x00, Z12, Z18, K2
 	VMOVUPD.Z    (AX)(R11*8), K1, Z2
 	VMOVUPD.Z    (R9)(R12*8), K1, Z3
 	KNOTB        K2, K3
 	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z11, Z3
+	VSUBPD       Z3, Z15, Z3
 	VMOVUPD.Z    (DI)(R12*8), K1, Z4
 	VFNMADD231PD Z3, Z2, Z4
 	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z12, Z2
+	VMULPD       Z2, Z16, Z2
 	KNOTB        K2, K2
 	VMOVAPD.Z    Z2, K2, Z2
 	VSUBPD       Z2, Z4, Z2
 	VMOVUPD      Z2, K1, (BX)(R13*8)
-	VADDPD       Z1, Z14, Z14
+	VADDPD       Z1, Z18, Z18
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
@@ -8184,6 +8545,7 @@ done2:
 // func squareF32AVX512(acc *[3]float64, p []float64, q []float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·squareF32AVX512(SB), NOSPLIT, $0-80
+	// squareF32AVX512 adds Σ p² and Σ (p-r)² over members and others.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -8295,6 +8657,7 @@ GLOBL half<>(SB), RODATA|NOPTR, $8
 // func squareF64AVX512(acc *[3]float64, p []float64, q []float64, r []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·squareF64AVX512(SB), NOSPLIT, $0-80
+	// squareF64AVX512 adds Σ p² and Σ (p-r)² over members and others.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -8403,6 +8766,7 @@ done:
 // func softF32AVX512(acc *[4]float64, p []float64, q []float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softF32AVX512(SB), NOSPLIT, $0-80
+	// softF32AVX512 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -8542,6 +8906,7 @@ done:
 // func softF64AVX512(acc *[4]float64, p []float64, q []float64, r []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softF64AVX512(SB), NOSPLIT, $0-80
+	// softF64AVX512 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -8681,6 +9046,7 @@ done:
 // func logPF32AVX512(acc *float64, p []float64, lp []float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logPF32AVX512(SB), NOSPLIT, $0-80
+	// logPF32AVX512 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lp_base+32(FP), DX
@@ -8776,6 +9142,7 @@ done:
 // func logPF64AVX512(acc *float64, p []float64, lp []float64, r []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logPF64AVX512(SB), NOSPLIT, $0-80
+	// logPF64AVX512 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lp_base+32(FP), DX
@@ -8871,6 +9238,7 @@ done:
 // func logQF32AVX512(acc *float64, p []float64, lq []float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logQF32AVX512(SB), NOSPLIT, $0-80
+	// logQF32AVX512 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lq_base+32(FP), DX
@@ -8971,6 +9339,7 @@ done:
 // func logQF64AVX512(acc *float64, p []float64, lq []float64, r []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logQF64AVX512(SB), NOSPLIT, $0-80
+	// logQF64AVX512 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lq_base+32(FP), DX
@@ -9071,6 +9440,7 @@ done:
 // func logAllAVX512(acc *float64, lp []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logAllAVX512(SB), NOSPLIT, $0-32
+	// logAllAVX512 adds Σ ln p.
 	MOVQ   acc+0(FP), AX
 	MOVQ   lp_base+8(FP), CX
 	MOVQ   lp_len+16(FP), DX
@@ -9132,6 +9502,8 @@ done:
 // func powerSumF32AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float32, at float64, sign float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·powerSumF32AVX512(SB), NOSPLIT, $0-120
+	// powerSumF32AVX512 adds Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -9238,6 +9610,8 @@ GLOBL minusInfinity<>(SB), RODATA|NOPTR, $8
 // func powerSumF64AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float64, at float64, sign float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·powerSumF64AVX512(SB), NOSPLIT, $0-120
+	// powerSumF64AVX512 adds Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -9341,6 +9715,7 @@ done:
 // func squareVF32AVX512(acc *[3]float64, p []float64, q []float64, r []float32, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·squareVF32AVX512(SB), NOSPLIT, $0-104
+	// squareVF32AVX512 adds the weighted Σ p² and Σ (p-r)² over members and others.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -9463,6 +9838,7 @@ done:
 // func squareVF64AVX512(acc *[3]float64, p []float64, q []float64, r []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·squareVF64AVX512(SB), NOSPLIT, $0-104
+	// squareVF64AVX512 adds the weighted Σ p² and Σ (p-r)² over members and others.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -9585,6 +9961,7 @@ done:
 // func softVF32AVX512(acc *[4]float64, p []float64, q []float64, r []float32, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softVF32AVX512(SB), NOSPLIT, $0-104
+	// softVF32AVX512 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -9741,6 +10118,7 @@ done:
 // func softVF64AVX512(acc *[4]float64, p []float64, q []float64, r []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·softVF64AVX512(SB), NOSPLIT, $0-104
+	// softVF64AVX512 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         q_base+32(FP), DX
@@ -9897,6 +10275,7 @@ done:
 // func logPVF32AVX512(acc *float64, p []float64, lp []float64, r []float32, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logPVF32AVX512(SB), NOSPLIT, $0-104
+	// logPVF32AVX512 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lp_base+32(FP), DX
@@ -10007,6 +10386,7 @@ done:
 // func logPVF64AVX512(acc *float64, p []float64, lp []float64, r []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logPVF64AVX512(SB), NOSPLIT, $0-104
+	// logPVF64AVX512 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lp_base+32(FP), DX
@@ -10117,6 +10497,7 @@ done:
 // func logQVF32AVX512(acc *float64, p []float64, lq []float64, r []float32, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logQVF32AVX512(SB), NOSPLIT, $0-104
+	// logQVF32AVX512 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lq_base+32(FP), DX
@@ -10232,6 +10613,7 @@ done:
 // func logQVF64AVX512(acc *float64, p []float64, lq []float64, r []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logQVF64AVX512(SB), NOSPLIT, $0-104
+	// logQVF64AVX512 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 	MOVQ         acc+0(FP), AX
 	MOVQ         p_base+8(FP), CX
 	MOVQ         lq_base+32(FP), DX
@@ -10347,6 +10729,7 @@ done:
 // func logAllVF32AVX512(acc *float64, lp []float64, v []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logAllVF32AVX512(SB), NOSPLIT, $0-56
+	// logAllVF32AVX512 adds the weighted Σ ln p.
 	MOVQ   acc+0(FP), AX
 	MOVQ   lp_base+8(FP), CX
 	MOVQ   lp_len+16(FP), DX
@@ -10422,6 +10805,7 @@ done:
 // func logAllVF64AVX512(acc *float64, lp []float64, v []float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·logAllVF64AVX512(SB), NOSPLIT, $0-56
+	// logAllVF64AVX512 adds the weighted Σ ln p.
 	MOVQ   acc+0(FP), AX
 	MOVQ   lp_base+8(FP), CX
 	MOVQ   lp_len+16(FP), DX
@@ -10497,6 +10881,8 @@ done:
 // func powerSumVF32AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float32, v []float32, at float64, sign float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·powerSumVF32AVX512(SB), NOSPLIT, $0-144
+	// powerSumVF32AVX512 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -10611,6 +10997,8 @@ done:
 // func powerSumVF64AVX512(acc *float64, w []float64, p []float64, lp []float64, r []float64, v []float64, at float64, sign float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·powerSumVF64AVX512(SB), NOSPLIT, $0-144
+	// powerSumVF64AVX512 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
+	// whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 	MOVQ         acc+0(FP), AX
 	MOVQ         w_base+8(FP), CX
 	MOVQ         p_base+32(FP), DX
@@ -10725,6 +11113,7 @@ done:
 // func softGradF32AVX512(g []float64, p []float64, q []float64, r []float32, under float64, over float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softGradF32AVX512(SB), NOSPLIT, $0-112
+	// softGradF32AVX512 adds the derivative of the soft sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10813,6 +11202,7 @@ done:
 // func softGradF64AVX512(g []float64, p []float64, q []float64, r []float64, under float64, over float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·softGradF64AVX512(SB), NOSPLIT, $0-112
+	// softGradF64AVX512 adds the derivative of the soft sums by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10901,6 +11291,7 @@ done:
 // func squareGradF32AVX512(g []float64, p []float64, q []float64, r []float32, byPP float64, bySQR float64, bySQB float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·squareGradF32AVX512(SB), NOSPLIT, $0-120
+	// squareGradF32AVX512 adds the derivative of the squares by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -10988,6 +11379,7 @@ done:
 // func squareGradF64AVX512(g []float64, p []float64, q []float64, r []float64, byPP float64, bySQR float64, bySQB float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·squareGradF64AVX512(SB), NOSPLIT, $0-120
+	// squareGradF64AVX512 adds the derivative of the squares by p.
 	MOVQ         g_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -11075,6 +11467,7 @@ done:
 // func logGradF32AVX512(u []float64, p []float64, q []float64, r []float32, byLogP float64, byLogQ float64, byLogAll float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·logGradF32AVX512(SB), NOSPLIT, $0-120
+	// logGradF32AVX512 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -11176,6 +11569,7 @@ done:
 // func logGradF64AVX512(u []float64, p []float64, q []float64, r []float64, byLogP float64, byLogQ float64, byLogAll float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·logGradF64AVX512(SB), NOSPLIT, $0-120
+	// logGradF64AVX512 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         p_base+24(FP), CX
 	MOVQ         q_base+48(FP), DX
@@ -11277,6 +11671,7 @@ done:
 // func powRowAVX512(w []float64, u []float64, k int, clip float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·powRowAVX512(SB), NOSPLIT, $0-64
+	// powRowAVX512 leaves in w the k-th power, of 1 to 3, of u kept away from 0 and 1.
 	MOVQ         w_base+0(FP), AX
 	MOVQ         u_base+24(FP), CX
 	MOVQ         k+48(FP), DX
@@ -11363,6 +11758,7 @@ done:
 // func expPowF32AVX512(w []float64, l []float64, gamma float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·expPowF32AVX512(SB), NOSPLIT, $0-56
+	// expPowF32AVX512 leaves in w the power with the logarithm gamma l.
 	MOVQ         w_base+0(FP), AX
 	MOVQ         l_base+24(FP), CX
 	MOVQ         w_len+8(FP), DX
@@ -11507,6 +11903,7 @@ done:
 // func expPowF64AVX512(w []float64, l []float64, gamma float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·expPowF64AVX512(SB), NOSPLIT, $0-56
+	// expPowF64AVX512 leaves in w the power with the logarithm gamma l.
 	MOVQ         w_base+0(FP), AX
 	MOVQ         l_base+24(FP), CX
 	MOVQ         w_len+8(FP), DX
@@ -11676,6 +12073,8 @@ done:
 // func powerGradF32AVX512(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float32, gamma float64, by float64, at float64, sign float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·powerGradF32AVX512(SB), NOSPLIT, $0-176
+	// powerGradF32AVX512 adds the derivative of q^gamma ln p by the log-odds, where w is
+	// that power; 0 times -Inf is 0.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         w_base+24(FP), CX
 	MOVQ         p_base+48(FP), DX
@@ -11788,6 +12187,8 @@ done:
 // func powerGradF64AVX512(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float64, gamma float64, by float64, at float64, sign float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·powerGradF64AVX512(SB), NOSPLIT, $0-176
+	// powerGradF64AVX512 adds the derivative of q^gamma ln p by the log-odds, where w is
+	// that power; 0 times -Inf is 0.
 	MOVQ         u_base+0(FP), AX
 	MOVQ         w_base+24(FP), CX
 	MOVQ         p_base+48(FP), DX
@@ -11900,6 +12301,8 @@ done:
 // func clippedLogsAVX512(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·clippedLogsAVX512(SB), NOSPLIT, $0-96
+	// clippedLogsAVX512 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+	// most are those of clip and 1-clip.
 	MOVQ         lp_base+0(FP), AX
 	MOVQ         lq_base+24(FP), CX
 	MOVQ         p_base+48(FP), DX

@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -75,7 +76,9 @@ func (g *gen) primitive(p primitive, elem string) {
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
 	g.SignatureExpr("func" + expandType(p.signature, goElem))
-	g.Doc(docOf(name, p, g.isa)...)
+	doc := docOf(name, p, g.isa)
+	g.Doc(doc...)
+	g.Comment(doc[:slices.Index(doc, "")]...) // the loop stands with the stub
 	g.Pragma("noescape")
 	p.body(g)
 }
