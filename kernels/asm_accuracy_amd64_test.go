@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/segloss/segloss/kernels"
@@ -80,7 +81,17 @@ type accuracyTest struct {
 }
 
 func accuracyTests(k *kernels.Primitives[float64]) []accuracyTest {
-	inPlace := func(w []float64) { k.Exp(w, append([]float64(nil), w...)) }
+	exps := func(w []float64) { k.Exp(w, slices.Clone(w)) }
+	anyExps := func(w []float64) { k.ExpPow(w, slices.Clone(w), 1) }
+	logs := func(w []float64) { k.ClippedLogs(w, make([]float64, len(w)), slices.Clone(w), 0, math.Inf(-1), 0) }
+	complements := func(w []float64) { k.ClippedLogs(make([]float64, len(w)), w, slices.Clone(w), 0, math.Inf(-1), 0) }
+	odds := func(w []float64) {
+		ones := make([]float64, len(w))
+		for i := range ones {
+			ones[i] = 1
+		}
+		k.OddsLogs(w, slices.Clone(w), ones)
+	}
 	between := func(a, b float64) func(*rand.Rand) float64 {
 		return func(r *rand.Rand) float64 { return a + (b-a)*r.Float64() }
 	}
@@ -89,17 +100,26 @@ func accuracyTests(k *kernels.Primitives[float64]) []accuracyTest {
 	}
 	exp := func(x float64) *big.Float { return bigExp(newBig(x)) }
 	log := func(x float64) *big.Float { return bigLog(newBig(x), naturalLog(x)) }
+	minusLog1p := func(x float64) *big.Float { return prec().Neg(bigLog1p(x)) }
+	complement := func(x float64) *big.Float {
+		if x < 0x1p-60 {
+			return log1pSeries(newBig(-x))
+		}
+		return bigLog(prec().Sub(newBig(1), newBig(x)), math.Log1p(-x))
+	}
 	return []accuracyTest{
-		{"exp up to 300", inPlace, between(-300, 300), exp, 1.5},
-		{"exp near 0", inPlace, between(-1, 1), exp, 1.5},
-		{"exp, full range", k.ExpRow, between(-707, 709), exp, 1.5},
-		{"exp, subnormal", k.ExpRow, between(-745, -707), exp, 1.5},
-		{"log, full range", k.LogRow, anyScale(-1074, 1022), log, 2},
-		{"log near 1", k.LogRow, between(0.5, 2), log, 2},
-		{"log very near 1", k.LogRow, between(0.999, 1.001), log, 2},
-		{"log1p to 1", k.Log1pRow, between(0, 1), bigLog1p, 2},
-		{"log1p to 10", k.Log1pRow, between(0, 10), bigLog1p, 2},
-		{"log1p, full range", k.Log1pRow, anyScale(-1074, 1022), bigLog1p, 2},
+		{"exp up to 300", exps, between(-300, 300), exp, 1.5},
+		{"exp near 0", exps, between(-1, 1), exp, 1.5},
+		{"exp, full range", anyExps, between(-707, 709), exp, 1.5},
+		{"exp, subnormal", anyExps, between(-745, -707), exp, 1.5},
+		{"log up to 1", logs, anyScale(-1074, -1), log, 2},
+		{"log near 1", logs, between(0.5, 1), log, 2},
+		{"log very near 1", logs, between(0.999, 1), log, 2},
+		{"log of the complement", complements, between(0, 1), complement, 2},
+		{"log of the complement near 1", complements, anyScale(-100, -2), complement, 2},
+		{"log1p to 1", odds, between(0, 1), minusLog1p, 2},
+		{"log1p to 10", odds, between(0, 10), minusLog1p, 2},
+		{"log1p, large and small", odds, anyScale(-1074, 990), minusLog1p, 2},
 	}
 }
 

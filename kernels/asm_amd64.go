@@ -28,39 +28,6 @@ func expF32AVX2(w []float64, x []float32) bool
 //go:noescape
 func expF64AVX2(w []float64, x []float64) bool
 
-// expRowAVX2 replaces every element by its exponential.
-//
-//	for i, v := range w {
-//		w[i] = math.Exp(v)
-//	}
-//
-// It computes 4 float64 lanes a vector.
-//
-//go:noescape
-func expRowAVX2(w []float64)
-
-// log1pRowAVX2 replaces every element x, which is at least 0, by ln(1+x).
-//
-//	for i, v := range w {
-//		w[i] = math.Log1p(v)
-//	}
-//
-// It computes 4 float64 lanes a vector.
-//
-//go:noescape
-func log1pRowAVX2(w []float64)
-
-// logRowAVX2 replaces every element by its logarithm.
-//
-//	for i, v := range w {
-//		w[i] = math.Log(v)
-//	}
-//
-// It computes 4 float64 lanes a vector.
-//
-//go:noescape
-func logRowAVX2(w []float64)
-
 // countsF32AVX2 adds the sums of the target alone.
 //
 //	for _, t := range r {
@@ -1329,3 +1296,119 @@ func powerGradF64AVX2(u []float64, w []float64, p []float64, q []float64, lp []f
 //
 //go:noescape
 func clippedLogsAVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+
+// expLogF32AVX2 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+// r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		ln := math.Log(-lp[i])
+//		if u := max(q[i], clip); u < 1e-8 {
+//			ln = lq[i] + u/2
+//		}
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += t * math.Exp(gamma*ln)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expLogF32AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, clip float64)
+
+// expLogF64AVX2 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+// r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		ln := math.Log(-lp[i])
+//		if u := max(q[i], clip); u < 1e-8 {
+//			ln = lq[i] + u/2
+//		}
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += t * math.Exp(gamma*ln)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expLogF64AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, clip float64)
+
+// expLogVF32AVX2 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+// r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		ln := math.Log(-lp[i])
+//		if u := max(q[i], clip); u < 1e-8 {
+//			ln = lq[i] + u/2
+//		}
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * t * math.Exp(gamma*ln)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expLogVF32AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, v []float32, gamma float64, clip float64)
+
+// expLogVF64AVX2 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+// r = 0 adds 0, or NaN where p is NaN.
+//
+//	for i, t := range r {
+//		ln := math.Log(-lp[i])
+//		if u := max(q[i], clip); u < 1e-8 {
+//			ln = lq[i] + u/2
+//		}
+//		if t == 0 {
+//			*acc += 0 * p[i]
+//		} else {
+//			*acc += v[i] * t * math.Exp(gamma*ln)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expLogVF64AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float64, v []float64, gamma float64, clip float64)
+
+// expLogGradF32AVX2 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+// that is neither 0 nor 1.
+//
+//	for i, t := range r {
+//		d := q[i] * math.Exp((gamma-1)*math.Log(-lp[i]))
+//		if q[i] < 1e-8 {
+//			d = (1 - q[i]/2) * math.Exp(gamma*(lq[i]+q[i]/2))
+//		}
+//		if t != 0 {
+//			u[i] -= gamma * by * t * d
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expLogGradF32AVX2(u []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, by float64)
+
+// expLogGradF64AVX2 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+// that is neither 0 nor 1.
+//
+//	for i, t := range r {
+//		d := q[i] * math.Exp((gamma-1)*math.Log(-lp[i]))
+//		if q[i] < 1e-8 {
+//			d = (1 - q[i]/2) * math.Exp(gamma*(lq[i]+q[i]/2))
+//		}
+//		if t != 0 {
+//			u[i] -= gamma * by * t * d
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func expLogGradF64AVX2(u []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, by float64)

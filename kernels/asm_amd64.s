@@ -41,7 +41,6 @@ many:
 	VMOVAPD      Y5, Y6
 	VMOVAPD      Y5, Y7
 	VMOVAPD      Y5, Y8
-	VMOVAPD      Y5, Y5
 	VFMADD231PD  log2e<>+0(SB), Y1, Y6
 	VFMADD231PD  log2e<>+0(SB), Y2, Y7
 	VFMADD231PD  log2e<>+0(SB), Y3, Y8
@@ -50,10 +49,6 @@ many:
 	VSUBPD       roundBits<>+0(SB), Y7, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
 	VSUBPD       roundBits<>+0(SB), Y5, Y12
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2<>+0(SB), Y9, Y1
 	VFNMADD231PD ln2<>+0(SB), Y10, Y2
 	VFNMADD231PD ln2<>+0(SB), Y11, Y3
@@ -64,7 +59,6 @@ many:
 	VMOVAPD     Y9, Y10
 	VMOVAPD     Y9, Y11
 	VMOVAPD     Y9, Y12
-	VMOVAPD     Y9, Y9
 	VFMADD213PD exp32f<>+0(SB), Y1, Y10
 	VFMADD213PD exp32f<>+0(SB), Y2, Y11
 	VFMADD213PD exp32f<>+0(SB), Y3, Y12
@@ -130,15 +124,12 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y4
-	VMOVAPD     Y4, Y4
 	VFMADD213PD exp32f<>+0(SB), Y2, Y4
 	VFMADD213PD exp32e<>+0(SB), Y2, Y4
 	VFMADD213PD exp32d<>+0(SB), Y2, Y4
@@ -280,7 +271,6 @@ many:
 	VMOVAPD      Y5, Y6
 	VMOVAPD      Y5, Y7
 	VMOVAPD      Y5, Y8
-	VMOVAPD      Y5, Y5
 	VFMADD231PD  log2e<>+0(SB), Y1, Y6
 	VFMADD231PD  log2e<>+0(SB), Y2, Y7
 	VFMADD231PD  log2e<>+0(SB), Y3, Y8
@@ -289,10 +279,6 @@ many:
 	VSUBPD       roundBits<>+0(SB), Y7, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
 	VSUBPD       roundBits<>+0(SB), Y5, Y12
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y3
@@ -307,7 +293,6 @@ many:
 	VMOVAPD     Y9, Y10
 	VMOVAPD     Y9, Y11
 	VMOVAPD     Y9, Y12
-	VMOVAPD     Y9, Y9
 	VFMADD213PD exp64j<>+0(SB), Y1, Y10
 	VFMADD213PD exp64j<>+0(SB), Y2, Y11
 	VFMADD213PD exp64j<>+0(SB), Y3, Y12
@@ -387,16 +372,13 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
 	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y4
-	VMOVAPD     Y4, Y4
 	VFMADD213PD exp64j<>+0(SB), Y2, Y4
 	VFMADD213PD exp64i<>+0(SB), Y2, Y4
 	VFMADD213PD exp64h<>+0(SB), Y2, Y4
@@ -494,659 +476,6 @@ DATA exp64b<>+8(SB)/8, $0x3fe0000000000005
 DATA exp64b<>+16(SB)/8, $0x3fe0000000000005
 DATA exp64b<>+24(SB)/8, $0x3fe0000000000005
 GLOBL exp64b<>(SB), RODATA|NOPTR, $32
-
-// func expRowAVX2(w []float64)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·expRowAVX2(SB), NOSPLIT, $0-24
-	// expRowAVX2 replaces every element by its exponential.
-	MOVQ w_base+0(FP), AX
-	MOVQ w_len+8(FP), CX
-	XORQ DX, DX
-	CMPQ CX, $0x00000008
-	JL   few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD (AX)(DX*8), Y0
-	VMOVUPD 32(AX)(DX*8), Y1
-
-	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VMOVUPD leastExp<>+0(SB), Y2
-	VMAXPD  Y0, Y2, Y0
-	VMAXPD  Y1, Y2, Y1
-	VMOVUPD mostExp<>+0(SB), Y2
-	VMINPD  Y0, Y2, Y0
-	VMINPD  Y1, Y2, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y2
-	VMOVAPD      Y2, Y3
-	VMOVAPD      Y2, Y2
-	VFMADD231PD  log2e<>+0(SB), Y0, Y3
-	VFMADD231PD  log2e<>+0(SB), Y1, Y2
-	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y2, Y5
-	VMOVAPD      Y0, Y0
-	VMOVAPD      Y1, Y1
-	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y0
-	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
-	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y0
-	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y1
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VMOVAPD     Y6, Y6
-	VFMADD213PD exp64j<>+0(SB), Y0, Y7
-	VFMADD213PD exp64j<>+0(SB), Y1, Y6
-	VFMADD213PD exp64i<>+0(SB), Y0, Y7
-	VFMADD213PD exp64i<>+0(SB), Y1, Y6
-	VFMADD213PD exp64h<>+0(SB), Y0, Y7
-	VFMADD213PD exp64h<>+0(SB), Y1, Y6
-	VFMADD213PD exp64g<>+0(SB), Y0, Y7
-	VFMADD213PD exp64g<>+0(SB), Y1, Y6
-	VFMADD213PD exp64f<>+0(SB), Y0, Y7
-	VFMADD213PD exp64f<>+0(SB), Y1, Y6
-	VFMADD213PD exp64e<>+0(SB), Y0, Y7
-	VFMADD213PD exp64e<>+0(SB), Y1, Y6
-	VFMADD213PD exp64d<>+0(SB), Y0, Y7
-	VFMADD213PD exp64d<>+0(SB), Y1, Y6
-	VFMADD213PD exp64c<>+0(SB), Y0, Y7
-	VFMADD213PD exp64c<>+0(SB), Y1, Y6
-	VFMADD213PD exp64b<>+0(SB), Y0, Y7
-	VFMADD213PD exp64b<>+0(SB), Y1, Y6
-	VFMADD213PD one<>+0(SB), Y0, Y7
-	VFMADD213PD one<>+0(SB), Y1, Y6
-	VFMADD213PD one<>+0(SB), Y0, Y7
-	VFMADD213PD one<>+0(SB), Y1, Y6
-
-	// Times 2^(n/2) twice, for 2^n may be beyond the range.
-	VMULPD  half<>+0(SB), Y4, Y0
-	VMULPD  half<>+0(SB), Y5, Y1
-	VADDPD  roundBits<>+0(SB), Y0, Y0
-	VADDPD  roundBits<>+0(SB), Y1, Y1
-	VPSUBQ  Y0, Y3, Y3
-	VPSUBQ  Y1, Y2, Y2
-	VPSLLQ  $0x34, Y0, Y0
-	VPSLLQ  $0x34, Y1, Y1
-	VPADDQ  one<>+0(SB), Y0, Y0
-	VPADDQ  one<>+0(SB), Y1, Y1
-	VMULPD  Y0, Y7, Y0
-	VMULPD  Y1, Y6, Y1
-	VPSLLQ  $0x34, Y3, Y3
-	VPSLLQ  $0x34, Y2, Y2
-	VPADDQ  one<>+0(SB), Y3, Y3
-	VPADDQ  one<>+0(SB), Y2, Y2
-	VMULPD  Y3, Y0, Y0
-	VMULPD  Y2, Y1, Y1
-	VMOVUPD Y0, (AX)(DX*8)
-	VMOVUPD Y1, 32(AX)(DX*8)
-	ADDQ    $0x00000008, DX
-	SUBQ    $0x00000008, CX
-	CMPQ    CX, $0x00000008
-	JGE     many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       CX, BX
-	CMOVQLT    CX, BX
-	LEAQ       tailMasks<>+0(SB), SI
-	NEGQ       BX
-	VMOVDQU    32(SI)(BX*8), Y0
-	VMASKMOVPD (AX)(DX*8), Y0, Y1
-
-	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VMOVUPD leastExp<>+0(SB), Y2
-	VMAXPD  Y1, Y2, Y1
-	VMOVUPD mostExp<>+0(SB), Y2
-	VMINPD  Y1, Y2, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y2
-	VMOVAPD      Y2, Y2
-	VFMADD231PD  log2e<>+0(SB), Y1, Y2
-	VSUBPD       roundBits<>+0(SB), Y2, Y3
-	VMOVAPD      Y1, Y1
-	VFNMADD231PD ln2Hi<>+0(SB), Y3, Y1
-	VFNMADD231PD ln2Lo<>+0(SB), Y3, Y1
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y4
-	VMOVAPD     Y4, Y4
-	VFMADD213PD exp64j<>+0(SB), Y1, Y4
-	VFMADD213PD exp64i<>+0(SB), Y1, Y4
-	VFMADD213PD exp64h<>+0(SB), Y1, Y4
-	VFMADD213PD exp64g<>+0(SB), Y1, Y4
-	VFMADD213PD exp64f<>+0(SB), Y1, Y4
-	VFMADD213PD exp64e<>+0(SB), Y1, Y4
-	VFMADD213PD exp64d<>+0(SB), Y1, Y4
-	VFMADD213PD exp64c<>+0(SB), Y1, Y4
-	VFMADD213PD exp64b<>+0(SB), Y1, Y4
-	VFMADD213PD one<>+0(SB), Y1, Y4
-	VFMADD213PD one<>+0(SB), Y1, Y4
-
-	// Times 2^(n/2) twice, for 2^n may be beyond the range.
-	VMULPD     half<>+0(SB), Y3, Y1
-	VADDPD     roundBits<>+0(SB), Y1, Y1
-	VPSUBQ     Y1, Y2, Y2
-	VPSLLQ     $0x34, Y1, Y1
-	VPADDQ     one<>+0(SB), Y1, Y1
-	VMULPD     Y1, Y4, Y1
-	VPSLLQ     $0x34, Y2, Y2
-	VPADDQ     one<>+0(SB), Y2, Y2
-	VMULPD     Y2, Y1, Y1
-	VMASKMOVPD Y1, Y0, (AX)(DX*8)
-	ADDQ       $0x00000004, DX
-	SUBQ       $0x00000004, CX
-	JMP        few
-
-done:
-	VZEROUPPER
-	RET
-
-DATA leastExp<>+0(SB)/8, $0xc087500000000000
-DATA leastExp<>+8(SB)/8, $0xc087500000000000
-DATA leastExp<>+16(SB)/8, $0xc087500000000000
-DATA leastExp<>+24(SB)/8, $0xc087500000000000
-GLOBL leastExp<>(SB), RODATA|NOPTR, $32
-
-DATA mostExp<>+0(SB)/8, $0x4086300000000000
-DATA mostExp<>+8(SB)/8, $0x4086300000000000
-DATA mostExp<>+16(SB)/8, $0x4086300000000000
-DATA mostExp<>+24(SB)/8, $0x4086300000000000
-GLOBL mostExp<>(SB), RODATA|NOPTR, $32
-
-DATA half<>+0(SB)/8, $0x3fe0000000000000
-DATA half<>+8(SB)/8, $0x3fe0000000000000
-DATA half<>+16(SB)/8, $0x3fe0000000000000
-DATA half<>+24(SB)/8, $0x3fe0000000000000
-GLOBL half<>(SB), RODATA|NOPTR, $32
-
-// func log1pRowAVX2(w []float64)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·log1pRowAVX2(SB), NOSPLIT, $0-24
-	// log1pRowAVX2 replaces every element x, which is at least 0, by ln(1+x).
-	MOVQ w_base+0(FP), AX
-	MOVQ w_len+8(FP), CX
-	XORQ DX, DX
-	CMPQ CX, $0x00000008
-	JL   few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD (AX)(DX*8), Y0
-	VMOVUPD 32(AX)(DX*8), Y1
-
-	// Beyond 2^900 the argument is x 2^-512; the 1 does not matter there.
-	VCMPPD    $0x1e, farLog<>+0(SB), Y0, Y2
-	VCMPPD    $0x1e, farLog<>+0(SB), Y1, Y3
-	VMULPD    downScale<>+0(SB), Y0, Y4
-	VMULPD    downScale<>+0(SB), Y1, Y5
-	VBLENDVPD Y2, Y4, Y0, Y4
-	VBLENDVPD Y3, Y5, Y1, Y5
-	VADDPD    one<>+0(SB), Y4, Y6
-	VADDPD    one<>+0(SB), Y5, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y6, Y6
-	VPADDQ      quarterUp<>+0(SB), Y7, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y6, Y9
-	VANDPD      exponentBits<>+0(SB), Y7, Y10
-	VPSUBQ      Y9, Y8, Y9
-	VPSUBQ      Y10, Y8, Y8
-	VPSRLQ      $0x34, Y6, Y6
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y6, Y6
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y6, Y6
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VSUBPD      one<>+0(SB), Y9, Y10
-	VSUBPD      one<>+0(SB), Y8, Y11
-	VFMADD231PD Y4, Y9, Y10
-	VFMADD231PD Y5, Y8, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y4
-	VADDPD       two<>+0(SB), Y11, Y5
-	VDIVPD       Y4, Y10, Y4
-	VDIVPD       Y5, Y11, Y5
-	VMULPD       Y4, Y4, Y8
-	VMULPD       Y5, Y5, Y9
-	VMOVUPD      log64g<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VMOVAPD      Y12, Y12
-	VFMADD213PD  log64f<>+0(SB), Y8, Y13
-	VFMADD213PD  log64f<>+0(SB), Y9, Y12
-	VFMADD213PD  log64e<>+0(SB), Y8, Y13
-	VFMADD213PD  log64e<>+0(SB), Y9, Y12
-	VFMADD213PD  log64d<>+0(SB), Y8, Y13
-	VFMADD213PD  log64d<>+0(SB), Y9, Y12
-	VFMADD213PD  log64c<>+0(SB), Y8, Y13
-	VFMADD213PD  log64c<>+0(SB), Y9, Y12
-	VFMADD213PD  log64b<>+0(SB), Y8, Y13
-	VFMADD213PD  log64b<>+0(SB), Y9, Y12
-	VFMADD213PD  log64a<>+0(SB), Y8, Y13
-	VFMADD213PD  log64a<>+0(SB), Y9, Y12
-	VFNMADD213PD Y10, Y8, Y13
-	VFNMADD213PD Y11, Y9, Y12
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VMOVAPD     Y8, Y9
-	VMOVAPD     Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
-	VFMSUB213PD Y9, Y4, Y13
-	VFMSUB213PD Y8, Y5, Y12
-	VSUBPD      Y13, Y10, Y4
-	VSUBPD      Y12, Y11, Y5
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VMOVUPD     downLog<>+0(SB), Y6
-	VANDPD      Y6, Y2, Y2
-	VANDPD      Y6, Y3, Y3
-	VADDPD      Y2, Y4, Y2
-	VADDPD      Y3, Y5, Y3
-	VCMPPD      $0x00, infinity<>+0(SB), Y0, Y4
-	VCMPPD      $0x00, infinity<>+0(SB), Y1, Y5
-	VBLENDVPD   Y4, Y0, Y2, Y0
-	VBLENDVPD   Y5, Y1, Y3, Y1
-	VMOVUPD     Y0, (AX)(DX*8)
-	VMOVUPD     Y1, 32(AX)(DX*8)
-	ADDQ        $0x00000008, DX
-	SUBQ        $0x00000008, CX
-	CMPQ        CX, $0x00000008
-	JGE         many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       CX, BX
-	CMOVQLT    CX, BX
-	LEAQ       tailMasks<>+0(SB), SI
-	NEGQ       BX
-	VMOVDQU    32(SI)(BX*8), Y0
-	VMASKMOVPD (AX)(DX*8), Y0, Y1
-
-	// Beyond 2^900 the argument is x 2^-512; the 1 does not matter there.
-	VCMPPD    $0x1e, farLog<>+0(SB), Y1, Y2
-	VMULPD    downScale<>+0(SB), Y1, Y3
-	VBLENDVPD Y2, Y3, Y1, Y3
-	VADDPD    one<>+0(SB), Y3, Y4
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y4
-	VMOVUPD     twiceBias<>+0(SB), Y5
-	VANDPD      exponentBits<>+0(SB), Y4, Y6
-	VPSUBQ      Y6, Y5, Y5
-	VPSRLQ      $0x34, Y4, Y4
-	VORPD       integerBits<>+0(SB), Y4, Y4
-	VSUBPD      integerBias<>+0(SB), Y4, Y4
-	VSUBPD      one<>+0(SB), Y5, Y6
-	VFMADD231PD Y3, Y5, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y6, Y3
-	VDIVPD       Y3, Y6, Y3
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      log64g<>+0(SB), Y7
-	VMOVAPD      Y7, Y7
-	VFMADD213PD  log64f<>+0(SB), Y5, Y7
-	VFMADD213PD  log64e<>+0(SB), Y5, Y7
-	VFMADD213PD  log64d<>+0(SB), Y5, Y7
-	VFMADD213PD  log64c<>+0(SB), Y5, Y7
-	VFMADD213PD  log64b<>+0(SB), Y5, Y7
-	VFMADD213PD  log64a<>+0(SB), Y5, Y7
-	VFNMADD213PD Y6, Y5, Y7
-
-	// Add k ln(2).
-	VXORPD      Y5, Y5, Y5
-	VMOVAPD     Y5, Y5
-	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
-	VFMSUB213PD Y5, Y3, Y7
-	VSUBPD      Y7, Y6, Y3
-	VFMADD231PD ln2Hi<>+0(SB), Y4, Y3
-	VMOVUPD     downLog<>+0(SB), Y4
-	VANDPD      Y4, Y2, Y2
-	VADDPD      Y2, Y3, Y2
-	VCMPPD      $0x00, infinity<>+0(SB), Y1, Y3
-	VBLENDVPD   Y3, Y1, Y2, Y1
-	VMASKMOVPD  Y1, Y0, (AX)(DX*8)
-	ADDQ        $0x00000004, DX
-	SUBQ        $0x00000004, CX
-	JMP         few
-
-done:
-	VZEROUPPER
-	RET
-
-DATA farLog<>+0(SB)/8, $0x7830000000000000
-DATA farLog<>+8(SB)/8, $0x7830000000000000
-DATA farLog<>+16(SB)/8, $0x7830000000000000
-DATA farLog<>+24(SB)/8, $0x7830000000000000
-GLOBL farLog<>(SB), RODATA|NOPTR, $32
-
-DATA downScale<>+0(SB)/8, $0x1ff0000000000000
-DATA downScale<>+8(SB)/8, $0x1ff0000000000000
-DATA downScale<>+16(SB)/8, $0x1ff0000000000000
-DATA downScale<>+24(SB)/8, $0x1ff0000000000000
-GLOBL downScale<>(SB), RODATA|NOPTR, $32
-
-DATA quarterUp<>+0(SB)/8, $0x0008000000000000
-DATA quarterUp<>+8(SB)/8, $0x0008000000000000
-DATA quarterUp<>+16(SB)/8, $0x0008000000000000
-DATA quarterUp<>+24(SB)/8, $0x0008000000000000
-GLOBL quarterUp<>(SB), RODATA|NOPTR, $32
-
-DATA twiceBias<>+0(SB)/8, $0x7fe0000000000000
-DATA twiceBias<>+8(SB)/8, $0x7fe0000000000000
-DATA twiceBias<>+16(SB)/8, $0x7fe0000000000000
-DATA twiceBias<>+24(SB)/8, $0x7fe0000000000000
-GLOBL twiceBias<>(SB), RODATA|NOPTR, $32
-
-DATA exponentBits<>+0(SB)/8, $0x7ff0000000000000
-DATA exponentBits<>+8(SB)/8, $0x7ff0000000000000
-DATA exponentBits<>+16(SB)/8, $0x7ff0000000000000
-DATA exponentBits<>+24(SB)/8, $0x7ff0000000000000
-GLOBL exponentBits<>(SB), RODATA|NOPTR, $32
-
-DATA integerBits<>+0(SB)/8, $0x4330000000000000
-DATA integerBits<>+8(SB)/8, $0x4330000000000000
-DATA integerBits<>+16(SB)/8, $0x4330000000000000
-DATA integerBits<>+24(SB)/8, $0x4330000000000000
-GLOBL integerBits<>(SB), RODATA|NOPTR, $32
-
-DATA integerBias<>+0(SB)/8, $0x43300000000003ff
-DATA integerBias<>+8(SB)/8, $0x43300000000003ff
-DATA integerBias<>+16(SB)/8, $0x43300000000003ff
-DATA integerBias<>+24(SB)/8, $0x43300000000003ff
-GLOBL integerBias<>(SB), RODATA|NOPTR, $32
-
-DATA two<>+0(SB)/8, $0x4000000000000000
-DATA two<>+8(SB)/8, $0x4000000000000000
-DATA two<>+16(SB)/8, $0x4000000000000000
-DATA two<>+24(SB)/8, $0x4000000000000000
-GLOBL two<>(SB), RODATA|NOPTR, $32
-
-DATA log64g<>+0(SB)/8, $0x3fc3587371ccaae7
-DATA log64g<>+8(SB)/8, $0x3fc3587371ccaae7
-DATA log64g<>+16(SB)/8, $0x3fc3587371ccaae7
-DATA log64g<>+24(SB)/8, $0x3fc3587371ccaae7
-GLOBL log64g<>(SB), RODATA|NOPTR, $32
-
-DATA log64f<>+0(SB)/8, $0x3fc390565d08943e
-DATA log64f<>+8(SB)/8, $0x3fc390565d08943e
-DATA log64f<>+16(SB)/8, $0x3fc390565d08943e
-DATA log64f<>+24(SB)/8, $0x3fc390565d08943e
-GLOBL log64f<>(SB), RODATA|NOPTR, $32
-
-DATA log64e<>+0(SB)/8, $0x3fc746b9dab90793
-DATA log64e<>+8(SB)/8, $0x3fc746b9dab90793
-DATA log64e<>+16(SB)/8, $0x3fc746b9dab90793
-DATA log64e<>+24(SB)/8, $0x3fc746b9dab90793
-GLOBL log64e<>(SB), RODATA|NOPTR, $32
-
-DATA log64d<>+0(SB)/8, $0x3fcc71c3d608a2f4
-DATA log64d<>+8(SB)/8, $0x3fcc71c3d608a2f4
-DATA log64d<>+16(SB)/8, $0x3fcc71c3d608a2f4
-DATA log64d<>+24(SB)/8, $0x3fcc71c3d608a2f4
-GLOBL log64d<>(SB), RODATA|NOPTR, $32
-
-DATA log64c<>+0(SB)/8, $0x3fd24924951743bb
-DATA log64c<>+8(SB)/8, $0x3fd24924951743bb
-DATA log64c<>+16(SB)/8, $0x3fd24924951743bb
-DATA log64c<>+24(SB)/8, $0x3fd24924951743bb
-GLOBL log64c<>(SB), RODATA|NOPTR, $32
-
-DATA log64b<>+0(SB)/8, $0x3fd999999997cd24
-DATA log64b<>+8(SB)/8, $0x3fd999999997cd24
-DATA log64b<>+16(SB)/8, $0x3fd999999997cd24
-DATA log64b<>+24(SB)/8, $0x3fd999999997cd24
-GLOBL log64b<>(SB), RODATA|NOPTR, $32
-
-DATA log64a<>+0(SB)/8, $0x3fe555555555556d
-DATA log64a<>+8(SB)/8, $0x3fe555555555556d
-DATA log64a<>+16(SB)/8, $0x3fe555555555556d
-DATA log64a<>+24(SB)/8, $0x3fe555555555556d
-GLOBL log64a<>(SB), RODATA|NOPTR, $32
-
-DATA downLog<>+0(SB)/8, $0x40762e42fefa39ef
-DATA downLog<>+8(SB)/8, $0x40762e42fefa39ef
-DATA downLog<>+16(SB)/8, $0x40762e42fefa39ef
-DATA downLog<>+24(SB)/8, $0x40762e42fefa39ef
-GLOBL downLog<>(SB), RODATA|NOPTR, $32
-
-DATA infinity<>+0(SB)/8, $0x7ff0000000000000
-DATA infinity<>+8(SB)/8, $0x7ff0000000000000
-DATA infinity<>+16(SB)/8, $0x7ff0000000000000
-DATA infinity<>+24(SB)/8, $0x7ff0000000000000
-GLOBL infinity<>(SB), RODATA|NOPTR, $32
-
-// func logRowAVX2(w []float64)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·logRowAVX2(SB), NOSPLIT, $0-24
-	// logRowAVX2 replaces every element by its logarithm.
-	MOVQ w_base+0(FP), AX
-	MOVQ w_len+8(FP), CX
-	XORQ DX, DX
-	CMPQ CX, $0x00000008
-	JL   few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD (AX)(DX*8), Y0
-	VMOVUPD 32(AX)(DX*8), Y1
-
-	// Subnormal numbers are brought among the normal ones.
-	VCMPPD    $0x11, leastNormal<>+0(SB), Y0, Y2
-	VCMPPD    $0x11, leastNormal<>+0(SB), Y1, Y3
-	VMULPD    upScale<>+0(SB), Y0, Y4
-	VMULPD    upScale<>+0(SB), Y1, Y5
-	VBLENDVPD Y2, Y4, Y0, Y4
-	VBLENDVPD Y3, Y5, Y1, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y4, Y4
-	VPADDQ  quarterUp<>+0(SB), Y5, Y5
-	VANDPD  fractionBits<>+0(SB), Y4, Y6
-	VANDPD  fractionBits<>+0(SB), Y5, Y7
-	VPADDQ  threeQuarters<>+0(SB), Y6, Y6
-	VPADDQ  threeQuarters<>+0(SB), Y7, Y7
-	VPSRLQ  $0x34, Y4, Y4
-	VPSRLQ  $0x34, Y5, Y5
-	VORPD   integerBits<>+0(SB), Y4, Y4
-	VORPD   integerBits<>+0(SB), Y5, Y5
-	VSUBPD  integerBias<>+0(SB), Y4, Y4
-	VSUBPD  integerBias<>+0(SB), Y5, Y5
-	VMOVUPD upLog2<>+0(SB), Y8
-	VANDPD  Y8, Y2, Y2
-	VANDPD  Y8, Y3, Y3
-	VSUBPD  Y2, Y4, Y2
-	VSUBPD  Y3, Y5, Y3
-	VSUBPD  one<>+0(SB), Y6, Y4
-	VSUBPD  one<>+0(SB), Y7, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y4, Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VDIVPD       Y6, Y4, Y6
-	VDIVPD       Y7, Y5, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VMOVAPD      Y10, Y10
-	VFMADD213PD  log64f<>+0(SB), Y8, Y11
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y8, Y11
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y8, Y11
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y8, Y11
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y8, Y11
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y8, Y11
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y8, Y11
-	VFNMADD213PD Y5, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VMOVAPD     Y8, Y9
-	VMOVAPD     Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y2, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y3, Y8
-	VFMSUB213PD Y9, Y6, Y11
-	VFMSUB213PD Y8, Y7, Y10
-	VSUBPD      Y11, Y4, Y4
-	VSUBPD      Y10, Y5, Y5
-	VFMADD231PD ln2Hi<>+0(SB), Y2, Y4
-	VFMADD231PD ln2Hi<>+0(SB), Y3, Y5
-
-	// Zero, negative, infinite, NaN.
-	VXORPD    Y2, Y2, Y2
-	VCMPPD    $0x15, infinity<>+0(SB), Y0, Y3
-	VCMPPD    $0x15, infinity<>+0(SB), Y1, Y6
-	VBLENDVPD Y3, Y0, Y4, Y3
-	VBLENDVPD Y6, Y1, Y5, Y4
-	VCMPPD    $0x11, Y2, Y0, Y5
-	VCMPPD    $0x11, Y2, Y1, Y6
-	VMOVUPD   notANumber<>+0(SB), Y7
-	VBLENDVPD Y5, Y7, Y3, Y3
-	VBLENDVPD Y6, Y7, Y4, Y4
-	VCMPPD    $0x00, Y2, Y0, Y0
-	VCMPPD    $0x00, Y2, Y1, Y1
-	VMOVUPD   minusInfinity<>+0(SB), Y2
-	VBLENDVPD Y0, Y2, Y3, Y0
-	VBLENDVPD Y1, Y2, Y4, Y1
-	VMOVUPD   Y0, (AX)(DX*8)
-	VMOVUPD   Y1, 32(AX)(DX*8)
-	ADDQ      $0x00000008, DX
-	SUBQ      $0x00000008, CX
-	CMPQ      CX, $0x00000008
-	JGE       many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       CX, BX
-	CMOVQLT    CX, BX
-	LEAQ       tailMasks<>+0(SB), SI
-	NEGQ       BX
-	VMOVDQU    32(SI)(BX*8), Y0
-	VMASKMOVPD (AX)(DX*8), Y0, Y1
-
-	// Subnormal numbers are brought among the normal ones.
-	VCMPPD    $0x11, leastNormal<>+0(SB), Y1, Y2
-	VMULPD    upScale<>+0(SB), Y1, Y3
-	VBLENDVPD Y2, Y3, Y1, Y3
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y3, Y3
-	VANDPD  fractionBits<>+0(SB), Y3, Y4
-	VPADDQ  threeQuarters<>+0(SB), Y4, Y4
-	VPSRLQ  $0x34, Y3, Y3
-	VORPD   integerBits<>+0(SB), Y3, Y3
-	VSUBPD  integerBias<>+0(SB), Y3, Y3
-	VMOVUPD upLog2<>+0(SB), Y5
-	VANDPD  Y5, Y2, Y2
-	VSUBPD  Y2, Y3, Y2
-	VSUBPD  one<>+0(SB), Y4, Y3
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y3, Y4
-	VDIVPD       Y4, Y3, Y4
-	VMULPD       Y4, Y4, Y5
-	VMOVUPD      log64g<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
-	VFMADD213PD  log64f<>+0(SB), Y5, Y6
-	VFMADD213PD  log64e<>+0(SB), Y5, Y6
-	VFMADD213PD  log64d<>+0(SB), Y5, Y6
-	VFMADD213PD  log64c<>+0(SB), Y5, Y6
-	VFMADD213PD  log64b<>+0(SB), Y5, Y6
-	VFMADD213PD  log64a<>+0(SB), Y5, Y6
-	VFNMADD213PD Y3, Y5, Y6
-
-	// Add k ln(2).
-	VXORPD      Y5, Y5, Y5
-	VMOVAPD     Y5, Y5
-	VFMADD231PD ln2Lo<>+0(SB), Y2, Y5
-	VFMSUB213PD Y5, Y4, Y6
-	VSUBPD      Y6, Y3, Y3
-	VFMADD231PD ln2Hi<>+0(SB), Y2, Y3
-
-	// Zero, negative, infinite, NaN.
-	VXORPD     Y2, Y2, Y2
-	VCMPPD     $0x15, infinity<>+0(SB), Y1, Y4
-	VBLENDVPD  Y4, Y1, Y3, Y3
-	VCMPPD     $0x11, Y2, Y1, Y4
-	VMOVUPD    notANumber<>+0(SB), Y5
-	VBLENDVPD  Y4, Y5, Y3, Y3
-	VCMPPD     $0x00, Y2, Y1, Y1
-	VMOVUPD    minusInfinity<>+0(SB), Y2
-	VBLENDVPD  Y1, Y2, Y3, Y1
-	VMASKMOVPD Y1, Y0, (AX)(DX*8)
-	ADDQ       $0x00000004, DX
-	SUBQ       $0x00000004, CX
-	JMP        few
-
-done:
-	VZEROUPPER
-	RET
-
-DATA leastNormal<>+0(SB)/8, $0x0010000000000000
-DATA leastNormal<>+8(SB)/8, $0x0010000000000000
-DATA leastNormal<>+16(SB)/8, $0x0010000000000000
-DATA leastNormal<>+24(SB)/8, $0x0010000000000000
-GLOBL leastNormal<>(SB), RODATA|NOPTR, $32
-
-DATA upScale<>+0(SB)/8, $0x4350000000000000
-DATA upScale<>+8(SB)/8, $0x4350000000000000
-DATA upScale<>+16(SB)/8, $0x4350000000000000
-DATA upScale<>+24(SB)/8, $0x4350000000000000
-GLOBL upScale<>(SB), RODATA|NOPTR, $32
-
-DATA fractionBits<>+0(SB)/8, $0x000fffffffffffff
-DATA fractionBits<>+8(SB)/8, $0x000fffffffffffff
-DATA fractionBits<>+16(SB)/8, $0x000fffffffffffff
-DATA fractionBits<>+24(SB)/8, $0x000fffffffffffff
-GLOBL fractionBits<>(SB), RODATA|NOPTR, $32
-
-DATA threeQuarters<>+0(SB)/8, $0x3fe8000000000000
-DATA threeQuarters<>+8(SB)/8, $0x3fe8000000000000
-DATA threeQuarters<>+16(SB)/8, $0x3fe8000000000000
-DATA threeQuarters<>+24(SB)/8, $0x3fe8000000000000
-GLOBL threeQuarters<>(SB), RODATA|NOPTR, $32
-
-DATA upLog2<>+0(SB)/8, $0x404b000000000000
-DATA upLog2<>+8(SB)/8, $0x404b000000000000
-DATA upLog2<>+16(SB)/8, $0x404b000000000000
-DATA upLog2<>+24(SB)/8, $0x404b000000000000
-GLOBL upLog2<>(SB), RODATA|NOPTR, $32
-
-DATA notANumber<>+0(SB)/8, $0x7ff8000000000001
-DATA notANumber<>+8(SB)/8, $0x7ff8000000000001
-DATA notANumber<>+16(SB)/8, $0x7ff8000000000001
-DATA notANumber<>+24(SB)/8, $0x7ff8000000000001
-GLOBL notANumber<>(SB), RODATA|NOPTR, $32
-
-DATA minusInfinity<>+0(SB)/8, $0xfff0000000000000
-DATA minusInfinity<>+8(SB)/8, $0xfff0000000000000
-DATA minusInfinity<>+16(SB)/8, $0xfff0000000000000
-DATA minusInfinity<>+24(SB)/8, $0xfff0000000000000
-GLOBL minusInfinity<>(SB), RODATA|NOPTR, $32
 
 // func countsF32AVX2(acc *[3]float64, r []float32)
 // Requires: AVX, CMOV, FMA3
@@ -2092,10 +1421,6 @@ many:
 	VSUBPD      Y4, Y2, Y12
 	VSUBPD      Y5, Y2, Y13
 	VSUBPD      Y6, Y2, Y14
-	VMOVAPD     Y7, Y7
-	VMOVAPD     Y8, Y8
-	VMOVAPD     Y9, Y9
-	VMOVAPD     Y10, Y10
 	VFMADD231PD Y3, Y0, Y7
 	VFMADD231PD Y4, Y0, Y8
 	VFMADD231PD Y5, Y0, Y9
@@ -2129,7 +1454,6 @@ few:
 	VCVTPS2PD   X4, Y4
 	VMASKMOVPD  (AX)(BX*8), Y3, Y5
 	VSUBPD      Y4, Y2, Y6
-	VMOVAPD     Y5, Y5
 	VFMADD231PD Y4, Y0, Y5
 	VFMADD231PD Y6, Y1, Y5
 	VMASKMOVPD  Y5, Y3, (AX)(BX*8)
@@ -2169,10 +1493,6 @@ many:
 	VSUBPD      Y4, Y2, Y12
 	VSUBPD      Y5, Y2, Y13
 	VSUBPD      Y6, Y2, Y14
-	VMOVAPD     Y7, Y7
-	VMOVAPD     Y8, Y8
-	VMOVAPD     Y9, Y9
-	VMOVAPD     Y10, Y10
 	VFMADD231PD Y3, Y0, Y7
 	VFMADD231PD Y4, Y0, Y8
 	VFMADD231PD Y5, Y0, Y9
@@ -2204,7 +1524,6 @@ few:
 	VMASKMOVPD  (CX)(BX*8), Y3, Y4
 	VMASKMOVPD  (AX)(BX*8), Y3, Y5
 	VSUBPD      Y4, Y2, Y6
-	VMOVAPD     Y5, Y5
 	VFMADD231PD Y4, Y0, Y5
 	VFMADD231PD Y6, Y1, Y5
 	VMASKMOVPD  Y5, Y3, (AX)(BX*8)
@@ -2931,20 +2250,16 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
 	VMOVAPD      Y6, Y7
-	VMOVAPD      Y6, Y6
 	VFMADD231PD  log2e<>+0(SB), Y5, Y7
 	VFMADD231PD  log2e<>+0(SB), Y4, Y6
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
 	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VMOVAPD      Y5, Y5
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2<>+0(SB), Y8, Y5
 	VFNMADD231PD ln2<>+0(SB), Y9, Y4
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VMOVAPD     Y8, Y8
 	VFMADD213PD exp32f<>+0(SB), Y5, Y9
 	VFMADD213PD exp32f<>+0(SB), Y4, Y8
 	VFMADD213PD exp32e<>+0(SB), Y5, Y9
@@ -3011,15 +2326,12 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y5
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp32f<>+0(SB), Y3, Y5
 	VFMADD213PD exp32e<>+0(SB), Y3, Y5
 	VFMADD213PD exp32d<>+0(SB), Y3, Y5
@@ -3088,13 +2400,10 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
 	VMOVAPD      Y4, Y5
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y2, Y5
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y5, Y6
 	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y3
 	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
@@ -3103,7 +2412,6 @@ many:
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VMOVAPD     Y8, Y8
 	VFMADD213PD exp64j<>+0(SB), Y2, Y9
 	VFMADD213PD exp64j<>+0(SB), Y3, Y8
 	VFMADD213PD exp64i<>+0(SB), Y2, Y9
@@ -3186,16 +2494,13 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
 	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y5
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp64j<>+0(SB), Y2, Y5
 	VFMADD213PD exp64i<>+0(SB), Y2, Y5
 	VFMADD213PD exp64h<>+0(SB), Y2, Y5
@@ -3234,6 +2539,18 @@ done:
 	VZEROUPPER
 	RET
 
+DATA leastExp<>+0(SB)/8, $0xc087500000000000
+DATA leastExp<>+8(SB)/8, $0xc087500000000000
+DATA leastExp<>+16(SB)/8, $0xc087500000000000
+DATA leastExp<>+24(SB)/8, $0xc087500000000000
+GLOBL leastExp<>(SB), RODATA|NOPTR, $32
+
+DATA half<>+0(SB)/8, $0x3fe0000000000000
+DATA half<>+8(SB)/8, $0x3fe0000000000000
+DATA half<>+16(SB)/8, $0x3fe0000000000000
+DATA half<>+24(SB)/8, $0x3fe0000000000000
+GLOBL half<>(SB), RODATA|NOPTR, $32
+
 // func sigmoidLogsF32AVX2(p []float64, q []float64, lp []float64, lq []float64, x []float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·sigmoidLogsF32AVX2(SB), NOSPLIT, $0-120
@@ -3263,20 +2580,16 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
 	VMOVAPD      Y6, Y7
-	VMOVAPD      Y6, Y6
 	VFMADD231PD  log2e<>+0(SB), Y5, Y7
 	VFMADD231PD  log2e<>+0(SB), Y4, Y6
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
 	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VMOVAPD      Y5, Y5
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2<>+0(SB), Y8, Y5
 	VFNMADD231PD ln2<>+0(SB), Y9, Y4
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VMOVAPD     Y8, Y8
 	VFMADD213PD exp32f<>+0(SB), Y5, Y9
 	VFMADD213PD exp32f<>+0(SB), Y4, Y8
 	VFMADD213PD exp32e<>+0(SB), Y5, Y9
@@ -3333,7 +2646,6 @@ many:
 	VMULPD       Y7, Y7, Y9
 	VMOVUPD      unit32f<>+0(SB), Y10
 	VMOVAPD      Y10, Y11
-	VMOVAPD      Y10, Y10
 	VFMADD213PD  unit32e<>+0(SB), Y8, Y11
 	VFMADD213PD  unit32e<>+0(SB), Y9, Y10
 	VFMADD213PD  unit32d<>+0(SB), Y8, Y11
@@ -3387,15 +2699,12 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y5
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp32f<>+0(SB), Y3, Y5
 	VFMADD213PD exp32e<>+0(SB), Y3, Y5
 	VFMADD213PD exp32d<>+0(SB), Y3, Y5
@@ -3427,7 +2736,6 @@ few:
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPD       Y4, Y4, Y5
 	VMOVUPD      unit32f<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
 	VFMADD213PD  unit32e<>+0(SB), Y5, Y6
 	VFMADD213PD  unit32d<>+0(SB), Y5, Y6
 	VFMADD213PD  unit32c<>+0(SB), Y5, Y6
@@ -3448,6 +2756,12 @@ few:
 done:
 	VZEROUPPER
 	RET
+
+DATA two<>+0(SB)/8, $0x4000000000000000
+DATA two<>+8(SB)/8, $0x4000000000000000
+DATA two<>+16(SB)/8, $0x4000000000000000
+DATA two<>+24(SB)/8, $0x4000000000000000
+GLOBL two<>(SB), RODATA|NOPTR, $32
 
 DATA unit32f<>+0(SB)/8, $0x3fca9bafb0c93ac9
 DATA unit32f<>+8(SB)/8, $0x3fca9bafb0c93ac9
@@ -3514,13 +2828,10 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
 	VMOVAPD      Y6, Y7
-	VMOVAPD      Y6, Y6
 	VFMADD231PD  log2e<>+0(SB), Y5, Y7
 	VFMADD231PD  log2e<>+0(SB), Y4, Y6
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
 	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VMOVAPD      Y5, Y5
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y5
 	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y4
 	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y5
@@ -3529,7 +2840,6 @@ many:
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VMOVAPD     Y10, Y10
 	VFMADD213PD exp64j<>+0(SB), Y5, Y11
 	VFMADD213PD exp64j<>+0(SB), Y4, Y10
 	VFMADD213PD exp64i<>+0(SB), Y5, Y11
@@ -3598,7 +2908,6 @@ many:
 	VMULPD       Y9, Y9, Y7
 	VMOVUPD      unit64j<>+0(SB), Y10
 	VMOVAPD      Y10, Y11
-	VMOVAPD      Y10, Y10
 	VFMADD213PD  unit64i<>+0(SB), Y6, Y11
 	VFMADD213PD  unit64i<>+0(SB), Y7, Y10
 	VFMADD213PD  unit64h<>+0(SB), Y6, Y11
@@ -3658,16 +2967,13 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
 	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
 
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y6
-	VMOVAPD     Y6, Y6
 	VFMADD213PD exp64j<>+0(SB), Y3, Y6
 	VFMADD213PD exp64i<>+0(SB), Y3, Y6
 	VFMADD213PD exp64h<>+0(SB), Y3, Y6
@@ -3705,7 +3011,6 @@ few:
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPD       Y5, Y5, Y4
 	VMOVUPD      unit64j<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
 	VFMADD213PD  unit64i<>+0(SB), Y4, Y6
 	VFMADD213PD  unit64h<>+0(SB), Y4, Y6
 	VFMADD213PD  unit64g<>+0(SB), Y4, Y6
@@ -3824,20 +3129,16 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
 	VMOVAPD      Y3, Y4
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y1, Y4
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VSUBPD       roundBits<>+0(SB), Y3, Y6
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y5
 	VMOVAPD     Y5, Y6
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp32f<>+0(SB), Y1, Y6
 	VFMADD213PD exp32f<>+0(SB), Y2, Y5
 	VFMADD213PD exp32e<>+0(SB), Y1, Y6
@@ -3904,20 +3205,16 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
 	VMOVAPD      Y4, Y5
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y3, Y5
 	VFMADD231PD  log2e<>+0(SB), Y2, Y4
 	VSUBPD       roundBits<>+0(SB), Y5, Y6
 	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y6, Y3
 	VFNMADD231PD ln2<>+0(SB), Y7, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y6
 	VMOVAPD     Y6, Y7
-	VMOVAPD     Y6, Y6
 	VFMADD213PD exp32f<>+0(SB), Y3, Y7
 	VFMADD213PD exp32f<>+0(SB), Y2, Y6
 	VFMADD213PD exp32e<>+0(SB), Y3, Y7
@@ -3996,13 +3293,10 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
 	VMOVAPD      Y3, Y4
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y1, Y4
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VSUBPD       roundBits<>+0(SB), Y3, Y6
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
 	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y1
@@ -4011,7 +3305,6 @@ many:
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y5
 	VMOVAPD     Y5, Y6
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp64j<>+0(SB), Y1, Y6
 	VFMADD213PD exp64j<>+0(SB), Y2, Y5
 	VFMADD213PD exp64i<>+0(SB), Y1, Y6
@@ -4083,13 +3376,10 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
 	VMOVAPD      Y4, Y5
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y2, Y5
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y5, Y6
 	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y3
 	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
@@ -4098,7 +3388,6 @@ few:
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y6
 	VMOVAPD     Y6, Y7
-	VMOVAPD     Y6, Y6
 	VFMADD213PD exp64j<>+0(SB), Y2, Y7
 	VFMADD213PD exp64j<>+0(SB), Y3, Y6
 	VFMADD213PD exp64i<>+0(SB), Y2, Y7
@@ -4191,16 +3480,12 @@ many:
 	VMOVUPD      roundBits<>+0(SB), Y4
 	VMOVAPD      Y4, Y5
 	VMOVAPD      Y4, Y6
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y1, Y5
 	VFMADD231PD  log2e<>+0(SB), Y2, Y6
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y5, Y7
 	VSUBPD       roundBits<>+0(SB), Y6, Y8
 	VSUBPD       roundBits<>+0(SB), Y4, Y9
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2<>+0(SB), Y7, Y1
 	VFNMADD231PD ln2<>+0(SB), Y8, Y2
 	VFNMADD231PD ln2<>+0(SB), Y9, Y3
@@ -4209,7 +3494,6 @@ many:
 	VMOVUPD     exp32g<>+0(SB), Y7
 	VMOVAPD     Y7, Y8
 	VMOVAPD     Y7, Y9
-	VMOVAPD     Y7, Y7
 	VFMADD213PD exp32f<>+0(SB), Y1, Y8
 	VFMADD213PD exp32f<>+0(SB), Y2, Y9
 	VFMADD213PD exp32f<>+0(SB), Y3, Y7
@@ -4300,16 +3584,12 @@ few:
 	VMOVUPD      roundBits<>+0(SB), Y5
 	VMOVAPD      Y5, Y6
 	VMOVAPD      Y5, Y7
-	VMOVAPD      Y5, Y5
 	VFMADD231PD  log2e<>+0(SB), Y3, Y6
 	VFMADD231PD  log2e<>+0(SB), Y4, Y7
 	VFMADD231PD  log2e<>+0(SB), Y2, Y5
 	VSUBPD       roundBits<>+0(SB), Y6, Y8
 	VSUBPD       roundBits<>+0(SB), Y7, Y9
 	VSUBPD       roundBits<>+0(SB), Y5, Y10
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y8, Y3
 	VFNMADD231PD ln2<>+0(SB), Y9, Y4
 	VFNMADD231PD ln2<>+0(SB), Y10, Y2
@@ -4318,7 +3598,6 @@ few:
 	VMOVUPD     exp32g<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
 	VMOVAPD     Y8, Y10
-	VMOVAPD     Y8, Y8
 	VFMADD213PD exp32f<>+0(SB), Y3, Y9
 	VFMADD213PD exp32f<>+0(SB), Y4, Y10
 	VFMADD213PD exp32f<>+0(SB), Y2, Y8
@@ -4420,16 +3699,12 @@ many:
 	VMOVUPD      roundBits<>+0(SB), Y4
 	VMOVAPD      Y4, Y5
 	VMOVAPD      Y4, Y6
-	VMOVAPD      Y4, Y4
 	VFMADD231PD  log2e<>+0(SB), Y1, Y5
 	VFMADD231PD  log2e<>+0(SB), Y2, Y6
 	VFMADD231PD  log2e<>+0(SB), Y3, Y4
 	VSUBPD       roundBits<>+0(SB), Y5, Y7
 	VSUBPD       roundBits<>+0(SB), Y6, Y8
 	VSUBPD       roundBits<>+0(SB), Y4, Y9
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y3
@@ -4441,7 +3716,6 @@ many:
 	VMOVUPD     exp64k<>+0(SB), Y7
 	VMOVAPD     Y7, Y8
 	VMOVAPD     Y7, Y9
-	VMOVAPD     Y7, Y7
 	VFMADD213PD exp64j<>+0(SB), Y1, Y8
 	VFMADD213PD exp64j<>+0(SB), Y2, Y9
 	VFMADD213PD exp64j<>+0(SB), Y3, Y7
@@ -4540,16 +3814,12 @@ few:
 	VMOVUPD      roundBits<>+0(SB), Y5
 	VMOVAPD      Y5, Y6
 	VMOVAPD      Y5, Y7
-	VMOVAPD      Y5, Y5
 	VFMADD231PD  log2e<>+0(SB), Y2, Y6
 	VFMADD231PD  log2e<>+0(SB), Y3, Y7
 	VFMADD231PD  log2e<>+0(SB), Y4, Y5
 	VSUBPD       roundBits<>+0(SB), Y6, Y8
 	VSUBPD       roundBits<>+0(SB), Y7, Y9
 	VSUBPD       roundBits<>+0(SB), Y5, Y10
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y4
@@ -4561,7 +3831,6 @@ few:
 	VMOVUPD     exp64k<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
 	VMOVAPD     Y8, Y10
-	VMOVAPD     Y8, Y8
 	VFMADD213PD exp64j<>+0(SB), Y2, Y9
 	VFMADD213PD exp64j<>+0(SB), Y3, Y10
 	VFMADD213PD exp64j<>+0(SB), Y4, Y8
@@ -4681,7 +3950,6 @@ many:
 	VMOVAPD      Y5, Y6
 	VMOVAPD      Y5, Y7
 	VMOVAPD      Y5, Y8
-	VMOVAPD      Y5, Y5
 	VFMADD231PD  log2e<>+0(SB), Y1, Y6
 	VFMADD231PD  log2e<>+0(SB), Y2, Y7
 	VFMADD231PD  log2e<>+0(SB), Y3, Y8
@@ -4690,10 +3958,6 @@ many:
 	VSUBPD       roundBits<>+0(SB), Y7, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
 	VSUBPD       roundBits<>+0(SB), Y5, Y12
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2<>+0(SB), Y9, Y1
 	VFNMADD231PD ln2<>+0(SB), Y10, Y2
 	VFNMADD231PD ln2<>+0(SB), Y11, Y3
@@ -4704,7 +3968,6 @@ many:
 	VMOVAPD     Y9, Y10
 	VMOVAPD     Y9, Y11
 	VMOVAPD     Y9, Y12
-	VMOVAPD     Y9, Y9
 	VFMADD213PD exp32f<>+0(SB), Y1, Y10
 	VFMADD213PD exp32f<>+0(SB), Y2, Y11
 	VFMADD213PD exp32f<>+0(SB), Y3, Y12
@@ -4819,7 +4082,6 @@ few:
 	VMOVAPD      Y6, Y7
 	VMOVAPD      Y6, Y8
 	VMOVAPD      Y6, Y9
-	VMOVAPD      Y6, Y6
 	VFMADD231PD  log2e<>+0(SB), Y3, Y7
 	VFMADD231PD  log2e<>+0(SB), Y4, Y8
 	VFMADD231PD  log2e<>+0(SB), Y5, Y9
@@ -4828,10 +4090,6 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
 	VSUBPD       roundBits<>+0(SB), Y9, Y12
 	VSUBPD       roundBits<>+0(SB), Y6, Y13
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
-	VMOVAPD      Y5, Y5
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y10, Y3
 	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 	VFNMADD231PD ln2<>+0(SB), Y12, Y5
@@ -4842,7 +4100,6 @@ few:
 	VMOVAPD     Y10, Y11
 	VMOVAPD     Y10, Y12
 	VMOVAPD     Y10, Y13
-	VMOVAPD     Y10, Y10
 	VFMADD213PD exp32f<>+0(SB), Y3, Y11
 	VFMADD213PD exp32f<>+0(SB), Y4, Y12
 	VFMADD213PD exp32f<>+0(SB), Y5, Y13
@@ -4967,7 +4224,6 @@ many:
 	VMOVAPD      Y5, Y6
 	VMOVAPD      Y5, Y7
 	VMOVAPD      Y5, Y8
-	VMOVAPD      Y5, Y5
 	VFMADD231PD  log2e<>+0(SB), Y1, Y6
 	VFMADD231PD  log2e<>+0(SB), Y2, Y7
 	VFMADD231PD  log2e<>+0(SB), Y3, Y8
@@ -4976,10 +4232,6 @@ many:
 	VSUBPD       roundBits<>+0(SB), Y7, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
 	VSUBPD       roundBits<>+0(SB), Y5, Y12
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
 	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y3
@@ -4994,7 +4246,6 @@ many:
 	VMOVAPD     Y9, Y10
 	VMOVAPD     Y9, Y11
 	VMOVAPD     Y9, Y12
-	VMOVAPD     Y9, Y9
 	VFMADD213PD exp64j<>+0(SB), Y1, Y10
 	VFMADD213PD exp64j<>+0(SB), Y2, Y11
 	VFMADD213PD exp64j<>+0(SB), Y3, Y12
@@ -5120,7 +4371,6 @@ few:
 	VMOVAPD      Y6, Y7
 	VMOVAPD      Y6, Y8
 	VMOVAPD      Y6, Y9
-	VMOVAPD      Y6, Y6
 	VFMADD231PD  log2e<>+0(SB), Y2, Y7
 	VFMADD231PD  log2e<>+0(SB), Y3, Y8
 	VFMADD231PD  log2e<>+0(SB), Y4, Y9
@@ -5129,10 +4379,6 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
 	VSUBPD       roundBits<>+0(SB), Y9, Y12
 	VSUBPD       roundBits<>+0(SB), Y6, Y13
-	VMOVAPD      Y2, Y2
-	VMOVAPD      Y3, Y3
-	VMOVAPD      Y4, Y4
-	VMOVAPD      Y5, Y5
 	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y3
 	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y4
@@ -5147,7 +4393,6 @@ few:
 	VMOVAPD     Y10, Y11
 	VMOVAPD     Y10, Y12
 	VMOVAPD     Y10, Y13
-	VMOVAPD     Y10, Y10
 	VFMADD213PD exp64j<>+0(SB), Y2, Y11
 	VFMADD213PD exp64j<>+0(SB), Y3, Y12
 	VFMADD213PD exp64j<>+0(SB), Y4, Y13
@@ -5433,7 +4678,6 @@ many:
 	VMULPD       Y2, Y2, Y6
 	VMOVUPD      log32d<>+0(SB), Y9
 	VMOVAPD      Y9, Y10
-	VMOVAPD      Y9, Y9
 	VFMADD213PD  log32c<>+0(SB), Y5, Y10
 	VFMADD213PD  log32c<>+0(SB), Y6, Y9
 	VFMADD213PD  log32b<>+0(SB), Y5, Y10
@@ -5497,7 +4741,6 @@ few:
 	VDIVPD       Y2, Y5, Y2
 	VMULPD       Y2, Y2, Y4
 	VMOVUPD      log32d<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
 	VFMADD213PD  log32c<>+0(SB), Y4, Y6
 	VFMADD213PD  log32b<>+0(SB), Y4, Y6
 	VFMADD213PD  log32a<>+0(SB), Y4, Y6
@@ -5527,6 +4770,36 @@ DATA largeOdds<>+8(SB)/8, $0x7e70000000000000
 DATA largeOdds<>+16(SB)/8, $0x7e70000000000000
 DATA largeOdds<>+24(SB)/8, $0x7e70000000000000
 GLOBL largeOdds<>(SB), RODATA|NOPTR, $32
+
+DATA quarterUp<>+0(SB)/8, $0x0008000000000000
+DATA quarterUp<>+8(SB)/8, $0x0008000000000000
+DATA quarterUp<>+16(SB)/8, $0x0008000000000000
+DATA quarterUp<>+24(SB)/8, $0x0008000000000000
+GLOBL quarterUp<>(SB), RODATA|NOPTR, $32
+
+DATA twiceBias<>+0(SB)/8, $0x7fe0000000000000
+DATA twiceBias<>+8(SB)/8, $0x7fe0000000000000
+DATA twiceBias<>+16(SB)/8, $0x7fe0000000000000
+DATA twiceBias<>+24(SB)/8, $0x7fe0000000000000
+GLOBL twiceBias<>(SB), RODATA|NOPTR, $32
+
+DATA exponentBits<>+0(SB)/8, $0x7ff0000000000000
+DATA exponentBits<>+8(SB)/8, $0x7ff0000000000000
+DATA exponentBits<>+16(SB)/8, $0x7ff0000000000000
+DATA exponentBits<>+24(SB)/8, $0x7ff0000000000000
+GLOBL exponentBits<>(SB), RODATA|NOPTR, $32
+
+DATA integerBits<>+0(SB)/8, $0x4330000000000000
+DATA integerBits<>+8(SB)/8, $0x4330000000000000
+DATA integerBits<>+16(SB)/8, $0x4330000000000000
+DATA integerBits<>+24(SB)/8, $0x4330000000000000
+GLOBL integerBits<>(SB), RODATA|NOPTR, $32
+
+DATA integerBias<>+0(SB)/8, $0x43300000000003ff
+DATA integerBias<>+8(SB)/8, $0x43300000000003ff
+DATA integerBias<>+16(SB)/8, $0x43300000000003ff
+DATA integerBias<>+24(SB)/8, $0x43300000000003ff
+GLOBL integerBias<>(SB), RODATA|NOPTR, $32
 
 DATA log32d<>+0(SB)/8, $0x3fce6587a4cb4546
 DATA log32d<>+8(SB)/8, $0x3fce6587a4cb4546
@@ -5611,7 +4884,6 @@ many:
 	VMULPD       Y2, Y2, Y6
 	VMOVUPD      log64g<>+0(SB), Y9
 	VMOVAPD      Y9, Y10
-	VMOVAPD      Y9, Y9
 	VFMADD213PD  log64f<>+0(SB), Y5, Y10
 	VFMADD213PD  log64f<>+0(SB), Y6, Y9
 	VFMADD213PD  log64e<>+0(SB), Y5, Y10
@@ -5630,7 +4902,6 @@ many:
 	// Add k ln(2).
 	VXORPD      Y5, Y5, Y5
 	VMOVAPD     Y5, Y6
-	VMOVAPD     Y5, Y5
 	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
 	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
 	VFMSUB213PD Y6, Y1, Y10
@@ -5688,7 +4959,6 @@ few:
 	VDIVPD       Y2, Y5, Y2
 	VMULPD       Y2, Y2, Y4
 	VMOVUPD      log64g<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
 	VFMADD213PD  log64f<>+0(SB), Y4, Y6
 	VFMADD213PD  log64e<>+0(SB), Y4, Y6
 	VFMADD213PD  log64d<>+0(SB), Y4, Y6
@@ -5699,7 +4969,6 @@ few:
 
 	// Add k ln(2).
 	VXORPD      Y4, Y4, Y4
-	VMOVAPD     Y4, Y4
 	VFMADD231PD ln2Lo<>+0(SB), Y3, Y4
 	VFMSUB213PD Y4, Y2, Y6
 	VSUBPD      Y6, Y5, Y2
@@ -5719,6 +4988,48 @@ done:
 	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
+
+DATA log64g<>+0(SB)/8, $0x3fc3587371ccaae7
+DATA log64g<>+8(SB)/8, $0x3fc3587371ccaae7
+DATA log64g<>+16(SB)/8, $0x3fc3587371ccaae7
+DATA log64g<>+24(SB)/8, $0x3fc3587371ccaae7
+GLOBL log64g<>(SB), RODATA|NOPTR, $32
+
+DATA log64f<>+0(SB)/8, $0x3fc390565d08943e
+DATA log64f<>+8(SB)/8, $0x3fc390565d08943e
+DATA log64f<>+16(SB)/8, $0x3fc390565d08943e
+DATA log64f<>+24(SB)/8, $0x3fc390565d08943e
+GLOBL log64f<>(SB), RODATA|NOPTR, $32
+
+DATA log64e<>+0(SB)/8, $0x3fc746b9dab90793
+DATA log64e<>+8(SB)/8, $0x3fc746b9dab90793
+DATA log64e<>+16(SB)/8, $0x3fc746b9dab90793
+DATA log64e<>+24(SB)/8, $0x3fc746b9dab90793
+GLOBL log64e<>(SB), RODATA|NOPTR, $32
+
+DATA log64d<>+0(SB)/8, $0x3fcc71c3d608a2f4
+DATA log64d<>+8(SB)/8, $0x3fcc71c3d608a2f4
+DATA log64d<>+16(SB)/8, $0x3fcc71c3d608a2f4
+DATA log64d<>+24(SB)/8, $0x3fcc71c3d608a2f4
+GLOBL log64d<>(SB), RODATA|NOPTR, $32
+
+DATA log64c<>+0(SB)/8, $0x3fd24924951743bb
+DATA log64c<>+8(SB)/8, $0x3fd24924951743bb
+DATA log64c<>+16(SB)/8, $0x3fd24924951743bb
+DATA log64c<>+24(SB)/8, $0x3fd24924951743bb
+GLOBL log64c<>(SB), RODATA|NOPTR, $32
+
+DATA log64b<>+0(SB)/8, $0x3fd999999997cd24
+DATA log64b<>+8(SB)/8, $0x3fd999999997cd24
+DATA log64b<>+16(SB)/8, $0x3fd999999997cd24
+DATA log64b<>+24(SB)/8, $0x3fd999999997cd24
+GLOBL log64b<>(SB), RODATA|NOPTR, $32
+
+DATA log64a<>+0(SB)/8, $0x3fe555555555556d
+DATA log64a<>+8(SB)/8, $0x3fe555555555556d
+DATA log64a<>+16(SB)/8, $0x3fe555555555556d
+DATA log64a<>+24(SB)/8, $0x3fe555555555556d
+GLOBL log64a<>(SB), RODATA|NOPTR, $32
 
 // func memberLogsF32AVX2(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -5805,7 +5116,6 @@ classes1:
 	VMULPD       Y2, Y2, Y6
 	VMOVUPD      log32d<>+0(SB), Y9
 	VMOVAPD      Y9, Y10
-	VMOVAPD      Y9, Y9
 	VFMADD213PD  log32c<>+0(SB), Y5, Y10
 	VFMADD213PD  log32c<>+0(SB), Y6, Y9
 	VFMADD213PD  log32b<>+0(SB), Y5, Y10
@@ -5888,7 +5198,6 @@ classes2:
 	VDIVPD       Y2, Y5, Y2
 	VMULPD       Y2, Y2, Y4
 	VMOVUPD      log32d<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
 	VFMADD213PD  log32c<>+0(SB), Y4, Y6
 	VFMADD213PD  log32b<>+0(SB), Y4, Y6
 	VFMADD213PD  log32a<>+0(SB), Y4, Y6
@@ -5997,7 +5306,6 @@ classes1:
 	VMULPD       Y2, Y2, Y6
 	VMOVUPD      log64g<>+0(SB), Y9
 	VMOVAPD      Y9, Y10
-	VMOVAPD      Y9, Y9
 	VFMADD213PD  log64f<>+0(SB), Y5, Y10
 	VFMADD213PD  log64f<>+0(SB), Y6, Y9
 	VFMADD213PD  log64e<>+0(SB), Y5, Y10
@@ -6016,7 +5324,6 @@ classes1:
 	// Add k ln(2).
 	VXORPD      Y5, Y5, Y5
 	VMOVAPD     Y5, Y6
-	VMOVAPD     Y5, Y5
 	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
 	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
 	VFMSUB213PD Y6, Y1, Y10
@@ -6093,7 +5400,6 @@ classes2:
 	VDIVPD       Y2, Y5, Y2
 	VMULPD       Y2, Y2, Y4
 	VMOVUPD      log64g<>+0(SB), Y6
-	VMOVAPD      Y6, Y6
 	VFMADD213PD  log64f<>+0(SB), Y4, Y6
 	VFMADD213PD  log64e<>+0(SB), Y4, Y6
 	VFMADD213PD  log64d<>+0(SB), Y4, Y6
@@ -6104,7 +5410,6 @@ classes2:
 
 	// Add k ln(2).
 	VXORPD      Y4, Y4, Y4
-	VMOVAPD     Y4, Y4
 	VFMADD231PD ln2Lo<>+0(SB), Y3, Y4
 	VFMSUB213PD Y4, Y2, Y6
 	VSUBPD      Y6, Y5, Y2
@@ -9569,6 +8874,12 @@ done:
 	VZEROUPPER
 	RET
 
+DATA minusInfinity<>+0(SB)/8, $0xfff0000000000000
+DATA minusInfinity<>+8(SB)/8, $0xfff0000000000000
+DATA minusInfinity<>+16(SB)/8, $0xfff0000000000000
+DATA minusInfinity<>+24(SB)/8, $0xfff0000000000000
+GLOBL minusInfinity<>(SB), RODATA|NOPTR, $32
+
 // func powerSumF64AVX2(acc *float64, w []float64, p []float64, lp []float64, r []float64, at float64, sign float64)
 // Requires: AVX, CMOV, FMA3
 TEXT ·powerSumF64AVX2(SB), NOSPLIT, $0-120
@@ -11366,20 +10677,16 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
 	VMOVAPD      Y3, Y4
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y1, Y4
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VSUBPD       roundBits<>+0(SB), Y3, Y6
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y7
 	VMOVAPD     Y7, Y8
-	VMOVAPD     Y7, Y7
 	VFMADD213PD exp32f<>+0(SB), Y1, Y8
 	VFMADD213PD exp32f<>+0(SB), Y2, Y7
 	VFMADD213PD exp32e<>+0(SB), Y1, Y8
@@ -11443,15 +10750,12 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp32g<>+0(SB), Y5
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp32f<>+0(SB), Y2, Y5
 	VFMADD213PD exp32e<>+0(SB), Y2, Y5
 	VFMADD213PD exp32d<>+0(SB), Y2, Y5
@@ -11478,6 +10782,12 @@ few:
 done:
 	VZEROUPPER
 	RET
+
+DATA mostExp<>+0(SB)/8, $0x4086300000000000
+DATA mostExp<>+8(SB)/8, $0x4086300000000000
+DATA mostExp<>+16(SB)/8, $0x4086300000000000
+DATA mostExp<>+24(SB)/8, $0x4086300000000000
+GLOBL mostExp<>(SB), RODATA|NOPTR, $32
 
 // func expPowF64AVX2(w []float64, l []float64, gamma float64)
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -11509,13 +10819,10 @@ many:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
 	VMOVAPD      Y3, Y4
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y1, Y4
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VSUBPD       roundBits<>+0(SB), Y3, Y6
-	VMOVAPD      Y1, Y1
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
 	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y1
@@ -11524,7 +10831,6 @@ many:
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y7
 	VMOVAPD     Y7, Y8
-	VMOVAPD     Y7, Y7
 	VFMADD213PD exp64j<>+0(SB), Y1, Y8
 	VFMADD213PD exp64j<>+0(SB), Y2, Y7
 	VFMADD213PD exp64i<>+0(SB), Y1, Y8
@@ -11596,16 +10902,13 @@ few:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y3
 	VFMADD231PD  log2e<>+0(SB), Y2, Y3
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VMOVAPD      Y2, Y2
 	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
 	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
 
 	// A polynomial of e^r.
 	VMOVUPD     exp64k<>+0(SB), Y5
-	VMOVAPD     Y5, Y5
 	VFMADD213PD exp64j<>+0(SB), Y2, Y5
 	VFMADD213PD exp64i<>+0(SB), Y2, Y5
 	VFMADD213PD exp64h<>+0(SB), Y2, Y5
@@ -11863,7 +11166,6 @@ many:
 	VDIVPD       Y10, Y9, Y10
 	VMULPD       Y10, Y10, Y11
 	VMOVUPD      log64g<>+0(SB), Y12
-	VMOVAPD      Y12, Y12
 	VFMADD213PD  log64f<>+0(SB), Y11, Y12
 	VFMADD213PD  log64e<>+0(SB), Y11, Y12
 	VFMADD213PD  log64d<>+0(SB), Y11, Y12
@@ -11874,7 +11176,6 @@ many:
 
 	// Add k ln(2).
 	VXORPD      Y11, Y11, Y11
-	VMOVAPD     Y11, Y11
 	VFMADD231PD ln2Lo<>+0(SB), Y8, Y11
 	VFMSUB213PD Y11, Y10, Y12
 	VSUBPD      Y12, Y9, Y9
@@ -11912,7 +11213,6 @@ many:
 	VDIVPD       Y4, Y10, Y4
 	VMULPD       Y4, Y4, Y9
 	VMOVUPD      log64g<>+0(SB), Y11
-	VMOVAPD      Y11, Y11
 	VFMADD213PD  log64f<>+0(SB), Y9, Y11
 	VFMADD213PD  log64e<>+0(SB), Y9, Y11
 	VFMADD213PD  log64d<>+0(SB), Y9, Y11
@@ -11923,7 +11223,6 @@ many:
 
 	// Add k ln(2).
 	VXORPD      Y9, Y9, Y9
-	VMOVAPD     Y9, Y9
 	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
 	VFMSUB213PD Y9, Y4, Y11
 	VSUBPD      Y11, Y10, Y4
@@ -11978,7 +11277,6 @@ few:
 	VDIVPD       Y11, Y10, Y11
 	VMULPD       Y11, Y11, Y12
 	VMOVUPD      log64g<>+0(SB), Y13
-	VMOVAPD      Y13, Y13
 	VFMADD213PD  log64f<>+0(SB), Y12, Y13
 	VFMADD213PD  log64e<>+0(SB), Y12, Y13
 	VFMADD213PD  log64d<>+0(SB), Y12, Y13
@@ -11989,7 +11287,6 @@ few:
 
 	// Add k ln(2).
 	VXORPD      Y12, Y12, Y12
-	VMOVAPD     Y12, Y12
 	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
 	VFMSUB213PD Y12, Y11, Y13
 	VSUBPD      Y13, Y10, Y10
@@ -12027,7 +11324,6 @@ few:
 	VDIVPD       Y5, Y11, Y5
 	VMULPD       Y5, Y5, Y10
 	VMOVUPD      log64g<>+0(SB), Y12
-	VMOVAPD      Y12, Y12
 	VFMADD213PD  log64f<>+0(SB), Y10, Y12
 	VFMADD213PD  log64e<>+0(SB), Y10, Y12
 	VFMADD213PD  log64d<>+0(SB), Y10, Y12
@@ -12038,7 +11334,6 @@ few:
 
 	// Add k ln(2).
 	VXORPD      Y10, Y10, Y10
-	VMOVAPD     Y10, Y10
 	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
 	VFMSUB213PD Y10, Y5, Y12
 	VSUBPD      Y12, Y11, Y5
@@ -12053,6 +11348,1593 @@ few:
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, BX
 	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA leastNormal<>+0(SB)/8, $0x0010000000000000
+DATA leastNormal<>+8(SB)/8, $0x0010000000000000
+DATA leastNormal<>+16(SB)/8, $0x0010000000000000
+DATA leastNormal<>+24(SB)/8, $0x0010000000000000
+GLOBL leastNormal<>(SB), RODATA|NOPTR, $32
+
+DATA upScale<>+0(SB)/8, $0x4350000000000000
+DATA upScale<>+8(SB)/8, $0x4350000000000000
+DATA upScale<>+16(SB)/8, $0x4350000000000000
+DATA upScale<>+24(SB)/8, $0x4350000000000000
+GLOBL upScale<>(SB), RODATA|NOPTR, $32
+
+DATA fractionBits<>+0(SB)/8, $0x000fffffffffffff
+DATA fractionBits<>+8(SB)/8, $0x000fffffffffffff
+DATA fractionBits<>+16(SB)/8, $0x000fffffffffffff
+DATA fractionBits<>+24(SB)/8, $0x000fffffffffffff
+GLOBL fractionBits<>(SB), RODATA|NOPTR, $32
+
+DATA threeQuarters<>+0(SB)/8, $0x3fe8000000000000
+DATA threeQuarters<>+8(SB)/8, $0x3fe8000000000000
+DATA threeQuarters<>+16(SB)/8, $0x3fe8000000000000
+DATA threeQuarters<>+24(SB)/8, $0x3fe8000000000000
+GLOBL threeQuarters<>(SB), RODATA|NOPTR, $32
+
+DATA upLog2<>+0(SB)/8, $0x404b000000000000
+DATA upLog2<>+8(SB)/8, $0x404b000000000000
+DATA upLog2<>+16(SB)/8, $0x404b000000000000
+DATA upLog2<>+24(SB)/8, $0x404b000000000000
+GLOBL upLog2<>(SB), RODATA|NOPTR, $32
+
+DATA infinity<>+0(SB)/8, $0x7ff0000000000000
+DATA infinity<>+8(SB)/8, $0x7ff0000000000000
+DATA infinity<>+16(SB)/8, $0x7ff0000000000000
+DATA infinity<>+24(SB)/8, $0x7ff0000000000000
+GLOBL infinity<>(SB), RODATA|NOPTR, $32
+
+DATA notANumber<>+0(SB)/8, $0x7ff8000000000001
+DATA notANumber<>+8(SB)/8, $0x7ff8000000000001
+DATA notANumber<>+16(SB)/8, $0x7ff8000000000001
+DATA notANumber<>+24(SB)/8, $0x7ff8000000000001
+GLOBL notANumber<>(SB), RODATA|NOPTR, $32
+
+// func expLogF32AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, clip float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLogF32AVX2(SB), NOSPLIT, $0-144
+	// expLogF32AVX2 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	VBROADCASTSD gamma+128(FP), Y0
+	VBROADCASTSD clip+136(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(R9*8), Y3
+	VMAXPD  Y3, Y1, Y3
+	VMOVUPD (BX)(R9*8), Y4
+	VMOVUPD (SI)(R9*8), Y5
+	VXORPD  signBit<>+0(SB), Y4, Y4
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y6
+	VMULPD    upScale<>+0(SB), Y4, Y7
+	VBLENDVPD Y6, Y7, Y4, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y7
+	VANDPD  fractionBits<>+0(SB), Y7, Y8
+	VPADDQ  threeQuarters<>+0(SB), Y8, Y8
+	VPSRLQ  $0x34, Y7, Y7
+	VORPD   integerBits<>+0(SB), Y7, Y7
+	VSUBPD  integerBias<>+0(SB), Y7, Y7
+	VMOVUPD upLog2<>+0(SB), Y9
+	VANDPD  Y9, Y6, Y6
+	VSUBPD  Y6, Y7, Y6
+	VSUBPD  one<>+0(SB), Y8, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log32d<>+0(SB), Y10
+	VFMADD213PD  log32c<>+0(SB), Y9, Y10
+	VFMADD213PD  log32b<>+0(SB), Y9, Y10
+	VFMADD213PD  log32a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VFNMADD213PD Y7, Y8, Y10
+	VFMADD231PD  ln2<>+0(SB), Y6, Y10
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y6, Y6, Y6
+	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y7
+	VBLENDVPD Y7, Y4, Y10, Y7
+	VCMPPD    $0x11, Y6, Y4, Y8
+	VMOVUPD   notANumber<>+0(SB), Y9
+	VBLENDVPD Y8, Y9, Y7, Y7
+	VCMPPD    $0x00, Y6, Y4, Y4
+	VMOVUPD   minusInfinity<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y7, Y4
+	VCMPPD    $0x11, nearOne<>+0(SB), Y3, Y6
+	VMULPD    half<>+0(SB), Y3, Y3
+	VADDPD    Y3, Y5, Y3
+	VBLENDVPD Y6, Y3, Y4, Y3
+	VMULPD    Y0, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y6
+	VFMADD213PD exp32f<>+0(SB), Y3, Y6
+	VFMADD213PD exp32e<>+0(SB), Y3, Y6
+	VFMADD213PD exp32d<>+0(SB), Y3, Y6
+	VFMADD213PD exp32c<>+0(SB), Y3, Y6
+	VFMADD213PD exp32b<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD    half<>+0(SB), Y5, Y3
+	VADDPD    roundBits<>+0(SB), Y3, Y3
+	VPSUBQ    Y3, Y4, Y4
+	VPSLLQ    $0x34, Y3, Y3
+	VPADDQ    one<>+0(SB), Y3, Y3
+	VMULPD    Y3, Y6, Y3
+	VPSLLQ    $0x34, Y4, Y4
+	VPADDQ    one<>+0(SB), Y4, Y4
+	VMULPD    Y4, Y3, Y3
+	VCVTPS2PD (DI)(R9*4), Y4
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x00, Y5, Y4, Y5
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   (CX)(R9*8), Y4
+	VXORPD    Y6, Y6, Y6
+	VMULPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y3, Y3
+	VADDPD    Y3, Y2, Y2
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       R10
+	VMOVDQU    32(R11)(R10*8), Y3
+	VMOVDQU    32(R11)(R10*4), X4
+	VMASKMOVPD (DX)(R9*8), Y3, Y5
+	VMAXPD     Y5, Y1, Y5
+	VMASKMOVPD (BX)(R9*8), Y3, Y6
+	VMASKMOVPD (SI)(R9*8), Y3, Y7
+	VXORPD     signBit<>+0(SB), Y6, Y6
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y6, Y8
+	VMULPD    upScale<>+0(SB), Y6, Y9
+	VBLENDVPD Y8, Y9, Y6, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y9, Y9
+	VANDPD  fractionBits<>+0(SB), Y9, Y10
+	VPADDQ  threeQuarters<>+0(SB), Y10, Y10
+	VPSRLQ  $0x34, Y9, Y9
+	VORPD   integerBits<>+0(SB), Y9, Y9
+	VSUBPD  integerBias<>+0(SB), Y9, Y9
+	VMOVUPD upLog2<>+0(SB), Y11
+	VANDPD  Y11, Y8, Y8
+	VSUBPD  Y8, Y9, Y8
+	VSUBPD  one<>+0(SB), Y10, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y10
+	VDIVPD       Y10, Y9, Y10
+	VMULPD       Y10, Y10, Y11
+	VMOVUPD      log32d<>+0(SB), Y12
+	VFMADD213PD  log32c<>+0(SB), Y11, Y12
+	VFMADD213PD  log32b<>+0(SB), Y11, Y12
+	VFMADD213PD  log32a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VFNMADD213PD Y9, Y10, Y12
+	VFMADD231PD  ln2<>+0(SB), Y8, Y12
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y8, Y8, Y8
+	VCMPPD    $0x15, infinity<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y6, Y12, Y9
+	VCMPPD    $0x11, Y8, Y6, Y10
+	VMOVUPD   notANumber<>+0(SB), Y11
+	VBLENDVPD Y10, Y11, Y9, Y9
+	VCMPPD    $0x00, Y8, Y6, Y6
+	VMOVUPD   minusInfinity<>+0(SB), Y8
+	VBLENDVPD Y6, Y8, Y9, Y6
+	VCMPPD    $0x11, nearOne<>+0(SB), Y5, Y8
+	VMULPD    half<>+0(SB), Y5, Y5
+	VADDPD    Y5, Y7, Y5
+	VBLENDVPD Y8, Y5, Y6, Y5
+	VMULPD    Y0, Y5, Y5
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y6
+	VMAXPD  Y5, Y6, Y5
+	VMOVUPD mostExp<>+0(SB), Y6
+	VMINPD  Y5, Y6, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y8
+	VFMADD213PD exp32f<>+0(SB), Y5, Y8
+	VFMADD213PD exp32e<>+0(SB), Y5, Y8
+	VFMADD213PD exp32d<>+0(SB), Y5, Y8
+	VFMADD213PD exp32c<>+0(SB), Y5, Y8
+	VFMADD213PD exp32b<>+0(SB), Y5, Y8
+	VFMADD213PD one<>+0(SB), Y5, Y8
+	VFMADD213PD one<>+0(SB), Y5, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y7, Y5
+	VADDPD     roundBits<>+0(SB), Y5, Y5
+	VPSUBQ     Y5, Y6, Y6
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     one<>+0(SB), Y5, Y5
+	VMULPD     Y5, Y8, Y5
+	VPSLLQ     $0x34, Y6, Y6
+	VPADDQ     one<>+0(SB), Y6, Y6
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPS (DI)(R9*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VXORPD     Y6, Y6, Y6
+	VCMPPD     $0x00, Y6, Y4, Y6
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD (CX)(R9*8), Y3, Y3
+	VXORPD     Y5, Y5, Y5
+	VMULPD     Y5, Y3, Y3
+	VBLENDVPD  Y6, Y3, Y4, Y3
+	VADDPD     Y3, Y2, Y2
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R8
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+DATA nearOne<>+0(SB)/8, $0x3e45798ee2308c3a
+DATA nearOne<>+8(SB)/8, $0x3e45798ee2308c3a
+DATA nearOne<>+16(SB)/8, $0x3e45798ee2308c3a
+DATA nearOne<>+24(SB)/8, $0x3e45798ee2308c3a
+GLOBL nearOne<>(SB), RODATA|NOPTR, $32
+
+// func expLogF64AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, clip float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLogF64AVX2(SB), NOSPLIT, $0-144
+	// expLogF64AVX2 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	VBROADCASTSD gamma+128(FP), Y0
+	VBROADCASTSD clip+136(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(R9*8), Y3
+	VMAXPD  Y3, Y1, Y3
+	VMOVUPD (BX)(R9*8), Y4
+	VMOVUPD (SI)(R9*8), Y5
+	VXORPD  signBit<>+0(SB), Y4, Y4
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y6
+	VMULPD    upScale<>+0(SB), Y4, Y7
+	VBLENDVPD Y6, Y7, Y4, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y7
+	VANDPD  fractionBits<>+0(SB), Y7, Y8
+	VPADDQ  threeQuarters<>+0(SB), Y8, Y8
+	VPSRLQ  $0x34, Y7, Y7
+	VORPD   integerBits<>+0(SB), Y7, Y7
+	VSUBPD  integerBias<>+0(SB), Y7, Y7
+	VMOVUPD upLog2<>+0(SB), Y9
+	VANDPD  Y9, Y6, Y6
+	VSUBPD  Y6, Y7, Y6
+	VSUBPD  one<>+0(SB), Y8, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y6, Y6, Y6
+	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y8
+	VBLENDVPD Y8, Y4, Y7, Y7
+	VCMPPD    $0x11, Y6, Y4, Y8
+	VMOVUPD   notANumber<>+0(SB), Y9
+	VBLENDVPD Y8, Y9, Y7, Y7
+	VCMPPD    $0x00, Y6, Y4, Y4
+	VMOVUPD   minusInfinity<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y7, Y4
+	VCMPPD    $0x11, nearOne<>+0(SB), Y3, Y6
+	VMULPD    half<>+0(SB), Y3, Y3
+	VADDPD    Y3, Y5, Y3
+	VBLENDVPD Y6, Y3, Y4, Y3
+	VMULPD    Y0, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VFMADD213PD exp64j<>+0(SB), Y3, Y6
+	VFMADD213PD exp64i<>+0(SB), Y3, Y6
+	VFMADD213PD exp64h<>+0(SB), Y3, Y6
+	VFMADD213PD exp64g<>+0(SB), Y3, Y6
+	VFMADD213PD exp64f<>+0(SB), Y3, Y6
+	VFMADD213PD exp64e<>+0(SB), Y3, Y6
+	VFMADD213PD exp64d<>+0(SB), Y3, Y6
+	VFMADD213PD exp64c<>+0(SB), Y3, Y6
+	VFMADD213PD exp64b<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD    half<>+0(SB), Y5, Y3
+	VADDPD    roundBits<>+0(SB), Y3, Y3
+	VPSUBQ    Y3, Y4, Y4
+	VPSLLQ    $0x34, Y3, Y3
+	VPADDQ    one<>+0(SB), Y3, Y3
+	VMULPD    Y3, Y6, Y3
+	VPSLLQ    $0x34, Y4, Y4
+	VPADDQ    one<>+0(SB), Y4, Y4
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   (DI)(R9*8), Y4
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x00, Y5, Y4, Y5
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   (CX)(R9*8), Y4
+	VXORPD    Y6, Y6, Y6
+	VMULPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y3, Y3
+	VADDPD    Y3, Y2, Y2
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       R10
+	VMOVDQU    32(R11)(R10*8), Y3
+	VMASKMOVPD (DX)(R9*8), Y3, Y4
+	VMAXPD     Y4, Y1, Y4
+	VMASKMOVPD (BX)(R9*8), Y3, Y5
+	VMASKMOVPD (SI)(R9*8), Y3, Y6
+	VXORPD     signBit<>+0(SB), Y5, Y5
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y5, Y7
+	VMULPD    upScale<>+0(SB), Y5, Y8
+	VBLENDVPD Y7, Y8, Y5, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y8, Y8
+	VANDPD  fractionBits<>+0(SB), Y8, Y9
+	VPADDQ  threeQuarters<>+0(SB), Y9, Y9
+	VPSRLQ  $0x34, Y8, Y8
+	VORPD   integerBits<>+0(SB), Y8, Y8
+	VSUBPD  integerBias<>+0(SB), Y8, Y8
+	VMOVUPD upLog2<>+0(SB), Y10
+	VANDPD  Y10, Y7, Y7
+	VSUBPD  Y7, Y8, Y7
+	VSUBPD  one<>+0(SB), Y9, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y8, Y9
+	VDIVPD       Y9, Y8, Y9
+	VMULPD       Y9, Y9, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y8, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y7, Y10
+	VFMSUB213PD Y10, Y9, Y11
+	VSUBPD      Y11, Y8, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y7, Y8
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y7, Y7, Y7
+	VCMPPD    $0x15, infinity<>+0(SB), Y5, Y9
+	VBLENDVPD Y9, Y5, Y8, Y8
+	VCMPPD    $0x11, Y7, Y5, Y9
+	VMOVUPD   notANumber<>+0(SB), Y10
+	VBLENDVPD Y9, Y10, Y8, Y8
+	VCMPPD    $0x00, Y7, Y5, Y5
+	VMOVUPD   minusInfinity<>+0(SB), Y7
+	VBLENDVPD Y5, Y7, Y8, Y5
+	VCMPPD    $0x11, nearOne<>+0(SB), Y4, Y7
+	VMULPD    half<>+0(SB), Y4, Y4
+	VADDPD    Y4, Y6, Y4
+	VBLENDVPD Y7, Y4, Y5, Y4
+	VMULPD    Y0, Y4, Y4
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y5
+	VMAXPD  Y4, Y5, Y4
+	VMOVUPD mostExp<>+0(SB), Y5
+	VMINPD  Y4, Y5, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y7
+	VFMADD213PD exp64j<>+0(SB), Y4, Y7
+	VFMADD213PD exp64i<>+0(SB), Y4, Y7
+	VFMADD213PD exp64h<>+0(SB), Y4, Y7
+	VFMADD213PD exp64g<>+0(SB), Y4, Y7
+	VFMADD213PD exp64f<>+0(SB), Y4, Y7
+	VFMADD213PD exp64e<>+0(SB), Y4, Y7
+	VFMADD213PD exp64d<>+0(SB), Y4, Y7
+	VFMADD213PD exp64c<>+0(SB), Y4, Y7
+	VFMADD213PD exp64b<>+0(SB), Y4, Y7
+	VFMADD213PD one<>+0(SB), Y4, Y7
+	VFMADD213PD one<>+0(SB), Y4, Y7
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y6, Y4
+	VADDPD     roundBits<>+0(SB), Y4, Y4
+	VPSUBQ     Y4, Y5, Y5
+	VPSLLQ     $0x34, Y4, Y4
+	VPADDQ     one<>+0(SB), Y4, Y4
+	VMULPD     Y4, Y7, Y4
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     one<>+0(SB), Y5, Y5
+	VMULPD     Y5, Y4, Y4
+	VMASKMOVPD (DI)(R9*8), Y3, Y5
+	VXORPD     Y6, Y6, Y6
+	VCMPPD     $0x00, Y6, Y5, Y6
+	VMULPD     Y5, Y4, Y4
+	VMASKMOVPD (CX)(R9*8), Y3, Y3
+	VXORPD     Y5, Y5, Y5
+	VMULPD     Y5, Y3, Y3
+	VBLENDVPD  Y6, Y3, Y4, Y3
+	VADDPD     Y3, Y2, Y2
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R8
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func expLogVF32AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, v []float32, gamma float64, clip float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLogVF32AVX2(SB), NOSPLIT, $0-168
+	// expLogVF32AVX2 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	MOVQ         v_base+128(FP), R9
+	VBROADCASTSD gamma+152(FP), Y0
+	VBROADCASTSD clip+160(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         R10, R10
+	CMPQ         R8, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(R10*8), Y3
+	VMAXPD  Y3, Y1, Y3
+	VMOVUPD (BX)(R10*8), Y4
+	VMOVUPD (SI)(R10*8), Y5
+	VXORPD  signBit<>+0(SB), Y4, Y4
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y6
+	VMULPD    upScale<>+0(SB), Y4, Y7
+	VBLENDVPD Y6, Y7, Y4, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y7
+	VANDPD  fractionBits<>+0(SB), Y7, Y8
+	VPADDQ  threeQuarters<>+0(SB), Y8, Y8
+	VPSRLQ  $0x34, Y7, Y7
+	VORPD   integerBits<>+0(SB), Y7, Y7
+	VSUBPD  integerBias<>+0(SB), Y7, Y7
+	VMOVUPD upLog2<>+0(SB), Y9
+	VANDPD  Y9, Y6, Y6
+	VSUBPD  Y6, Y7, Y6
+	VSUBPD  one<>+0(SB), Y8, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log32d<>+0(SB), Y10
+	VFMADD213PD  log32c<>+0(SB), Y9, Y10
+	VFMADD213PD  log32b<>+0(SB), Y9, Y10
+	VFMADD213PD  log32a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VFNMADD213PD Y7, Y8, Y10
+	VFMADD231PD  ln2<>+0(SB), Y6, Y10
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y6, Y6, Y6
+	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y7
+	VBLENDVPD Y7, Y4, Y10, Y7
+	VCMPPD    $0x11, Y6, Y4, Y8
+	VMOVUPD   notANumber<>+0(SB), Y9
+	VBLENDVPD Y8, Y9, Y7, Y7
+	VCMPPD    $0x00, Y6, Y4, Y4
+	VMOVUPD   minusInfinity<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y7, Y4
+	VCMPPD    $0x11, nearOne<>+0(SB), Y3, Y6
+	VMULPD    half<>+0(SB), Y3, Y3
+	VADDPD    Y3, Y5, Y3
+	VBLENDVPD Y6, Y3, Y4, Y3
+	VMULPD    Y0, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y6
+	VFMADD213PD exp32f<>+0(SB), Y3, Y6
+	VFMADD213PD exp32e<>+0(SB), Y3, Y6
+	VFMADD213PD exp32d<>+0(SB), Y3, Y6
+	VFMADD213PD exp32c<>+0(SB), Y3, Y6
+	VFMADD213PD exp32b<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD    half<>+0(SB), Y5, Y3
+	VADDPD    roundBits<>+0(SB), Y3, Y3
+	VPSUBQ    Y3, Y4, Y4
+	VPSLLQ    $0x34, Y3, Y3
+	VPADDQ    one<>+0(SB), Y3, Y3
+	VMULPD    Y3, Y6, Y3
+	VPSLLQ    $0x34, Y4, Y4
+	VPADDQ    one<>+0(SB), Y4, Y4
+	VMULPD    Y4, Y3, Y3
+	VCVTPS2PD (DI)(R10*4), Y4
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x00, Y5, Y4, Y5
+
+	// Times the weights.
+	VCVTPS2PD (R9)(R10*4), Y6
+	VMULPD    Y4, Y6, Y4
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   (CX)(R10*8), Y4
+	VXORPD    Y6, Y6, Y6
+	VMULPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y3, Y3
+	VADDPD    Y3, Y2, Y2
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R8, R11
+	CMOVQLT    R8, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y3
+	VMOVDQU    32(R12)(R11*4), X4
+	VMASKMOVPD (DX)(R10*8), Y3, Y5
+	VMAXPD     Y5, Y1, Y5
+	VMASKMOVPD (BX)(R10*8), Y3, Y6
+	VMASKMOVPD (SI)(R10*8), Y3, Y7
+	VXORPD     signBit<>+0(SB), Y6, Y6
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y6, Y8
+	VMULPD    upScale<>+0(SB), Y6, Y9
+	VBLENDVPD Y8, Y9, Y6, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y9, Y9
+	VANDPD  fractionBits<>+0(SB), Y9, Y10
+	VPADDQ  threeQuarters<>+0(SB), Y10, Y10
+	VPSRLQ  $0x34, Y9, Y9
+	VORPD   integerBits<>+0(SB), Y9, Y9
+	VSUBPD  integerBias<>+0(SB), Y9, Y9
+	VMOVUPD upLog2<>+0(SB), Y11
+	VANDPD  Y11, Y8, Y8
+	VSUBPD  Y8, Y9, Y8
+	VSUBPD  one<>+0(SB), Y10, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y10
+	VDIVPD       Y10, Y9, Y10
+	VMULPD       Y10, Y10, Y11
+	VMOVUPD      log32d<>+0(SB), Y12
+	VFMADD213PD  log32c<>+0(SB), Y11, Y12
+	VFMADD213PD  log32b<>+0(SB), Y11, Y12
+	VFMADD213PD  log32a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VFNMADD213PD Y9, Y10, Y12
+	VFMADD231PD  ln2<>+0(SB), Y8, Y12
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y8, Y8, Y8
+	VCMPPD    $0x15, infinity<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y6, Y12, Y9
+	VCMPPD    $0x11, Y8, Y6, Y10
+	VMOVUPD   notANumber<>+0(SB), Y11
+	VBLENDVPD Y10, Y11, Y9, Y9
+	VCMPPD    $0x00, Y8, Y6, Y6
+	VMOVUPD   minusInfinity<>+0(SB), Y8
+	VBLENDVPD Y6, Y8, Y9, Y6
+	VCMPPD    $0x11, nearOne<>+0(SB), Y5, Y8
+	VMULPD    half<>+0(SB), Y5, Y5
+	VADDPD    Y5, Y7, Y5
+	VBLENDVPD Y8, Y5, Y6, Y5
+	VMULPD    Y0, Y5, Y5
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y6
+	VMAXPD  Y5, Y6, Y5
+	VMOVUPD mostExp<>+0(SB), Y6
+	VMINPD  Y5, Y6, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y8
+	VFMADD213PD exp32f<>+0(SB), Y5, Y8
+	VFMADD213PD exp32e<>+0(SB), Y5, Y8
+	VFMADD213PD exp32d<>+0(SB), Y5, Y8
+	VFMADD213PD exp32c<>+0(SB), Y5, Y8
+	VFMADD213PD exp32b<>+0(SB), Y5, Y8
+	VFMADD213PD one<>+0(SB), Y5, Y8
+	VFMADD213PD one<>+0(SB), Y5, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y7, Y5
+	VADDPD     roundBits<>+0(SB), Y5, Y5
+	VPSUBQ     Y5, Y6, Y6
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     one<>+0(SB), Y5, Y5
+	VMULPD     Y5, Y8, Y5
+	VPSLLQ     $0x34, Y6, Y6
+	VPADDQ     one<>+0(SB), Y6, Y6
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPS (DI)(R10*4), X4, X6
+	VCVTPS2PD  X6, Y6
+	VXORPD     Y7, Y7, Y7
+	VCMPPD     $0x00, Y7, Y6, Y7
+
+	// Times the weights.
+	VMASKMOVPS (R9)(R10*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VMULPD     Y6, Y4, Y4
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD (CX)(R10*8), Y3, Y3
+	VXORPD     Y5, Y5, Y5
+	VMULPD     Y5, Y3, Y3
+	VBLENDVPD  Y7, Y3, Y4, Y3
+	VADDPD     Y3, Y2, Y2
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R8
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func expLogVF64AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float64, v []float64, gamma float64, clip float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLogVF64AVX2(SB), NOSPLIT, $0-168
+	// expLogVF64AVX2 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	MOVQ         v_base+128(FP), R9
+	VBROADCASTSD gamma+152(FP), Y0
+	VBROADCASTSD clip+160(FP), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         R10, R10
+	CMPQ         R8, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(R10*8), Y3
+	VMAXPD  Y3, Y1, Y3
+	VMOVUPD (BX)(R10*8), Y4
+	VMOVUPD (SI)(R10*8), Y5
+	VXORPD  signBit<>+0(SB), Y4, Y4
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y6
+	VMULPD    upScale<>+0(SB), Y4, Y7
+	VBLENDVPD Y6, Y7, Y4, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y7
+	VANDPD  fractionBits<>+0(SB), Y7, Y8
+	VPADDQ  threeQuarters<>+0(SB), Y8, Y8
+	VPSRLQ  $0x34, Y7, Y7
+	VORPD   integerBits<>+0(SB), Y7, Y7
+	VSUBPD  integerBias<>+0(SB), Y7, Y7
+	VMOVUPD upLog2<>+0(SB), Y9
+	VANDPD  Y9, Y6, Y6
+	VSUBPD  Y6, Y7, Y6
+	VSUBPD  one<>+0(SB), Y8, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y6, Y6, Y6
+	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y8
+	VBLENDVPD Y8, Y4, Y7, Y7
+	VCMPPD    $0x11, Y6, Y4, Y8
+	VMOVUPD   notANumber<>+0(SB), Y9
+	VBLENDVPD Y8, Y9, Y7, Y7
+	VCMPPD    $0x00, Y6, Y4, Y4
+	VMOVUPD   minusInfinity<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y7, Y4
+	VCMPPD    $0x11, nearOne<>+0(SB), Y3, Y6
+	VMULPD    half<>+0(SB), Y3, Y3
+	VADDPD    Y3, Y5, Y3
+	VBLENDVPD Y6, Y3, Y4, Y3
+	VMULPD    Y0, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VFMADD213PD exp64j<>+0(SB), Y3, Y6
+	VFMADD213PD exp64i<>+0(SB), Y3, Y6
+	VFMADD213PD exp64h<>+0(SB), Y3, Y6
+	VFMADD213PD exp64g<>+0(SB), Y3, Y6
+	VFMADD213PD exp64f<>+0(SB), Y3, Y6
+	VFMADD213PD exp64e<>+0(SB), Y3, Y6
+	VFMADD213PD exp64d<>+0(SB), Y3, Y6
+	VFMADD213PD exp64c<>+0(SB), Y3, Y6
+	VFMADD213PD exp64b<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y5, Y3
+	VADDPD  roundBits<>+0(SB), Y3, Y3
+	VPSUBQ  Y3, Y4, Y4
+	VPSLLQ  $0x34, Y3, Y3
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VMULPD  Y3, Y6, Y3
+	VPSLLQ  $0x34, Y4, Y4
+	VPADDQ  one<>+0(SB), Y4, Y4
+	VMULPD  Y4, Y3, Y3
+	VMOVUPD (DI)(R10*8), Y4
+	VXORPD  Y5, Y5, Y5
+	VCMPPD  $0x00, Y5, Y4, Y5
+
+	// Times the weights.
+	VMOVUPD   (R9)(R10*8), Y6
+	VMULPD    Y4, Y6, Y4
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   (CX)(R10*8), Y4
+	VXORPD    Y6, Y6, Y6
+	VMULPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y3, Y3
+	VADDPD    Y3, Y2, Y2
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R8, R11
+	CMOVQLT    R8, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y3
+	VMASKMOVPD (DX)(R10*8), Y3, Y4
+	VMAXPD     Y4, Y1, Y4
+	VMASKMOVPD (BX)(R10*8), Y3, Y5
+	VMASKMOVPD (SI)(R10*8), Y3, Y6
+	VXORPD     signBit<>+0(SB), Y5, Y5
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y5, Y7
+	VMULPD    upScale<>+0(SB), Y5, Y8
+	VBLENDVPD Y7, Y8, Y5, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y8, Y8
+	VANDPD  fractionBits<>+0(SB), Y8, Y9
+	VPADDQ  threeQuarters<>+0(SB), Y9, Y9
+	VPSRLQ  $0x34, Y8, Y8
+	VORPD   integerBits<>+0(SB), Y8, Y8
+	VSUBPD  integerBias<>+0(SB), Y8, Y8
+	VMOVUPD upLog2<>+0(SB), Y10
+	VANDPD  Y10, Y7, Y7
+	VSUBPD  Y7, Y8, Y7
+	VSUBPD  one<>+0(SB), Y9, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y8, Y9
+	VDIVPD       Y9, Y8, Y9
+	VMULPD       Y9, Y9, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y8, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y7, Y10
+	VFMSUB213PD Y10, Y9, Y11
+	VSUBPD      Y11, Y8, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y7, Y8
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y7, Y7, Y7
+	VCMPPD    $0x15, infinity<>+0(SB), Y5, Y9
+	VBLENDVPD Y9, Y5, Y8, Y8
+	VCMPPD    $0x11, Y7, Y5, Y9
+	VMOVUPD   notANumber<>+0(SB), Y10
+	VBLENDVPD Y9, Y10, Y8, Y8
+	VCMPPD    $0x00, Y7, Y5, Y5
+	VMOVUPD   minusInfinity<>+0(SB), Y7
+	VBLENDVPD Y5, Y7, Y8, Y5
+	VCMPPD    $0x11, nearOne<>+0(SB), Y4, Y7
+	VMULPD    half<>+0(SB), Y4, Y4
+	VADDPD    Y4, Y6, Y4
+	VBLENDVPD Y7, Y4, Y5, Y4
+	VMULPD    Y0, Y4, Y4
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y5
+	VMAXPD  Y4, Y5, Y4
+	VMOVUPD mostExp<>+0(SB), Y5
+	VMINPD  Y4, Y5, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y7
+	VFMADD213PD exp64j<>+0(SB), Y4, Y7
+	VFMADD213PD exp64i<>+0(SB), Y4, Y7
+	VFMADD213PD exp64h<>+0(SB), Y4, Y7
+	VFMADD213PD exp64g<>+0(SB), Y4, Y7
+	VFMADD213PD exp64f<>+0(SB), Y4, Y7
+	VFMADD213PD exp64e<>+0(SB), Y4, Y7
+	VFMADD213PD exp64d<>+0(SB), Y4, Y7
+	VFMADD213PD exp64c<>+0(SB), Y4, Y7
+	VFMADD213PD exp64b<>+0(SB), Y4, Y7
+	VFMADD213PD one<>+0(SB), Y4, Y7
+	VFMADD213PD one<>+0(SB), Y4, Y7
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y6, Y4
+	VADDPD     roundBits<>+0(SB), Y4, Y4
+	VPSUBQ     Y4, Y5, Y5
+	VPSLLQ     $0x34, Y4, Y4
+	VPADDQ     one<>+0(SB), Y4, Y4
+	VMULPD     Y4, Y7, Y4
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     one<>+0(SB), Y5, Y5
+	VMULPD     Y5, Y4, Y4
+	VMASKMOVPD (DI)(R10*8), Y3, Y5
+	VXORPD     Y6, Y6, Y6
+	VCMPPD     $0x00, Y6, Y5, Y6
+
+	// Times the weights.
+	VMASKMOVPD (R9)(R10*8), Y3, Y7
+	VMULPD     Y5, Y7, Y5
+	VMULPD     Y5, Y4, Y4
+	VMASKMOVPD (CX)(R10*8), Y3, Y3
+	VXORPD     Y5, Y5, Y5
+	VMULPD     Y5, Y3, Y3
+	VBLENDVPD  Y6, Y3, Y4, Y3
+	VADDPD     Y3, Y2, Y2
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R8
+	JMP        few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDSD       X0, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VZEROUPPER
+	RET
+
+// func expLogGradF32AVX2(u []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, by float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLogGradF32AVX2(SB), NOSPLIT, $0-136
+	// expLogGradF32AVX2 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+	// that is neither 0 nor 1.
+	MOVQ         u_base+0(FP), AX
+	MOVQ         q_base+24(FP), CX
+	MOVQ         lp_base+48(FP), DX
+	MOVQ         lq_base+72(FP), BX
+	MOVQ         r_base+96(FP), SI
+	MOVQ         u_len+8(FP), DI
+	VBROADCASTSD gamma+120(FP), Y0
+	VBROADCASTSD by+128(FP), Y1
+	VMULPD       Y0, Y1, Y1
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (CX)(R8*8), Y2
+	VMOVUPD (DX)(R8*8), Y3
+	VMOVUPD (BX)(R8*8), Y4
+	VXORPD  signBit<>+0(SB), Y3, Y3
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y3, Y5
+	VMULPD    upScale<>+0(SB), Y3, Y6
+	VBLENDVPD Y5, Y6, Y3, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y6
+	VANDPD  fractionBits<>+0(SB), Y6, Y7
+	VPADDQ  threeQuarters<>+0(SB), Y7, Y7
+	VPSRLQ  $0x34, Y6, Y6
+	VORPD   integerBits<>+0(SB), Y6, Y6
+	VSUBPD  integerBias<>+0(SB), Y6, Y6
+	VMOVUPD upLog2<>+0(SB), Y8
+	VANDPD  Y8, Y5, Y5
+	VSUBPD  Y5, Y6, Y5
+	VSUBPD  one<>+0(SB), Y7, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      log32d<>+0(SB), Y9
+	VFMADD213PD  log32c<>+0(SB), Y8, Y9
+	VFMADD213PD  log32b<>+0(SB), Y8, Y9
+	VFMADD213PD  log32a<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y8, Y9
+
+	// Add k ln(2).
+	VFNMADD213PD Y6, Y7, Y9
+	VFMADD231PD  ln2<>+0(SB), Y5, Y9
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x15, infinity<>+0(SB), Y3, Y6
+	VBLENDVPD Y6, Y3, Y9, Y6
+	VCMPPD    $0x11, Y5, Y3, Y7
+	VMOVUPD   notANumber<>+0(SB), Y8
+	VBLENDVPD Y7, Y8, Y6, Y6
+	VCMPPD    $0x00, Y5, Y3, Y3
+	VMOVUPD   minusInfinity<>+0(SB), Y5
+	VBLENDVPD Y3, Y5, Y6, Y3
+	VCMPPD    $0x11, nearOne<>+0(SB), Y2, Y5
+	VMULPD    half<>+0(SB), Y2, Y6
+	VADDPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y3, Y3
+	VSUBPD    one<>+0(SB), Y0, Y4
+	VBLENDVPD Y5, Y0, Y4, Y4
+	VMULPD    Y4, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y7
+	VFMADD213PD exp32f<>+0(SB), Y3, Y7
+	VFMADD213PD exp32e<>+0(SB), Y3, Y7
+	VFMADD213PD exp32d<>+0(SB), Y3, Y7
+	VFMADD213PD exp32c<>+0(SB), Y3, Y7
+	VFMADD213PD exp32b<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y3, Y7
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD    half<>+0(SB), Y6, Y3
+	VADDPD    roundBits<>+0(SB), Y3, Y3
+	VPSUBQ    Y3, Y4, Y4
+	VPSLLQ    $0x34, Y3, Y3
+	VPADDQ    one<>+0(SB), Y3, Y3
+	VMULPD    Y3, Y7, Y3
+	VPSLLQ    $0x34, Y4, Y4
+	VPADDQ    one<>+0(SB), Y4, Y4
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   one<>+0(SB), Y4
+	VMULPD    half<>+0(SB), Y2, Y6
+	VSUBPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y2, Y2
+	VMULPD    Y2, Y3, Y2
+	VCVTPS2PD (SI)(R8*4), Y3
+	VXORPD    Y4, Y4, Y4
+	VCMPPD    $0x00, Y4, Y3, Y4
+	VMULPD    Y1, Y3, Y3
+	VMULPD    Y3, Y2, Y2
+	VANDNPD   Y2, Y4, Y2
+	VMOVUPD   (AX)(R8*8), Y3
+	VSUBPD    Y2, Y3, Y2
+	VMOVUPD   Y2, (AX)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DI
+	CMPQ      DI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y2
+	VMOVDQU    32(R10)(R9*4), X3
+	VMASKMOVPD (CX)(R8*8), Y2, Y4
+	VMASKMOVPD (DX)(R8*8), Y2, Y5
+	VMASKMOVPD (BX)(R8*8), Y2, Y6
+	VXORPD     signBit<>+0(SB), Y5, Y5
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y5, Y7
+	VMULPD    upScale<>+0(SB), Y5, Y8
+	VBLENDVPD Y7, Y8, Y5, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y8, Y8
+	VANDPD  fractionBits<>+0(SB), Y8, Y9
+	VPADDQ  threeQuarters<>+0(SB), Y9, Y9
+	VPSRLQ  $0x34, Y8, Y8
+	VORPD   integerBits<>+0(SB), Y8, Y8
+	VSUBPD  integerBias<>+0(SB), Y8, Y8
+	VMOVUPD upLog2<>+0(SB), Y10
+	VANDPD  Y10, Y7, Y7
+	VSUBPD  Y7, Y8, Y7
+	VSUBPD  one<>+0(SB), Y9, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y8, Y9
+	VDIVPD       Y9, Y8, Y9
+	VMULPD       Y9, Y9, Y10
+	VMOVUPD      log32d<>+0(SB), Y11
+	VFMADD213PD  log32c<>+0(SB), Y10, Y11
+	VFMADD213PD  log32b<>+0(SB), Y10, Y11
+	VFMADD213PD  log32a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y8, Y10, Y11
+
+	// Add k ln(2).
+	VFNMADD213PD Y8, Y9, Y11
+	VFMADD231PD  ln2<>+0(SB), Y7, Y11
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y7, Y7, Y7
+	VCMPPD    $0x15, infinity<>+0(SB), Y5, Y8
+	VBLENDVPD Y8, Y5, Y11, Y8
+	VCMPPD    $0x11, Y7, Y5, Y9
+	VMOVUPD   notANumber<>+0(SB), Y10
+	VBLENDVPD Y9, Y10, Y8, Y8
+	VCMPPD    $0x00, Y7, Y5, Y5
+	VMOVUPD   minusInfinity<>+0(SB), Y7
+	VBLENDVPD Y5, Y7, Y8, Y5
+	VCMPPD    $0x11, nearOne<>+0(SB), Y4, Y7
+	VMULPD    half<>+0(SB), Y4, Y8
+	VADDPD    Y8, Y6, Y6
+	VBLENDVPD Y7, Y6, Y5, Y5
+	VSUBPD    one<>+0(SB), Y0, Y6
+	VBLENDVPD Y7, Y0, Y6, Y6
+	VMULPD    Y6, Y5, Y5
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y6
+	VMAXPD  Y5, Y6, Y5
+	VMOVUPD mostExp<>+0(SB), Y6
+	VMINPD  Y5, Y6, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     exp32g<>+0(SB), Y9
+	VFMADD213PD exp32f<>+0(SB), Y5, Y9
+	VFMADD213PD exp32e<>+0(SB), Y5, Y9
+	VFMADD213PD exp32d<>+0(SB), Y5, Y9
+	VFMADD213PD exp32c<>+0(SB), Y5, Y9
+	VFMADD213PD exp32b<>+0(SB), Y5, Y9
+	VFMADD213PD one<>+0(SB), Y5, Y9
+	VFMADD213PD one<>+0(SB), Y5, Y9
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y8, Y5
+	VADDPD     roundBits<>+0(SB), Y5, Y5
+	VPSUBQ     Y5, Y6, Y6
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     one<>+0(SB), Y5, Y5
+	VMULPD     Y5, Y9, Y5
+	VPSLLQ     $0x34, Y6, Y6
+	VPADDQ     one<>+0(SB), Y6, Y6
+	VMULPD     Y6, Y5, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VMULPD     half<>+0(SB), Y4, Y8
+	VSUBPD     Y8, Y6, Y6
+	VBLENDVPD  Y7, Y6, Y4, Y4
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPS (SI)(R8*4), X3, X3
+	VCVTPS2PD  X3, Y3
+	VXORPD     Y5, Y5, Y5
+	VCMPPD     $0x00, Y5, Y3, Y5
+	VMULPD     Y1, Y3, Y3
+	VMULPD     Y3, Y4, Y3
+	VANDNPD    Y3, Y5, Y3
+	VMASKMOVPD (AX)(R8*8), Y2, Y4
+	VSUBPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, (AX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expLogGradF64AVX2(u []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, by float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLogGradF64AVX2(SB), NOSPLIT, $0-136
+	// expLogGradF64AVX2 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+	// that is neither 0 nor 1.
+	MOVQ         u_base+0(FP), AX
+	MOVQ         q_base+24(FP), CX
+	MOVQ         lp_base+48(FP), DX
+	MOVQ         lq_base+72(FP), BX
+	MOVQ         r_base+96(FP), SI
+	MOVQ         u_len+8(FP), DI
+	VBROADCASTSD gamma+120(FP), Y0
+	VBROADCASTSD by+128(FP), Y1
+	VMULPD       Y0, Y1, Y1
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (CX)(R8*8), Y2
+	VMOVUPD (DX)(R8*8), Y3
+	VMOVUPD (BX)(R8*8), Y4
+	VXORPD  signBit<>+0(SB), Y3, Y3
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y3, Y5
+	VMULPD    upScale<>+0(SB), Y3, Y6
+	VBLENDVPD Y5, Y6, Y3, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y6
+	VANDPD  fractionBits<>+0(SB), Y6, Y7
+	VPADDQ  threeQuarters<>+0(SB), Y7, Y7
+	VPSRLQ  $0x34, Y6, Y6
+	VORPD   integerBits<>+0(SB), Y6, Y6
+	VSUBPD  integerBias<>+0(SB), Y6, Y6
+	VMOVUPD upLog2<>+0(SB), Y8
+	VANDPD  Y8, Y5, Y5
+	VSUBPD  Y5, Y6, Y5
+	VSUBPD  one<>+0(SB), Y7, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      log64g<>+0(SB), Y9
+	VFMADD213PD  log64f<>+0(SB), Y8, Y9
+	VFMADD213PD  log64e<>+0(SB), Y8, Y9
+	VFMADD213PD  log64d<>+0(SB), Y8, Y9
+	VFMADD213PD  log64c<>+0(SB), Y8, Y9
+	VFMADD213PD  log64b<>+0(SB), Y8, Y9
+	VFMADD213PD  log64a<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y8, Y9
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VFMADD231PD ln2Lo<>+0(SB), Y5, Y8
+	VFMSUB213PD Y8, Y7, Y9
+	VSUBPD      Y9, Y6, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y5, Y6
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x15, infinity<>+0(SB), Y3, Y7
+	VBLENDVPD Y7, Y3, Y6, Y6
+	VCMPPD    $0x11, Y5, Y3, Y7
+	VMOVUPD   notANumber<>+0(SB), Y8
+	VBLENDVPD Y7, Y8, Y6, Y6
+	VCMPPD    $0x00, Y5, Y3, Y3
+	VMOVUPD   minusInfinity<>+0(SB), Y5
+	VBLENDVPD Y3, Y5, Y6, Y3
+	VCMPPD    $0x11, nearOne<>+0(SB), Y2, Y5
+	VMULPD    half<>+0(SB), Y2, Y6
+	VADDPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y3, Y3
+	VSUBPD    one<>+0(SB), Y0, Y4
+	VBLENDVPD Y5, Y0, Y4, Y4
+	VMULPD    Y4, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y7
+	VFMADD213PD exp64j<>+0(SB), Y3, Y7
+	VFMADD213PD exp64i<>+0(SB), Y3, Y7
+	VFMADD213PD exp64h<>+0(SB), Y3, Y7
+	VFMADD213PD exp64g<>+0(SB), Y3, Y7
+	VFMADD213PD exp64f<>+0(SB), Y3, Y7
+	VFMADD213PD exp64e<>+0(SB), Y3, Y7
+	VFMADD213PD exp64d<>+0(SB), Y3, Y7
+	VFMADD213PD exp64c<>+0(SB), Y3, Y7
+	VFMADD213PD exp64b<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y3, Y7
+	VFMADD213PD one<>+0(SB), Y3, Y7
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD    half<>+0(SB), Y6, Y3
+	VADDPD    roundBits<>+0(SB), Y3, Y3
+	VPSUBQ    Y3, Y4, Y4
+	VPSLLQ    $0x34, Y3, Y3
+	VPADDQ    one<>+0(SB), Y3, Y3
+	VMULPD    Y3, Y7, Y3
+	VPSLLQ    $0x34, Y4, Y4
+	VPADDQ    one<>+0(SB), Y4, Y4
+	VMULPD    Y4, Y3, Y3
+	VMOVUPD   one<>+0(SB), Y4
+	VMULPD    half<>+0(SB), Y2, Y6
+	VSUBPD    Y6, Y4, Y4
+	VBLENDVPD Y5, Y4, Y2, Y2
+	VMULPD    Y2, Y3, Y2
+	VMOVUPD   (SI)(R8*8), Y3
+	VXORPD    Y4, Y4, Y4
+	VCMPPD    $0x00, Y4, Y3, Y4
+	VMULPD    Y1, Y3, Y3
+	VMULPD    Y3, Y2, Y2
+	VANDNPD   Y2, Y4, Y2
+	VMOVUPD   (AX)(R8*8), Y3
+	VSUBPD    Y2, Y3, Y2
+	VMOVUPD   Y2, (AX)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DI
+	CMPQ      DI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       R9
+	VMOVDQU    32(R10)(R9*8), Y2
+	VMASKMOVPD (CX)(R8*8), Y2, Y3
+	VMASKMOVPD (DX)(R8*8), Y2, Y4
+	VMASKMOVPD (BX)(R8*8), Y2, Y5
+	VXORPD     signBit<>+0(SB), Y4, Y4
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y6
+	VMULPD    upScale<>+0(SB), Y4, Y7
+	VBLENDVPD Y6, Y7, Y4, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y7
+	VANDPD  fractionBits<>+0(SB), Y7, Y8
+	VPADDQ  threeQuarters<>+0(SB), Y8, Y8
+	VPSRLQ  $0x34, Y7, Y7
+	VORPD   integerBits<>+0(SB), Y7, Y7
+	VSUBPD  integerBias<>+0(SB), Y7, Y7
+	VMOVUPD upLog2<>+0(SB), Y9
+	VANDPD  Y9, Y6, Y6
+	VSUBPD  Y6, Y7, Y6
+	VSUBPD  one<>+0(SB), Y8, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y6, Y6, Y6
+	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y8
+	VBLENDVPD Y8, Y4, Y7, Y7
+	VCMPPD    $0x11, Y6, Y4, Y8
+	VMOVUPD   notANumber<>+0(SB), Y9
+	VBLENDVPD Y8, Y9, Y7, Y7
+	VCMPPD    $0x00, Y6, Y4, Y4
+	VMOVUPD   minusInfinity<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y7, Y4
+	VCMPPD    $0x11, nearOne<>+0(SB), Y3, Y6
+	VMULPD    half<>+0(SB), Y3, Y7
+	VADDPD    Y7, Y5, Y5
+	VBLENDVPD Y6, Y5, Y4, Y4
+	VSUBPD    one<>+0(SB), Y0, Y5
+	VBLENDVPD Y6, Y0, Y5, Y5
+	VMULPD    Y5, Y4, Y4
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y5
+	VMAXPD  Y4, Y5, Y4
+	VMOVUPD mostExp<>+0(SB), Y5
+	VMINPD  Y4, Y5, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y7
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y8
+	VFMADD213PD exp64j<>+0(SB), Y4, Y8
+	VFMADD213PD exp64i<>+0(SB), Y4, Y8
+	VFMADD213PD exp64h<>+0(SB), Y4, Y8
+	VFMADD213PD exp64g<>+0(SB), Y4, Y8
+	VFMADD213PD exp64f<>+0(SB), Y4, Y8
+	VFMADD213PD exp64e<>+0(SB), Y4, Y8
+	VFMADD213PD exp64d<>+0(SB), Y4, Y8
+	VFMADD213PD exp64c<>+0(SB), Y4, Y8
+	VFMADD213PD exp64b<>+0(SB), Y4, Y8
+	VFMADD213PD one<>+0(SB), Y4, Y8
+	VFMADD213PD one<>+0(SB), Y4, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y7, Y4
+	VADDPD     roundBits<>+0(SB), Y4, Y4
+	VPSUBQ     Y4, Y5, Y5
+	VPSLLQ     $0x34, Y4, Y4
+	VPADDQ     one<>+0(SB), Y4, Y4
+	VMULPD     Y4, Y8, Y4
+	VPSLLQ     $0x34, Y5, Y5
+	VPADDQ     one<>+0(SB), Y5, Y5
+	VMULPD     Y5, Y4, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     half<>+0(SB), Y3, Y7
+	VSUBPD     Y7, Y5, Y5
+	VBLENDVPD  Y6, Y5, Y3, Y3
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD (SI)(R8*8), Y2, Y4
+	VXORPD     Y5, Y5, Y5
+	VCMPPD     $0x00, Y5, Y4, Y5
+	VMULPD     Y1, Y4, Y4
+	VMULPD     Y4, Y3, Y3
+	VANDNPD    Y3, Y5, Y3
+	VMASKMOVPD (AX)(R8*8), Y2, Y4
+	VSUBPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, (AX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
 
 done:
 	VZEROUPPER

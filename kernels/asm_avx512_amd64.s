@@ -45,10 +45,6 @@ many:
 	VRNDSCALEPD       $0x08, Z5, Z5
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
@@ -59,7 +55,6 @@ many:
 	VMOVAPD          Z8, Z9
 	VMOVAPD          Z8, Z10
 	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z9
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
@@ -119,12 +114,10 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
 	VRNDSCALEPD       $0x08, Z1, Z1
-	VMOVAPD           Z0, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z0
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z2
-	VMOVAPD          Z2, Z2
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z2
@@ -231,10 +224,6 @@ many:
 	VRNDSCALEPD       $0x08, Z5, Z5
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
@@ -249,7 +238,6 @@ many:
 	VMOVAPD          Z8, Z9
 	VMOVAPD          Z8, Z10
 	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
@@ -325,13 +313,11 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
 	VRNDSCALEPD       $0x08, Z1, Z1
-	VMOVAPD           Z0, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z0
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z2
-	VMOVAPD          Z2, Z2
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z2
@@ -392,545 +378,6 @@ GLOBL exp64c<>(SB), RODATA|NOPTR, $8
 
 DATA exp64b<>+0(SB)/8, $0x3fe0000000000005
 GLOBL exp64b<>(SB), RODATA|NOPTR, $8
-
-// func expRowAVX512(w []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·expRowAVX512(SB), NOSPLIT, $0-24
-	// expRowAVX512 replaces every element by its exponential.
-	MOVQ w_base+0(FP), AX
-	MOVQ w_len+8(FP), CX
-	XORQ DX, DX
-	CMPQ CX, $0x00000020
-	JL   few
-
-many:
-	// Vectors at a time: 4.
-	VMOVUPD (AX)(DX*8), Z0
-	VMOVUPD 64(AX)(DX*8), Z1
-	VMOVUPD 128(AX)(DX*8), Z2
-	VMOVUPD 192(AX)(DX*8), Z3
-
-	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z4
-	VMAXPD       Z0, Z4, Z0
-	VMAXPD       Z1, Z4, Z1
-	VMAXPD       Z2, Z4, Z2
-	VMAXPD       Z3, Z4, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z4
-	VMINPD       Z0, Z4, Z0
-	VMINPD       Z1, Z4, Z1
-	VMINPD       Z2, Z4, Z2
-	VMINPD       Z3, Z4, Z3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
-	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z0
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z1
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VMOVAPD          Z8, Z10
-	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
-	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
-	VSCALEFPD        Z4, Z9, Z9
-	VSCALEFPD        Z5, Z10, Z10
-	VSCALEFPD        Z6, Z11, Z11
-	VSCALEFPD        Z7, Z8, Z8
-	VMOVUPD          Z9, (AX)(DX*8)
-	VMOVUPD          Z10, 64(AX)(DX*8)
-	VMOVUPD          Z11, 128(AX)(DX*8)
-	VMOVUPD          Z8, 192(AX)(DX*8)
-	ADDQ             $0x00000020, DX
-	SUBQ             $0x00000020, CX
-	CMPQ             CX, $0x00000020
-	JGE              many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ      $0x00000008, BX
-	CMPQ      CX, BX
-	CMOVQLT   CX, BX
-	LEAQ      tailMasks<>+0(SB), SI
-	KMOVB     (SI)(BX*1), K1
-	VMOVUPD.Z (AX)(DX*8), K1, Z0
-
-	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z1
-	VMAXPD       Z0, Z1, Z0
-	VBROADCASTSD mostExp<>+0(SB), Z1
-	VMINPD       Z0, Z1, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
-	VRNDSCALEPD       $0x08, Z1, Z1
-	VMOVAPD           Z0, Z0
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z0
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z2
-	VMOVAPD          Z2, Z2
-	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
-	VSCALEFPD        Z1, Z2, Z2
-	VMOVUPD          Z2, K1, (AX)(DX*8)
-	ADDQ             $0x00000008, DX
-	SUBQ             $0x00000008, CX
-	JMP              few
-
-done:
-	VZEROUPPER
-	RET
-
-DATA leastExp<>+0(SB)/8, $0xc087500000000000
-GLOBL leastExp<>(SB), RODATA|NOPTR, $8
-
-DATA mostExp<>+0(SB)/8, $0x4086300000000000
-GLOBL mostExp<>(SB), RODATA|NOPTR, $8
-
-// func log1pRowAVX512(w []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·log1pRowAVX512(SB), NOSPLIT, $0-24
-	// log1pRowAVX512 replaces every element x, which is at least 0, by ln(1+x).
-	MOVQ w_base+0(FP), AX
-	MOVQ w_len+8(FP), CX
-	XORQ DX, DX
-	CMPQ CX, $0x00000010
-	JL   few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD (AX)(DX*8), Z0
-	VMOVUPD 64(AX)(DX*8), Z1
-
-	// Beyond 2^900 the argument is x 2^-512; the 1 does not matter there.
-	VCMPPD.BCST $0x1e, farLog<>+0(SB), Z0, K1
-	VCMPPD.BCST $0x1e, farLog<>+0(SB), Z1, K2
-	VMULPD.BCST downScale<>+0(SB), Z0, Z2
-	VMULPD.BCST downScale<>+0(SB), Z1, Z3
-	VBLENDMPD   Z2, Z0, K1, Z4
-	VBLENDMPD   Z3, Z1, K2, Z5
-	VADDPD.BCST one<>+0(SB), Z4, Z2
-	VADDPD.BCST one<>+0(SB), Z5, Z3
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z12
-	VGETMANTPD   $0x0b, Z3, Z13
-	VGETEXPPD    Z2, Z2
-	VGETEXPPD    Z12, Z12
-	VGETEXPPD    Z3, Z3
-	VGETEXPPD    Z13, Z13
-	VSUBPD       Z2, Z12, Z2
-	VSUBPD       Z3, Z13, Z3
-	VBROADCASTSD one<>+0(SB), Z13
-	VSCALEFPD    Z2, Z13, Z12
-	VSCALEFPD    Z3, Z13, Z13
-	VSUBPD.BCST  one<>+0(SB), Z12, Z14
-	VSUBPD.BCST  one<>+0(SB), Z13, Z15
-	VFMADD231PD  Z4, Z12, Z14
-	VFMADD231PD  Z5, Z13, Z15
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z14, Z12
-	VADDPD.BCST      two<>+0(SB), Z15, Z13
-	VDIVPD           Z12, Z14, Z12
-	VDIVPD           Z13, Z15, Z13
-	VMULPD           Z12, Z12, Z16
-	VMULPD           Z13, Z13, Z17
-	VBROADCASTSD     log64g<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z18
-	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z14, Z16, Z19
-	VFNMADD213PD     Z15, Z17, Z18
-
-	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z16
-	VMOVAPD           Z6, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z17
-	VFMSUB213PD       Z16, Z12, Z19
-	VFMSUB213PD       Z17, Z13, Z18
-	VSUBPD            Z19, Z14, Z12
-	VSUBPD            Z18, Z15, Z13
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z13
-	VBROADCASTSD      downLog<>+0(SB), Z2
-	VMOVAPD.Z         Z2, K1, Z3
-	VMOVAPD.Z         Z2, K2, Z2
-	VADDPD            Z3, Z12, Z3
-	VADDPD            Z2, Z13, Z2
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K1
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z1, K2
-	VBLENDMPD         Z0, Z3, K1, Z7
-	VBLENDMPD         Z1, Z2, K2, Z8
-	VMOVUPD           Z7, (AX)(DX*8)
-	VMOVUPD           Z8, 64(AX)(DX*8)
-	ADDQ              $0x00000010, DX
-	SUBQ              $0x00000010, CX
-	CMPQ              CX, $0x00000010
-	JGE               many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ      $0x00000008, BX
-	CMPQ      CX, BX
-	CMOVQLT   CX, BX
-	LEAQ      tailMasks<>+0(SB), SI
-	KMOVB     (SI)(BX*1), K1
-	VMOVUPD.Z (AX)(DX*8), K1, Z0
-
-	// Beyond 2^900 the argument is x 2^-512; the 1 does not matter there.
-	VCMPPD.BCST $0x1e, farLog<>+0(SB), Z0, K2
-	VMULPD.BCST downScale<>+0(SB), Z0, Z1
-	VBLENDMPD   Z1, Z0, K2, Z9
-	VADDPD.BCST one<>+0(SB), Z9, Z1
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z1, Z2
-	VGETEXPPD    Z1, Z1
-	VGETEXPPD    Z2, Z2
-	VSUBPD       Z1, Z2, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSCALEFPD    Z1, Z2, Z2
-	VSUBPD.BCST  one<>+0(SB), Z2, Z3
-	VFMADD231PD  Z9, Z2, Z3
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z3, Z2
-	VDIVPD           Z2, Z3, Z2
-	VMULPD           Z2, Z2, Z4
-	VBROADCASTSD     log64g<>+0(SB), Z5
-	VMOVAPD          Z5, Z5
-	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z5
-	VFNMADD213PD     Z3, Z4, Z5
-
-	// Add k ln(2).
-	VPXORQ            Z10, Z10, Z10
-	VMOVAPD           Z10, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
-	VFMSUB213PD       Z4, Z2, Z5
-	VSUBPD            Z5, Z3, Z2
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z2
-	VBROADCASTSD      downLog<>+0(SB), Z1
-	VMOVAPD.Z         Z1, K2, Z1
-	VADDPD            Z1, Z2, Z1
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K2
-	VBLENDMPD         Z0, Z1, K2, Z11
-	VMOVUPD           Z11, K1, (AX)(DX*8)
-	ADDQ              $0x00000008, DX
-	SUBQ              $0x00000008, CX
-	JMP               few
-
-done:
-	VZEROUPPER
-	RET
-
-DATA farLog<>+0(SB)/8, $0x7830000000000000
-GLOBL farLog<>(SB), RODATA|NOPTR, $8
-
-DATA downScale<>+0(SB)/8, $0x1ff0000000000000
-GLOBL downScale<>(SB), RODATA|NOPTR, $8
-
-DATA two<>+0(SB)/8, $0x4000000000000000
-GLOBL two<>(SB), RODATA|NOPTR, $8
-
-DATA log64g<>+0(SB)/8, $0x3fc3587371ccaae7
-GLOBL log64g<>(SB), RODATA|NOPTR, $8
-
-DATA log64f<>+0(SB)/8, $0x3fc390565d08943e
-GLOBL log64f<>(SB), RODATA|NOPTR, $8
-
-DATA log64e<>+0(SB)/8, $0x3fc746b9dab90793
-GLOBL log64e<>(SB), RODATA|NOPTR, $8
-
-DATA log64d<>+0(SB)/8, $0x3fcc71c3d608a2f4
-GLOBL log64d<>(SB), RODATA|NOPTR, $8
-
-DATA log64c<>+0(SB)/8, $0x3fd24924951743bb
-GLOBL log64c<>(SB), RODATA|NOPTR, $8
-
-DATA log64b<>+0(SB)/8, $0x3fd999999997cd24
-GLOBL log64b<>(SB), RODATA|NOPTR, $8
-
-DATA log64a<>+0(SB)/8, $0x3fe555555555556d
-GLOBL log64a<>(SB), RODATA|NOPTR, $8
-
-DATA downLog<>+0(SB)/8, $0x40762e42fefa39ef
-GLOBL downLog<>(SB), RODATA|NOPTR, $8
-
-DATA infinity<>+0(SB)/8, $0x7ff0000000000000
-GLOBL infinity<>(SB), RODATA|NOPTR, $8
-
-// func logRowAVX512(w []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·logRowAVX512(SB), NOSPLIT, $0-24
-	// logRowAVX512 replaces every element by its logarithm.
-	MOVQ w_base+0(FP), AX
-	MOVQ w_len+8(FP), CX
-	XORQ DX, DX
-	CMPQ CX, $0x00000020
-	JL   few
-
-many:
-	// Vectors at a time: 4.
-	VMOVUPD (AX)(DX*8), Z0
-	VMOVUPD 64(AX)(DX*8), Z1
-	VMOVUPD 128(AX)(DX*8), Z2
-	VMOVUPD 192(AX)(DX*8), Z3
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z0, Z4
-	VGETMANTPD  $0x0b, Z1, Z5
-	VGETMANTPD  $0x0b, Z2, Z6
-	VGETMANTPD  $0x0b, Z3, Z7
-	VGETEXPPD   Z0, Z12
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z1, Z13
-	VGETEXPPD   Z5, Z9
-	VGETEXPPD   Z2, Z14
-	VGETEXPPD   Z6, Z10
-	VGETEXPPD   Z3, Z15
-	VGETEXPPD   Z7, Z11
-	VSUBPD      Z12, Z8, Z8
-	VSUBPD      Z13, Z9, Z9
-	VSUBPD      Z14, Z10, Z10
-	VSUBPD      Z15, Z11, Z11
-	VSUBPD.BCST one<>+0(SB), Z4, Z4
-	VSUBPD.BCST one<>+0(SB), Z5, Z5
-	VSUBPD.BCST one<>+0(SB), Z6, Z6
-	VSUBPD.BCST one<>+0(SB), Z7, Z7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z4, Z12
-	VADDPD.BCST      two<>+0(SB), Z5, Z13
-	VADDPD.BCST      two<>+0(SB), Z6, Z14
-	VADDPD.BCST      two<>+0(SB), Z7, Z15
-	VDIVPD           Z12, Z4, Z12
-	VDIVPD           Z13, Z5, Z13
-	VDIVPD           Z14, Z6, Z14
-	VDIVPD           Z15, Z7, Z15
-	VMULPD           Z12, Z12, Z23
-	VMULPD           Z13, Z13, Z24
-	VMULPD           Z14, Z14, Z25
-	VMULPD           Z15, Z15, Z26
-	VBROADCASTSD     log64g<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VMOVAPD          Z27, Z29
-	VMOVAPD          Z27, Z30
-	VMOVAPD          Z27, Z27
-	VFMADD213PD.BCST log64f<>+0(SB), Z23, Z28
-	VFMADD213PD.BCST log64f<>+0(SB), Z24, Z29
-	VFMADD213PD.BCST log64f<>+0(SB), Z25, Z30
-	VFMADD213PD.BCST log64f<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST log64e<>+0(SB), Z23, Z28
-	VFMADD213PD.BCST log64e<>+0(SB), Z24, Z29
-	VFMADD213PD.BCST log64e<>+0(SB), Z25, Z30
-	VFMADD213PD.BCST log64e<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST log64d<>+0(SB), Z23, Z28
-	VFMADD213PD.BCST log64d<>+0(SB), Z24, Z29
-	VFMADD213PD.BCST log64d<>+0(SB), Z25, Z30
-	VFMADD213PD.BCST log64d<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST log64c<>+0(SB), Z23, Z28
-	VFMADD213PD.BCST log64c<>+0(SB), Z24, Z29
-	VFMADD213PD.BCST log64c<>+0(SB), Z25, Z30
-	VFMADD213PD.BCST log64c<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST log64b<>+0(SB), Z23, Z28
-	VFMADD213PD.BCST log64b<>+0(SB), Z24, Z29
-	VFMADD213PD.BCST log64b<>+0(SB), Z25, Z30
-	VFMADD213PD.BCST log64b<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST log64a<>+0(SB), Z23, Z28
-	VFMADD213PD.BCST log64a<>+0(SB), Z24, Z29
-	VFMADD213PD.BCST log64a<>+0(SB), Z25, Z30
-	VFMADD213PD.BCST log64a<>+0(SB), Z26, Z27
-	VFNMADD213PD     Z4, Z23, Z28
-	VFNMADD213PD     Z5, Z24, Z29
-	VFNMADD213PD     Z6, Z25, Z30
-	VFNMADD213PD     Z7, Z26, Z27
-
-	// Add k ln(2).
-	VPXORQ            Z16, Z16, Z16
-	VMOVAPD           Z16, Z23
-	VMOVAPD           Z16, Z24
-	VMOVAPD           Z16, Z25
-	VMOVAPD           Z16, Z26
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z23
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z24
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z25
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z26
-	VFMSUB213PD       Z23, Z12, Z28
-	VFMSUB213PD       Z24, Z13, Z29
-	VFMSUB213PD       Z25, Z14, Z30
-	VFMSUB213PD       Z26, Z15, Z27
-	VSUBPD            Z28, Z4, Z4
-	VSUBPD            Z29, Z5, Z5
-	VSUBPD            Z30, Z6, Z6
-	VSUBPD            Z27, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z7
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K1
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z1, K2
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z2, K3
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K4
-	VBLENDMPD         Z0, Z4, K1, Z17
-	VBLENDMPD         Z1, Z5, K2, Z18
-	VBLENDMPD         Z2, Z6, K3, Z19
-	VBLENDMPD         Z3, Z7, K4, Z20
-	VMOVUPD           Z17, (AX)(DX*8)
-	VMOVUPD           Z18, 64(AX)(DX*8)
-	VMOVUPD           Z19, 128(AX)(DX*8)
-	VMOVUPD           Z20, 192(AX)(DX*8)
-	ADDQ              $0x00000020, DX
-	SUBQ              $0x00000020, CX
-	CMPQ              CX, $0x00000020
-	JGE               many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ      $0x00000008, BX
-	CMPQ      CX, BX
-	CMOVQLT   CX, BX
-	LEAQ      tailMasks<>+0(SB), SI
-	KMOVB     (SI)(BX*1), K1
-	VMOVUPD.Z (AX)(DX*8), K1, Z0
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z0, Z1
-	VGETEXPPD   Z0, Z3
-	VGETEXPPD   Z1, Z2
-	VSUBPD      Z3, Z2, Z2
-	VSUBPD.BCST one<>+0(SB), Z1, Z1
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z1, Z3
-	VDIVPD           Z3, Z1, Z3
-	VMULPD           Z3, Z3, Z4
-	VBROADCASTSD     log64g<>+0(SB), Z5
-	VMOVAPD          Z5, Z5
-	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z5
-	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z5
-	VFNMADD213PD     Z1, Z4, Z5
-
-	// Add k ln(2).
-	VPXORQ            Z21, Z21, Z21
-	VMOVAPD           Z21, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z4
-	VFMSUB213PD       Z4, Z3, Z5
-	VSUBPD            Z5, Z1, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K2
-	VBLENDMPD         Z0, Z1, K2, Z22
-	VMOVUPD           Z22, K1, (AX)(DX*8)
-	ADDQ              $0x00000008, DX
-	SUBQ              $0x00000008, CX
-	JMP               few
-
-done:
-	VZEROUPPER
-	RET
 
 // func countsF32AVX512(acc *[3]float64, r []float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
@@ -2022,10 +1469,6 @@ many:
 	VSUBPD      Z4, Z2, Z12
 	VSUBPD      Z5, Z2, Z13
 	VSUBPD      Z6, Z2, Z14
-	VMOVAPD     Z7, Z7
-	VMOVAPD     Z8, Z8
-	VMOVAPD     Z9, Z9
-	VMOVAPD     Z10, Z10
 	VFMADD231PD Z3, Z0, Z7
 	VFMADD231PD Z4, Z0, Z8
 	VFMADD231PD Z5, Z0, Z9
@@ -2056,7 +1499,6 @@ few:
 	VCVTPS2PD.Z (CX)(BX*4), K1, Z3
 	VMOVUPD.Z   (AX)(BX*8), K1, Z4
 	VSUBPD      Z3, Z2, Z5
-	VMOVAPD     Z4, Z4
 	VFMADD231PD Z3, Z0, Z4
 	VFMADD231PD Z5, Z1, Z4
 	VMOVUPD     Z4, K1, (AX)(BX*8)
@@ -2096,10 +1538,6 @@ many:
 	VSUBPD      Z4, Z2, Z12
 	VSUBPD      Z5, Z2, Z13
 	VSUBPD      Z6, Z2, Z14
-	VMOVAPD     Z7, Z7
-	VMOVAPD     Z8, Z8
-	VMOVAPD     Z9, Z9
-	VMOVAPD     Z10, Z10
 	VFMADD231PD Z3, Z0, Z7
 	VFMADD231PD Z4, Z0, Z8
 	VFMADD231PD Z5, Z0, Z9
@@ -2130,7 +1568,6 @@ few:
 	VMOVUPD.Z   (CX)(BX*8), K1, Z3
 	VMOVUPD.Z   (AX)(BX*8), K1, Z4
 	VSUBPD      Z3, Z2, Z5
-	VMOVAPD     Z4, Z4
 	VFMADD231PD Z3, Z0, Z4
 	VFMADD231PD Z5, Z1, Z4
 	VMOVUPD     Z4, K1, (AX)(BX*8)
@@ -2857,10 +2294,6 @@ many:
 	VRNDSCALEPD       $0x08, Z15, Z15
 	VRNDSCALEPD       $0x08, Z16, Z16
 	VRNDSCALEPD       $0x08, Z17, Z17
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z2
@@ -2871,7 +2304,6 @@ many:
 	VMOVAPD          Z18, Z19
 	VMOVAPD          Z18, Z20
 	VMOVAPD          Z18, Z21
-	VMOVAPD          Z18, Z18
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z19
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z20
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z21
@@ -2959,12 +2391,10 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
 	VRNDSCALEPD       $0x08, Z1, Z1
-	VMOVAPD           Z0, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z0
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z2
-	VMOVAPD          Z2, Z2
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z2
@@ -2991,6 +2421,9 @@ done:
 
 DATA signBit<>+0(SB)/8, $0x8000000000000000
 GLOBL signBit<>(SB), RODATA|NOPTR, $8
+
+DATA leastExp<>+0(SB)/8, $0xc087500000000000
+GLOBL leastExp<>(SB), RODATA|NOPTR, $8
 
 // func sigmoidF64AVX512(p []float64, q []float64, x []float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
@@ -3035,10 +2468,6 @@ many:
 	VRNDSCALEPD       $0x08, Z15, Z15
 	VRNDSCALEPD       $0x08, Z16, Z16
 	VRNDSCALEPD       $0x08, Z17, Z17
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z2
@@ -3053,7 +2482,6 @@ many:
 	VMOVAPD          Z18, Z19
 	VMOVAPD          Z18, Z20
 	VMOVAPD          Z18, Z21
-	VMOVAPD          Z18, Z18
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z19
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z20
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z21
@@ -3157,13 +2585,11 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
 	VRNDSCALEPD       $0x08, Z1, Z1
-	VMOVAPD           Z0, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z0
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z2
-	VMOVAPD          Z2, Z2
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z2
 	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z2
@@ -3225,15 +2651,12 @@ many:
 	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
 	VRNDSCALEPD       $0x08, Z16, Z16
 	VRNDSCALEPD       $0x08, Z17, Z17
-	VMOVAPD           Z15, Z15
-	VMOVAPD           Z14, Z14
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z14
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z18
 	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z18
 	VFMADD213PD.BCST exp32f<>+0(SB), Z15, Z19
 	VFMADD213PD.BCST exp32f<>+0(SB), Z14, Z18
 	VFMADD213PD.BCST exp32e<>+0(SB), Z15, Z19
@@ -3282,7 +2705,6 @@ many:
 	VMULPD           Z15, Z15, Z17
 	VBROADCASTSD     unit32f<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z20
 	VFMADD213PD.BCST unit32e<>+0(SB), Z16, Z21
 	VFMADD213PD.BCST unit32e<>+0(SB), Z17, Z20
 	VFMADD213PD.BCST unit32d<>+0(SB), Z16, Z21
@@ -3335,12 +2757,10 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
 	VRNDSCALEPD       $0x08, Z2, Z2
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z1
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z3
-	VMOVAPD          Z3, Z3
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z3
@@ -3367,7 +2787,6 @@ few:
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPD           Z1, Z1, Z2
 	VBROADCASTSD     unit32f<>+0(SB), Z4
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST unit32e<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST unit32d<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST unit32c<>+0(SB), Z2, Z4
@@ -3388,6 +2807,9 @@ few:
 done:
 	VZEROUPPER
 	RET
+
+DATA two<>+0(SB)/8, $0x4000000000000000
+GLOBL two<>(SB), RODATA|NOPTR, $8
 
 DATA unit32f<>+0(SB)/8, $0x3fca9bafb0c93ac9
 GLOBL unit32f<>(SB), RODATA|NOPTR, $8
@@ -3440,8 +2862,6 @@ many:
 	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
 	VRNDSCALEPD       $0x08, Z16, Z16
 	VRNDSCALEPD       $0x08, Z17, Z17
-	VMOVAPD           Z15, Z15
-	VMOVAPD           Z14, Z14
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
@@ -3450,7 +2870,6 @@ many:
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z18
 	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z18
 	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
 	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
 	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
@@ -3501,7 +2920,6 @@ many:
 	VMULPD           Z17, Z17, Z15
 	VBROADCASTSD     unit64j<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z20
 	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z21
 	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z20
 	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z21
@@ -3562,13 +2980,11 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
 	VRNDSCALEPD       $0x08, Z2, Z2
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z1
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z3
-	VMOVAPD          Z3, Z3
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z3
@@ -3596,7 +3012,6 @@ few:
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPD           Z2, Z2, Z1
 	VBROADCASTSD     unit64j<>+0(SB), Z4
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST unit64i<>+0(SB), Z1, Z4
 	VFMADD213PD.BCST unit64h<>+0(SB), Z1, Z4
 	VFMADD213PD.BCST unit64g<>+0(SB), Z1, Z4
@@ -3687,15 +3102,12 @@ many:
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
 	VRNDSCALEPD       $0x08, Z2, Z2
 	VRNDSCALEPD       $0x08, Z3, Z3
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z1
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z4
 	VMOVAPD          Z4, Z5
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z5
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z4
 	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z5
@@ -3758,15 +3170,12 @@ few:
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
 	VRNDSCALEPD       $0x08, Z2, Z2
 	VRNDSCALEPD       $0x08, Z3, Z3
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z1
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z4
 	VMOVAPD          Z4, Z5
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z5
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z4
 	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z5
@@ -3845,8 +3254,6 @@ many:
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
 	VRNDSCALEPD       $0x08, Z2, Z2
 	VRNDSCALEPD       $0x08, Z3, Z3
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z0
@@ -3855,7 +3262,6 @@ many:
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z4
 	VMOVAPD          Z4, Z5
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z5
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z4
 	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z5
@@ -3926,8 +3332,6 @@ few:
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
 	VRNDSCALEPD       $0x08, Z2, Z2
 	VRNDSCALEPD       $0x08, Z3, Z3
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z0
@@ -3936,7 +3340,6 @@ few:
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z4
 	VMOVAPD          Z4, Z5
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z5
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z4
 	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z5
@@ -4030,9 +3433,6 @@ many:
 	VRNDSCALEPD       $0x08, Z3, Z3
 	VRNDSCALEPD       $0x08, Z4, Z4
 	VRNDSCALEPD       $0x08, Z5, Z5
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
 	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z2
@@ -4041,7 +3441,6 @@ many:
 	VBROADCASTSD     exp32g<>+0(SB), Z6
 	VMOVAPD          Z6, Z7
 	VMOVAPD          Z6, Z8
-	VMOVAPD          Z6, Z6
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z7
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z8
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z6
@@ -4127,9 +3526,6 @@ few:
 	VRNDSCALEPD       $0x08, Z3, Z3
 	VRNDSCALEPD       $0x08, Z4, Z4
 	VRNDSCALEPD       $0x08, Z5, Z5
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
 	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z2
@@ -4138,7 +3534,6 @@ few:
 	VBROADCASTSD     exp32g<>+0(SB), Z6
 	VMOVAPD          Z6, Z7
 	VMOVAPD          Z6, Z8
-	VMOVAPD          Z6, Z6
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z7
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z8
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z6
@@ -4240,9 +3635,6 @@ many:
 	VRNDSCALEPD       $0x08, Z3, Z3
 	VRNDSCALEPD       $0x08, Z4, Z4
 	VRNDSCALEPD       $0x08, Z5, Z5
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z2
@@ -4254,7 +3646,6 @@ many:
 	VBROADCASTSD     exp64k<>+0(SB), Z6
 	VMOVAPD          Z6, Z7
 	VMOVAPD          Z6, Z8
-	VMOVAPD          Z6, Z6
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z7
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z8
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
@@ -4352,9 +3743,6 @@ few:
 	VRNDSCALEPD       $0x08, Z3, Z3
 	VRNDSCALEPD       $0x08, Z4, Z4
 	VRNDSCALEPD       $0x08, Z5, Z5
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z2
@@ -4366,7 +3754,6 @@ few:
 	VBROADCASTSD     exp64k<>+0(SB), Z6
 	VMOVAPD          Z6, Z7
 	VMOVAPD          Z6, Z8
-	VMOVAPD          Z6, Z6
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z7
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z8
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
@@ -4487,10 +3874,6 @@ many:
 	VRNDSCALEPD       $0x08, Z5, Z5
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
@@ -4501,7 +3884,6 @@ many:
 	VMOVAPD          Z8, Z9
 	VMOVAPD          Z8, Z10
 	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z9
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
@@ -4610,10 +3992,6 @@ few:
 	VRNDSCALEPD       $0x08, Z5, Z5
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z0
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
@@ -4624,7 +4002,6 @@ few:
 	VMOVAPD          Z8, Z9
 	VMOVAPD          Z8, Z10
 	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z9
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
@@ -4749,10 +4126,6 @@ many:
 	VRNDSCALEPD       $0x08, Z5, Z5
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
@@ -4767,7 +4140,6 @@ many:
 	VMOVAPD          Z8, Z9
 	VMOVAPD          Z8, Z10
 	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
@@ -4892,10 +4264,6 @@ few:
 	VRNDSCALEPD       $0x08, Z5, Z5
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
-	VMOVAPD           Z0, Z0
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
@@ -4910,7 +4278,6 @@ few:
 	VMOVAPD          Z8, Z9
 	VMOVAPD          Z8, Z10
 	VMOVAPD          Z8, Z11
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
@@ -5189,7 +4556,6 @@ many:
 	VMULPD           Z1, Z1, Z5
 	VBROADCASTSD     log32d<>+0(SB), Z8
 	VMOVAPD          Z8, Z9
-	VMOVAPD          Z8, Z8
 	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z9
 	VFMADD213PD.BCST log32c<>+0(SB), Z5, Z8
 	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z9
@@ -5251,7 +4617,6 @@ few:
 	VDIVPD           Z0, Z3, Z0
 	VMULPD           Z0, Z0, Z2
 	VBROADCASTSD     log32d<>+0(SB), Z4
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST log32c<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log32b<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log32a<>+0(SB), Z2, Z4
@@ -5348,7 +4713,6 @@ many:
 	VMULPD           Z1, Z1, Z7
 	VBROADCASTSD     log64g<>+0(SB), Z10
 	VMOVAPD          Z10, Z11
-	VMOVAPD          Z10, Z10
 	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z11
 	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z10
 	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z11
@@ -5423,7 +4787,6 @@ few:
 	VDIVPD           Z0, Z3, Z0
 	VMULPD           Z0, Z0, Z2
 	VBROADCASTSD     log64g<>+0(SB), Z4
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST log64f<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log64e<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log64d<>+0(SB), Z2, Z4
@@ -5454,6 +4817,27 @@ done:
 	MOVB  AL, ret+72(FP)
 	VZEROUPPER
 	RET
+
+DATA log64g<>+0(SB)/8, $0x3fc3587371ccaae7
+GLOBL log64g<>(SB), RODATA|NOPTR, $8
+
+DATA log64f<>+0(SB)/8, $0x3fc390565d08943e
+GLOBL log64f<>(SB), RODATA|NOPTR, $8
+
+DATA log64e<>+0(SB)/8, $0x3fc746b9dab90793
+GLOBL log64e<>(SB), RODATA|NOPTR, $8
+
+DATA log64d<>+0(SB)/8, $0x3fcc71c3d608a2f4
+GLOBL log64d<>(SB), RODATA|NOPTR, $8
+
+DATA log64c<>+0(SB)/8, $0x3fd24924951743bb
+GLOBL log64c<>(SB), RODATA|NOPTR, $8
+
+DATA log64b<>+0(SB)/8, $0x3fd999999997cd24
+GLOBL log64b<>(SB), RODATA|NOPTR, $8
+
+DATA log64a<>+0(SB)/8, $0x3fe555555555556d
+GLOBL log64a<>(SB), RODATA|NOPTR, $8
 
 // func memberLogsF32AVX512(w []float64, p *float64, q *float64, y []int32, stride int, c int) bool
 // Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
@@ -5536,7 +4920,6 @@ classes1:
 	VMULPD           Z1, Z1, Z11
 	VBROADCASTSD     log32d<>+0(SB), Z14
 	VMOVAPD          Z14, Z15
-	VMOVAPD          Z14, Z14
 	VFMADD213PD.BCST log32c<>+0(SB), Z10, Z15
 	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z14
 	VFMADD213PD.BCST log32b<>+0(SB), Z10, Z15
@@ -5614,7 +4997,6 @@ classes2:
 	VDIVPD           Z0, Z3, Z0
 	VMULPD           Z0, Z0, Z2
 	VBROADCASTSD     log32d<>+0(SB), Z4
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST log32c<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log32b<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log32a<>+0(SB), Z2, Z4
@@ -5719,7 +5101,6 @@ classes1:
 	VMULPD           Z1, Z1, Z13
 	VBROADCASTSD     log64g<>+0(SB), Z16
 	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z16
 	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z17
 	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z16
 	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z17
@@ -5810,7 +5191,6 @@ classes2:
 	VDIVPD           Z0, Z3, Z0
 	VMULPD           Z0, Z0, Z2
 	VBROADCASTSD     log64g<>+0(SB), Z4
-	VMOVAPD          Z4, Z4
 	VFMADD213PD.BCST log64f<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log64e<>+0(SB), Z2, Z4
 	VFMADD213PD.BCST log64d<>+0(SB), Z2, Z4
@@ -11799,10 +11179,6 @@ many:
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
 	VRNDSCALEPD       $0x08, Z8, Z8
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
-	VMOVAPD           Z4, Z4
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
 	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z3
@@ -11813,7 +11189,6 @@ many:
 	VMOVAPD          Z9, Z10
 	VMOVAPD          Z9, Z11
 	VMOVAPD          Z9, Z12
-	VMOVAPD          Z9, Z9
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
 	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z12
@@ -11877,12 +11252,10 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
 	VRNDSCALEPD       $0x08, Z2, Z2
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z1
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp32g<>+0(SB), Z3
-	VMOVAPD          Z3, Z3
 	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z3
@@ -11899,6 +11272,9 @@ few:
 done:
 	VZEROUPPER
 	RET
+
+DATA mostExp<>+0(SB)/8, $0x4086300000000000
+GLOBL mostExp<>(SB), RODATA|NOPTR, $8
 
 // func expPowF64AVX512(w []float64, l []float64, gamma float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
@@ -11944,10 +11320,6 @@ many:
 	VRNDSCALEPD       $0x08, Z6, Z6
 	VRNDSCALEPD       $0x08, Z7, Z7
 	VRNDSCALEPD       $0x08, Z8, Z8
-	VMOVAPD           Z1, Z1
-	VMOVAPD           Z2, Z2
-	VMOVAPD           Z3, Z3
-	VMOVAPD           Z4, Z4
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
@@ -11962,7 +11334,6 @@ many:
 	VMOVAPD          Z9, Z10
 	VMOVAPD          Z9, Z11
 	VMOVAPD          Z9, Z12
-	VMOVAPD          Z9, Z9
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
 	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
 	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z12
@@ -12042,13 +11413,11 @@ few:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
 	VRNDSCALEPD       $0x08, Z2, Z2
-	VMOVAPD           Z1, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z1
 
 	// A polynomial of e^r.
 	VBROADCASTSD     exp64k<>+0(SB), Z3
-	VMOVAPD          Z3, Z3
 	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z3
 	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z3
@@ -12334,7 +11703,6 @@ many:
 	VDIVPD           Z8, Z6, Z8
 	VMULPD           Z8, Z8, Z27
 	VBROADCASTSD     log64g<>+0(SB), Z28
-	VMOVAPD          Z28, Z28
 	VFMADD213PD.BCST log64f<>+0(SB), Z27, Z28
 	VFMADD213PD.BCST log64e<>+0(SB), Z27, Z28
 	VFMADD213PD.BCST log64d<>+0(SB), Z27, Z28
@@ -12373,7 +11741,6 @@ many:
 	VDIVPD           Z4, Z8, Z4
 	VMULPD           Z4, Z4, Z7
 	VBROADCASTSD     log64g<>+0(SB), Z27
-	VMOVAPD          Z27, Z27
 	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z27
 	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z27
 	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z27
@@ -12428,7 +11795,6 @@ few:
 	VDIVPD           Z8, Z6, Z8
 	VMULPD           Z8, Z8, Z9
 	VBROADCASTSD     log64g<>+0(SB), Z10
-	VMOVAPD          Z10, Z10
 	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
 	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
 	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
@@ -12467,7 +11833,6 @@ few:
 	VDIVPD           Z4, Z8, Z4
 	VMULPD           Z4, Z4, Z7
 	VBROADCASTSD     log64g<>+0(SB), Z9
-	VMOVAPD          Z9, Z9
 	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
 	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
 	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
@@ -12493,6 +11858,1196 @@ few:
 	ADDQ              $0x00000008, SI
 	SUBQ              $0x00000008, BX
 	JMP               few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA infinity<>+0(SB)/8, $0x7ff0000000000000
+GLOBL infinity<>(SB), RODATA|NOPTR, $8
+
+// func expLogF32AVX512(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, clip float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·expLogF32AVX512(SB), NOSPLIT, $0-144
+	// expLogF32AVX512 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	VBROADCASTSD gamma+128(FP), Z0
+	VBROADCASTSD clip+136(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (DX)(R9*8), Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD     (BX)(R9*8), Z14
+	VMOVUPD     (SI)(R9*8), Z15
+	VXORPD.BCST signBit<>+0(SB), Z14, Z14
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z14, Z16
+	VGETEXPPD   Z14, Z18
+	VGETEXPPD   Z16, Z17
+	VSUBPD      Z18, Z17, Z17
+	VSUBPD.BCST one<>+0(SB), Z16, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z16, Z18
+	VDIVPD           Z18, Z16, Z18
+	VMULPD           Z18, Z18, Z19
+	VBROADCASTSD     log32d<>+0(SB), Z20
+	VFMADD213PD.BCST log32c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log32b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log32a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z16, Z19, Z20
+
+	// Add k ln(2).
+	VFNMADD213PD      Z16, Z18, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z20
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z14, K1
+	VBLENDMPD         Z14, Z20, K1, Z4
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z15, Z3
+	VBLENDMPD         Z3, Z4, K1, Z5
+	VMULPD            Z0, Z5, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z14
+	VMAXPD       Z3, Z14, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z14
+	VMINPD       Z3, Z14, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z14
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z15
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
+	VSCALEFPD        Z14, Z15, Z15
+	VCVTPS2PD        (DI)(R9*4), Z3
+	VPXORQ           Z6, Z6, Z6
+	VCMPPD           $0x00, Z6, Z3, K1
+	VMULPD           Z3, Z15, Z3
+	VMOVUPD          (CX)(R9*8), Z14
+	VPXORQ           Z7, Z7, Z7
+	VMULPD           Z7, Z14, Z14
+	VBLENDMPD        Z14, Z3, K1, Z8
+	VADDPD           Z8, Z2, Z2
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R8
+	CMPQ             R8, $0x00000008
+	JGE              many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R10
+	CMPQ        R8, R10
+	CMOVQLT     R8, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVB       (R11)(R10*1), K1
+	VMOVUPD.Z   (DX)(R9*8), K1, Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD.Z   (BX)(R9*8), K1, Z4
+	VMOVUPD.Z   (SI)(R9*8), K1, Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z14
+	VBROADCASTSD     log32d<>+0(SB), Z15
+	VFMADD213PD.BCST log32c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log32b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log32a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z6, Z14, Z15
+
+	// Add k ln(2).
+	VFNMADD213PD      Z6, Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z15
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
+	VBLENDMPD         Z4, Z15, K2, Z9
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z9, K2, Z10
+	VMULPD            Z0, Z10, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VCVTPS2PD.Z      (DI)(R9*4), K1, Z3
+	VPXORQ           Z11, Z11, Z11
+	VCMPPD           $0x00, Z11, Z3, K2
+	VMULPD           Z3, Z5, Z3
+	VMOVUPD.Z        (CX)(R9*8), K1, Z4
+	VPXORQ           Z12, Z12, Z12
+	VMULPD           Z12, Z4, Z4
+	VBLENDMPD        Z4, Z3, K2, Z13
+	VADDPD           Z13, Z2, Z2
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R8
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+DATA nearOne<>+0(SB)/8, $0x3e45798ee2308c3a
+GLOBL nearOne<>(SB), RODATA|NOPTR, $8
+
+// func expLogF64AVX512(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, clip float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·expLogF64AVX512(SB), NOSPLIT, $0-144
+	// expLogF64AVX512 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	VBROADCASTSD gamma+128(FP), Z0
+	VBROADCASTSD clip+136(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (DX)(R9*8), Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD     (BX)(R9*8), Z16
+	VMOVUPD     (SI)(R9*8), Z17
+	VXORPD.BCST signBit<>+0(SB), Z16, Z16
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z16, Z18
+	VGETEXPPD   Z16, Z20
+	VGETEXPPD   Z18, Z19
+	VSUBPD      Z20, Z19, Z19
+	VSUBPD.BCST one<>+0(SB), Z18, Z18
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z18, Z20
+	VDIVPD           Z20, Z18, Z20
+	VMULPD           Z20, Z20, Z21
+	VBROADCASTSD     log64g<>+0(SB), Z22
+	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z18, Z21, Z22
+
+	// Add k ln(2).
+	VPXORQ            Z4, Z4, Z4
+	VMOVAPD           Z4, Z21
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z21
+	VFMSUB213PD       Z21, Z20, Z22
+	VSUBPD            Z22, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z16, K1
+	VBLENDMPD         Z16, Z18, K1, Z5
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z17, Z3
+	VBLENDMPD         Z3, Z5, K1, Z6
+	VMULPD            Z0, Z6, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z16
+	VMAXPD       Z3, Z16, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z16
+	VMINPD       Z3, Z16, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z16
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
+	VSCALEFPD        Z16, Z17, Z17
+	VMOVUPD          (DI)(R9*8), Z3
+	VPXORQ           Z7, Z7, Z7
+	VCMPPD           $0x00, Z7, Z3, K1
+	VMULPD           Z3, Z17, Z3
+	VMOVUPD          (CX)(R9*8), Z16
+	VPXORQ           Z8, Z8, Z8
+	VMULPD           Z8, Z16, Z16
+	VBLENDMPD        Z16, Z3, K1, Z9
+	VADDPD           Z9, Z2, Z2
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R8
+	CMPQ             R8, $0x00000008
+	JGE              many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R10
+	CMPQ        R8, R10
+	CMOVQLT     R8, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVB       (R11)(R10*1), K1
+	VMOVUPD.Z   (DX)(R9*8), K1, Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD.Z   (BX)(R9*8), K1, Z4
+	VMOVUPD.Z   (SI)(R9*8), K1, Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z16
+	VFNMADD213PD     Z6, Z9, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z10, Z10, Z10
+	VMOVAPD           Z10, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z16
+	VSUBPD            Z16, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
+	VBLENDMPD         Z4, Z6, K2, Z11
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z11, K2, Z12
+	VMULPD            Z0, Z12, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VMOVUPD.Z        (DI)(R9*8), K1, Z3
+	VPXORQ           Z13, Z13, Z13
+	VCMPPD           $0x00, Z13, Z3, K2
+	VMULPD           Z3, Z5, Z3
+	VMOVUPD.Z        (CX)(R9*8), K1, Z4
+	VPXORQ           Z14, Z14, Z14
+	VMULPD           Z14, Z4, Z4
+	VBLENDMPD        Z4, Z3, K2, Z15
+	VADDPD           Z15, Z2, Z2
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R8
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+// func expLogVF32AVX512(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, v []float32, gamma float64, clip float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·expLogVF32AVX512(SB), NOSPLIT, $0-168
+	// expLogVF32AVX512 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	MOVQ         v_base+128(FP), R9
+	VBROADCASTSD gamma+152(FP), Z0
+	VBROADCASTSD clip+160(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         R10, R10
+	CMPQ         R8, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (DX)(R10*8), Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD     (BX)(R10*8), Z14
+	VMOVUPD     (SI)(R10*8), Z15
+	VXORPD.BCST signBit<>+0(SB), Z14, Z14
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z14, Z16
+	VGETEXPPD   Z14, Z18
+	VGETEXPPD   Z16, Z17
+	VSUBPD      Z18, Z17, Z17
+	VSUBPD.BCST one<>+0(SB), Z16, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z16, Z18
+	VDIVPD           Z18, Z16, Z18
+	VMULPD           Z18, Z18, Z19
+	VBROADCASTSD     log32d<>+0(SB), Z20
+	VFMADD213PD.BCST log32c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log32b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log32a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z16, Z19, Z20
+
+	// Add k ln(2).
+	VFNMADD213PD      Z16, Z18, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z20
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z14, K1
+	VBLENDMPD         Z14, Z20, K1, Z4
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z15, Z3
+	VBLENDMPD         Z3, Z4, K1, Z5
+	VMULPD            Z0, Z5, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z14
+	VMAXPD       Z3, Z14, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z14
+	VMINPD       Z3, Z14, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z14
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z15
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
+	VSCALEFPD        Z14, Z15, Z15
+	VCVTPS2PD        (DI)(R10*4), Z3
+	VPXORQ           Z6, Z6, Z6
+	VCMPPD           $0x00, Z6, Z3, K1
+
+	// Times the weights.
+	VCVTPS2PD (R9)(R10*4), Z14
+	VMULPD    Z3, Z14, Z3
+	VMULPD    Z3, Z15, Z3
+	VMOVUPD   (CX)(R10*8), Z14
+	VPXORQ    Z7, Z7, Z7
+	VMULPD    Z7, Z14, Z14
+	VBLENDMPD Z14, Z3, K1, Z8
+	VADDPD    Z8, Z2, Z2
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R8
+	CMPQ      R8, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R11
+	CMPQ        R8, R11
+	CMOVQLT     R8, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVB       (R12)(R11*1), K1
+	VMOVUPD.Z   (DX)(R10*8), K1, Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD.Z   (BX)(R10*8), K1, Z4
+	VMOVUPD.Z   (SI)(R10*8), K1, Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z14
+	VBROADCASTSD     log32d<>+0(SB), Z15
+	VFMADD213PD.BCST log32c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log32b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log32a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z6, Z14, Z15
+
+	// Add k ln(2).
+	VFNMADD213PD      Z6, Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z15
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
+	VBLENDMPD         Z4, Z15, K2, Z9
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z9, K2, Z10
+	VMULPD            Z0, Z10, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VCVTPS2PD.Z      (DI)(R10*4), K1, Z3
+	VPXORQ           Z11, Z11, Z11
+	VCMPPD           $0x00, Z11, Z3, K2
+
+	// Times the weights.
+	VCVTPS2PD.Z (R9)(R10*4), K1, Z4
+	VMULPD      Z3, Z4, Z3
+	VMULPD      Z3, Z5, Z3
+	VMOVUPD.Z   (CX)(R10*8), K1, Z4
+	VPXORQ      Z12, Z12, Z12
+	VMULPD      Z12, Z4, Z4
+	VBLENDMPD   Z4, Z3, K2, Z13
+	VADDPD      Z13, Z2, Z2
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R8
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+// func expLogVF64AVX512(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float64, v []float64, gamma float64, clip float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·expLogVF64AVX512(SB), NOSPLIT, $0-168
+	// expLogVF64AVX512 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+	// r = 0 adds 0, or NaN where p is NaN.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         lp_base+56(FP), BX
+	MOVQ         lq_base+80(FP), SI
+	MOVQ         r_base+104(FP), DI
+	MOVQ         p_len+16(FP), R8
+	MOVQ         v_base+128(FP), R9
+	VBROADCASTSD gamma+152(FP), Z0
+	VBROADCASTSD clip+160(FP), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         R10, R10
+	CMPQ         R8, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (DX)(R10*8), Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD     (BX)(R10*8), Z16
+	VMOVUPD     (SI)(R10*8), Z17
+	VXORPD.BCST signBit<>+0(SB), Z16, Z16
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z16, Z18
+	VGETEXPPD   Z16, Z20
+	VGETEXPPD   Z18, Z19
+	VSUBPD      Z20, Z19, Z19
+	VSUBPD.BCST one<>+0(SB), Z18, Z18
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z18, Z20
+	VDIVPD           Z20, Z18, Z20
+	VMULPD           Z20, Z20, Z21
+	VBROADCASTSD     log64g<>+0(SB), Z22
+	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z18, Z21, Z22
+
+	// Add k ln(2).
+	VPXORQ            Z4, Z4, Z4
+	VMOVAPD           Z4, Z21
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z21
+	VFMSUB213PD       Z21, Z20, Z22
+	VSUBPD            Z22, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z16, K1
+	VBLENDMPD         Z16, Z18, K1, Z5
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z17, Z3
+	VBLENDMPD         Z3, Z5, K1, Z6
+	VMULPD            Z0, Z6, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z16
+	VMAXPD       Z3, Z16, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z16
+	VMINPD       Z3, Z16, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z16
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
+	VSCALEFPD        Z16, Z17, Z17
+	VMOVUPD          (DI)(R10*8), Z3
+	VPXORQ           Z7, Z7, Z7
+	VCMPPD           $0x00, Z7, Z3, K1
+
+	// Times the weights.
+	VMOVUPD   (R9)(R10*8), Z16
+	VMULPD    Z3, Z16, Z3
+	VMULPD    Z3, Z17, Z3
+	VMOVUPD   (CX)(R10*8), Z16
+	VPXORQ    Z8, Z8, Z8
+	VMULPD    Z8, Z16, Z16
+	VBLENDMPD Z16, Z3, K1, Z9
+	VADDPD    Z9, Z2, Z2
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R8
+	CMPQ      R8, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R11
+	CMPQ        R8, R11
+	CMOVQLT     R8, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVB       (R12)(R11*1), K1
+	VMOVUPD.Z   (DX)(R10*8), K1, Z3
+	VMAXPD      Z3, Z1, Z3
+	VMOVUPD.Z   (BX)(R10*8), K1, Z4
+	VMOVUPD.Z   (SI)(R10*8), K1, Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z16
+	VFNMADD213PD     Z6, Z9, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z10, Z10, Z10
+	VMOVAPD           Z10, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z16
+	VSUBPD            Z16, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
+	VBLENDMPD         Z4, Z6, K2, Z11
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
+	VMULPD.BCST       half<>+0(SB), Z3, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z11, K2, Z12
+	VMULPD            Z0, Z12, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VMOVUPD.Z        (DI)(R10*8), K1, Z3
+	VPXORQ           Z13, Z13, Z13
+	VCMPPD           $0x00, Z13, Z3, K2
+
+	// Times the weights.
+	VMOVUPD.Z (R9)(R10*8), K1, Z4
+	VMULPD    Z3, Z4, Z3
+	VMULPD    Z3, Z5, Z3
+	VMOVUPD.Z (CX)(R10*8), K1, Z4
+	VPXORQ    Z14, Z14, Z14
+	VMULPD    Z14, Z4, Z4
+	VBLENDMPD Z4, Z3, K2, Z15
+	VADDPD    Z15, Z2, Z2
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R8
+	JMP       few
+
+done:
+	// Fold the lanes and add to the sums.
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VUNPCKHPD     X2, X2, X0
+	VADDSD        X0, X2, X2
+	VADDSD        (AX), X2, X2
+	VMOVSD        X2, (AX)
+	VZEROUPPER
+	RET
+
+// func expLogGradF32AVX512(u []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, by float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·expLogGradF32AVX512(SB), NOSPLIT, $0-136
+	// expLogGradF32AVX512 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+	// that is neither 0 nor 1.
+	MOVQ         u_base+0(FP), AX
+	MOVQ         q_base+24(FP), CX
+	MOVQ         lp_base+48(FP), DX
+	MOVQ         lq_base+72(FP), BX
+	MOVQ         r_base+96(FP), SI
+	MOVQ         u_len+8(FP), DI
+	VBROADCASTSD gamma+120(FP), Z0
+	VBROADCASTSD by+128(FP), Z1
+	VMULPD       Z0, Z1, Z1
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (CX)(R8*8), Z12
+	VMOVUPD     (DX)(R8*8), Z13
+	VMOVUPD     (BX)(R8*8), Z14
+	VXORPD.BCST signBit<>+0(SB), Z13, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z13, Z15
+	VGETEXPPD   Z13, Z17
+	VGETEXPPD   Z15, Z16
+	VSUBPD      Z17, Z16, Z16
+	VSUBPD.BCST one<>+0(SB), Z15, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z17
+	VDIVPD           Z17, Z15, Z17
+	VMULPD           Z17, Z17, Z18
+	VBROADCASTSD     log32d<>+0(SB), Z19
+	VFMADD213PD.BCST log32c<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log32b<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log32a<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z15, Z18, Z19
+
+	// Add k ln(2).
+	VFNMADD213PD      Z15, Z17, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z19
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z13, K1
+	VBLENDMPD         Z13, Z19, K1, Z2
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z12, K1
+	VMULPD.BCST       half<>+0(SB), Z12, Z13
+	VADDPD            Z13, Z14, Z13
+	VBLENDMPD         Z13, Z2, K1, Z3
+	VSUBPD.BCST       one<>+0(SB), Z0, Z13
+	VBLENDMPD         Z0, Z13, K1, Z4
+	VMULPD            Z4, Z3, Z13
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z13
+	VBROADCASTSD mostExp<>+0(SB), Z14
+	VMINPD       Z13, Z14, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z14
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z15
+	VFMADD213PD.BCST exp32f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp32e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp32d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp32c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp32b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VSCALEFPD        Z14, Z15, Z15
+	VBROADCASTSD     one<>+0(SB), Z13
+	VMULPD.BCST      half<>+0(SB), Z12, Z14
+	VSUBPD           Z14, Z13, Z13
+	VBLENDMPD        Z13, Z12, K1, Z5
+	VMULPD           Z5, Z15, Z12
+	VCVTPS2PD        (SI)(R8*4), Z13
+	VPXORQ           Z6, Z6, Z6
+	VCMPPD           $0x00, Z6, Z13, K1
+	VMULPD           Z1, Z13, Z13
+	VMULPD           Z13, Z12, Z12
+	KNOTB            K1, K1
+	VMOVAPD.Z        Z12, K1, Z12
+	VMOVUPD          (AX)(R8*8), Z13
+	VSUBPD           Z12, Z13, Z12
+	VMOVUPD          Z12, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, DI
+	CMPQ             DI, $0x00000008
+	JGE              many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (CX)(R8*8), K1, Z2
+	VMOVUPD.Z   (DX)(R8*8), K1, Z3
+	VMOVUPD.Z   (BX)(R8*8), K1, Z4
+	VXORPD.BCST signBit<>+0(SB), Z3, Z3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z3, Z5
+	VGETEXPPD   Z3, Z12
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z12, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z12
+	VDIVPD           Z12, Z5, Z12
+	VMULPD           Z12, Z12, Z13
+	VBROADCASTSD     log32d<>+0(SB), Z14
+	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z5, Z13, Z14
+
+	// Add k ln(2).
+	VFNMADD213PD      Z5, Z12, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z14
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K2
+	VBLENDMPD         Z3, Z14, K2, Z7
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K2
+	VMULPD.BCST       half<>+0(SB), Z2, Z3
+	VADDPD            Z3, Z4, Z3
+	VBLENDMPD         Z3, Z7, K2, Z8
+	VSUBPD.BCST       one<>+0(SB), Z0, Z3
+	VBLENDMPD         Z0, Z3, K2, Z9
+	VMULPD            Z9, Z8, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z3
+	VMULPD.BCST      half<>+0(SB), Z2, Z4
+	VSUBPD           Z4, Z3, Z3
+	VBLENDMPD        Z3, Z2, K2, Z10
+	VMULPD           Z10, Z5, Z2
+	VCVTPS2PD.Z      (SI)(R8*4), K1, Z3
+	VPXORQ           Z11, Z11, Z11
+	VCMPPD           $0x00, Z11, Z3, K2
+	VMULPD           Z1, Z3, Z3
+	VMULPD           Z3, Z2, Z2
+	KNOTB            K2, K2
+	VMOVAPD.Z        Z2, K2, Z2
+	VMOVUPD.Z        (AX)(R8*8), K1, Z3
+	VSUBPD           Z2, Z3, Z2
+	VMOVUPD          Z2, K1, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, DI
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expLogGradF64AVX512(u []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, by float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·expLogGradF64AVX512(SB), NOSPLIT, $0-136
+	// expLogGradF64AVX512 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+	// that is neither 0 nor 1.
+	MOVQ         u_base+0(FP), AX
+	MOVQ         q_base+24(FP), CX
+	MOVQ         lp_base+48(FP), DX
+	MOVQ         lq_base+72(FP), BX
+	MOVQ         r_base+96(FP), SI
+	MOVQ         u_len+8(FP), DI
+	VBROADCASTSD gamma+120(FP), Z0
+	VBROADCASTSD by+128(FP), Z1
+	VMULPD       Z0, Z1, Z1
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (CX)(R8*8), Z14
+	VMOVUPD     (DX)(R8*8), Z15
+	VMOVUPD     (BX)(R8*8), Z16
+	VXORPD.BCST signBit<>+0(SB), Z15, Z15
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z15, Z17
+	VGETEXPPD   Z15, Z19
+	VGETEXPPD   Z17, Z18
+	VSUBPD      Z19, Z18, Z18
+	VSUBPD.BCST one<>+0(SB), Z17, Z17
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z17, Z19
+	VDIVPD           Z19, Z17, Z19
+	VMULPD           Z19, Z19, Z20
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z20, Z21
+	VFNMADD213PD     Z17, Z20, Z21
+
+	// Add k ln(2).
+	VPXORQ            Z2, Z2, Z2
+	VMOVAPD           Z2, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z20
+	VFMSUB213PD       Z20, Z19, Z21
+	VSUBPD            Z21, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z15, K1
+	VBLENDMPD         Z15, Z17, K1, Z3
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z14, K1
+	VMULPD.BCST       half<>+0(SB), Z14, Z15
+	VADDPD            Z15, Z16, Z15
+	VBLENDMPD         Z15, Z3, K1, Z4
+	VSUBPD.BCST       one<>+0(SB), Z0, Z15
+	VBLENDMPD         Z0, Z15, K1, Z5
+	VMULPD            Z5, Z4, Z15
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z16
+	VMAXPD       Z15, Z16, Z15
+	VBROADCASTSD mostExp<>+0(SB), Z16
+	VMINPD       Z15, Z16, Z15
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
+	VSCALEFPD        Z16, Z17, Z17
+	VBROADCASTSD     one<>+0(SB), Z15
+	VMULPD.BCST      half<>+0(SB), Z14, Z16
+	VSUBPD           Z16, Z15, Z15
+	VBLENDMPD        Z15, Z14, K1, Z6
+	VMULPD           Z6, Z17, Z14
+	VMOVUPD          (SI)(R8*8), Z15
+	VPXORQ           Z7, Z7, Z7
+	VCMPPD           $0x00, Z7, Z15, K1
+	VMULPD           Z1, Z15, Z15
+	VMULPD           Z15, Z14, Z14
+	KNOTB            K1, K1
+	VMOVAPD.Z        Z14, K1, Z14
+	VMOVUPD          (AX)(R8*8), Z15
+	VSUBPD           Z14, Z15, Z14
+	VMOVUPD          Z14, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, DI
+	CMPQ             DI, $0x00000008
+	JGE              many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        DI, R9
+	CMOVQLT     DI, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVB       (R10)(R9*1), K1
+	VMOVUPD.Z   (CX)(R8*8), K1, Z2
+	VMOVUPD.Z   (DX)(R8*8), K1, Z3
+	VMOVUPD.Z   (BX)(R8*8), K1, Z4
+	VXORPD.BCST signBit<>+0(SB), Z3, Z3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z3, Z5
+	VGETEXPPD   Z3, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z14
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z5, Z14, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z14
+	VFMSUB213PD       Z14, Z7, Z15
+	VSUBPD            Z15, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K2
+	VBLENDMPD         Z3, Z5, K2, Z9
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K2
+	VMULPD.BCST       half<>+0(SB), Z2, Z3
+	VADDPD            Z3, Z4, Z3
+	VBLENDMPD         Z3, Z9, K2, Z10
+	VSUBPD.BCST       one<>+0(SB), Z0, Z3
+	VBLENDMPD         Z0, Z3, K2, Z11
+	VMULPD            Z11, Z10, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z3
+	VMULPD.BCST      half<>+0(SB), Z2, Z4
+	VSUBPD           Z4, Z3, Z3
+	VBLENDMPD        Z3, Z2, K2, Z12
+	VMULPD           Z12, Z5, Z2
+	VMOVUPD.Z        (SI)(R8*8), K1, Z3
+	VPXORQ           Z13, Z13, Z13
+	VCMPPD           $0x00, Z13, Z3, K2
+	VMULPD           Z1, Z3, Z3
+	VMULPD           Z3, Z2, Z2
+	KNOTB            K2, K2
+	VMOVAPD.Z        Z2, K2, Z2
+	VMOVUPD.Z        (AX)(R8*8), K1, Z3
+	VSUBPD           Z2, Z3, Z2
+	VMOVUPD          Z2, K1, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, DI
+	JMP              few
 
 done:
 	VZEROUPPER

@@ -32,6 +32,14 @@ func unlessNone(f, p, term float64) float64 {
 	return term
 }
 
+// minusLogPower is (−ln p)^γ from the logarithm that has its digits.
+func minusLogPower(gamma, q, lp, lq float64) float64 {
+	if q < 1e-8 {
+		return math.Exp(gamma * (lq + q/2))
+	}
+	return math.Exp(gamma * naturalLog(-lp))
+}
+
 // pointwiseTests are those of the sums and derivatives beside the region's.
 func pointwiseTests[T kernels.Float](k *kernels.Primitives[T], tol float64) []primitiveTest[T] {
 	tests := []primitiveTest[T]{
@@ -56,6 +64,16 @@ func pointwiseTests[T kernels.Float](k *kernels.Primitives[T], tol float64) []pr
 		{"expPow", func(a *rows[T]) { k.ExpPow(a.W, a.LP, 1.5) }, each(func(a *rows[T], i int) {
 			a.W[i] = math.Exp(1.5 * a.LP[i])
 		}), tol, 0},
+		{"expLogGrad", func(a *rows[T]) { k.ExpLogGrad(a.U, a.Q, a.LP, a.LQ, a.R, 0.3, 0.7) }, each(func(a *rows[T], i int) {
+			q := a.Q[i]
+			d := q * minusLogPower(0.3-1, q, a.LP[i], a.LQ[i])
+			if q < 1e-8 {
+				d = (1 - q/2) * minusLogPower(0.3, q, a.LP[i], a.LQ[i])
+			}
+			if t := float64(a.R[i]); t != 0 {
+				a.U[i] -= 0.3 * 0.7 * t * d
+			}
+		}), tol, 1},
 		{"clippedLogs", clippedLogs(k, 0.1), clippedLogsLoop[T](0.1), 1e-15, 0},
 		{"clippedLogs at 0", clippedLogs(k, 0), clippedLogsLoop[T](0), 1e-15, 0},
 		{"oddsLogs", func(a *rows[T]) {
@@ -94,7 +112,7 @@ func pointwiseTests[T kernels.Float](k *kernels.Primitives[T], tol float64) []pr
 		}
 	}
 	for _, weighted := range []bool{false, true} {
-		tests = append(tests, weightedTests(k, weighted)...)
+		tests = append(tests, weightedTests(k, weighted, tol)...)
 	}
 	for _, side := range [][2]float64{{0, 1}, {1, -1}} {
 		at, sign := side[0], side[1]
@@ -110,7 +128,7 @@ func pointwiseTests[T kernels.Float](k *kernels.Primitives[T], tol float64) []pr
 }
 
 // weightedTests are the sums that come with and without weights.
-func weightedTests[T kernels.Float](k *kernels.Primitives[T], weighted bool) []primitiveTest[T] {
+func weightedTests[T kernels.Float](k *kernels.Primitives[T], weighted bool, tol float64) []primitiveTest[T] {
 	v := func(a *rows[T], i int) float64 {
 		if weighted {
 			return float64(a.V[i])
@@ -163,6 +181,16 @@ func weightedTests[T kernels.Float](k *kernels.Primitives[T], weighted bool) []p
 			t := 1 - float64(a.R[i])
 			a.Acc[0] += unlessNone(t, a.P[i], v(a, i)*t*a.LQ[i])
 		}), 0, 0},
+	}
+	for _, clip := range []float64{0, 0.1} {
+		tests = append(tests, primitiveTest[T]{"expLog", either(
+			func(a *rows[T]) { k.ExpLog(&a.Acc[0], a.P, a.Q, a.LP, a.LQ, a.R, 0.3, clip) },
+			func(a *rows[T]) { k.ExpLogV(&a.Acc[0], a.P, a.Q, a.LP, a.LQ, a.R, a.V, 0.3, clip) },
+		), each(func(a *rows[T], i int) {
+			t := float64(a.R[i])
+			y := minusLogPower(0.3, max(a.Q[i], clip), a.LP[i], a.LQ[i])
+			a.Acc[0] += unlessNone(t, a.P[i], v(a, i)*t*y)
+		}), tol, 0})
 	}
 	for _, side := range [][2]float64{{0, 1}, {1, -1}} {
 		at, sign := side[0], side[1]

@@ -45,9 +45,9 @@ type Primitives[T Float] struct {
 	LogGrad         func(u []float64, p []float64, q []float64, r []T, byLogP float64, byLogQ float64, byLogAll float64)
 	ExpPow          func(w []float64, l []float64, gamma float64)
 	PowerGrad       func(u []float64, w []float64, p []float64, q []float64, lp []float64, r []T, gamma float64, by float64, at float64, sign float64)
-	ExpRow          func(w []float64)
-	Log1pRow        func(w []float64)
-	LogRow          func(w []float64)
+	ExpLog          func(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []T, gamma float64, clip float64)
+	ExpLogV         func(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []T, v []T, gamma float64, clip float64)
+	ExpLogGrad      func(u []float64, q []float64, lp []float64, lq []float64, r []T, gamma float64, by float64)
 	RegionYRow      func(acc *[4]float64, p []float64, q []float64, y []int32, c int)
 	Normalise       func(p *float64, q *float64, work *float64, stride int, c int, n int)
 	SumY            func(acc *float64, w []float64, y []int32, c int)
@@ -98,9 +98,9 @@ var (
 		LogGrad:         logGradF32AVX2,
 		ExpPow:          expPowF32AVX2,
 		PowerGrad:       powerGradF32AVX2,
-		ExpRow:          expRowAVX2,
-		Log1pRow:        log1pRowAVX2,
-		LogRow:          logRowAVX2,
+		ExpLog:          expLogF32AVX2,
+		ExpLogV:         expLogVF32AVX2,
+		ExpLogGrad:      expLogGradF32AVX2,
 		RegionYRow:      regionYRowAVX2,
 		Normalise:       normaliseAVX2,
 		SumY:            sumYAVX2,
@@ -149,9 +149,9 @@ var (
 		LogGrad:         logGradF64AVX2,
 		ExpPow:          expPowF64AVX2,
 		PowerGrad:       powerGradF64AVX2,
-		ExpRow:          expRowAVX2,
-		Log1pRow:        log1pRowAVX2,
-		LogRow:          logRowAVX2,
+		ExpLog:          expLogF64AVX2,
+		ExpLogV:         expLogVF64AVX2,
+		ExpLogGrad:      expLogGradF64AVX2,
 		RegionYRow:      regionYRowAVX2,
 		Normalise:       normaliseAVX2,
 		SumY:            sumYAVX2,
@@ -200,9 +200,9 @@ var (
 		LogGrad:         logGradF32AVX512,
 		ExpPow:          expPowF32AVX512,
 		PowerGrad:       powerGradF32AVX512,
-		ExpRow:          expRowAVX512,
-		Log1pRow:        log1pRowAVX512,
-		LogRow:          logRowAVX512,
+		ExpLog:          expLogF32AVX512,
+		ExpLogV:         expLogVF32AVX512,
+		ExpLogGrad:      expLogGradF32AVX512,
 		RegionYRow:      regionYRowAVX512,
 		Normalise:       normaliseAVX512,
 		SumY:            sumYAVX512,
@@ -251,9 +251,9 @@ var (
 		LogGrad:         logGradF64AVX512,
 		ExpPow:          expPowF64AVX512,
 		PowerGrad:       powerGradF64AVX512,
-		ExpRow:          expRowAVX512,
-		Log1pRow:        log1pRowAVX512,
-		LogRow:          logRowAVX512,
+		ExpLog:          expLogF64AVX512,
+		ExpLogV:         expLogVF64AVX512,
+		ExpLogGrad:      expLogGradF64AVX512,
 		RegionYRow:      regionYRowAVX512,
 		Normalise:       normaliseAVX512,
 		SumY:            sumYAVX512,

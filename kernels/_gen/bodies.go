@@ -38,20 +38,6 @@ func (g *gen) returnAll(m mask) {
 	g.finish()
 }
 
-// inPlace is a body that applies f to a row of float64.
-func inPlace(g *gen, unroll int, f func(vec) vec) {
-	w, n := g.slice("w"), g.length("w")
-	g.row(n, unroll, func(k int) { g.write(w, f(g.read(w, k))) })
-	g.finish()
-}
-
-func expRow(g *gen) {
-	inPlace(g, g.few(2), func(x vec) vec { return g.exp(x, everything) })
-}
-
-func log1pRow(g *gen) { inPlace(g, 2, g.log1pAny) }
-func logRow(g *gen)   { inPlace(g, g.few(2), g.log) }
-
 // few is how many vectors go side by side where a body needs many registers, of
 // which AVX-512 has twice as many.
 func (g *gen) few(n int) int {

@@ -290,16 +290,6 @@ func (g *gen) reduced(x vec, p parts) vec {
 	return f
 }
 
-// log1pAny is ln(1+x) for any x ≥ 0, +∞ and NaN.
-func (g *gen) log1pAny(x vec) vec {
-	g.Comment("Beyond 2^900 the argument is x 2^-512; the 1 does not matter there.")
-	far := g.cmp(gt, x, number("farLog", 0x1p900))
-	near := g.choose(far, g.mul(x, number("downScale", 0x1p-512)), x)
-	y := g.log1p(near)
-	y = g.add(y, g.where(far, g.load(number("downLog", 512*math.Ln2))))
-	return g.choose(g.cmp(eq, x, infinity), x, y)
-}
-
 var (
 	infinity      = number("infinity", math.Inf(1))
 	minusInfinity = number("minusInfinity", math.Inf(-1))

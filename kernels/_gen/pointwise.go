@@ -258,3 +258,53 @@ func clippedLogs(g *gen) {
 	})
 	g.finish()
 }
+
+// nearOne bounds the q for which −ln p is q + q²/2, to be taken from q and its
+// logarithm: −ln p may have underflowed there.
+var nearOne = number("nearOne", 1e-8)
+
+// minusLog is ln(−ln p), and where q is near 0.
+func (g *gen) minusLog(q, lp, lq vec) (ln vec, small mask) {
+	ln = g.log(g.xor(lp, signBit))
+	small = g.cmp(lt, q, nearOne)
+	return g.choose(small, g.add(lq, g.mul(q, half)), ln), small
+}
+
+func expLog(g *gen, weighted bool) {
+	g.small = g.elem == "F32"
+	acc, p, q, lp, lq := g.pointer("acc"), g.slice("p"), g.slice("q"), g.slice("lp"), g.slice("lq")
+	r, n, v := g.elems("r"), g.length("p"), g.weightsOf(weighted)
+	gamma, clip := g.broadcast("gamma"), g.broadcast("clip")
+	sums := g.accumulators(1, 1)
+	g.row(n, 1, func(k int) {
+		ln, _ := g.minusLog(g.max(clip, g.read(q, k)), g.read(lp, k), g.read(lq, k))
+		y := g.exp(g.mul(ln, gamma), everything)
+		t := g.read(r, k)
+		none := g.cmp(eq, t, g.zero(1))
+		y = g.mul(y, g.weigh(g.weights(v, k), t))
+		g.sum(sums[0], g.choose(none, g.mul(g.read(p, k), g.zero(1)), y))
+	})
+	g.addTotals(acc.base, sums...)
+	g.finish()
+}
+
+func expLogGrad(g *gen) {
+	g.small = g.elem == "F32"
+	u, q, lp, lq := g.slice("u"), g.slice("q"), g.slice("lp"), g.slice("lq")
+	r, n := g.elems("r"), g.length("u")
+	gamma, by := g.broadcast("gamma"), g.broadcast("by")
+	by = g.mul(by, gamma)
+	g.row(n, 1, func(k int) {
+		qq := g.read(q, k)
+		ln, small := g.minusLog(qq, g.read(lp, k), g.read(lq, k))
+		power := g.choose(small, gamma, g.sub(gamma, one))
+		d := g.exp(g.mul(ln, power), everything)
+		ratio := g.sub(g.load(one), g.mul(qq, half))
+		d = g.mul(d, g.choose(small, ratio, qq))
+		t := g.read(r, k)
+		none := g.cmp(eq, t, g.zero(1))
+		d = g.unless(none, g.mul(d, g.mul(t, by)))
+		g.write(u, g.sub(g.read(u, k), d))
+	})
+	g.finish()
+}

@@ -38,27 +38,6 @@ a NaN or beyond ±300.
 		w[i] = math.Exp(float64(v))
 	}
 `, exps},
-	{"expRow", false, "(w []float64)", `
-replaces every element by its exponential.
-
-	for i, v := range w {
-		w[i] = math.Exp(v)
-	}
-`, expRow},
-	{"log1pRow", false, "(w []float64)", `
-replaces every element x, which is at least 0, by ln(1+x).
-
-	for i, v := range w {
-		w[i] = math.Log1p(v)
-	}
-`, log1pRow},
-	{"logRow", false, "(w []float64)", `
-replaces every element by its logarithm.
-
-	for i, v := range w {
-		w[i] = math.Log(v)
-	}
-`, logRow},
 	{"counts", true, "(acc *[3]float64, r []T)", `
 adds the sums of the target alone.
 
@@ -561,4 +540,50 @@ most are those of clip and 1-clip.
 		}
 	}
 `, clippedLogs},
+	{"expLog", true, "(acc *float64, p, q, lp, lq []float64, r []T, gamma, clip float64)", `
+adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+r = 0 adds 0, or NaN where p is NaN.
+
+	for i, t := range r {
+		ln := math.Log(-lp[i])
+		if u := max(q[i], clip); u < 1e-8 {
+			ln = lq[i] + u/2
+		}
+		if t == 0 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += t * math.Exp(gamma*ln)
+		}
+	}
+`, func(g *gen) { expLog(g, false) }},
+	{"expLogV", true, "(acc *float64, p, q, lp, lq []float64, r, v []T, gamma, clip float64)", `
+adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
+r = 0 adds 0, or NaN where p is NaN.
+
+	for i, t := range r {
+		ln := math.Log(-lp[i])
+		if u := max(q[i], clip); u < 1e-8 {
+			ln = lq[i] + u/2
+		}
+		if t == 0 {
+			*acc += 0 * p[i]
+		} else {
+			*acc += v[i] * t * math.Exp(gamma*ln)
+		}
+	}
+`, func(g *gen) { expLog(g, true) }},
+	{"expLogGrad", true, "(u, q, lp, lq []float64, r []T, gamma, by float64)", `
+adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
+that is neither 0 nor 1.
+
+	for i, t := range r {
+		d := q[i] * math.Exp((gamma-1)*math.Log(-lp[i]))
+		if q[i] < 1e-8 {
+			d = (1 - q[i]/2) * math.Exp(gamma*(lq[i]+q[i]/2))
+		}
+		if t != 0 {
+			u[i] -= gamma * by * t * d
+		}
+	}
+`, expLogGrad},
 }

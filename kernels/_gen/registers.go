@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/pass"
@@ -30,6 +31,7 @@ func compile(f *ir.File, vectors int) error {
 		pass.FunctionPass(pass.EnsureBasePointerCalleeSaved),
 		pass.Func(pass.IncludeTextFlagHeader),
 		pass.FunctionPass(pass.PruneSelfMoves),
+		pass.FunctionPass(pruneVectorSelfMoves),
 		pass.FunctionPass(pass.RequiredISAExtensions),
 	).Execute(f)
 }
@@ -66,6 +68,16 @@ func allocate(fn *ir.Function, vectors int) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// pruneVectorSelfMoves drops the copies of vectors that need none, for which
+// the allocator found the same register.
+func pruneVectorSelfMoves(fn *ir.Function) error {
+	fn.Nodes = slices.DeleteFunc(fn.Nodes, func(n ir.Node) bool {
+		i, ok := n.(*ir.Instruction)
+		return ok && i.Opcode == "VMOVAPD" && len(i.Operands) == 2 && i.Operands[0].Asm() == i.Operands[1].Asm()
+	})
 	return nil
 }
 
