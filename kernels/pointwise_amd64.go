@@ -114,3 +114,25 @@ func (a *assembled[T]) powerDerivative(r *cpu.Row[T], gamma, by float64, p, q, l
 	a.powers(w, gamma, q, lq, 0)
 	a.powerGrad(r.U[:n], w, p[:n], q, lp[:n], r.R[:n], gamma, by, at, sign)
 }
+
+// expLogRow leaves to the portable row the exponents that need no power.
+func (a *assembled[T]) expLogRow(acc []float64, gamma float64, r *cpu.Row[T]) {
+	n := len(r.P)
+	switch {
+	case gamma == 0 || gamma == 1:
+		a.portable.ExpLog(acc, gamma, r)
+	case r.V == nil:
+		a.expLog(&acc[0], r.P, r.Q[:n], r.LP[:n], r.LQ[:n], r.R[:n], gamma, r.Clip)
+	default:
+		a.expLogV(&acc[0], r.P, r.Q[:n], r.LP[:n], r.LQ[:n], r.R[:n], r.V[:n], gamma, r.Clip)
+	}
+}
+
+func (a *assembled[T]) expLogGradRow(r *cpu.Row[T], gamma, by float64) {
+	if gamma == 0 || gamma == 1 {
+		a.portable.ExpLogGrad(r, gamma, by)
+		return
+	}
+	n := len(r.U)
+	a.expLogGrad(r.U, r.Q[:n], r.LP[:n], r.LQ[:n], r.R[:n], gamma, by)
+}

@@ -34,6 +34,8 @@ type primitives[T Float] struct {
 	powRow    func(w, u []float64, k int, clip float64)
 	powerSum  func(acc *float64, w, p, lp []float64, r []T, at, sign float64)
 	powerSumV func(acc *float64, w, p, lp []float64, r, v []T, at, sign float64)
+	expLog    func(acc *float64, p, q, lp, lq []float64, r []T, gamma, clip float64)
+	expLogV   func(acc *float64, p, q, lp, lq []float64, r, v []T, gamma, clip float64)
 
 	regionYRow func(acc *[4]float64, p, q []float64, y []int32, c int)
 	memberLogs func(w []float64, p, q *float64, y []int32, stride, c int) bool
@@ -44,6 +46,7 @@ type primitives[T Float] struct {
 	squareGrad func(g, p, q []float64, r []T, byPP, bySQR, bySQB float64)
 	logGrad    func(u, p, q []float64, r []T, byLogP, byLogQ, byLogAll float64)
 	powerGrad  func(u, w, p, q, lp []float64, r []T, gamma, by, at, sign float64)
+	expLogGrad func(u, q, lp, lq []float64, r []T, gamma, by float64)
 
 	chain             func(out []T, g []float64)
 	chainU            func(out []T, g, u, p []float64, clip float64)
@@ -82,6 +85,8 @@ var avx2F32 = primitives[float32]{
 	powRow:            powRowAVX2,
 	powerSum:          powerSumF32AVX2,
 	powerSumV:         powerSumVF32AVX2,
+	expLog:            expLogF32AVX2,
+	expLogV:           expLogVF32AVX2,
 	regionYRow:        regionYRowAVX2,
 	memberLogs:        memberLogsF32AVX2,
 	sumY:              sumYAVX2,
@@ -90,6 +95,7 @@ var avx2F32 = primitives[float32]{
 	squareGrad:        squareGradF32AVX2,
 	logGrad:           logGradF32AVX2,
 	powerGrad:         powerGradF32AVX2,
+	expLogGrad:        expLogGradF32AVX2,
 	chain:             chainF32AVX2,
 	chainU:            chainUF32AVX2,
 	sigmoidChain:      sigmoidChainF32AVX2,
@@ -127,6 +133,8 @@ var avx2F64 = primitives[float64]{
 	powRow:            powRowAVX2,
 	powerSum:          powerSumF64AVX2,
 	powerSumV:         powerSumVF64AVX2,
+	expLog:            expLogF64AVX2,
+	expLogV:           expLogVF64AVX2,
 	regionYRow:        regionYRowAVX2,
 	memberLogs:        memberLogsF64AVX2,
 	sumY:              sumYAVX2,
@@ -135,6 +143,7 @@ var avx2F64 = primitives[float64]{
 	squareGrad:        squareGradF64AVX2,
 	logGrad:           logGradF64AVX2,
 	powerGrad:         powerGradF64AVX2,
+	expLogGrad:        expLogGradF64AVX2,
 	chain:             chainF64AVX2,
 	chainU:            chainUF64AVX2,
 	sigmoidChain:      sigmoidChainF64AVX2,
@@ -172,6 +181,8 @@ var avx512F32 = primitives[float32]{
 	powRow:            powRowAVX512,
 	powerSum:          powerSumF32AVX512,
 	powerSumV:         powerSumVF32AVX512,
+	expLog:            expLogF32AVX512,
+	expLogV:           expLogVF32AVX512,
 	regionYRow:        regionYRowAVX512,
 	memberLogs:        memberLogsF32AVX512,
 	sumY:              sumYAVX512,
@@ -180,6 +191,7 @@ var avx512F32 = primitives[float32]{
 	squareGrad:        squareGradF32AVX512,
 	logGrad:           logGradF32AVX512,
 	powerGrad:         powerGradF32AVX512,
+	expLogGrad:        expLogGradF32AVX512,
 	chain:             chainF32AVX512,
 	chainU:            chainUF32AVX512,
 	sigmoidChain:      sigmoidChainF32AVX512,
@@ -217,6 +229,8 @@ var avx512F64 = primitives[float64]{
 	powRow:            powRowAVX512,
 	powerSum:          powerSumF64AVX512,
 	powerSumV:         powerSumVF64AVX512,
+	expLog:            expLogF64AVX512,
+	expLogV:           expLogVF64AVX512,
 	regionYRow:        regionYRowAVX512,
 	memberLogs:        memberLogsF64AVX512,
 	sumY:              sumYAVX512,
@@ -225,6 +239,7 @@ var avx512F64 = primitives[float64]{
 	squareGrad:        squareGradF64AVX512,
 	logGrad:           logGradF64AVX512,
 	powerGrad:         powerGradF64AVX512,
+	expLogGrad:        expLogGradF64AVX512,
 	chain:             chainF64AVX512,
 	chainU:            chainUF64AVX512,
 	sigmoidChain:      sigmoidChainF64AVX512,

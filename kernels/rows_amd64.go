@@ -19,10 +19,11 @@ func newTable[T Float](p *primitives[T]) *cpu.Kernels[T] {
 	k := cpu.Generic[T]()
 	k.Probabilities, k.Sigmoid, k.Softmax = a.probabilitiesTile, a.sigmoidTile, a.softmaxTile
 	k.Counts, k.Region, k.Soft, k.Square = a.countsRow, a.regionRow, a.softRow, a.squareRow
-	k.LogP, k.LogQ, k.LogAll, k.Power = a.logPRow, a.logQRow, a.logAllRow, a.powerRow
+	k.LogP, k.LogQ, k.LogAll = a.logPRow, a.logQRow, a.logAllRow
+	k.Power, k.ExpLog = a.powerRow, a.expLogRow
 	k.RegionY, k.LogPY = a.regionYTile, a.logPYTile
 	k.RegionGrad, k.SoftGrad, k.SquareGrad = a.regionGradRow, a.softGradRow, a.squareGradRow
-	k.LogGrad, k.PowerGrad = a.logGradRow, a.powerGradRow
+	k.LogGrad, k.PowerGrad, k.ExpLogGrad = a.logGradRow, a.powerGradRow, a.expLogGradRow
 	k.ProbabilitiesChain, k.SigmoidChain, k.SoftmaxChain = a.probabilitiesChainTile, a.sigmoidChainTile, a.softmaxChainTile
 	k.SoftmaxRegionY = a.softmaxRegionYTile
 	return k
