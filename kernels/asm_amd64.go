@@ -1278,7 +1278,7 @@ func powerGradF32AVX2(u []float64, w []float64, p []float64, q []float64, lp []f
 //go:noescape
 func powerGradF64AVX2(u []float64, w []float64, p []float64, q []float64, lp []float64, r []float64, gamma float64, by float64, at float64, sign float64)
 
-// clippedLogsAVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+// clippedLogsF32AVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
 // most are those of clip and 1-clip.
 //
 //	for i, v := range p {
@@ -1295,7 +1295,26 @@ func powerGradF64AVX2(u []float64, w []float64, p []float64, q []float64, lp []f
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func clippedLogsAVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+func clippedLogsF32AVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+
+// clippedLogsF64AVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+// most are those of clip and 1-clip.
+//
+//	for i, v := range p {
+//		switch {
+//		case v < clip:
+//			lp[i], lq[i] = least, most
+//		case 1-v < clip:
+//			lp[i], lq[i] = most, least
+//		default:
+//			lp[i], lq[i] = math.Log(v), math.Log1p(-v)
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func clippedLogsF64AVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 
 // expLogF32AVX2 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
 // r = 0 adds 0, or NaN where p is NaN.

@@ -11120,10 +11120,10 @@ done:
 	VZEROUPPER
 	RET
 
-// func clippedLogsAVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+// func clippedLogsF32AVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·clippedLogsAVX2(SB), NOSPLIT, $0-96
-	// clippedLogsAVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+TEXT ·clippedLogsF32AVX2(SB), NOSPLIT, $0-96
+	// clippedLogsF32AVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
 	// most are those of clip and 1-clip.
 	MOVQ         lp_base+0(FP), AX
 	MOVQ         lq_base+24(FP), CX
@@ -11140,104 +11140,75 @@ TEXT ·clippedLogsAVX2(SB), NOSPLIT, $0-96
 many:
 	// Vectors at a time: 1.
 	VMOVUPD (DX)(SI*8), Y4
-	VSUBPD  Y4, Y3, Y5
-	VCMPPD  $0x11, Y0, Y4, Y6
-	VCMPPD  $0x11, Y0, Y5, Y7
-
-	// Subnormal numbers are brought among the normal ones.
-	VCMPPD    $0x11, leastNormal<>+0(SB), Y4, Y8
-	VMULPD    upScale<>+0(SB), Y4, Y9
-	VBLENDVPD Y8, Y9, Y4, Y9
+	VMULPD  upScale<>+0(SB), Y4, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y9, Y9
-	VANDPD  fractionBits<>+0(SB), Y9, Y10
-	VPADDQ  threeQuarters<>+0(SB), Y10, Y10
-	VPSRLQ  $0x34, Y9, Y9
-	VORPD   integerBits<>+0(SB), Y9, Y9
-	VSUBPD  integerBias<>+0(SB), Y9, Y9
-	VMOVUPD upLog2<>+0(SB), Y11
-	VANDPD  Y11, Y8, Y8
-	VSUBPD  Y8, Y9, Y8
-	VSUBPD  one<>+0(SB), Y10, Y9
+	VPADDQ quarterUp<>+0(SB), Y5, Y5
+	VANDPD fractionBits<>+0(SB), Y5, Y6
+	VPADDQ threeQuarters<>+0(SB), Y6, Y6
+	VPSRLQ $0x34, Y5, Y5
+	VORPD  integerBits<>+0(SB), Y5, Y5
+	VSUBPD integerBias<>+0(SB), Y5, Y5
+	VSUBPD one<>+0(SB), Y6, Y6
+	VSUBPD upLog2<>+0(SB), Y5, Y5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y10
-	VDIVPD       Y10, Y9, Y10
-	VMULPD       Y10, Y10, Y11
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y11, Y12
-	VFMADD213PD  log64e<>+0(SB), Y11, Y12
-	VFMADD213PD  log64d<>+0(SB), Y11, Y12
-	VFMADD213PD  log64c<>+0(SB), Y11, Y12
-	VFMADD213PD  log64b<>+0(SB), Y11, Y12
-	VFMADD213PD  log64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y9, Y11, Y12
+	VADDPD       two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      log32d<>+0(SB), Y9
+	VFMADD213PD  log32c<>+0(SB), Y8, Y9
+	VFMADD213PD  log32b<>+0(SB), Y8, Y9
+	VFMADD213PD  log32a<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y8, Y9
 
 	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y11
-	VFMSUB213PD Y11, Y10, Y12
-	VSUBPD      Y12, Y9, Y9
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y7, Y9
+	VFMADD231PD  ln2<>+0(SB), Y5, Y9
+	VCMPPD       $0x15, infinity<>+0(SB), Y4, Y5
+	VBLENDVPD    Y5, Y4, Y9, Y5
 
-	// Zero, negative, infinite, NaN.
-	VXORPD    Y8, Y8, Y8
-	VCMPPD    $0x15, infinity<>+0(SB), Y4, Y10
-	VBLENDVPD Y10, Y4, Y9, Y9
-	VCMPPD    $0x11, Y8, Y4, Y10
-	VMOVUPD   notANumber<>+0(SB), Y11
-	VBLENDVPD Y10, Y11, Y9, Y9
-	VCMPPD    $0x00, Y8, Y4, Y8
-	VMOVUPD   minusInfinity<>+0(SB), Y10
-	VBLENDVPD Y8, Y10, Y9, Y8
-	VBLENDVPD Y7, Y2, Y8, Y8
-	VBLENDVPD Y6, Y1, Y8, Y8
-	VMOVUPD   Y8, (AX)(SI*8)
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD    Y4, Y3, Y6
+	VCMPPD    $0x12, Y0, Y4, Y7
+	VCMPPD    $0x12, Y0, Y6, Y6
+	VBLENDVPD Y6, Y2, Y5, Y5
+	VBLENDVPD Y7, Y1, Y5, Y5
+	VMOVUPD   Y5, (AX)(SI*8)
 	VXORPD    signBit<>+0(SB), Y4, Y4
-	VADDPD    one<>+0(SB), Y4, Y8
+	VADDPD    one<>+0(SB), Y4, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y8, Y8
-	VMOVUPD     twiceBias<>+0(SB), Y9
-	VANDPD      exponentBits<>+0(SB), Y8, Y10
-	VPSUBQ      Y10, Y9, Y9
-	VPSRLQ      $0x34, Y8, Y8
-	VORPD       integerBits<>+0(SB), Y8, Y8
-	VSUBPD      integerBias<>+0(SB), Y8, Y8
-	VSUBPD      one<>+0(SB), Y9, Y10
-	VFMADD231PD Y4, Y9, Y10
+	VPADDQ      quarterUp<>+0(SB), Y5, Y5
+	VMOVUPD     twiceBias<>+0(SB), Y8
+	VANDPD      exponentBits<>+0(SB), Y5, Y9
+	VPSUBQ      Y9, Y8, Y8
+	VPSRLQ      $0x34, Y5, Y5
+	VORPD       integerBits<>+0(SB), Y5, Y5
+	VSUBPD      integerBias<>+0(SB), Y5, Y5
+	VSUBPD      one<>+0(SB), Y8, Y9
+	VFMADD231PD Y4, Y8, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y4
-	VDIVPD       Y4, Y10, Y4
-	VMULPD       Y4, Y4, Y9
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y9, Y11
-	VFMADD213PD  log64e<>+0(SB), Y9, Y11
-	VFMADD213PD  log64d<>+0(SB), Y9, Y11
-	VFMADD213PD  log64c<>+0(SB), Y9, Y11
-	VFMADD213PD  log64b<>+0(SB), Y9, Y11
-	VFMADD213PD  log64a<>+0(SB), Y9, Y11
-	VFNMADD213PD Y10, Y9, Y11
+	VADDPD       two<>+0(SB), Y9, Y4
+	VDIVPD       Y4, Y9, Y4
+	VMULPD       Y4, Y4, Y8
+	VMOVUPD      log32d<>+0(SB), Y10
+	VFMADD213PD  log32c<>+0(SB), Y8, Y10
+	VFMADD213PD  log32b<>+0(SB), Y8, Y10
+	VFMADD213PD  log32a<>+0(SB), Y8, Y10
+	VFNMADD213PD Y9, Y8, Y10
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
-	VFMSUB213PD Y9, Y4, Y11
-	VSUBPD      Y11, Y10, Y4
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y4
-	VXORPD      Y8, Y8, Y8
-	VCMPPD      $0x00, Y8, Y5, Y5
-	VMOVUPD     minusInfinity<>+0(SB), Y8
-	VBLENDVPD   Y5, Y8, Y4, Y4
-	VBLENDVPD   Y7, Y1, Y4, Y4
-	VBLENDVPD   Y6, Y2, Y4, Y4
-	VMOVUPD     Y4, (CX)(SI*8)
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, BX
-	CMPQ        BX, $0x00000004
-	JGE         many
+	VFNMADD213PD Y9, Y4, Y10
+	VFMADD231PD  ln2<>+0(SB), Y5, Y10
+	VBLENDVPD    Y6, Y1, Y10, Y4
+	VBLENDVPD    Y7, Y2, Y4, Y4
+	VMOVUPD      Y4, (CX)(SI*8)
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, BX
+	CMPQ         BX, $0x00000004
+	JGE          many
 
 few:
 	TESTQ BX, BX
@@ -11251,113 +11222,78 @@ few:
 	NEGQ       DI
 	VMOVDQU    32(R8)(DI*8), Y4
 	VMASKMOVPD (DX)(SI*8), Y4, Y5
-	VSUBPD     Y5, Y3, Y6
-	VCMPPD     $0x11, Y0, Y5, Y7
-	VCMPPD     $0x11, Y0, Y6, Y8
-
-	// Subnormal numbers are brought among the normal ones.
-	VCMPPD    $0x11, leastNormal<>+0(SB), Y5, Y9
-	VMULPD    upScale<>+0(SB), Y5, Y10
-	VBLENDVPD Y9, Y10, Y5, Y10
+	VMULPD     upScale<>+0(SB), Y5, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y10, Y10
-	VANDPD  fractionBits<>+0(SB), Y10, Y11
-	VPADDQ  threeQuarters<>+0(SB), Y11, Y11
-	VPSRLQ  $0x34, Y10, Y10
-	VORPD   integerBits<>+0(SB), Y10, Y10
-	VSUBPD  integerBias<>+0(SB), Y10, Y10
-	VMOVUPD upLog2<>+0(SB), Y12
-	VANDPD  Y12, Y9, Y9
-	VSUBPD  Y9, Y10, Y9
-	VSUBPD  one<>+0(SB), Y11, Y10
+	VPADDQ quarterUp<>+0(SB), Y6, Y6
+	VANDPD fractionBits<>+0(SB), Y6, Y7
+	VPADDQ threeQuarters<>+0(SB), Y7, Y7
+	VPSRLQ $0x34, Y6, Y6
+	VORPD  integerBits<>+0(SB), Y6, Y6
+	VSUBPD integerBias<>+0(SB), Y6, Y6
+	VSUBPD one<>+0(SB), Y7, Y7
+	VSUBPD upLog2<>+0(SB), Y6, Y6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y11
-	VDIVPD       Y11, Y10, Y11
-	VMULPD       Y11, Y11, Y12
-	VMOVUPD      log64g<>+0(SB), Y13
-	VFMADD213PD  log64f<>+0(SB), Y12, Y13
-	VFMADD213PD  log64e<>+0(SB), Y12, Y13
-	VFMADD213PD  log64d<>+0(SB), Y12, Y13
-	VFMADD213PD  log64c<>+0(SB), Y12, Y13
-	VFMADD213PD  log64b<>+0(SB), Y12, Y13
-	VFMADD213PD  log64a<>+0(SB), Y12, Y13
-	VFNMADD213PD Y10, Y12, Y13
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log32d<>+0(SB), Y10
+	VFMADD213PD  log32c<>+0(SB), Y9, Y10
+	VFMADD213PD  log32b<>+0(SB), Y9, Y10
+	VFMADD213PD  log32a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
 
 	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
-	VFMSUB213PD Y12, Y11, Y13
-	VSUBPD      Y13, Y10, Y10
-	VFMADD231PD ln2Hi<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y8, Y10
+	VFMADD231PD  ln2<>+0(SB), Y6, Y10
+	VCMPPD       $0x15, infinity<>+0(SB), Y5, Y6
+	VBLENDVPD    Y6, Y5, Y10, Y6
 
-	// Zero, negative, infinite, NaN.
-	VXORPD     Y9, Y9, Y9
-	VCMPPD     $0x15, infinity<>+0(SB), Y5, Y11
-	VBLENDVPD  Y11, Y5, Y10, Y10
-	VCMPPD     $0x11, Y9, Y5, Y11
-	VMOVUPD    notANumber<>+0(SB), Y12
-	VBLENDVPD  Y11, Y12, Y10, Y10
-	VCMPPD     $0x00, Y9, Y5, Y9
-	VMOVUPD    minusInfinity<>+0(SB), Y11
-	VBLENDVPD  Y9, Y11, Y10, Y9
-	VBLENDVPD  Y8, Y2, Y9, Y9
-	VBLENDVPD  Y7, Y1, Y9, Y9
-	VMASKMOVPD Y9, Y4, (AX)(SI*8)
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD     Y5, Y3, Y7
+	VCMPPD     $0x12, Y0, Y5, Y8
+	VCMPPD     $0x12, Y0, Y7, Y7
+	VBLENDVPD  Y7, Y2, Y6, Y6
+	VBLENDVPD  Y8, Y1, Y6, Y6
+	VMASKMOVPD Y6, Y4, (AX)(SI*8)
 	VXORPD     signBit<>+0(SB), Y5, Y5
-	VADDPD     one<>+0(SB), Y5, Y9
+	VADDPD     one<>+0(SB), Y5, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y9, Y9
-	VMOVUPD     twiceBias<>+0(SB), Y10
-	VANDPD      exponentBits<>+0(SB), Y9, Y11
-	VPSUBQ      Y11, Y10, Y10
-	VPSRLQ      $0x34, Y9, Y9
-	VORPD       integerBits<>+0(SB), Y9, Y9
-	VSUBPD      integerBias<>+0(SB), Y9, Y9
-	VSUBPD      one<>+0(SB), Y10, Y11
-	VFMADD231PD Y5, Y10, Y11
+	VPADDQ      quarterUp<>+0(SB), Y6, Y6
+	VMOVUPD     twiceBias<>+0(SB), Y9
+	VANDPD      exponentBits<>+0(SB), Y6, Y10
+	VPSUBQ      Y10, Y9, Y9
+	VPSRLQ      $0x34, Y6, Y6
+	VORPD       integerBits<>+0(SB), Y6, Y6
+	VSUBPD      integerBias<>+0(SB), Y6, Y6
+	VSUBPD      one<>+0(SB), Y9, Y10
+	VFMADD231PD Y5, Y9, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y11, Y5
-	VDIVPD       Y5, Y11, Y5
-	VMULPD       Y5, Y5, Y10
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y10, Y12
-	VFMADD213PD  log64e<>+0(SB), Y10, Y12
-	VFMADD213PD  log64d<>+0(SB), Y10, Y12
-	VFMADD213PD  log64c<>+0(SB), Y10, Y12
-	VFMADD213PD  log64b<>+0(SB), Y10, Y12
-	VFMADD213PD  log64a<>+0(SB), Y10, Y12
-	VFNMADD213PD Y11, Y10, Y12
+	VADDPD       two<>+0(SB), Y10, Y5
+	VDIVPD       Y5, Y10, Y5
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      log32d<>+0(SB), Y11
+	VFMADD213PD  log32c<>+0(SB), Y9, Y11
+	VFMADD213PD  log32b<>+0(SB), Y9, Y11
+	VFMADD213PD  log32a<>+0(SB), Y9, Y11
+	VFNMADD213PD Y10, Y9, Y11
 
 	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
-	VFMSUB213PD Y10, Y5, Y12
-	VSUBPD      Y12, Y11, Y5
-	VFMADD231PD ln2Hi<>+0(SB), Y9, Y5
-	VXORPD      Y9, Y9, Y9
-	VCMPPD      $0x00, Y9, Y6, Y6
-	VMOVUPD     minusInfinity<>+0(SB), Y9
-	VBLENDVPD   Y6, Y9, Y5, Y5
-	VBLENDVPD   Y8, Y1, Y5, Y5
-	VBLENDVPD   Y7, Y2, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (CX)(SI*8)
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, BX
-	JMP         few
+	VFNMADD213PD Y10, Y5, Y11
+	VFMADD231PD  ln2<>+0(SB), Y6, Y11
+	VBLENDVPD    Y7, Y1, Y11, Y5
+	VBLENDVPD    Y8, Y2, Y5, Y5
+	VMASKMOVPD   Y5, Y4, (CX)(SI*8)
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, BX
+	JMP          few
 
 done:
 	VZEROUPPER
 	RET
-
-DATA leastNormal<>+0(SB)/8, $0x0010000000000000
-DATA leastNormal<>+8(SB)/8, $0x0010000000000000
-DATA leastNormal<>+16(SB)/8, $0x0010000000000000
-DATA leastNormal<>+24(SB)/8, $0x0010000000000000
-GLOBL leastNormal<>(SB), RODATA|NOPTR, $32
 
 DATA upScale<>+0(SB)/8, $0x4350000000000000
 DATA upScale<>+8(SB)/8, $0x4350000000000000
@@ -11389,11 +11325,204 @@ DATA infinity<>+16(SB)/8, $0x7ff0000000000000
 DATA infinity<>+24(SB)/8, $0x7ff0000000000000
 GLOBL infinity<>(SB), RODATA|NOPTR, $32
 
-DATA notANumber<>+0(SB)/8, $0x7ff8000000000001
-DATA notANumber<>+8(SB)/8, $0x7ff8000000000001
-DATA notANumber<>+16(SB)/8, $0x7ff8000000000001
-DATA notANumber<>+24(SB)/8, $0x7ff8000000000001
-GLOBL notANumber<>(SB), RODATA|NOPTR, $32
+// func clippedLogsF64AVX2(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·clippedLogsF64AVX2(SB), NOSPLIT, $0-96
+	// clippedLogsF64AVX2 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+	// most are those of clip and 1-clip.
+	MOVQ         lp_base+0(FP), AX
+	MOVQ         lq_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         lp_len+8(FP), BX
+	VBROADCASTSD clip+72(FP), Y0
+	VBROADCASTSD least+80(FP), Y1
+	VBROADCASTSD most+88(FP), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(SI*8), Y4
+	VMULPD  upScale<>+0(SB), Y4, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ quarterUp<>+0(SB), Y5, Y5
+	VANDPD fractionBits<>+0(SB), Y5, Y6
+	VPADDQ threeQuarters<>+0(SB), Y6, Y6
+	VPSRLQ $0x34, Y5, Y5
+	VORPD  integerBits<>+0(SB), Y5, Y5
+	VSUBPD integerBias<>+0(SB), Y5, Y5
+	VSUBPD one<>+0(SB), Y6, Y6
+	VSUBPD upLog2<>+0(SB), Y5, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      log64g<>+0(SB), Y9
+	VFMADD213PD  log64f<>+0(SB), Y8, Y9
+	VFMADD213PD  log64e<>+0(SB), Y8, Y9
+	VFMADD213PD  log64d<>+0(SB), Y8, Y9
+	VFMADD213PD  log64c<>+0(SB), Y8, Y9
+	VFMADD213PD  log64b<>+0(SB), Y8, Y9
+	VFMADD213PD  log64a<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y8, Y9
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VFMADD231PD ln2Lo<>+0(SB), Y5, Y8
+	VFMSUB213PD Y8, Y7, Y9
+	VSUBPD      Y9, Y6, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y5, Y6
+	VCMPPD      $0x15, infinity<>+0(SB), Y4, Y5
+	VBLENDVPD   Y5, Y4, Y6, Y5
+
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD    Y4, Y3, Y6
+	VCMPPD    $0x12, Y0, Y4, Y7
+	VCMPPD    $0x12, Y0, Y6, Y6
+	VBLENDVPD Y6, Y2, Y5, Y5
+	VBLENDVPD Y7, Y1, Y5, Y5
+	VMOVUPD   Y5, (AX)(SI*8)
+	VXORPD    signBit<>+0(SB), Y4, Y4
+	VADDPD    one<>+0(SB), Y4, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y5, Y5
+	VMOVUPD     twiceBias<>+0(SB), Y8
+	VANDPD      exponentBits<>+0(SB), Y5, Y9
+	VPSUBQ      Y9, Y8, Y8
+	VPSRLQ      $0x34, Y5, Y5
+	VORPD       integerBits<>+0(SB), Y5, Y5
+	VSUBPD      integerBias<>+0(SB), Y5, Y5
+	VSUBPD      one<>+0(SB), Y8, Y9
+	VFMADD231PD Y4, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y4
+	VDIVPD       Y4, Y9, Y4
+	VMULPD       Y4, Y4, Y8
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y8, Y10
+	VFMADD213PD  log64e<>+0(SB), Y8, Y10
+	VFMADD213PD  log64d<>+0(SB), Y8, Y10
+	VFMADD213PD  log64c<>+0(SB), Y8, Y10
+	VFMADD213PD  log64b<>+0(SB), Y8, Y10
+	VFMADD213PD  log64a<>+0(SB), Y8, Y10
+	VFNMADD213PD Y9, Y8, Y10
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VFMADD231PD ln2Lo<>+0(SB), Y5, Y8
+	VFMSUB213PD Y8, Y4, Y10
+	VSUBPD      Y10, Y9, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y5, Y4
+	VBLENDVPD   Y6, Y1, Y4, Y4
+	VBLENDVPD   Y7, Y2, Y4, Y4
+	VMOVUPD     Y4, (CX)(SI*8)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JGE         many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y4
+	VMASKMOVPD (DX)(SI*8), Y4, Y5
+	VMULPD     upScale<>+0(SB), Y5, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ quarterUp<>+0(SB), Y6, Y6
+	VANDPD fractionBits<>+0(SB), Y6, Y7
+	VPADDQ threeQuarters<>+0(SB), Y7, Y7
+	VPSRLQ $0x34, Y6, Y6
+	VORPD  integerBits<>+0(SB), Y6, Y6
+	VSUBPD integerBias<>+0(SB), Y6, Y6
+	VSUBPD one<>+0(SB), Y7, Y7
+	VSUBPD upLog2<>+0(SB), Y6, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
+	VCMPPD      $0x15, infinity<>+0(SB), Y5, Y6
+	VBLENDVPD   Y6, Y5, Y7, Y6
+
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD     Y5, Y3, Y7
+	VCMPPD     $0x12, Y0, Y5, Y8
+	VCMPPD     $0x12, Y0, Y7, Y7
+	VBLENDVPD  Y7, Y2, Y6, Y6
+	VBLENDVPD  Y8, Y1, Y6, Y6
+	VMASKMOVPD Y6, Y4, (AX)(SI*8)
+	VXORPD     signBit<>+0(SB), Y5, Y5
+	VADDPD     one<>+0(SB), Y5, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y6, Y6
+	VMOVUPD     twiceBias<>+0(SB), Y9
+	VANDPD      exponentBits<>+0(SB), Y6, Y10
+	VPSUBQ      Y10, Y9, Y9
+	VPSRLQ      $0x34, Y6, Y6
+	VORPD       integerBits<>+0(SB), Y6, Y6
+	VSUBPD      integerBias<>+0(SB), Y6, Y6
+	VSUBPD      one<>+0(SB), Y9, Y10
+	VFMADD231PD Y5, Y9, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y5
+	VDIVPD       Y5, Y10, Y5
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y9, Y11
+	VFMADD213PD  log64e<>+0(SB), Y9, Y11
+	VFMADD213PD  log64d<>+0(SB), Y9, Y11
+	VFMADD213PD  log64c<>+0(SB), Y9, Y11
+	VFMADD213PD  log64b<>+0(SB), Y9, Y11
+	VFMADD213PD  log64a<>+0(SB), Y9, Y11
+	VFNMADD213PD Y10, Y9, Y11
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y5, Y11
+	VSUBPD      Y11, Y10, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y5
+	VBLENDVPD   Y7, Y1, Y5, Y5
+	VBLENDVPD   Y8, Y2, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (CX)(SI*8)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
 
 // func expLogF32AVX2(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, clip float64)
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -11636,6 +11765,18 @@ done:
 	VMOVSD       X2, (AX)
 	VZEROUPPER
 	RET
+
+DATA leastNormal<>+0(SB)/8, $0x0010000000000000
+DATA leastNormal<>+8(SB)/8, $0x0010000000000000
+DATA leastNormal<>+16(SB)/8, $0x0010000000000000
+DATA leastNormal<>+24(SB)/8, $0x0010000000000000
+GLOBL leastNormal<>(SB), RODATA|NOPTR, $32
+
+DATA notANumber<>+0(SB)/8, $0x7ff8000000000001
+DATA notANumber<>+8(SB)/8, $0x7ff8000000000001
+DATA notANumber<>+16(SB)/8, $0x7ff8000000000001
+DATA notANumber<>+24(SB)/8, $0x7ff8000000000001
+GLOBL notANumber<>(SB), RODATA|NOPTR, $32
 
 DATA nearOne<>+0(SB)/8, $0x3e45798ee2308c3a
 DATA nearOne<>+8(SB)/8, $0x3e45798ee2308c3a

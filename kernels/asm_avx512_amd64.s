@@ -11667,10 +11667,10 @@ done:
 	VZEROUPPER
 	RET
 
-// func clippedLogsAVX512(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+// func clippedLogsF32AVX512(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·clippedLogsAVX512(SB), NOSPLIT, $0-96
-	// clippedLogsAVX512 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+TEXT ·clippedLogsF32AVX512(SB), NOSPLIT, $0-96
+	// clippedLogsF32AVX512 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
 	// most are those of clip and 1-clip.
 	MOVQ         lp_base+0(FP), AX
 	MOVQ         lq_base+24(FP), CX
@@ -11681,91 +11681,117 @@ TEXT ·clippedLogsAVX512(SB), NOSPLIT, $0-96
 	VBROADCASTSD most+88(FP), Z2
 	VBROADCASTSD one<>+0(SB), Z3
 	XORQ         SI, SI
-	CMPQ         BX, $0x00000008
+	CMPQ         BX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	VMOVUPD (DX)(SI*8), Z4
-	VSUBPD  Z4, Z3, Z5
-	VCMPPD  $0x11, Z0, Z4, K1
-	VCMPPD  $0x11, Z0, Z5, K2
+	VMOVUPD 64(DX)(SI*8), Z5
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
+	VGETMANTPD  $0x0b, Z5, Z7
+	VGETEXPPD   Z4, Z10
+	VGETEXPPD   Z6, Z8
+	VGETEXPPD   Z5, Z11
+	VGETEXPPD   Z7, Z9
+	VSUBPD      Z10, Z8, Z8
+	VSUBPD      Z11, Z9, Z9
 	VSUBPD.BCST one<>+0(SB), Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z7, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z27
-	VBROADCASTSD     log64g<>+0(SB), Z28
-	VFMADD213PD.BCST log64f<>+0(SB), Z27, Z28
-	VFMADD213PD.BCST log64e<>+0(SB), Z27, Z28
-	VFMADD213PD.BCST log64d<>+0(SB), Z27, Z28
-	VFMADD213PD.BCST log64c<>+0(SB), Z27, Z28
-	VFMADD213PD.BCST log64b<>+0(SB), Z27, Z28
-	VFMADD213PD.BCST log64a<>+0(SB), Z27, Z28
-	VFNMADD213PD     Z6, Z27, Z28
+	VADDPD.BCST      two<>+0(SB), Z6, Z10
+	VADDPD.BCST      two<>+0(SB), Z7, Z11
+	VDIVPD           Z10, Z6, Z10
+	VDIVPD           Z11, Z7, Z11
+	VMULPD           Z10, Z10, Z24
+	VMULPD           Z11, Z11, Z25
+	VBROADCASTSD     log32d<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST log32c<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST log32c<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST log32b<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST log32b<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST log32a<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST log32a<>+0(SB), Z25, Z26
+	VFNMADD213PD     Z6, Z24, Z27
+	VFNMADD213PD     Z7, Z25, Z26
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VMOVAPD           Z9, Z27
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z27
-	VFMSUB213PD       Z27, Z8, Z28
-	VSUBPD            Z28, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K3
-	VBLENDMPD         Z4, Z6, K3, Z10
-	VBLENDMPD         Z2, Z10, K2, Z11
-	VBLENDMPD         Z1, Z11, K1, Z12
-	VMOVUPD           Z12, (AX)(SI*8)
-	VXORPD.BCST       signBit<>+0(SB), Z4, Z4
-	VADDPD.BCST       one<>+0(SB), Z4, Z6
+	VFNMADD213PD      Z6, Z10, Z27
+	VFNMADD213PD      Z7, Z11, Z26
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z27
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z26
+
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD      Z4, Z3, Z6
+	VSUBPD      Z5, Z3, Z7
+	VCMPPD      $0x12, Z0, Z4, K1
+	VCMPPD      $0x12, Z0, Z5, K2
+	VCMPPD      $0x12, Z0, Z6, K3
+	VCMPPD      $0x12, Z0, Z7, K4
+	VBLENDMPD   Z2, Z27, K3, Z12
+	VBLENDMPD   Z2, Z26, K4, Z13
+	VBLENDMPD   Z1, Z12, K1, Z14
+	VBLENDMPD   Z1, Z13, K2, Z15
+	VMOVUPD     Z14, (AX)(SI*8)
+	VMOVUPD     Z15, 64(AX)(SI*8)
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+	VXORPD.BCST signBit<>+0(SB), Z5, Z5
+	VADDPD.BCST one<>+0(SB), Z4, Z6
+	VADDPD.BCST one<>+0(SB), Z5, Z7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z6, Z7
+	VGETMANTPD   $0x0b, Z6, Z8
+	VGETMANTPD   $0x0b, Z7, Z9
 	VGETEXPPD    Z6, Z6
+	VGETEXPPD    Z8, Z8
 	VGETEXPPD    Z7, Z7
-	VSUBPD       Z6, Z7, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VSUBPD.BCST  one<>+0(SB), Z7, Z8
-	VFMADD231PD  Z4, Z7, Z8
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z6, Z8, Z6
+	VSUBPD       Z7, Z9, Z7
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z6, Z9, Z8
+	VSCALEFPD    Z7, Z9, Z9
+	VSUBPD.BCST  one<>+0(SB), Z8, Z10
+	VSUBPD.BCST  one<>+0(SB), Z9, Z11
+	VFMADD231PD  Z4, Z8, Z10
+	VFMADD231PD  Z5, Z9, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z4
-	VDIVPD           Z4, Z8, Z4
-	VMULPD           Z4, Z4, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z27
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z27
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z27
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z27
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z27
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z27
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z27
-	VFNMADD213PD     Z8, Z7, Z27
+	VADDPD.BCST      two<>+0(SB), Z10, Z4
+	VADDPD.BCST      two<>+0(SB), Z11, Z5
+	VDIVPD           Z4, Z10, Z4
+	VDIVPD           Z5, Z11, Z5
+	VMULPD           Z4, Z4, Z8
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     log32d<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST log32c<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z24
+	VFMADD213PD.BCST log32b<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z24
+	VFMADD213PD.BCST log32a<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z24
+	VFNMADD213PD     Z10, Z8, Z25
+	VFNMADD213PD     Z11, Z9, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z13, Z13, Z13
-	VMOVAPD           Z13, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z4, Z27
-	VSUBPD            Z27, Z8, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VPXORQ            Z14, Z14, Z14
-	VCMPPD            $0x00, Z14, Z5, K3
-	VBROADCASTSD      minusInfinity<>+0(SB), Z5
-	VBLENDMPD         Z5, Z4, K3, Z15
-	VBLENDMPD         Z1, Z15, K2, Z16
-	VBLENDMPD         Z2, Z16, K1, Z17
-	VMOVUPD           Z17, (CX)(SI*8)
-	ADDQ              $0x00000008, SI
-	SUBQ              $0x00000008, BX
-	CMPQ              BX, $0x00000008
+	VFNMADD213PD      Z10, Z4, Z25
+	VFNMADD213PD      Z11, Z5, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z25
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z24
+	VBLENDMPD         Z1, Z25, K3, Z16
+	VBLENDMPD         Z1, Z24, K4, Z17
+	VBLENDMPD         Z2, Z16, K1, Z18
+	VBLENDMPD         Z2, Z17, K2, Z19
+	VMOVUPD           Z18, (CX)(SI*8)
+	VMOVUPD           Z19, 64(CX)(SI*8)
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, BX
+	CMPQ              BX, $0x00000010
 	JGE               many
 
 few:
@@ -11779,82 +11805,64 @@ few:
 	LEAQ      tailMasks<>+0(SB), R8
 	KMOVB     (R8)(DI*1), K1
 	VMOVUPD.Z (DX)(SI*8), K1, Z4
-	VSUBPD    Z4, Z3, Z5
-	VCMPPD    $0x11, Z0, Z4, K2
-	VCMPPD    $0x11, Z0, Z5, K3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
-	VSUBPD.BCST one<>+0(SB), Z6, Z6
+	VGETMANTPD  $0x0b, Z4, Z5
+	VGETEXPPD   Z4, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z6, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log32d<>+0(SB), Z9
+	VFMADD213PD.BCST log32c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log32b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log32a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VPXORQ            Z18, Z18, Z18
-	VMOVAPD           Z18, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
-	VFMSUB213PD       Z9, Z8, Z10
-	VSUBPD            Z10, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K4
-	VBLENDMPD         Z4, Z6, K4, Z19
-	VBLENDMPD         Z2, Z19, K3, Z20
-	VBLENDMPD         Z1, Z20, K2, Z21
-	VMOVUPD           Z21, K1, (AX)(SI*8)
-	VXORPD.BCST       signBit<>+0(SB), Z4, Z4
-	VADDPD.BCST       one<>+0(SB), Z4, Z6
+	VFNMADD213PD      Z5, Z7, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z9
+
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD      Z4, Z3, Z5
+	VCMPPD      $0x12, Z0, Z4, K2
+	VCMPPD      $0x12, Z0, Z5, K3
+	VBLENDMPD   Z2, Z9, K3, Z20
+	VBLENDMPD   Z1, Z20, K2, Z21
+	VMOVUPD     Z21, K1, (AX)(SI*8)
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+	VADDPD.BCST one<>+0(SB), Z4, Z5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z6, Z7
+	VGETMANTPD   $0x0b, Z5, Z6
+	VGETEXPPD    Z5, Z5
 	VGETEXPPD    Z6, Z6
-	VGETEXPPD    Z7, Z7
-	VSUBPD       Z6, Z7, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VSUBPD.BCST  one<>+0(SB), Z7, Z8
-	VFMADD231PD  Z4, Z7, Z8
+	VSUBPD       Z5, Z6, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VSUBPD.BCST  one<>+0(SB), Z6, Z7
+	VFMADD231PD  Z4, Z6, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z4
-	VDIVPD           Z4, Z8, Z4
-	VMULPD           Z4, Z4, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log32d<>+0(SB), Z8
+	VFMADD213PD.BCST log32c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log32b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log32a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
 
 	// Add k ln(2).
-	VPXORQ            Z22, Z22, Z22
-	VMOVAPD           Z22, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z4, Z9
-	VSUBPD            Z9, Z8, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VPXORQ            Z23, Z23, Z23
-	VCMPPD            $0x00, Z23, Z5, K4
-	VBROADCASTSD      minusInfinity<>+0(SB), Z5
-	VBLENDMPD         Z5, Z4, K4, Z24
-	VBLENDMPD         Z1, Z24, K3, Z25
-	VBLENDMPD         Z2, Z25, K2, Z26
-	VMOVUPD           Z26, K1, (CX)(SI*8)
+	VFNMADD213PD      Z7, Z4, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z8
+	VBLENDMPD         Z1, Z8, K3, Z22
+	VBLENDMPD         Z2, Z22, K2, Z23
+	VMOVUPD           Z23, K1, (CX)(SI*8)
 	ADDQ              $0x00000008, SI
 	SUBQ              $0x00000008, BX
 	JMP               few
@@ -11863,8 +11871,249 @@ done:
 	VZEROUPPER
 	RET
 
-DATA infinity<>+0(SB)/8, $0x7ff0000000000000
-GLOBL infinity<>(SB), RODATA|NOPTR, $8
+// func clippedLogsF64AVX512(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·clippedLogsF64AVX512(SB), NOSPLIT, $0-96
+	// clippedLogsF64AVX512 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
+	// most are those of clip and 1-clip.
+	MOVQ         lp_base+0(FP), AX
+	MOVQ         lq_base+24(FP), CX
+	MOVQ         p_base+48(FP), DX
+	MOVQ         lp_len+8(FP), BX
+	VBROADCASTSD clip+72(FP), Z0
+	VBROADCASTSD least+80(FP), Z1
+	VBROADCASTSD most+88(FP), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (DX)(SI*8), Z4
+	VMOVUPD 64(DX)(SI*8), Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETMANTPD  $0x0b, Z5, Z7
+	VGETEXPPD   Z4, Z10
+	VGETEXPPD   Z6, Z8
+	VGETEXPPD   Z5, Z11
+	VGETEXPPD   Z7, Z9
+	VSUBPD      Z10, Z8, Z8
+	VSUBPD      Z11, Z9, Z9
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z7, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z10
+	VADDPD.BCST      two<>+0(SB), Z7, Z11
+	VDIVPD           Z10, Z6, Z10
+	VDIVPD           Z11, Z7, Z11
+	VMULPD           Z10, Z10, Z28
+	VMULPD           Z11, Z11, Z29
+	VBROADCASTSD     log64g<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST log64f<>+0(SB), Z28, Z31
+	VFMADD213PD.BCST log64f<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST log64e<>+0(SB), Z28, Z31
+	VFMADD213PD.BCST log64e<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST log64d<>+0(SB), Z28, Z31
+	VFMADD213PD.BCST log64d<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST log64c<>+0(SB), Z28, Z31
+	VFMADD213PD.BCST log64c<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST log64b<>+0(SB), Z28, Z31
+	VFMADD213PD.BCST log64b<>+0(SB), Z29, Z30
+	VFMADD213PD.BCST log64a<>+0(SB), Z28, Z31
+	VFMADD213PD.BCST log64a<>+0(SB), Z29, Z30
+	VFNMADD213PD     Z6, Z28, Z31
+	VFNMADD213PD     Z7, Z29, Z30
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VMOVAPD           Z12, Z28
+	VMOVAPD           Z12, Z29
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z28
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z29
+	VFMSUB213PD       Z28, Z10, Z31
+	VFMSUB213PD       Z29, Z11, Z30
+	VSUBPD            Z31, Z6, Z6
+	VSUBPD            Z30, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD      Z4, Z3, Z8
+	VSUBPD      Z5, Z3, Z9
+	VCMPPD      $0x12, Z0, Z4, K1
+	VCMPPD      $0x12, Z0, Z5, K2
+	VCMPPD      $0x12, Z0, Z8, K3
+	VCMPPD      $0x12, Z0, Z9, K4
+	VBLENDMPD   Z2, Z6, K3, Z13
+	VBLENDMPD   Z2, Z7, K4, Z14
+	VBLENDMPD   Z1, Z13, K1, Z15
+	VBLENDMPD   Z1, Z14, K2, Z16
+	VMOVUPD     Z15, (AX)(SI*8)
+	VMOVUPD     Z16, 64(AX)(SI*8)
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+	VXORPD.BCST signBit<>+0(SB), Z5, Z5
+	VADDPD.BCST one<>+0(SB), Z4, Z6
+	VADDPD.BCST one<>+0(SB), Z5, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z6, Z8
+	VGETMANTPD   $0x0b, Z7, Z9
+	VGETEXPPD    Z6, Z6
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z7, Z7
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z6, Z8, Z6
+	VSUBPD       Z7, Z9, Z7
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z6, Z9, Z8
+	VSCALEFPD    Z7, Z9, Z9
+	VSUBPD.BCST  one<>+0(SB), Z8, Z10
+	VSUBPD.BCST  one<>+0(SB), Z9, Z11
+	VFMADD231PD  Z4, Z8, Z10
+	VFMADD231PD  Z5, Z9, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z4
+	VADDPD.BCST      two<>+0(SB), Z11, Z5
+	VDIVPD           Z4, Z10, Z4
+	VDIVPD           Z5, Z11, Z5
+	VMULPD           Z4, Z4, Z8
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z29
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z28
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z29
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z28
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z29
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z28
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z29
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z28
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z29
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z28
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z29
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z28
+	VFNMADD213PD     Z10, Z8, Z29
+	VFNMADD213PD     Z11, Z9, Z28
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VMOVAPD           Z17, Z8
+	VMOVAPD           Z17, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z8, Z4, Z29
+	VFMSUB213PD       Z9, Z5, Z28
+	VSUBPD            Z29, Z10, Z4
+	VSUBPD            Z28, Z11, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VBLENDMPD         Z1, Z4, K3, Z18
+	VBLENDMPD         Z1, Z5, K4, Z19
+	VBLENDMPD         Z2, Z18, K1, Z20
+	VBLENDMPD         Z2, Z19, K2, Z21
+	VMOVUPD           Z20, (CX)(SI*8)
+	VMOVUPD           Z21, 64(CX)(SI*8)
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, BX
+	CMPQ              BX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, DI
+	CMPQ      BX, DI
+	CMOVQLT   BX, DI
+	LEAQ      tailMasks<>+0(SB), R8
+	KMOVB     (R8)(DI*1), K1
+	VMOVUPD.Z (DX)(SI*8), K1, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z4, Z5
+	VGETEXPPD   Z4, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z5, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z22, Z22, Z22
+	VMOVAPD           Z22, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+
+	// At the clip itself, 0 too, the logarithms are those of the clip.
+	VSUBPD      Z4, Z3, Z6
+	VCMPPD      $0x12, Z0, Z4, K2
+	VCMPPD      $0x12, Z0, Z6, K3
+	VBLENDMPD   Z2, Z5, K3, Z23
+	VBLENDMPD   Z1, Z23, K2, Z24
+	VMOVUPD     Z24, K1, (AX)(SI*8)
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+	VADDPD.BCST one<>+0(SB), Z4, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z5, Z6
+	VGETEXPPD    Z5, Z5
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z5, Z6, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VSUBPD.BCST  one<>+0(SB), Z6, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z25, Z25, Z25
+	VMOVAPD           Z25, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VBLENDMPD         Z1, Z4, K3, Z26
+	VBLENDMPD         Z2, Z26, K2, Z27
+	VMOVUPD           Z27, K1, (CX)(SI*8)
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, BX
+	JMP               few
+
+done:
+	VZEROUPPER
+	RET
 
 // func expLogF32AVX512(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []float32, gamma float64, clip float64)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
@@ -12046,6 +12295,9 @@ done:
 	VMOVSD        X2, (AX)
 	VZEROUPPER
 	RET
+
+DATA infinity<>+0(SB)/8, $0x7ff0000000000000
+GLOBL infinity<>(SB), RODATA|NOPTR, $8
 
 DATA nearOne<>+0(SB)/8, $0x3e45798ee2308c3a
 GLOBL nearOne<>(SB), RODATA|NOPTR, $8

@@ -45,6 +45,7 @@ type Primitives[T Float] struct {
 	LogGrad         func(u []float64, p []float64, q []float64, r []T, byLogP float64, byLogQ float64, byLogAll float64)
 	ExpPow          func(w []float64, l []float64, gamma float64)
 	PowerGrad       func(u []float64, w []float64, p []float64, q []float64, lp []float64, r []T, gamma float64, by float64, at float64, sign float64)
+	ClippedLogs     func(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 	ExpLog          func(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []T, gamma float64, clip float64)
 	ExpLogV         func(acc *float64, p []float64, q []float64, lp []float64, lq []float64, r []T, v []T, gamma float64, clip float64)
 	ExpLogGrad      func(u []float64, q []float64, lp []float64, lq []float64, r []T, gamma float64, by float64)
@@ -53,7 +54,6 @@ type Primitives[T Float] struct {
 	SumY            func(acc *float64, w []float64, y []int32, c int)
 	LogAll          func(acc *float64, lp []float64)
 	PowRow          func(w []float64, u []float64, k int, clip float64)
-	ClippedLogs     func(lp []float64, lq []float64, p []float64, clip float64, least float64, most float64)
 }
 
 var (
@@ -98,6 +98,7 @@ var (
 		LogGrad:         logGradF32AVX2,
 		ExpPow:          expPowF32AVX2,
 		PowerGrad:       powerGradF32AVX2,
+		ClippedLogs:     clippedLogsF32AVX2,
 		ExpLog:          expLogF32AVX2,
 		ExpLogV:         expLogVF32AVX2,
 		ExpLogGrad:      expLogGradF32AVX2,
@@ -106,7 +107,6 @@ var (
 		SumY:            sumYAVX2,
 		LogAll:          logAllAVX2,
 		PowRow:          powRowAVX2,
-		ClippedLogs:     clippedLogsAVX2,
 	}
 	PrimitivesAVX2F64 = Primitives[float64]{
 		Exp:             expF64AVX2,
@@ -149,6 +149,7 @@ var (
 		LogGrad:         logGradF64AVX2,
 		ExpPow:          expPowF64AVX2,
 		PowerGrad:       powerGradF64AVX2,
+		ClippedLogs:     clippedLogsF64AVX2,
 		ExpLog:          expLogF64AVX2,
 		ExpLogV:         expLogVF64AVX2,
 		ExpLogGrad:      expLogGradF64AVX2,
@@ -157,7 +158,6 @@ var (
 		SumY:            sumYAVX2,
 		LogAll:          logAllAVX2,
 		PowRow:          powRowAVX2,
-		ClippedLogs:     clippedLogsAVX2,
 	}
 	PrimitivesAVX512F32 = Primitives[float32]{
 		Exp:             expF32AVX512,
@@ -200,6 +200,7 @@ var (
 		LogGrad:         logGradF32AVX512,
 		ExpPow:          expPowF32AVX512,
 		PowerGrad:       powerGradF32AVX512,
+		ClippedLogs:     clippedLogsF32AVX512,
 		ExpLog:          expLogF32AVX512,
 		ExpLogV:         expLogVF32AVX512,
 		ExpLogGrad:      expLogGradF32AVX512,
@@ -208,7 +209,6 @@ var (
 		SumY:            sumYAVX512,
 		LogAll:          logAllAVX512,
 		PowRow:          powRowAVX512,
-		ClippedLogs:     clippedLogsAVX512,
 	}
 	PrimitivesAVX512F64 = Primitives[float64]{
 		Exp:             expF64AVX512,
@@ -251,6 +251,7 @@ var (
 		LogGrad:         logGradF64AVX512,
 		ExpPow:          expPowF64AVX512,
 		PowerGrad:       powerGradF64AVX512,
+		ClippedLogs:     clippedLogsF64AVX512,
 		ExpLog:          expLogF64AVX512,
 		ExpLogV:         expLogVF64AVX512,
 		ExpLogGrad:      expLogGradF64AVX512,
@@ -259,6 +260,5 @@ var (
 		SumY:            sumYAVX512,
 		LogAll:          logAllAVX512,
 		PowRow:          powRowAVX512,
-		ClippedLogs:     clippedLogsAVX512,
 	}
 )

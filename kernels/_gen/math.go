@@ -296,6 +296,17 @@ var (
 	notANumber    = constant{"notANumber", 0x7ff8000000000001}
 )
 
+// logTo1 is ln x for 0 < x ≤ 1, or NaN.
+func (g *gen) logTo1(x vec) vec {
+	if g.wide() {
+		p := g.mantissa(x)
+		return g.logOf(g.sub(p.m, one), p.k)
+	}
+	p := g.mantissa(g.mul(x, number("upScale", 0x1p54))) // for what is subnormal
+	y := g.logOf(g.sub(p.m, one), g.sub(p.k, number("upLog2", 54)))
+	return g.choose(g.cmp(nlt, x, infinity), x, y)
+}
+
 // log is ln x for any x.
 func (g *gen) log(x vec) vec {
 	if g.wide() {

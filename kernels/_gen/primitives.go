@@ -525,7 +525,7 @@ that power; 0 times -Inf is 0.
 		}
 	}
 `, powerGrad},
-	{"clippedLogs", false, "(lp, lq, p []float64, clip, least, most float64)", `
+	{"clippedLogs", true, "(lp, lq, p []float64, clip, least, most float64)", `
 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
 most are those of clip and 1-clip.
 
