@@ -129,7 +129,11 @@ func TestPrimitiveAccuracy(t *testing.T) {
 		for _, a := range accuracyTests(f64) {
 			t.Run(a.name, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(3, 4))
-				x := make([]float64, *accuracyPoints)
+				points := *accuracyPoints
+				if testing.Short() {
+					points /= 10
+				}
+				x := make([]float64, points)
 				for i := range x {
 					x[i] = a.point(rnd)
 				}
