@@ -156,11 +156,7 @@ func TestVolume(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantVerdict(t, Report{Rows: rows}, Pass)
-	backends, err := o.backends()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := 2 * len(backends) * (len(kernels.Losses()) + 1); len(rows) != want {
+	if want := len(v.ways(ways)) * (len(kernels.Losses()) + 1); len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
 	if p.done != p.total {

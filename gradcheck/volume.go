@@ -69,10 +69,15 @@ func (v volume) String() string {
 }
 
 // ways picks the ways to check on the volume: of the two layouts, where there
-// is a choice, planar for float64 and channels-last for float32.
+// is a choice, planar for float64 and channels-last for float32. Of a backend
+// beside the reference it takes one type: float32 where there is a lesion, else
+// float64.
 func (v volume) ways(ways []way) []way {
 	var picked []way
 	for _, w := range ways {
+		if w.backend != reference() && v.lesion != (w.dtype == Float32) && slices.Contains(ways, way{w.backend, Float32 - w.dtype, w.layout}) {
+			continue
+		}
 		favourite := way{w.backend, w.dtype, kernels.NCS}
 		if w.dtype == Float32 {
 			favourite.layout = kernels.NSC
