@@ -164,20 +164,29 @@ func (b *bench) judge(i int) (judge, error) {
 		g, err := b.p.oracleGradient(l)
 		return judge{textbook, g}, err
 	}
-	terms, err := exactTerms(l)
-	if err != nil {
-		return judge{}, err
-	}
-	in := b.p.reference()
-	best := exact.Best(terms, in.Activation)
-	_, g, err := exact.Gradient(best, in, terms, exact.NoFault, nil)
-	if errors.Is(err, exact.ErrUnjudged) {
-		return judge{}, nil
-	}
+	by, g, err := b.p.ask(l, exact.Dual)
 	if err != nil {
 		return judge{}, fmt.Errorf("gradcheck: %v: %w", l, err)
 	}
-	return judge{best, g}, nil
+	return judge{by, g}, nil
+}
+
+// ask asks the best oracle for the gradient of a loss: fractions where they
+// serve, else the one given. The gradient is nil where the oracle has no answer.
+func (p *problem) ask(l kernels.Loss, otherwise exact.Oracle) (exact.Oracle, []float64, error) {
+	terms, err := exactTerms(l)
+	var g []float64
+	in, by := p.reference(), otherwise
+	if err == nil {
+		if exact.Best(terms, in.Activation) == exact.Rational {
+			by = exact.Rational
+		}
+		_, g, err = exact.Gradient(by, in, terms, exact.NoFault, nil)
+	}
+	if errors.Is(err, exact.ErrUnjudged) {
+		return by, nil, nil
+	}
+	return by, g, err
 }
 
 // ruled reports whether package exact has a rule for every term of a loss.

@@ -2,7 +2,6 @@ package gradcheck
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 
@@ -115,7 +114,7 @@ func (t testcase) roundings(ctx context.Context, vs []variant, ways []way, out [
 		if err != nil {
 			return err
 		}
-		right, err := b.exactly(v.loss)
+		_, right, err := b.p.ask(v.loss, exact.Big) // whose own error does not count
 		if err != nil {
 			return err
 		}
@@ -147,26 +146,4 @@ func (r *Rounding) add(want, got, scale []float64, u float64) {
 		}
 		r.Errors = append(r.Errors, gap/(u*own))
 	}
-}
-
-// exactly returns the gradient of a loss by an oracle whose own error does not
-// count, or nil where none has an answer.
-func (b *bench) exactly(l kernels.Loss) ([]float64, error) {
-	terms, err := exactTerms(l)
-	if errors.Is(err, exact.ErrUnjudged) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	in := b.p.reference()
-	by := exact.Best(terms, in.Activation)
-	if by == exact.Dual {
-		by = exact.Big
-	}
-	_, grad, err := exact.Gradient(by, in, terms, exact.NoFault, nil)
-	if errors.Is(err, exact.ErrUnjudged) {
-		return nil, nil
-	}
-	return grad, err
 }
