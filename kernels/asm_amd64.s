@@ -146,7 +146,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -399,7 +399,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -3254,7 +3254,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -3435,7 +3435,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -3654,7 +3654,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -3899,7 +3899,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -4173,7 +4173,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -4482,7 +4482,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
 	VZEROUPPER
@@ -4759,7 +4759,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+72(FP)
 	VZEROUPPER
@@ -4983,7 +4983,7 @@ few:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+72(FP)
 	VZEROUPPER
@@ -5215,7 +5215,7 @@ classes2:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+80(FP)
 	VZEROUPPER
@@ -5423,7 +5423,7 @@ classes2:
 
 done:
 	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0f
+	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+80(FP)
 	VZEROUPPER
@@ -13076,6 +13076,2157 @@ few:
 	ADDQ       $0x00000004, R8
 	SUBQ       $0x00000004, DI
 	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expLanesF32AVX2(y []float32, x []float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLanesF32AVX2(SB), NOSPLIT, $0-48
+	// expLanesF32AVX2 is e^x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS 32(CX)(BX*4), Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS mostExpSingle<>+0(SB), Y2
+	VMINPS  Y0, Y2, Y0
+	VMINPS  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y1
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS expLaneeSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expLaneeSingle<>+0(SB), Y1, Y6
+	VFMADD213PS expLanedSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expLanedSingle<>+0(SB), Y1, Y6
+	VFMADD213PS expLanecSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expLanecSingle<>+0(SB), Y1, Y6
+	VFMADD213PS expLanebSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expLanebSingle<>+0(SB), Y1, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y0, Y7
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y0, Y7
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y4, Y0
+	VMULPS  halfSingle<>+0(SB), Y5, Y1
+	VADDPS  roundBitsSingle<>+0(SB), Y0, Y0
+	VADDPS  roundBitsSingle<>+0(SB), Y1, Y1
+	VPSUBD  Y0, Y3, Y3
+	VPSUBD  Y1, Y2, Y2
+	VPSLLD  $0x17, Y0, Y0
+	VPSLLD  $0x17, Y1, Y1
+	VPADDD  oneSingle<>+0(SB), Y0, Y0
+	VPADDD  oneSingle<>+0(SB), Y1, Y1
+	VMULPS  Y0, Y7, Y0
+	VMULPS  Y1, Y6, Y1
+	VPSLLD  $0x17, Y3, Y3
+	VPSLLD  $0x17, Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y3, Y3
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VMULPS  Y3, Y0, Y0
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y0, (AX)(BX*4)
+	VMOVUPS Y1, 32(AX)(BX*4)
+	ADDQ    $0x00000010, BX
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS mostExpSingle<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y3, Y1
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y4
+	VFMADD213PS expLaneeSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanedSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanecSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanebSingle<>+0(SB), Y1, Y4
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y4
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y4
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS     halfSingle<>+0(SB), Y3, Y1
+	VADDPS     roundBitsSingle<>+0(SB), Y1, Y1
+	VPSUBD     Y1, Y2, Y2
+	VPSLLD     $0x17, Y1, Y1
+	VPADDD     oneSingle<>+0(SB), Y1, Y1
+	VMULPS     Y1, Y4, Y1
+	VPSLLD     $0x17, Y2, Y2
+	VPADDD     oneSingle<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	ADDQ       $0x00000008, BX
+	SUBQ       $0x00000008, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA leastExpSingle<>+0(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+4(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+8(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+12(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+16(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+20(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+24(SB)/4, $0xc2d00000
+DATA leastExpSingle<>+28(SB)/4, $0xc2d00000
+GLOBL leastExpSingle<>(SB), RODATA|NOPTR, $32
+
+DATA mostExpSingle<>+0(SB)/4, $0x42b20000
+DATA mostExpSingle<>+4(SB)/4, $0x42b20000
+DATA mostExpSingle<>+8(SB)/4, $0x42b20000
+DATA mostExpSingle<>+12(SB)/4, $0x42b20000
+DATA mostExpSingle<>+16(SB)/4, $0x42b20000
+DATA mostExpSingle<>+20(SB)/4, $0x42b20000
+DATA mostExpSingle<>+24(SB)/4, $0x42b20000
+DATA mostExpSingle<>+28(SB)/4, $0x42b20000
+GLOBL mostExpSingle<>(SB), RODATA|NOPTR, $32
+
+DATA roundBitsSingle<>+0(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+4(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+8(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+12(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+16(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+20(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+24(SB)/4, $0x4b400000
+DATA roundBitsSingle<>+28(SB)/4, $0x4b400000
+GLOBL roundBitsSingle<>(SB), RODATA|NOPTR, $32
+
+DATA log2eSingle<>+0(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+4(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+8(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+12(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+16(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+20(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+24(SB)/4, $0x3fb8aa3b
+DATA log2eSingle<>+28(SB)/4, $0x3fb8aa3b
+GLOBL log2eSingle<>(SB), RODATA|NOPTR, $32
+
+DATA ln2HiSingle<>+0(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+4(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+8(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+12(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+16(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+20(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+24(SB)/4, $0x3f317200
+DATA ln2HiSingle<>+28(SB)/4, $0x3f317200
+GLOBL ln2HiSingle<>(SB), RODATA|NOPTR, $32
+
+DATA ln2LoSingle<>+0(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+4(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+8(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+12(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+16(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+20(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+24(SB)/4, $0x35bfbe8e
+DATA ln2LoSingle<>+28(SB)/4, $0x35bfbe8e
+GLOBL ln2LoSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLanefSingle<>+0(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+4(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+8(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+12(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+16(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+20(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+24(SB)/4, $0x3ab68885
+DATA expLanefSingle<>+28(SB)/4, $0x3ab68885
+GLOBL expLanefSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLaneeSingle<>+0(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+4(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+8(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+12(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+16(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+20(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+24(SB)/4, $0x3c0905b7
+DATA expLaneeSingle<>+28(SB)/4, $0x3c0905b7
+GLOBL expLaneeSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLanedSingle<>+0(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+4(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+8(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+12(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+16(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+20(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+24(SB)/4, $0x3d2aaa8d
+DATA expLanedSingle<>+28(SB)/4, $0x3d2aaa8d
+GLOBL expLanedSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLanecSingle<>+0(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+4(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+8(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+12(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+16(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+20(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+24(SB)/4, $0x3e2aaa6e
+DATA expLanecSingle<>+28(SB)/4, $0x3e2aaa6e
+GLOBL expLanecSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLanebSingle<>+0(SB)/4, $0x3f000000
+DATA expLanebSingle<>+4(SB)/4, $0x3f000000
+DATA expLanebSingle<>+8(SB)/4, $0x3f000000
+DATA expLanebSingle<>+12(SB)/4, $0x3f000000
+DATA expLanebSingle<>+16(SB)/4, $0x3f000000
+DATA expLanebSingle<>+20(SB)/4, $0x3f000000
+DATA expLanebSingle<>+24(SB)/4, $0x3f000000
+DATA expLanebSingle<>+28(SB)/4, $0x3f000000
+GLOBL expLanebSingle<>(SB), RODATA|NOPTR, $32
+
+DATA oneSingle<>+0(SB)/4, $0x3f800000
+DATA oneSingle<>+4(SB)/4, $0x3f800000
+DATA oneSingle<>+8(SB)/4, $0x3f800000
+DATA oneSingle<>+12(SB)/4, $0x3f800000
+DATA oneSingle<>+16(SB)/4, $0x3f800000
+DATA oneSingle<>+20(SB)/4, $0x3f800000
+DATA oneSingle<>+24(SB)/4, $0x3f800000
+DATA oneSingle<>+28(SB)/4, $0x3f800000
+GLOBL oneSingle<>(SB), RODATA|NOPTR, $32
+
+DATA halfSingle<>+0(SB)/4, $0x3f000000
+DATA halfSingle<>+4(SB)/4, $0x3f000000
+DATA halfSingle<>+8(SB)/4, $0x3f000000
+DATA halfSingle<>+12(SB)/4, $0x3f000000
+DATA halfSingle<>+16(SB)/4, $0x3f000000
+DATA halfSingle<>+20(SB)/4, $0x3f000000
+DATA halfSingle<>+24(SB)/4, $0x3f000000
+DATA halfSingle<>+28(SB)/4, $0x3f000000
+GLOBL halfSingle<>(SB), RODATA|NOPTR, $32
+
+// func expLanesF64AVX2(y []float64, x []float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·expLanesF64AVX2(SB), NOSPLIT, $0-48
+	// expLanesF64AVX2 is e^x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y0
+	VMOVUPD 32(CX)(BX*8), Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y2
+	VMAXPD  Y0, Y2, Y0
+	VMAXPD  Y1, Y2, Y1
+	VMOVUPD mostExp<>+0(SB), Y2
+	VMINPD  Y0, Y2, Y0
+	VMINPD  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y1
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD exp64j<>+0(SB), Y0, Y7
+	VFMADD213PD exp64j<>+0(SB), Y1, Y6
+	VFMADD213PD exp64i<>+0(SB), Y0, Y7
+	VFMADD213PD exp64i<>+0(SB), Y1, Y6
+	VFMADD213PD exp64h<>+0(SB), Y0, Y7
+	VFMADD213PD exp64h<>+0(SB), Y1, Y6
+	VFMADD213PD exp64g<>+0(SB), Y0, Y7
+	VFMADD213PD exp64g<>+0(SB), Y1, Y6
+	VFMADD213PD exp64f<>+0(SB), Y0, Y7
+	VFMADD213PD exp64f<>+0(SB), Y1, Y6
+	VFMADD213PD exp64e<>+0(SB), Y0, Y7
+	VFMADD213PD exp64e<>+0(SB), Y1, Y6
+	VFMADD213PD exp64d<>+0(SB), Y0, Y7
+	VFMADD213PD exp64d<>+0(SB), Y1, Y6
+	VFMADD213PD exp64c<>+0(SB), Y0, Y7
+	VFMADD213PD exp64c<>+0(SB), Y1, Y6
+	VFMADD213PD exp64b<>+0(SB), Y0, Y7
+	VFMADD213PD exp64b<>+0(SB), Y1, Y6
+	VFMADD213PD one<>+0(SB), Y0, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y6
+	VFMADD213PD one<>+0(SB), Y0, Y7
+	VFMADD213PD one<>+0(SB), Y1, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y4, Y0
+	VMULPD  half<>+0(SB), Y5, Y1
+	VADDPD  roundBits<>+0(SB), Y0, Y0
+	VADDPD  roundBits<>+0(SB), Y1, Y1
+	VPSUBQ  Y0, Y3, Y3
+	VPSUBQ  Y1, Y2, Y2
+	VPSLLQ  $0x34, Y0, Y0
+	VPSLLQ  $0x34, Y1, Y1
+	VPADDQ  one<>+0(SB), Y0, Y0
+	VPADDQ  one<>+0(SB), Y1, Y1
+	VMULPD  Y0, Y7, Y0
+	VMULPD  Y1, Y6, Y1
+	VPSLLQ  $0x34, Y3, Y3
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y3, Y0, Y0
+	VMULPD  Y2, Y1, Y1
+	VMOVUPD Y0, (AX)(BX*8)
+	VMOVUPD Y1, 32(AX)(BX*8)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*8), Y0, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y2
+	VMAXPD  Y1, Y2, Y1
+	VMOVUPD mostExp<>+0(SB), Y2
+	VMINPD  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y3, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y4
+	VFMADD213PD exp64j<>+0(SB), Y1, Y4
+	VFMADD213PD exp64i<>+0(SB), Y1, Y4
+	VFMADD213PD exp64h<>+0(SB), Y1, Y4
+	VFMADD213PD exp64g<>+0(SB), Y1, Y4
+	VFMADD213PD exp64f<>+0(SB), Y1, Y4
+	VFMADD213PD exp64e<>+0(SB), Y1, Y4
+	VFMADD213PD exp64d<>+0(SB), Y1, Y4
+	VFMADD213PD exp64c<>+0(SB), Y1, Y4
+	VFMADD213PD exp64b<>+0(SB), Y1, Y4
+	VFMADD213PD one<>+0(SB), Y1, Y4
+	VFMADD213PD one<>+0(SB), Y1, Y4
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y3, Y1
+	VADDPD     roundBits<>+0(SB), Y1, Y1
+	VPSUBQ     Y1, Y2, Y2
+	VPSLLQ     $0x34, Y1, Y1
+	VPADDQ     one<>+0(SB), Y1, Y1
+	VMULPD     Y1, Y4, Y1
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func logLanesF32AVX2(y []float32, x []float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·logLanesF32AVX2(SB), NOSPLIT, $0-48
+	// logLanesF32AVX2 is ln x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS 32(CX)(BX*4), Y1
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y0, Y2
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y1, Y3
+	VMULPS    upScaleSingle<>+0(SB), Y0, Y4
+	VMULPS    upScaleSingle<>+0(SB), Y1, Y5
+	VBLENDVPS Y2, Y4, Y0, Y4
+	VBLENDVPS Y3, Y5, Y1, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y4
+	VPADDD  quarterUpSingle<>+0(SB), Y5, Y5
+	VANDPS  fractionBitsSingle<>+0(SB), Y4, Y6
+	VANDPS  fractionBitsSingle<>+0(SB), Y5, Y7
+	VPADDD  threeQuartersSingle<>+0(SB), Y6, Y6
+	VPADDD  threeQuartersSingle<>+0(SB), Y7, Y7
+	VPSRLD  $0x17, Y4, Y4
+	VPSRLD  $0x17, Y5, Y5
+	VORPS   integerBitsSingle<>+0(SB), Y4, Y4
+	VORPS   integerBitsSingle<>+0(SB), Y5, Y5
+	VSUBPS  integerBiasSingle<>+0(SB), Y4, Y4
+	VSUBPS  integerBiasSingle<>+0(SB), Y5, Y5
+	VMOVUPS upLog2Single<>+0(SB), Y8
+	VANDPD  Y8, Y2, Y2
+	VANDPD  Y8, Y3, Y3
+	VSUBPS  Y2, Y4, Y2
+	VSUBPS  Y3, Y5, Y3
+	VSUBPS  oneSingle<>+0(SB), Y6, Y4
+	VSUBPS  oneSingle<>+0(SB), Y7, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y4, Y6
+	VADDPS       twoSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y6, Y4, Y6
+	VDIVPS       Y7, Y5, Y7
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y8, Y11
+	VFNMADD213PS Y5, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VMOVAPD     Y8, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y2, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y3, Y8
+	VFMSUB213PS Y9, Y6, Y11
+	VFMSUB213PS Y8, Y7, Y10
+	VSUBPS      Y11, Y4, Y4
+	VSUBPS      Y10, Y5, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y2, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y3, Y5
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y2, Y2, Y2
+	VCMPPS    $0x15, infinitySingle<>+0(SB), Y0, Y3
+	VCMPPS    $0x15, infinitySingle<>+0(SB), Y1, Y6
+	VBLENDVPS Y3, Y0, Y4, Y3
+	VBLENDVPS Y6, Y1, Y5, Y4
+	VCMPPS    $0x11, Y2, Y0, Y5
+	VCMPPS    $0x11, Y2, Y1, Y6
+	VMOVUPS   notANumberSingle<>+0(SB), Y7
+	VBLENDVPS Y5, Y7, Y3, Y3
+	VBLENDVPS Y6, Y7, Y4, Y4
+	VCMPPS    $0x00, Y2, Y0, Y0
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VMOVUPS   minusInfinitySingle<>+0(SB), Y2
+	VBLENDVPS Y0, Y2, Y3, Y0
+	VBLENDVPS Y1, Y2, Y4, Y1
+	VMOVUPS   Y0, (AX)(BX*4)
+	VMOVUPS   Y1, 32(AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	CMPQ      DX, $0x00000010
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y1, Y2
+	VMULPS    upScaleSingle<>+0(SB), Y1, Y3
+	VBLENDVPS Y2, Y3, Y1, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y3, Y3
+	VANDPS  fractionBitsSingle<>+0(SB), Y3, Y4
+	VPADDD  threeQuartersSingle<>+0(SB), Y4, Y4
+	VPSRLD  $0x17, Y3, Y3
+	VORPS   integerBitsSingle<>+0(SB), Y3, Y3
+	VSUBPS  integerBiasSingle<>+0(SB), Y3, Y3
+	VMOVUPS upLog2Single<>+0(SB), Y5
+	VANDPD  Y5, Y2, Y2
+	VSUBPS  Y2, Y3, Y2
+	VSUBPS  oneSingle<>+0(SB), Y4, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y3, Y4
+	VDIVPS       Y4, Y3, Y4
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      logLanecSingle<>+0(SB), Y6
+	VFMADD213PS  logLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PS ln2LoSingle<>+0(SB), Y2, Y5
+	VFMSUB213PS Y5, Y4, Y6
+	VSUBPS      Y6, Y3, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y2, Y3
+
+	// Zero, negative, infinite, NaN.
+	VXORPD     Y2, Y2, Y2
+	VCMPPS     $0x15, infinitySingle<>+0(SB), Y1, Y4
+	VBLENDVPS  Y4, Y1, Y3, Y3
+	VCMPPS     $0x11, Y2, Y1, Y4
+	VMOVUPS    notANumberSingle<>+0(SB), Y5
+	VBLENDVPS  Y4, Y5, Y3, Y3
+	VCMPPS     $0x00, Y2, Y1, Y1
+	VMOVUPS    minusInfinitySingle<>+0(SB), Y2
+	VBLENDVPS  Y1, Y2, Y3, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	ADDQ       $0x00000008, BX
+	SUBQ       $0x00000008, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA leastNormalSingle<>+0(SB)/4, $0x00800000
+DATA leastNormalSingle<>+4(SB)/4, $0x00800000
+DATA leastNormalSingle<>+8(SB)/4, $0x00800000
+DATA leastNormalSingle<>+12(SB)/4, $0x00800000
+DATA leastNormalSingle<>+16(SB)/4, $0x00800000
+DATA leastNormalSingle<>+20(SB)/4, $0x00800000
+DATA leastNormalSingle<>+24(SB)/4, $0x00800000
+DATA leastNormalSingle<>+28(SB)/4, $0x00800000
+GLOBL leastNormalSingle<>(SB), RODATA|NOPTR, $32
+
+DATA upScaleSingle<>+0(SB)/4, $0x4c000000
+DATA upScaleSingle<>+4(SB)/4, $0x4c000000
+DATA upScaleSingle<>+8(SB)/4, $0x4c000000
+DATA upScaleSingle<>+12(SB)/4, $0x4c000000
+DATA upScaleSingle<>+16(SB)/4, $0x4c000000
+DATA upScaleSingle<>+20(SB)/4, $0x4c000000
+DATA upScaleSingle<>+24(SB)/4, $0x4c000000
+DATA upScaleSingle<>+28(SB)/4, $0x4c000000
+GLOBL upScaleSingle<>(SB), RODATA|NOPTR, $32
+
+DATA quarterUpSingle<>+0(SB)/4, $0x00400000
+DATA quarterUpSingle<>+4(SB)/4, $0x00400000
+DATA quarterUpSingle<>+8(SB)/4, $0x00400000
+DATA quarterUpSingle<>+12(SB)/4, $0x00400000
+DATA quarterUpSingle<>+16(SB)/4, $0x00400000
+DATA quarterUpSingle<>+20(SB)/4, $0x00400000
+DATA quarterUpSingle<>+24(SB)/4, $0x00400000
+DATA quarterUpSingle<>+28(SB)/4, $0x00400000
+GLOBL quarterUpSingle<>(SB), RODATA|NOPTR, $32
+
+DATA fractionBitsSingle<>+0(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+4(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+8(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+12(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+16(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+20(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+24(SB)/4, $0x007fffff
+DATA fractionBitsSingle<>+28(SB)/4, $0x007fffff
+GLOBL fractionBitsSingle<>(SB), RODATA|NOPTR, $32
+
+DATA threeQuartersSingle<>+0(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+4(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+8(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+12(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+16(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+20(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+24(SB)/4, $0x3f400000
+DATA threeQuartersSingle<>+28(SB)/4, $0x3f400000
+GLOBL threeQuartersSingle<>(SB), RODATA|NOPTR, $32
+
+DATA integerBitsSingle<>+0(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+4(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+8(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+12(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+16(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+20(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+24(SB)/4, $0x4b000000
+DATA integerBitsSingle<>+28(SB)/4, $0x4b000000
+GLOBL integerBitsSingle<>(SB), RODATA|NOPTR, $32
+
+DATA integerBiasSingle<>+0(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+4(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+8(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+12(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+16(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+20(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+24(SB)/4, $0x4b00007f
+DATA integerBiasSingle<>+28(SB)/4, $0x4b00007f
+GLOBL integerBiasSingle<>(SB), RODATA|NOPTR, $32
+
+DATA upLog2Single<>+0(SB)/4, $0x41c80000
+DATA upLog2Single<>+4(SB)/4, $0x41c80000
+DATA upLog2Single<>+8(SB)/4, $0x41c80000
+DATA upLog2Single<>+12(SB)/4, $0x41c80000
+DATA upLog2Single<>+16(SB)/4, $0x41c80000
+DATA upLog2Single<>+20(SB)/4, $0x41c80000
+DATA upLog2Single<>+24(SB)/4, $0x41c80000
+DATA upLog2Single<>+28(SB)/4, $0x41c80000
+GLOBL upLog2Single<>(SB), RODATA|NOPTR, $32
+
+DATA twoSingle<>+0(SB)/4, $0x40000000
+DATA twoSingle<>+4(SB)/4, $0x40000000
+DATA twoSingle<>+8(SB)/4, $0x40000000
+DATA twoSingle<>+12(SB)/4, $0x40000000
+DATA twoSingle<>+16(SB)/4, $0x40000000
+DATA twoSingle<>+20(SB)/4, $0x40000000
+DATA twoSingle<>+24(SB)/4, $0x40000000
+DATA twoSingle<>+28(SB)/4, $0x40000000
+GLOBL twoSingle<>(SB), RODATA|NOPTR, $32
+
+DATA logLanecSingle<>+0(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+4(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+8(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+12(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+16(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+20(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+24(SB)/4, $0x3e99641e
+DATA logLanecSingle<>+28(SB)/4, $0x3e99641e
+GLOBL logLanecSingle<>(SB), RODATA|NOPTR, $32
+
+DATA logLanebSingle<>+0(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+4(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+8(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+12(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+16(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+20(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+24(SB)/4, $0x3eccb128
+DATA logLanebSingle<>+28(SB)/4, $0x3eccb128
+GLOBL logLanebSingle<>(SB), RODATA|NOPTR, $32
+
+DATA logLaneaSingle<>+0(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+4(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+8(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+12(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+16(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+20(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+24(SB)/4, $0x3f2aaab3
+DATA logLaneaSingle<>+28(SB)/4, $0x3f2aaab3
+GLOBL logLaneaSingle<>(SB), RODATA|NOPTR, $32
+
+DATA infinitySingle<>+0(SB)/4, $0x7f800000
+DATA infinitySingle<>+4(SB)/4, $0x7f800000
+DATA infinitySingle<>+8(SB)/4, $0x7f800000
+DATA infinitySingle<>+12(SB)/4, $0x7f800000
+DATA infinitySingle<>+16(SB)/4, $0x7f800000
+DATA infinitySingle<>+20(SB)/4, $0x7f800000
+DATA infinitySingle<>+24(SB)/4, $0x7f800000
+DATA infinitySingle<>+28(SB)/4, $0x7f800000
+GLOBL infinitySingle<>(SB), RODATA|NOPTR, $32
+
+DATA notANumberSingle<>+0(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+4(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+8(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+12(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+16(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+20(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+24(SB)/4, $0x7fc00001
+DATA notANumberSingle<>+28(SB)/4, $0x7fc00001
+GLOBL notANumberSingle<>(SB), RODATA|NOPTR, $32
+
+DATA minusInfinitySingle<>+0(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+4(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+8(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+12(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+16(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+20(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+24(SB)/4, $0xff800000
+DATA minusInfinitySingle<>+28(SB)/4, $0xff800000
+GLOBL minusInfinitySingle<>(SB), RODATA|NOPTR, $32
+
+// func logLanesF64AVX2(y []float64, x []float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·logLanesF64AVX2(SB), NOSPLIT, $0-48
+	// logLanesF64AVX2 is ln x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y0
+	VMOVUPD 32(CX)(BX*8), Y1
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y0, Y2
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y1, Y3
+	VMULPD    upScale<>+0(SB), Y0, Y4
+	VMULPD    upScale<>+0(SB), Y1, Y5
+	VBLENDVPD Y2, Y4, Y0, Y4
+	VBLENDVPD Y3, Y5, Y1, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y4
+	VPADDQ  quarterUp<>+0(SB), Y5, Y5
+	VANDPD  fractionBits<>+0(SB), Y4, Y6
+	VANDPD  fractionBits<>+0(SB), Y5, Y7
+	VPADDQ  threeQuarters<>+0(SB), Y6, Y6
+	VPADDQ  threeQuarters<>+0(SB), Y7, Y7
+	VPSRLQ  $0x34, Y4, Y4
+	VPSRLQ  $0x34, Y5, Y5
+	VORPD   integerBits<>+0(SB), Y4, Y4
+	VORPD   integerBits<>+0(SB), Y5, Y5
+	VSUBPD  integerBias<>+0(SB), Y4, Y4
+	VSUBPD  integerBias<>+0(SB), Y5, Y5
+	VMOVUPD upLog2<>+0(SB), Y8
+	VANDPD  Y8, Y2, Y2
+	VANDPD  Y8, Y3, Y3
+	VSUBPD  Y2, Y4, Y2
+	VSUBPD  Y3, Y5, Y3
+	VSUBPD  one<>+0(SB), Y6, Y4
+	VSUBPD  one<>+0(SB), Y7, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  log64f<>+0(SB), Y8, Y11
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y8, Y11
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y8, Y11
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y8, Y11
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y8, Y11
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y8, Y11
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VMOVAPD     Y8, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y2, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y8
+	VFMSUB213PD Y9, Y6, Y11
+	VFMSUB213PD Y8, Y7, Y10
+	VSUBPD      Y11, Y4, Y4
+	VSUBPD      Y10, Y5, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y2, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y5
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y2, Y2, Y2
+	VCMPPD    $0x15, infinity<>+0(SB), Y0, Y3
+	VCMPPD    $0x15, infinity<>+0(SB), Y1, Y6
+	VBLENDVPD Y3, Y0, Y4, Y3
+	VBLENDVPD Y6, Y1, Y5, Y4
+	VCMPPD    $0x11, Y2, Y0, Y5
+	VCMPPD    $0x11, Y2, Y1, Y6
+	VMOVUPD   notANumber<>+0(SB), Y7
+	VBLENDVPD Y5, Y7, Y3, Y3
+	VBLENDVPD Y6, Y7, Y4, Y4
+	VCMPPD    $0x00, Y2, Y0, Y0
+	VCMPPD    $0x00, Y2, Y1, Y1
+	VMOVUPD   minusInfinity<>+0(SB), Y2
+	VBLENDVPD Y0, Y2, Y3, Y0
+	VBLENDVPD Y1, Y2, Y4, Y1
+	VMOVUPD   Y0, (AX)(BX*8)
+	VMOVUPD   Y1, 32(AX)(BX*8)
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*8), Y0, Y1
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y1, Y2
+	VMULPD    upScale<>+0(SB), Y1, Y3
+	VBLENDVPD Y2, Y3, Y1, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y3, Y3
+	VANDPD  fractionBits<>+0(SB), Y3, Y4
+	VPADDQ  threeQuarters<>+0(SB), Y4, Y4
+	VPSRLQ  $0x34, Y3, Y3
+	VORPD   integerBits<>+0(SB), Y3, Y3
+	VSUBPD  integerBias<>+0(SB), Y3, Y3
+	VMOVUPD upLog2<>+0(SB), Y5
+	VANDPD  Y5, Y2, Y2
+	VSUBPD  Y2, Y3, Y2
+	VSUBPD  one<>+0(SB), Y4, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      log64g<>+0(SB), Y6
+	VFMADD213PD  log64f<>+0(SB), Y5, Y6
+	VFMADD213PD  log64e<>+0(SB), Y5, Y6
+	VFMADD213PD  log64d<>+0(SB), Y5, Y6
+	VFMADD213PD  log64c<>+0(SB), Y5, Y6
+	VFMADD213PD  log64b<>+0(SB), Y5, Y6
+	VFMADD213PD  log64a<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PD ln2Lo<>+0(SB), Y2, Y5
+	VFMSUB213PD Y5, Y4, Y6
+	VSUBPD      Y6, Y3, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y2, Y3
+
+	// Zero, negative, infinite, NaN.
+	VXORPD     Y2, Y2, Y2
+	VCMPPD     $0x15, infinity<>+0(SB), Y1, Y4
+	VBLENDVPD  Y4, Y1, Y3, Y3
+	VCMPPD     $0x11, Y2, Y1, Y4
+	VMOVUPD    notANumber<>+0(SB), Y5
+	VBLENDVPD  Y4, Y5, Y3, Y3
+	VCMPPD     $0x00, Y2, Y1, Y1
+	VMOVUPD    minusInfinity<>+0(SB), Y2
+	VBLENDVPD  Y1, Y2, Y3, Y1
+	VMASKMOVPD Y1, Y0, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func log1pLanesF32AVX2(y []float32, x []float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·log1pLanesF32AVX2(SB), NOSPLIT, $0-48
+	// log1pLanesF32AVX2 is ln(1+x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS 32(CX)(BX*4), Y1
+
+	// Large numbers are made smaller: 2^-k would be subnormal.
+	VCMPPS    $0x1e, largeSingle<>+0(SB), Y0, Y2
+	VCMPPS    $0x1e, largeSingle<>+0(SB), Y1, Y3
+	VMULPS    downScaleSingle<>+0(SB), Y0, Y4
+	VMULPS    downScaleSingle<>+0(SB), Y1, Y5
+	VBLENDVPS Y2, Y4, Y0, Y4
+	VBLENDVPS Y3, Y5, Y1, Y5
+	VADDPS    oneSingle<>+0(SB), Y4, Y6
+	VADDPS    oneSingle<>+0(SB), Y5, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y6, Y6
+	VPADDD      quarterUpSingle<>+0(SB), Y7, Y7
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y8
+	VANDPS      exponentBitsSingle<>+0(SB), Y6, Y9
+	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y10
+	VPSUBD      Y9, Y8, Y9
+	VPSUBD      Y10, Y8, Y8
+	VPSRLD      $0x17, Y6, Y6
+	VPSRLD      $0x17, Y7, Y7
+	VORPS       integerBitsSingle<>+0(SB), Y6, Y6
+	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
+	VSUBPS      integerBiasSingle<>+0(SB), Y6, Y6
+	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
+	VSUBPS      oneSingle<>+0(SB), Y9, Y10
+	VSUBPS      oneSingle<>+0(SB), Y8, Y11
+	VFMADD231PS Y4, Y9, Y10
+	VFMADD231PS Y5, Y8, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y4
+	VADDPS       twoSingle<>+0(SB), Y11, Y5
+	VDIVPS       Y4, Y10, Y4
+	VDIVPS       Y5, Y11, Y5
+	VMULPS       Y4, Y4, Y8
+	VMULPS       Y5, Y5, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y12
+	VFNMADD213PS Y10, Y8, Y13
+	VFNMADD213PS Y11, Y9, Y12
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VMOVAPD     Y8, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y8
+	VFMSUB213PS Y9, Y4, Y13
+	VFMSUB213PS Y8, Y5, Y12
+	VSUBPS      Y13, Y10, Y4
+	VSUBPS      Y12, Y11, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
+	VMOVUPS     downLogSingle<>+0(SB), Y6
+	VANDPD      Y6, Y2, Y2
+	VANDPD      Y6, Y3, Y3
+	VADDPS      Y2, Y4, Y2
+	VADDPS      Y3, Y5, Y3
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPS    absBitsSingle<>+0(SB), Y0, Y4
+	VANDPS    absBitsSingle<>+0(SB), Y1, Y5
+	VCMPPS    $0x11, tinySingle<>+0(SB), Y4, Y4
+	VCMPPS    $0x11, tinySingle<>+0(SB), Y5, Y5
+	VBLENDVPS Y4, Y0, Y2, Y2
+	VBLENDVPS Y5, Y1, Y3, Y3
+	VCMPPS    $0x00, minusOneSingle<>+0(SB), Y0, Y4
+	VCMPPS    $0x00, minusOneSingle<>+0(SB), Y1, Y5
+	VMOVUPS   minusInfinitySingle<>+0(SB), Y6
+	VBLENDVPS Y4, Y6, Y2, Y2
+	VBLENDVPS Y5, Y6, Y3, Y3
+	VCMPPS    $0x11, minusOneSingle<>+0(SB), Y0, Y4
+	VCMPPS    $0x11, minusOneSingle<>+0(SB), Y1, Y5
+	VMOVUPS   notANumberSingle<>+0(SB), Y6
+	VBLENDVPS Y4, Y6, Y2, Y2
+	VBLENDVPS Y5, Y6, Y3, Y3
+	VCMPPS    $0x00, infinitySingle<>+0(SB), Y0, Y4
+	VCMPPS    $0x00, infinitySingle<>+0(SB), Y1, Y5
+	VBLENDVPS Y4, Y0, Y2, Y0
+	VBLENDVPS Y5, Y1, Y3, Y1
+	VMOVUPS   Y0, (AX)(BX*4)
+	VMOVUPS   Y1, 32(AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	CMPQ      DX, $0x00000010
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+
+	// Large numbers are made smaller: 2^-k would be subnormal.
+	VCMPPS    $0x1e, largeSingle<>+0(SB), Y1, Y2
+	VMULPS    downScaleSingle<>+0(SB), Y1, Y3
+	VBLENDVPS Y2, Y3, Y1, Y3
+	VADDPS    oneSingle<>+0(SB), Y3, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y4, Y4
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y5
+	VANDPS      exponentBitsSingle<>+0(SB), Y4, Y6
+	VPSUBD      Y6, Y5, Y5
+	VPSRLD      $0x17, Y4, Y4
+	VORPS       integerBitsSingle<>+0(SB), Y4, Y4
+	VSUBPS      integerBiasSingle<>+0(SB), Y4, Y4
+	VSUBPS      oneSingle<>+0(SB), Y5, Y6
+	VFMADD231PS Y3, Y5, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y6, Y3
+	VDIVPS       Y3, Y6, Y3
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      logLanecSingle<>+0(SB), Y7
+	VFMADD213PS  logLanebSingle<>+0(SB), Y5, Y7
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y5, Y7
+	VFNMADD213PS Y6, Y5, Y7
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PS ln2LoSingle<>+0(SB), Y4, Y5
+	VFMSUB213PS Y5, Y3, Y7
+	VSUBPS      Y7, Y6, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y4, Y3
+	VMOVUPS     downLogSingle<>+0(SB), Y4
+	VANDPD      Y4, Y2, Y2
+	VADDPS      Y2, Y3, Y2
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y3
+	VCMPPS     $0x11, tinySingle<>+0(SB), Y3, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VCMPPS     $0x00, minusOneSingle<>+0(SB), Y1, Y3
+	VMOVUPS    minusInfinitySingle<>+0(SB), Y4
+	VBLENDVPS  Y3, Y4, Y2, Y2
+	VCMPPS     $0x11, minusOneSingle<>+0(SB), Y1, Y3
+	VMOVUPS    notANumberSingle<>+0(SB), Y4
+	VBLENDVPS  Y3, Y4, Y2, Y2
+	VCMPPS     $0x00, infinitySingle<>+0(SB), Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+	ADDQ       $0x00000008, BX
+	SUBQ       $0x00000008, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA largeSingle<>+0(SB)/4, $0x71800000
+DATA largeSingle<>+4(SB)/4, $0x71800000
+DATA largeSingle<>+8(SB)/4, $0x71800000
+DATA largeSingle<>+12(SB)/4, $0x71800000
+DATA largeSingle<>+16(SB)/4, $0x71800000
+DATA largeSingle<>+20(SB)/4, $0x71800000
+DATA largeSingle<>+24(SB)/4, $0x71800000
+DATA largeSingle<>+28(SB)/4, $0x71800000
+GLOBL largeSingle<>(SB), RODATA|NOPTR, $32
+
+DATA downScaleSingle<>+0(SB)/4, $0x1f800000
+DATA downScaleSingle<>+4(SB)/4, $0x1f800000
+DATA downScaleSingle<>+8(SB)/4, $0x1f800000
+DATA downScaleSingle<>+12(SB)/4, $0x1f800000
+DATA downScaleSingle<>+16(SB)/4, $0x1f800000
+DATA downScaleSingle<>+20(SB)/4, $0x1f800000
+DATA downScaleSingle<>+24(SB)/4, $0x1f800000
+DATA downScaleSingle<>+28(SB)/4, $0x1f800000
+GLOBL downScaleSingle<>(SB), RODATA|NOPTR, $32
+
+DATA twiceBiasSingle<>+0(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+4(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+8(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+12(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+16(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+20(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+24(SB)/4, $0x7f000000
+DATA twiceBiasSingle<>+28(SB)/4, $0x7f000000
+GLOBL twiceBiasSingle<>(SB), RODATA|NOPTR, $32
+
+DATA exponentBitsSingle<>+0(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+4(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+8(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+12(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+16(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+20(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+24(SB)/4, $0x7f800000
+DATA exponentBitsSingle<>+28(SB)/4, $0x7f800000
+GLOBL exponentBitsSingle<>(SB), RODATA|NOPTR, $32
+
+DATA downLogSingle<>+0(SB)/4, $0x42317218
+DATA downLogSingle<>+4(SB)/4, $0x42317218
+DATA downLogSingle<>+8(SB)/4, $0x42317218
+DATA downLogSingle<>+12(SB)/4, $0x42317218
+DATA downLogSingle<>+16(SB)/4, $0x42317218
+DATA downLogSingle<>+20(SB)/4, $0x42317218
+DATA downLogSingle<>+24(SB)/4, $0x42317218
+DATA downLogSingle<>+28(SB)/4, $0x42317218
+GLOBL downLogSingle<>(SB), RODATA|NOPTR, $32
+
+DATA absBitsSingle<>+0(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+4(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+8(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+12(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+16(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+20(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+24(SB)/4, $0x7fffffff
+DATA absBitsSingle<>+28(SB)/4, $0x7fffffff
+GLOBL absBitsSingle<>(SB), RODATA|NOPTR, $32
+
+DATA tinySingle<>+0(SB)/4, $0x33000000
+DATA tinySingle<>+4(SB)/4, $0x33000000
+DATA tinySingle<>+8(SB)/4, $0x33000000
+DATA tinySingle<>+12(SB)/4, $0x33000000
+DATA tinySingle<>+16(SB)/4, $0x33000000
+DATA tinySingle<>+20(SB)/4, $0x33000000
+DATA tinySingle<>+24(SB)/4, $0x33000000
+DATA tinySingle<>+28(SB)/4, $0x33000000
+GLOBL tinySingle<>(SB), RODATA|NOPTR, $32
+
+DATA minusOneSingle<>+0(SB)/4, $0xbf800000
+DATA minusOneSingle<>+4(SB)/4, $0xbf800000
+DATA minusOneSingle<>+8(SB)/4, $0xbf800000
+DATA minusOneSingle<>+12(SB)/4, $0xbf800000
+DATA minusOneSingle<>+16(SB)/4, $0xbf800000
+DATA minusOneSingle<>+20(SB)/4, $0xbf800000
+DATA minusOneSingle<>+24(SB)/4, $0xbf800000
+DATA minusOneSingle<>+28(SB)/4, $0xbf800000
+GLOBL minusOneSingle<>(SB), RODATA|NOPTR, $32
+
+// func log1pLanesF64AVX2(y []float64, x []float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·log1pLanesF64AVX2(SB), NOSPLIT, $0-48
+	// log1pLanesF64AVX2 is ln(1+x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y0
+	VMOVUPD 32(CX)(BX*8), Y1
+
+	// Large numbers are made smaller: 2^-k would be subnormal.
+	VCMPPD    $0x1e, large<>+0(SB), Y0, Y2
+	VCMPPD    $0x1e, large<>+0(SB), Y1, Y3
+	VMULPD    downScale<>+0(SB), Y0, Y4
+	VMULPD    downScale<>+0(SB), Y1, Y5
+	VBLENDVPD Y2, Y4, Y0, Y4
+	VBLENDVPD Y3, Y5, Y1, Y5
+	VADDPD    one<>+0(SB), Y4, Y6
+	VADDPD    one<>+0(SB), Y5, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y6, Y6
+	VPADDQ      quarterUp<>+0(SB), Y7, Y7
+	VMOVUPD     twiceBias<>+0(SB), Y8
+	VANDPD      exponentBits<>+0(SB), Y6, Y9
+	VANDPD      exponentBits<>+0(SB), Y7, Y10
+	VPSUBQ      Y9, Y8, Y9
+	VPSUBQ      Y10, Y8, Y8
+	VPSRLQ      $0x34, Y6, Y6
+	VPSRLQ      $0x34, Y7, Y7
+	VORPD       integerBits<>+0(SB), Y6, Y6
+	VORPD       integerBits<>+0(SB), Y7, Y7
+	VSUBPD      integerBias<>+0(SB), Y6, Y6
+	VSUBPD      integerBias<>+0(SB), Y7, Y7
+	VSUBPD      one<>+0(SB), Y9, Y10
+	VSUBPD      one<>+0(SB), Y8, Y11
+	VFMADD231PD Y4, Y9, Y10
+	VFMADD231PD Y5, Y8, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y4
+	VADDPD       two<>+0(SB), Y11, Y5
+	VDIVPD       Y4, Y10, Y4
+	VDIVPD       Y5, Y11, Y5
+	VMULPD       Y4, Y4, Y8
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      log64g<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  log64f<>+0(SB), Y8, Y13
+	VFMADD213PD  log64f<>+0(SB), Y9, Y12
+	VFMADD213PD  log64e<>+0(SB), Y8, Y13
+	VFMADD213PD  log64e<>+0(SB), Y9, Y12
+	VFMADD213PD  log64d<>+0(SB), Y8, Y13
+	VFMADD213PD  log64d<>+0(SB), Y9, Y12
+	VFMADD213PD  log64c<>+0(SB), Y8, Y13
+	VFMADD213PD  log64c<>+0(SB), Y9, Y12
+	VFMADD213PD  log64b<>+0(SB), Y8, Y13
+	VFMADD213PD  log64b<>+0(SB), Y9, Y12
+	VFMADD213PD  log64a<>+0(SB), Y8, Y13
+	VFMADD213PD  log64a<>+0(SB), Y9, Y12
+	VFNMADD213PD Y10, Y8, Y13
+	VFNMADD213PD Y11, Y9, Y12
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VMOVAPD     Y8, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
+	VFMSUB213PD Y9, Y4, Y13
+	VFMSUB213PD Y8, Y5, Y12
+	VSUBPD      Y13, Y10, Y4
+	VSUBPD      Y12, Y11, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y7, Y5
+	VMOVUPD     downLog<>+0(SB), Y6
+	VANDPD      Y6, Y2, Y2
+	VANDPD      Y6, Y3, Y3
+	VADDPD      Y2, Y4, Y2
+	VADDPD      Y3, Y5, Y3
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPD    absBits<>+0(SB), Y0, Y4
+	VANDPD    absBits<>+0(SB), Y1, Y5
+	VCMPPD    $0x11, tiny<>+0(SB), Y4, Y4
+	VCMPPD    $0x11, tiny<>+0(SB), Y5, Y5
+	VBLENDVPD Y4, Y0, Y2, Y2
+	VBLENDVPD Y5, Y1, Y3, Y3
+	VCMPPD    $0x00, minusOne<>+0(SB), Y0, Y4
+	VCMPPD    $0x00, minusOne<>+0(SB), Y1, Y5
+	VMOVUPD   minusInfinity<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y2, Y2
+	VBLENDVPD Y5, Y6, Y3, Y3
+	VCMPPD    $0x11, minusOne<>+0(SB), Y0, Y4
+	VCMPPD    $0x11, minusOne<>+0(SB), Y1, Y5
+	VMOVUPD   notANumber<>+0(SB), Y6
+	VBLENDVPD Y4, Y6, Y2, Y2
+	VBLENDVPD Y5, Y6, Y3, Y3
+	VCMPPD    $0x00, infinity<>+0(SB), Y0, Y4
+	VCMPPD    $0x00, infinity<>+0(SB), Y1, Y5
+	VBLENDVPD Y4, Y0, Y2, Y0
+	VBLENDVPD Y5, Y1, Y3, Y1
+	VMOVUPD   Y0, (AX)(BX*8)
+	VMOVUPD   Y1, 32(AX)(BX*8)
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*8), Y0, Y1
+
+	// Large numbers are made smaller: 2^-k would be subnormal.
+	VCMPPD    $0x1e, large<>+0(SB), Y1, Y2
+	VMULPD    downScale<>+0(SB), Y1, Y3
+	VBLENDVPD Y2, Y3, Y1, Y3
+	VADDPD    one<>+0(SB), Y3, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y4, Y4
+	VMOVUPD     twiceBias<>+0(SB), Y5
+	VANDPD      exponentBits<>+0(SB), Y4, Y6
+	VPSUBQ      Y6, Y5, Y5
+	VPSRLQ      $0x34, Y4, Y4
+	VORPD       integerBits<>+0(SB), Y4, Y4
+	VSUBPD      integerBias<>+0(SB), Y4, Y4
+	VSUBPD      one<>+0(SB), Y5, Y6
+	VFMADD231PD Y3, Y5, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y6, Y3
+	VDIVPD       Y3, Y6, Y3
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      log64g<>+0(SB), Y7
+	VFMADD213PD  log64f<>+0(SB), Y5, Y7
+	VFMADD213PD  log64e<>+0(SB), Y5, Y7
+	VFMADD213PD  log64d<>+0(SB), Y5, Y7
+	VFMADD213PD  log64c<>+0(SB), Y5, Y7
+	VFMADD213PD  log64b<>+0(SB), Y5, Y7
+	VFMADD213PD  log64a<>+0(SB), Y5, Y7
+	VFNMADD213PD Y6, Y5, Y7
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PD ln2Lo<>+0(SB), Y4, Y5
+	VFMSUB213PD Y5, Y3, Y7
+	VSUBPD      Y7, Y6, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y4, Y3
+	VMOVUPD     downLog<>+0(SB), Y4
+	VANDPD      Y4, Y2, Y2
+	VADDPD      Y2, Y3, Y2
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPD     absBits<>+0(SB), Y1, Y3
+	VCMPPD     $0x11, tiny<>+0(SB), Y3, Y3
+	VBLENDVPD  Y3, Y1, Y2, Y2
+	VCMPPD     $0x00, minusOne<>+0(SB), Y1, Y3
+	VMOVUPD    minusInfinity<>+0(SB), Y4
+	VBLENDVPD  Y3, Y4, Y2, Y2
+	VCMPPD     $0x11, minusOne<>+0(SB), Y1, Y3
+	VMOVUPD    notANumber<>+0(SB), Y4
+	VBLENDVPD  Y3, Y4, Y2, Y2
+	VCMPPD     $0x00, infinity<>+0(SB), Y1, Y3
+	VBLENDVPD  Y3, Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA large<>+0(SB)/8, $0x4630000000000000
+DATA large<>+8(SB)/8, $0x4630000000000000
+DATA large<>+16(SB)/8, $0x4630000000000000
+DATA large<>+24(SB)/8, $0x4630000000000000
+GLOBL large<>(SB), RODATA|NOPTR, $32
+
+DATA downScale<>+0(SB)/8, $0x3bf0000000000000
+DATA downScale<>+8(SB)/8, $0x3bf0000000000000
+DATA downScale<>+16(SB)/8, $0x3bf0000000000000
+DATA downScale<>+24(SB)/8, $0x3bf0000000000000
+GLOBL downScale<>(SB), RODATA|NOPTR, $32
+
+DATA downLog<>+0(SB)/8, $0x40462e42fefa39ef
+DATA downLog<>+8(SB)/8, $0x40462e42fefa39ef
+DATA downLog<>+16(SB)/8, $0x40462e42fefa39ef
+DATA downLog<>+24(SB)/8, $0x40462e42fefa39ef
+GLOBL downLog<>(SB), RODATA|NOPTR, $32
+
+DATA minusOne<>+0(SB)/8, $0xbff0000000000000
+DATA minusOne<>+8(SB)/8, $0xbff0000000000000
+DATA minusOne<>+16(SB)/8, $0xbff0000000000000
+DATA minusOne<>+24(SB)/8, $0xbff0000000000000
+GLOBL minusOne<>(SB), RODATA|NOPTR, $32
+
+// func sigmoidLanesF32AVX2(y []float32, x []float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·sigmoidLanesF32AVX2(SB), NOSPLIT, $0-48
+	// sigmoidLanesF32AVX2 is 1/(1+e^-x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS 32(CX)(BX*4), Y1
+	VORPS   signBitSingle<>+0(SB), Y0, Y2
+	VORPS   signBitSingle<>+0(SB), Y1, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y2
+	VMAXPS  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y3
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y8
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y8
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y8
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y8
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y8
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS    halfSingle<>+0(SB), Y6, Y2
+	VMULPS    halfSingle<>+0(SB), Y7, Y3
+	VADDPS    roundBitsSingle<>+0(SB), Y2, Y2
+	VADDPS    roundBitsSingle<>+0(SB), Y3, Y3
+	VPSUBD    Y2, Y5, Y5
+	VPSUBD    Y3, Y4, Y4
+	VPSLLD    $0x17, Y2, Y2
+	VPSLLD    $0x17, Y3, Y3
+	VPADDD    oneSingle<>+0(SB), Y2, Y2
+	VPADDD    oneSingle<>+0(SB), Y3, Y3
+	VMULPS    Y2, Y9, Y2
+	VMULPS    Y3, Y8, Y3
+	VPSLLD    $0x17, Y5, Y5
+	VPSLLD    $0x17, Y4, Y4
+	VPADDD    oneSingle<>+0(SB), Y5, Y5
+	VPADDD    oneSingle<>+0(SB), Y4, Y4
+	VMULPS    Y5, Y2, Y2
+	VMULPS    Y4, Y3, Y3
+	VADDPS    oneSingle<>+0(SB), Y2, Y4
+	VADDPS    oneSingle<>+0(SB), Y3, Y5
+	VMOVUPS   oneSingle<>+0(SB), Y6
+	VDIVPS    Y4, Y6, Y4
+	VDIVPS    Y5, Y6, Y5
+	VMULPS    Y4, Y2, Y2
+	VMULPS    Y5, Y3, Y3
+	VBLENDVPS Y0, Y2, Y4, Y6
+	VBLENDVPS Y1, Y3, Y5, Y7
+	VBLENDVPS Y0, Y4, Y2, Y0
+	VBLENDVPS Y1, Y5, Y3, Y0
+	VMOVUPS   Y6, (AX)(BX*4)
+	VMOVUPS   Y7, 32(AX)(BX*4)
+	ADDQ      $0x00000010, BX
+	SUBQ      $0x00000010, DX
+	CMPQ      DX, $0x00000010
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VORPS      signBitSingle<>+0(SB), Y1, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS     halfSingle<>+0(SB), Y4, Y2
+	VADDPS     roundBitsSingle<>+0(SB), Y2, Y2
+	VPSUBD     Y2, Y3, Y3
+	VPSLLD     $0x17, Y2, Y2
+	VPADDD     oneSingle<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y5, Y2
+	VPSLLD     $0x17, Y3, Y3
+	VPADDD     oneSingle<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     oneSingle<>+0(SB), Y2, Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VDIVPS     Y3, Y4, Y3
+	VMULPS     Y3, Y2, Y2
+	VBLENDVPS  Y1, Y2, Y3, Y4
+	VBLENDVPS  Y1, Y3, Y2, Y1
+	VMASKMOVPS Y4, Y0, (AX)(BX*4)
+	ADDQ       $0x00000008, BX
+	SUBQ       $0x00000008, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA signBitSingle<>+0(SB)/4, $0x80000000
+DATA signBitSingle<>+4(SB)/4, $0x80000000
+DATA signBitSingle<>+8(SB)/4, $0x80000000
+DATA signBitSingle<>+12(SB)/4, $0x80000000
+DATA signBitSingle<>+16(SB)/4, $0x80000000
+DATA signBitSingle<>+20(SB)/4, $0x80000000
+DATA signBitSingle<>+24(SB)/4, $0x80000000
+DATA signBitSingle<>+28(SB)/4, $0x80000000
+GLOBL signBitSingle<>(SB), RODATA|NOPTR, $32
+
+// func sigmoidLanesF64AVX2(y []float64, x []float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·sigmoidLanesF64AVX2(SB), NOSPLIT, $0-48
+	// sigmoidLanesF64AVX2 is 1/(1+e^-x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y0
+	VMOVUPD 32(CX)(BX*8), Y1
+	VORPD   signBit<>+0(SB), Y0, Y2
+	VORPD   signBit<>+0(SB), Y1, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y2
+	VMAXPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD exp64j<>+0(SB), Y2, Y9
+	VFMADD213PD exp64j<>+0(SB), Y3, Y8
+	VFMADD213PD exp64i<>+0(SB), Y2, Y9
+	VFMADD213PD exp64i<>+0(SB), Y3, Y8
+	VFMADD213PD exp64h<>+0(SB), Y2, Y9
+	VFMADD213PD exp64h<>+0(SB), Y3, Y8
+	VFMADD213PD exp64g<>+0(SB), Y2, Y9
+	VFMADD213PD exp64g<>+0(SB), Y3, Y8
+	VFMADD213PD exp64f<>+0(SB), Y2, Y9
+	VFMADD213PD exp64f<>+0(SB), Y3, Y8
+	VFMADD213PD exp64e<>+0(SB), Y2, Y9
+	VFMADD213PD exp64e<>+0(SB), Y3, Y8
+	VFMADD213PD exp64d<>+0(SB), Y2, Y9
+	VFMADD213PD exp64d<>+0(SB), Y3, Y8
+	VFMADD213PD exp64c<>+0(SB), Y2, Y9
+	VFMADD213PD exp64c<>+0(SB), Y3, Y8
+	VFMADD213PD exp64b<>+0(SB), Y2, Y9
+	VFMADD213PD exp64b<>+0(SB), Y3, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD    half<>+0(SB), Y6, Y2
+	VMULPD    half<>+0(SB), Y7, Y3
+	VADDPD    roundBits<>+0(SB), Y2, Y2
+	VADDPD    roundBits<>+0(SB), Y3, Y3
+	VPSUBQ    Y2, Y5, Y5
+	VPSUBQ    Y3, Y4, Y4
+	VPSLLQ    $0x34, Y2, Y2
+	VPSLLQ    $0x34, Y3, Y3
+	VPADDQ    one<>+0(SB), Y2, Y2
+	VPADDQ    one<>+0(SB), Y3, Y3
+	VMULPD    Y2, Y9, Y2
+	VMULPD    Y3, Y8, Y3
+	VPSLLQ    $0x34, Y5, Y5
+	VPSLLQ    $0x34, Y4, Y4
+	VPADDQ    one<>+0(SB), Y5, Y5
+	VPADDQ    one<>+0(SB), Y4, Y4
+	VMULPD    Y5, Y2, Y2
+	VMULPD    Y4, Y3, Y3
+	VADDPD    one<>+0(SB), Y2, Y4
+	VADDPD    one<>+0(SB), Y3, Y5
+	VMOVUPD   one<>+0(SB), Y6
+	VDIVPD    Y4, Y6, Y4
+	VDIVPD    Y5, Y6, Y5
+	VMULPD    Y4, Y2, Y2
+	VMULPD    Y5, Y3, Y3
+	VBLENDVPD Y0, Y2, Y4, Y6
+	VBLENDVPD Y1, Y3, Y5, Y7
+	VBLENDVPD Y0, Y4, Y2, Y0
+	VBLENDVPD Y1, Y5, Y3, Y0
+	VMOVUPD   Y6, (AX)(BX*8)
+	VMOVUPD   Y7, 32(AX)(BX*8)
+	ADDQ      $0x00000008, BX
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y4, Y2
+	VADDPD     roundBits<>+0(SB), Y2, Y2
+	VPSUBQ     Y2, Y3, Y3
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y5, Y2
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y2, Y2
+	VADDPD     one<>+0(SB), Y2, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VDIVPD     Y3, Y4, Y3
+	VMULPD     Y3, Y2, Y2
+	VBLENDVPD  Y1, Y2, Y3, Y4
+	VBLENDVPD  Y1, Y3, Y2, Y1
+	VMASKMOVPD Y4, Y0, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusLanesF32AVX2(y []float32, x []float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softplusLanesF32AVX2(SB), NOSPLIT, $0-48
+	// softplusLanesF32AVX2 is ln(1+e^x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS 32(CX)(BX*4), Y1
+	VORPS   signBitSingle<>+0(SB), Y0, Y2
+	VORPS   signBitSingle<>+0(SB), Y1, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y2
+	VMAXPS  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y3
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y8
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y8
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y8
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y8
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y8
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y6, Y2
+	VMULPS  halfSingle<>+0(SB), Y7, Y3
+	VADDPS  roundBitsSingle<>+0(SB), Y2, Y2
+	VADDPS  roundBitsSingle<>+0(SB), Y3, Y3
+	VPSUBD  Y2, Y5, Y5
+	VPSUBD  Y3, Y4, Y4
+	VPSLLD  $0x17, Y2, Y2
+	VPSLLD  $0x17, Y3, Y3
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y3, Y3
+	VMULPS  Y2, Y9, Y2
+	VMULPS  Y3, Y8, Y3
+	VPSLLD  $0x17, Y5, Y5
+	VPSLLD  $0x17, Y4, Y4
+	VPADDD  oneSingle<>+0(SB), Y5, Y5
+	VPADDD  oneSingle<>+0(SB), Y4, Y4
+	VMULPS  Y5, Y2, Y2
+	VMULPS  Y4, Y3, Y3
+	VADDPS  oneSingle<>+0(SB), Y2, Y4
+	VADDPS  oneSingle<>+0(SB), Y3, Y5
+	VMOVUPS oneSingle<>+0(SB), Y6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS twoSingle<>+0(SB), Y2, Y7
+	VADDPS twoSingle<>+0(SB), Y3, Y8
+	VMULPS Y7, Y4, Y9
+	VMULPS Y8, Y5, Y10
+	VDIVPS Y9, Y6, Y9
+	VDIVPS Y10, Y6, Y6
+	VMULPS Y7, Y9, Y7
+	VMULPS Y8, Y6, Y8
+	VMULPS Y4, Y9, Y4
+	VMULPS Y5, Y6, Y5
+	VMULPS Y2, Y4, Y4
+	VMULPS Y3, Y5, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y4, Y4, Y6
+	VMULPS       Y5, Y5, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y2, Y6, Y11
+	VFNMADD213PS Y3, Y9, Y10
+	VFNMADD213PS Y2, Y4, Y11
+	VFNMADD213PS Y3, Y5, Y10
+	VMULPS       Y7, Y2, Y2
+	VMULPS       Y8, Y3, Y3
+	VBLENDVPS    Y0, Y2, Y7, Y4
+	VBLENDVPS    Y1, Y3, Y8, Y4
+	VBLENDVPS    Y0, Y7, Y2, Y2
+	VBLENDVPS    Y1, Y8, Y3, Y2
+	VXORPD       Y2, Y2, Y2
+	VMAXPS       Y0, Y2, Y0
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y11, Y0, Y0
+	VADDPS       Y10, Y1, Y1
+	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      Y1, 32(AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VORPS      signBitSingle<>+0(SB), Y1, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y4, Y2
+	VADDPS  roundBitsSingle<>+0(SB), Y2, Y2
+	VPSUBD  Y2, Y3, Y3
+	VPSLLD  $0x17, Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VMULPS  Y2, Y5, Y2
+	VPSLLD  $0x17, Y3, Y3
+	VPADDD  oneSingle<>+0(SB), Y3, Y3
+	VMULPS  Y3, Y2, Y2
+	VADDPS  oneSingle<>+0(SB), Y2, Y3
+	VMOVUPS oneSingle<>+0(SB), Y4
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS twoSingle<>+0(SB), Y2, Y5
+	VMULPS Y5, Y3, Y6
+	VDIVPS Y6, Y4, Y4
+	VMULPS Y5, Y4, Y5
+	VMULPS Y3, Y4, Y3
+	VMULPS Y2, Y3, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y4, Y6
+	VFNMADD213PS Y2, Y4, Y6
+	VFNMADD213PS Y2, Y3, Y6
+	VMULPS       Y5, Y2, Y2
+	VBLENDVPS    Y1, Y2, Y5, Y3
+	VBLENDVPS    Y1, Y5, Y2, Y2
+	VXORPD       Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y6, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DX
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA unitLanedSingle<>+0(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+4(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+8(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+12(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+16(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+20(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+24(SB)/4, $0x3e897acc
+DATA unitLanedSingle<>+28(SB)/4, $0x3e897acc
+GLOBL unitLanedSingle<>(SB), RODATA|NOPTR, $32
+
+DATA unitLanecSingle<>+0(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+4(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+8(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+12(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+16(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+20(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+24(SB)/4, $0x3e90924d
+DATA unitLanecSingle<>+28(SB)/4, $0x3e90924d
+GLOBL unitLanecSingle<>(SB), RODATA|NOPTR, $32
+
+DATA unitLanebSingle<>+0(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+4(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+8(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+12(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+16(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+20(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+24(SB)/4, $0x3eccd6b6
+DATA unitLanebSingle<>+28(SB)/4, $0x3eccd6b6
+GLOBL unitLanebSingle<>(SB), RODATA|NOPTR, $32
+
+DATA unitLaneaSingle<>+0(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+4(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+8(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+12(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+16(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+20(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+24(SB)/4, $0x3f2aaaa6
+DATA unitLaneaSingle<>+28(SB)/4, $0x3f2aaaa6
+GLOBL unitLaneaSingle<>(SB), RODATA|NOPTR, $32
+
+// func softplusLanesF64AVX2(y []float64, x []float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softplusLanesF64AVX2(SB), NOSPLIT, $0-48
+	// softplusLanesF64AVX2 is ln(1+e^x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Y0
+	VMOVUPD 32(CX)(BX*8), Y1
+	VORPD   signBit<>+0(SB), Y0, Y2
+	VORPD   signBit<>+0(SB), Y1, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y2
+	VMAXPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD exp64j<>+0(SB), Y2, Y9
+	VFMADD213PD exp64j<>+0(SB), Y3, Y8
+	VFMADD213PD exp64i<>+0(SB), Y2, Y9
+	VFMADD213PD exp64i<>+0(SB), Y3, Y8
+	VFMADD213PD exp64h<>+0(SB), Y2, Y9
+	VFMADD213PD exp64h<>+0(SB), Y3, Y8
+	VFMADD213PD exp64g<>+0(SB), Y2, Y9
+	VFMADD213PD exp64g<>+0(SB), Y3, Y8
+	VFMADD213PD exp64f<>+0(SB), Y2, Y9
+	VFMADD213PD exp64f<>+0(SB), Y3, Y8
+	VFMADD213PD exp64e<>+0(SB), Y2, Y9
+	VFMADD213PD exp64e<>+0(SB), Y3, Y8
+	VFMADD213PD exp64d<>+0(SB), Y2, Y9
+	VFMADD213PD exp64d<>+0(SB), Y3, Y8
+	VFMADD213PD exp64c<>+0(SB), Y2, Y9
+	VFMADD213PD exp64c<>+0(SB), Y3, Y8
+	VFMADD213PD exp64b<>+0(SB), Y2, Y9
+	VFMADD213PD exp64b<>+0(SB), Y3, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y8
+	VFMADD213PD one<>+0(SB), Y2, Y9
+	VFMADD213PD one<>+0(SB), Y3, Y8
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y6, Y2
+	VMULPD  half<>+0(SB), Y7, Y3
+	VADDPD  roundBits<>+0(SB), Y2, Y2
+	VADDPD  roundBits<>+0(SB), Y3, Y3
+	VPSUBQ  Y2, Y5, Y5
+	VPSUBQ  Y3, Y4, Y4
+	VPSLLQ  $0x34, Y2, Y2
+	VPSLLQ  $0x34, Y3, Y3
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VMULPD  Y2, Y9, Y2
+	VMULPD  Y3, Y8, Y3
+	VPSLLQ  $0x34, Y5, Y5
+	VPSLLQ  $0x34, Y4, Y4
+	VPADDQ  one<>+0(SB), Y5, Y5
+	VPADDQ  one<>+0(SB), Y4, Y4
+	VMULPD  Y5, Y2, Y2
+	VMULPD  Y4, Y3, Y3
+	VADDPD  one<>+0(SB), Y2, Y4
+	VADDPD  one<>+0(SB), Y3, Y5
+	VMOVUPD one<>+0(SB), Y6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD two<>+0(SB), Y2, Y7
+	VADDPD two<>+0(SB), Y3, Y8
+	VMULPD Y7, Y4, Y9
+	VMULPD Y8, Y5, Y10
+	VDIVPD Y9, Y6, Y9
+	VDIVPD Y10, Y6, Y6
+	VMULPD Y7, Y9, Y7
+	VMULPD Y8, Y6, Y8
+	VMULPD Y4, Y9, Y4
+	VMULPD Y5, Y6, Y5
+	VMULPD Y2, Y4, Y4
+	VMULPD Y3, Y5, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y11
+	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y2, Y6, Y11
+	VFNMADD213PD Y3, Y9, Y10
+	VFNMADD213PD Y2, Y4, Y11
+	VFNMADD213PD Y3, Y5, Y10
+	VMULPD       Y7, Y2, Y2
+	VMULPD       Y8, Y3, Y3
+	VBLENDVPD    Y0, Y2, Y7, Y4
+	VBLENDVPD    Y1, Y3, Y8, Y4
+	VBLENDVPD    Y0, Y7, Y2, Y2
+	VBLENDVPD    Y1, Y8, Y3, Y2
+	VXORPD       Y2, Y2, Y2
+	VMAXPD       Y0, Y2, Y0
+	VMAXPD       Y1, Y2, Y1
+	VADDPD       Y11, Y0, Y0
+	VADDPD       Y10, Y1, Y1
+	VMOVUPD      Y0, (AX)(BX*8)
+	VMOVUPD      Y1, 32(AX)(BX*8)
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y0
+	VMASKMOVPD (CX)(BX*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y4, Y2
+	VADDPD  roundBits<>+0(SB), Y2, Y2
+	VPSUBQ  Y2, Y3, Y3
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y2, Y5, Y2
+	VPSLLQ  $0x34, Y3, Y3
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VMULPD  Y3, Y2, Y2
+	VADDPD  one<>+0(SB), Y2, Y3
+	VMOVUPD one<>+0(SB), Y4
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD two<>+0(SB), Y2, Y5
+	VMULPD Y5, Y3, Y6
+	VDIVPD Y6, Y4, Y4
+	VMULPD Y5, Y4, Y5
+	VMULPD Y3, Y4, Y3
+	VMULPD Y2, Y3, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y3, Y3, Y4
+	VMOVUPD      unit64j<>+0(SB), Y6
+	VFMADD213PD  unit64i<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64h<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64g<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64f<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64e<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64d<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64c<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64b<>+0(SB), Y4, Y6
+	VFMADD213PD  unit64a<>+0(SB), Y4, Y6
+	VFNMADD213PD Y2, Y4, Y6
+	VFNMADD213PD Y2, Y3, Y6
+	VMULPD       Y5, Y2, Y2
+	VBLENDVPD    Y1, Y2, Y5, Y3
+	VBLENDVPD    Y1, Y5, Y2, Y2
+	VXORPD       Y2, Y2, Y2
+	VMAXPD       Y1, Y2, Y1
+	VADDPD       Y6, Y1, Y1
+	VMASKMOVPD   Y1, Y0, (AX)(BX*8)
+	ADDQ         $0x00000004, BX
+	SUBQ         $0x00000004, DX
+	JMP          few
 
 done:
 	VZEROUPPER

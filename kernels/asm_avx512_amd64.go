@@ -1431,3 +1431,113 @@ func expLogGradF32AVX512(u []float64, q []float64, lp []float64, lq []float64, r
 //
 //go:noescape
 func expLogGradF64AVX512(u []float64, q []float64, lp []float64, lq []float64, r []float64, gamma float64, by float64)
+
+// expLanesF32AVX512 is e^x of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(math.Exp(float64(v)))
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func expLanesF32AVX512(y []float32, x []float32)
+
+// expLanesF64AVX512 is e^x of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(math.Exp(float64(v)))
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func expLanesF64AVX512(y []float64, x []float64)
+
+// logLanesF32AVX512 is ln x of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(math.Log(float64(v)))
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func logLanesF32AVX512(y []float32, x []float32)
+
+// logLanesF64AVX512 is ln x of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(math.Log(float64(v)))
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func logLanesF64AVX512(y []float64, x []float64)
+
+// log1pLanesF32AVX512 is ln(1+x) of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(math.Log1p(float64(v)))
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func log1pLanesF32AVX512(y []float32, x []float32)
+
+// log1pLanesF64AVX512 is ln(1+x) of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(math.Log1p(float64(v)))
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func log1pLanesF64AVX512(y []float64, x []float64)
+
+// sigmoidLanesF32AVX512 is 1/(1+e^-x) of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(1 / (1 + math.Exp(-float64(v))))
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func sigmoidLanesF32AVX512(y []float32, x []float32)
+
+// sigmoidLanesF64AVX512 is 1/(1+e^-x) of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(1 / (1 + math.Exp(-float64(v))))
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func sigmoidLanesF64AVX512(y []float64, x []float64)
+
+// softplusLanesF32AVX512 is ln(1+e^x) of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(max(float64(v), 0) + math.Log1p(math.Exp(-math.Abs(float64(v)))))
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softplusLanesF32AVX512(y []float32, x []float32)
+
+// softplusLanesF64AVX512 is ln(1+e^x) of any x.
+//
+//	for i, v := range x {
+//		y[i] = T(max(float64(v), 0) + math.Log1p(math.Exp(-math.Abs(float64(v)))))
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softplusLanesF64AVX512(y []float64, x []float64)

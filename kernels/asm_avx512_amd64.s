@@ -105,7 +105,7 @@ few:
 	CMPQ        DX, SI
 	CMOVQLT     DX, SI
 	LEAQ        tailMasks<>+0(SB), DI
-	KMOVB       (DI)(SI*1), K2
+	KMOVW       (DI)(SI*2), K2
 	VCVTPS2PD.Z (CX)(BX*4), K2, Z0
 	VANDPD.BCST absBits<>+0(SB), Z0, Z1
 	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z1, K3
@@ -133,7 +133,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -172,16 +172,24 @@ GLOBL exp32b<>(SB), RODATA|NOPTR, $8
 DATA one<>+0(SB)/8, $0x3ff0000000000000
 GLOBL one<>(SB), RODATA|NOPTR, $8
 
-DATA tailMasks<>+0(SB)/1, $0x00
-DATA tailMasks<>+1(SB)/1, $0x01
-DATA tailMasks<>+2(SB)/1, $0x03
-DATA tailMasks<>+3(SB)/1, $0x07
-DATA tailMasks<>+4(SB)/1, $0x0f
-DATA tailMasks<>+5(SB)/1, $0x1f
-DATA tailMasks<>+6(SB)/1, $0x3f
-DATA tailMasks<>+7(SB)/1, $0x7f
-DATA tailMasks<>+8(SB)/1, $0xff
-GLOBL tailMasks<>(SB), RODATA|NOPTR, $9
+DATA tailMasks<>+0(SB)/2, $0x0000
+DATA tailMasks<>+2(SB)/2, $0x0001
+DATA tailMasks<>+4(SB)/2, $0x0003
+DATA tailMasks<>+6(SB)/2, $0x0007
+DATA tailMasks<>+8(SB)/2, $0x000f
+DATA tailMasks<>+10(SB)/2, $0x001f
+DATA tailMasks<>+12(SB)/2, $0x003f
+DATA tailMasks<>+14(SB)/2, $0x007f
+DATA tailMasks<>+16(SB)/2, $0x00ff
+DATA tailMasks<>+18(SB)/2, $0x01ff
+DATA tailMasks<>+20(SB)/2, $0x03ff
+DATA tailMasks<>+22(SB)/2, $0x07ff
+DATA tailMasks<>+24(SB)/2, $0x0fff
+DATA tailMasks<>+26(SB)/2, $0x1fff
+DATA tailMasks<>+28(SB)/2, $0x3fff
+DATA tailMasks<>+30(SB)/2, $0x7fff
+DATA tailMasks<>+32(SB)/2, $0xffff
+GLOBL tailMasks<>(SB), RODATA|NOPTR, $34
 
 // func expF64AVX512(w []float64, x []float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
@@ -304,7 +312,7 @@ few:
 	CMPQ        DX, SI
 	CMOVQLT     DX, SI
 	LEAQ        tailMasks<>+0(SB), DI
-	KMOVB       (DI)(SI*1), K2
+	KMOVW       (DI)(SI*2), K2
 	VMOVUPD.Z   (CX)(BX*8), K2, Z0
 	VANDPD.BCST absBits<>+0(SB), Z0, Z1
 	VCMPPD.BCST $0x12, plainExp<>+0(SB), Z1, K3
@@ -337,7 +345,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -439,7 +447,7 @@ few:
 	CMPQ        DX, SI
 	CMOVQLT     DX, SI
 	LEAQ        tailMasks<>+0(SB), DI
-	KMOVB       (DI)(SI*1), K1
+	KMOVW       (DI)(SI*2), K1
 	VCVTPS2PD.Z (CX)(BX*4), K1, Z13
 	VSUBPD      Z13, Z12, Z14
 	VADDPD      Z13, Z0, Z0
@@ -548,7 +556,7 @@ few:
 	CMPQ        DX, SI
 	CMOVQLT     DX, SI
 	LEAQ        tailMasks<>+0(SB), DI
-	KMOVB       (DI)(SI*1), K1
+	KMOVW       (DI)(SI*2), K1
 	VMOVUPD.Z   (CX)(BX*8), K1, Z13
 	VSUBPD      Z13, Z12, Z14
 	VADDPD      Z13, Z0, Z0
@@ -672,7 +680,7 @@ few:
 	CMPQ        DX, DI
 	CMOVQLT     DX, DI
 	LEAQ        tailMasks<>+0(SB), R8
-	KMOVB       (R8)(DI*1), K1
+	KMOVW       (R8)(DI*2), K1
 	VCVTPS2PD.Z (CX)(SI*4), K1, Z13
 	VSUBPD      Z13, Z12, Z14
 
@@ -801,7 +809,7 @@ few:
 	CMPQ      DX, DI
 	CMOVQLT   DX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K1
+	KMOVW     (R8)(DI*2), K1
 	VMOVUPD.Z (CX)(SI*8), K1, Z13
 	VSUBPD    Z13, Z12, Z14
 
@@ -909,7 +917,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z9
 	VSUBPD      Z9, Z8, Z10
 	VMOVUPD.Z   (CX)(DI*8), K1, Z11
@@ -1017,7 +1025,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (BX)(DI*8), K1, Z9
 	VSUBPD      Z9, Z8, Z10
 	VMOVUPD.Z   (CX)(DI*8), K1, Z11
@@ -1134,7 +1142,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VCVTPS2PD.Z (BX)(R8*4), K1, Z9
 	VSUBPD      Z9, Z8, Z10
 
@@ -1256,7 +1264,7 @@ few:
 	CMPQ      SI, R9
 	CMOVQLT   SI, R9
 	LEAQ      tailMasks<>+0(SB), R10
-	KMOVB     (R10)(R9*1), K1
+	KMOVW     (R10)(R9*2), K1
 	VMOVUPD.Z (BX)(R8*8), K1, Z9
 	VSUBPD    Z9, Z8, Z10
 
@@ -1381,7 +1389,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVDQU32.Z (BX)(DI*4), K1, Y9
 	VPCMPEQD    Y9, Y0, K1, K2
 	VMOVUPD.Z   (CX)(DI*8), K1, Z9
@@ -1442,7 +1450,7 @@ done:
 	RET
 
 // func regionGradF32AVX512(g []float64, r []float32, in float64, out float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·regionGradF32AVX512(SB), NOSPLIT, $0-64
 	// regionGradF32AVX512 adds the derivative of the region sums by p.
 	MOVQ         g_base+0(FP), AX
@@ -1495,7 +1503,7 @@ few:
 	CMPQ        DX, SI
 	CMOVQLT     DX, SI
 	LEAQ        tailMasks<>+0(SB), DI
-	KMOVB       (DI)(SI*1), K1
+	KMOVW       (DI)(SI*2), K1
 	VCVTPS2PD.Z (CX)(BX*4), K1, Z3
 	VMOVUPD.Z   (AX)(BX*8), K1, Z4
 	VSUBPD      Z3, Z2, Z5
@@ -1511,7 +1519,7 @@ done:
 	RET
 
 // func regionGradF64AVX512(g []float64, r []float64, in float64, out float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·regionGradF64AVX512(SB), NOSPLIT, $0-64
 	// regionGradF64AVX512 adds the derivative of the region sums by p.
 	MOVQ         g_base+0(FP), AX
@@ -1564,7 +1572,7 @@ few:
 	CMPQ        DX, SI
 	CMOVQLT     DX, SI
 	LEAQ        tailMasks<>+0(SB), DI
-	KMOVB       (DI)(SI*1), K1
+	KMOVW       (DI)(SI*2), K1
 	VMOVUPD.Z   (CX)(BX*8), K1, Z3
 	VMOVUPD.Z   (AX)(BX*8), K1, Z4
 	VSUBPD      Z3, Z2, Z5
@@ -1580,7 +1588,7 @@ done:
 	RET
 
 // func probabilitiesF32AVX512(p []float64, q []float64, x []float32)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·probabilitiesF32AVX512(SB), NOSPLIT, $0-72
 	// probabilitiesF32AVX512 takes p = x as it is.
 	MOVQ         p_base+0(FP), AX
@@ -1624,7 +1632,7 @@ few:
 	CMPQ        BX, DI
 	CMOVQLT     BX, DI
 	LEAQ        tailMasks<>+0(SB), R8
-	KMOVB       (R8)(DI*1), K1
+	KMOVW       (R8)(DI*2), K1
 	VCVTPS2PD.Z (DX)(SI*4), K1, Z1
 	VMOVUPD     Z1, K1, (AX)(SI*8)
 	VSUBPD      Z1, Z0, Z1
@@ -1638,7 +1646,7 @@ done:
 	RET
 
 // func probabilitiesF64AVX512(p []float64, q []float64, x []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·probabilitiesF64AVX512(SB), NOSPLIT, $0-72
 	// probabilitiesF64AVX512 takes p = x as it is.
 	MOVQ         p_base+0(FP), AX
@@ -1682,7 +1690,7 @@ few:
 	CMPQ      BX, DI
 	CMOVQLT   BX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K1
+	KMOVW     (R8)(DI*2), K1
 	VMOVUPD.Z (DX)(SI*8), K1, Z1
 	VMOVUPD   Z1, K1, (AX)(SI*8)
 	VSUBPD    Z1, Z0, Z1
@@ -1696,7 +1704,7 @@ done:
 	RET
 
 // func chainF32AVX512(out []float32, g []float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·chainF32AVX512(SB), NOSPLIT, $0-48
 	// chainF32AVX512 rounds a row to the element type.
 	MOVQ out_base+0(FP), AX
@@ -1734,7 +1742,7 @@ few:
 	CMPQ      DX, SI
 	CMOVQLT   DX, SI
 	LEAQ      tailMasks<>+0(SB), DI
-	KMOVB     (DI)(SI*1), K1
+	KMOVW     (DI)(SI*2), K1
 	VMOVUPD.Z (CX)(BX*8), K1, Z0
 	VCVTPD2PS Z0, Y0
 	VMOVUPS   Y0, K1, (AX)(BX*4)
@@ -1747,7 +1755,7 @@ done:
 	RET
 
 // func chainF64AVX512(out []float64, g []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·chainF64AVX512(SB), NOSPLIT, $0-48
 	// chainF64AVX512 rounds a row to the element type.
 	MOVQ out_base+0(FP), AX
@@ -1781,7 +1789,7 @@ few:
 	CMPQ      DX, SI
 	CMOVQLT   DX, SI
 	LEAQ      tailMasks<>+0(SB), DI
-	KMOVB     (DI)(SI*1), K1
+	KMOVW     (DI)(SI*2), K1
 	VMOVUPD.Z (CX)(BX*8), K1, Z0
 	VMOVUPD   Z0, K1, (AX)(BX*8)
 	ADDQ      $0x00000008, BX
@@ -1793,7 +1801,7 @@ done:
 	RET
 
 // func chainUF32AVX512(out []float32, g []float64, u []float64, p []float64, clip float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·chainUF32AVX512(SB), NOSPLIT, $0-104
 	// chainUF32AVX512 adds what comes by the log-odds, except where p or its complement
 	// is clipped.
@@ -1852,7 +1860,7 @@ few:
 	CMPQ      SI, R8
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
-	KMOVB     (R9)(R8*1), K1
+	KMOVW     (R9)(R8*2), K1
 	VMOVUPD.Z (BX)(DI*8), K1, Z2
 	VSUBPD    Z2, Z1, Z3
 	VMOVUPD.Z (DX)(DI*8), K1, Z4
@@ -1877,7 +1885,7 @@ done:
 	RET
 
 // func chainUF64AVX512(out []float64, g []float64, u []float64, p []float64, clip float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·chainUF64AVX512(SB), NOSPLIT, $0-104
 	// chainUF64AVX512 adds what comes by the log-odds, except where p or its complement
 	// is clipped.
@@ -1934,7 +1942,7 @@ few:
 	CMPQ      SI, R8
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
-	KMOVB     (R9)(R8*1), K1
+	KMOVW     (R9)(R8*2), K1
 	VMOVUPD.Z (BX)(DI*8), K1, Z2
 	VSUBPD    Z2, Z1, Z3
 	VMOVUPD.Z (DX)(DI*8), K1, Z4
@@ -1958,7 +1966,7 @@ done:
 	RET
 
 // func sigmoidChainF32AVX512(out []float32, g []float64, p []float64, q []float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·sigmoidChainF32AVX512(SB), NOSPLIT, $0-96
 	// sigmoidChainF32AVX512 is the derivative through a sigmoid.
 	MOVQ out_base+0(FP), AX
@@ -2014,7 +2022,7 @@ few:
 	CMPQ      SI, R8
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
-	KMOVB     (R9)(R8*1), K1
+	KMOVW     (R9)(R8*2), K1
 	VMOVUPD.Z (CX)(DI*8), K1, Z0
 	VMOVUPD.Z (DX)(DI*8), K1, Z1
 	VMULPD    Z1, Z0, Z0
@@ -2031,7 +2039,7 @@ done:
 	RET
 
 // func sigmoidChainF64AVX512(out []float64, g []float64, p []float64, q []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·sigmoidChainF64AVX512(SB), NOSPLIT, $0-96
 	// sigmoidChainF64AVX512 is the derivative through a sigmoid.
 	MOVQ out_base+0(FP), AX
@@ -2083,7 +2091,7 @@ few:
 	CMPQ      SI, R8
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
-	KMOVB     (R9)(R8*1), K1
+	KMOVW     (R9)(R8*2), K1
 	VMOVUPD.Z (CX)(DI*8), K1, Z0
 	VMOVUPD.Z (DX)(DI*8), K1, Z1
 	VMULPD    Z1, Z0, Z0
@@ -2099,7 +2107,7 @@ done:
 	RET
 
 // func sigmoidChainUF32AVX512(out []float32, g []float64, p []float64, q []float64, u []float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·sigmoidChainUF32AVX512(SB), NOSPLIT, $0-120
 	// sigmoidChainUF32AVX512 is the derivative through a sigmoid, with one by the log-odds.
 	MOVQ out_base+0(FP), AX
@@ -2160,7 +2168,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z0
 	VMOVUPD.Z   (DX)(R8*8), K1, Z1
 	VMULPD      Z1, Z0, Z0
@@ -2178,7 +2186,7 @@ done:
 	RET
 
 // func sigmoidChainUF64AVX512(out []float64, g []float64, p []float64, q []float64, u []float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·sigmoidChainUF64AVX512(SB), NOSPLIT, $0-120
 	// sigmoidChainUF64AVX512 is the derivative through a sigmoid, with one by the log-odds.
 	MOVQ out_base+0(FP), AX
@@ -2235,7 +2243,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z0
 	VMOVUPD.Z   (DX)(R8*8), K1, Z1
 	VMULPD      Z1, Z0, Z0
@@ -2379,7 +2387,7 @@ few:
 	CMPQ        BX, DI
 	CMOVQLT     BX, DI
 	LEAQ        tailMasks<>+0(SB), R8
-	KMOVB       (R8)(DI*1), K1
+	KMOVW       (R8)(DI*2), K1
 	VCVTPS2PD.Z (DX)(SI*4), K1, Z0
 	VPMOVQ2M    Z0, K2
 	VORPD.BCST  signBit<>+0(SB), Z0, Z0
@@ -2573,7 +2581,7 @@ few:
 	CMPQ       BX, DI
 	CMOVQLT    BX, DI
 	LEAQ       tailMasks<>+0(SB), R8
-	KMOVB      (R8)(DI*1), K1
+	KMOVW      (R8)(DI*2), K1
 	VMOVUPD.Z  (DX)(SI*8), K1, Z0
 	VPMOVQ2M   Z0, K2
 	VORPD.BCST signBit<>+0(SB), Z0, Z0
@@ -2745,7 +2753,7 @@ few:
 	CMPQ        BX, R9
 	CMOVQLT     BX, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VCVTPS2PD.Z (DX)(R8*4), K1, Z0
 	VPMOVQ2M    Z0, K2
 	VORPD.BCST  signBit<>+0(SB), Z0, Z0
@@ -2968,7 +2976,7 @@ few:
 	CMPQ       BX, R9
 	CMOVQLT    BX, R9
 	LEAQ       tailMasks<>+0(SB), R10
-	KMOVB      (R10)(R9*1), K1
+	KMOVW      (R10)(R9*2), K1
 	VMOVUPD.Z  (DX)(R8*8), K1, Z0
 	VPMOVQ2M   Z0, K2
 	VORPD.BCST signBit<>+0(SB), Z0, Z0
@@ -3153,7 +3161,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K2
+	KMOVW       (R10)(R9*2), K2
 	MOVQ        R8, R9
 	VCVTPS2PD.Z (DX)(R9*4), K2, Z0
 	ADDQ        SI, R9
@@ -3213,7 +3221,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -3315,7 +3323,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K2
+	KMOVW       (R10)(R9*2), K2
 	MOVQ        R8, R9
 	VMOVUPD.Z   (DX)(R9*8), K2, Z0
 	ADDQ        SI, R9
@@ -3385,7 +3393,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -3502,7 +3510,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K2
+	KMOVW       (R10)(R9*2), K2
 	MOVQ        R8, R9
 	VCVTPS2PD.Z (DX)(R9*4), K2, Z0
 	ADDQ        SI, R9
@@ -3587,7 +3595,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -3719,7 +3727,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K2
+	KMOVW       (R10)(R9*2), K2
 	MOVQ        R8, R9
 	VMOVUPD.Z   (DX)(R9*8), K2, Z0
 	ADDQ        SI, R9
@@ -3819,7 +3827,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -3961,7 +3969,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K2
+	KMOVW       (R10)(R9*2), K2
 	MOVQ        R8, R9
 	VCVTPS2PD.Z (DX)(R9*4), K2, Z0
 	ADDQ        SI, R9
@@ -4071,7 +4079,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
@@ -4233,7 +4241,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K2
+	KMOVW       (R10)(R9*2), K2
 	MOVQ        R8, R9
 	VMOVUPD.Z   (DX)(R9*8), K2, Z0
 	ADDQ        SI, R9
@@ -4363,14 +4371,14 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func normaliseAVX512(p *float64, q *float64, work *float64, stride int, c int, n int)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·normaliseAVX512(SB), NOSPLIT, $0-48
 	// normaliseAVX512 completes a softmax of c classes, at least 1, from the exponentials
 	// in the first c rows of work, n apart. The sums of the other classes are left
@@ -4454,7 +4462,7 @@ few:
 	CMPQ    BX, R9
 	CMOVQLT BX, R9
 	LEAQ    tailMasks<>+0(SB), R10
-	KMOVB   (R10)(R9*1), K1
+	KMOVW   (R10)(R9*2), K1
 	MOVQ    R8, R9
 	MOVQ    R8, R10
 	VPXORQ  Z6, Z6, Z6
@@ -4592,7 +4600,7 @@ few:
 	CMPQ      BX, DI
 	CMOVQLT   BX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K2
+	KMOVW     (R8)(DI*2), K2
 	VMOVUPD.Z (CX)(SI*8), K2, Z0
 	VMOVUPD.Z (DX)(SI*8), K2, Z1
 
@@ -4635,7 +4643,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+72(FP)
 	VZEROUPPER
@@ -4762,7 +4770,7 @@ few:
 	CMPQ      BX, DI
 	CMOVQLT   BX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K2
+	KMOVW     (R8)(DI*2), K2
 	VMOVUPD.Z (CX)(SI*8), K2, Z0
 	VMOVUPD.Z (DX)(SI*8), K2, Z1
 
@@ -4812,7 +4820,7 @@ few:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+72(FP)
 	VZEROUPPER
@@ -4954,7 +4962,7 @@ few:
 	CMPQ     SI, R9
 	CMOVQLT  SI, R9
 	LEAQ     tailMasks<>+0(SB), R10
-	KMOVB    (R10)(R9*1), K2
+	KMOVW    (R10)(R9*2), K2
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
@@ -5014,7 +5022,7 @@ classes2:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+80(FP)
 	VZEROUPPER
@@ -5148,7 +5156,7 @@ few:
 	CMPQ     SI, R9
 	CMOVQLT  SI, R9
 	LEAQ     tailMasks<>+0(SB), R10
-	KMOVB    (R10)(R9*1), K2
+	KMOVW    (R10)(R9*2), K2
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
@@ -5215,7 +5223,7 @@ classes2:
 
 done:
 	KMOVB K1, AX
-	CMPB  AL, $0xff
+	CMPL  AX, $0x000000ff
 	SETEQ AL
 	MOVB  AL, ret+80(FP)
 	VZEROUPPER
@@ -5272,7 +5280,7 @@ few:
 	CMPQ        BX, DI
 	CMOVQLT     BX, DI
 	LEAQ        tailMasks<>+0(SB), R8
-	KMOVB       (R8)(DI*1), K1
+	KMOVW       (R8)(DI*2), K1
 	VMOVDQU32.Z (DX)(SI*4), K1, Y5
 	VPCMPEQD    Y5, Y0, K1, K2
 	VMOVUPD.Z   (CX)(SI*8), K1, Z5
@@ -5299,7 +5307,7 @@ done:
 	RET
 
 // func softmaxRegionYF32AVX512(out *float32, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionYF32AVX512(SB), NOSPLIT, $0-88
 	// softmaxRegionYF32AVX512 is the derivative of a softmax of c classes with labels; coef
 	// has four numbers a class, of which the last is not used. work has c rows of
@@ -5415,7 +5423,7 @@ few:
 	CMPQ     R8, R11
 	CMOVQLT  R8, R11
 	LEAQ     tailMasks<>+0(SB), R12
-	KMOVB    (R12)(R11*1), K1
+	KMOVW    (R12)(R11*2), K1
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
@@ -5486,7 +5494,7 @@ done:
 	RET
 
 // func softmaxRegionYF64AVX512(out *float64, p *float64, q *float64, work *float64, coef *float64, y []int32, outStride int, stride int, c int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionYF64AVX512(SB), NOSPLIT, $0-88
 	// softmaxRegionYF64AVX512 is the derivative of a softmax of c classes with labels; coef
 	// has four numbers a class, of which the last is not used. work has c rows of
@@ -5600,7 +5608,7 @@ few:
 	CMPQ     R8, R11
 	CMOVQLT  R8, R11
 	LEAQ     tailMasks<>+0(SB), R12
-	KMOVB    (R12)(R11*1), K1
+	KMOVW    (R12)(R11*2), K1
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
@@ -5670,7 +5678,7 @@ done:
 	RET
 
 // func softmaxRegionY2F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY2F32AVX512(SB), NOSPLIT, $0-72
 	// softmaxRegionY2F32AVX512 is softmaxRegionY with 2 classes, in registers.
 	MOVQ out+0(FP), AX
@@ -5741,7 +5749,7 @@ few:
 	CMPQ         DI, R11
 	CMOVQLT      DI, R11
 	LEAQ         tailMasks<>+0(SB), R12
-	KMOVB        (R12)(R11*1), K1
+	KMOVW        (R12)(R11*2), K1
 	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
 	MOVQ         R10, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
@@ -5811,7 +5819,7 @@ DATA class1<>+28(SB)/4, $0x00000001
 GLOBL class1<>(SB), RODATA|NOPTR, $32
 
 // func softmaxRegionY2F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY2F64AVX512(SB), NOSPLIT, $0-72
 	// softmaxRegionY2F64AVX512 is softmaxRegionY with 2 classes, in registers.
 	MOVQ out+0(FP), AX
@@ -5880,7 +5888,7 @@ few:
 	CMPQ         DI, R11
 	CMOVQLT      DI, R11
 	LEAQ         tailMasks<>+0(SB), R12
-	KMOVB        (R12)(R11*1), K1
+	KMOVW        (R12)(R11*2), K1
 	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
 	MOVQ         R10, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
@@ -5928,7 +5936,7 @@ done:
 	RET
 
 // func softmaxRegionY3F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY3F32AVX512(SB), NOSPLIT, $0-72
 	// softmaxRegionY3F32AVX512 is softmaxRegionY with 3 classes, in registers.
 	MOVQ out+0(FP), AX
@@ -6020,7 +6028,7 @@ few:
 	CMPQ         DI, R11
 	CMOVQLT      DI, R11
 	LEAQ         tailMasks<>+0(SB), R12
-	KMOVB        (R12)(R11*1), K1
+	KMOVW        (R12)(R11*2), K1
 	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
 	MOVQ         R10, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
@@ -6101,7 +6109,7 @@ DATA class2<>+28(SB)/4, $0x00000002
 GLOBL class2<>(SB), RODATA|NOPTR, $32
 
 // func softmaxRegionY3F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY3F64AVX512(SB), NOSPLIT, $0-72
 	// softmaxRegionY3F64AVX512 is softmaxRegionY with 3 classes, in registers.
 	MOVQ out+0(FP), AX
@@ -6190,7 +6198,7 @@ few:
 	CMPQ         DI, R11
 	CMOVQLT      DI, R11
 	LEAQ         tailMasks<>+0(SB), R12
-	KMOVB        (R12)(R11*1), K1
+	KMOVW        (R12)(R11*2), K1
 	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
 	MOVQ         R10, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
@@ -6258,7 +6266,7 @@ done:
 	RET
 
 // func softmaxRegionY4F32AVX512(out *float32, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY4F32AVX512(SB), NOSPLIT, $0-72
 	// softmaxRegionY4F32AVX512 is softmaxRegionY with 4 classes, in registers.
 	MOVQ out+0(FP), AX
@@ -6371,7 +6379,7 @@ few:
 	CMPQ         DI, R11
 	CMOVQLT      DI, R11
 	LEAQ         tailMasks<>+0(SB), R12
-	KMOVB        (R12)(R11*1), K1
+	KMOVW        (R12)(R11*2), K1
 	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
 	MOVQ         R10, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
@@ -6473,7 +6481,7 @@ DATA class3<>+28(SB)/4, $0x00000003
 GLOBL class3<>(SB), RODATA|NOPTR, $32
 
 // func softmaxRegionY4F64AVX512(out *float64, p *float64, q *float64, coef *float64, y []int32, outStride int, stride int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512F, AVX512VL, CMOV
 TEXT ·softmaxRegionY4F64AVX512(SB), NOSPLIT, $0-72
 	// softmaxRegionY4F64AVX512 is softmaxRegionY with 4 classes, in registers.
 	MOVQ out+0(FP), AX
@@ -6582,7 +6590,7 @@ few:
 	CMPQ         DI, R11
 	CMOVQLT      DI, R11
 	LEAQ         tailMasks<>+0(SB), R12
-	KMOVB        (R12)(R11*1), K1
+	KMOVW        (R12)(R11*2), K1
 	VMOVDQU32.Z  (SI)(R10*4), K1, Y0
 	MOVQ         R10, R11
 	VMOVUPD.Z    (CX)(R11*8), K1, Z1
@@ -6714,7 +6722,7 @@ few:
 	CMPQ    DX, SI
 	CMOVQLT DX, SI
 	LEAQ    tailMasks<>+0(SB), DI
-	KMOVB   (DI)(SI*1), K2
+	KMOVW   (DI)(SI*2), K2
 	MOVQ    BX, SI
 	MOVQ    c+56(FP), DI
 
@@ -6891,7 +6899,7 @@ few2:
 	CMPQ    DX, R10
 	CMOVQLT DX, R10
 	LEAQ    tailMasks<>+0(SB), R11
-	KMOVB   (R11)(R10*1), K1
+	KMOVW   (R11)(R10*2), K1
 	MOVQ    R9, R10
 
 	// The class with the largest probability.
@@ -7029,7 +7037,7 @@ few:
 	CMPQ    DX, SI
 	CMOVQLT DX, SI
 	LEAQ    tailMasks<>+0(SB), DI
-	KMOVB   (DI)(SI*1), K2
+	KMOVW   (DI)(SI*2), K2
 	MOVQ    BX, SI
 	MOVQ    c+56(FP), DI
 
@@ -7204,7 +7212,7 @@ few2:
 	CMPQ    DX, R10
 	CMOVQLT DX, R10
 	LEAQ    tailMasks<>+0(SB), R11
-	KMOVB   (R11)(R10*1), K1
+	KMOVW   (R11)(R10*2), K1
 	MOVQ    R9, R10
 
 	// The class with the largest probability.
@@ -7338,7 +7346,7 @@ few:
 	CMPQ    DX, SI
 	CMOVQLT DX, SI
 	LEAQ    tailMasks<>+0(SB), DI
-	KMOVB   (DI)(SI*1), K2
+	KMOVW   (DI)(SI*2), K2
 	MOVQ    BX, SI
 	MOVQ    c+64(FP), DI
 
@@ -7518,7 +7526,7 @@ few2:
 	CMPQ    DX, R11
 	CMOVQLT DX, R11
 	LEAQ    tailMasks<>+0(SB), R12
-	KMOVB   (R12)(R11*1), K1
+	KMOVW   (R12)(R11*2), K1
 	MOVQ    R10, R11
 
 	// The class with the largest probability.
@@ -7654,7 +7662,7 @@ few:
 	CMPQ    DX, SI
 	CMOVQLT DX, SI
 	LEAQ    tailMasks<>+0(SB), DI
-	KMOVB   (DI)(SI*1), K2
+	KMOVW   (DI)(SI*2), K2
 	MOVQ    BX, SI
 	MOVQ    c+64(FP), DI
 
@@ -7832,7 +7840,7 @@ few2:
 	CMPQ    DX, R11
 	CMOVQLT DX, R11
 	LEAQ    tailMasks<>+0(SB), R12
-	KMOVB   (R12)(R11*1), K1
+	KMOVW   (R12)(R11*2), K1
 	MOVQ    R10, R11
 
 	// The class with the largest probability.
@@ -7982,7 +7990,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (CX)(DI*8), K1, Z7
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z8
 	VSUBPD      Z8, Z6, Z9
@@ -8094,7 +8102,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (CX)(DI*8), K1, Z7
 	VMOVUPD.Z   (BX)(DI*8), K1, Z8
 	VSUBPD      Z8, Z6, Z9
@@ -8218,7 +8226,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (CX)(DI*8), K1, Z10
 	VMOVUPD.Z   (DX)(DI*8), K1, Z11
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z12
@@ -8358,7 +8366,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (CX)(DI*8), K1, Z10
 	VMOVUPD.Z   (DX)(DI*8), K1, Z11
 	VMOVUPD.Z   (BX)(DI*8), K1, Z12
@@ -8490,7 +8498,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z4
 	VCMPPD      $0x00, Z5, Z4, K2
 	VMOVUPD.Z   (DX)(DI*8), K1, Z6
@@ -8586,7 +8594,7 @@ few:
 	CMPQ      SI, R8
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
-	KMOVB     (R9)(R8*1), K1
+	KMOVW     (R9)(R8*2), K1
 	VMOVUPD.Z (BX)(DI*8), K1, Z4
 	VCMPPD    $0x00, Z5, Z4, K2
 	VMOVUPD.Z (DX)(DI*8), K1, Z6
@@ -8686,7 +8694,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z6
 	VSUBPD      Z6, Z4, Z6
 	VCMPPD      $0x00, Z5, Z6, K2
@@ -8787,7 +8795,7 @@ few:
 	CMPQ      SI, R8
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
-	KMOVB     (R9)(R8*1), K1
+	KMOVW     (R9)(R8*2), K1
 	VMOVUPD.Z (BX)(DI*8), K1, Z6
 	VSUBPD    Z6, Z4, Z6
 	VCMPPD    $0x00, Z5, Z6, K2
@@ -8856,7 +8864,7 @@ few:
 	CMPQ      DX, SI
 	CMOVQLT   DX, SI
 	LEAQ      tailMasks<>+0(SB), DI
-	KMOVB     (DI)(SI*1), K1
+	KMOVW     (DI)(SI*2), K1
 	VMOVUPD.Z (CX)(BX*8), K1, Z4
 	VADDPD    Z4, Z0, Z0
 	ADDQ      $0x00000008, BX
@@ -8948,7 +8956,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VCVTPS2PD.Z (SI)(R8*4), K1, Z5
 	VFMADD213PD Z0, Z1, Z5
 	VCMPPD      $0x00, Z4, Z5, K2
@@ -9056,7 +9064,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (SI)(R8*8), K1, Z5
 	VFMADD213PD Z0, Z1, Z5
 	VCMPPD      $0x00, Z4, Z5, K2
@@ -9161,7 +9169,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z7
 	VCVTPS2PD.Z (BX)(R8*4), K1, Z8
 	VSUBPD      Z8, Z6, Z9
@@ -9284,7 +9292,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z7
 	VMOVUPD.Z   (BX)(R8*8), K1, Z8
 	VSUBPD      Z8, Z6, Z9
@@ -9424,7 +9432,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z10
 	VMOVUPD.Z   (DX)(R8*8), K1, Z11
 	VCVTPS2PD.Z (BX)(R8*4), K1, Z12
@@ -9581,7 +9589,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z10
 	VMOVUPD.Z   (DX)(R8*8), K1, Z11
 	VMOVUPD.Z   (BX)(R8*8), K1, Z12
@@ -9730,7 +9738,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VCVTPS2PD.Z (BX)(R8*4), K1, Z4
 	VCMPPD      $0x00, Z5, Z4, K2
 
@@ -9841,7 +9849,7 @@ few:
 	CMPQ      SI, R9
 	CMOVQLT   SI, R9
 	LEAQ      tailMasks<>+0(SB), R10
-	KMOVB     (R10)(R9*1), K1
+	KMOVW     (R10)(R9*2), K1
 	VMOVUPD.Z (BX)(R8*8), K1, Z4
 	VCMPPD    $0x00, Z5, Z4, K2
 
@@ -9956,7 +9964,7 @@ few:
 	CMPQ        SI, R9
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VCVTPS2PD.Z (BX)(R8*4), K1, Z6
 	VSUBPD      Z6, Z4, Z6
 	VCMPPD      $0x00, Z5, Z6, K2
@@ -10072,7 +10080,7 @@ few:
 	CMPQ      SI, R9
 	CMOVQLT   SI, R9
 	LEAQ      tailMasks<>+0(SB), R10
-	KMOVB     (R10)(R9*1), K1
+	KMOVW     (R10)(R9*2), K1
 	VMOVUPD.Z (BX)(R8*8), K1, Z6
 	VSUBPD    Z6, Z4, Z6
 	VCMPPD    $0x00, Z5, Z6, K2
@@ -10155,7 +10163,7 @@ few:
 	CMPQ    DX, DI
 	CMOVQLT DX, DI
 	LEAQ    tailMasks<>+0(SB), R8
-	KMOVB   (R8)(DI*1), K1
+	KMOVW   (R8)(DI*2), K1
 
 	// Times the weights.
 	VCVTPS2PD.Z (BX)(SI*4), K1, Z4
@@ -10231,7 +10239,7 @@ few:
 	CMPQ    DX, DI
 	CMOVQLT DX, DI
 	LEAQ    tailMasks<>+0(SB), R8
-	KMOVB   (R8)(DI*1), K1
+	KMOVW   (R8)(DI*2), K1
 
 	// Times the weights.
 	VMOVUPD.Z (BX)(SI*8), K1, Z4
@@ -10334,7 +10342,7 @@ few:
 	CMPQ        DI, R10
 	CMOVQLT     DI, R10
 	LEAQ        tailMasks<>+0(SB), R11
-	KMOVB       (R11)(R10*1), K1
+	KMOVW       (R11)(R10*2), K1
 	VCVTPS2PD.Z (SI)(R9*4), K1, Z5
 	VFMADD213PD Z0, Z1, Z5
 	VCMPPD      $0x00, Z4, Z5, K2
@@ -10450,7 +10458,7 @@ few:
 	CMPQ        DI, R10
 	CMOVQLT     DI, R10
 	LEAQ        tailMasks<>+0(SB), R11
-	KMOVB       (R11)(R10*1), K1
+	KMOVW       (R11)(R10*2), K1
 	VMOVUPD.Z   (SI)(R9*8), K1, Z5
 	VFMADD213PD Z0, Z1, Z5
 	VCMPPD      $0x00, Z4, Z5, K2
@@ -10491,7 +10499,7 @@ done:
 	RET
 
 // func softGradF32AVX512(g []float64, p []float64, q []float64, r []float32, under float64, over float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·softGradF32AVX512(SB), NOSPLIT, $0-112
 	// softGradF32AVX512 adds the derivative of the soft sums by p.
 	MOVQ         g_base+0(FP), AX
@@ -10555,7 +10563,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z5
 	VMOVUPD.Z   (CX)(DI*8), K1, Z6
 	VMOVUPD.Z   (DX)(DI*8), K1, Z7
@@ -10580,7 +10588,7 @@ done:
 	RET
 
 // func softGradF64AVX512(g []float64, p []float64, q []float64, r []float64, under float64, over float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·softGradF64AVX512(SB), NOSPLIT, $0-112
 	// softGradF64AVX512 adds the derivative of the soft sums by p.
 	MOVQ         g_base+0(FP), AX
@@ -10644,7 +10652,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (BX)(DI*8), K1, Z5
 	VMOVUPD.Z   (CX)(DI*8), K1, Z6
 	VMOVUPD.Z   (DX)(DI*8), K1, Z7
@@ -10669,7 +10677,7 @@ done:
 	RET
 
 // func squareGradF32AVX512(g []float64, p []float64, q []float64, r []float32, byPP float64, bySQR float64, bySQB float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·squareGradF32AVX512(SB), NOSPLIT, $0-120
 	// squareGradF32AVX512 adds the derivative of the squares by p.
 	MOVQ         g_base+0(FP), AX
@@ -10732,7 +10740,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (CX)(DI*8), K1, Z5
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z6
 	VSUBPD      Z6, Z3, Z7
@@ -10757,7 +10765,7 @@ done:
 	RET
 
 // func squareGradF64AVX512(g []float64, p []float64, q []float64, r []float64, byPP float64, bySQR float64, bySQB float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·squareGradF64AVX512(SB), NOSPLIT, $0-120
 	// squareGradF64AVX512 adds the derivative of the squares by p.
 	MOVQ         g_base+0(FP), AX
@@ -10820,7 +10828,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (CX)(DI*8), K1, Z5
 	VMOVUPD.Z   (BX)(DI*8), K1, Z6
 	VSUBPD      Z6, Z3, Z7
@@ -10845,7 +10853,7 @@ done:
 	RET
 
 // func logGradF32AVX512(u []float64, p []float64, q []float64, r []float32, byLogP float64, byLogQ float64, byLogAll float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·logGradF32AVX512(SB), NOSPLIT, $0-120
 	// logGradF32AVX512 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 	MOVQ         u_base+0(FP), AX
@@ -10925,7 +10933,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VCVTPS2PD.Z (BX)(DI*4), K1, Z4
 	VSUBPD      Z4, Z3, Z5
 	VMULPD      Z1, Z5, Z5
@@ -10947,7 +10955,7 @@ done:
 	RET
 
 // func logGradF64AVX512(u []float64, p []float64, q []float64, r []float64, byLogP float64, byLogQ float64, byLogAll float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·logGradF64AVX512(SB), NOSPLIT, $0-120
 	// logGradF64AVX512 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 	MOVQ         u_base+0(FP), AX
@@ -11027,7 +11035,7 @@ few:
 	CMPQ        SI, R8
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
-	KMOVB       (R9)(R8*1), K1
+	KMOVW       (R9)(R8*2), K1
 	VMOVUPD.Z   (BX)(DI*8), K1, Z4
 	VSUBPD      Z4, Z3, Z5
 	VMULPD      Z1, Z5, Z5
@@ -11049,7 +11057,7 @@ done:
 	RET
 
 // func powRowAVX512(w []float64, u []float64, k int, clip float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·powRowAVX512(SB), NOSPLIT, $0-64
 	// powRowAVX512 leaves in w the k-th power, of 1 to 3, of u kept away from 0 and 1.
 	MOVQ         w_base+0(FP), AX
@@ -11113,7 +11121,7 @@ few:
 	CMPQ      BX, DI
 	CMOVQLT   BX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K1
+	KMOVW     (R8)(DI*2), K1
 	VMOVUPD.Z (CX)(SI*8), K1, Z2
 	VMAXPD    Z2, Z0, Z2
 	VMINPD    Z2, Z1, Z2
@@ -11136,7 +11144,7 @@ done:
 	RET
 
 // func expPowF32AVX512(w []float64, l []float64, gamma float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·expPowF32AVX512(SB), NOSPLIT, $0-56
 	// expPowF32AVX512 leaves in w the power with the logarithm gamma l.
 	MOVQ         w_base+0(FP), AX
@@ -11239,7 +11247,7 @@ few:
 	CMPQ      DX, SI
 	CMOVQLT   DX, SI
 	LEAQ      tailMasks<>+0(SB), DI
-	KMOVB     (DI)(SI*1), K1
+	KMOVW     (DI)(SI*2), K1
 	VMOVUPD.Z (CX)(BX*8), K1, Z1
 	VMULPD    Z0, Z1, Z1
 
@@ -11277,7 +11285,7 @@ DATA mostExp<>+0(SB)/8, $0x4086300000000000
 GLOBL mostExp<>(SB), RODATA|NOPTR, $8
 
 // func expPowF64AVX512(w []float64, l []float64, gamma float64)
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·expPowF64AVX512(SB), NOSPLIT, $0-56
 	// expPowF64AVX512 leaves in w the power with the logarithm gamma l.
 	MOVQ         w_base+0(FP), AX
@@ -11400,7 +11408,7 @@ few:
 	CMPQ      DX, SI
 	CMOVQLT   DX, SI
 	LEAQ      tailMasks<>+0(SB), DI
-	KMOVB     (DI)(SI*1), K1
+	KMOVW     (DI)(SI*2), K1
 	VMOVUPD.Z (CX)(BX*8), K1, Z1
 	VMULPD    Z0, Z1, Z1
 
@@ -11521,7 +11529,7 @@ few:
 	CMPQ         R8, R10
 	CMOVQLT      R8, R10
 	LEAQ         tailMasks<>+0(SB), R11
-	KMOVB        (R11)(R10*1), K1
+	KMOVW        (R11)(R10*2), K1
 	VCVTPS2PD.Z  (DI)(R9*4), K1, Z5
 	VFMADD213PD  Z2, Z3, Z5
 	VCMPPD       $0x00, Z4, Z5, K2
@@ -11635,7 +11643,7 @@ few:
 	CMPQ         R8, R10
 	CMOVQLT      R8, R10
 	LEAQ         tailMasks<>+0(SB), R11
-	KMOVB        (R11)(R10*1), K1
+	KMOVW        (R11)(R10*2), K1
 	VMOVUPD.Z    (DI)(R9*8), K1, Z5
 	VFMADD213PD  Z2, Z3, Z5
 	VCMPPD       $0x00, Z4, Z5, K2
@@ -11803,7 +11811,7 @@ few:
 	CMPQ      BX, DI
 	CMOVQLT   BX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K1
+	KMOVW     (R8)(DI*2), K1
 	VMOVUPD.Z (DX)(SI*8), K1, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -12033,7 +12041,7 @@ few:
 	CMPQ      BX, DI
 	CMOVQLT   BX, DI
 	LEAQ      tailMasks<>+0(SB), R8
-	KMOVB     (R8)(DI*1), K1
+	KMOVW     (R8)(DI*2), K1
 	VMOVUPD.Z (DX)(SI*8), K1, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -12214,7 +12222,7 @@ few:
 	CMPQ        R8, R10
 	CMOVQLT     R8, R10
 	LEAQ        tailMasks<>+0(SB), R11
-	KMOVB       (R11)(R10*1), K1
+	KMOVW       (R11)(R10*2), K1
 	VMOVUPD.Z   (DX)(R9*8), K1, Z3
 	VMAXPD      Z3, Z1, Z3
 	VMOVUPD.Z   (BX)(R9*8), K1, Z4
@@ -12413,7 +12421,7 @@ few:
 	CMPQ        R8, R10
 	CMOVQLT     R8, R10
 	LEAQ        tailMasks<>+0(SB), R11
-	KMOVB       (R11)(R10*1), K1
+	KMOVW       (R11)(R10*2), K1
 	VMOVUPD.Z   (DX)(R9*8), K1, Z3
 	VMAXPD      Z3, Z1, Z3
 	VMOVUPD.Z   (BX)(R9*8), K1, Z4
@@ -12611,7 +12619,7 @@ few:
 	CMPQ        R8, R11
 	CMOVQLT     R8, R11
 	LEAQ        tailMasks<>+0(SB), R12
-	KMOVB       (R12)(R11*1), K1
+	KMOVW       (R12)(R11*2), K1
 	VMOVUPD.Z   (DX)(R10*8), K1, Z3
 	VMAXPD      Z3, Z1, Z3
 	VMOVUPD.Z   (BX)(R10*8), K1, Z4
@@ -12813,7 +12821,7 @@ few:
 	CMPQ        R8, R11
 	CMOVQLT     R8, R11
 	LEAQ        tailMasks<>+0(SB), R12
-	KMOVB       (R12)(R11*1), K1
+	KMOVW       (R12)(R11*2), K1
 	VMOVUPD.Z   (DX)(R10*8), K1, Z3
 	VMAXPD      Z3, Z1, Z3
 	VMOVUPD.Z   (BX)(R10*8), K1, Z4
@@ -13016,7 +13024,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z2
 	VMOVUPD.Z   (DX)(R8*8), K1, Z3
 	VMOVUPD.Z   (BX)(R8*8), K1, Z4
@@ -13213,7 +13221,7 @@ few:
 	CMPQ        DI, R9
 	CMOVQLT     DI, R9
 	LEAQ        tailMasks<>+0(SB), R10
-	KMOVB       (R10)(R9*1), K1
+	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z2
 	VMOVUPD.Z   (DX)(R8*8), K1, Z3
 	VMOVUPD.Z   (BX)(R8*8), K1, Z4
@@ -13299,6 +13307,1485 @@ few:
 	VMOVUPD          Z2, K1, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+// func expLanesF32AVX512(y []float32, x []float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·expLanesF32AVX512(SB), NOSPLIT, $0-48
+	// expLanesF32AVX512 is e^x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000020
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Z0
+	VMOVUPS 64(CX)(BX*4), Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSS leastExpSingle<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS mostExpSingle<>+0(SB), Z2
+	VMINPS       Z0, Z2, Z0
+	VMINPS       Z1, Z2, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z0, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z1, Z3
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z0
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z1
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z0
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z4
+	VSCALEFPS        Z2, Z5, Z5
+	VSCALEFPS        Z3, Z4, Z4
+	VMOVUPS          Z5, (AX)(BX*4)
+	VMOVUPS          Z4, 64(AX)(BX*4)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, DX
+	CMPQ             DX, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVW     (DI)(SI*2), K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSS leastExpSingle<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VBROADCASTSS mostExpSingle<>+0(SB), Z1
+	VMINPS       Z0, Z1, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z0, Z1
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z1, Z0
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z1, Z0
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z2
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z2
+	VSCALEFPS        Z1, Z2, Z2
+	VMOVUPS          Z2, K1, (AX)(BX*4)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA leastExpSingle<>+0(SB)/4, $0xc2d00000
+GLOBL leastExpSingle<>(SB), RODATA|NOPTR, $4
+
+DATA mostExpSingle<>+0(SB)/4, $0x42b20000
+GLOBL mostExpSingle<>(SB), RODATA|NOPTR, $4
+
+DATA log2eSingle<>+0(SB)/4, $0x3fb8aa3b
+GLOBL log2eSingle<>(SB), RODATA|NOPTR, $4
+
+DATA ln2HiSingle<>+0(SB)/4, $0x3f317200
+GLOBL ln2HiSingle<>(SB), RODATA|NOPTR, $4
+
+DATA ln2LoSingle<>+0(SB)/4, $0x35bfbe8e
+GLOBL ln2LoSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expLanefSingle<>+0(SB)/4, $0x3ab68885
+GLOBL expLanefSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expLaneeSingle<>+0(SB)/4, $0x3c0905b7
+GLOBL expLaneeSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expLanedSingle<>+0(SB)/4, $0x3d2aaa8d
+GLOBL expLanedSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expLanecSingle<>+0(SB)/4, $0x3e2aaa6e
+GLOBL expLanecSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expLanebSingle<>+0(SB)/4, $0x3f000000
+GLOBL expLanebSingle<>(SB), RODATA|NOPTR, $4
+
+DATA oneSingle<>+0(SB)/4, $0x3f800000
+GLOBL oneSingle<>(SB), RODATA|NOPTR, $4
+
+// func expLanesF64AVX512(y []float64, x []float64)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·expLanesF64AVX512(SB), NOSPLIT, $0-48
+	// expLanesF64AVX512 is e^x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Z0
+	VMOVUPD 64(CX)(BX*8), Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z0
+	VMAXPD       Z1, Z2, Z1
+	VBROADCASTSD mostExp<>+0(SB), Z2
+	VMINPD       Z0, Z2, Z0
+	VMINPD       Z1, Z2, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VSCALEFPD        Z2, Z5, Z5
+	VSCALEFPD        Z3, Z4, Z4
+	VMOVUPD          Z5, (AX)(BX*8)
+	VMOVUPD          Z4, 64(AX)(BX*8)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, DX
+	CMPQ             DX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVW     (DI)(SI*2), K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z0
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z1
+	VMAXPD       Z0, Z1, Z0
+	VBROADCASTSD mostExp<>+0(SB), Z1
+	VMINPD       Z0, Z1, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
+	VRNDSCALEPD       $0x08, Z1, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z0
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z2
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
+	VSCALEFPD        Z1, Z2, Z2
+	VMOVUPD          Z2, K1, (AX)(BX*8)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+// func logLanesF32AVX512(y []float32, x []float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·logLanesF32AVX512(SB), NOSPLIT, $0-48
+	// logLanesF32AVX512 is ln x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000020
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(BX*4), Z0
+	VMOVUPS 64(CX)(BX*4), Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS  $0x0b, Z0, Z2
+	VGETMANTPS  $0x0b, Z1, Z3
+	VGETEXPPS   Z0, Z6
+	VGETEXPPS   Z2, Z4
+	VGETEXPPS   Z1, Z7
+	VGETEXPPS   Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VSUBPS      Z7, Z5, Z5
+	VSUBPS.BCST oneSingle<>+0(SB), Z2, Z2
+	VSUBPS.BCST oneSingle<>+0(SB), Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z2, Z6
+	VADDPS.BCST      twoSingle<>+0(SB), Z3, Z7
+	VDIVPS           Z6, Z2, Z6
+	VDIVPS           Z7, Z3, Z7
+	VMULPS           Z6, Z6, Z13
+	VMULPS           Z7, Z7, Z14
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z2, Z13, Z16
+	VFNMADD213PS     Z3, Z14, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z13
+	VMOVAPD           Z8, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z14
+	VFMSUB213PS       Z13, Z6, Z16
+	VFMSUB213PS       Z14, Z7, Z15
+	VSUBPS            Z16, Z2, Z2
+	VSUBPS            Z15, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z2
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z3
+	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z0, K1
+	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z1, K2
+	VBLENDMPS         Z0, Z2, K1, Z9
+	VBLENDMPS         Z1, Z3, K2, Z10
+	VMOVUPS           Z9, (AX)(BX*4)
+	VMOVUPS           Z10, 64(AX)(BX*4)
+	ADDQ              $0x00000020, BX
+	SUBQ              $0x00000020, DX
+	CMPQ              DX, $0x00000020
+	JGE               many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVW     (DI)(SI*2), K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS  $0x0b, Z0, Z1
+	VGETEXPPS   Z0, Z3
+	VGETEXPPS   Z1, Z2
+	VSUBPS      Z3, Z2, Z2
+	VSUBPS.BCST oneSingle<>+0(SB), Z1, Z1
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z1, Z3
+	VDIVPS           Z3, Z1, Z3
+	VMULPS           Z3, Z3, Z4
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z5
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z4, Z5
+	VFNMADD213PS     Z1, Z4, Z5
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VMOVAPD           Z11, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z4
+	VFMSUB213PS       Z4, Z3, Z5
+	VSUBPS            Z5, Z1, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z1
+	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z0, K2
+	VBLENDMPS         Z0, Z1, K2, Z12
+	VMOVUPS           Z12, K1, (AX)(BX*4)
+	ADDQ              $0x00000010, BX
+	SUBQ              $0x00000010, DX
+	JMP               few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA twoSingle<>+0(SB)/4, $0x40000000
+GLOBL twoSingle<>(SB), RODATA|NOPTR, $4
+
+DATA logLanecSingle<>+0(SB)/4, $0x3e99641e
+GLOBL logLanecSingle<>(SB), RODATA|NOPTR, $4
+
+DATA logLanebSingle<>+0(SB)/4, $0x3eccb128
+GLOBL logLanebSingle<>(SB), RODATA|NOPTR, $4
+
+DATA logLaneaSingle<>+0(SB)/4, $0x3f2aaab3
+GLOBL logLaneaSingle<>(SB), RODATA|NOPTR, $4
+
+DATA infinitySingle<>+0(SB)/4, $0x7f800000
+GLOBL infinitySingle<>(SB), RODATA|NOPTR, $4
+
+// func logLanesF64AVX512(y []float64, x []float64)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·logLanesF64AVX512(SB), NOSPLIT, $0-48
+	// logLanesF64AVX512 is ln x of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(BX*8), Z0
+	VMOVUPD 64(CX)(BX*8), Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z0, Z2
+	VGETMANTPD  $0x0b, Z1, Z3
+	VGETEXPPD   Z0, Z6
+	VGETEXPPD   Z2, Z4
+	VGETEXPPD   Z1, Z7
+	VGETEXPPD   Z3, Z5
+	VSUBPD      Z6, Z4, Z4
+	VSUBPD      Z7, Z5, Z5
+	VSUBPD.BCST one<>+0(SB), Z2, Z2
+	VSUBPD.BCST one<>+0(SB), Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z2, Z6
+	VADDPD.BCST      two<>+0(SB), Z3, Z7
+	VDIVPD           Z6, Z2, Z6
+	VDIVPD           Z7, Z3, Z7
+	VMULPD           Z6, Z6, Z13
+	VMULPD           Z7, Z7, Z14
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z2, Z13, Z16
+	VFNMADD213PD     Z3, Z14, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z13
+	VMOVAPD           Z8, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z14
+	VFMSUB213PD       Z13, Z6, Z16
+	VFMSUB213PD       Z14, Z7, Z15
+	VSUBPD            Z16, Z2, Z2
+	VSUBPD            Z15, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z3
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K1
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z1, K2
+	VBLENDMPD         Z0, Z2, K1, Z9
+	VBLENDMPD         Z1, Z3, K2, Z10
+	VMOVUPD           Z9, (AX)(BX*8)
+	VMOVUPD           Z10, 64(AX)(BX*8)
+	ADDQ              $0x00000010, BX
+	SUBQ              $0x00000010, DX
+	CMPQ              DX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, SI
+	CMPQ      DX, SI
+	CMOVQLT   DX, SI
+	LEAQ      tailMasks<>+0(SB), DI
+	KMOVW     (DI)(SI*2), K1
+	VMOVUPD.Z (CX)(BX*8), K1, Z0
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD  $0x0b, Z0, Z1
+	VGETEXPPD   Z0, Z3
+	VGETEXPPD   Z1, Z2
+	VSUBPD      Z3, Z2, Z2
+	VSUBPD.BCST one<>+0(SB), Z1, Z1
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z1, Z3
+	VDIVPD           Z3, Z1, Z3
+	VMULPD           Z3, Z3, Z4
+	VBROADCASTSD     log64g<>+0(SB), Z5
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z5
+	VFNMADD213PD     Z1, Z4, Z5
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VMOVAPD           Z11, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z4
+	VFMSUB213PD       Z4, Z3, Z5
+	VSUBPD            Z5, Z1, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K2
+	VBLENDMPD         Z0, Z1, K2, Z12
+	VMOVUPD           Z12, K1, (AX)(BX*8)
+	ADDQ              $0x00000008, BX
+	SUBQ              $0x00000008, DX
+	JMP               few
+
+done:
+	VZEROUPPER
+	RET
+
+// func log1pLanesF32AVX512(y []float32, x []float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·log1pLanesF32AVX512(SB), NOSPLIT, $0-48
+	// log1pLanesF32AVX512 is ln(1+x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000020
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (CX)(BX*4), Z0
+	VMOVUPS     64(CX)(BX*4), Z1
+	VADDPS.BCST oneSingle<>+0(SB), Z0, Z2
+	VADDPS.BCST oneSingle<>+0(SB), Z1, Z3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z2, Z2
+	VGETEXPPS    Z4, Z4
+	VGETEXPPS    Z3, Z3
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z2, Z4, Z2
+	VSUBPS       Z3, Z5, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z2, Z5, Z4
+	VSCALEFPS    Z3, Z5, Z5
+	VSUBPS.BCST  oneSingle<>+0(SB), Z4, Z20
+	VSUBPS.BCST  oneSingle<>+0(SB), Z5, Z21
+	VFMADD231PS  Z0, Z4, Z20
+	VFMADD231PS  Z1, Z5, Z21
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z4
+	VADDPS.BCST      twoSingle<>+0(SB), Z21, Z5
+	VDIVPS           Z4, Z20, Z4
+	VDIVPS           Z5, Z21, Z5
+	VMULPS           Z4, Z4, Z22
+	VMULPS           Z5, Z5, Z23
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z20, Z22, Z25
+	VFNMADD213PS     Z21, Z23, Z24
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VMOVAPD           Z6, Z22
+	VMOVAPD           Z6, Z23
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z23
+	VFMSUB213PS       Z22, Z4, Z25
+	VFMSUB213PS       Z23, Z5, Z24
+	VSUBPS            Z25, Z20, Z4
+	VSUBPS            Z24, Z21, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z5
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z0, Z2
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z1, Z3
+	VCMPPS.BCST  $0x11, tinySingle<>+0(SB), Z2, K1
+	VCMPPS.BCST  $0x11, tinySingle<>+0(SB), Z3, K2
+	VBLENDMPS    Z0, Z4, K1, Z7
+	VBLENDMPS    Z1, Z5, K2, Z8
+	VCMPPS.BCST  $0x00, minusOneSingle<>+0(SB), Z0, K1
+	VCMPPS.BCST  $0x00, minusOneSingle<>+0(SB), Z1, K2
+	VBROADCASTSS minusInfinitySingle<>+0(SB), Z2
+	VBLENDMPS    Z2, Z7, K1, Z9
+	VBLENDMPS    Z2, Z8, K2, Z10
+	VCMPPS.BCST  $0x11, minusOneSingle<>+0(SB), Z0, K1
+	VCMPPS.BCST  $0x11, minusOneSingle<>+0(SB), Z1, K2
+	VBROADCASTSS notANumberSingle<>+0(SB), Z2
+	VBLENDMPS    Z2, Z9, K1, Z11
+	VBLENDMPS    Z2, Z10, K2, Z12
+	VCMPPS.BCST  $0x00, infinitySingle<>+0(SB), Z0, K1
+	VCMPPS.BCST  $0x00, infinitySingle<>+0(SB), Z1, K2
+	VBLENDMPS    Z0, Z11, K1, Z13
+	VBLENDMPS    Z1, Z12, K2, Z14
+	VMOVUPS      Z13, (AX)(BX*4)
+	VMOVUPS      Z14, 64(AX)(BX*4)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, SI
+	CMPQ        DX, SI
+	CMOVQLT     DX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z0
+	VADDPS.BCST oneSingle<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z1, Z2
+	VGETEXPPS    Z1, Z1
+	VGETEXPPS    Z2, Z2
+	VSUBPS       Z1, Z2, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VSUBPS.BCST  oneSingle<>+0(SB), Z2, Z3
+	VFMADD231PS  Z0, Z2, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z3, Z2
+	VDIVPS           Z2, Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z5
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z4, Z5
+	VFNMADD213PS     Z3, Z4, Z5
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VMOVAPD           Z15, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z1, Z4
+	VFMSUB213PS       Z4, Z2, Z5
+	VSUBPS            Z5, Z3, Z2
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z1, Z2
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z0, Z1
+	VCMPPS.BCST  $0x11, tinySingle<>+0(SB), Z1, K2
+	VBLENDMPS    Z0, Z2, K2, Z16
+	VCMPPS.BCST  $0x00, minusOneSingle<>+0(SB), Z0, K2
+	VBROADCASTSS minusInfinitySingle<>+0(SB), Z1
+	VBLENDMPS    Z1, Z16, K2, Z17
+	VCMPPS.BCST  $0x11, minusOneSingle<>+0(SB), Z0, K2
+	VBROADCASTSS notANumberSingle<>+0(SB), Z1
+	VBLENDMPS    Z1, Z17, K2, Z18
+	VCMPPS.BCST  $0x00, infinitySingle<>+0(SB), Z0, K2
+	VBLENDMPS    Z0, Z18, K2, Z19
+	VMOVUPS      Z19, K1, (AX)(BX*4)
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, DX
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA absBitsSingle<>+0(SB)/4, $0x7fffffff
+GLOBL absBitsSingle<>(SB), RODATA|NOPTR, $4
+
+DATA tinySingle<>+0(SB)/4, $0x33000000
+GLOBL tinySingle<>(SB), RODATA|NOPTR, $4
+
+DATA minusOneSingle<>+0(SB)/4, $0xbf800000
+GLOBL minusOneSingle<>(SB), RODATA|NOPTR, $4
+
+DATA minusInfinitySingle<>+0(SB)/4, $0xff800000
+GLOBL minusInfinitySingle<>(SB), RODATA|NOPTR, $4
+
+DATA notANumberSingle<>+0(SB)/4, $0x7fc00001
+GLOBL notANumberSingle<>(SB), RODATA|NOPTR, $4
+
+// func log1pLanesF64AVX512(y []float64, x []float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·log1pLanesF64AVX512(SB), NOSPLIT, $0-48
+	// log1pLanesF64AVX512 is ln(1+x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (CX)(BX*8), Z0
+	VMOVUPD     64(CX)(BX*8), Z1
+	VADDPD.BCST one<>+0(SB), Z0, Z2
+	VADDPD.BCST one<>+0(SB), Z1, Z3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z2, Z2
+	VGETEXPPD    Z4, Z4
+	VGETEXPPD    Z3, Z3
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z2, Z4, Z2
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z2, Z5, Z4
+	VSCALEFPD    Z3, Z5, Z5
+	VSUBPD.BCST  one<>+0(SB), Z4, Z20
+	VSUBPD.BCST  one<>+0(SB), Z5, Z21
+	VFMADD231PD  Z0, Z4, Z20
+	VFMADD231PD  Z1, Z5, Z21
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z20, Z4
+	VADDPD.BCST      two<>+0(SB), Z21, Z5
+	VDIVPD           Z4, Z20, Z4
+	VDIVPD           Z5, Z21, Z5
+	VMULPD           Z4, Z4, Z22
+	VMULPD           Z5, Z5, Z23
+	VBROADCASTSD     log64g<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST log64f<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST log64e<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST log64d<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST log64c<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST log64b<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST log64a<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z20, Z22, Z25
+	VFNMADD213PD     Z21, Z23, Z24
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VMOVAPD           Z6, Z22
+	VMOVAPD           Z6, Z23
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z23
+	VFMSUB213PD       Z22, Z4, Z25
+	VFMSUB213PD       Z23, Z5, Z24
+	VSUBPD            Z25, Z20, Z4
+	VSUBPD            Z24, Z21, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z5
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPD.BCST  absBits<>+0(SB), Z0, Z2
+	VANDPD.BCST  absBits<>+0(SB), Z1, Z3
+	VCMPPD.BCST  $0x11, tiny<>+0(SB), Z2, K1
+	VCMPPD.BCST  $0x11, tiny<>+0(SB), Z3, K2
+	VBLENDMPD    Z0, Z4, K1, Z7
+	VBLENDMPD    Z1, Z5, K2, Z8
+	VCMPPD.BCST  $0x00, minusOne<>+0(SB), Z0, K1
+	VCMPPD.BCST  $0x00, minusOne<>+0(SB), Z1, K2
+	VBROADCASTSD minusInfinity<>+0(SB), Z2
+	VBLENDMPD    Z2, Z7, K1, Z9
+	VBLENDMPD    Z2, Z8, K2, Z10
+	VCMPPD.BCST  $0x11, minusOne<>+0(SB), Z0, K1
+	VCMPPD.BCST  $0x11, minusOne<>+0(SB), Z1, K2
+	VBROADCASTSD notANumber<>+0(SB), Z2
+	VBLENDMPD    Z2, Z9, K1, Z11
+	VBLENDMPD    Z2, Z10, K2, Z12
+	VCMPPD.BCST  $0x00, infinity<>+0(SB), Z0, K1
+	VCMPPD.BCST  $0x00, infinity<>+0(SB), Z1, K2
+	VBLENDMPD    Z0, Z11, K1, Z13
+	VBLENDMPD    Z1, Z12, K2, Z14
+	VMOVUPD      Z13, (AX)(BX*8)
+	VMOVUPD      Z14, 64(AX)(BX*8)
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, SI
+	CMPQ        DX, SI
+	CMOVQLT     DX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPD.Z   (CX)(BX*8), K1, Z0
+	VADDPD.BCST one<>+0(SB), Z0, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z1, Z2
+	VGETEXPPD    Z1, Z1
+	VGETEXPPD    Z2, Z2
+	VSUBPD       Z1, Z2, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSCALEFPD    Z1, Z2, Z2
+	VSUBPD.BCST  one<>+0(SB), Z2, Z3
+	VFMADD231PD  Z0, Z2, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z3, Z2
+	VDIVPD           Z2, Z3, Z2
+	VMULPD           Z2, Z2, Z4
+	VBROADCASTSD     log64g<>+0(SB), Z5
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z5
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z5
+	VFNMADD213PD     Z3, Z4, Z5
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VMOVAPD           Z15, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
+	VFMSUB213PD       Z4, Z2, Z5
+	VSUBPD            Z5, Z3, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z2
+
+	// Nothing to add to, minus 1 and below, infinite.
+	VANDPD.BCST  absBits<>+0(SB), Z0, Z1
+	VCMPPD.BCST  $0x11, tiny<>+0(SB), Z1, K2
+	VBLENDMPD    Z0, Z2, K2, Z16
+	VCMPPD.BCST  $0x00, minusOne<>+0(SB), Z0, K2
+	VBROADCASTSD minusInfinity<>+0(SB), Z1
+	VBLENDMPD    Z1, Z16, K2, Z17
+	VCMPPD.BCST  $0x11, minusOne<>+0(SB), Z0, K2
+	VBROADCASTSD notANumber<>+0(SB), Z1
+	VBLENDMPD    Z1, Z17, K2, Z18
+	VCMPPD.BCST  $0x00, infinity<>+0(SB), Z0, K2
+	VBLENDMPD    Z0, Z18, K2, Z19
+	VMOVUPD      Z19, K1, (AX)(BX*8)
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DX
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA minusOne<>+0(SB)/8, $0xbff0000000000000
+GLOBL minusOne<>(SB), RODATA|NOPTR, $8
+
+DATA notANumber<>+0(SB)/8, $0x7ff8000000000001
+GLOBL notANumber<>(SB), RODATA|NOPTR, $8
+
+// func sigmoidLanesF32AVX512(y []float32, x []float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·sigmoidLanesF32AVX512(SB), NOSPLIT, $0-48
+	// sigmoidLanesF32AVX512 is 1/(1+e^-x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000020
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS    (CX)(BX*4), Z0
+	VMOVUPS    64(CX)(BX*4), Z1
+	VPMOVD2M   Z0, K1
+	VPMOVD2M   Z1, K2
+	VORPS.BCST signBitSingle<>+0(SB), Z0, Z0
+	VORPS.BCST signBitSingle<>+0(SB), Z1, Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSS leastExpSingle<>+0(SB), Z8
+	VMAXPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z8, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z0, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z1, Z9
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z0
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z1
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z0
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z0, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z0, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z0, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z0, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z10
+	VSCALEFPS        Z8, Z11, Z11
+	VSCALEFPS        Z9, Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z0
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z1
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VDIVPS           Z0, Z8, Z0
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z0, Z11, Z8
+	VMULPS           Z1, Z10, Z9
+	VBLENDMPS        Z8, Z0, K1, Z2
+	VBLENDMPS        Z9, Z1, K2, Z3
+	VBLENDMPS        Z0, Z8, K1, Z4
+	VBLENDMPS        Z1, Z9, K2, Z5
+	VMOVUPS          Z2, (AX)(BX*4)
+	VMOVUPS          Z3, 64(AX)(BX*4)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, DX
+	CMPQ             DX, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	KMOVW      (DI)(SI*2), K1
+	VMOVUPS.Z  (CX)(BX*4), K1, Z0
+	VPMOVD2M   Z0, K2
+	VORPS.BCST signBitSingle<>+0(SB), Z0, Z0
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSS leastExpSingle<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z0, Z1
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z1, Z0
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z1, Z0
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z2
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z2
+	VSCALEFPS        Z1, Z2, Z2
+	VADDPS.BCST      oneSingle<>+0(SB), Z2, Z0
+	VBROADCASTSS     oneSingle<>+0(SB), Z1
+	VDIVPS           Z0, Z1, Z0
+	VMULPS           Z0, Z2, Z1
+	VBLENDMPS        Z1, Z0, K2, Z6
+	VBLENDMPS        Z0, Z1, K2, Z7
+	VMOVUPS          Z6, K1, (AX)(BX*4)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA signBitSingle<>+0(SB)/4, $0x80000000
+GLOBL signBitSingle<>(SB), RODATA|NOPTR, $4
+
+// func sigmoidLanesF64AVX512(y []float64, x []float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·sigmoidLanesF64AVX512(SB), NOSPLIT, $0-48
+	// sigmoidLanesF64AVX512 is 1/(1+e^-x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD    (CX)(BX*8), Z0
+	VMOVUPD    64(CX)(BX*8), Z1
+	VPMOVQ2M   Z0, K1
+	VPMOVQ2M   Z1, K2
+	VORPD.BCST signBit<>+0(SB), Z0, Z0
+	VORPD.BCST signBit<>+0(SB), Z1, Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z8
+	VMAXPD       Z0, Z8, Z0
+	VMAXPD       Z1, Z8, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z9
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VSCALEFPD        Z8, Z11, Z11
+	VSCALEFPD        Z9, Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z0
+	VADDPD.BCST      one<>+0(SB), Z10, Z1
+	VBROADCASTSD     one<>+0(SB), Z8
+	VDIVPD           Z0, Z8, Z0
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z0, Z11, Z8
+	VMULPD           Z1, Z10, Z9
+	VBLENDMPD        Z8, Z0, K1, Z2
+	VBLENDMPD        Z9, Z1, K2, Z3
+	VBLENDMPD        Z0, Z8, K1, Z4
+	VBLENDMPD        Z1, Z9, K2, Z5
+	VMOVUPD          Z2, (AX)(BX*8)
+	VMOVUPD          Z3, 64(AX)(BX*8)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, DX
+	CMPQ             DX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	KMOVW      (DI)(SI*2), K1
+	VMOVUPD.Z  (CX)(BX*8), K1, Z0
+	VPMOVQ2M   Z0, K2
+	VORPD.BCST signBit<>+0(SB), Z0, Z0
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z1
+	VMAXPD       Z0, Z1, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z1
+	VRNDSCALEPD       $0x08, Z1, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z1, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z0
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z2
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z2
+	VSCALEFPD        Z1, Z2, Z2
+	VADDPD.BCST      one<>+0(SB), Z2, Z0
+	VBROADCASTSD     one<>+0(SB), Z1
+	VDIVPD           Z0, Z1, Z0
+	VMULPD           Z0, Z2, Z1
+	VBLENDMPD        Z1, Z0, K2, Z6
+	VBLENDMPD        Z0, Z1, K2, Z7
+	VMOVUPD          Z6, K1, (AX)(BX*8)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusLanesF32AVX512(y []float32, x []float32)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softplusLanesF32AVX512(SB), NOSPLIT, $0-48
+	// softplusLanesF32AVX512 is ln(1+e^x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000020
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS    (CX)(BX*4), Z0
+	VMOVUPS    64(CX)(BX*4), Z1
+	VPMOVD2M   Z0, K1
+	VPMOVD2M   Z1, K2
+	VORPS.BCST signBitSingle<>+0(SB), Z0, Z2
+	VORPS.BCST signBitSingle<>+0(SB), Z1, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSS leastExpSingle<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VMAXPS       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z4
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z13
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z2
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z14
+	VSCALEFPS        Z4, Z15, Z15
+	VSCALEFPS        Z13, Z14, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z2
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z3
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST twoSingle<>+0(SB), Z15, Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z14, Z16
+	VMULPS      Z13, Z2, Z17
+	VMULPS      Z16, Z3, Z18
+	VDIVPS      Z17, Z4, Z17
+	VDIVPS      Z18, Z4, Z4
+	VMULPS      Z13, Z17, Z13
+	VMULPS      Z16, Z4, Z16
+	VMULPS      Z2, Z17, Z2
+	VMULPS      Z3, Z4, Z3
+	VMULPS      Z15, Z2, Z2
+	VMULPS      Z14, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z2, Z2, Z4
+	VMULPS           Z3, Z3, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z4, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z4, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z4, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z4, Z19
+	VFNMADD213PS     Z14, Z17, Z18
+	VFNMADD213PS     Z15, Z2, Z19
+	VFNMADD213PS     Z14, Z3, Z18
+	VMULPS           Z13, Z15, Z2
+	VMULPS           Z16, Z14, Z3
+	VBLENDMPS        Z2, Z13, K1, Z5
+	VBLENDMPS        Z3, Z16, K2, Z6
+	VBLENDMPS        Z13, Z2, K1, Z7
+	VBLENDMPS        Z16, Z3, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMAXPS           Z0, Z9, Z0
+	VMAXPS           Z1, Z9, Z1
+	VADDPS           Z19, Z0, Z0
+	VADDPS           Z18, Z1, Z1
+	VMOVUPS          Z0, (AX)(BX*4)
+	VMOVUPS          Z1, 64(AX)(BX*4)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, DX
+	CMPQ             DX, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	KMOVW      (DI)(SI*2), K1
+	VMOVUPS.Z  (CX)(BX*4), K1, Z0
+	VPMOVD2M   Z0, K2
+	VORPS.BCST signBitSingle<>+0(SB), Z0, Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSS leastExpSingle<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z1, Z2
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z1
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z3
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z3
+	VSCALEFPS        Z2, Z3, Z3
+	VADDPS.BCST      oneSingle<>+0(SB), Z3, Z1
+	VBROADCASTSS     oneSingle<>+0(SB), Z2
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST twoSingle<>+0(SB), Z3, Z4
+	VMULPS      Z4, Z1, Z5
+	VDIVPS      Z5, Z2, Z2
+	VMULPS      Z4, Z2, Z4
+	VMULPS      Z1, Z2, Z1
+	VMULPS      Z3, Z1, Z1
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z1, Z1, Z2
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z5
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z2, Z5
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z2, Z5
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z2, Z5
+	VFNMADD213PS     Z3, Z2, Z5
+	VFNMADD213PS     Z3, Z1, Z5
+	VMULPS           Z4, Z3, Z1
+	VBLENDMPS        Z1, Z4, K2, Z10
+	VBLENDMPS        Z4, Z1, K2, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMAXPS           Z0, Z12, Z0
+	VADDPS           Z5, Z0, Z0
+	VMOVUPS          Z0, K1, (AX)(BX*4)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, DX
+	JMP              few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA unitLanedSingle<>+0(SB)/4, $0x3e897acc
+GLOBL unitLanedSingle<>(SB), RODATA|NOPTR, $4
+
+DATA unitLanecSingle<>+0(SB)/4, $0x3e90924d
+GLOBL unitLanecSingle<>(SB), RODATA|NOPTR, $4
+
+DATA unitLanebSingle<>+0(SB)/4, $0x3eccd6b6
+GLOBL unitLanebSingle<>(SB), RODATA|NOPTR, $4
+
+DATA unitLaneaSingle<>+0(SB)/4, $0x3f2aaaa6
+GLOBL unitLaneaSingle<>(SB), RODATA|NOPTR, $4
+
+// func softplusLanesF64AVX512(y []float64, x []float64)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·softplusLanesF64AVX512(SB), NOSPLIT, $0-48
+	// softplusLanesF64AVX512 is ln(1+e^x) of any x.
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ y_len+8(FP), DX
+	XORQ BX, BX
+	CMPQ DX, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD    (CX)(BX*8), Z0
+	VMOVUPD    64(CX)(BX*8), Z1
+	VPMOVQ2M   Z0, K1
+	VPMOVQ2M   Z1, K2
+	VORPD.BCST signBit<>+0(SB), Z0, Z2
+	VORPD.BCST signBit<>+0(SB), Z1, Z3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z2, Z4, Z2
+	VMAXPD       Z3, Z4, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z13
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z14
+	VSCALEFPD        Z4, Z15, Z15
+	VSCALEFPD        Z13, Z14, Z14
+	VADDPD.BCST      one<>+0(SB), Z15, Z2
+	VADDPD.BCST      one<>+0(SB), Z14, Z3
+	VBROADCASTSD     one<>+0(SB), Z4
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST two<>+0(SB), Z15, Z13
+	VADDPD.BCST two<>+0(SB), Z14, Z16
+	VMULPD      Z13, Z2, Z17
+	VMULPD      Z16, Z3, Z18
+	VDIVPD      Z17, Z4, Z17
+	VDIVPD      Z18, Z4, Z4
+	VMULPD      Z13, Z17, Z13
+	VMULPD      Z16, Z4, Z16
+	VMULPD      Z2, Z17, Z2
+	VMULPD      Z3, Z4, Z3
+	VMULPD      Z15, Z2, Z2
+	VMULPD      Z14, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z2, Z2, Z4
+	VMULPD           Z3, Z3, Z17
+	VBROADCASTSD     unit64j<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unit64i<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64i<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64h<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64h<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64g<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64g<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64f<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64e<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64d<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64c<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64b<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64a<>+0(SB), Z4, Z19
+	VFMADD213PD.BCST unit64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z4, Z19
+	VFNMADD213PD     Z14, Z17, Z18
+	VFNMADD213PD     Z15, Z2, Z19
+	VFNMADD213PD     Z14, Z3, Z18
+	VMULPD           Z13, Z15, Z2
+	VMULPD           Z16, Z14, Z3
+	VBLENDMPD        Z2, Z13, K1, Z5
+	VBLENDMPD        Z3, Z16, K2, Z6
+	VBLENDMPD        Z13, Z2, K1, Z7
+	VBLENDMPD        Z16, Z3, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMAXPD           Z0, Z9, Z0
+	VMAXPD           Z1, Z9, Z1
+	VADDPD           Z19, Z0, Z0
+	VADDPD           Z18, Z1, Z1
+	VMOVUPD          Z0, (AX)(BX*8)
+	VMOVUPD          Z1, 64(AX)(BX*8)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, DX
+	CMPQ             DX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	KMOVW      (DI)(SI*2), K1
+	VMOVUPD.Z  (CX)(BX*8), K1, Z0
+	VPMOVQ2M   Z0, K2
+	VORPD.BCST signBit<>+0(SB), Z0, Z1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z1, Z2, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z2
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z1
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z3
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z3
+	VSCALEFPD        Z2, Z3, Z3
+	VADDPD.BCST      one<>+0(SB), Z3, Z1
+	VBROADCASTSD     one<>+0(SB), Z2
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST two<>+0(SB), Z3, Z4
+	VMULPD      Z4, Z1, Z5
+	VDIVPD      Z5, Z2, Z2
+	VMULPD      Z4, Z2, Z4
+	VMULPD      Z1, Z2, Z1
+	VMULPD      Z3, Z1, Z1
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z1, Z1, Z2
+	VBROADCASTSD     unit64j<>+0(SB), Z5
+	VFMADD213PD.BCST unit64i<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64h<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64g<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64f<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64e<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64d<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64c<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64b<>+0(SB), Z2, Z5
+	VFMADD213PD.BCST unit64a<>+0(SB), Z2, Z5
+	VFNMADD213PD     Z3, Z2, Z5
+	VFNMADD213PD     Z3, Z1, Z5
+	VMULPD           Z4, Z3, Z1
+	VBLENDMPD        Z1, Z4, K2, Z10
+	VBLENDMPD        Z4, Z1, K2, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMAXPD           Z0, Z12, Z0
+	VADDPD           Z5, Z0, Z0
+	VMOVUPD          Z0, K1, (AX)(BX*8)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, DX
 	JMP              few
 
 done:

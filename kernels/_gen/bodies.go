@@ -27,12 +27,11 @@ func exps(g *gen) {
 func (g *gen) returnAll(m mask) {
 	result, bits := g.GP8(), g.GP32()
 	if g.wide() {
-		g.KMOVB(m[0], bits)
-		g.CMPB(bits.As8(), operand.U8(0xff))
+		fp(g, g.KMOVB, g.KMOVW)(m[0], bits)
 	} else {
-		g.VMOVMSKPD(m[0], bits)
-		g.CMPL(bits, operand.U8(0xf))
+		fp(g, g.VMOVMSKPD, g.VMOVMSKPS)(m[0], bits)
 	}
+	g.CMPL(bits, operand.U32(1<<g.lanes()-1))
 	g.SETEQ(result)
 	g.Store(result, g.ReturnIndex(0))
 	g.finish()
@@ -87,7 +86,7 @@ func counts(g *gen, weighted bool) {
 // sum adds vectors to as many of the accumulators.
 func (g *gen) sum(acc, v vec) {
 	for i := range v {
-		g.VADDPD(v[i], acc[i], acc[i])
+		fp(g, g.VADDPD, g.VADDPS)(v[i], acc[i], acc[i])
 	}
 }
 
@@ -277,7 +276,7 @@ func (g *gen) sigmoidRatios(e vec, logs bool) (larger, ratio vec) {
 		return g.div(ones.times(len(e)), a), nil
 	}
 	b := g.add(e, number("two", 2))
-	if g.accurate() {
+	if !g.precision().fewBits {
 		return g.div(ones.times(len(e)), a), g.div(e, b)
 	}
 	both := g.div(ones.times(len(e)), g.mul(a, b))
@@ -287,11 +286,11 @@ func (g *gen) sigmoidRatios(e vec, logs bool) (larger, ratio vec) {
 // negative is where the sign bit is set.
 func (g *gen) negative(v vec) mask {
 	if !g.wide() {
-		return mask(v) // VBLENDVPD looks at the sign alone
+		return mask(v) // VBLENDV looks at the sign alone
 	}
 	m := g.masks(len(v))
 	for i := range m {
-		g.VPMOVQ2M(v[i], m[i])
+		fp(g, g.VPMOVQ2M, g.VPMOVD2M)(v[i], m[i])
 	}
 	return m
 }

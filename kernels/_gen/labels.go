@@ -46,9 +46,9 @@ func memberLogs(g *gen) {
 func (g *gen) merge(dst vec, m mask, v vec) {
 	for i := range dst {
 		if g.wide() {
-			g.VMOVAPD(v.at(i), m.at(i), dst[i])
+			fp(g, g.VMOVAPD, g.VMOVAPS)(v.at(i), m.at(i), dst[i])
 		} else {
-			g.VBLENDVPD(m.at(i), v.at(i), dst[i], dst[i])
+			fp(g, g.VBLENDVPD, g.VBLENDVPS)(m.at(i), v.at(i), dst[i], dst[i])
 		}
 	}
 }
@@ -155,7 +155,7 @@ func (g *gen) classes8(class int) operand.Mem {
 	}
 	m := g.StaticGlobal(name)
 	g.DataAttributes(attr.RODATA | attr.NOPTR)
-	for i := range g.lanes {
+	for i := range g.lanes() {
 		g.AddDatum(4*i, operand.U32(class))
 	}
 	g.constants[name] = m

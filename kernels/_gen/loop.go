@@ -13,6 +13,7 @@ type loopState struct {
 	index reg.GPVirtual // of the first element of the vectors at hand
 	tail  mask          // lanes that exist; nil where all do
 	tail4 reg.Register  // the same for elements of 4 bytes; AVX2 only
+	count reg.Register  // how many lanes exist, where tail is not nil
 	small bool          // whether the function has such elements
 	loops int           // of the function, for their labels
 	inner int           // the same of the loops over classes
@@ -54,11 +55,16 @@ func (a array) mem(index reg.Register, disp int) operand.Mem {
 // row runs body over n positions: unroll vectors at a time, then one at a time,
 // of which the last may have fewer lanes.
 func (g *gen) row(n reg.GPVirtual, unroll int, body func(vectors int)) {
-	step := unroll * g.lanes
-	many, few, done := g.label("many"), g.label("few"), g.label("done")
-	g.loops++
 	g.index = g.GP64()
 	g.XORQ(g.index, g.index)
+	g.rowOn(n, unroll, body)
+}
+
+// rowOn is row from where the index stands.
+func (g *gen) rowOn(n reg.GPVirtual, unroll int, body func(vectors int)) {
+	step := unroll * g.lanes()
+	many, few, done := g.label("many"), g.label("few"), g.label("done")
+	g.loops++
 	g.CMPQ(n, operand.U32(step))
 	g.JL(operand.LabelRef(few))
 	g.Label(many)
@@ -74,8 +80,8 @@ func (g *gen) row(n reg.GPVirtual, unroll int, body func(vectors int)) {
 	g.tailMask(n)
 	body(1)
 	g.tail, g.tail4 = nil, nil
-	g.ADDQ(operand.U32(g.lanes), g.index)
-	g.SUBQ(operand.U32(g.lanes), n)
+	g.ADDQ(operand.U32(g.lanes()), g.index)
+	g.SUBQ(operand.U32(g.lanes()), n)
 	g.JMP(operand.LabelRef(few))
 	g.Label(done)
 }
@@ -91,17 +97,20 @@ func (g *gen) label(what string) string {
 func (g *gen) tailMask(n reg.Register) {
 	g.Comment("One vector, of which only the first lanes may exist.")
 	lanes, table := g.GP64(), g.GP64()
-	g.MOVQ(operand.U32(g.lanes), lanes)
+	g.MOVQ(operand.U32(g.lanes()), lanes)
 	g.CMPQ(n, lanes)
 	g.CMOVQLT(n, lanes)
+	g.count = lanes
 	g.LEAQ(g.tailTable(), table)
 	g.tail = g.masks(1)
 	if g.wide() {
-		g.KMOVB(operand.Mem{Base: table, Index: lanes, Scale: 1}, g.tail[0])
+		g.KMOVW(operand.Mem{Base: table, Index: lanes, Scale: 2}, g.tail[0])
 		return
 	}
-	g.NEGQ(lanes)
-	at := operand.Mem{Base: table, Index: lanes, Scale: 8, Disp: 32}
+	from := g.GP64()
+	g.MOVQ(lanes, from)
+	g.NEGQ(from)
+	at := operand.Mem{Base: table, Index: from, Scale: uint8(g.bytes / g.lanes()), Disp: 32}
 	g.VMOVDQU(at, g.tail[0])
 	if g.small {
 		g.tail4 = g.XMM()
@@ -110,7 +119,7 @@ func (g *gen) tailMask(n reg.Register) {
 	}
 }
 
-// tailTable holds the opmasks of 0 to 8 lanes, or ones before zeros, from which
+// tailTable holds the opmasks of 0 to 16 lanes, or ones before zeros, from which
 // a window takes as many ones as there are lanes.
 func (g *gen) tailTable() operand.Mem {
 	const name = "tailMasks"
@@ -120,8 +129,8 @@ func (g *gen) tailTable() operand.Mem {
 	m := g.StaticGlobal(name)
 	g.DataAttributes(attr.RODATA | attr.NOPTR)
 	if g.wide() {
-		for n := range 9 {
-			g.AddDatum(n, operand.U8(1<<n-1))
+		for n := range 17 {
+			g.AddDatum(2*n, operand.U16(1<<n-1))
 		}
 	} else {
 		for i := range 8 {
@@ -136,11 +145,12 @@ func (g *gen) tailTable() operand.Mem {
 	return m
 }
 
-// read loads the next vectors of a row as float64.
+// read loads the next vectors of a row, as float64 unless the lanes have its
+// element type.
 func (g *gen) read(a array, vectors int) vec {
 	v := g.regs(vectors)
 	for i := range v {
-		g.readAt(a.mem(g.index, i*g.lanes), a.size, v[i])
+		g.readAt(a.mem(g.index, i*g.lanes()), a.size, v[i])
 	}
 	return v
 }
@@ -148,6 +158,12 @@ func (g *gen) read(a array, vectors int) vec {
 // readAt loads one vector; lanes that do not exist are 0.
 func (g *gen) readAt(m operand.Mem, size int, dst reg.Register) {
 	switch {
+	case g.single && g.tail == nil:
+		g.VMOVUPS(m, dst)
+	case g.single && g.wide():
+		g.VMOVUPS_Z(m, g.tail[0], dst)
+	case g.single:
+		g.VMASKMOVPS(m, g.tail[0], dst)
 	case g.tail == nil && size == 8:
 		g.VMOVUPD(m, dst)
 	case g.tail == nil:
@@ -168,15 +184,21 @@ func (g *gen) readAt(m operand.Mem, size int, dst reg.Register) {
 // write stores vectors to a row, rounded to its element type.
 func (g *gen) write(a array, v vec) {
 	for i, r := range v {
-		g.writeAt(a.mem(g.index, i*g.lanes), a.size, r)
+		g.writeAt(a.mem(g.index, i*g.lanes()), a.size, r)
 	}
 }
 
 func (g *gen) writeAt(m operand.Mem, size int, r reg.Register) {
-	if size == 4 {
+	if size == 4 && !g.single {
 		r = g.narrow(r)
 	}
 	switch {
+	case g.single && g.tail == nil:
+		g.VMOVUPS(r, m)
+	case g.single && g.wide():
+		g.VMOVUPS(r, g.tail[0], m)
+	case g.single:
+		g.VMASKMOVPS(r, g.tail[0], m)
 	case g.tail == nil && size == 8:
 		g.VMOVUPD(r, m)
 	case g.tail == nil:
@@ -208,7 +230,7 @@ func (g *gen) narrow(r reg.Register) reg.Register {
 func (g *gen) isClass(y array, class reg.Register, vectors int) mask {
 	m := g.masks(vectors)
 	for i := range m {
-		at := y.mem(g.index, i*g.lanes)
+		at := y.mem(g.index, i*g.lanes())
 		if g.wide() {
 			labels := g.YMM()
 			if g.tail == nil {

@@ -19,18 +19,20 @@ import (
 	"github.com/mmcloughlin/avo/printer"
 )
 
-// isa is an instruction set: a suffix of names, the float64 lanes of a vector,
-// and the file that its functions go to.
+// isa is an instruction set: a suffix of names, the bytes of a vector, and the
+// file that its functions go to.
 type isa struct {
 	name  string
-	lanes int
+	bytes int
 	file  string
 }
 
 var isas = []isa{
-	{"AVX2", 4, "asm_amd64"},
-	{"AVX512", 8, "asm_avx512_amd64"},
+	{"AVX2", 32, "asm_amd64"},
+	{"AVX512", 64, "asm_avx512_amd64"},
 }
+
+func (i isa) wide() bool { return i.bytes == 64 }
 
 // gen writes one file.
 type gen struct {
@@ -38,6 +40,7 @@ type gen struct {
 	isa
 
 	elem      string // F32 or F64: the elements of the tensors
+	single    bool   // whether the lanes are float32
 	constants map[string]operand.Mem
 	loopState
 }
@@ -56,8 +59,16 @@ func main() {
 	}
 }
 
+// lanes is how many numbers a vector holds.
+func (g *gen) lanes() int {
+	if g.single {
+		return g.bytes / 4
+	}
+	return g.bytes / 8
+}
+
 func (g *gen) everything() {
-	for _, p := range primitives {
+	for _, p := range slices.Concat(primitives, lanes) {
 		if !p.typed {
 			g.primitive(p, "")
 			continue
@@ -70,13 +81,13 @@ func (g *gen) everything() {
 
 // primitive writes one function of the file.
 func (g *gen) primitive(p primitive, elem string) {
-	g.elem, g.loopState = elem, loopState{}
+	g.elem, g.single, g.loopState = elem, p.native && elem == "F32", loopState{}
 	goElem := map[string]string{"F32": "float32", "F64": "float64"}[elem]
 	name := p.name + elem + g.name
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
 	g.SignatureExpr("func" + expandType(p.signature, goElem))
-	doc := docOf(name, p, g.isa)
+	doc := docOf(name, p, g.lanes())
 	g.Doc(doc...)
 	g.Comment(doc[:slices.Index(doc, "")]...) // the loop stands with the stub
 	g.Pragma("noescape")
@@ -88,7 +99,7 @@ func (g *gen) print(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", g.name, err)
 	}
-	if err := compile(f, 4*g.lanes); err != nil {
+	if err := compile(f, g.bytes/2); err != nil {
 		return fmt.Errorf("%s: %w", g.name, err)
 	}
 	cfg := printer.Config{Name: "make gen", Pkg: "kernels"}

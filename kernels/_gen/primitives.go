@@ -2,35 +2,41 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
 // primitive is one row of what is generated: a function for each instruction
 // set and, if typed, for each element type, whose name stands for T in the
-// signature.
+// signature. The lanes of a native one are of that type, of any other float64.
 type primitive struct {
 	name      string
 	typed     bool
+	native    bool
 	signature string
 	doc       string // what it does, then the loop in Go
 	body      func(*gen)
 }
 
-func expandType(signature, elem string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(signature, "[]T", "[]"+elem), "*T", "*"+elem)
-}
+var typeName = regexp.MustCompile(`\bT\b`)
 
-func docOf(name string, p primitive, i isa) []string {
-	lines := strings.Split(strings.Trim(p.doc, "\n"), "\n")
-	lines[0] = name + " " + lines[0]
-	for n, l := range lines {
-		lines[n] = strings.TrimRight(l, " ")
+func expandType(signature, elem string) string { return typeName.ReplaceAllString(signature, elem) }
+
+func docOf(name string, p primitive, lanes int) []string {
+	text := strings.Split(strings.Trim(p.doc, "\n"), "\n")
+	text[0] = name + " " + text[0]
+	for n, l := range text {
+		text[n] = strings.TrimRight(l, " ")
 	}
-	return append(lines, "", fmt.Sprintf("It computes %d float64 lanes a vector.", i.lanes))
+	of := "float64"
+	if p.native && strings.Contains(name, "F32") {
+		of = "float32"
+	}
+	return append(text, "", fmt.Sprintf("It computes %d %s lanes a vector.", lanes, of))
 }
 
 var primitives = []primitive{
-	{"exp", true, "(w []float64, x []T) bool", `
+	{"exp", true, false, "(w []float64, x []T) bool", `
 leaves e^x in w. It reports false, and w is unspecified, if some x is
 a NaN or beyond ±300.
 
@@ -38,7 +44,7 @@ a NaN or beyond ±300.
 		w[i] = math.Exp(float64(v))
 	}
 `, exps},
-	{"counts", true, "(acc *[3]float64, r []T)", `
+	{"counts", true, false, "(acc *[3]float64, r []T)", `
 adds the sums of the target alone.
 
 	for _, t := range r {
@@ -47,7 +53,7 @@ adds the sums of the target alone.
 		acc[2] += t * t
 	}
 `, func(g *gen) { counts(g, false) }},
-	{"countsV", true, "(acc *[3]float64, r, v []T)", `
+	{"countsV", true, false, "(acc *[3]float64, r, v []T)", `
 adds the weighted sums of the target alone.
 
 	for i, t := range r {
@@ -56,7 +62,7 @@ adds the weighted sums of the target alone.
 		acc[2] += v[i] * t * t
 	}
 `, func(g *gen) { counts(g, true) }},
-	{"region", true, "(acc *[4]float64, p, q []float64, r []T)", `
+	{"region", true, false, "(acc *[4]float64, p, q []float64, r []T)", `
 adds TP, FP, FN and TN.
 
 	for i, t := range r {
@@ -66,7 +72,7 @@ adds TP, FP, FN and TN.
 		acc[3] += q[i] * (1 - t)
 	}
 `, func(g *gen) { region(g, false) }},
-	{"regionV", true, "(acc *[4]float64, p, q []float64, r, v []T)", `
+	{"regionV", true, false, "(acc *[4]float64, p, q []float64, r, v []T)", `
 adds the weighted TP, FP, FN and TN.
 
 	for i, t := range r {
@@ -76,7 +82,7 @@ adds the weighted TP, FP, FN and TN.
 		acc[3] += v[i] * q[i] * (1 - t)
 	}
 `, func(g *gen) { region(g, true) }},
-	{"regionYRow", false, "(acc *[4]float64, p, q []float64, y []int32, c int)", `
+	{"regionYRow", false, false, "(acc *[4]float64, p, q []float64, y []int32, c int)", `
 adds TP, FP, FN and TN of class c by the labels y.
 
 	for i, l := range y {
@@ -89,28 +95,28 @@ adds TP, FP, FN and TN of class c by the labels y.
 		}
 	}
 `, regionYRow},
-	{"regionGrad", true, "(g []float64, r []T, in, out float64)", `
+	{"regionGrad", true, false, "(g []float64, r []T, in, out float64)", `
 adds the derivative of the region sums by p.
 
 	for i, t := range r {
 		g[i] += in*t + out*(1-t)
 	}
 `, regionGrad},
-	{"probabilities", true, "(p, q []float64, x []T)", `
+	{"probabilities", true, false, "(p, q []float64, x []T)", `
 takes p = x as it is.
 
 	for i, v := range x {
 		p[i], q[i] = v, 1-v
 	}
 `, probabilities},
-	{"chain", true, "(out []T, g []float64)", `
+	{"chain", true, false, "(out []T, g []float64)", `
 rounds a row to the element type.
 
 	for i, d := range g {
 		out[i] = T(d)
 	}
 `, chain},
-	{"chainU", true, "(out []T, g, u, p []float64, clip float64)", `
+	{"chainU", true, false, "(out []T, g, u, p []float64, clip float64)", `
 adds what comes by the log-odds, except where p or its complement
 is clipped.
 
@@ -121,21 +127,21 @@ is clipped.
 		out[i] = T(d)
 	}
 `, chainU},
-	{"sigmoidChain", true, "(out []T, g, p, q []float64)", `
+	{"sigmoidChain", true, false, "(out []T, g, p, q []float64)", `
 is the derivative through a sigmoid.
 
 	for i, d := range g {
 		out[i] = T(d * p[i] * q[i])
 	}
 `, func(g *gen) { sigmoidChain(g, false) }},
-	{"sigmoidChainU", true, "(out []T, g, p, q, u []float64)", `
+	{"sigmoidChainU", true, false, "(out []T, g, p, q, u []float64)", `
 is the derivative through a sigmoid, with one by the log-odds.
 
 	for i, d := range g {
 		out[i] = T(d*p[i]*q[i] + u[i])
 	}
 `, func(g *gen) { sigmoidChain(g, true) }},
-	{"sigmoid", true, "(p, q []float64, x []T)", `
+	{"sigmoid", true, false, "(p, q []float64, x []T)", `
 forms the smaller of p and q from the exponential itself.
 
 	for i, v := range x {
@@ -143,7 +149,7 @@ forms the smaller of p and q from the exponential itself.
 		p[i], q[i] = 1/(1+e), e/(1+e) // the other way round where v < 0
 	}
 `, func(g *gen) { sigmoid(g, false) }},
-	{"sigmoidLogs", true, "(p, q, lp, lq []float64, x []T)", `
+	{"sigmoidLogs", true, false, "(p, q, lp, lq []float64, x []T)", `
 is sigmoid with the logarithms of both.
 
 	for i, v := range x {
@@ -153,7 +159,7 @@ is sigmoid with the logarithms of both.
 		lp[i], lq[i] = -l, -math.Abs(v)-l
 	}
 `, func(g *gen) { sigmoid(g, true) }},
-	{"softmax2", true, "(p, q *float64, x *T, stride, xstride, n int) bool", `
+	{"softmax2", true, false, "(p, q *float64, x *T, stride, xstride, n int) bool", `
 is the softmax of 2 classes, with q from the exponentials of the
 others. It reports false, and p and q are unspecified, if some x is a NaN or
 beyond ±300.
@@ -169,7 +175,7 @@ beyond ±300.
 		}
 	}
 `, func(g *gen) { softmaxFew(g, 2) }},
-	{"softmax3", true, "(p, q *float64, x *T, stride, xstride, n int) bool", `
+	{"softmax3", true, false, "(p, q *float64, x *T, stride, xstride, n int) bool", `
 is the softmax of 3 classes, with q from the exponentials of the
 others. It reports false, and p and q are unspecified, if some x is a NaN or
 beyond ±300.
@@ -185,7 +191,7 @@ beyond ±300.
 		}
 	}
 `, func(g *gen) { softmaxFew(g, 3) }},
-	{"softmax4", true, "(p, q *float64, x *T, stride, xstride, n int) bool", `
+	{"softmax4", true, false, "(p, q *float64, x *T, stride, xstride, n int) bool", `
 is the softmax of 4 classes, with q from the exponentials of the
 others. It reports false, and p and q are unspecified, if some x is a NaN or
 beyond ±300.
@@ -201,7 +207,7 @@ beyond ±300.
 		}
 	}
 `, func(g *gen) { softmaxFew(g, 4) }},
-	{"normalise", false, "(p, q, work *float64, stride, c, n int)", `
+	{"normalise", false, false, "(p, q, work *float64, stride, c, n int)", `
 completes a softmax of c classes, at least 1, from the exponentials
 in the first c rows of work, n apart. The sums of the other classes are left
 in the next c rows.
@@ -221,7 +227,7 @@ in the next c rows.
 		}
 	}
 `, normalise},
-	{"oddsLogs", true, "(out, against, favour []float64) bool", `
+	{"oddsLogs", true, false, "(out, against, favour []float64) bool", `
 is the logarithm of a probability from what speaks against it and
 for it. It reports false if some -out is above 300, where exponentials may
 have underflowed; the others are right then too.
@@ -230,7 +236,7 @@ have underflowed; the others are right then too.
 		out[i] = -math.Log1p(a / favour[i])
 	}
 `, oddsLogs},
-	{"memberLogs", true, "(w []float64, p, q *float64, y []int32, stride, c int) bool", `
+	{"memberLogs", true, false, "(w []float64, p, q *float64, y []int32, stride, c int) bool", `
 is minus the logarithm of the probability of each position's own
 class, one of c. It reports false if some of them are above 300, where
 probabilities may have underflowed; the others are right then too.
@@ -239,7 +245,7 @@ probabilities may have underflowed; the others are right then too.
 		w[i] = math.Log1p(q[l*stride+i] / p[l*stride+i])
 	}
 `, memberLogs},
-	{"sumY", false, "(acc *float64, w []float64, y []int32, c int)", `
+	{"sumY", false, false, "(acc *float64, w []float64, y []int32, c int)", `
 adds the elements whose label is c.
 
 	for i, l := range y {
@@ -248,7 +254,7 @@ adds the elements whose label is c.
 		}
 	}
 `, sumY},
-	{"softmaxRegionY", true, "(out *T, p, q, work, coef *float64, y []int32, outStride, stride, c int)", `
+	{"softmaxRegionY", true, false, "(out *T, p, q, work, coef *float64, y []int32, outStride, stride, c int)", `
 is the derivative of a softmax of c classes with labels; coef
 has four numbers a class, of which the last is not used. work has c rows of
 len(y).
@@ -263,7 +269,7 @@ len(y).
 		}
 	}
 `, softmaxRegionY},
-	{"softmaxRegionY2", true, "(out *T, p, q, coef *float64, y []int32, outStride, stride int)", `
+	{"softmaxRegionY2", true, false, "(out *T, p, q, coef *float64, y []int32, outStride, stride int)", `
 is softmaxRegionY with 2 classes, in registers.
 
 	for i, l := range y {
@@ -276,7 +282,7 @@ is softmaxRegionY with 2 classes, in registers.
 		}
 	}
 `, func(g *gen) { softmaxRegionYFew(g, 2) }},
-	{"softmaxRegionY3", true, "(out *T, p, q, coef *float64, y []int32, outStride, stride int)", `
+	{"softmaxRegionY3", true, false, "(out *T, p, q, coef *float64, y []int32, outStride, stride int)", `
 is softmaxRegionY with 3 classes, in registers.
 
 	for i, l := range y {
@@ -289,7 +295,7 @@ is softmaxRegionY with 3 classes, in registers.
 		}
 	}
 `, func(g *gen) { softmaxRegionYFew(g, 3) }},
-	{"softmaxRegionY4", true, "(out *T, p, q, coef *float64, y []int32, outStride, stride int)", `
+	{"softmaxRegionY4", true, false, "(out *T, p, q, coef *float64, y []int32, outStride, stride int)", `
 is softmaxRegionY with 4 classes, in registers.
 
 	for i, l := range y {
@@ -302,7 +308,7 @@ is softmaxRegionY with 4 classes, in registers.
 		}
 	}
 `, func(g *gen) { softmaxRegionYFew(g, 4) }},
-	{"softmaxChain", true, "(out *T, p, q, d, work *float64, outStride, stride, c, n int) bool", `
+	{"softmaxChain", true, false, "(out *T, p, q, d, work *float64, outStride, stride, c, n int) bool", `
 is the derivative through a softmax of c classes, from that by p
 and nothing else. It reports false, and has written nothing, if some p or q is
 too small to have all its digits, or a NaN. work has 2c rows of n.
@@ -321,7 +327,7 @@ too small to have all its digits, or a NaN. work has 2c rows of n.
 		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
 	}
 `, func(g *gen) { softmaxChain(g, false) }},
-	{"softmaxChainU", true, "(out *T, p, q, d, u, work *float64, outStride, stride, c, n int) bool", `
+	{"softmaxChainU", true, false, "(out *T, p, q, d, u, work *float64, outStride, stride, c, n int) bool", `
 is the derivative through a softmax of c classes, from that by p
 and by the log-odds. It reports false, and has written nothing, if some p or q is
 too small to have all its digits, or a NaN. work has 2c rows of n.
@@ -340,7 +346,7 @@ too small to have all its digits, or a NaN. work has 2c rows of n.
 		out[top*outStride+i] = u[top] - p[top*stride+i]*rest
 	}
 `, func(g *gen) { softmaxChain(g, true) }},
-	{"square", true, "(acc *[3]float64, p, q []float64, r []T)", `
+	{"square", true, false, "(acc *[3]float64, p, q []float64, r []T)", `
 adds Σ p² and Σ (p-r)² over members and others.
 
 	for i, t := range r {
@@ -350,7 +356,7 @@ adds Σ p² and Σ (p-r)² over members and others.
 		acc[2] += d * d * (1 - t)
 	}
 `, func(g *gen) { square(g, false) }},
-	{"soft", true, "(acc *[4]float64, p, q []float64, r []T)", `
+	{"soft", true, false, "(acc *[4]float64, p, q []float64, r []T)", `
 adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 
 	for i, t := range r {
@@ -365,7 +371,7 @@ adds Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 		}
 	}
 `, func(g *gen) { soft(g, false) }},
-	{"logP", true, "(acc *float64, p, lp []float64, r []T)", `
+	{"logP", true, false, "(acc *float64, p, lp []float64, r []T)", `
 adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 
 	for i, t := range r {
@@ -376,7 +382,7 @@ adds Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 		}
 	}
 `, func(g *gen) { logSum(g, "lp", false, false) }},
-	{"logQ", true, "(acc *float64, p, lq []float64, r []T)", `
+	{"logQ", true, false, "(acc *float64, p, lq []float64, r []T)", `
 adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 
 	for i, t := range r {
@@ -387,14 +393,14 @@ adds Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 		}
 	}
 `, func(g *gen) { logSum(g, "lq", true, false) }},
-	{"logAll", false, "(acc *float64, lp []float64)", `
+	{"logAll", false, false, "(acc *float64, lp []float64)", `
 adds Σ ln p.
 
 	for _, l := range lp {
 		*acc += l
 	}
 `, func(g *gen) { logAll(g, false) }},
-	{"powerSum", true, "(acc *float64, w, p, lp []float64, r []T, at, sign float64)", `
+	{"powerSum", true, false, "(acc *float64, w, p, lp []float64, r []T, at, sign float64)", `
 adds Σ (at + sign r) w ln p, where w is a power of q; a position
 whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 
@@ -406,7 +412,7 @@ whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 		}
 	}
 `, func(g *gen) { powerSum(g, false) }},
-	{"squareV", true, "(acc *[3]float64, p, q []float64, r, v []T)", `
+	{"squareV", true, false, "(acc *[3]float64, p, q []float64, r, v []T)", `
 adds the weighted Σ p² and Σ (p-r)² over members and others.
 
 	for i, t := range r {
@@ -416,7 +422,7 @@ adds the weighted Σ p² and Σ (p-r)² over members and others.
 		acc[2] += v[i] * d * d * (1 - t)
 	}
 `, func(g *gen) { square(g, true) }},
-	{"softV", true, "(acc *[4]float64, p, q []float64, r, v []T)", `
+	{"softV", true, false, "(acc *[4]float64, p, q []float64, r, v []T)", `
 adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 
 	for i, t := range r {
@@ -431,7 +437,7 @@ adds the weighted Σ min(p,r), Σ max(p-r,0), Σ max(r-p,0) and Σ min(q,1-r).
 		}
 	}
 `, func(g *gen) { soft(g, true) }},
-	{"logPV", true, "(acc *float64, p, lp []float64, r, v []T)", `
+	{"logPV", true, false, "(acc *float64, p, lp []float64, r, v []T)", `
 adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN.
 
 	for i, t := range r {
@@ -442,7 +448,7 @@ adds the weighted Σ r ln p; a position with r = 0 adds 0, or NaN where p is NaN
 		}
 	}
 `, func(g *gen) { logSum(g, "lp", false, true) }},
-	{"logQV", true, "(acc *float64, p, lq []float64, r, v []T)", `
+	{"logQV", true, false, "(acc *float64, p, lq []float64, r, v []T)", `
 adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is NaN.
 
 	for i, t := range r {
@@ -453,14 +459,14 @@ adds the weighted Σ (1-r) ln q; a position with r = 1 adds 0, or NaN where p is
 		}
 	}
 `, func(g *gen) { logSum(g, "lq", true, true) }},
-	{"logAllV", true, "(acc *float64, lp []float64, v []T)", `
+	{"logAllV", true, false, "(acc *float64, lp []float64, v []T)", `
 adds the weighted Σ ln p.
 
 	for i, l := range lp {
 		*acc += v[i] * l
 	}
 `, func(g *gen) { logAll(g, true) }},
-	{"powerSumV", true, "(acc *float64, w, p, lp []float64, r, v []T, at, sign float64)", `
+	{"powerSumV", true, false, "(acc *float64, w, p, lp []float64, r, v []T, at, sign float64)", `
 adds the weighted Σ (at + sign r) w ln p, where w is a power of q; a position
 whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 
@@ -472,7 +478,7 @@ whose factor is 0 adds 0, or NaN where p is NaN, and 0 times -Inf is 0.
 		}
 	}
 `, func(g *gen) { powerSum(g, true) }},
-	{"softGrad", true, "(g, p, q []float64, r []T, under, over float64)", `
+	{"softGrad", true, false, "(g, p, q []float64, r []T, under, over float64)", `
 adds the derivative of the soft sums by p.
 
 	for i, t := range r {
@@ -486,7 +492,7 @@ adds the derivative of the soft sums by p.
 		}
 	}
 `, softGrad},
-	{"squareGrad", true, "(g, p, q []float64, r []T, byPP, bySQR, bySQB float64)", `
+	{"squareGrad", true, false, "(g, p, q []float64, r []T, byPP, bySQR, bySQB float64)", `
 adds the derivative of the squares by p.
 
 	for i, t := range r {
@@ -494,28 +500,28 @@ adds the derivative of the squares by p.
 		g[i] += 2 * (p[i]*byPP + d*(bySQR*t+bySQB*(1-t)))
 	}
 `, squareGrad},
-	{"logGrad", true, "(u, p, q []float64, r []T, byLogP, byLogQ, byLogAll float64)", `
+	{"logGrad", true, false, "(u, p, q []float64, r []T, byLogP, byLogQ, byLogAll float64)", `
 adds the derivatives of r ln p, (1-r) ln q and ln p by the log-odds.
 
 	for i, t := range r {
 		u[i] += (byLogP*t+byLogAll)*q[i] - byLogQ*(1-t)*p[i]
 	}
 `, logGrad},
-	{"powRow", false, "(w, u []float64, k int, clip float64)", `
+	{"powRow", false, false, "(w, u []float64, k int, clip float64)", `
 leaves in w the k-th power, of 1 to 3, of u kept away from 0 and 1.
 
 	for i, v := range u {
 		w[i] = math.Pow(min(max(v, clip), 1-clip), float64(k))
 	}
 `, powRow},
-	{"expPow", true, "(w, l []float64, gamma float64)", `
+	{"expPow", true, false, "(w, l []float64, gamma float64)", `
 leaves in w the power with the logarithm gamma l.
 
 	for i, v := range l {
 		w[i] = math.Exp(gamma * v)
 	}
 `, expPow},
-	{"powerGrad", true, "(u, w, p, q, lp []float64, r []T, gamma, by, at, sign float64)", `
+	{"powerGrad", true, false, "(u, w, p, q, lp []float64, r []T, gamma, by, at, sign float64)", `
 adds the derivative of q^gamma ln p by the log-odds, where w is
 that power; 0 times -Inf is 0.
 
@@ -525,7 +531,7 @@ that power; 0 times -Inf is 0.
 		}
 	}
 `, powerGrad},
-	{"clippedLogs", true, "(lp, lq, p []float64, clip, least, most float64)", `
+	{"clippedLogs", true, false, "(lp, lq, p []float64, clip, least, most float64)", `
 leaves in lp and lq the logarithms of p and 1-p, clipped; least and
 most are those of clip and 1-clip.
 
@@ -540,7 +546,7 @@ most are those of clip and 1-clip.
 		}
 	}
 `, clippedLogs},
-	{"expLog", true, "(acc *float64, p, q, lp, lq []float64, r []T, gamma, clip float64)", `
+	{"expLog", true, false, "(acc *float64, p, q, lp, lq []float64, r []T, gamma, clip float64)", `
 adds Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
 r = 0 adds 0, or NaN where p is NaN.
 
@@ -556,7 +562,7 @@ r = 0 adds 0, or NaN where p is NaN.
 		}
 	}
 `, func(g *gen) { expLog(g, false) }},
-	{"expLogV", true, "(acc *float64, p, q, lp, lq []float64, r, v []T, gamma, clip float64)", `
+	{"expLogV", true, false, "(acc *float64, p, q, lp, lq []float64, r, v []T, gamma, clip float64)", `
 adds the weighted Σ r (-ln p)^gamma for a gamma that is neither 0 nor 1; a position with
 r = 0 adds 0, or NaN where p is NaN.
 
@@ -572,7 +578,7 @@ r = 0 adds 0, or NaN where p is NaN.
 		}
 	}
 `, func(g *gen) { expLog(g, true) }},
-	{"expLogGrad", true, "(u, q, lp, lq []float64, r []T, gamma, by float64)", `
+	{"expLogGrad", true, false, "(u, q, lp, lq []float64, r []T, gamma, by float64)", `
 adds the derivative of r (-ln p)^gamma by the log-odds, for a gamma
 that is neither 0 nor 1.
 

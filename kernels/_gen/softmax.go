@@ -50,14 +50,14 @@ func (g *gen) cursor() reg.GPVirtual {
 func (g *gen) from(a array, cursor reg.Register, vectors int) vec {
 	v := g.regs(vectors)
 	for i := range v {
-		g.readAt(a.mem(cursor, i*g.lanes), a.size, v[i])
+		g.readAt(a.mem(cursor, i*g.lanes()), a.size, v[i])
 	}
 	return v
 }
 
 func (g *gen) to(a array, cursor reg.Register, v vec) {
 	for i, r := range v {
-		g.writeAt(a.mem(cursor, i*g.lanes), a.size, r)
+		g.writeAt(a.mem(cursor, i*g.lanes()), a.size, r)
 	}
 }
 

@@ -22,15 +22,30 @@ type mask []reg.Register
 
 func (m mask) at(i int) reg.Register { return m[i%len(m)] }
 
-// constant is a float64 in read-only memory.
+// constant is a number in read-only memory, as the bits of a float64 and, for
+// lanes of float32, of that.
 type constant struct {
-	name string
-	bits uint64
+	name   string
+	bits   uint64
+	bits32 uint32
 }
 
-func number(name string, v float64) constant { return constant{name, math.Float64bits(v)} }
+func number(name string, v float64) constant {
+	return constant{name, math.Float64bits(v), math.Float32bits(float32(v))}
+}
 
-func (g *gen) wide() bool { return g.lanes == 8 }
+// numbers is a constant with a value for each type of lane.
+func numbers(name string, v float64, v32 float32) constant {
+	return constant{name, math.Float64bits(v), math.Float32bits(v32)}
+}
+
+// fp takes the form of an instruction that the lanes need.
+func fp[I any](g *gen, pd, ps I) I {
+	if g.single {
+		return ps
+	}
+	return pd
+}
 
 // reg allocates one vector register.
 func (g *gen) reg() reg.Register {
@@ -66,19 +81,27 @@ func (g *gen) maskReg() reg.Register {
 // mem is the constant in memory: one lane, which AVX-512 instructions
 // broadcast, or a whole vector with AVX2.
 func (g *gen) mem(c constant) operand.Mem {
-	if m, ok := g.constants[c.name]; ok {
+	name := c.name
+	if g.single {
+		name += "Single"
+	}
+	if m, ok := g.constants[name]; ok {
 		return m
 	}
-	m := g.StaticGlobal(c.name)
+	m := g.StaticGlobal(name)
 	g.DataAttributes(attr.RODATA | attr.NOPTR)
-	copies := g.lanes
+	copies := g.lanes()
 	if g.wide() {
 		copies = 1
 	}
 	for i := range copies {
-		g.AddDatum(8*i, operand.U64(c.bits))
+		if g.single {
+			g.AddDatum(4*i, operand.U32(c.bits32))
+		} else {
+			g.AddDatum(8*i, operand.U64(c.bits))
+		}
 	}
-	g.constants[c.name] = m
+	g.constants[name] = m
 	return m
 }
 
@@ -86,9 +109,9 @@ func (g *gen) mem(c constant) operand.Mem {
 func (g *gen) load(c constant) vec {
 	v := g.regs(1)
 	if g.wide() {
-		g.VBROADCASTSD(g.mem(c), v[0])
+		fp(g, g.VBROADCASTSD, g.VBROADCASTSS)(g.mem(c), v[0])
 	} else {
-		g.VMOVUPD(g.mem(c), v[0])
+		fp(g, g.VMOVUPD, g.VMOVUPS)(g.mem(c), v[0])
 	}
 	return v
 }
@@ -109,7 +132,7 @@ func (g *gen) zero(n int) vec {
 func (g *gen) copy(a vec) vec {
 	v := g.regs(len(a))
 	for i := range v {
-		g.VMOVAPD(a[i], v[i])
+		g.VMOVAPD(a[i], v[i]) // all bits, whatever the lanes are
 	}
 	return v
 }
@@ -141,31 +164,62 @@ func (g *gen) withConstant(plain, broadcast instruction, c constant, rest ...ope
 	plain(append([]operand.Op{g.mem(c)}, rest...)...)
 }
 
-func (g *gen) add(a vec, b any) vec { return g.op2(g.VADDPD, g.VADDPD_BCST, a, b) }
-func (g *gen) sub(a vec, b any) vec { return g.op2(g.VSUBPD, g.VSUBPD_BCST, a, b) }
-func (g *gen) mul(a vec, b any) vec { return g.op2(g.VMULPD, g.VMULPD_BCST, a, b) }
-func (g *gen) div(a vec, b any) vec { return g.op2(g.VDIVPD, g.VDIVPD_BCST, a, b) }
+func (g *gen) add(a vec, b any) vec {
+	return g.op2(fp(g, g.VADDPD, g.VADDPS), fp(g, g.VADDPD_BCST, g.VADDPS_BCST), a, b)
+}
+func (g *gen) sub(a vec, b any) vec {
+	return g.op2(fp(g, g.VSUBPD, g.VSUBPS), fp(g, g.VSUBPD_BCST, g.VSUBPS_BCST), a, b)
+}
+func (g *gen) mul(a vec, b any) vec {
+	return g.op2(fp(g, g.VMULPD, g.VMULPS), fp(g, g.VMULPD_BCST, g.VMULPS_BCST), a, b)
+}
+func (g *gen) div(a vec, b any) vec {
+	return g.op2(fp(g, g.VDIVPD, g.VDIVPS), fp(g, g.VDIVPD_BCST, g.VDIVPS_BCST), a, b)
+}
 
 // max and min give b where one of the two is a NaN.
-func (g *gen) max(a vec, b any) vec { return g.op2(g.VMAXPD, g.VMAXPD_BCST, a, b) }
-func (g *gen) min(a vec, b any) vec { return g.op2(g.VMINPD, g.VMINPD_BCST, a, b) }
+func (g *gen) max(a vec, b any) vec {
+	return g.op2(fp(g, g.VMAXPD, g.VMAXPS), fp(g, g.VMAXPD_BCST, g.VMAXPS_BCST), a, b)
+}
+func (g *gen) min(a vec, b any) vec {
+	return g.op2(fp(g, g.VMINPD, g.VMINPS), fp(g, g.VMINPD_BCST, g.VMINPS_BCST), a, b)
+}
 
-// Operations on the bits of the lanes, as 64-bit numbers.
-func (g *gen) addBits(a vec, b any) vec { return g.op2(g.VPADDQ, g.VPADDQ_BCST, a, b) }
-func (g *gen) subBits(a vec, b any) vec { return g.op2(g.VPSUBQ, g.VPSUBQ_BCST, a, b) }
-func (g *gen) and(a vec, b any) vec     { return g.op2(g.VANDPD, g.VANDPD_BCST, a, b) }
-func (g *gen) or(a vec, b any) vec      { return g.op2(g.VORPD, g.VORPD_BCST, a, b) }
-func (g *gen) xor(a vec, b any) vec     { return g.op2(g.VXORPD, g.VXORPD_BCST, a, b) }
+// Operations on the bits of the lanes, as whole numbers.
+func (g *gen) addBits(a vec, b any) vec {
+	return g.op2(fp(g, g.VPADDQ, g.VPADDD), fp(g, g.VPADDQ_BCST, g.VPADDD_BCST), a, b)
+}
+func (g *gen) subBits(a vec, b any) vec {
+	return g.op2(fp(g, g.VPSUBQ, g.VPSUBD), fp(g, g.VPSUBQ_BCST, g.VPSUBD_BCST), a, b)
+}
+func (g *gen) and(a vec, b any) vec {
+	return g.op2(fp(g, g.VANDPD, g.VANDPS), fp(g, g.VANDPD_BCST, g.VANDPS_BCST), a, b)
+}
+func (g *gen) or(a vec, b any) vec {
+	return g.op2(fp(g, g.VORPD, g.VORPS), fp(g, g.VORPD_BCST, g.VORPS_BCST), a, b)
+}
+func (g *gen) xor(a vec, b any) vec {
+	return g.op2(fp(g, g.VXORPD, g.VXORPS), fp(g, g.VXORPD_BCST, g.VXORPS_BCST), a, b)
+}
 
 // shift moves the bits of each lane: left by n, or right by −n, filling with 0.
 func (g *gen) shift(a vec, n int) vec {
 	dst := g.regs(len(a))
 	for i := range dst {
 		if n > 0 {
-			g.VPSLLQ(operand.U8(n), a[i], dst[i])
+			fp(g, g.VPSLLQ, g.VPSLLD)(operand.U8(n), a[i], dst[i])
 		} else {
-			g.VPSRLQ(operand.U8(-n), a[i], dst[i])
+			fp(g, g.VPSRLQ, g.VPSRLD)(operand.U8(-n), a[i], dst[i])
 		}
+	}
+	return dst
+}
+
+// sqrt is the square root.
+func (g *gen) sqrt(a vec) vec {
+	dst := g.regs(len(a))
+	for i := range dst {
+		fp(g, g.VSQRTPD, g.VSQRTPS)(a[i], dst[i])
 	}
 	return dst
 }
@@ -182,14 +236,24 @@ func (g *gen) op3(plain, broadcast instruction, x any, y, dst vec) {
 }
 
 // addTo is acc += a·b, subFrom acc −= a·b.
-func (g *gen) addTo(acc, a vec, b any)   { g.op3(g.VFMADD231PD, g.VFMADD231PD_BCST, b, a, acc) }
-func (g *gen) subFrom(acc, a vec, b any) { g.op3(g.VFNMADD231PD, g.VFNMADD231PD_BCST, b, a, acc) }
+func (g *gen) addTo(acc, a vec, b any) {
+	g.op3(fp(g, g.VFMADD231PD, g.VFMADD231PS), fp(g, g.VFMADD231PD_BCST, g.VFMADD231PS_BCST), b, a, acc)
+}
+func (g *gen) subFrom(acc, a vec, b any) {
+	g.op3(fp(g, g.VFNMADD231PD, g.VFNMADD231PS), fp(g, g.VFNMADD231PD_BCST, g.VFNMADD231PS_BCST), b, a, acc)
+}
 
 // timesPlus is p = p·a + b, the step of a polynomial; minusTimes is
 // p = b − p·a, timesMinus p = p·a − b.
-func (g *gen) timesPlus(p, a vec, b any)  { g.op3(g.VFMADD213PD, g.VFMADD213PD_BCST, b, a, p) }
-func (g *gen) minusTimes(p, a vec, b any) { g.op3(g.VFNMADD213PD, g.VFNMADD213PD_BCST, b, a, p) }
-func (g *gen) timesMinus(p, a vec, b any) { g.op3(g.VFMSUB213PD, g.VFMSUB213PD_BCST, b, a, p) }
+func (g *gen) timesPlus(p, a vec, b any) {
+	g.op3(fp(g, g.VFMADD213PD, g.VFMADD213PS), fp(g, g.VFMADD213PD_BCST, g.VFMADD213PS_BCST), b, a, p)
+}
+func (g *gen) minusTimes(p, a vec, b any) {
+	g.op3(fp(g, g.VFNMADD213PD, g.VFNMADD213PS), fp(g, g.VFNMADD213PD_BCST, g.VFNMADD213PS_BCST), b, a, p)
+}
+func (g *gen) timesMinus(p, a vec, b any) {
+	g.op3(fp(g, g.VFMSUB213PD, g.VFMSUB213PS), fp(g, g.VFMSUB213PD_BCST, g.VFMSUB213PS_BCST), b, a, p)
+}
 
 // Conditions of a comparison, as the instruction counts them.
 const (
@@ -210,13 +274,13 @@ func (g *gen) cmp(cond int, a vec, b any) mask {
 	m := g.masks(n)
 	for i := range m {
 		if c, ok := b.(constant); ok {
-			plain := instruction(g.VCMPPD)
+			plain := fp(g, g.VCMPPD, g.VCMPPS)
 			if g.wide() {
-				plain = g.VCMPPD_BCST
+				plain = fp(g, g.VCMPPD_BCST, g.VCMPPS_BCST)
 			}
 			plain(operand.U8(cond), g.mem(c), a.at(i), m[i])
 		} else {
-			g.VCMPPD(operand.U8(cond), b.(vec).at(i), a.at(i), m[i])
+			fp(g, g.VCMPPD, g.VCMPPS)(operand.U8(cond), b.(vec).at(i), a.at(i), m[i])
 		}
 	}
 	return m
@@ -227,9 +291,9 @@ func (g *gen) choose(m mask, yes, no vec) vec {
 	dst := g.regs(max(len(m), len(yes), len(no)))
 	for i := range dst {
 		if g.wide() {
-			g.VBLENDMPD(yes.at(i), no.at(i), m.at(i), dst[i])
+			fp(g, g.VBLENDMPD, g.VBLENDMPS)(yes.at(i), no.at(i), m.at(i), dst[i])
 		} else {
-			g.VBLENDVPD(m.at(i), yes.at(i), no.at(i), dst[i])
+			fp(g, g.VBLENDVPD, g.VBLENDVPS)(m.at(i), yes.at(i), no.at(i), dst[i])
 		}
 	}
 	return dst
@@ -240,7 +304,7 @@ func (g *gen) where(m mask, a vec) vec {
 	dst := g.regs(max(len(m), len(a)))
 	for i := range dst {
 		if g.wide() {
-			g.VMOVAPD_Z(a.at(i), m.at(i), dst[i])
+			fp(g, g.VMOVAPD_Z, g.VMOVAPS_Z)(a.at(i), m.at(i), dst[i])
 		} else {
 			g.VANDPD(a.at(i), m.at(i), dst[i])
 		}
@@ -254,8 +318,8 @@ func (g *gen) unless(m mask, a vec) vec {
 	for i := range dst {
 		if g.wide() {
 			k := g.K()
-			g.KNOTB(m.at(i), k)
-			g.VMOVAPD_Z(a.at(i), k, dst[i])
+			fp(g, g.KNOTB, g.KNOTW)(m.at(i), k)
+			fp(g, g.VMOVAPD_Z, g.VMOVAPS_Z)(a.at(i), k, dst[i])
 		} else {
 			g.VANDNPD(a.at(i), m.at(i), dst[i])
 		}
@@ -267,7 +331,7 @@ func (g *gen) unless(m mask, a vec) vec {
 func (g *gen) both(acc, m mask) {
 	for i := range m {
 		if g.wide() {
-			g.KANDB(m[i], acc.at(i), acc.at(i))
+			fp(g, g.KANDB, g.KANDW)(m[i], acc.at(i), acc.at(i))
 		} else {
 			g.VANDPD(m[i], acc.at(i), acc.at(i))
 		}
@@ -278,25 +342,25 @@ func (g *gen) both(acc, m mask) {
 func (g *gen) all() mask {
 	m := g.masks(1)
 	if g.wide() {
-		g.KXNORB(m[0], m[0], m[0])
+		fp(g, g.KXNORB, g.KXNORW)(m[0], m[0], m[0])
 	} else {
 		g.VPCMPEQD(m[0], m[0], m[0])
 	}
 	return m
 }
 
-// broadcast brings a float64 parameter to every lane.
+// broadcast brings a parameter to every lane, whose type it has.
 func (g *gen) broadcast(param string) vec {
 	p, err := g.Param(param).Resolve()
 	if err != nil {
 		panic(err)
 	}
 	v := g.regs(1)
-	g.VBROADCASTSD(p.Addr, v[0])
+	fp(g, g.VBROADCASTSD, g.VBROADCASTSS)(p.Addr, v[0])
 	return v
 }
 
-// total adds the lanes of all registers of v, in an order that does not depend
+// total adds the float64 lanes of all registers of v, in an order that does not depend
 // on anything, and returns the sum in the lowest lane.
 func (g *gen) total(v vec) reg.Register {
 	for len(v) > 1 {
