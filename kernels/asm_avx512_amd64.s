@@ -2287,92 +2287,92 @@ many:
 	VORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z0, Z14, Z0
-	VMAXPD       Z1, Z14, Z1
-	VMAXPD       Z2, Z14, Z2
-	VMAXPD       Z3, Z14, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z0, Z4, Z0
+	VMAXPD       Z1, Z4, Z1
+	VMAXPD       Z2, Z4, Z2
+	VMAXPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z0, Z14
-	VMULPD.BCST       log2e<>+0(SB), Z1, Z15
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z16
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z17
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z0
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z1
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z2
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z18
-	VSCALEFPD        Z14, Z19, Z19
-	VSCALEFPD        Z15, Z20, Z20
-	VSCALEFPD        Z16, Z21, Z21
-	VSCALEFPD        Z17, Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z19, Z0
-	VADDPD.BCST      one<>+0(SB), Z20, Z1
-	VADDPD.BCST      one<>+0(SB), Z21, Z2
-	VADDPD.BCST      one<>+0(SB), Z18, Z3
-	VBROADCASTSD     one<>+0(SB), Z14
-	VDIVPD           Z0, Z14, Z0
-	VDIVPD           Z1, Z14, Z1
-	VDIVPD           Z2, Z14, Z2
-	VDIVPD           Z3, Z14, Z3
-	VMULPD           Z0, Z19, Z14
-	VMULPD           Z1, Z20, Z15
-	VMULPD           Z2, Z21, Z16
-	VMULPD           Z3, Z18, Z17
-	VBLENDMPD        Z14, Z0, K1, Z4
-	VBLENDMPD        Z15, Z1, K2, Z5
-	VBLENDMPD        Z16, Z2, K3, Z6
-	VBLENDMPD        Z17, Z3, K4, Z7
-	VMOVUPD          Z4, (AX)(SI*8)
-	VMOVUPD          Z5, 64(AX)(SI*8)
-	VMOVUPD          Z6, 128(AX)(SI*8)
-	VMOVUPD          Z7, 192(AX)(SI*8)
-	VBLENDMPD        Z0, Z14, K1, Z8
-	VBLENDMPD        Z1, Z15, K2, Z9
-	VBLENDMPD        Z2, Z16, K3, Z10
-	VBLENDMPD        Z3, Z17, K4, Z11
-	VMOVUPD          Z8, (CX)(SI*8)
-	VMOVUPD          Z9, 64(CX)(SI*8)
-	VMOVUPD          Z10, 128(CX)(SI*8)
-	VMOVUPD          Z11, 192(CX)(SI*8)
+	VBROADCASTSD     exp32g<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z10
+	VMOVAPD          Z8, Z11
+	VFMADD213PD.BCST exp32f<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32e<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32d<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32c<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp32b<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp32b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z0
+	VADDPD.BCST      one<>+0(SB), Z10, Z1
+	VADDPD.BCST      one<>+0(SB), Z11, Z2
+	VADDPD.BCST      one<>+0(SB), Z8, Z3
+	VBROADCASTSD     one<>+0(SB), Z4
+	VDIVPD           Z0, Z4, Z0
+	VDIVPD           Z1, Z4, Z1
+	VDIVPD           Z2, Z4, Z2
+	VDIVPD           Z3, Z4, Z3
+	VMULPD           Z0, Z9, Z4
+	VMULPD           Z1, Z10, Z5
+	VMULPD           Z2, Z11, Z6
+	VMULPD           Z3, Z8, Z7
+	VBLENDMPD        Z4, Z0, K1, Z8
+	VBLENDMPD        Z5, Z1, K2, Z9
+	VBLENDMPD        Z6, Z2, K3, Z10
+	VBLENDMPD        Z7, Z3, K4, Z11
+	VMOVUPD          Z8, (AX)(SI*8)
+	VMOVUPD          Z9, 64(AX)(SI*8)
+	VMOVUPD          Z10, 128(AX)(SI*8)
+	VMOVUPD          Z11, 192(AX)(SI*8)
+	VBLENDMPD        Z0, Z4, K1, Z0
+	VBLENDMPD        Z1, Z5, K2, Z1
+	VBLENDMPD        Z2, Z6, K3, Z2
+	VBLENDMPD        Z3, Z7, K4, Z3
+	VMOVUPD          Z0, (CX)(SI*8)
+	VMOVUPD          Z1, 64(CX)(SI*8)
+	VMOVUPD          Z2, 128(CX)(SI*8)
+	VMOVUPD          Z3, 192(CX)(SI*8)
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, BX
 	CMPQ             BX, $0x00000020
@@ -2415,10 +2415,10 @@ few:
 	VBROADCASTSD     one<>+0(SB), Z1
 	VDIVPD           Z0, Z1, Z0
 	VMULPD           Z0, Z2, Z1
-	VBLENDMPD        Z1, Z0, K2, Z12
-	VMOVUPD          Z12, K1, (AX)(SI*8)
-	VBLENDMPD        Z0, Z1, K2, Z13
-	VMOVUPD          Z13, K1, (CX)(SI*8)
+	VBLENDMPD        Z1, Z0, K2, Z2
+	VMOVUPD          Z2, K1, (AX)(SI*8)
+	VBLENDMPD        Z0, Z1, K2, Z0
+	VMOVUPD          Z0, K1, (CX)(SI*8)
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, BX
 	JMP              few
@@ -2461,112 +2461,112 @@ many:
 	VORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z0, Z14, Z0
-	VMAXPD       Z1, Z14, Z1
-	VMAXPD       Z2, Z14, Z2
-	VMAXPD       Z3, Z14, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z0, Z4, Z0
+	VMAXPD       Z1, Z4, Z1
+	VMAXPD       Z2, Z4, Z2
+	VMAXPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z0, Z14
-	VMULPD.BCST       log2e<>+0(SB), Z1, Z15
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z16
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z17
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z0
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z2
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z0
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z1
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z18
-	VSCALEFPD        Z14, Z19, Z19
-	VSCALEFPD        Z15, Z20, Z20
-	VSCALEFPD        Z16, Z21, Z21
-	VSCALEFPD        Z17, Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z19, Z0
-	VADDPD.BCST      one<>+0(SB), Z20, Z1
-	VADDPD.BCST      one<>+0(SB), Z21, Z2
-	VADDPD.BCST      one<>+0(SB), Z18, Z3
-	VBROADCASTSD     one<>+0(SB), Z14
-	VDIVPD           Z0, Z14, Z0
-	VDIVPD           Z1, Z14, Z1
-	VDIVPD           Z2, Z14, Z2
-	VDIVPD           Z3, Z14, Z3
-	VMULPD           Z0, Z19, Z14
-	VMULPD           Z1, Z20, Z15
-	VMULPD           Z2, Z21, Z16
-	VMULPD           Z3, Z18, Z17
-	VBLENDMPD        Z14, Z0, K1, Z4
-	VBLENDMPD        Z15, Z1, K2, Z5
-	VBLENDMPD        Z16, Z2, K3, Z6
-	VBLENDMPD        Z17, Z3, K4, Z7
-	VMOVUPD          Z4, (AX)(SI*8)
-	VMOVUPD          Z5, 64(AX)(SI*8)
-	VMOVUPD          Z6, 128(AX)(SI*8)
-	VMOVUPD          Z7, 192(AX)(SI*8)
-	VBLENDMPD        Z0, Z14, K1, Z8
-	VBLENDMPD        Z1, Z15, K2, Z9
-	VBLENDMPD        Z2, Z16, K3, Z10
-	VBLENDMPD        Z3, Z17, K4, Z11
-	VMOVUPD          Z8, (CX)(SI*8)
-	VMOVUPD          Z9, 64(CX)(SI*8)
-	VMOVUPD          Z10, 128(CX)(SI*8)
-	VMOVUPD          Z11, 192(CX)(SI*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VMOVAPD          Z8, Z10
+	VMOVAPD          Z8, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z5, Z10, Z10
+	VSCALEFPD        Z6, Z11, Z11
+	VSCALEFPD        Z7, Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z0
+	VADDPD.BCST      one<>+0(SB), Z10, Z1
+	VADDPD.BCST      one<>+0(SB), Z11, Z2
+	VADDPD.BCST      one<>+0(SB), Z8, Z3
+	VBROADCASTSD     one<>+0(SB), Z4
+	VDIVPD           Z0, Z4, Z0
+	VDIVPD           Z1, Z4, Z1
+	VDIVPD           Z2, Z4, Z2
+	VDIVPD           Z3, Z4, Z3
+	VMULPD           Z0, Z9, Z4
+	VMULPD           Z1, Z10, Z5
+	VMULPD           Z2, Z11, Z6
+	VMULPD           Z3, Z8, Z7
+	VBLENDMPD        Z4, Z0, K1, Z8
+	VBLENDMPD        Z5, Z1, K2, Z9
+	VBLENDMPD        Z6, Z2, K3, Z10
+	VBLENDMPD        Z7, Z3, K4, Z11
+	VMOVUPD          Z8, (AX)(SI*8)
+	VMOVUPD          Z9, 64(AX)(SI*8)
+	VMOVUPD          Z10, 128(AX)(SI*8)
+	VMOVUPD          Z11, 192(AX)(SI*8)
+	VBLENDMPD        Z0, Z4, K1, Z0
+	VBLENDMPD        Z1, Z5, K2, Z1
+	VBLENDMPD        Z2, Z6, K3, Z2
+	VBLENDMPD        Z3, Z7, K4, Z3
+	VMOVUPD          Z0, (CX)(SI*8)
+	VMOVUPD          Z1, 64(CX)(SI*8)
+	VMOVUPD          Z2, 128(CX)(SI*8)
+	VMOVUPD          Z3, 192(CX)(SI*8)
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, BX
 	CMPQ             BX, $0x00000020
@@ -2614,10 +2614,10 @@ few:
 	VBROADCASTSD     one<>+0(SB), Z1
 	VDIVPD           Z0, Z1, Z0
 	VMULPD           Z0, Z2, Z1
-	VBLENDMPD        Z1, Z0, K2, Z12
-	VMOVUPD          Z12, K1, (AX)(SI*8)
-	VBLENDMPD        Z0, Z1, K2, Z13
-	VMOVUPD          Z13, K1, (CX)(SI*8)
+	VBLENDMPD        Z1, Z0, K2, Z2
+	VMOVUPD          Z2, K1, (AX)(SI*8)
+	VBLENDMPD        Z0, Z1, K2, Z0
+	VMOVUPD          Z0, K1, (CX)(SI*8)
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, BX
 	JMP              few
@@ -2650,95 +2650,95 @@ many:
 	VORPD.BCST signBit<>+0(SB), Z1, Z1
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z0, Z14, Z15
-	VMAXPD       Z1, Z14, Z14
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z3
+	VMAXPD       Z1, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z14
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z5
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z2
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST exp32f<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp32f<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp32e<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp32e<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp32d<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp32d<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp32c<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp32c<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp32b<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp32b<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VSCALEFPD        Z16, Z19, Z19
-	VSCALEFPD        Z17, Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z19, Z14
-	VADDPD.BCST      one<>+0(SB), Z18, Z15
-	VBROADCASTSD     one<>+0(SB), Z16
-	VADDPD.BCST      two<>+0(SB), Z19, Z17
-	VADDPD.BCST      two<>+0(SB), Z18, Z20
-	VMULPD           Z17, Z14, Z21
-	VMULPD           Z20, Z15, Z22
-	VDIVPD           Z21, Z16, Z21
-	VDIVPD           Z22, Z16, Z16
-	VMULPD           Z17, Z21, Z17
-	VMULPD           Z20, Z16, Z20
-	VMULPD           Z14, Z21, Z14
-	VMULPD           Z15, Z16, Z15
-	VMULPD           Z19, Z14, Z14
-	VMULPD           Z18, Z15, Z15
-	VMULPD           Z17, Z19, Z16
-	VMULPD           Z20, Z18, Z21
-	VBLENDMPD        Z16, Z17, K1, Z2
-	VBLENDMPD        Z21, Z20, K2, Z3
-	VMOVUPD          Z2, (AX)(R8*8)
-	VMOVUPD          Z3, 64(AX)(R8*8)
-	VBLENDMPD        Z17, Z16, K1, Z4
-	VBLENDMPD        Z20, Z21, K2, Z5
+	VBROADCASTSD     exp32g<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp32f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp32e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp32d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp32c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp32b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z4, Z7, Z7
+	VSCALEFPD        Z5, Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z2
+	VADDPD.BCST      one<>+0(SB), Z6, Z3
+	VBROADCASTSD     one<>+0(SB), Z4
+	VADDPD.BCST      two<>+0(SB), Z7, Z5
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VMULPD           Z5, Z2, Z9
+	VMULPD           Z8, Z3, Z10
+	VDIVPD           Z9, Z4, Z9
+	VDIVPD           Z10, Z4, Z4
+	VMULPD           Z5, Z9, Z5
+	VMULPD           Z8, Z4, Z8
+	VMULPD           Z2, Z9, Z2
+	VMULPD           Z3, Z4, Z3
+	VMULPD           Z7, Z2, Z2
+	VMULPD           Z6, Z3, Z3
+	VMULPD           Z5, Z7, Z4
+	VMULPD           Z8, Z6, Z9
+	VBLENDMPD        Z4, Z5, K1, Z10
+	VBLENDMPD        Z9, Z8, K2, Z11
+	VMOVUPD          Z10, (AX)(R8*8)
+	VMOVUPD          Z11, 64(AX)(R8*8)
+	VBLENDMPD        Z5, Z4, K1, Z4
+	VBLENDMPD        Z8, Z9, K2, Z5
 	VMOVUPD          Z4, (CX)(R8*8)
 	VMOVUPD          Z5, 64(CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z14, Z14, Z16
-	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     unit32f<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST unit32e<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST unit32e<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit32d<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST unit32d<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit32c<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST unit32c<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit32b<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST unit32b<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit32a<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST unit32a<>+0(SB), Z17, Z20
-	VFNMADD213PD     Z19, Z16, Z21
-	VFNMADD213PD     Z18, Z17, Z20
-	VFNMADD213PD     Z19, Z14, Z21
-	VFNMADD213PD     Z18, Z15, Z20
-	VSUBPD           Z21, Z0, Z0
-	VSUBPD           Z20, Z1, Z1
-	VXORPD.BCST      signBit<>+0(SB), Z21, Z14
-	VXORPD.BCST      signBit<>+0(SB), Z20, Z15
-	VBLENDMPD        Z0, Z14, K1, Z6
-	VBLENDMPD        Z1, Z15, K2, Z7
-	VMOVUPD          Z6, (SI)(R8*8)
-	VMOVUPD          Z7, 64(SI)(R8*8)
-	VBLENDMPD        Z14, Z0, K1, Z8
-	VBLENDMPD        Z15, Z1, K2, Z9
-	VMOVUPD          Z8, (DI)(R8*8)
-	VMOVUPD          Z9, 64(DI)(R8*8)
+	VMULPD           Z2, Z2, Z4
+	VMULPD           Z3, Z3, Z5
+	VBROADCASTSD     unit32f<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST unit32e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST unit32e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST unit32d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST unit32d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST unit32c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST unit32c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST unit32b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST unit32b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST unit32a<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST unit32a<>+0(SB), Z5, Z8
+	VFNMADD213PD     Z7, Z4, Z9
+	VFNMADD213PD     Z6, Z5, Z8
+	VFNMADD213PD     Z7, Z2, Z9
+	VFNMADD213PD     Z6, Z3, Z8
+	VSUBPD           Z9, Z0, Z0
+	VSUBPD           Z8, Z1, Z1
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z2
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z3
+	VBLENDMPD        Z0, Z2, K1, Z4
+	VBLENDMPD        Z1, Z3, K2, Z5
+	VMOVUPD          Z4, (SI)(R8*8)
+	VMOVUPD          Z5, 64(SI)(R8*8)
+	VBLENDMPD        Z2, Z0, K1, Z0
+	VBLENDMPD        Z3, Z1, K2, Z1
+	VMOVUPD          Z0, (DI)(R8*8)
+	VMOVUPD          Z1, 64(DI)(R8*8)
 	ADDQ             $0x00000010, R8
 	SUBQ             $0x00000010, BX
 	CMPQ             BX, $0x00000010
@@ -2786,10 +2786,10 @@ few:
 	VMULPD           Z1, Z2, Z1
 	VMULPD           Z3, Z1, Z1
 	VMULPD           Z4, Z3, Z2
-	VBLENDMPD        Z2, Z4, K2, Z10
-	VMOVUPD          Z10, K1, (AX)(R8*8)
-	VBLENDMPD        Z4, Z2, K2, Z11
-	VMOVUPD          Z11, K1, (CX)(R8*8)
+	VBLENDMPD        Z2, Z4, K2, Z5
+	VMOVUPD          Z5, K1, (AX)(R8*8)
+	VBLENDMPD        Z4, Z2, K2, Z2
+	VMOVUPD          Z2, K1, (CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
@@ -2804,10 +2804,10 @@ few:
 	VFNMADD213PD     Z3, Z1, Z4
 	VSUBPD           Z4, Z0, Z0
 	VXORPD.BCST      signBit<>+0(SB), Z4, Z1
-	VBLENDMPD        Z0, Z1, K2, Z12
-	VMOVUPD          Z12, K1, (SI)(R8*8)
-	VBLENDMPD        Z1, Z0, K2, Z13
-	VMOVUPD          Z13, K1, (DI)(R8*8)
+	VBLENDMPD        Z0, Z1, K2, Z2
+	VMOVUPD          Z2, K1, (SI)(R8*8)
+	VBLENDMPD        Z1, Z0, K2, Z0
+	VMOVUPD          Z0, K1, (DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, BX
 	JMP              few
@@ -2861,107 +2861,107 @@ many:
 	VORPD.BCST signBit<>+0(SB), Z1, Z1
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z0, Z14, Z15
-	VMAXPD       Z1, Z14, Z14
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z3
+	VMAXPD       Z1, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z14
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z5
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z2
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VSCALEFPD        Z16, Z19, Z19
-	VSCALEFPD        Z17, Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z19, Z14
-	VADDPD.BCST      one<>+0(SB), Z18, Z15
-	VBROADCASTSD     one<>+0(SB), Z16
-	VADDPD.BCST      two<>+0(SB), Z19, Z17
-	VADDPD.BCST      two<>+0(SB), Z18, Z20
-	VDIVPD           Z14, Z16, Z14
-	VDIVPD           Z15, Z16, Z15
-	VDIVPD           Z17, Z19, Z16
-	VDIVPD           Z20, Z18, Z17
-	VMULPD           Z14, Z19, Z20
-	VMULPD           Z15, Z18, Z21
-	VBLENDMPD        Z20, Z14, K1, Z2
-	VBLENDMPD        Z21, Z15, K2, Z3
-	VMOVUPD          Z2, (AX)(R8*8)
-	VMOVUPD          Z3, 64(AX)(R8*8)
-	VBLENDMPD        Z14, Z20, K1, Z4
-	VBLENDMPD        Z15, Z21, K2, Z5
-	VMOVUPD          Z4, (CX)(R8*8)
-	VMOVUPD          Z5, 64(CX)(R8*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z4, Z7, Z7
+	VSCALEFPD        Z5, Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z2
+	VADDPD.BCST      one<>+0(SB), Z6, Z3
+	VBROADCASTSD     one<>+0(SB), Z4
+	VADDPD.BCST      two<>+0(SB), Z7, Z5
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z2, Z4, Z2
+	VDIVPD           Z3, Z4, Z3
+	VDIVPD           Z5, Z7, Z4
+	VDIVPD           Z8, Z6, Z5
+	VMULPD           Z2, Z7, Z8
+	VMULPD           Z3, Z6, Z9
+	VBLENDMPD        Z8, Z2, K1, Z10
+	VBLENDMPD        Z9, Z3, K2, Z11
+	VMOVUPD          Z10, (AX)(R8*8)
+	VMOVUPD          Z11, 64(AX)(R8*8)
+	VBLENDMPD        Z2, Z8, K1, Z2
+	VBLENDMPD        Z3, Z9, K2, Z3
+	VMOVUPD          Z2, (CX)(R8*8)
+	VMOVUPD          Z3, 64(CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z16, Z16, Z14
-	VMULPD           Z17, Z17, Z15
-	VBROADCASTSD     unit64j<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z20
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z21
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z20
-	VFNMADD213PD     Z19, Z14, Z21
-	VFNMADD213PD     Z18, Z15, Z20
-	VFNMADD213PD     Z19, Z16, Z21
-	VFNMADD213PD     Z18, Z17, Z20
-	VSUBPD           Z21, Z0, Z0
-	VSUBPD           Z20, Z1, Z1
-	VXORPD.BCST      signBit<>+0(SB), Z21, Z14
-	VXORPD.BCST      signBit<>+0(SB), Z20, Z15
-	VBLENDMPD        Z0, Z14, K1, Z6
-	VBLENDMPD        Z1, Z15, K2, Z7
-	VMOVUPD          Z6, (SI)(R8*8)
-	VMOVUPD          Z7, 64(SI)(R8*8)
-	VBLENDMPD        Z14, Z0, K1, Z8
-	VBLENDMPD        Z15, Z1, K2, Z9
-	VMOVUPD          Z8, (DI)(R8*8)
-	VMOVUPD          Z9, 64(DI)(R8*8)
+	VMULPD           Z4, Z4, Z2
+	VMULPD           Z5, Z5, Z3
+	VBROADCASTSD     unit64j<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST unit64i<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64i<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64h<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64h<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64g<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64g<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64f<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64e<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64d<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64c<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64b<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST unit64a<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST unit64a<>+0(SB), Z3, Z8
+	VFNMADD213PD     Z7, Z2, Z9
+	VFNMADD213PD     Z6, Z3, Z8
+	VFNMADD213PD     Z7, Z4, Z9
+	VFNMADD213PD     Z6, Z5, Z8
+	VSUBPD           Z9, Z0, Z0
+	VSUBPD           Z8, Z1, Z1
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z2
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z3
+	VBLENDMPD        Z0, Z2, K1, Z4
+	VBLENDMPD        Z1, Z3, K2, Z5
+	VMOVUPD          Z4, (SI)(R8*8)
+	VMOVUPD          Z5, 64(SI)(R8*8)
+	VBLENDMPD        Z2, Z0, K1, Z0
+	VBLENDMPD        Z3, Z1, K2, Z1
+	VMOVUPD          Z0, (DI)(R8*8)
+	VMOVUPD          Z1, 64(DI)(R8*8)
 	ADDQ             $0x00000010, R8
 	SUBQ             $0x00000010, BX
 	CMPQ             BX, $0x00000010
@@ -3011,10 +3011,10 @@ few:
 	VDIVPD           Z1, Z2, Z1
 	VDIVPD           Z4, Z3, Z2
 	VMULPD           Z1, Z3, Z4
-	VBLENDMPD        Z4, Z1, K2, Z10
-	VMOVUPD          Z10, K1, (AX)(R8*8)
-	VBLENDMPD        Z1, Z4, K2, Z11
-	VMOVUPD          Z11, K1, (CX)(R8*8)
+	VBLENDMPD        Z4, Z1, K2, Z5
+	VMOVUPD          Z5, K1, (AX)(R8*8)
+	VBLENDMPD        Z1, Z4, K2, Z1
+	VMOVUPD          Z1, K1, (CX)(R8*8)
 
 	// ln of the larger is -ln(1+e), of the smaller -|x| - ln(1+e).
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
@@ -3033,10 +3033,10 @@ few:
 	VFNMADD213PD     Z3, Z2, Z4
 	VSUBPD           Z4, Z0, Z0
 	VXORPD.BCST      signBit<>+0(SB), Z4, Z1
-	VBLENDMPD        Z0, Z1, K2, Z12
-	VMOVUPD          Z12, K1, (SI)(R8*8)
-	VBLENDMPD        Z1, Z0, K2, Z13
-	VMOVUPD          Z13, K1, (DI)(R8*8)
+	VBLENDMPD        Z0, Z1, K2, Z2
+	VMOVUPD          Z2, K1, (SI)(R8*8)
+	VBLENDMPD        Z1, Z0, K2, Z0
+	VMOVUPD          Z0, K1, (DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, BX
 	JMP              few
@@ -5347,16 +5347,16 @@ classes1:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z18
-	VADDPD       Z18, Z7, Z7
-	VADDPD       Z18, Z6, Z6
-	VBROADCASTSD 8(SI), Z18
-	VMULPD       Z18, Z4, Z4
-	VMULPD       Z18, Z5, Z5
-	VBLENDMPD    Z7, Z4, K1, Z8
-	VBLENDMPD    Z6, Z5, K2, Z9
-	VADDPD       Z8, Z0, Z0
-	VADDPD       Z9, Z1, Z1
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z7, Z7
+	VADDPD       Z12, Z6, Z6
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z12, Z5, Z5
+	VBLENDMPD    Z7, Z4, K1, Z4
+	VBLENDMPD    Z6, Z5, K2, Z5
+	VADDPD       Z4, Z0, Z0
+	VADDPD       Z5, Z1, Z1
 	VPSUBD       Y3, Y2, Y2
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
@@ -5364,8 +5364,8 @@ classes1:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes1
-	VPXORQ       Z10, Z10, Z10
-	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5383,29 +5383,29 @@ classes2:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z18
-	VADDPD       Z18, Z7, Z7
-	VADDPD       Z18, Z6, Z6
-	VBROADCASTSD 8(SI), Z18
-	VMULPD       Z18, Z4, Z19
-	VMULPD       Z18, Z5, Z18
-	VBLENDMPD    Z7, Z19, K1, Z12
-	VBLENDMPD    Z6, Z18, K2, Z13
-	VMOVUPD      (BX)(R11*8), Z6
-	VMOVUPD      64(BX)(R11*8), Z7
-	VADDPD       Z10, Z6, Z6
-	VADDPD       Z11, Z7, Z7
-	VADDPD       Z12, Z10, Z10
-	VADDPD       Z13, Z11, Z11
-	VMOVUPD      (DX)(R12*8), Z18
-	VMOVUPD      64(DX)(R12*8), Z19
-	VMULPD       Z6, Z4, Z4
-	VMULPD       Z7, Z5, Z5
-	VFMSUB213PD  Z4, Z12, Z18
-	VFMSUB213PD  Z5, Z13, Z19
-	VCVTPD2PS    Z18, Y4
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z7, Z7
+	VADDPD       Z12, Z6, Z6
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z4, Z13
+	VMULPD       Z12, Z5, Z12
+	VBLENDMPD    Z7, Z13, K1, Z7
+	VBLENDMPD    Z6, Z12, K2, Z6
+	VMOVUPD      (BX)(R11*8), Z12
+	VMOVUPD      64(BX)(R11*8), Z13
+	VADDPD       Z8, Z12, Z12
+	VADDPD       Z9, Z13, Z13
+	VADDPD       Z7, Z8, Z8
+	VADDPD       Z6, Z9, Z9
+	VMOVUPD      (DX)(R12*8), Z14
+	VMOVUPD      64(DX)(R12*8), Z15
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z13, Z5, Z5
+	VFMSUB213PD  Z4, Z7, Z14
+	VFMSUB213PD  Z5, Z6, Z15
+	VCVTPD2PS    Z14, Y4
 	VMOVUPS      Y4, (AX)(R13*4)
-	VCVTPD2PS    Z19, Y4
+	VCVTPD2PS    Z15, Y4
 	VMOVUPS      Y4, 32(AX)(R13*4)
 	DECQ         R14
 	JNZ          classes2
@@ -5427,7 +5427,7 @@ few:
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
-	VPXORQ   Z14, Z14, Z14
+	VPXORQ   Z10, Z10, Z10
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
 
@@ -5436,7 +5436,7 @@ few:
 
 classes3:
 	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVUPD      Z14, K1, (BX)(R11*8)
+	VMOVUPD      Z10, K1, (BX)(R11*8)
 	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
 	VPCMPEQD     Y3, Y0, K1, K2
 	VBROADCASTSD (SI), Z3
@@ -5445,8 +5445,8 @@ classes3:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z3, Z2, K2, Z15
-	VADDPD       Z15, Z14, Z14
+	VBLENDMPD    Z3, Z2, K2, Z2
+	VADDPD       Z2, Z10, Z10
 	VPSUBD       Y1, Y0, Y0
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
@@ -5454,7 +5454,7 @@ classes3:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes3
-	VPXORQ       Z16, Z16, Z16
+	VPXORQ       Z11, Z11, Z11
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5474,14 +5474,14 @@ classes4:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z4
-	VBLENDMPD    Z3, Z4, K2, Z17
-	VMOVUPD.Z    (BX)(R11*8), K1, Z3
-	VADDPD       Z16, Z3, Z3
-	VADDPD       Z17, Z16, Z16
-	VMOVUPD.Z    (DX)(R12*8), K1, Z4
-	VMULPD       Z3, Z2, Z2
-	VFMSUB213PD  Z2, Z17, Z4
-	VCVTPD2PS    Z4, Y2
+	VBLENDMPD    Z3, Z4, K2, Z3
+	VMOVUPD.Z    (BX)(R11*8), K1, Z4
+	VADDPD       Z11, Z4, Z4
+	VADDPD       Z3, Z11, Z11
+	VMOVUPD.Z    (DX)(R12*8), K1, Z5
+	VMULPD       Z4, Z2, Z2
+	VFMSUB213PD  Z2, Z3, Z5
+	VCVTPD2PS    Z5, Y2
 	VMOVUPS      Y2, K1, (AX)(R13*4)
 	DECQ         R14
 	JNZ          classes4
@@ -5534,16 +5534,16 @@ classes1:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z18
-	VADDPD       Z18, Z7, Z7
-	VADDPD       Z18, Z6, Z6
-	VBROADCASTSD 8(SI), Z18
-	VMULPD       Z18, Z4, Z4
-	VMULPD       Z18, Z5, Z5
-	VBLENDMPD    Z7, Z4, K1, Z8
-	VBLENDMPD    Z6, Z5, K2, Z9
-	VADDPD       Z8, Z0, Z0
-	VADDPD       Z9, Z1, Z1
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z7, Z7
+	VADDPD       Z12, Z6, Z6
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z12, Z5, Z5
+	VBLENDMPD    Z7, Z4, K1, Z4
+	VBLENDMPD    Z6, Z5, K2, Z5
+	VADDPD       Z4, Z0, Z0
+	VADDPD       Z5, Z1, Z1
 	VPSUBD       Y3, Y2, Y2
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
@@ -5551,8 +5551,8 @@ classes1:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes1
-	VPXORQ       Z10, Z10, Z10
-	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5570,28 +5570,28 @@ classes2:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z18
-	VADDPD       Z18, Z7, Z7
-	VADDPD       Z18, Z6, Z6
-	VBROADCASTSD 8(SI), Z18
-	VMULPD       Z18, Z4, Z19
-	VMULPD       Z18, Z5, Z18
-	VBLENDMPD    Z7, Z19, K1, Z12
-	VBLENDMPD    Z6, Z18, K2, Z13
-	VMOVUPD      (BX)(R11*8), Z6
-	VMOVUPD      64(BX)(R11*8), Z7
-	VADDPD       Z10, Z6, Z6
-	VADDPD       Z11, Z7, Z7
-	VADDPD       Z12, Z10, Z10
-	VADDPD       Z13, Z11, Z11
-	VMOVUPD      (DX)(R12*8), Z18
-	VMOVUPD      64(DX)(R12*8), Z19
-	VMULPD       Z6, Z4, Z4
-	VMULPD       Z7, Z5, Z5
-	VFMSUB213PD  Z4, Z12, Z18
-	VFMSUB213PD  Z5, Z13, Z19
-	VMOVUPD      Z18, (AX)(R13*8)
-	VMOVUPD      Z19, 64(AX)(R13*8)
+	VBROADCASTSD 16(SI), Z12
+	VADDPD       Z12, Z7, Z7
+	VADDPD       Z12, Z6, Z6
+	VBROADCASTSD 8(SI), Z12
+	VMULPD       Z12, Z4, Z13
+	VMULPD       Z12, Z5, Z12
+	VBLENDMPD    Z7, Z13, K1, Z7
+	VBLENDMPD    Z6, Z12, K2, Z6
+	VMOVUPD      (BX)(R11*8), Z12
+	VMOVUPD      64(BX)(R11*8), Z13
+	VADDPD       Z8, Z12, Z12
+	VADDPD       Z9, Z13, Z13
+	VADDPD       Z7, Z8, Z8
+	VADDPD       Z6, Z9, Z9
+	VMOVUPD      (DX)(R12*8), Z14
+	VMOVUPD      64(DX)(R12*8), Z15
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z13, Z5, Z5
+	VFMSUB213PD  Z4, Z7, Z14
+	VFMSUB213PD  Z5, Z6, Z15
+	VMOVUPD      Z14, (AX)(R13*8)
+	VMOVUPD      Z15, 64(AX)(R13*8)
 	DECQ         R14
 	JNZ          classes2
 	ADDQ         $0x00000010, R10
@@ -5612,7 +5612,7 @@ few:
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
-	VPXORQ   Z14, Z14, Z14
+	VPXORQ   Z10, Z10, Z10
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
 
@@ -5621,7 +5621,7 @@ few:
 
 classes3:
 	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVUPD      Z14, K1, (BX)(R11*8)
+	VMOVUPD      Z10, K1, (BX)(R11*8)
 	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
 	VPCMPEQD     Y3, Y0, K1, K2
 	VBROADCASTSD (SI), Z3
@@ -5630,8 +5630,8 @@ classes3:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z3, Z2, K2, Z15
-	VADDPD       Z15, Z14, Z14
+	VBLENDMPD    Z3, Z2, K2, Z2
+	VADDPD       Z2, Z10, Z10
 	VPSUBD       Y1, Y0, Y0
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
@@ -5639,7 +5639,7 @@ classes3:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes3
-	VPXORQ       Z16, Z16, Z16
+	VPXORQ       Z11, Z11, Z11
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5659,14 +5659,14 @@ classes4:
 	VADDPD       Z4, Z3, Z3
 	VBROADCASTSD 8(SI), Z4
 	VMULPD       Z4, Z2, Z4
-	VBLENDMPD    Z3, Z4, K2, Z17
-	VMOVUPD.Z    (BX)(R11*8), K1, Z3
-	VADDPD       Z16, Z3, Z3
-	VADDPD       Z17, Z16, Z16
-	VMOVUPD.Z    (DX)(R12*8), K1, Z4
-	VMULPD       Z3, Z2, Z2
-	VFMSUB213PD  Z2, Z17, Z4
-	VMOVUPD      Z4, K1, (AX)(R13*8)
+	VBLENDMPD    Z3, Z4, K2, Z3
+	VMOVUPD.Z    (BX)(R11*8), K1, Z4
+	VADDPD       Z11, Z4, Z4
+	VADDPD       Z3, Z11, Z11
+	VMOVUPD.Z    (DX)(R12*8), K1, Z5
+	VMULPD       Z4, Z2, Z2
+	VFMSUB213PD  Z2, Z3, Z5
+	VMOVUPD      Z5, K1, (AX)(R13*8)
 	DECQ         R14
 	JNZ          classes4
 	ADDQ         $0x00000008, R10
@@ -5701,39 +5701,39 @@ many:
 	VPCMPEQD     class0<>+0(SB), Y0, K1
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 8(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z1
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K1
 	VBROADCASTSD 32(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 48(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 40(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z4
-	VADDPD       Z4, Z3, Z0
+	VMULPD       Z2, Z0, Z0
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z0, Z0
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z2, Z2
+	VBLENDMPD    Z0, Z2, K1, Z0
+	VADDPD       Z0, Z1, Z2
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z4, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z3, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, (AX)(R12*4)
+	VMOVUPD     (CX)(R11*8), Z2
+	VMULPD      Z0, Z2, Z2
+	VMOVUPD     (DX)(R11*8), Z3
+	VFMSUB213PD Z2, Z1, Z3
+	VCVTPD2PS   Z3, Y2
+	VMOVUPS     Y2, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z3, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z4, Z1
-	VCVTPD2PS   Z1, Y0
+	VMOVUPD     (CX)(R11*8), Z2
+	VMULPD      Z1, Z2, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VCVTPD2PS   Z2, Y0
 	VMOVUPS     Y0, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -5760,35 +5760,35 @@ few:
 	VADDPD       Z3, Z2, Z2
 	VBROADCASTSD 8(BX), Z3
 	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z5
+	VBLENDMPD    Z2, Z1, K2, Z1
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K2
 	VBROADCASTSD 32(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 48(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 40(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z6
-	VADDPD       Z6, Z5, Z0
+	VMULPD       Z2, Z0, Z0
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z0, Z0
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z2, Z2
+	VBLENDMPD    Z0, Z2, K2, Z0
+	VADDPD       Z0, Z1, Z2
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z6, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z5, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, K1, (AX)(R12*4)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z2
+	VMULPD      Z0, Z2, Z2
+	VMOVUPD.Z   (DX)(R11*8), K1, Z3
+	VFMSUB213PD Z2, Z1, Z3
+	VCVTPD2PS   Z3, Y2
+	VMOVUPS     Y2, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z5, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z6, Z1
-	VCVTPD2PS   Z1, Y0
+	VMOVUPD.Z   (CX)(R11*8), K1, Z2
+	VMULPD      Z1, Z2, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VCVTPD2PS   Z2, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -5842,38 +5842,38 @@ many:
 	VPCMPEQD     class0<>+0(SB), Y0, K1
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z7
-	VADDPD       Z7, Z2, Z2
-	VBROADCASTSD 8(BX), Z7
-	VMULPD       Z7, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z1
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K1
 	VBROADCASTSD 32(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 48(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 40(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z4
-	VADDPD       Z4, Z3, Z0
+	VMULPD       Z2, Z0, Z0
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z0, Z0
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z2, Z2
+	VBLENDMPD    Z0, Z2, K1, Z0
+	VADDPD       Z0, Z1, Z2
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z4, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z3, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z2
+	VMULPD      Z0, Z2, Z2
+	VMOVUPD     (DX)(R11*8), Z3
+	VFMSUB213PD Z2, Z1, Z3
+	VMOVUPD     Z3, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z3, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z4, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z2
+	VMULPD      Z1, Z2, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VMOVUPD     Z2, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
 	CMPQ        DI, $0x00000008
@@ -5899,34 +5899,34 @@ few:
 	VADDPD       Z3, Z2, Z2
 	VBROADCASTSD 8(BX), Z3
 	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z5
+	VBLENDMPD    Z2, Z1, K2, Z1
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K2
 	VBROADCASTSD 32(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 48(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 40(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z6
-	VADDPD       Z6, Z5, Z0
+	VMULPD       Z2, Z0, Z0
+	VBROADCASTSD 48(BX), Z3
+	VADDPD       Z3, Z0, Z0
+	VBROADCASTSD 40(BX), Z3
+	VMULPD       Z3, Z2, Z2
+	VBLENDMPD    Z0, Z2, K2, Z0
+	VADDPD       Z0, Z1, Z2
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z6, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z5, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z2
+	VMULPD      Z0, Z2, Z2
+	VMOVUPD.Z   (DX)(R11*8), K1, Z3
+	VFMSUB213PD Z2, Z1, Z3
+	VMOVUPD     Z3, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z5, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z6, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z2
+	VMULPD      Z1, Z2, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VMOVUPD     Z2, K1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -5959,60 +5959,60 @@ many:
 	VPCMPEQD     class0<>+0(SB), Y0, K1
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z9
-	VADDPD       Z9, Z2, Z2
-	VBROADCASTSD 8(BX), Z9
-	VMULPD       Z9, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z1
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K1
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z9
-	VADDPD       Z9, Z2, Z2
-	VBROADCASTSD 40(BX), Z9
-	VMULPD       Z9, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z4
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K1, Z2
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K1
 	VBROADCASTSD 64(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 80(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 72(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z5
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z5, Z4, Z1
-	VADDPD       Z5, Z3, Z2
-	VADDPD       Z5, Z0, Z9
+	VMULPD       Z3, Z0, Z0
+	VBROADCASTSD 80(BX), Z4
+	VADDPD       Z4, Z0, Z0
+	VBROADCASTSD 72(BX), Z4
+	VMULPD       Z4, Z3, Z3
+	VBLENDMPD    Z0, Z3, K1, Z0
+	VADDPD       Z2, Z1, Z3
+	VADDPD       Z0, Z2, Z4
+	VADDPD       Z0, Z1, Z5
+	VADDPD       Z0, Z3, Z6
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD     (CX)(R11*8), Z9
-	VMULPD      Z1, Z9, Z1
-	VMOVUPD     (DX)(R11*8), Z9
-	VFMSUB213PD Z1, Z3, Z9
-	VCVTPD2PS   Z9, Y1
+	VMOVUPD     (CX)(R11*8), Z6
+	VMULPD      Z4, Z6, Z4
+	VMOVUPD     (DX)(R11*8), Z6
+	VFMSUB213PD Z4, Z1, Z6
+	VCVTPD2PS   Z6, Y1
 	VMOVUPS     Y1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD     (CX)(R11*8), Z1
-	VMULPD      Z2, Z1, Z1
+	VMULPD      Z5, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VCVTPD2PS   Z4, Y1
+	VMOVUPS     Y1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z3, Z1, Z1
 	VMOVUPD     (DX)(R11*8), Z2
-	VFMSUB213PD Z1, Z4, Z2
-	VCVTPD2PS   Z2, Y1
-	VMOVUPS     Y1, (AX)(R12*4)
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z1
-	VMULPD      Z0, Z1, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z5, Z1
-	VCVTPD2PS   Z1, Y0
+	VFMSUB213PD Z1, Z0, Z2
+	VCVTPD2PS   Z2, Y0
 	VMOVUPS     Y0, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -6039,56 +6039,56 @@ few:
 	VADDPD       Z3, Z2, Z2
 	VBROADCASTSD 8(BX), Z3
 	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z6
+	VBLENDMPD    Z2, Z1, K2, Z1
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K2
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z3
-	VADDPD       Z3, Z2, Z2
-	VBROADCASTSD 40(BX), Z3
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z7
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K2, Z2
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K2
 	VBROADCASTSD 64(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 80(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 72(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z8
-	VADDPD       Z7, Z6, Z0
-	VADDPD       Z8, Z7, Z1
-	VADDPD       Z8, Z6, Z2
-	VADDPD       Z8, Z0, Z3
+	VMULPD       Z3, Z0, Z0
+	VBROADCASTSD 80(BX), Z4
+	VADDPD       Z4, Z0, Z0
+	VBROADCASTSD 72(BX), Z4
+	VMULPD       Z4, Z3, Z3
+	VBLENDMPD    Z0, Z3, K2, Z0
+	VADDPD       Z2, Z1, Z3
+	VADDPD       Z0, Z2, Z4
+	VADDPD       Z0, Z1, Z5
+	VADDPD       Z0, Z3, Z6
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z3
-	VMULPD      Z1, Z3, Z1
-	VMOVUPD.Z   (DX)(R11*8), K1, Z3
-	VFMSUB213PD Z1, Z6, Z3
-	VCVTPD2PS   Z3, Y1
+	VMOVUPD.Z   (CX)(R11*8), K1, Z6
+	VMULPD      Z4, Z6, Z4
+	VMOVUPD.Z   (DX)(R11*8), K1, Z6
+	VFMSUB213PD Z4, Z1, Z6
+	VCVTPD2PS   Z6, Y1
 	VMOVUPS     Y1, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z1
-	VMULPD      Z2, Z1, Z1
+	VMULPD      Z5, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VCVTPD2PS   Z4, Y1
+	VMOVUPS     Y1, K1, (AX)(R12*4)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z3, Z1, Z1
 	VMOVUPD.Z   (DX)(R11*8), K1, Z2
-	VFMSUB213PD Z1, Z7, Z2
-	VCVTPD2PS   Z2, Y1
-	VMOVUPS     Y1, K1, (AX)(R12*4)
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z1
-	VMULPD      Z0, Z1, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z8, Z1
-	VCVTPD2PS   Z1, Y0
+	VFMSUB213PD Z1, Z0, Z2
+	VCVTPD2PS   Z2, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -6132,58 +6132,58 @@ many:
 	VPCMPEQD     class0<>+0(SB), Y0, K1
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z9
-	VADDPD       Z9, Z2, Z2
-	VBROADCASTSD 8(BX), Z9
-	VMULPD       Z9, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z1
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K1
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z9
-	VADDPD       Z9, Z2, Z2
-	VBROADCASTSD 40(BX), Z9
-	VMULPD       Z9, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z4
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K1, Z2
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K1
 	VBROADCASTSD 64(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 80(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 72(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z5
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z5, Z4, Z1
-	VADDPD       Z5, Z3, Z2
-	VADDPD       Z5, Z0, Z9
+	VMULPD       Z3, Z0, Z0
+	VBROADCASTSD 80(BX), Z4
+	VADDPD       Z4, Z0, Z0
+	VBROADCASTSD 72(BX), Z4
+	VMULPD       Z4, Z3, Z3
+	VBLENDMPD    Z0, Z3, K1, Z0
+	VADDPD       Z2, Z1, Z3
+	VADDPD       Z0, Z2, Z4
+	VADDPD       Z0, Z1, Z5
+	VADDPD       Z0, Z3, Z6
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD     (CX)(R11*8), Z9
-	VMULPD      Z1, Z9, Z1
-	VMOVUPD     (DX)(R11*8), Z9
-	VFMSUB213PD Z1, Z3, Z9
-	VMOVUPD     Z9, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z6
+	VMULPD      Z4, Z6, Z4
+	VMOVUPD     (DX)(R11*8), Z6
+	VFMSUB213PD Z4, Z1, Z6
+	VMOVUPD     Z6, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD     (CX)(R11*8), Z1
-	VMULPD      Z2, Z1, Z1
+	VMULPD      Z5, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VMOVUPD     Z4, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z3, Z1, Z1
 	VMOVUPD     (DX)(R11*8), Z2
-	VFMSUB213PD Z1, Z4, Z2
+	VFMSUB213PD Z1, Z0, Z2
 	VMOVUPD     Z2, (AX)(R12*8)
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z1
-	VMULPD      Z0, Z1, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z5, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
 	CMPQ        DI, $0x00000008
@@ -6209,54 +6209,54 @@ few:
 	VADDPD       Z3, Z2, Z2
 	VBROADCASTSD 8(BX), Z3
 	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z6
+	VBLENDMPD    Z2, Z1, K2, Z1
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K2
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z3
-	VADDPD       Z3, Z2, Z2
-	VBROADCASTSD 40(BX), Z3
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z7
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K2, Z2
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K2
 	VBROADCASTSD 64(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 80(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 72(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z8
-	VADDPD       Z7, Z6, Z0
-	VADDPD       Z8, Z7, Z1
-	VADDPD       Z8, Z6, Z2
-	VADDPD       Z8, Z0, Z3
+	VMULPD       Z3, Z0, Z0
+	VBROADCASTSD 80(BX), Z4
+	VADDPD       Z4, Z0, Z0
+	VBROADCASTSD 72(BX), Z4
+	VMULPD       Z4, Z3, Z3
+	VBLENDMPD    Z0, Z3, K2, Z0
+	VADDPD       Z2, Z1, Z3
+	VADDPD       Z0, Z2, Z4
+	VADDPD       Z0, Z1, Z5
+	VADDPD       Z0, Z3, Z6
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z3
-	VMULPD      Z1, Z3, Z1
-	VMOVUPD.Z   (DX)(R11*8), K1, Z3
-	VFMSUB213PD Z1, Z6, Z3
-	VMOVUPD     Z3, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z6
+	VMULPD      Z4, Z6, Z4
+	VMOVUPD.Z   (DX)(R11*8), K1, Z6
+	VFMSUB213PD Z4, Z1, Z6
+	VMOVUPD     Z6, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
 	VMOVUPD.Z   (CX)(R11*8), K1, Z1
-	VMULPD      Z2, Z1, Z1
+	VMULPD      Z5, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VMOVUPD     Z4, K1, (AX)(R12*8)
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z3, Z1, Z1
 	VMOVUPD.Z   (DX)(R11*8), K1, Z2
-	VFMSUB213PD Z1, Z7, Z2
+	VFMSUB213PD Z1, Z0, Z2
 	VMOVUPD     Z2, K1, (AX)(R12*8)
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z1
-	VMULPD      Z0, Z1, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z8, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -6289,81 +6289,81 @@ many:
 	VPCMPEQD     class0<>+0(SB), Y0, K1
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z11
-	VADDPD       Z11, Z2, Z2
-	VBROADCASTSD 8(BX), Z11
-	VMULPD       Z11, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z1
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K1
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z11
-	VADDPD       Z11, Z2, Z2
-	VBROADCASTSD 40(BX), Z11
-	VMULPD       Z11, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z4
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K1, Z2
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K1
-	VBROADCASTSD 64(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 80(BX), Z11
-	VADDPD       Z11, Z2, Z2
-	VBROADCASTSD 72(BX), Z11
-	VMULPD       Z11, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z5
+	VBROADCASTSD 64(BX), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 80(BX), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 72(BX), Z5
+	VMULPD       Z5, Z3, Z3
+	VBLENDMPD    Z4, Z3, K1, Z3
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z4
 	VPCMPEQD     class3<>+0(SB), Y0, K1
 	VBROADCASTSD 96(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 112(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 104(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z6
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z6, Z5, Z1
-	VADDPD       Z1, Z4, Z2
-	VADDPD       Z1, Z3, Z11
-	VADDPD       Z6, Z0, Z12
-	VADDPD       Z5, Z0, Z13
-	VADDPD       Z1, Z0, Z0
+	VMULPD       Z4, Z0, Z0
+	VBROADCASTSD 112(BX), Z5
+	VADDPD       Z5, Z0, Z0
+	VBROADCASTSD 104(BX), Z5
+	VMULPD       Z5, Z4, Z4
+	VBLENDMPD    Z0, Z4, K1, Z0
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z0, Z3, Z5
+	VADDPD       Z5, Z2, Z6
+	VADDPD       Z5, Z1, Z7
+	VADDPD       Z0, Z4, Z8
+	VADDPD       Z3, Z4, Z9
+	VADDPD       Z5, Z4, Z4
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z2, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z3, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, (AX)(R12*4)
+	VMOVUPD     (CX)(R11*8), Z4
+	VMULPD      Z6, Z4, Z4
+	VMOVUPD     (DX)(R11*8), Z5
+	VFMSUB213PD Z4, Z1, Z5
+	VCVTPD2PS   Z5, Y1
+	VMOVUPS     Y1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z11, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z4, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, (AX)(R12*4)
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z7, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VCVTPD2PS   Z4, Y1
+	VMOVUPS     Y1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z12, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z5, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, (AX)(R12*4)
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z8, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z3, Z2
+	VCVTPD2PS   Z2, Y1
+	VMOVUPS     Y1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z13, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z6, Z1
-	VCVTPD2PS   Z1, Y0
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z9, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VCVTPD2PS   Z2, Y0
 	VMOVUPS     Y0, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -6390,77 +6390,77 @@ few:
 	VADDPD       Z3, Z2, Z2
 	VBROADCASTSD 8(BX), Z3
 	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z7
+	VBLENDMPD    Z2, Z1, K2, Z1
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K2
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z3
-	VADDPD       Z3, Z2, Z2
-	VBROADCASTSD 40(BX), Z3
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z8
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K2, Z2
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K2
-	VBROADCASTSD 64(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 80(BX), Z3
-	VADDPD       Z3, Z2, Z2
-	VBROADCASTSD 72(BX), Z3
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z9
+	VBROADCASTSD 64(BX), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 80(BX), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 72(BX), Z5
+	VMULPD       Z5, Z3, Z3
+	VBLENDMPD    Z4, Z3, K2, Z3
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z4
 	VPCMPEQD     class3<>+0(SB), Y0, K2
 	VBROADCASTSD 96(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 112(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 104(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z10
-	VADDPD       Z8, Z7, Z0
-	VADDPD       Z10, Z9, Z1
-	VADDPD       Z1, Z8, Z2
-	VADDPD       Z1, Z7, Z3
-	VADDPD       Z10, Z0, Z4
-	VADDPD       Z9, Z0, Z5
-	VADDPD       Z1, Z0, Z0
+	VMULPD       Z4, Z0, Z0
+	VBROADCASTSD 112(BX), Z5
+	VADDPD       Z5, Z0, Z0
+	VBROADCASTSD 104(BX), Z5
+	VMULPD       Z5, Z4, Z4
+	VBLENDMPD    Z0, Z4, K2, Z0
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z0, Z3, Z5
+	VADDPD       Z5, Z2, Z6
+	VADDPD       Z5, Z1, Z7
+	VADDPD       Z0, Z4, Z8
+	VADDPD       Z3, Z4, Z9
+	VADDPD       Z5, Z4, Z4
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z2, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z7, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, K1, (AX)(R12*4)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z4
+	VMULPD      Z6, Z4, Z4
+	VMOVUPD.Z   (DX)(R11*8), K1, Z5
+	VFMSUB213PD Z4, Z1, Z5
+	VCVTPD2PS   Z5, Y1
+	VMOVUPS     Y1, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z3, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z8, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, K1, (AX)(R12*4)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z7, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VCVTPD2PS   Z4, Y1
+	VMOVUPS     Y1, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z4, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z9, Z1
-	VCVTPD2PS   Z1, Y0
-	VMOVUPS     Y0, K1, (AX)(R12*4)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z8, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z3, Z2
+	VCVTPD2PS   Z2, Y1
+	VMOVUPS     Y1, K1, (AX)(R12*4)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z5, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z10, Z1
-	VCVTPD2PS   Z1, Y0
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z9, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VCVTPD2PS   Z2, Y0
 	VMOVUPS     Y0, K1, (AX)(R12*4)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
@@ -6504,78 +6504,78 @@ many:
 	VPCMPEQD     class0<>+0(SB), Y0, K1
 	VBROADCASTSD (BX), Z2
 	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 16(BX), Z11
-	VADDPD       Z11, Z2, Z2
-	VBROADCASTSD 8(BX), Z11
-	VMULPD       Z11, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z3
+	VBROADCASTSD 16(BX), Z3
+	VADDPD       Z3, Z2, Z2
+	VBROADCASTSD 8(BX), Z3
+	VMULPD       Z3, Z1, Z1
+	VBLENDMPD    Z2, Z1, K1, Z1
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K1
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z11
-	VADDPD       Z11, Z2, Z2
-	VBROADCASTSD 40(BX), Z11
-	VMULPD       Z11, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z4
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K1, Z2
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K1
-	VBROADCASTSD 64(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 80(BX), Z11
-	VADDPD       Z11, Z2, Z2
-	VBROADCASTSD 72(BX), Z11
-	VMULPD       Z11, Z1, Z1
-	VBLENDMPD    Z2, Z1, K1, Z5
+	VBROADCASTSD 64(BX), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 80(BX), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 72(BX), Z5
+	VMULPD       Z5, Z3, Z3
+	VBLENDMPD    Z4, Z3, K1, Z3
 	ADDQ         R8, R11
-	VMOVUPD      (CX)(R11*8), Z1
+	VMOVUPD      (CX)(R11*8), Z4
 	VPCMPEQD     class3<>+0(SB), Y0, K1
 	VBROADCASTSD 96(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 112(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 104(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K1, Z6
-	VADDPD       Z4, Z3, Z0
-	VADDPD       Z6, Z5, Z1
-	VADDPD       Z1, Z4, Z2
-	VADDPD       Z1, Z3, Z11
-	VADDPD       Z6, Z0, Z12
-	VADDPD       Z5, Z0, Z13
-	VADDPD       Z1, Z0, Z0
+	VMULPD       Z4, Z0, Z0
+	VBROADCASTSD 112(BX), Z5
+	VADDPD       Z5, Z0, Z0
+	VBROADCASTSD 104(BX), Z5
+	VMULPD       Z5, Z4, Z4
+	VBLENDMPD    Z0, Z4, K1, Z0
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z0, Z3, Z5
+	VADDPD       Z5, Z2, Z6
+	VADDPD       Z5, Z1, Z7
+	VADDPD       Z0, Z4, Z8
+	VADDPD       Z3, Z4, Z9
+	VADDPD       Z5, Z4, Z4
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z2, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z3, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z4
+	VMULPD      Z6, Z4, Z4
+	VMOVUPD     (DX)(R11*8), Z5
+	VFMSUB213PD Z4, Z1, Z5
+	VMOVUPD     Z5, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z11, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z4, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z7, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VMOVUPD     Z4, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z12, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z5, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z8, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z3, Z2
+	VMOVUPD     Z2, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD     (CX)(R11*8), Z0
-	VMULPD      Z13, Z0, Z0
-	VMOVUPD     (DX)(R11*8), Z1
-	VFMSUB213PD Z0, Z6, Z1
-	VMOVUPD     Z1, (AX)(R12*8)
+	VMOVUPD     (CX)(R11*8), Z1
+	VMULPD      Z9, Z1, Z1
+	VMOVUPD     (DX)(R11*8), Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VMOVUPD     Z2, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
 	CMPQ        DI, $0x00000008
@@ -6601,74 +6601,74 @@ few:
 	VADDPD       Z3, Z2, Z2
 	VBROADCASTSD 8(BX), Z3
 	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z7
+	VBLENDMPD    Z2, Z1, K2, Z1
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z2
 	VPCMPEQD     class1<>+0(SB), Y0, K2
-	VBROADCASTSD 32(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 48(BX), Z3
-	VADDPD       Z3, Z2, Z2
-	VBROADCASTSD 40(BX), Z3
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z8
+	VBROADCASTSD 32(BX), Z3
+	VMULPD       Z2, Z3, Z3
+	VBROADCASTSD 48(BX), Z4
+	VADDPD       Z4, Z3, Z3
+	VBROADCASTSD 40(BX), Z4
+	VMULPD       Z4, Z2, Z2
+	VBLENDMPD    Z3, Z2, K2, Z2
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z3
 	VPCMPEQD     class2<>+0(SB), Y0, K2
-	VBROADCASTSD 64(BX), Z2
-	VMULPD       Z1, Z2, Z2
-	VBROADCASTSD 80(BX), Z3
-	VADDPD       Z3, Z2, Z2
-	VBROADCASTSD 72(BX), Z3
-	VMULPD       Z3, Z1, Z1
-	VBLENDMPD    Z2, Z1, K2, Z9
+	VBROADCASTSD 64(BX), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 80(BX), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 72(BX), Z5
+	VMULPD       Z5, Z3, Z3
+	VBLENDMPD    Z4, Z3, K2, Z3
 	ADDQ         R8, R11
-	VMOVUPD.Z    (CX)(R11*8), K1, Z1
+	VMOVUPD.Z    (CX)(R11*8), K1, Z4
 	VPCMPEQD     class3<>+0(SB), Y0, K2
 	VBROADCASTSD 96(BX), Z0
-	VMULPD       Z1, Z0, Z0
-	VBROADCASTSD 112(BX), Z2
-	VADDPD       Z2, Z0, Z0
-	VBROADCASTSD 104(BX), Z2
-	VMULPD       Z2, Z1, Z1
-	VBLENDMPD    Z0, Z1, K2, Z10
-	VADDPD       Z8, Z7, Z0
-	VADDPD       Z10, Z9, Z1
-	VADDPD       Z1, Z8, Z2
-	VADDPD       Z1, Z7, Z3
-	VADDPD       Z10, Z0, Z4
-	VADDPD       Z9, Z0, Z5
-	VADDPD       Z1, Z0, Z0
+	VMULPD       Z4, Z0, Z0
+	VBROADCASTSD 112(BX), Z5
+	VADDPD       Z5, Z0, Z0
+	VBROADCASTSD 104(BX), Z5
+	VMULPD       Z5, Z4, Z4
+	VBLENDMPD    Z0, Z4, K2, Z0
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z0, Z3, Z5
+	VADDPD       Z5, Z2, Z6
+	VADDPD       Z5, Z1, Z7
+	VADDPD       Z0, Z4, Z8
+	VADDPD       Z3, Z4, Z9
+	VADDPD       Z5, Z4, Z4
 
 	// h q minus p times the others.
 	MOVQ        R10, R11
 	MOVQ        R10, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z2, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z7, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z4
+	VMULPD      Z6, Z4, Z4
+	VMOVUPD.Z   (DX)(R11*8), K1, Z5
+	VFMSUB213PD Z4, Z1, Z5
+	VMOVUPD     Z5, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z3, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z8, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z7, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z4
+	VFMSUB213PD Z1, Z2, Z4
+	VMOVUPD     Z4, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z4, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z9, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z8, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z3, Z2
+	VMOVUPD     Z2, K1, (AX)(R12*8)
 	ADDQ        R8, R11
 	ADDQ        R9, R12
-	VMOVUPD.Z   (CX)(R11*8), K1, Z0
-	VMULPD      Z5, Z0, Z0
-	VMOVUPD.Z   (DX)(R11*8), K1, Z1
-	VFMSUB213PD Z0, Z10, Z1
-	VMOVUPD     Z1, K1, (AX)(R12*8)
+	VMOVUPD.Z   (CX)(R11*8), K1, Z1
+	VMULPD      Z9, Z1, Z1
+	VMOVUPD.Z   (DX)(R11*8), K1, Z2
+	VFMSUB213PD Z1, Z0, Z2
+	VMOVUPD     Z2, K1, (AX)(R12*8)
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -7966,12 +7966,12 @@ many:
 	VSUBPD      Z10, Z8, Z16
 	VSUBPD      Z13, Z11, Z13
 	VSUBPD      Z14, Z12, Z14
-	VBLENDMPD   Z15, Z13, K1, Z17
-	VBLENDMPD   Z16, Z14, K2, Z18
+	VBLENDMPD   Z15, Z13, K1, Z13
+	VBLENDMPD   Z16, Z14, K2, Z14
 	VFMADD231PD Z7, Z7, Z0
 	VFMADD231PD Z8, Z8, Z1
-	VMULPD      Z17, Z17, Z7
-	VMULPD      Z18, Z18, Z8
+	VMULPD      Z13, Z13, Z7
+	VMULPD      Z14, Z14, Z8
 	VFMADD231PD Z9, Z7, Z2
 	VFMADD231PD Z10, Z8, Z3
 	VFMADD231PD Z11, Z7, Z4
@@ -7998,9 +7998,9 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
 	VSUBPD      Z8, Z7, Z11
 	VSUBPD      Z10, Z9, Z10
-	VBLENDMPD   Z11, Z10, K1, Z19
+	VBLENDMPD   Z11, Z10, K1, Z10
 	VFMADD231PD Z7, Z7, Z0
-	VMULPD      Z19, Z19, Z7
+	VMULPD      Z10, Z10, Z7
 	VFMADD231PD Z8, Z7, Z2
 	VFMADD231PD Z9, Z7, Z4
 	ADDQ        $0x00000008, DI
@@ -8078,12 +8078,12 @@ many:
 	VSUBPD      Z10, Z8, Z16
 	VSUBPD      Z13, Z11, Z13
 	VSUBPD      Z14, Z12, Z14
-	VBLENDMPD   Z15, Z13, K1, Z17
-	VBLENDMPD   Z16, Z14, K2, Z18
+	VBLENDMPD   Z15, Z13, K1, Z13
+	VBLENDMPD   Z16, Z14, K2, Z14
 	VFMADD231PD Z7, Z7, Z0
 	VFMADD231PD Z8, Z8, Z1
-	VMULPD      Z17, Z17, Z7
-	VMULPD      Z18, Z18, Z8
+	VMULPD      Z13, Z13, Z7
+	VMULPD      Z14, Z14, Z8
 	VFMADD231PD Z9, Z7, Z2
 	VFMADD231PD Z10, Z8, Z3
 	VFMADD231PD Z11, Z7, Z4
@@ -8110,9 +8110,9 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
 	VSUBPD      Z8, Z7, Z11
 	VSUBPD      Z10, Z9, Z10
-	VBLENDMPD   Z11, Z10, K1, Z19
+	VBLENDMPD   Z11, Z10, K1, Z10
 	VFMADD231PD Z7, Z7, Z0
-	VMULPD      Z19, Z19, Z7
+	VMULPD      Z10, Z10, Z7
 	VFMADD231PD Z8, Z7, Z2
 	VFMADD231PD Z9, Z7, Z4
 	ADDQ        $0x00000008, DI
@@ -8190,28 +8190,28 @@ many:
 	VSUBPD      Z15, Z11, Z19
 	VSUBPD      Z12, Z16, Z20
 	VSUBPD      Z13, Z17, Z21
-	VBLENDMPD   Z18, Z20, K1, Z22
-	VBLENDMPD   Z19, Z21, K2, Z23
-	VCMPPD      $0x1e, Z9, Z22, K1
-	VCMPPD      $0x1e, Z9, Z23, K2
-	VBLENDMPD   Z14, Z10, K1, Z24
-	VBLENDMPD   Z15, Z11, K2, Z25
-	VADDPD      Z24, Z0, Z0
-	VADDPD      Z25, Z1, Z1
-	VMOVAPD.Z   Z22, K1, Z10
-	VMOVAPD.Z   Z23, K2, Z11
+	VBLENDMPD   Z18, Z20, K1, Z18
+	VBLENDMPD   Z19, Z21, K2, Z19
+	VCMPPD      $0x1e, Z9, Z18, K1
+	VCMPPD      $0x1e, Z9, Z19, K2
+	VBLENDMPD   Z14, Z10, K1, Z10
+	VBLENDMPD   Z15, Z11, K2, Z11
+	VADDPD      Z10, Z0, Z0
+	VADDPD      Z11, Z1, Z1
+	VMOVAPD.Z   Z18, K1, Z10
+	VMOVAPD.Z   Z19, K2, Z11
 	VADDPD      Z10, Z2, Z2
 	VADDPD      Z11, Z3, Z3
 	KNOTB       K1, K3
-	VMOVAPD.Z   Z22, K3, Z10
+	VMOVAPD.Z   Z18, K3, Z10
 	KNOTB       K2, K3
-	VMOVAPD.Z   Z23, K3, Z11
+	VMOVAPD.Z   Z19, K3, Z11
 	VSUBPD      Z10, Z4, Z4
 	VSUBPD      Z11, Z5, Z5
-	VBLENDMPD   Z12, Z16, K1, Z26
-	VBLENDMPD   Z13, Z17, K2, Z27
-	VADDPD      Z26, Z6, Z6
-	VADDPD      Z27, Z7, Z7
+	VBLENDMPD   Z12, Z16, K1, Z10
+	VBLENDMPD   Z13, Z17, K2, Z11
+	VADDPD      Z10, Z6, Z6
+	VADDPD      Z11, Z7, Z7
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
@@ -8234,17 +8234,17 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
 	VSUBPD      Z12, Z10, Z14
 	VSUBPD      Z11, Z13, Z15
-	VBLENDMPD   Z14, Z15, K2, Z28
-	VCMPPD      $0x1e, Z9, Z28, K2
-	VBLENDMPD   Z12, Z10, K2, Z29
-	VADDPD      Z29, Z0, Z0
-	VMOVAPD.Z   Z28, K2, Z10
+	VBLENDMPD   Z14, Z15, K2, Z14
+	VCMPPD      $0x1e, Z9, Z14, K2
+	VBLENDMPD   Z12, Z10, K2, Z10
+	VADDPD      Z10, Z0, Z0
+	VMOVAPD.Z   Z14, K2, Z10
 	VADDPD      Z10, Z2, Z2
 	KNOTB       K2, K3
-	VMOVAPD.Z   Z28, K3, Z10
+	VMOVAPD.Z   Z14, K3, Z10
 	VSUBPD      Z10, Z4, Z4
-	VBLENDMPD   Z11, Z13, K2, Z30
-	VMOVAPD.Z   Z30, K1, Z10
+	VBLENDMPD   Z11, Z13, K2, Z10
+	VMOVAPD.Z   Z10, K1, Z10
 	VADDPD      Z10, Z6, Z6
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
@@ -8330,28 +8330,28 @@ many:
 	VSUBPD      Z15, Z11, Z19
 	VSUBPD      Z12, Z16, Z20
 	VSUBPD      Z13, Z17, Z21
-	VBLENDMPD   Z18, Z20, K1, Z22
-	VBLENDMPD   Z19, Z21, K2, Z23
-	VCMPPD      $0x1e, Z9, Z22, K1
-	VCMPPD      $0x1e, Z9, Z23, K2
-	VBLENDMPD   Z14, Z10, K1, Z24
-	VBLENDMPD   Z15, Z11, K2, Z25
-	VADDPD      Z24, Z0, Z0
-	VADDPD      Z25, Z1, Z1
-	VMOVAPD.Z   Z22, K1, Z10
-	VMOVAPD.Z   Z23, K2, Z11
+	VBLENDMPD   Z18, Z20, K1, Z18
+	VBLENDMPD   Z19, Z21, K2, Z19
+	VCMPPD      $0x1e, Z9, Z18, K1
+	VCMPPD      $0x1e, Z9, Z19, K2
+	VBLENDMPD   Z14, Z10, K1, Z10
+	VBLENDMPD   Z15, Z11, K2, Z11
+	VADDPD      Z10, Z0, Z0
+	VADDPD      Z11, Z1, Z1
+	VMOVAPD.Z   Z18, K1, Z10
+	VMOVAPD.Z   Z19, K2, Z11
 	VADDPD      Z10, Z2, Z2
 	VADDPD      Z11, Z3, Z3
 	KNOTB       K1, K3
-	VMOVAPD.Z   Z22, K3, Z10
+	VMOVAPD.Z   Z18, K3, Z10
 	KNOTB       K2, K3
-	VMOVAPD.Z   Z23, K3, Z11
+	VMOVAPD.Z   Z19, K3, Z11
 	VSUBPD      Z10, Z4, Z4
 	VSUBPD      Z11, Z5, Z5
-	VBLENDMPD   Z12, Z16, K1, Z26
-	VBLENDMPD   Z13, Z17, K2, Z27
-	VADDPD      Z26, Z6, Z6
-	VADDPD      Z27, Z7, Z7
+	VBLENDMPD   Z12, Z16, K1, Z10
+	VBLENDMPD   Z13, Z17, K2, Z11
+	VADDPD      Z10, Z6, Z6
+	VADDPD      Z11, Z7, Z7
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
@@ -8374,17 +8374,17 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
 	VSUBPD      Z12, Z10, Z14
 	VSUBPD      Z11, Z13, Z15
-	VBLENDMPD   Z14, Z15, K2, Z28
-	VCMPPD      $0x1e, Z9, Z28, K2
-	VBLENDMPD   Z12, Z10, K2, Z29
-	VADDPD      Z29, Z0, Z0
-	VMOVAPD.Z   Z28, K2, Z10
+	VBLENDMPD   Z14, Z15, K2, Z14
+	VCMPPD      $0x1e, Z9, Z14, K2
+	VBLENDMPD   Z12, Z10, K2, Z10
+	VADDPD      Z10, Z0, Z0
+	VMOVAPD.Z   Z14, K2, Z10
 	VADDPD      Z10, Z2, Z2
 	KNOTB       K2, K3
-	VMOVAPD.Z   Z28, K3, Z10
+	VMOVAPD.Z   Z14, K3, Z10
 	VSUBPD      Z10, Z4, Z4
-	VBLENDMPD   Z11, Z13, K2, Z30
-	VMOVAPD.Z   Z30, K1, Z10
+	VBLENDMPD   Z11, Z13, K2, Z10
+	VMOVAPD.Z   Z10, K1, Z10
 	VADDPD      Z10, Z6, Z6
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
@@ -8453,37 +8453,37 @@ TEXT ·logPF32AVX512(SB), NOSPLIT, $0-80
 many:
 	// Vectors at a time: 4.
 	VCVTPS2PD (BX)(DI*4), Z4
-	VCVTPS2PD 32(BX)(DI*4), Z11
-	VCVTPS2PD 64(BX)(DI*4), Z12
-	VCVTPS2PD 96(BX)(DI*4), Z13
+	VCVTPS2PD 32(BX)(DI*4), Z6
+	VCVTPS2PD 64(BX)(DI*4), Z7
+	VCVTPS2PD 96(BX)(DI*4), Z8
 	VCMPPD    $0x00, Z5, Z4, K1
-	VCMPPD    $0x00, Z5, Z11, K2
-	VCMPPD    $0x00, Z5, Z12, K3
-	VCMPPD    $0x00, Z5, Z13, K4
-	VMOVUPD   (DX)(DI*8), Z14
-	VMOVUPD   64(DX)(DI*8), Z15
-	VMOVUPD   128(DX)(DI*8), Z16
-	VMOVUPD   192(DX)(DI*8), Z17
-	VMULPD    Z14, Z4, Z4
-	VMULPD    Z15, Z11, Z11
-	VMULPD    Z16, Z12, Z12
-	VMULPD    Z17, Z13, Z13
-	VMOVUPD   (CX)(DI*8), Z14
-	VMOVUPD   64(CX)(DI*8), Z15
-	VMOVUPD   128(CX)(DI*8), Z16
-	VMOVUPD   192(CX)(DI*8), Z17
-	VMULPD    Z5, Z14, Z14
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VBLENDMPD Z14, Z4, K1, Z6
-	VBLENDMPD Z15, Z11, K2, Z7
-	VBLENDMPD Z16, Z12, K3, Z8
-	VBLENDMPD Z17, Z13, K4, Z9
-	VADDPD    Z6, Z0, Z0
-	VADDPD    Z7, Z1, Z1
-	VADDPD    Z8, Z2, Z2
-	VADDPD    Z9, Z3, Z3
+	VCMPPD    $0x00, Z5, Z6, K2
+	VCMPPD    $0x00, Z5, Z7, K3
+	VCMPPD    $0x00, Z5, Z8, K4
+	VMOVUPD   (DX)(DI*8), Z9
+	VMOVUPD   64(DX)(DI*8), Z10
+	VMOVUPD   128(DX)(DI*8), Z11
+	VMOVUPD   192(DX)(DI*8), Z12
+	VMULPD    Z9, Z4, Z4
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMOVUPD   (CX)(DI*8), Z9
+	VMOVUPD   64(CX)(DI*8), Z10
+	VMOVUPD   128(CX)(DI*8), Z11
+	VMOVUPD   192(CX)(DI*8), Z12
+	VMULPD    Z5, Z9, Z9
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VBLENDMPD Z9, Z4, K1, Z4
+	VBLENDMPD Z10, Z6, K2, Z6
+	VBLENDMPD Z11, Z7, K3, Z7
+	VBLENDMPD Z12, Z8, K4, Z8
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z7, Z2, Z2
+	VADDPD    Z8, Z3, Z3
 	ADDQ      $0x00000020, DI
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -8505,8 +8505,8 @@ few:
 	VMULPD      Z6, Z4, Z4
 	VMOVUPD.Z   (CX)(DI*8), K1, Z6
 	VMULPD      Z5, Z6, Z6
-	VBLENDMPD   Z6, Z4, K2, Z10
-	VADDPD      Z10, Z0, Z0
+	VBLENDMPD   Z6, Z4, K2, Z4
+	VADDPD      Z4, Z0, Z0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
 	JMP         few
@@ -8549,37 +8549,37 @@ TEXT ·logPF64AVX512(SB), NOSPLIT, $0-80
 many:
 	// Vectors at a time: 4.
 	VMOVUPD   (BX)(DI*8), Z4
-	VMOVUPD   64(BX)(DI*8), Z11
-	VMOVUPD   128(BX)(DI*8), Z12
-	VMOVUPD   192(BX)(DI*8), Z13
+	VMOVUPD   64(BX)(DI*8), Z6
+	VMOVUPD   128(BX)(DI*8), Z7
+	VMOVUPD   192(BX)(DI*8), Z8
 	VCMPPD    $0x00, Z5, Z4, K1
-	VCMPPD    $0x00, Z5, Z11, K2
-	VCMPPD    $0x00, Z5, Z12, K3
-	VCMPPD    $0x00, Z5, Z13, K4
-	VMOVUPD   (DX)(DI*8), Z14
-	VMOVUPD   64(DX)(DI*8), Z15
-	VMOVUPD   128(DX)(DI*8), Z16
-	VMOVUPD   192(DX)(DI*8), Z17
-	VMULPD    Z14, Z4, Z4
-	VMULPD    Z15, Z11, Z11
-	VMULPD    Z16, Z12, Z12
-	VMULPD    Z17, Z13, Z13
-	VMOVUPD   (CX)(DI*8), Z14
-	VMOVUPD   64(CX)(DI*8), Z15
-	VMOVUPD   128(CX)(DI*8), Z16
-	VMOVUPD   192(CX)(DI*8), Z17
-	VMULPD    Z5, Z14, Z14
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VBLENDMPD Z14, Z4, K1, Z6
-	VBLENDMPD Z15, Z11, K2, Z7
-	VBLENDMPD Z16, Z12, K3, Z8
-	VBLENDMPD Z17, Z13, K4, Z9
-	VADDPD    Z6, Z0, Z0
-	VADDPD    Z7, Z1, Z1
-	VADDPD    Z8, Z2, Z2
-	VADDPD    Z9, Z3, Z3
+	VCMPPD    $0x00, Z5, Z6, K2
+	VCMPPD    $0x00, Z5, Z7, K3
+	VCMPPD    $0x00, Z5, Z8, K4
+	VMOVUPD   (DX)(DI*8), Z9
+	VMOVUPD   64(DX)(DI*8), Z10
+	VMOVUPD   128(DX)(DI*8), Z11
+	VMOVUPD   192(DX)(DI*8), Z12
+	VMULPD    Z9, Z4, Z4
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMOVUPD   (CX)(DI*8), Z9
+	VMOVUPD   64(CX)(DI*8), Z10
+	VMOVUPD   128(CX)(DI*8), Z11
+	VMOVUPD   192(CX)(DI*8), Z12
+	VMULPD    Z5, Z9, Z9
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VBLENDMPD Z9, Z4, K1, Z4
+	VBLENDMPD Z10, Z6, K2, Z6
+	VBLENDMPD Z11, Z7, K3, Z7
+	VBLENDMPD Z12, Z8, K4, Z8
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z7, Z2, Z2
+	VADDPD    Z8, Z3, Z3
 	ADDQ      $0x00000020, DI
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -8601,8 +8601,8 @@ few:
 	VMULPD    Z6, Z4, Z4
 	VMOVUPD.Z (CX)(DI*8), K1, Z6
 	VMULPD    Z5, Z6, Z6
-	VBLENDMPD Z6, Z4, K2, Z10
-	VADDPD    Z10, Z0, Z0
+	VBLENDMPD Z6, Z4, K2, Z4
+	VADDPD    Z4, Z0, Z0
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
 	JMP       few
@@ -8656,30 +8656,30 @@ many:
 	VCMPPD    $0x00, Z5, Z7, K2
 	VCMPPD    $0x00, Z5, Z8, K3
 	VCMPPD    $0x00, Z5, Z9, K4
-	VMOVUPD   (DX)(DI*8), Z15
-	VMOVUPD   64(DX)(DI*8), Z16
-	VMOVUPD   128(DX)(DI*8), Z17
-	VMOVUPD   192(DX)(DI*8), Z18
-	VMULPD    Z15, Z6, Z6
-	VMULPD    Z16, Z7, Z7
-	VMULPD    Z17, Z8, Z8
-	VMULPD    Z18, Z9, Z9
-	VMOVUPD   (CX)(DI*8), Z15
-	VMOVUPD   64(CX)(DI*8), Z16
-	VMOVUPD   128(CX)(DI*8), Z17
-	VMOVUPD   192(CX)(DI*8), Z18
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VMULPD    Z5, Z18, Z18
-	VBLENDMPD Z15, Z6, K1, Z10
-	VBLENDMPD Z16, Z7, K2, Z11
-	VBLENDMPD Z17, Z8, K3, Z12
-	VBLENDMPD Z18, Z9, K4, Z13
-	VADDPD    Z10, Z0, Z0
-	VADDPD    Z11, Z1, Z1
-	VADDPD    Z12, Z2, Z2
-	VADDPD    Z13, Z3, Z3
+	VMOVUPD   (DX)(DI*8), Z10
+	VMOVUPD   64(DX)(DI*8), Z11
+	VMOVUPD   128(DX)(DI*8), Z12
+	VMOVUPD   192(DX)(DI*8), Z13
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMULPD    Z13, Z9, Z9
+	VMOVUPD   (CX)(DI*8), Z10
+	VMOVUPD   64(CX)(DI*8), Z11
+	VMOVUPD   128(CX)(DI*8), Z12
+	VMOVUPD   192(CX)(DI*8), Z13
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VMULPD    Z5, Z13, Z13
+	VBLENDMPD Z10, Z6, K1, Z6
+	VBLENDMPD Z11, Z7, K2, Z7
+	VBLENDMPD Z12, Z8, K3, Z8
+	VBLENDMPD Z13, Z9, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
 	ADDQ      $0x00000020, DI
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -8702,8 +8702,8 @@ few:
 	VMULPD      Z7, Z6, Z6
 	VMOVUPD.Z   (CX)(DI*8), K1, Z7
 	VMULPD      Z5, Z7, Z7
-	VBLENDMPD   Z7, Z6, K2, Z14
-	VADDPD      Z14, Z0, Z0
+	VBLENDMPD   Z7, Z6, K2, Z6
+	VADDPD      Z6, Z0, Z0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
 	JMP         few
@@ -8757,30 +8757,30 @@ many:
 	VCMPPD    $0x00, Z5, Z7, K2
 	VCMPPD    $0x00, Z5, Z8, K3
 	VCMPPD    $0x00, Z5, Z9, K4
-	VMOVUPD   (DX)(DI*8), Z15
-	VMOVUPD   64(DX)(DI*8), Z16
-	VMOVUPD   128(DX)(DI*8), Z17
-	VMOVUPD   192(DX)(DI*8), Z18
-	VMULPD    Z15, Z6, Z6
-	VMULPD    Z16, Z7, Z7
-	VMULPD    Z17, Z8, Z8
-	VMULPD    Z18, Z9, Z9
-	VMOVUPD   (CX)(DI*8), Z15
-	VMOVUPD   64(CX)(DI*8), Z16
-	VMOVUPD   128(CX)(DI*8), Z17
-	VMOVUPD   192(CX)(DI*8), Z18
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VMULPD    Z5, Z18, Z18
-	VBLENDMPD Z15, Z6, K1, Z10
-	VBLENDMPD Z16, Z7, K2, Z11
-	VBLENDMPD Z17, Z8, K3, Z12
-	VBLENDMPD Z18, Z9, K4, Z13
-	VADDPD    Z10, Z0, Z0
-	VADDPD    Z11, Z1, Z1
-	VADDPD    Z12, Z2, Z2
-	VADDPD    Z13, Z3, Z3
+	VMOVUPD   (DX)(DI*8), Z10
+	VMOVUPD   64(DX)(DI*8), Z11
+	VMOVUPD   128(DX)(DI*8), Z12
+	VMOVUPD   192(DX)(DI*8), Z13
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMULPD    Z13, Z9, Z9
+	VMOVUPD   (CX)(DI*8), Z10
+	VMOVUPD   64(CX)(DI*8), Z11
+	VMOVUPD   128(CX)(DI*8), Z12
+	VMOVUPD   192(CX)(DI*8), Z13
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VMULPD    Z5, Z13, Z13
+	VBLENDMPD Z10, Z6, K1, Z6
+	VBLENDMPD Z11, Z7, K2, Z7
+	VBLENDMPD Z12, Z8, K3, Z8
+	VBLENDMPD Z13, Z9, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
 	ADDQ      $0x00000020, DI
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -8803,8 +8803,8 @@ few:
 	VMULPD    Z7, Z6, Z6
 	VMOVUPD.Z (CX)(DI*8), K1, Z7
 	VMULPD    Z5, Z7, Z7
-	VBLENDMPD Z7, Z6, K2, Z14
-	VADDPD    Z14, Z0, Z0
+	VBLENDMPD Z7, Z6, K2, Z6
+	VADDPD    Z6, Z0, Z0
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
 	JMP       few
@@ -8938,10 +8938,10 @@ many:
 	VMOVUPD     64(DX)(R8*8), Z8
 	VMULPD      Z4, Z7, Z7
 	VMULPD      Z4, Z8, Z8
-	VBLENDMPD   Z7, Z5, K1, Z12
-	VBLENDMPD   Z8, Z6, K2, Z13
-	VADDPD      Z12, Z2, Z2
-	VADDPD      Z13, Z3, Z3
+	VBLENDMPD   Z7, Z5, K1, Z5
+	VBLENDMPD   Z8, Z6, K2, Z6
+	VADDPD      Z5, Z2, Z2
+	VADDPD      Z6, Z3, Z3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, DI
 	CMPQ        DI, $0x00000010
@@ -8962,8 +8962,8 @@ few:
 	VCMPPD      $0x00, Z4, Z5, K2
 	VMOVUPD.Z   (CX)(R8*8), K1, Z6
 	VMOVUPD.Z   (BX)(R8*8), K1, Z7
-	VPXORQ      Z14, Z14, Z14
-	VCMPPD      $0x00, Z14, Z6, K3
+	VPXORQ      Z12, Z12, Z12
+	VCMPPD      $0x00, Z12, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -8972,8 +8972,8 @@ few:
 	VMULPD      Z6, Z5, Z5
 	VMOVUPD.Z   (DX)(R8*8), K1, Z6
 	VMULPD      Z4, Z6, Z6
-	VBLENDMPD   Z6, Z5, K2, Z15
-	VADDPD      Z15, Z2, Z2
+	VBLENDMPD   Z6, Z5, K2, Z5
+	VADDPD      Z5, Z2, Z2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -9046,10 +9046,10 @@ many:
 	VMOVUPD     64(DX)(R8*8), Z8
 	VMULPD      Z4, Z7, Z7
 	VMULPD      Z4, Z8, Z8
-	VBLENDMPD   Z7, Z5, K1, Z12
-	VBLENDMPD   Z8, Z6, K2, Z13
-	VADDPD      Z12, Z2, Z2
-	VADDPD      Z13, Z3, Z3
+	VBLENDMPD   Z7, Z5, K1, Z5
+	VBLENDMPD   Z8, Z6, K2, Z6
+	VADDPD      Z5, Z2, Z2
+	VADDPD      Z6, Z3, Z3
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, DI
 	CMPQ        DI, $0x00000010
@@ -9070,8 +9070,8 @@ few:
 	VCMPPD      $0x00, Z4, Z5, K2
 	VMOVUPD.Z   (CX)(R8*8), K1, Z6
 	VMOVUPD.Z   (BX)(R8*8), K1, Z7
-	VPXORQ      Z14, Z14, Z14
-	VCMPPD      $0x00, Z14, Z6, K3
+	VPXORQ      Z12, Z12, Z12
+	VCMPPD      $0x00, Z12, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -9080,8 +9080,8 @@ few:
 	VMULPD      Z6, Z5, Z5
 	VMOVUPD.Z   (DX)(R8*8), K1, Z6
 	VMULPD      Z4, Z6, Z6
-	VBLENDMPD   Z6, Z5, K2, Z15
-	VADDPD      Z15, Z2, Z2
+	VBLENDMPD   Z6, Z5, K2, Z5
+	VADDPD      Z5, Z2, Z2
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -9137,20 +9137,20 @@ many:
 	VSUBPD      Z10, Z8, Z16
 	VSUBPD      Z13, Z11, Z13
 	VSUBPD      Z14, Z12, Z14
-	VBLENDMPD   Z15, Z13, K1, Z17
-	VBLENDMPD   Z16, Z14, K2, Z18
+	VBLENDMPD   Z15, Z13, K1, Z13
+	VBLENDMPD   Z16, Z14, K2, Z14
 
 	// Times the weights.
-	VCVTPS2PD   (DI)(R8*4), Z13
-	VCVTPS2PD   32(DI)(R8*4), Z14
-	VMULPD      Z7, Z13, Z15
-	VMULPD      Z8, Z14, Z16
-	VFMADD231PD Z15, Z7, Z0
-	VFMADD231PD Z16, Z8, Z1
-	VMULPD      Z17, Z13, Z7
-	VMULPD      Z18, Z14, Z8
-	VMULPD      Z7, Z17, Z7
-	VMULPD      Z8, Z18, Z8
+	VCVTPS2PD   (DI)(R8*4), Z15
+	VCVTPS2PD   32(DI)(R8*4), Z16
+	VMULPD      Z7, Z15, Z17
+	VMULPD      Z8, Z16, Z18
+	VFMADD231PD Z17, Z7, Z0
+	VFMADD231PD Z18, Z8, Z1
+	VMULPD      Z13, Z15, Z7
+	VMULPD      Z14, Z16, Z8
+	VMULPD      Z7, Z13, Z7
+	VMULPD      Z8, Z14, Z8
 	VFMADD231PD Z9, Z7, Z2
 	VFMADD231PD Z10, Z8, Z3
 	VFMADD231PD Z11, Z7, Z4
@@ -9177,14 +9177,14 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K2
 	VSUBPD      Z8, Z7, Z11
 	VSUBPD      Z10, Z9, Z10
-	VBLENDMPD   Z11, Z10, K2, Z19
+	VBLENDMPD   Z11, Z10, K2, Z10
 
 	// Times the weights.
-	VCVTPS2PD.Z (DI)(R8*4), K1, Z10
-	VMULPD      Z7, Z10, Z11
-	VFMADD231PD Z11, Z7, Z0
-	VMULPD      Z19, Z10, Z7
-	VMULPD      Z7, Z19, Z7
+	VCVTPS2PD.Z (DI)(R8*4), K1, Z11
+	VMULPD      Z7, Z11, Z12
+	VFMADD231PD Z12, Z7, Z0
+	VMULPD      Z10, Z11, Z7
+	VMULPD      Z7, Z10, Z7
 	VFMADD231PD Z8, Z7, Z2
 	VFMADD231PD Z9, Z7, Z4
 	ADDQ        $0x00000008, R8
@@ -9260,20 +9260,20 @@ many:
 	VSUBPD      Z10, Z8, Z16
 	VSUBPD      Z13, Z11, Z13
 	VSUBPD      Z14, Z12, Z14
-	VBLENDMPD   Z15, Z13, K1, Z17
-	VBLENDMPD   Z16, Z14, K2, Z18
+	VBLENDMPD   Z15, Z13, K1, Z13
+	VBLENDMPD   Z16, Z14, K2, Z14
 
 	// Times the weights.
-	VMOVUPD     (DI)(R8*8), Z13
-	VMOVUPD     64(DI)(R8*8), Z14
-	VMULPD      Z7, Z13, Z15
-	VMULPD      Z8, Z14, Z16
-	VFMADD231PD Z15, Z7, Z0
-	VFMADD231PD Z16, Z8, Z1
-	VMULPD      Z17, Z13, Z7
-	VMULPD      Z18, Z14, Z8
-	VMULPD      Z7, Z17, Z7
-	VMULPD      Z8, Z18, Z8
+	VMOVUPD     (DI)(R8*8), Z15
+	VMOVUPD     64(DI)(R8*8), Z16
+	VMULPD      Z7, Z15, Z17
+	VMULPD      Z8, Z16, Z18
+	VFMADD231PD Z17, Z7, Z0
+	VFMADD231PD Z18, Z8, Z1
+	VMULPD      Z13, Z15, Z7
+	VMULPD      Z14, Z16, Z8
+	VMULPD      Z7, Z13, Z7
+	VMULPD      Z8, Z14, Z8
 	VFMADD231PD Z9, Z7, Z2
 	VFMADD231PD Z10, Z8, Z3
 	VFMADD231PD Z11, Z7, Z4
@@ -9300,14 +9300,14 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K2
 	VSUBPD      Z8, Z7, Z11
 	VSUBPD      Z10, Z9, Z10
-	VBLENDMPD   Z11, Z10, K2, Z19
+	VBLENDMPD   Z11, Z10, K2, Z10
 
 	// Times the weights.
-	VMOVUPD.Z   (DI)(R8*8), K1, Z10
-	VMULPD      Z7, Z10, Z11
-	VFMADD231PD Z11, Z7, Z0
-	VMULPD      Z19, Z10, Z7
-	VMULPD      Z7, Z19, Z7
+	VMOVUPD.Z   (DI)(R8*8), K1, Z11
+	VMULPD      Z7, Z11, Z12
+	VFMADD231PD Z12, Z7, Z0
+	VMULPD      Z10, Z11, Z7
+	VMULPD      Z7, Z10, Z7
 	VFMADD231PD Z8, Z7, Z2
 	VFMADD231PD Z9, Z7, Z4
 	ADDQ        $0x00000008, R8
@@ -9386,36 +9386,36 @@ many:
 	VSUBPD      Z15, Z11, Z19
 	VSUBPD      Z12, Z16, Z20
 	VSUBPD      Z13, Z17, Z21
-	VBLENDMPD   Z18, Z20, K1, Z22
-	VBLENDMPD   Z19, Z21, K2, Z23
-	VCMPPD      $0x1e, Z9, Z22, K1
-	VCMPPD      $0x1e, Z9, Z23, K2
+	VBLENDMPD   Z18, Z20, K1, Z18
+	VBLENDMPD   Z19, Z21, K2, Z19
+	VCMPPD      $0x1e, Z9, Z18, K1
+	VCMPPD      $0x1e, Z9, Z19, K2
 
 	// Times the weights.
-	VCVTPS2PD (DI)(R8*4), Z18
-	VCVTPS2PD 32(DI)(R8*4), Z19
-	VMULPD    Z22, Z18, Z20
-	VMULPD    Z23, Z19, Z21
-	VBLENDMPD Z14, Z10, K1, Z24
-	VBLENDMPD Z15, Z11, K2, Z25
-	VMULPD    Z24, Z18, Z10
-	VMULPD    Z25, Z19, Z11
+	VCVTPS2PD (DI)(R8*4), Z20
+	VCVTPS2PD 32(DI)(R8*4), Z21
+	VMULPD    Z18, Z20, Z18
+	VMULPD    Z19, Z21, Z19
+	VBLENDMPD Z14, Z10, K1, Z10
+	VBLENDMPD Z15, Z11, K2, Z11
+	VMULPD    Z10, Z20, Z10
+	VMULPD    Z11, Z21, Z11
 	VADDPD    Z10, Z0, Z0
 	VADDPD    Z11, Z1, Z1
-	VMOVAPD.Z Z20, K1, Z10
-	VMOVAPD.Z Z21, K2, Z11
+	VMOVAPD.Z Z18, K1, Z10
+	VMOVAPD.Z Z19, K2, Z11
 	VADDPD    Z10, Z2, Z2
 	VADDPD    Z11, Z3, Z3
 	KNOTB     K1, K3
-	VMOVAPD.Z Z20, K3, Z10
+	VMOVAPD.Z Z18, K3, Z10
 	KNOTB     K2, K3
-	VMOVAPD.Z Z21, K3, Z11
+	VMOVAPD.Z Z19, K3, Z11
 	VSUBPD    Z10, Z4, Z4
 	VSUBPD    Z11, Z5, Z5
-	VBLENDMPD Z12, Z16, K1, Z26
-	VBLENDMPD Z13, Z17, K2, Z27
-	VMULPD    Z26, Z18, Z10
-	VMULPD    Z27, Z19, Z11
+	VBLENDMPD Z12, Z16, K1, Z10
+	VBLENDMPD Z13, Z17, K2, Z11
+	VMULPD    Z10, Z20, Z10
+	VMULPD    Z11, Z21, Z11
 	VADDPD    Z10, Z6, Z6
 	VADDPD    Z11, Z7, Z7
 	ADDQ      $0x00000010, R8
@@ -9440,22 +9440,22 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
 	VSUBPD      Z12, Z10, Z14
 	VSUBPD      Z11, Z13, Z15
-	VBLENDMPD   Z14, Z15, K2, Z28
-	VCMPPD      $0x1e, Z9, Z28, K2
+	VBLENDMPD   Z14, Z15, K2, Z14
+	VCMPPD      $0x1e, Z9, Z14, K2
 
 	// Times the weights.
-	VCVTPS2PD.Z (DI)(R8*4), K1, Z14
-	VMULPD      Z28, Z14, Z15
-	VBLENDMPD   Z12, Z10, K2, Z29
-	VMULPD      Z29, Z14, Z10
+	VCVTPS2PD.Z (DI)(R8*4), K1, Z15
+	VMULPD      Z14, Z15, Z14
+	VBLENDMPD   Z12, Z10, K2, Z10
+	VMULPD      Z10, Z15, Z10
 	VADDPD      Z10, Z0, Z0
-	VMOVAPD.Z   Z15, K2, Z10
+	VMOVAPD.Z   Z14, K2, Z10
 	VADDPD      Z10, Z2, Z2
 	KNOTB       K2, K3
-	VMOVAPD.Z   Z15, K3, Z10
+	VMOVAPD.Z   Z14, K3, Z10
 	VSUBPD      Z10, Z4, Z4
-	VBLENDMPD   Z11, Z13, K2, Z30
-	VMULPD      Z30, Z14, Z10
+	VBLENDMPD   Z11, Z13, K2, Z10
+	VMULPD      Z10, Z15, Z10
 	VMOVAPD.Z   Z10, K1, Z10
 	VADDPD      Z10, Z6, Z6
 	ADDQ        $0x00000008, R8
@@ -9543,36 +9543,36 @@ many:
 	VSUBPD      Z15, Z11, Z19
 	VSUBPD      Z12, Z16, Z20
 	VSUBPD      Z13, Z17, Z21
-	VBLENDMPD   Z18, Z20, K1, Z22
-	VBLENDMPD   Z19, Z21, K2, Z23
-	VCMPPD      $0x1e, Z9, Z22, K1
-	VCMPPD      $0x1e, Z9, Z23, K2
+	VBLENDMPD   Z18, Z20, K1, Z18
+	VBLENDMPD   Z19, Z21, K2, Z19
+	VCMPPD      $0x1e, Z9, Z18, K1
+	VCMPPD      $0x1e, Z9, Z19, K2
 
 	// Times the weights.
-	VMOVUPD   (DI)(R8*8), Z18
-	VMOVUPD   64(DI)(R8*8), Z19
-	VMULPD    Z22, Z18, Z20
-	VMULPD    Z23, Z19, Z21
-	VBLENDMPD Z14, Z10, K1, Z24
-	VBLENDMPD Z15, Z11, K2, Z25
-	VMULPD    Z24, Z18, Z10
-	VMULPD    Z25, Z19, Z11
+	VMOVUPD   (DI)(R8*8), Z20
+	VMOVUPD   64(DI)(R8*8), Z21
+	VMULPD    Z18, Z20, Z18
+	VMULPD    Z19, Z21, Z19
+	VBLENDMPD Z14, Z10, K1, Z10
+	VBLENDMPD Z15, Z11, K2, Z11
+	VMULPD    Z10, Z20, Z10
+	VMULPD    Z11, Z21, Z11
 	VADDPD    Z10, Z0, Z0
 	VADDPD    Z11, Z1, Z1
-	VMOVAPD.Z Z20, K1, Z10
-	VMOVAPD.Z Z21, K2, Z11
+	VMOVAPD.Z Z18, K1, Z10
+	VMOVAPD.Z Z19, K2, Z11
 	VADDPD    Z10, Z2, Z2
 	VADDPD    Z11, Z3, Z3
 	KNOTB     K1, K3
-	VMOVAPD.Z Z20, K3, Z10
+	VMOVAPD.Z Z18, K3, Z10
 	KNOTB     K2, K3
-	VMOVAPD.Z Z21, K3, Z11
+	VMOVAPD.Z Z19, K3, Z11
 	VSUBPD    Z10, Z4, Z4
 	VSUBPD    Z11, Z5, Z5
-	VBLENDMPD Z12, Z16, K1, Z26
-	VBLENDMPD Z13, Z17, K2, Z27
-	VMULPD    Z26, Z18, Z10
-	VMULPD    Z27, Z19, Z11
+	VBLENDMPD Z12, Z16, K1, Z10
+	VBLENDMPD Z13, Z17, K2, Z11
+	VMULPD    Z10, Z20, Z10
+	VMULPD    Z11, Z21, Z11
 	VADDPD    Z10, Z6, Z6
 	VADDPD    Z11, Z7, Z7
 	ADDQ      $0x00000010, R8
@@ -9597,22 +9597,22 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z10, K2
 	VSUBPD      Z12, Z10, Z14
 	VSUBPD      Z11, Z13, Z15
-	VBLENDMPD   Z14, Z15, K2, Z28
-	VCMPPD      $0x1e, Z9, Z28, K2
+	VBLENDMPD   Z14, Z15, K2, Z14
+	VCMPPD      $0x1e, Z9, Z14, K2
 
 	// Times the weights.
-	VMOVUPD.Z (DI)(R8*8), K1, Z14
-	VMULPD    Z28, Z14, Z15
-	VBLENDMPD Z12, Z10, K2, Z29
-	VMULPD    Z29, Z14, Z10
+	VMOVUPD.Z (DI)(R8*8), K1, Z15
+	VMULPD    Z14, Z15, Z14
+	VBLENDMPD Z12, Z10, K2, Z10
+	VMULPD    Z10, Z15, Z10
 	VADDPD    Z10, Z0, Z0
-	VMOVAPD.Z Z15, K2, Z10
+	VMOVAPD.Z Z14, K2, Z10
 	VADDPD    Z10, Z2, Z2
 	KNOTB     K2, K3
-	VMOVAPD.Z Z15, K3, Z10
+	VMOVAPD.Z Z14, K3, Z10
 	VSUBPD    Z10, Z4, Z4
-	VBLENDMPD Z11, Z13, K2, Z30
-	VMULPD    Z30, Z14, Z10
+	VBLENDMPD Z11, Z13, K2, Z10
+	VMULPD    Z10, Z15, Z10
 	VMOVAPD.Z Z10, K1, Z10
 	VADDPD    Z10, Z6, Z6
 	ADDQ      $0x00000008, R8
@@ -9683,47 +9683,47 @@ TEXT ·logPVF32AVX512(SB), NOSPLIT, $0-104
 many:
 	// Vectors at a time: 4.
 	VCVTPS2PD (BX)(R8*4), Z4
-	VCVTPS2PD 32(BX)(R8*4), Z11
-	VCVTPS2PD 64(BX)(R8*4), Z12
-	VCVTPS2PD 96(BX)(R8*4), Z13
+	VCVTPS2PD 32(BX)(R8*4), Z6
+	VCVTPS2PD 64(BX)(R8*4), Z7
+	VCVTPS2PD 96(BX)(R8*4), Z8
 	VCMPPD    $0x00, Z5, Z4, K1
-	VCMPPD    $0x00, Z5, Z11, K2
-	VCMPPD    $0x00, Z5, Z12, K3
-	VCMPPD    $0x00, Z5, Z13, K4
+	VCMPPD    $0x00, Z5, Z6, K2
+	VCMPPD    $0x00, Z5, Z7, K3
+	VCMPPD    $0x00, Z5, Z8, K4
 
 	// Times the weights.
-	VCVTPS2PD (DI)(R8*4), Z14
-	VCVTPS2PD 32(DI)(R8*4), Z15
-	VCVTPS2PD 64(DI)(R8*4), Z16
-	VCVTPS2PD 96(DI)(R8*4), Z17
-	VMULPD    Z4, Z14, Z4
-	VMULPD    Z11, Z15, Z11
-	VMULPD    Z12, Z16, Z12
-	VMULPD    Z13, Z17, Z13
-	VMOVUPD   (DX)(R8*8), Z14
-	VMOVUPD   64(DX)(R8*8), Z15
-	VMOVUPD   128(DX)(R8*8), Z16
-	VMOVUPD   192(DX)(R8*8), Z17
-	VMULPD    Z14, Z4, Z4
-	VMULPD    Z15, Z11, Z11
-	VMULPD    Z16, Z12, Z12
-	VMULPD    Z17, Z13, Z13
-	VMOVUPD   (CX)(R8*8), Z14
-	VMOVUPD   64(CX)(R8*8), Z15
-	VMOVUPD   128(CX)(R8*8), Z16
-	VMOVUPD   192(CX)(R8*8), Z17
-	VMULPD    Z5, Z14, Z14
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VBLENDMPD Z14, Z4, K1, Z6
-	VBLENDMPD Z15, Z11, K2, Z7
-	VBLENDMPD Z16, Z12, K3, Z8
-	VBLENDMPD Z17, Z13, K4, Z9
-	VADDPD    Z6, Z0, Z0
-	VADDPD    Z7, Z1, Z1
-	VADDPD    Z8, Z2, Z2
-	VADDPD    Z9, Z3, Z3
+	VCVTPS2PD (DI)(R8*4), Z9
+	VCVTPS2PD 32(DI)(R8*4), Z10
+	VCVTPS2PD 64(DI)(R8*4), Z11
+	VCVTPS2PD 96(DI)(R8*4), Z12
+	VMULPD    Z4, Z9, Z4
+	VMULPD    Z6, Z10, Z6
+	VMULPD    Z7, Z11, Z7
+	VMULPD    Z8, Z12, Z8
+	VMOVUPD   (DX)(R8*8), Z9
+	VMOVUPD   64(DX)(R8*8), Z10
+	VMOVUPD   128(DX)(R8*8), Z11
+	VMOVUPD   192(DX)(R8*8), Z12
+	VMULPD    Z9, Z4, Z4
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMOVUPD   (CX)(R8*8), Z9
+	VMOVUPD   64(CX)(R8*8), Z10
+	VMOVUPD   128(CX)(R8*8), Z11
+	VMOVUPD   192(CX)(R8*8), Z12
+	VMULPD    Z5, Z9, Z9
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VBLENDMPD Z9, Z4, K1, Z4
+	VBLENDMPD Z10, Z6, K2, Z6
+	VBLENDMPD Z11, Z7, K3, Z7
+	VBLENDMPD Z12, Z8, K4, Z8
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z7, Z2, Z2
+	VADDPD    Z8, Z3, Z3
 	ADDQ      $0x00000020, R8
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -9749,8 +9749,8 @@ few:
 	VMULPD      Z6, Z4, Z4
 	VMOVUPD.Z   (CX)(R8*8), K1, Z6
 	VMULPD      Z5, Z6, Z6
-	VBLENDMPD   Z6, Z4, K2, Z10
-	VADDPD      Z10, Z0, Z0
+	VBLENDMPD   Z6, Z4, K2, Z4
+	VADDPD      Z4, Z0, Z0
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
 	JMP         few
@@ -9794,47 +9794,47 @@ TEXT ·logPVF64AVX512(SB), NOSPLIT, $0-104
 many:
 	// Vectors at a time: 4.
 	VMOVUPD (BX)(R8*8), Z4
-	VMOVUPD 64(BX)(R8*8), Z11
-	VMOVUPD 128(BX)(R8*8), Z12
-	VMOVUPD 192(BX)(R8*8), Z13
+	VMOVUPD 64(BX)(R8*8), Z6
+	VMOVUPD 128(BX)(R8*8), Z7
+	VMOVUPD 192(BX)(R8*8), Z8
 	VCMPPD  $0x00, Z5, Z4, K1
-	VCMPPD  $0x00, Z5, Z11, K2
-	VCMPPD  $0x00, Z5, Z12, K3
-	VCMPPD  $0x00, Z5, Z13, K4
+	VCMPPD  $0x00, Z5, Z6, K2
+	VCMPPD  $0x00, Z5, Z7, K3
+	VCMPPD  $0x00, Z5, Z8, K4
 
 	// Times the weights.
-	VMOVUPD   (DI)(R8*8), Z14
-	VMOVUPD   64(DI)(R8*8), Z15
-	VMOVUPD   128(DI)(R8*8), Z16
-	VMOVUPD   192(DI)(R8*8), Z17
-	VMULPD    Z4, Z14, Z4
-	VMULPD    Z11, Z15, Z11
-	VMULPD    Z12, Z16, Z12
-	VMULPD    Z13, Z17, Z13
-	VMOVUPD   (DX)(R8*8), Z14
-	VMOVUPD   64(DX)(R8*8), Z15
-	VMOVUPD   128(DX)(R8*8), Z16
-	VMOVUPD   192(DX)(R8*8), Z17
-	VMULPD    Z14, Z4, Z4
-	VMULPD    Z15, Z11, Z11
-	VMULPD    Z16, Z12, Z12
-	VMULPD    Z17, Z13, Z13
-	VMOVUPD   (CX)(R8*8), Z14
-	VMOVUPD   64(CX)(R8*8), Z15
-	VMOVUPD   128(CX)(R8*8), Z16
-	VMOVUPD   192(CX)(R8*8), Z17
-	VMULPD    Z5, Z14, Z14
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VBLENDMPD Z14, Z4, K1, Z6
-	VBLENDMPD Z15, Z11, K2, Z7
-	VBLENDMPD Z16, Z12, K3, Z8
-	VBLENDMPD Z17, Z13, K4, Z9
-	VADDPD    Z6, Z0, Z0
-	VADDPD    Z7, Z1, Z1
-	VADDPD    Z8, Z2, Z2
-	VADDPD    Z9, Z3, Z3
+	VMOVUPD   (DI)(R8*8), Z9
+	VMOVUPD   64(DI)(R8*8), Z10
+	VMOVUPD   128(DI)(R8*8), Z11
+	VMOVUPD   192(DI)(R8*8), Z12
+	VMULPD    Z4, Z9, Z4
+	VMULPD    Z6, Z10, Z6
+	VMULPD    Z7, Z11, Z7
+	VMULPD    Z8, Z12, Z8
+	VMOVUPD   (DX)(R8*8), Z9
+	VMOVUPD   64(DX)(R8*8), Z10
+	VMOVUPD   128(DX)(R8*8), Z11
+	VMOVUPD   192(DX)(R8*8), Z12
+	VMULPD    Z9, Z4, Z4
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMOVUPD   (CX)(R8*8), Z9
+	VMOVUPD   64(CX)(R8*8), Z10
+	VMOVUPD   128(CX)(R8*8), Z11
+	VMOVUPD   192(CX)(R8*8), Z12
+	VMULPD    Z5, Z9, Z9
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VBLENDMPD Z9, Z4, K1, Z4
+	VBLENDMPD Z10, Z6, K2, Z6
+	VBLENDMPD Z11, Z7, K3, Z7
+	VBLENDMPD Z12, Z8, K4, Z8
+	VADDPD    Z4, Z0, Z0
+	VADDPD    Z6, Z1, Z1
+	VADDPD    Z7, Z2, Z2
+	VADDPD    Z8, Z3, Z3
 	ADDQ      $0x00000020, R8
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -9860,8 +9860,8 @@ few:
 	VMULPD    Z6, Z4, Z4
 	VMOVUPD.Z (CX)(R8*8), K1, Z6
 	VMULPD    Z5, Z6, Z6
-	VBLENDMPD Z6, Z4, K2, Z10
-	VADDPD    Z10, Z0, Z0
+	VBLENDMPD Z6, Z4, K2, Z4
+	VADDPD    Z4, Z0, Z0
 	ADDQ      $0x00000008, R8
 	SUBQ      $0x00000008, SI
 	JMP       few
@@ -9918,38 +9918,38 @@ many:
 	VCMPPD    $0x00, Z5, Z9, K4
 
 	// Times the weights.
-	VCVTPS2PD (DI)(R8*4), Z15
-	VCVTPS2PD 32(DI)(R8*4), Z16
-	VCVTPS2PD 64(DI)(R8*4), Z17
-	VCVTPS2PD 96(DI)(R8*4), Z18
-	VMULPD    Z6, Z15, Z6
-	VMULPD    Z7, Z16, Z7
-	VMULPD    Z8, Z17, Z8
-	VMULPD    Z9, Z18, Z9
-	VMOVUPD   (DX)(R8*8), Z15
-	VMOVUPD   64(DX)(R8*8), Z16
-	VMOVUPD   128(DX)(R8*8), Z17
-	VMOVUPD   192(DX)(R8*8), Z18
-	VMULPD    Z15, Z6, Z6
-	VMULPD    Z16, Z7, Z7
-	VMULPD    Z17, Z8, Z8
-	VMULPD    Z18, Z9, Z9
-	VMOVUPD   (CX)(R8*8), Z15
-	VMOVUPD   64(CX)(R8*8), Z16
-	VMOVUPD   128(CX)(R8*8), Z17
-	VMOVUPD   192(CX)(R8*8), Z18
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VMULPD    Z5, Z18, Z18
-	VBLENDMPD Z15, Z6, K1, Z10
-	VBLENDMPD Z16, Z7, K2, Z11
-	VBLENDMPD Z17, Z8, K3, Z12
-	VBLENDMPD Z18, Z9, K4, Z13
-	VADDPD    Z10, Z0, Z0
-	VADDPD    Z11, Z1, Z1
-	VADDPD    Z12, Z2, Z2
-	VADDPD    Z13, Z3, Z3
+	VCVTPS2PD (DI)(R8*4), Z10
+	VCVTPS2PD 32(DI)(R8*4), Z11
+	VCVTPS2PD 64(DI)(R8*4), Z12
+	VCVTPS2PD 96(DI)(R8*4), Z13
+	VMULPD    Z6, Z10, Z6
+	VMULPD    Z7, Z11, Z7
+	VMULPD    Z8, Z12, Z8
+	VMULPD    Z9, Z13, Z9
+	VMOVUPD   (DX)(R8*8), Z10
+	VMOVUPD   64(DX)(R8*8), Z11
+	VMOVUPD   128(DX)(R8*8), Z12
+	VMOVUPD   192(DX)(R8*8), Z13
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMULPD    Z13, Z9, Z9
+	VMOVUPD   (CX)(R8*8), Z10
+	VMOVUPD   64(CX)(R8*8), Z11
+	VMOVUPD   128(CX)(R8*8), Z12
+	VMOVUPD   192(CX)(R8*8), Z13
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VMULPD    Z5, Z13, Z13
+	VBLENDMPD Z10, Z6, K1, Z6
+	VBLENDMPD Z11, Z7, K2, Z7
+	VBLENDMPD Z12, Z8, K3, Z8
+	VBLENDMPD Z13, Z9, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
 	ADDQ      $0x00000020, R8
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -9976,8 +9976,8 @@ few:
 	VMULPD      Z7, Z6, Z6
 	VMOVUPD.Z   (CX)(R8*8), K1, Z7
 	VMULPD      Z5, Z7, Z7
-	VBLENDMPD   Z7, Z6, K2, Z14
-	VADDPD      Z14, Z0, Z0
+	VBLENDMPD   Z7, Z6, K2, Z6
+	VADDPD      Z6, Z0, Z0
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
 	JMP         few
@@ -10034,38 +10034,38 @@ many:
 	VCMPPD  $0x00, Z5, Z9, K4
 
 	// Times the weights.
-	VMOVUPD   (DI)(R8*8), Z15
-	VMOVUPD   64(DI)(R8*8), Z16
-	VMOVUPD   128(DI)(R8*8), Z17
-	VMOVUPD   192(DI)(R8*8), Z18
-	VMULPD    Z6, Z15, Z6
-	VMULPD    Z7, Z16, Z7
-	VMULPD    Z8, Z17, Z8
-	VMULPD    Z9, Z18, Z9
-	VMOVUPD   (DX)(R8*8), Z15
-	VMOVUPD   64(DX)(R8*8), Z16
-	VMOVUPD   128(DX)(R8*8), Z17
-	VMOVUPD   192(DX)(R8*8), Z18
-	VMULPD    Z15, Z6, Z6
-	VMULPD    Z16, Z7, Z7
-	VMULPD    Z17, Z8, Z8
-	VMULPD    Z18, Z9, Z9
-	VMOVUPD   (CX)(R8*8), Z15
-	VMOVUPD   64(CX)(R8*8), Z16
-	VMOVUPD   128(CX)(R8*8), Z17
-	VMOVUPD   192(CX)(R8*8), Z18
-	VMULPD    Z5, Z15, Z15
-	VMULPD    Z5, Z16, Z16
-	VMULPD    Z5, Z17, Z17
-	VMULPD    Z5, Z18, Z18
-	VBLENDMPD Z15, Z6, K1, Z10
-	VBLENDMPD Z16, Z7, K2, Z11
-	VBLENDMPD Z17, Z8, K3, Z12
-	VBLENDMPD Z18, Z9, K4, Z13
-	VADDPD    Z10, Z0, Z0
-	VADDPD    Z11, Z1, Z1
-	VADDPD    Z12, Z2, Z2
-	VADDPD    Z13, Z3, Z3
+	VMOVUPD   (DI)(R8*8), Z10
+	VMOVUPD   64(DI)(R8*8), Z11
+	VMOVUPD   128(DI)(R8*8), Z12
+	VMOVUPD   192(DI)(R8*8), Z13
+	VMULPD    Z6, Z10, Z6
+	VMULPD    Z7, Z11, Z7
+	VMULPD    Z8, Z12, Z8
+	VMULPD    Z9, Z13, Z9
+	VMOVUPD   (DX)(R8*8), Z10
+	VMOVUPD   64(DX)(R8*8), Z11
+	VMOVUPD   128(DX)(R8*8), Z12
+	VMOVUPD   192(DX)(R8*8), Z13
+	VMULPD    Z10, Z6, Z6
+	VMULPD    Z11, Z7, Z7
+	VMULPD    Z12, Z8, Z8
+	VMULPD    Z13, Z9, Z9
+	VMOVUPD   (CX)(R8*8), Z10
+	VMOVUPD   64(CX)(R8*8), Z11
+	VMOVUPD   128(CX)(R8*8), Z12
+	VMOVUPD   192(CX)(R8*8), Z13
+	VMULPD    Z5, Z10, Z10
+	VMULPD    Z5, Z11, Z11
+	VMULPD    Z5, Z12, Z12
+	VMULPD    Z5, Z13, Z13
+	VBLENDMPD Z10, Z6, K1, Z6
+	VBLENDMPD Z11, Z7, K2, Z7
+	VBLENDMPD Z12, Z8, K3, Z8
+	VBLENDMPD Z13, Z9, K4, Z9
+	VADDPD    Z6, Z0, Z0
+	VADDPD    Z7, Z1, Z1
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
 	ADDQ      $0x00000020, R8
 	SUBQ      $0x00000020, SI
 	CMPQ      SI, $0x00000020
@@ -10092,8 +10092,8 @@ few:
 	VMULPD    Z7, Z6, Z6
 	VMOVUPD.Z (CX)(R8*8), K1, Z7
 	VMULPD    Z5, Z7, Z7
-	VBLENDMPD Z7, Z6, K2, Z14
-	VADDPD    Z14, Z0, Z0
+	VBLENDMPD Z7, Z6, K2, Z6
+	VADDPD    Z6, Z0, Z0
 	ADDQ      $0x00000008, R8
 	SUBQ      $0x00000008, SI
 	JMP       few
@@ -10303,17 +10303,17 @@ many:
 	VMULPD      Z6, Z8, Z6
 	VMOVUPD     (CX)(R9*8), Z7
 	VMOVUPD     64(CX)(R9*8), Z8
-	VMOVUPD     (BX)(R9*8), Z14
-	VMOVUPD     64(BX)(R9*8), Z15
+	VMOVUPD     (BX)(R9*8), Z11
+	VMOVUPD     64(BX)(R9*8), Z12
 	VPXORQ      Z9, Z9, Z9
 	VCMPPD      $0x00, Z9, Z7, K3
 	VCMPPD      $0x00, Z9, Z8, K4
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z14, K5
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z15, K6
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z11, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z12, K6
 	KANDB       K5, K3, K3
 	KANDB       K6, K4, K4
-	VMULPD      Z14, Z7, Z7
-	VMULPD      Z15, Z8, Z8
+	VMULPD      Z11, Z7, Z7
+	VMULPD      Z12, Z8, Z8
 	KNOTB       K3, K3
 	VMOVAPD.Z   Z7, K3, Z7
 	KNOTB       K4, K3
@@ -10324,10 +10324,10 @@ many:
 	VMOVUPD     64(DX)(R9*8), Z8
 	VMULPD      Z4, Z7, Z7
 	VMULPD      Z4, Z8, Z8
-	VBLENDMPD   Z7, Z5, K1, Z10
-	VBLENDMPD   Z8, Z6, K2, Z11
-	VADDPD      Z10, Z2, Z2
-	VADDPD      Z11, Z3, Z3
+	VBLENDMPD   Z7, Z5, K1, Z5
+	VBLENDMPD   Z8, Z6, K2, Z6
+	VADDPD      Z5, Z2, Z2
+	VADDPD      Z6, Z3, Z3
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, DI
 	CMPQ        DI, $0x00000010
@@ -10352,8 +10352,8 @@ few:
 	VMULPD      Z5, Z6, Z5
 	VMOVUPD.Z   (CX)(R9*8), K1, Z6
 	VMOVUPD.Z   (BX)(R9*8), K1, Z7
-	VPXORQ      Z12, Z12, Z12
-	VCMPPD      $0x00, Z12, Z6, K3
+	VPXORQ      Z10, Z10, Z10
+	VCMPPD      $0x00, Z10, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -10362,8 +10362,8 @@ few:
 	VMULPD      Z6, Z5, Z5
 	VMOVUPD.Z   (DX)(R9*8), K1, Z6
 	VMULPD      Z4, Z6, Z6
-	VBLENDMPD   Z6, Z5, K2, Z13
-	VADDPD      Z13, Z2, Z2
+	VBLENDMPD   Z6, Z5, K2, Z5
+	VADDPD      Z5, Z2, Z2
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -10419,17 +10419,17 @@ many:
 	VMULPD      Z6, Z8, Z6
 	VMOVUPD     (CX)(R9*8), Z7
 	VMOVUPD     64(CX)(R9*8), Z8
-	VMOVUPD     (BX)(R9*8), Z14
-	VMOVUPD     64(BX)(R9*8), Z15
+	VMOVUPD     (BX)(R9*8), Z11
+	VMOVUPD     64(BX)(R9*8), Z12
 	VPXORQ      Z9, Z9, Z9
 	VCMPPD      $0x00, Z9, Z7, K3
 	VCMPPD      $0x00, Z9, Z8, K4
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z14, K5
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z15, K6
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z11, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z12, K6
 	KANDB       K5, K3, K3
 	KANDB       K6, K4, K4
-	VMULPD      Z14, Z7, Z7
-	VMULPD      Z15, Z8, Z8
+	VMULPD      Z11, Z7, Z7
+	VMULPD      Z12, Z8, Z8
 	KNOTB       K3, K3
 	VMOVAPD.Z   Z7, K3, Z7
 	KNOTB       K4, K3
@@ -10440,10 +10440,10 @@ many:
 	VMOVUPD     64(DX)(R9*8), Z8
 	VMULPD      Z4, Z7, Z7
 	VMULPD      Z4, Z8, Z8
-	VBLENDMPD   Z7, Z5, K1, Z10
-	VBLENDMPD   Z8, Z6, K2, Z11
-	VADDPD      Z10, Z2, Z2
-	VADDPD      Z11, Z3, Z3
+	VBLENDMPD   Z7, Z5, K1, Z5
+	VBLENDMPD   Z8, Z6, K2, Z6
+	VADDPD      Z5, Z2, Z2
+	VADDPD      Z6, Z3, Z3
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000010, DI
 	CMPQ        DI, $0x00000010
@@ -10468,8 +10468,8 @@ few:
 	VMULPD      Z5, Z6, Z5
 	VMOVUPD.Z   (CX)(R9*8), K1, Z6
 	VMOVUPD.Z   (BX)(R9*8), K1, Z7
-	VPXORQ      Z12, Z12, Z12
-	VCMPPD      $0x00, Z12, Z6, K3
+	VPXORQ      Z10, Z10, Z10
+	VCMPPD      $0x00, Z10, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -10478,8 +10478,8 @@ few:
 	VMULPD      Z6, Z5, Z5
 	VMOVUPD.Z   (DX)(R9*8), K1, Z6
 	VMULPD      Z4, Z6, Z6
-	VBLENDMPD   Z6, Z5, K2, Z13
-	VADDPD      Z13, Z2, Z2
+	VBLENDMPD   Z6, Z5, K2, Z5
+	VADDPD      Z5, Z2, Z2
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, DI
 	JMP         few
@@ -10519,36 +10519,36 @@ TEXT ·softGradF32AVX512(SB), NOSPLIT, $0-112
 
 many:
 	// Vectors at a time: 2.
-	VCVTPS2PD   (BX)(DI*4), Z14
-	VCVTPS2PD   32(BX)(DI*4), Z15
-	VMOVUPD     (CX)(DI*8), Z16
-	VMOVUPD     64(CX)(DI*8), Z17
-	VMOVUPD     (DX)(DI*8), Z18
-	VMOVUPD     64(DX)(DI*8), Z19
-	VSUBPD      Z14, Z2, Z20
-	VSUBPD      Z15, Z2, Z21
-	VCMPPD.BCST $0x11, half<>+0(SB), Z16, K1
-	VCMPPD.BCST $0x11, half<>+0(SB), Z17, K2
-	VSUBPD      Z14, Z16, Z14
-	VSUBPD      Z15, Z17, Z15
-	VSUBPD      Z18, Z20, Z16
-	VSUBPD      Z19, Z21, Z17
-	VBLENDMPD   Z14, Z16, K1, Z5
-	VBLENDMPD   Z15, Z17, K2, Z6
+	VCVTPS2PD   (BX)(DI*4), Z5
+	VCVTPS2PD   32(BX)(DI*4), Z6
+	VMOVUPD     (CX)(DI*8), Z7
+	VMOVUPD     64(CX)(DI*8), Z8
+	VMOVUPD     (DX)(DI*8), Z9
+	VMOVUPD     64(DX)(DI*8), Z10
+	VSUBPD      Z5, Z2, Z11
+	VSUBPD      Z6, Z2, Z12
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z8, K2
+	VSUBPD      Z5, Z7, Z5
+	VSUBPD      Z6, Z8, Z6
+	VSUBPD      Z9, Z11, Z7
+	VSUBPD      Z10, Z12, Z8
+	VBLENDMPD   Z5, Z7, K1, Z5
+	VBLENDMPD   Z6, Z8, K2, Z6
 	VCMPPD      $0x11, Z3, Z5, K1
 	VCMPPD      $0x11, Z3, Z6, K2
 	VBLENDMPD   Z0, Z4, K1, Z7
 	VBLENDMPD   Z0, Z4, K2, Z8
 	VCMPPD      $0x1e, Z3, Z5, K1
 	VCMPPD      $0x1e, Z3, Z6, K2
-	VBLENDMPD   Z1, Z7, K1, Z9
-	VBLENDMPD   Z1, Z8, K2, Z10
-	VMOVUPD     (AX)(DI*8), Z14
-	VMOVUPD     64(AX)(DI*8), Z15
-	VADDPD      Z14, Z9, Z14
-	VADDPD      Z15, Z10, Z15
-	VMOVUPD     Z14, (AX)(DI*8)
-	VMOVUPD     Z15, 64(AX)(DI*8)
+	VBLENDMPD   Z1, Z7, K1, Z5
+	VBLENDMPD   Z1, Z8, K2, Z6
+	VMOVUPD     (AX)(DI*8), Z7
+	VMOVUPD     64(AX)(DI*8), Z8
+	VADDPD      Z7, Z5, Z5
+	VADDPD      Z8, Z6, Z6
+	VMOVUPD     Z5, (AX)(DI*8)
+	VMOVUPD     Z6, 64(AX)(DI*8)
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
@@ -10571,13 +10571,13 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z6, K2
 	VSUBPD      Z5, Z6, Z5
 	VSUBPD      Z7, Z8, Z6
-	VBLENDMPD   Z5, Z6, K2, Z11
-	VCMPPD      $0x11, Z3, Z11, K2
-	VBLENDMPD   Z0, Z4, K2, Z12
-	VCMPPD      $0x1e, Z3, Z11, K2
-	VBLENDMPD   Z1, Z12, K2, Z13
-	VMOVUPD.Z   (AX)(DI*8), K1, Z5
-	VADDPD      Z5, Z13, Z5
+	VBLENDMPD   Z5, Z6, K2, Z5
+	VCMPPD      $0x11, Z3, Z5, K2
+	VBLENDMPD   Z0, Z4, K2, Z6
+	VCMPPD      $0x1e, Z3, Z5, K2
+	VBLENDMPD   Z1, Z6, K2, Z5
+	VMOVUPD.Z   (AX)(DI*8), K1, Z6
+	VADDPD      Z6, Z5, Z5
 	VMOVUPD     Z5, K1, (AX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
@@ -10608,36 +10608,36 @@ TEXT ·softGradF64AVX512(SB), NOSPLIT, $0-112
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (BX)(DI*8), Z14
-	VMOVUPD     64(BX)(DI*8), Z15
-	VMOVUPD     (CX)(DI*8), Z16
-	VMOVUPD     64(CX)(DI*8), Z17
-	VMOVUPD     (DX)(DI*8), Z18
-	VMOVUPD     64(DX)(DI*8), Z19
-	VSUBPD      Z14, Z2, Z20
-	VSUBPD      Z15, Z2, Z21
-	VCMPPD.BCST $0x11, half<>+0(SB), Z16, K1
-	VCMPPD.BCST $0x11, half<>+0(SB), Z17, K2
-	VSUBPD      Z14, Z16, Z14
-	VSUBPD      Z15, Z17, Z15
-	VSUBPD      Z18, Z20, Z16
-	VSUBPD      Z19, Z21, Z17
-	VBLENDMPD   Z14, Z16, K1, Z5
-	VBLENDMPD   Z15, Z17, K2, Z6
+	VMOVUPD     (BX)(DI*8), Z5
+	VMOVUPD     64(BX)(DI*8), Z6
+	VMOVUPD     (CX)(DI*8), Z7
+	VMOVUPD     64(CX)(DI*8), Z8
+	VMOVUPD     (DX)(DI*8), Z9
+	VMOVUPD     64(DX)(DI*8), Z10
+	VSUBPD      Z5, Z2, Z11
+	VSUBPD      Z6, Z2, Z12
+	VCMPPD.BCST $0x11, half<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x11, half<>+0(SB), Z8, K2
+	VSUBPD      Z5, Z7, Z5
+	VSUBPD      Z6, Z8, Z6
+	VSUBPD      Z9, Z11, Z7
+	VSUBPD      Z10, Z12, Z8
+	VBLENDMPD   Z5, Z7, K1, Z5
+	VBLENDMPD   Z6, Z8, K2, Z6
 	VCMPPD      $0x11, Z3, Z5, K1
 	VCMPPD      $0x11, Z3, Z6, K2
 	VBLENDMPD   Z0, Z4, K1, Z7
 	VBLENDMPD   Z0, Z4, K2, Z8
 	VCMPPD      $0x1e, Z3, Z5, K1
 	VCMPPD      $0x1e, Z3, Z6, K2
-	VBLENDMPD   Z1, Z7, K1, Z9
-	VBLENDMPD   Z1, Z8, K2, Z10
-	VMOVUPD     (AX)(DI*8), Z14
-	VMOVUPD     64(AX)(DI*8), Z15
-	VADDPD      Z14, Z9, Z14
-	VADDPD      Z15, Z10, Z15
-	VMOVUPD     Z14, (AX)(DI*8)
-	VMOVUPD     Z15, 64(AX)(DI*8)
+	VBLENDMPD   Z1, Z7, K1, Z5
+	VBLENDMPD   Z1, Z8, K2, Z6
+	VMOVUPD     (AX)(DI*8), Z7
+	VMOVUPD     64(AX)(DI*8), Z8
+	VADDPD      Z7, Z5, Z5
+	VADDPD      Z8, Z6, Z6
+	VMOVUPD     Z5, (AX)(DI*8)
+	VMOVUPD     Z6, 64(AX)(DI*8)
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, SI
 	CMPQ        SI, $0x00000010
@@ -10660,13 +10660,13 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z6, K2
 	VSUBPD      Z5, Z6, Z5
 	VSUBPD      Z7, Z8, Z6
-	VBLENDMPD   Z5, Z6, K2, Z11
-	VCMPPD      $0x11, Z3, Z11, K2
-	VBLENDMPD   Z0, Z4, K2, Z12
-	VCMPPD      $0x1e, Z3, Z11, K2
-	VBLENDMPD   Z1, Z12, K2, Z13
-	VMOVUPD.Z   (AX)(DI*8), K1, Z5
-	VADDPD      Z5, Z13, Z5
+	VBLENDMPD   Z5, Z6, K2, Z5
+	VCMPPD      $0x11, Z3, Z5, K2
+	VBLENDMPD   Z0, Z4, K2, Z6
+	VCMPPD      $0x1e, Z3, Z5, K2
+	VBLENDMPD   Z1, Z6, K2, Z5
+	VMOVUPD.Z   (AX)(DI*8), K1, Z6
+	VADDPD      Z6, Z5, Z5
 	VMOVUPD     Z5, K1, (AX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
@@ -10710,14 +10710,14 @@ many:
 	VSUBPD      Z8, Z6, Z14
 	VSUBPD      Z11, Z9, Z11
 	VSUBPD      Z12, Z10, Z12
-	VBLENDMPD   Z13, Z11, K1, Z15
-	VBLENDMPD   Z14, Z12, K2, Z16
+	VBLENDMPD   Z13, Z11, K1, Z11
+	VBLENDMPD   Z14, Z12, K2, Z12
 	VMULPD      Z1, Z7, Z7
 	VMULPD      Z1, Z8, Z8
 	VFMADD231PD Z2, Z9, Z7
 	VFMADD231PD Z2, Z10, Z8
-	VMULPD      Z15, Z7, Z7
-	VMULPD      Z16, Z8, Z8
+	VMULPD      Z11, Z7, Z7
+	VMULPD      Z12, Z8, Z8
 	VFMADD231PD Z0, Z5, Z7
 	VFMADD231PD Z0, Z6, Z8
 	VMOVUPD     (AX)(DI*8), Z5
@@ -10748,10 +10748,10 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z5, K2
 	VSUBPD      Z6, Z5, Z9
 	VSUBPD      Z8, Z7, Z8
-	VBLENDMPD   Z9, Z8, K2, Z17
+	VBLENDMPD   Z9, Z8, K2, Z8
 	VMULPD      Z1, Z6, Z6
 	VFMADD231PD Z2, Z7, Z6
-	VMULPD      Z17, Z6, Z6
+	VMULPD      Z8, Z6, Z6
 	VFMADD231PD Z0, Z5, Z6
 	VMOVUPD.Z   (AX)(DI*8), K1, Z5
 	VFMADD213PD Z5, Z4, Z6
@@ -10798,14 +10798,14 @@ many:
 	VSUBPD      Z8, Z6, Z14
 	VSUBPD      Z11, Z9, Z11
 	VSUBPD      Z12, Z10, Z12
-	VBLENDMPD   Z13, Z11, K1, Z15
-	VBLENDMPD   Z14, Z12, K2, Z16
+	VBLENDMPD   Z13, Z11, K1, Z11
+	VBLENDMPD   Z14, Z12, K2, Z12
 	VMULPD      Z1, Z7, Z7
 	VMULPD      Z1, Z8, Z8
 	VFMADD231PD Z2, Z9, Z7
 	VFMADD231PD Z2, Z10, Z8
-	VMULPD      Z15, Z7, Z7
-	VMULPD      Z16, Z8, Z8
+	VMULPD      Z11, Z7, Z7
+	VMULPD      Z12, Z8, Z8
 	VFMADD231PD Z0, Z5, Z7
 	VFMADD231PD Z0, Z6, Z8
 	VMOVUPD     (AX)(DI*8), Z5
@@ -10836,10 +10836,10 @@ few:
 	VCMPPD.BCST $0x11, half<>+0(SB), Z5, K2
 	VSUBPD      Z6, Z5, Z9
 	VSUBPD      Z8, Z7, Z8
-	VBLENDMPD   Z9, Z8, K2, Z17
+	VBLENDMPD   Z9, Z8, K2, Z8
 	VMULPD      Z1, Z6, Z6
 	VFMADD231PD Z2, Z7, Z6
-	VMULPD      Z17, Z6, Z6
+	VMULPD      Z8, Z6, Z6
 	VFMADD231PD Z0, Z5, Z6
 	VMOVUPD.Z   (AX)(DI*8), K1, Z5
 	VFMADD213PD Z5, Z4, Z6
@@ -11714,24 +11714,24 @@ many:
 	VADDPD.BCST      two<>+0(SB), Z7, Z11
 	VDIVPD           Z10, Z6, Z10
 	VDIVPD           Z11, Z7, Z11
-	VMULPD           Z10, Z10, Z24
-	VMULPD           Z11, Z11, Z25
-	VBROADCASTSD     log32d<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST log32c<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST log32c<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST log32b<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST log32b<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST log32a<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST log32a<>+0(SB), Z25, Z26
-	VFNMADD213PD     Z6, Z24, Z27
-	VFNMADD213PD     Z7, Z25, Z26
+	VMULPD           Z10, Z10, Z12
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     log32d<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST log32c<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32b<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32a<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z6, Z12, Z15
+	VFNMADD213PD     Z7, Z13, Z14
 
 	// Add k ln(2).
-	VFNMADD213PD      Z6, Z10, Z27
-	VFNMADD213PD      Z7, Z11, Z26
-	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z27
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z26
+	VFNMADD213PD      Z6, Z10, Z15
+	VFNMADD213PD      Z7, Z11, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z14
 
 	// At the clip itself, 0 too, the logarithms are those of the clip.
 	VSUBPD      Z4, Z3, Z6
@@ -11740,12 +11740,12 @@ many:
 	VCMPPD      $0x12, Z0, Z5, K2
 	VCMPPD      $0x12, Z0, Z6, K3
 	VCMPPD      $0x12, Z0, Z7, K4
-	VBLENDMPD   Z2, Z27, K3, Z12
-	VBLENDMPD   Z2, Z26, K4, Z13
-	VBLENDMPD   Z1, Z12, K1, Z14
-	VBLENDMPD   Z1, Z13, K2, Z15
-	VMOVUPD     Z14, (AX)(SI*8)
-	VMOVUPD     Z15, 64(AX)(SI*8)
+	VBLENDMPD   Z2, Z15, K3, Z6
+	VBLENDMPD   Z2, Z14, K4, Z7
+	VBLENDMPD   Z1, Z6, K1, Z6
+	VBLENDMPD   Z1, Z7, K2, Z7
+	VMOVUPD     Z6, (AX)(SI*8)
+	VMOVUPD     Z7, 64(AX)(SI*8)
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 	VXORPD.BCST signBit<>+0(SB), Z5, Z5
 	VADDPD.BCST one<>+0(SB), Z4, Z6
@@ -11775,28 +11775,28 @@ many:
 	VDIVPD           Z5, Z11, Z5
 	VMULPD           Z4, Z4, Z8
 	VMULPD           Z5, Z5, Z9
-	VBROADCASTSD     log32d<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST log32c<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z24
-	VFMADD213PD.BCST log32b<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z24
-	VFMADD213PD.BCST log32a<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z24
-	VFNMADD213PD     Z10, Z8, Z25
-	VFNMADD213PD     Z11, Z9, Z24
+	VBROADCASTSD     log32d<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST log32c<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log32b<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log32a<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z12
+	VFNMADD213PD     Z10, Z8, Z13
+	VFNMADD213PD     Z11, Z9, Z12
 
 	// Add k ln(2).
-	VFNMADD213PD      Z10, Z4, Z25
-	VFNMADD213PD      Z11, Z5, Z24
-	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z25
-	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z24
-	VBLENDMPD         Z1, Z25, K3, Z16
-	VBLENDMPD         Z1, Z24, K4, Z17
-	VBLENDMPD         Z2, Z16, K1, Z18
-	VBLENDMPD         Z2, Z17, K2, Z19
-	VMOVUPD           Z18, (CX)(SI*8)
-	VMOVUPD           Z19, 64(CX)(SI*8)
+	VFNMADD213PD      Z10, Z4, Z13
+	VFNMADD213PD      Z11, Z5, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z12
+	VBLENDMPD         Z1, Z13, K3, Z4
+	VBLENDMPD         Z1, Z12, K4, Z5
+	VBLENDMPD         Z2, Z4, K1, Z4
+	VBLENDMPD         Z2, Z5, K2, Z5
+	VMOVUPD           Z4, (CX)(SI*8)
+	VMOVUPD           Z5, 64(CX)(SI*8)
 	ADDQ              $0x00000010, SI
 	SUBQ              $0x00000010, BX
 	CMPQ              BX, $0x00000010
@@ -11839,9 +11839,9 @@ few:
 	VSUBPD      Z4, Z3, Z5
 	VCMPPD      $0x12, Z0, Z4, K2
 	VCMPPD      $0x12, Z0, Z5, K3
-	VBLENDMPD   Z2, Z9, K3, Z20
-	VBLENDMPD   Z1, Z20, K2, Z21
-	VMOVUPD     Z21, K1, (AX)(SI*8)
+	VBLENDMPD   Z2, Z9, K3, Z5
+	VBLENDMPD   Z1, Z5, K2, Z5
+	VMOVUPD     Z5, K1, (AX)(SI*8)
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 	VADDPD.BCST one<>+0(SB), Z4, Z5
 
@@ -11868,9 +11868,9 @@ few:
 	// Add k ln(2).
 	VFNMADD213PD      Z7, Z4, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z8
-	VBLENDMPD         Z1, Z8, K3, Z22
-	VBLENDMPD         Z2, Z22, K2, Z23
-	VMOVUPD           Z23, K1, (CX)(SI*8)
+	VBLENDMPD         Z1, Z8, K3, Z4
+	VBLENDMPD         Z2, Z4, K2, Z4
+	VMOVUPD           Z4, K1, (CX)(SI*8)
 	ADDQ              $0x00000008, SI
 	SUBQ              $0x00000008, BX
 	JMP               few
@@ -11918,35 +11918,35 @@ many:
 	VADDPD.BCST      two<>+0(SB), Z7, Z11
 	VDIVPD           Z10, Z6, Z10
 	VDIVPD           Z11, Z7, Z11
-	VMULPD           Z10, Z10, Z28
-	VMULPD           Z11, Z11, Z29
-	VBROADCASTSD     log64g<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST log64f<>+0(SB), Z28, Z31
-	VFMADD213PD.BCST log64f<>+0(SB), Z29, Z30
-	VFMADD213PD.BCST log64e<>+0(SB), Z28, Z31
-	VFMADD213PD.BCST log64e<>+0(SB), Z29, Z30
-	VFMADD213PD.BCST log64d<>+0(SB), Z28, Z31
-	VFMADD213PD.BCST log64d<>+0(SB), Z29, Z30
-	VFMADD213PD.BCST log64c<>+0(SB), Z28, Z31
-	VFMADD213PD.BCST log64c<>+0(SB), Z29, Z30
-	VFMADD213PD.BCST log64b<>+0(SB), Z28, Z31
-	VFMADD213PD.BCST log64b<>+0(SB), Z29, Z30
-	VFMADD213PD.BCST log64a<>+0(SB), Z28, Z31
-	VFMADD213PD.BCST log64a<>+0(SB), Z29, Z30
-	VFNMADD213PD     Z6, Z28, Z31
-	VFNMADD213PD     Z7, Z29, Z30
+	VMULPD           Z10, Z10, Z16
+	VMULPD           Z11, Z11, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z6, Z16, Z19
+	VFNMADD213PD     Z7, Z17, Z18
 
 	// Add k ln(2).
 	VPXORQ            Z12, Z12, Z12
-	VMOVAPD           Z12, Z28
-	VMOVAPD           Z12, Z29
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z28
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z29
-	VFMSUB213PD       Z28, Z10, Z31
-	VFMSUB213PD       Z29, Z11, Z30
-	VSUBPD            Z31, Z6, Z6
-	VSUBPD            Z30, Z7, Z7
+	VMOVAPD           Z12, Z16
+	VMOVAPD           Z12, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z17
+	VFMSUB213PD       Z16, Z10, Z19
+	VFMSUB213PD       Z17, Z11, Z18
+	VSUBPD            Z19, Z6, Z6
+	VSUBPD            Z18, Z7, Z7
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
 
@@ -11957,12 +11957,12 @@ many:
 	VCMPPD      $0x12, Z0, Z5, K2
 	VCMPPD      $0x12, Z0, Z8, K3
 	VCMPPD      $0x12, Z0, Z9, K4
-	VBLENDMPD   Z2, Z6, K3, Z13
-	VBLENDMPD   Z2, Z7, K4, Z14
-	VBLENDMPD   Z1, Z13, K1, Z15
-	VBLENDMPD   Z1, Z14, K2, Z16
-	VMOVUPD     Z15, (AX)(SI*8)
-	VMOVUPD     Z16, 64(AX)(SI*8)
+	VBLENDMPD   Z2, Z6, K3, Z6
+	VBLENDMPD   Z2, Z7, K4, Z7
+	VBLENDMPD   Z1, Z6, K1, Z6
+	VBLENDMPD   Z1, Z7, K2, Z7
+	VMOVUPD     Z6, (AX)(SI*8)
+	VMOVUPD     Z7, 64(AX)(SI*8)
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 	VXORPD.BCST signBit<>+0(SB), Z5, Z5
 	VADDPD.BCST one<>+0(SB), Z4, Z6
@@ -11992,41 +11992,41 @@ many:
 	VDIVPD           Z5, Z11, Z5
 	VMULPD           Z4, Z4, Z8
 	VMULPD           Z5, Z5, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z29
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z28
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z29
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z28
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z29
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z28
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z29
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z28
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z29
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z28
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z29
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z28
-	VFNMADD213PD     Z10, Z8, Z29
-	VFNMADD213PD     Z11, Z9, Z28
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z16
+	VFNMADD213PD     Z10, Z8, Z17
+	VFNMADD213PD     Z11, Z9, Z16
 
 	// Add k ln(2).
-	VPXORQ            Z17, Z17, Z17
-	VMOVAPD           Z17, Z8
-	VMOVAPD           Z17, Z9
+	VPXORQ            Z13, Z13, Z13
+	VMOVAPD           Z13, Z8
+	VMOVAPD           Z13, Z9
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
-	VFMSUB213PD       Z8, Z4, Z29
-	VFMSUB213PD       Z9, Z5, Z28
-	VSUBPD            Z29, Z10, Z4
-	VSUBPD            Z28, Z11, Z5
+	VFMSUB213PD       Z8, Z4, Z17
+	VFMSUB213PD       Z9, Z5, Z16
+	VSUBPD            Z17, Z10, Z4
+	VSUBPD            Z16, Z11, Z5
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VBLENDMPD         Z1, Z4, K3, Z18
-	VBLENDMPD         Z1, Z5, K4, Z19
-	VBLENDMPD         Z2, Z18, K1, Z20
-	VBLENDMPD         Z2, Z19, K2, Z21
-	VMOVUPD           Z20, (CX)(SI*8)
-	VMOVUPD           Z21, 64(CX)(SI*8)
+	VBLENDMPD         Z1, Z4, K3, Z4
+	VBLENDMPD         Z1, Z5, K4, Z5
+	VBLENDMPD         Z2, Z4, K1, Z4
+	VBLENDMPD         Z2, Z5, K2, Z5
+	VMOVUPD           Z4, (CX)(SI*8)
+	VMOVUPD           Z5, 64(CX)(SI*8)
 	ADDQ              $0x00000010, SI
 	SUBQ              $0x00000010, BX
 	CMPQ              BX, $0x00000010
@@ -12065,8 +12065,8 @@ few:
 	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VPXORQ            Z22, Z22, Z22
-	VMOVAPD           Z22, Z8
+	VPXORQ            Z14, Z14, Z14
+	VMOVAPD           Z14, Z8
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
 	VFMSUB213PD       Z8, Z7, Z9
 	VSUBPD            Z9, Z5, Z5
@@ -12076,9 +12076,9 @@ few:
 	VSUBPD      Z4, Z3, Z6
 	VCMPPD      $0x12, Z0, Z4, K2
 	VCMPPD      $0x12, Z0, Z6, K3
-	VBLENDMPD   Z2, Z5, K3, Z23
-	VBLENDMPD   Z1, Z23, K2, Z24
-	VMOVUPD     Z24, K1, (AX)(SI*8)
+	VBLENDMPD   Z2, Z5, K3, Z5
+	VBLENDMPD   Z1, Z5, K2, Z5
+	VMOVUPD     Z5, K1, (AX)(SI*8)
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 	VADDPD.BCST one<>+0(SB), Z4, Z5
 
@@ -12106,15 +12106,15 @@ few:
 	VFNMADD213PD     Z7, Z6, Z8
 
 	// Add k ln(2).
-	VPXORQ            Z25, Z25, Z25
-	VMOVAPD           Z25, Z6
+	VPXORQ            Z15, Z15, Z15
+	VMOVAPD           Z15, Z6
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
 	VFMSUB213PD       Z6, Z4, Z8
 	VSUBPD            Z8, Z7, Z4
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VBLENDMPD         Z1, Z4, K3, Z26
-	VBLENDMPD         Z2, Z26, K2, Z27
-	VMOVUPD           Z27, K1, (CX)(SI*8)
+	VBLENDMPD         Z1, Z4, K3, Z4
+	VBLENDMPD         Z2, Z4, K2, Z4
+	VMOVUPD           Z4, K1, (CX)(SI*8)
 	ADDQ              $0x00000008, SI
 	SUBQ              $0x00000008, BX
 	JMP               few
@@ -12146,68 +12146,68 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R9*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R9*8), Z14
-	VMOVUPD     (SI)(R9*8), Z15
-	VXORPD.BCST signBit<>+0(SB), Z14, Z14
+	VMOVUPD     (BX)(R9*8), Z8
+	VMOVUPD     (SI)(R9*8), Z9
+	VXORPD.BCST signBit<>+0(SB), Z8, Z8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z14, Z16
-	VGETEXPPD   Z14, Z18
-	VGETEXPPD   Z16, Z17
-	VSUBPD      Z18, Z17, Z17
-	VSUBPD.BCST one<>+0(SB), Z16, Z16
+	VGETMANTPD  $0x0b, Z8, Z10
+	VGETEXPPD   Z8, Z12
+	VGETEXPPD   Z10, Z11
+	VSUBPD      Z12, Z11, Z11
+	VSUBPD.BCST one<>+0(SB), Z10, Z10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z16, Z18
-	VDIVPD           Z18, Z16, Z18
-	VMULPD           Z18, Z18, Z19
-	VBROADCASTSD     log32d<>+0(SB), Z20
-	VFMADD213PD.BCST log32c<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST log32b<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST log32a<>+0(SB), Z19, Z20
-	VFNMADD213PD     Z16, Z19, Z20
+	VADDPD.BCST      two<>+0(SB), Z10, Z12
+	VDIVPD           Z12, Z10, Z12
+	VMULPD           Z12, Z12, Z13
+	VBROADCASTSD     log32d<>+0(SB), Z14
+	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z10, Z13, Z14
 
 	// Add k ln(2).
-	VFNMADD213PD      Z16, Z18, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z20
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z14, K1
-	VBLENDMPD         Z14, Z20, K1, Z4
+	VFNMADD213PD      Z10, Z12, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z14
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z8, K1
+	VBLENDMPD         Z8, Z14, K1, Z8
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z15, Z3
-	VBLENDMPD         Z3, Z4, K1, Z5
-	VMULPD            Z0, Z5, Z3
+	VADDPD            Z3, Z9, Z3
+	VBLENDMPD         Z3, Z8, K1, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z3, Z14, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z14
-	VMINPD       Z3, Z14, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z8
+	VMAXPD       Z3, Z8, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z8
+	VMINPD       Z3, Z8, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z14
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z15
-	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
-	VSCALEFPD        Z14, Z15, Z15
+	VBROADCASTSD     exp32g<>+0(SB), Z9
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VSCALEFPD        Z8, Z9, Z9
 	VCVTPS2PD        (DI)(R9*4), Z3
-	VPXORQ           Z6, Z6, Z6
-	VCMPPD           $0x00, Z6, Z3, K1
-	VMULPD           Z3, Z15, Z3
-	VMOVUPD          (CX)(R9*8), Z14
-	VPXORQ           Z7, Z7, Z7
-	VMULPD           Z7, Z14, Z14
-	VBLENDMPD        Z14, Z3, K1, Z8
-	VADDPD           Z8, Z2, Z2
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K1
+	VMULPD           Z3, Z9, Z3
+	VMOVUPD          (CX)(R9*8), Z8
+	VPXORQ           Z5, Z5, Z5
+	VMULPD           Z5, Z8, Z8
+	VBLENDMPD        Z8, Z3, K1, Z3
+	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
 	SUBQ             $0x00000008, R8
 	CMPQ             R8, $0x00000008
@@ -12230,32 +12230,32 @@ few:
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
-	VSUBPD.BCST one<>+0(SB), Z6, Z6
+	VGETMANTPD  $0x0b, Z4, Z8
+	VGETEXPPD   Z4, Z10
+	VGETEXPPD   Z8, Z9
+	VSUBPD      Z10, Z9, Z9
+	VSUBPD.BCST one<>+0(SB), Z8, Z8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z14
-	VBROADCASTSD     log32d<>+0(SB), Z15
-	VFMADD213PD.BCST log32c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log32b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log32a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z6, Z14, Z15
+	VADDPD.BCST      two<>+0(SB), Z8, Z10
+	VDIVPD           Z10, Z8, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log32d<>+0(SB), Z12
+	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log32b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log32a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z8, Z11, Z12
 
 	// Add k ln(2).
-	VFNMADD213PD      Z6, Z8, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z15
+	VFNMADD213PD      Z8, Z10, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z12
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z15, K2, Z9
+	VBLENDMPD         Z4, Z12, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
 	VADDPD            Z3, Z5, Z3
-	VBLENDMPD         Z3, Z9, K2, Z10
-	VMULPD            Z0, Z10, Z3
+	VBLENDMPD         Z3, Z4, K2, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
 	VBROADCASTSD leastExp<>+0(SB), Z4
@@ -12279,14 +12279,14 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VCVTPS2PD.Z      (DI)(R9*4), K1, Z3
-	VPXORQ           Z11, Z11, Z11
-	VCMPPD           $0x00, Z11, Z3, K2
+	VPXORQ           Z6, Z6, Z6
+	VCMPPD           $0x00, Z6, Z3, K2
 	VMULPD           Z3, Z5, Z3
 	VMOVUPD.Z        (CX)(R9*8), K1, Z4
-	VPXORQ           Z12, Z12, Z12
-	VMULPD           Z12, Z4, Z4
-	VBLENDMPD        Z4, Z3, K2, Z13
-	VADDPD           Z13, Z2, Z2
+	VPXORQ           Z7, Z7, Z7
+	VMULPD           Z7, Z4, Z4
+	VBLENDMPD        Z4, Z3, K2, Z3
+	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
 	SUBQ             $0x00000008, R8
 	JMP              few
@@ -12333,80 +12333,80 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R9*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R9*8), Z16
-	VMOVUPD     (SI)(R9*8), Z17
-	VXORPD.BCST signBit<>+0(SB), Z16, Z16
+	VMOVUPD     (BX)(R9*8), Z10
+	VMOVUPD     (SI)(R9*8), Z11
+	VXORPD.BCST signBit<>+0(SB), Z10, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z16, Z18
-	VGETEXPPD   Z16, Z20
-	VGETEXPPD   Z18, Z19
-	VSUBPD      Z20, Z19, Z19
-	VSUBPD.BCST one<>+0(SB), Z18, Z18
+	VGETMANTPD  $0x0b, Z10, Z12
+	VGETEXPPD   Z10, Z14
+	VGETEXPPD   Z12, Z13
+	VSUBPD      Z14, Z13, Z13
+	VSUBPD.BCST one<>+0(SB), Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z18, Z20
-	VDIVPD           Z20, Z18, Z20
-	VMULPD           Z20, Z20, Z21
-	VBROADCASTSD     log64g<>+0(SB), Z22
-	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
-	VFNMADD213PD     Z18, Z21, Z22
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VDIVPD           Z14, Z12, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z12, Z15, Z16
 
 	// Add k ln(2).
 	VPXORQ            Z4, Z4, Z4
-	VMOVAPD           Z4, Z21
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z21
-	VFMSUB213PD       Z21, Z20, Z22
-	VSUBPD            Z22, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z16, K1
-	VBLENDMPD         Z16, Z18, K1, Z5
+	VMOVAPD           Z4, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z10, K1
+	VBLENDMPD         Z10, Z12, K1, Z10
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z17, Z3
-	VBLENDMPD         Z3, Z5, K1, Z6
-	VMULPD            Z0, Z6, Z3
+	VADDPD            Z3, Z11, Z3
+	VBLENDMPD         Z3, Z10, K1, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z16
-	VMAXPD       Z3, Z16, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z16
-	VMINPD       Z3, Z16, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z10
+	VMAXPD       Z3, Z10, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z10
+	VMINPD       Z3, Z10, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z16
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z10
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
-	VSCALEFPD        Z16, Z17, Z17
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
+	VSCALEFPD        Z10, Z11, Z11
 	VMOVUPD          (DI)(R9*8), Z3
-	VPXORQ           Z7, Z7, Z7
-	VCMPPD           $0x00, Z7, Z3, K1
-	VMULPD           Z3, Z17, Z3
-	VMOVUPD          (CX)(R9*8), Z16
-	VPXORQ           Z8, Z8, Z8
-	VMULPD           Z8, Z16, Z16
-	VBLENDMPD        Z16, Z3, K1, Z9
-	VADDPD           Z9, Z2, Z2
+	VPXORQ           Z5, Z5, Z5
+	VCMPPD           $0x00, Z5, Z3, K1
+	VMULPD           Z3, Z11, Z3
+	VMOVUPD          (CX)(R9*8), Z10
+	VPXORQ           Z6, Z6, Z6
+	VMULPD           Z6, Z10, Z10
+	VBLENDMPD        Z10, Z3, K1, Z3
+	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
 	SUBQ             $0x00000008, R8
 	CMPQ             R8, $0x00000008
@@ -12430,38 +12430,38 @@ few:
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
+	VGETEXPPD   Z4, Z11
+	VGETEXPPD   Z6, Z10
+	VSUBPD      Z11, Z10, Z10
 	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z16
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z16
-	VFNMADD213PD     Z6, Z9, Z16
+	VADDPD.BCST      two<>+0(SB), Z6, Z11
+	VDIVPD           Z11, Z6, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z6, Z12, Z13
 
 	// Add k ln(2).
-	VPXORQ            Z10, Z10, Z10
-	VMOVAPD           Z10, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
-	VFMSUB213PD       Z9, Z8, Z16
-	VSUBPD            Z16, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VPXORQ            Z7, Z7, Z7
+	VMOVAPD           Z7, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z12
+	VFMSUB213PD       Z12, Z11, Z13
+	VSUBPD            Z13, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z6
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z6, K2, Z11
+	VBLENDMPD         Z4, Z6, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
 	VADDPD            Z3, Z5, Z3
-	VBLENDMPD         Z3, Z11, K2, Z12
-	VMULPD            Z0, Z12, Z3
+	VBLENDMPD         Z3, Z4, K2, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
 	VBROADCASTSD leastExp<>+0(SB), Z4
@@ -12490,14 +12490,14 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VMOVUPD.Z        (DI)(R9*8), K1, Z3
-	VPXORQ           Z13, Z13, Z13
-	VCMPPD           $0x00, Z13, Z3, K2
+	VPXORQ           Z8, Z8, Z8
+	VCMPPD           $0x00, Z8, Z3, K2
 	VMULPD           Z3, Z5, Z3
 	VMOVUPD.Z        (CX)(R9*8), K1, Z4
-	VPXORQ           Z14, Z14, Z14
-	VMULPD           Z14, Z4, Z4
-	VBLENDMPD        Z4, Z3, K2, Z15
-	VADDPD           Z15, Z2, Z2
+	VPXORQ           Z9, Z9, Z9
+	VMULPD           Z9, Z4, Z4
+	VBLENDMPD        Z4, Z3, K2, Z3
+	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
 	SUBQ             $0x00000008, R8
 	JMP              few
@@ -12539,72 +12539,72 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R10*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R10*8), Z14
-	VMOVUPD     (SI)(R10*8), Z15
-	VXORPD.BCST signBit<>+0(SB), Z14, Z14
+	VMOVUPD     (BX)(R10*8), Z8
+	VMOVUPD     (SI)(R10*8), Z9
+	VXORPD.BCST signBit<>+0(SB), Z8, Z8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z14, Z16
-	VGETEXPPD   Z14, Z18
-	VGETEXPPD   Z16, Z17
-	VSUBPD      Z18, Z17, Z17
-	VSUBPD.BCST one<>+0(SB), Z16, Z16
+	VGETMANTPD  $0x0b, Z8, Z10
+	VGETEXPPD   Z8, Z12
+	VGETEXPPD   Z10, Z11
+	VSUBPD      Z12, Z11, Z11
+	VSUBPD.BCST one<>+0(SB), Z10, Z10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z16, Z18
-	VDIVPD           Z18, Z16, Z18
-	VMULPD           Z18, Z18, Z19
-	VBROADCASTSD     log32d<>+0(SB), Z20
-	VFMADD213PD.BCST log32c<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST log32b<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST log32a<>+0(SB), Z19, Z20
-	VFNMADD213PD     Z16, Z19, Z20
+	VADDPD.BCST      two<>+0(SB), Z10, Z12
+	VDIVPD           Z12, Z10, Z12
+	VMULPD           Z12, Z12, Z13
+	VBROADCASTSD     log32d<>+0(SB), Z14
+	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z10, Z13, Z14
 
 	// Add k ln(2).
-	VFNMADD213PD      Z16, Z18, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z20
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z14, K1
-	VBLENDMPD         Z14, Z20, K1, Z4
+	VFNMADD213PD      Z10, Z12, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z14
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z8, K1
+	VBLENDMPD         Z8, Z14, K1, Z8
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z15, Z3
-	VBLENDMPD         Z3, Z4, K1, Z5
-	VMULPD            Z0, Z5, Z3
+	VADDPD            Z3, Z9, Z3
+	VBLENDMPD         Z3, Z8, K1, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z3, Z14, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z14
-	VMINPD       Z3, Z14, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z8
+	VMAXPD       Z3, Z8, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z8
+	VMINPD       Z3, Z8, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z14
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z15
-	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z15
-	VSCALEFPD        Z14, Z15, Z15
+	VBROADCASTSD     exp32g<>+0(SB), Z9
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VSCALEFPD        Z8, Z9, Z9
 	VCVTPS2PD        (DI)(R10*4), Z3
-	VPXORQ           Z6, Z6, Z6
-	VCMPPD           $0x00, Z6, Z3, K1
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K1
 
 	// Times the weights.
-	VCVTPS2PD (R9)(R10*4), Z14
-	VMULPD    Z3, Z14, Z3
-	VMULPD    Z3, Z15, Z3
-	VMOVUPD   (CX)(R10*8), Z14
-	VPXORQ    Z7, Z7, Z7
-	VMULPD    Z7, Z14, Z14
-	VBLENDMPD Z14, Z3, K1, Z8
-	VADDPD    Z8, Z2, Z2
+	VCVTPS2PD (R9)(R10*4), Z8
+	VMULPD    Z3, Z8, Z3
+	VMULPD    Z3, Z9, Z3
+	VMOVUPD   (CX)(R10*8), Z8
+	VPXORQ    Z5, Z5, Z5
+	VMULPD    Z5, Z8, Z8
+	VBLENDMPD Z8, Z3, K1, Z3
+	VADDPD    Z3, Z2, Z2
 	ADDQ      $0x00000008, R10
 	SUBQ      $0x00000008, R8
 	CMPQ      R8, $0x00000008
@@ -12627,32 +12627,32 @@ few:
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
-	VSUBPD.BCST one<>+0(SB), Z6, Z6
+	VGETMANTPD  $0x0b, Z4, Z8
+	VGETEXPPD   Z4, Z10
+	VGETEXPPD   Z8, Z9
+	VSUBPD      Z10, Z9, Z9
+	VSUBPD.BCST one<>+0(SB), Z8, Z8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z14
-	VBROADCASTSD     log32d<>+0(SB), Z15
-	VFMADD213PD.BCST log32c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log32b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log32a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z6, Z14, Z15
+	VADDPD.BCST      two<>+0(SB), Z8, Z10
+	VDIVPD           Z10, Z8, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log32d<>+0(SB), Z12
+	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log32b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log32a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z8, Z11, Z12
 
 	// Add k ln(2).
-	VFNMADD213PD      Z6, Z8, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z15
+	VFNMADD213PD      Z8, Z10, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z12
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z15, K2, Z9
+	VBLENDMPD         Z4, Z12, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
 	VADDPD            Z3, Z5, Z3
-	VBLENDMPD         Z3, Z9, K2, Z10
-	VMULPD            Z0, Z10, Z3
+	VBLENDMPD         Z3, Z4, K2, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
 	VBROADCASTSD leastExp<>+0(SB), Z4
@@ -12676,18 +12676,18 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VCVTPS2PD.Z      (DI)(R10*4), K1, Z3
-	VPXORQ           Z11, Z11, Z11
-	VCMPPD           $0x00, Z11, Z3, K2
+	VPXORQ           Z6, Z6, Z6
+	VCMPPD           $0x00, Z6, Z3, K2
 
 	// Times the weights.
 	VCVTPS2PD.Z (R9)(R10*4), K1, Z4
 	VMULPD      Z3, Z4, Z3
 	VMULPD      Z3, Z5, Z3
 	VMOVUPD.Z   (CX)(R10*8), K1, Z4
-	VPXORQ      Z12, Z12, Z12
-	VMULPD      Z12, Z4, Z4
-	VBLENDMPD   Z4, Z3, K2, Z13
-	VADDPD      Z13, Z2, Z2
+	VPXORQ      Z7, Z7, Z7
+	VMULPD      Z7, Z4, Z4
+	VBLENDMPD   Z4, Z3, K2, Z3
+	VADDPD      Z3, Z2, Z2
 	ADDQ        $0x00000008, R10
 	SUBQ        $0x00000008, R8
 	JMP         few
@@ -12729,84 +12729,84 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R10*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R10*8), Z16
-	VMOVUPD     (SI)(R10*8), Z17
-	VXORPD.BCST signBit<>+0(SB), Z16, Z16
+	VMOVUPD     (BX)(R10*8), Z10
+	VMOVUPD     (SI)(R10*8), Z11
+	VXORPD.BCST signBit<>+0(SB), Z10, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z16, Z18
-	VGETEXPPD   Z16, Z20
-	VGETEXPPD   Z18, Z19
-	VSUBPD      Z20, Z19, Z19
-	VSUBPD.BCST one<>+0(SB), Z18, Z18
+	VGETMANTPD  $0x0b, Z10, Z12
+	VGETEXPPD   Z10, Z14
+	VGETEXPPD   Z12, Z13
+	VSUBPD      Z14, Z13, Z13
+	VSUBPD.BCST one<>+0(SB), Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z18, Z20
-	VDIVPD           Z20, Z18, Z20
-	VMULPD           Z20, Z20, Z21
-	VBROADCASTSD     log64g<>+0(SB), Z22
-	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
-	VFNMADD213PD     Z18, Z21, Z22
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VDIVPD           Z14, Z12, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z12, Z15, Z16
 
 	// Add k ln(2).
 	VPXORQ            Z4, Z4, Z4
-	VMOVAPD           Z4, Z21
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z21
-	VFMSUB213PD       Z21, Z20, Z22
-	VSUBPD            Z22, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z16, K1
-	VBLENDMPD         Z16, Z18, K1, Z5
+	VMOVAPD           Z4, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z10, K1
+	VBLENDMPD         Z10, Z12, K1, Z10
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z17, Z3
-	VBLENDMPD         Z3, Z5, K1, Z6
-	VMULPD            Z0, Z6, Z3
+	VADDPD            Z3, Z11, Z3
+	VBLENDMPD         Z3, Z10, K1, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z16
-	VMAXPD       Z3, Z16, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z16
-	VMINPD       Z3, Z16, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z10
+	VMAXPD       Z3, Z10, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z10
+	VMINPD       Z3, Z10, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z16
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z10
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z17
-	VSCALEFPD        Z16, Z17, Z17
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
+	VSCALEFPD        Z10, Z11, Z11
 	VMOVUPD          (DI)(R10*8), Z3
-	VPXORQ           Z7, Z7, Z7
-	VCMPPD           $0x00, Z7, Z3, K1
+	VPXORQ           Z5, Z5, Z5
+	VCMPPD           $0x00, Z5, Z3, K1
 
 	// Times the weights.
-	VMOVUPD   (R9)(R10*8), Z16
-	VMULPD    Z3, Z16, Z3
-	VMULPD    Z3, Z17, Z3
-	VMOVUPD   (CX)(R10*8), Z16
-	VPXORQ    Z8, Z8, Z8
-	VMULPD    Z8, Z16, Z16
-	VBLENDMPD Z16, Z3, K1, Z9
-	VADDPD    Z9, Z2, Z2
+	VMOVUPD   (R9)(R10*8), Z10
+	VMULPD    Z3, Z10, Z3
+	VMULPD    Z3, Z11, Z3
+	VMOVUPD   (CX)(R10*8), Z10
+	VPXORQ    Z6, Z6, Z6
+	VMULPD    Z6, Z10, Z10
+	VBLENDMPD Z10, Z3, K1, Z3
+	VADDPD    Z3, Z2, Z2
 	ADDQ      $0x00000008, R10
 	SUBQ      $0x00000008, R8
 	CMPQ      R8, $0x00000008
@@ -12830,38 +12830,38 @@ few:
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
+	VGETEXPPD   Z4, Z11
+	VGETEXPPD   Z6, Z10
+	VSUBPD      Z11, Z10, Z10
 	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z16
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z16
-	VFNMADD213PD     Z6, Z9, Z16
+	VADDPD.BCST      two<>+0(SB), Z6, Z11
+	VDIVPD           Z11, Z6, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z6, Z12, Z13
 
 	// Add k ln(2).
-	VPXORQ            Z10, Z10, Z10
-	VMOVAPD           Z10, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
-	VFMSUB213PD       Z9, Z8, Z16
-	VSUBPD            Z16, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VPXORQ            Z7, Z7, Z7
+	VMOVAPD           Z7, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z12
+	VFMSUB213PD       Z12, Z11, Z13
+	VSUBPD            Z13, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z6
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z6, K2, Z11
+	VBLENDMPD         Z4, Z6, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
 	VADDPD            Z3, Z5, Z3
-	VBLENDMPD         Z3, Z11, K2, Z12
-	VMULPD            Z0, Z12, Z3
+	VBLENDMPD         Z3, Z4, K2, Z3
+	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
 	VBROADCASTSD leastExp<>+0(SB), Z4
@@ -12890,18 +12890,18 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VMOVUPD.Z        (DI)(R10*8), K1, Z3
-	VPXORQ           Z13, Z13, Z13
-	VCMPPD           $0x00, Z13, Z3, K2
+	VPXORQ           Z8, Z8, Z8
+	VCMPPD           $0x00, Z8, Z3, K2
 
 	// Times the weights.
 	VMOVUPD.Z (R9)(R10*8), K1, Z4
 	VMULPD    Z3, Z4, Z3
 	VMULPD    Z3, Z5, Z3
 	VMOVUPD.Z (CX)(R10*8), K1, Z4
-	VPXORQ    Z14, Z14, Z14
-	VMULPD    Z14, Z4, Z4
-	VBLENDMPD Z4, Z3, K2, Z15
-	VADDPD    Z15, Z2, Z2
+	VPXORQ    Z9, Z9, Z9
+	VMULPD    Z9, Z4, Z4
+	VBLENDMPD Z4, Z3, K2, Z3
+	VADDPD    Z3, Z2, Z2
 	ADDQ      $0x00000008, R10
 	SUBQ      $0x00000008, R8
 	JMP       few
@@ -12939,77 +12939,77 @@ TEXT ·expLogGradF32AVX512(SB), NOSPLIT, $0-136
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (CX)(R8*8), Z12
-	VMOVUPD     (DX)(R8*8), Z13
-	VMOVUPD     (BX)(R8*8), Z14
-	VXORPD.BCST signBit<>+0(SB), Z13, Z13
+	VMOVUPD     (CX)(R8*8), Z4
+	VMOVUPD     (DX)(R8*8), Z5
+	VMOVUPD     (BX)(R8*8), Z6
+	VXORPD.BCST signBit<>+0(SB), Z5, Z5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z13, Z15
-	VGETEXPPD   Z13, Z17
-	VGETEXPPD   Z15, Z16
-	VSUBPD      Z17, Z16, Z16
-	VSUBPD.BCST one<>+0(SB), Z15, Z15
+	VGETMANTPD  $0x0b, Z5, Z7
+	VGETEXPPD   Z5, Z9
+	VGETEXPPD   Z7, Z8
+	VSUBPD      Z9, Z8, Z8
+	VSUBPD.BCST one<>+0(SB), Z7, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z15, Z17
-	VDIVPD           Z17, Z15, Z17
-	VMULPD           Z17, Z17, Z18
-	VBROADCASTSD     log32d<>+0(SB), Z19
-	VFMADD213PD.BCST log32c<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST log32b<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST log32a<>+0(SB), Z18, Z19
-	VFNMADD213PD     Z15, Z18, Z19
+	VADDPD.BCST      two<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z7, Z9
+	VMULPD           Z9, Z9, Z10
+	VBROADCASTSD     log32d<>+0(SB), Z11
+	VFMADD213PD.BCST log32c<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log32b<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log32a<>+0(SB), Z10, Z11
+	VFNMADD213PD     Z7, Z10, Z11
 
 	// Add k ln(2).
-	VFNMADD213PD      Z15, Z17, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z19
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z13, K1
-	VBLENDMPD         Z13, Z19, K1, Z2
-	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z12, K1
-	VMULPD.BCST       half<>+0(SB), Z12, Z13
-	VADDPD            Z13, Z14, Z13
-	VBLENDMPD         Z13, Z2, K1, Z3
-	VSUBPD.BCST       one<>+0(SB), Z0, Z13
-	VBLENDMPD         Z0, Z13, K1, Z4
-	VMULPD            Z4, Z3, Z13
+	VFNMADD213PD      Z7, Z9, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z11
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z5, K1
+	VBLENDMPD         Z5, Z11, K1, Z5
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z4, K1
+	VMULPD.BCST       half<>+0(SB), Z4, Z7
+	VADDPD            Z7, Z6, Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VSUBPD.BCST       one<>+0(SB), Z0, Z6
+	VBLENDMPD         Z0, Z6, K1, Z6
+	VMULPD            Z6, Z5, Z5
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z14
-	VMAXPD       Z13, Z14, Z13
-	VBROADCASTSD mostExp<>+0(SB), Z14
-	VMINPD       Z13, Z14, Z13
+	VBROADCASTSD leastExp<>+0(SB), Z6
+	VMAXPD       Z5, Z6, Z5
+	VBROADCASTSD mostExp<>+0(SB), Z6
+	VMINPD       Z5, Z6, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z14
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z5
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z15
-	VFMADD213PD.BCST exp32f<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp32e<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp32d<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp32c<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp32b<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
-	VSCALEFPD        Z14, Z15, Z15
-	VBROADCASTSD     one<>+0(SB), Z13
-	VMULPD.BCST      half<>+0(SB), Z12, Z14
-	VSUBPD           Z14, Z13, Z13
-	VBLENDMPD        Z13, Z12, K1, Z5
-	VMULPD           Z5, Z15, Z12
-	VCVTPS2PD        (SI)(R8*4), Z13
-	VPXORQ           Z6, Z6, Z6
-	VCMPPD           $0x00, Z6, Z13, K1
-	VMULPD           Z1, Z13, Z13
-	VMULPD           Z13, Z12, Z12
+	VBROADCASTSD     exp32g<>+0(SB), Z7
+	VFMADD213PD.BCST exp32f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp32e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp32d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp32c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp32b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VSCALEFPD        Z6, Z7, Z7
+	VBROADCASTSD     one<>+0(SB), Z5
+	VMULPD.BCST      half<>+0(SB), Z4, Z6
+	VSUBPD           Z6, Z5, Z5
+	VBLENDMPD        Z5, Z4, K1, Z4
+	VMULPD           Z4, Z7, Z4
+	VCVTPS2PD        (SI)(R8*4), Z5
+	VPXORQ           Z2, Z2, Z2
+	VCMPPD           $0x00, Z2, Z5, K1
+	VMULPD           Z1, Z5, Z5
+	VMULPD           Z5, Z4, Z4
 	KNOTB            K1, K1
-	VMOVAPD.Z        Z12, K1, Z12
-	VMOVUPD          (AX)(R8*8), Z13
-	VSUBPD           Z12, Z13, Z12
-	VMOVUPD          Z12, (AX)(R8*8)
+	VMOVAPD.Z        Z4, K1, Z4
+	VMOVUPD          (AX)(R8*8), Z5
+	VSUBPD           Z4, Z5, Z4
+	VMOVUPD          Z4, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
 	CMPQ             DI, $0x00000008
@@ -13026,75 +13026,75 @@ few:
 	LEAQ        tailMasks<>+0(SB), R10
 	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z2
-	VMOVUPD.Z   (DX)(R8*8), K1, Z3
-	VMOVUPD.Z   (BX)(R8*8), K1, Z4
-	VXORPD.BCST signBit<>+0(SB), Z3, Z3
+	VMOVUPD.Z   (DX)(R8*8), K1, Z4
+	VMOVUPD.Z   (BX)(R8*8), K1, Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z3, Z5
-	VGETEXPPD   Z3, Z12
-	VGETEXPPD   Z5, Z6
-	VSUBPD      Z12, Z6, Z6
-	VSUBPD.BCST one<>+0(SB), Z5, Z5
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z12
-	VDIVPD           Z12, Z5, Z12
-	VMULPD           Z12, Z12, Z13
-	VBROADCASTSD     log32d<>+0(SB), Z14
-	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z5, Z13, Z14
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log32d<>+0(SB), Z10
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VFNMADD213PD      Z5, Z12, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z14
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K2
-	VBLENDMPD         Z3, Z14, K2, Z7
+	VFNMADD213PD      Z6, Z8, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z10
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
+	VBLENDMPD         Z4, Z10, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K2
-	VMULPD.BCST       half<>+0(SB), Z2, Z3
-	VADDPD            Z3, Z4, Z3
-	VBLENDMPD         Z3, Z7, K2, Z8
-	VSUBPD.BCST       one<>+0(SB), Z0, Z3
-	VBLENDMPD         Z0, Z3, K2, Z9
-	VMULPD            Z9, Z8, Z3
+	VMULPD.BCST       half<>+0(SB), Z2, Z6
+	VADDPD            Z6, Z5, Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+	VSUBPD.BCST       one<>+0(SB), Z0, Z5
+	VBLENDMPD         Z0, Z5, K2, Z5
+	VMULPD            Z5, Z4, Z4
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z4
-	VMAXPD       Z3, Z4, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z4
-	VMINPD       Z3, Z4, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z5
+	VMAXPD       Z4, Z5, Z4
+	VBROADCASTSD mostExp<>+0(SB), Z5
+	VMINPD       Z4, Z5, Z4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z4
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z5
-	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VSCALEFPD        Z4, Z5, Z5
-	VBROADCASTSD     one<>+0(SB), Z3
-	VMULPD.BCST      half<>+0(SB), Z2, Z4
-	VSUBPD           Z4, Z3, Z3
-	VBLENDMPD        Z3, Z2, K2, Z10
-	VMULPD           Z10, Z5, Z2
-	VCVTPS2PD.Z      (SI)(R8*4), K1, Z3
-	VPXORQ           Z11, Z11, Z11
-	VCMPPD           $0x00, Z11, Z3, K2
-	VMULPD           Z1, Z3, Z3
-	VMULPD           Z3, Z2, Z2
+	VBROADCASTSD     exp32g<>+0(SB), Z6
+	VFMADD213PD.BCST exp32f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp32e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp32d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp32c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp32b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z4
+	VMULPD.BCST      half<>+0(SB), Z2, Z5
+	VSUBPD           Z5, Z4, Z4
+	VBLENDMPD        Z4, Z2, K2, Z2
+	VMULPD           Z2, Z6, Z2
+	VCVTPS2PD.Z      (SI)(R8*4), K1, Z4
+	VPXORQ           Z3, Z3, Z3
+	VCMPPD           $0x00, Z3, Z4, K2
+	VMULPD           Z1, Z4, Z4
+	VMULPD           Z4, Z2, Z2
 	KNOTB            K2, K2
 	VMOVAPD.Z        Z2, K2, Z2
-	VMOVUPD.Z        (AX)(R8*8), K1, Z3
-	VSUBPD           Z2, Z3, Z2
+	VMOVUPD.Z        (AX)(R8*8), K1, Z4
+	VSUBPD           Z2, Z4, Z2
 	VMOVUPD          Z2, K1, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
@@ -13124,89 +13124,89 @@ TEXT ·expLogGradF64AVX512(SB), NOSPLIT, $0-136
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (CX)(R8*8), Z14
-	VMOVUPD     (DX)(R8*8), Z15
-	VMOVUPD     (BX)(R8*8), Z16
-	VXORPD.BCST signBit<>+0(SB), Z15, Z15
+	VMOVUPD     (CX)(R8*8), Z6
+	VMOVUPD     (DX)(R8*8), Z7
+	VMOVUPD     (BX)(R8*8), Z8
+	VXORPD.BCST signBit<>+0(SB), Z7, Z7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z15, Z17
-	VGETEXPPD   Z15, Z19
-	VGETEXPPD   Z17, Z18
-	VSUBPD      Z19, Z18, Z18
-	VSUBPD.BCST one<>+0(SB), Z17, Z17
+	VGETMANTPD  $0x0b, Z7, Z9
+	VGETEXPPD   Z7, Z11
+	VGETEXPPD   Z9, Z10
+	VSUBPD      Z11, Z10, Z10
+	VSUBPD.BCST one<>+0(SB), Z9, Z9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z17, Z19
-	VDIVPD           Z19, Z17, Z19
-	VMULPD           Z19, Z19, Z20
-	VBROADCASTSD     log64g<>+0(SB), Z21
-	VFMADD213PD.BCST log64f<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST log64e<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST log64d<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST log64c<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST log64b<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST log64a<>+0(SB), Z20, Z21
-	VFNMADD213PD     Z17, Z20, Z21
+	VADDPD.BCST      two<>+0(SB), Z9, Z11
+	VDIVPD           Z11, Z9, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z9, Z12, Z13
 
 	// Add k ln(2).
 	VPXORQ            Z2, Z2, Z2
-	VMOVAPD           Z2, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z20
-	VFMSUB213PD       Z20, Z19, Z21
-	VSUBPD            Z21, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z15, K1
-	VBLENDMPD         Z15, Z17, K1, Z3
-	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z14, K1
-	VMULPD.BCST       half<>+0(SB), Z14, Z15
-	VADDPD            Z15, Z16, Z15
-	VBLENDMPD         Z15, Z3, K1, Z4
-	VSUBPD.BCST       one<>+0(SB), Z0, Z15
-	VBLENDMPD         Z0, Z15, K1, Z5
-	VMULPD            Z5, Z4, Z15
+	VMOVAPD           Z2, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z12
+	VFMSUB213PD       Z12, Z11, Z13
+	VSUBPD            Z13, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z7, K1
+	VBLENDMPD         Z7, Z9, K1, Z7
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z6, K1
+	VMULPD.BCST       half<>+0(SB), Z6, Z9
+	VADDPD            Z9, Z8, Z8
+	VBLENDMPD         Z8, Z7, K1, Z7
+	VSUBPD.BCST       one<>+0(SB), Z0, Z8
+	VBLENDMPD         Z0, Z8, K1, Z8
+	VMULPD            Z8, Z7, Z7
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z16
-	VMAXPD       Z15, Z16, Z15
-	VBROADCASTSD mostExp<>+0(SB), Z16
-	VMINPD       Z15, Z16, Z15
+	VBROADCASTSD leastExp<>+0(SB), Z8
+	VMAXPD       Z7, Z8, Z7
+	VBROADCASTSD mostExp<>+0(SB), Z8
+	VMINPD       Z7, Z8, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z7
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
-	VSCALEFPD        Z16, Z17, Z17
-	VBROADCASTSD     one<>+0(SB), Z15
-	VMULPD.BCST      half<>+0(SB), Z14, Z16
-	VSUBPD           Z16, Z15, Z15
-	VBLENDMPD        Z15, Z14, K1, Z6
-	VMULPD           Z6, Z17, Z14
-	VMOVUPD          (SI)(R8*8), Z15
-	VPXORQ           Z7, Z7, Z7
-	VCMPPD           $0x00, Z7, Z15, K1
-	VMULPD           Z1, Z15, Z15
-	VMULPD           Z15, Z14, Z14
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
+	VSCALEFPD        Z8, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z7
+	VMULPD.BCST      half<>+0(SB), Z6, Z8
+	VSUBPD           Z8, Z7, Z7
+	VBLENDMPD        Z7, Z6, K1, Z6
+	VMULPD           Z6, Z9, Z6
+	VMOVUPD          (SI)(R8*8), Z7
+	VPXORQ           Z3, Z3, Z3
+	VCMPPD           $0x00, Z3, Z7, K1
+	VMULPD           Z1, Z7, Z7
+	VMULPD           Z7, Z6, Z6
 	KNOTB            K1, K1
-	VMOVAPD.Z        Z14, K1, Z14
-	VMOVUPD          (AX)(R8*8), Z15
-	VSUBPD           Z14, Z15, Z14
-	VMOVUPD          Z14, (AX)(R8*8)
+	VMOVAPD.Z        Z6, K1, Z6
+	VMOVUPD          (AX)(R8*8), Z7
+	VSUBPD           Z6, Z7, Z6
+	VMOVUPD          Z6, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
 	CMPQ             DI, $0x00000008
@@ -13224,80 +13224,80 @@ few:
 	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z2
 	VMOVUPD.Z   (DX)(R8*8), K1, Z3
-	VMOVUPD.Z   (BX)(R8*8), K1, Z4
+	VMOVUPD.Z   (BX)(R8*8), K1, Z6
 	VXORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z3, Z5
-	VGETEXPPD   Z3, Z7
-	VGETEXPPD   Z5, Z6
-	VSUBPD      Z7, Z6, Z6
-	VSUBPD.BCST one<>+0(SB), Z5, Z5
+	VGETMANTPD  $0x0b, Z3, Z7
+	VGETEXPPD   Z3, Z9
+	VGETEXPPD   Z7, Z8
+	VSUBPD      Z9, Z8, Z8
+	VSUBPD.BCST one<>+0(SB), Z7, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z7
-	VDIVPD           Z7, Z5, Z7
-	VMULPD           Z7, Z7, Z14
-	VBROADCASTSD     log64g<>+0(SB), Z15
-	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z5, Z14, Z15
+	VADDPD.BCST      two<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z7, Z9
+	VMULPD           Z9, Z9, Z10
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z10, Z11
+	VFNMADD213PD     Z7, Z10, Z11
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z14
-	VFMSUB213PD       Z14, Z7, Z15
-	VSUBPD            Z15, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VPXORQ            Z4, Z4, Z4
+	VMOVAPD           Z4, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z10
+	VFMSUB213PD       Z10, Z9, Z11
+	VSUBPD            Z11, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K2
-	VBLENDMPD         Z3, Z5, K2, Z9
+	VBLENDMPD         Z3, Z7, K2, Z3
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K2
-	VMULPD.BCST       half<>+0(SB), Z2, Z3
-	VADDPD            Z3, Z4, Z3
-	VBLENDMPD         Z3, Z9, K2, Z10
-	VSUBPD.BCST       one<>+0(SB), Z0, Z3
-	VBLENDMPD         Z0, Z3, K2, Z11
-	VMULPD            Z11, Z10, Z3
+	VMULPD.BCST       half<>+0(SB), Z2, Z7
+	VADDPD            Z7, Z6, Z6
+	VBLENDMPD         Z6, Z3, K2, Z3
+	VSUBPD.BCST       one<>+0(SB), Z0, Z6
+	VBLENDMPD         Z0, Z6, K2, Z6
+	VMULPD            Z6, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z4
-	VMAXPD       Z3, Z4, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z4
-	VMINPD       Z3, Z4, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z6
+	VMAXPD       Z3, Z6, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z6
+	VMINPD       Z3, Z6, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z6
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z5
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     exp64k<>+0(SB), Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
+	VSCALEFPD        Z6, Z7, Z7
 	VBROADCASTSD     one<>+0(SB), Z3
-	VMULPD.BCST      half<>+0(SB), Z2, Z4
-	VSUBPD           Z4, Z3, Z3
-	VBLENDMPD        Z3, Z2, K2, Z12
-	VMULPD           Z12, Z5, Z2
+	VMULPD.BCST      half<>+0(SB), Z2, Z6
+	VSUBPD           Z6, Z3, Z3
+	VBLENDMPD        Z3, Z2, K2, Z2
+	VMULPD           Z2, Z7, Z2
 	VMOVUPD.Z        (SI)(R8*8), K1, Z3
-	VPXORQ           Z13, Z13, Z13
-	VCMPPD           $0x00, Z13, Z3, K2
+	VPXORQ           Z5, Z5, Z5
+	VCMPPD           $0x00, Z5, Z3, K2
 	VMULPD           Z1, Z3, Z3
 	VMULPD           Z3, Z2, Z2
 	KNOTB            K2, K2
@@ -13594,35 +13594,35 @@ many:
 	VADDPS.BCST      twoSingle<>+0(SB), Z3, Z7
 	VDIVPS           Z6, Z2, Z6
 	VDIVPS           Z7, Z3, Z7
-	VMULPS           Z6, Z6, Z13
-	VMULPS           Z7, Z7, Z14
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z14, Z15
-	VFNMADD213PS     Z2, Z13, Z16
-	VFNMADD213PS     Z3, Z14, Z15
+	VMULPS           Z6, Z6, Z10
+	VMULPS           Z7, Z7, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z2, Z10, Z13
+	VFNMADD213PS     Z3, Z11, Z12
 
 	// Add k ln(2).
 	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z13
-	VMOVAPD           Z8, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z14
-	VFMSUB213PS       Z13, Z6, Z16
-	VFMSUB213PS       Z14, Z7, Z15
-	VSUBPS            Z16, Z2, Z2
-	VSUBPS            Z15, Z3, Z3
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z11
+	VFMSUB213PS       Z10, Z6, Z13
+	VFMSUB213PS       Z11, Z7, Z12
+	VSUBPS            Z13, Z2, Z2
+	VSUBPS            Z12, Z3, Z3
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z2
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z3
 	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z0, K1
 	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z1, K2
-	VBLENDMPS         Z0, Z2, K1, Z9
-	VBLENDMPS         Z1, Z3, K2, Z10
-	VMOVUPS           Z9, (AX)(BX*4)
-	VMOVUPS           Z10, 64(AX)(BX*4)
+	VBLENDMPS         Z0, Z2, K1, Z0
+	VBLENDMPS         Z1, Z3, K2, Z1
+	VMOVUPS           Z0, (AX)(BX*4)
+	VMOVUPS           Z1, 64(AX)(BX*4)
 	ADDQ              $0x00000020, BX
 	SUBQ              $0x00000020, DX
 	CMPQ              DX, $0x00000020
@@ -13657,15 +13657,15 @@ few:
 	VFNMADD213PS     Z1, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z11, Z11, Z11
-	VMOVAPD           Z11, Z4
+	VPXORQ            Z9, Z9, Z9
+	VMOVAPD           Z9, Z4
 	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z4
 	VFMSUB213PS       Z4, Z3, Z5
 	VSUBPS            Z5, Z1, Z1
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z1
 	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z0, K2
-	VBLENDMPS         Z0, Z1, K2, Z12
-	VMOVUPS           Z12, K1, (AX)(BX*4)
+	VBLENDMPS         Z0, Z1, K2, Z0
+	VMOVUPS           Z0, K1, (AX)(BX*4)
 	ADDQ              $0x00000010, BX
 	SUBQ              $0x00000010, DX
 	JMP               few
@@ -13722,43 +13722,43 @@ many:
 	VADDPD.BCST      two<>+0(SB), Z3, Z7
 	VDIVPD           Z6, Z2, Z6
 	VDIVPD           Z7, Z3, Z7
-	VMULPD           Z6, Z6, Z13
-	VMULPD           Z7, Z7, Z14
-	VBROADCASTSD     log64g<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z2, Z13, Z16
-	VFNMADD213PD     Z3, Z14, Z15
+	VMULPD           Z6, Z6, Z10
+	VMULPD           Z7, Z7, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64a<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z2, Z10, Z13
+	VFNMADD213PD     Z3, Z11, Z12
 
 	// Add k ln(2).
 	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z13
-	VMOVAPD           Z8, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z14
-	VFMSUB213PD       Z13, Z6, Z16
-	VFMSUB213PD       Z14, Z7, Z15
-	VSUBPD            Z16, Z2, Z2
-	VSUBPD            Z15, Z3, Z3
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z11
+	VFMSUB213PD       Z10, Z6, Z13
+	VFMSUB213PD       Z11, Z7, Z12
+	VSUBPD            Z13, Z2, Z2
+	VSUBPD            Z12, Z3, Z3
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z2
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z3
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K1
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z1, K2
-	VBLENDMPD         Z0, Z2, K1, Z9
-	VBLENDMPD         Z1, Z3, K2, Z10
-	VMOVUPD           Z9, (AX)(BX*8)
-	VMOVUPD           Z10, 64(AX)(BX*8)
+	VBLENDMPD         Z0, Z2, K1, Z0
+	VBLENDMPD         Z1, Z3, K2, Z1
+	VMOVUPD           Z0, (AX)(BX*8)
+	VMOVUPD           Z1, 64(AX)(BX*8)
 	ADDQ              $0x00000010, BX
 	SUBQ              $0x00000010, DX
 	CMPQ              DX, $0x00000010
@@ -13797,15 +13797,15 @@ few:
 	VFNMADD213PD     Z1, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z11, Z11, Z11
-	VMOVAPD           Z11, Z4
+	VPXORQ            Z9, Z9, Z9
+	VMOVAPD           Z9, Z4
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z4
 	VFMSUB213PD       Z4, Z3, Z5
 	VSUBPD            Z5, Z1, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z1
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K2
-	VBLENDMPD         Z0, Z1, K2, Z12
-	VMOVUPD           Z12, K1, (AX)(BX*8)
+	VBLENDMPD         Z0, Z1, K2, Z0
+	VMOVUPD           Z0, K1, (AX)(BX*8)
 	ADDQ              $0x00000008, BX
 	SUBQ              $0x00000008, DX
 	JMP               few
@@ -13844,37 +13844,37 @@ many:
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSCALEFPS    Z2, Z5, Z4
 	VSCALEFPS    Z3, Z5, Z5
-	VSUBPS.BCST  oneSingle<>+0(SB), Z4, Z20
-	VSUBPS.BCST  oneSingle<>+0(SB), Z5, Z21
-	VFMADD231PS  Z0, Z4, Z20
-	VFMADD231PS  Z1, Z5, Z21
+	VSUBPS.BCST  oneSingle<>+0(SB), Z4, Z8
+	VSUBPS.BCST  oneSingle<>+0(SB), Z5, Z9
+	VFMADD231PS  Z0, Z4, Z8
+	VFMADD231PS  Z1, Z5, Z9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z4
-	VADDPS.BCST      twoSingle<>+0(SB), Z21, Z5
-	VDIVPS           Z4, Z20, Z4
-	VDIVPS           Z5, Z21, Z5
-	VMULPS           Z4, Z4, Z22
-	VMULPS           Z5, Z5, Z23
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z23, Z24
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z23, Z24
-	VFNMADD213PS     Z20, Z22, Z25
-	VFNMADD213PS     Z21, Z23, Z24
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z4
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z5
+	VDIVPS           Z4, Z8, Z4
+	VDIVPS           Z5, Z9, Z5
+	VMULPS           Z4, Z4, Z10
+	VMULPS           Z5, Z5, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z8, Z10, Z13
+	VFNMADD213PS     Z9, Z11, Z12
 
 	// Add k ln(2).
 	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z22
-	VMOVAPD           Z6, Z23
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z22
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z23
-	VFMSUB213PS       Z22, Z4, Z25
-	VFMSUB213PS       Z23, Z5, Z24
-	VSUBPS            Z25, Z20, Z4
-	VSUBPS            Z24, Z21, Z5
+	VMOVAPD           Z6, Z10
+	VMOVAPD           Z6, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z11
+	VFMSUB213PS       Z10, Z4, Z13
+	VFMSUB213PS       Z11, Z5, Z12
+	VSUBPS            Z13, Z8, Z4
+	VSUBPS            Z12, Z9, Z5
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z4
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z5
 
@@ -13883,24 +13883,24 @@ many:
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z1, Z3
 	VCMPPS.BCST  $0x11, tinySingle<>+0(SB), Z2, K1
 	VCMPPS.BCST  $0x11, tinySingle<>+0(SB), Z3, K2
-	VBLENDMPS    Z0, Z4, K1, Z7
-	VBLENDMPS    Z1, Z5, K2, Z8
+	VBLENDMPS    Z0, Z4, K1, Z2
+	VBLENDMPS    Z1, Z5, K2, Z3
 	VCMPPS.BCST  $0x00, minusOneSingle<>+0(SB), Z0, K1
 	VCMPPS.BCST  $0x00, minusOneSingle<>+0(SB), Z1, K2
-	VBROADCASTSS minusInfinitySingle<>+0(SB), Z2
-	VBLENDMPS    Z2, Z7, K1, Z9
-	VBLENDMPS    Z2, Z8, K2, Z10
+	VBROADCASTSS minusInfinitySingle<>+0(SB), Z4
+	VBLENDMPS    Z4, Z2, K1, Z2
+	VBLENDMPS    Z4, Z3, K2, Z3
 	VCMPPS.BCST  $0x11, minusOneSingle<>+0(SB), Z0, K1
 	VCMPPS.BCST  $0x11, minusOneSingle<>+0(SB), Z1, K2
-	VBROADCASTSS notANumberSingle<>+0(SB), Z2
-	VBLENDMPS    Z2, Z9, K1, Z11
-	VBLENDMPS    Z2, Z10, K2, Z12
+	VBROADCASTSS notANumberSingle<>+0(SB), Z4
+	VBLENDMPS    Z4, Z2, K1, Z2
+	VBLENDMPS    Z4, Z3, K2, Z3
 	VCMPPS.BCST  $0x00, infinitySingle<>+0(SB), Z0, K1
 	VCMPPS.BCST  $0x00, infinitySingle<>+0(SB), Z1, K2
-	VBLENDMPS    Z0, Z11, K1, Z13
-	VBLENDMPS    Z1, Z12, K2, Z14
-	VMOVUPS      Z13, (AX)(BX*4)
-	VMOVUPS      Z14, 64(AX)(BX*4)
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VBLENDMPS    Z1, Z3, K2, Z1
+	VMOVUPS      Z0, (AX)(BX*4)
+	VMOVUPS      Z1, 64(AX)(BX*4)
 	ADDQ         $0x00000020, BX
 	SUBQ         $0x00000020, DX
 	CMPQ         DX, $0x00000020
@@ -13939,8 +13939,8 @@ few:
 	VFNMADD213PS     Z3, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z15, Z15, Z15
-	VMOVAPD           Z15, Z4
+	VPXORQ            Z7, Z7, Z7
+	VMOVAPD           Z7, Z4
 	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z1, Z4
 	VFMSUB213PS       Z4, Z2, Z5
 	VSUBPS            Z5, Z3, Z2
@@ -13949,16 +13949,16 @@ few:
 	// Nothing to add to, minus 1 and below, infinite.
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z0, Z1
 	VCMPPS.BCST  $0x11, tinySingle<>+0(SB), Z1, K2
-	VBLENDMPS    Z0, Z2, K2, Z16
+	VBLENDMPS    Z0, Z2, K2, Z1
 	VCMPPS.BCST  $0x00, minusOneSingle<>+0(SB), Z0, K2
-	VBROADCASTSS minusInfinitySingle<>+0(SB), Z1
-	VBLENDMPS    Z1, Z16, K2, Z17
+	VBROADCASTSS minusInfinitySingle<>+0(SB), Z2
+	VBLENDMPS    Z2, Z1, K2, Z1
 	VCMPPS.BCST  $0x11, minusOneSingle<>+0(SB), Z0, K2
-	VBROADCASTSS notANumberSingle<>+0(SB), Z1
-	VBLENDMPS    Z1, Z17, K2, Z18
+	VBROADCASTSS notANumberSingle<>+0(SB), Z2
+	VBLENDMPS    Z2, Z1, K2, Z1
 	VCMPPS.BCST  $0x00, infinitySingle<>+0(SB), Z0, K2
-	VBLENDMPS    Z0, Z18, K2, Z19
-	VMOVUPS      Z19, K1, (AX)(BX*4)
+	VBLENDMPS    Z0, Z1, K2, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*4)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
 	JMP          few
@@ -14012,45 +14012,45 @@ many:
 	VBROADCASTSD one<>+0(SB), Z5
 	VSCALEFPD    Z2, Z5, Z4
 	VSCALEFPD    Z3, Z5, Z5
-	VSUBPD.BCST  one<>+0(SB), Z4, Z20
-	VSUBPD.BCST  one<>+0(SB), Z5, Z21
-	VFMADD231PD  Z0, Z4, Z20
-	VFMADD231PD  Z1, Z5, Z21
+	VSUBPD.BCST  one<>+0(SB), Z4, Z8
+	VSUBPD.BCST  one<>+0(SB), Z5, Z9
+	VFMADD231PD  Z0, Z4, Z8
+	VFMADD231PD  Z1, Z5, Z9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z20, Z4
-	VADDPD.BCST      two<>+0(SB), Z21, Z5
-	VDIVPD           Z4, Z20, Z4
-	VDIVPD           Z5, Z21, Z5
-	VMULPD           Z4, Z4, Z22
-	VMULPD           Z5, Z5, Z23
-	VBROADCASTSD     log64g<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST log64f<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST log64e<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST log64d<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST log64c<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST log64b<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST log64a<>+0(SB), Z23, Z24
-	VFNMADD213PD     Z20, Z22, Z25
-	VFNMADD213PD     Z21, Z23, Z24
+	VADDPD.BCST      two<>+0(SB), Z8, Z4
+	VADDPD.BCST      two<>+0(SB), Z9, Z5
+	VDIVPD           Z4, Z8, Z4
+	VDIVPD           Z5, Z9, Z5
+	VMULPD           Z4, Z4, Z10
+	VMULPD           Z5, Z5, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64a<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z8, Z10, Z13
+	VFNMADD213PD     Z9, Z11, Z12
 
 	// Add k ln(2).
 	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z22
-	VMOVAPD           Z6, Z23
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z22
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z23
-	VFMSUB213PD       Z22, Z4, Z25
-	VFMSUB213PD       Z23, Z5, Z24
-	VSUBPD            Z25, Z20, Z4
-	VSUBPD            Z24, Z21, Z5
+	VMOVAPD           Z6, Z10
+	VMOVAPD           Z6, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z11
+	VFMSUB213PD       Z10, Z4, Z13
+	VFMSUB213PD       Z11, Z5, Z12
+	VSUBPD            Z13, Z8, Z4
+	VSUBPD            Z12, Z9, Z5
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z4
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z5
 
@@ -14059,24 +14059,24 @@ many:
 	VANDPD.BCST  absBits<>+0(SB), Z1, Z3
 	VCMPPD.BCST  $0x11, tiny<>+0(SB), Z2, K1
 	VCMPPD.BCST  $0x11, tiny<>+0(SB), Z3, K2
-	VBLENDMPD    Z0, Z4, K1, Z7
-	VBLENDMPD    Z1, Z5, K2, Z8
+	VBLENDMPD    Z0, Z4, K1, Z2
+	VBLENDMPD    Z1, Z5, K2, Z3
 	VCMPPD.BCST  $0x00, minusOne<>+0(SB), Z0, K1
 	VCMPPD.BCST  $0x00, minusOne<>+0(SB), Z1, K2
-	VBROADCASTSD minusInfinity<>+0(SB), Z2
-	VBLENDMPD    Z2, Z7, K1, Z9
-	VBLENDMPD    Z2, Z8, K2, Z10
+	VBROADCASTSD minusInfinity<>+0(SB), Z4
+	VBLENDMPD    Z4, Z2, K1, Z2
+	VBLENDMPD    Z4, Z3, K2, Z3
 	VCMPPD.BCST  $0x11, minusOne<>+0(SB), Z0, K1
 	VCMPPD.BCST  $0x11, minusOne<>+0(SB), Z1, K2
-	VBROADCASTSD notANumber<>+0(SB), Z2
-	VBLENDMPD    Z2, Z9, K1, Z11
-	VBLENDMPD    Z2, Z10, K2, Z12
+	VBROADCASTSD notANumber<>+0(SB), Z4
+	VBLENDMPD    Z4, Z2, K1, Z2
+	VBLENDMPD    Z4, Z3, K2, Z3
 	VCMPPD.BCST  $0x00, infinity<>+0(SB), Z0, K1
 	VCMPPD.BCST  $0x00, infinity<>+0(SB), Z1, K2
-	VBLENDMPD    Z0, Z11, K1, Z13
-	VBLENDMPD    Z1, Z12, K2, Z14
-	VMOVUPD      Z13, (AX)(BX*8)
-	VMOVUPD      Z14, 64(AX)(BX*8)
+	VBLENDMPD    Z0, Z2, K1, Z0
+	VBLENDMPD    Z1, Z3, K2, Z1
+	VMOVUPD      Z0, (AX)(BX*8)
+	VMOVUPD      Z1, 64(AX)(BX*8)
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, DX
 	CMPQ         DX, $0x00000010
@@ -14119,8 +14119,8 @@ few:
 	VFNMADD213PD     Z3, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z15, Z15, Z15
-	VMOVAPD           Z15, Z4
+	VPXORQ            Z7, Z7, Z7
+	VMOVAPD           Z7, Z4
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
 	VFMSUB213PD       Z4, Z2, Z5
 	VSUBPD            Z5, Z3, Z2
@@ -14129,16 +14129,16 @@ few:
 	// Nothing to add to, minus 1 and below, infinite.
 	VANDPD.BCST  absBits<>+0(SB), Z0, Z1
 	VCMPPD.BCST  $0x11, tiny<>+0(SB), Z1, K2
-	VBLENDMPD    Z0, Z2, K2, Z16
+	VBLENDMPD    Z0, Z2, K2, Z1
 	VCMPPD.BCST  $0x00, minusOne<>+0(SB), Z0, K2
-	VBROADCASTSD minusInfinity<>+0(SB), Z1
-	VBLENDMPD    Z1, Z16, K2, Z17
+	VBROADCASTSD minusInfinity<>+0(SB), Z2
+	VBLENDMPD    Z2, Z1, K2, Z1
 	VCMPPD.BCST  $0x11, minusOne<>+0(SB), Z0, K2
-	VBROADCASTSD notANumber<>+0(SB), Z1
-	VBLENDMPD    Z1, Z17, K2, Z18
+	VBROADCASTSD notANumber<>+0(SB), Z2
+	VBLENDMPD    Z2, Z1, K2, Z1
 	VCMPPD.BCST  $0x00, infinity<>+0(SB), Z0, K2
-	VBLENDMPD    Z0, Z18, K2, Z19
-	VMOVUPD      Z19, K1, (AX)(BX*8)
+	VBLENDMPD    Z0, Z1, K2, Z0
+	VMOVUPD      Z0, K1, (AX)(BX*8)
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, DX
 	JMP          few
@@ -14174,50 +14174,50 @@ many:
 	VORPS.BCST signBitSingle<>+0(SB), Z1, Z1
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSS leastExpSingle<>+0(SB), Z8
-	VMAXPS       Z0, Z8, Z0
-	VMAXPS       Z1, Z8, Z1
+	VBROADCASTSS leastExpSingle<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z0
+	VMAXPS       Z1, Z2, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z0, Z8
-	VMULPS.BCST       log2eSingle<>+0(SB), Z1, Z9
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z0
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z1
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z0
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z1
+	VMULPS.BCST       log2eSingle<>+0(SB), Z0, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z1, Z3
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z0
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z1
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z0
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z1
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z0, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z1, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z0, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z1, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z0, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z1, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z0, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z1, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z10
-	VSCALEFPS        Z8, Z11, Z11
-	VSCALEFPS        Z9, Z10, Z10
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z0
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z1
-	VBROADCASTSS     oneSingle<>+0(SB), Z8
-	VDIVPS           Z0, Z8, Z0
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z0, Z11, Z8
-	VMULPS           Z1, Z10, Z9
-	VBLENDMPS        Z8, Z0, K1, Z2
-	VBLENDMPS        Z9, Z1, K2, Z3
-	VBLENDMPS        Z0, Z8, K1, Z4
-	VBLENDMPS        Z1, Z9, K2, Z5
-	VMOVUPS          Z2, (AX)(BX*4)
-	VMOVUPS          Z3, 64(AX)(BX*4)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z0, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z1, Z4
+	VSCALEFPS        Z2, Z5, Z5
+	VSCALEFPS        Z3, Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z0
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z1
+	VBROADCASTSS     oneSingle<>+0(SB), Z2
+	VDIVPS           Z0, Z2, Z0
+	VDIVPS           Z1, Z2, Z1
+	VMULPS           Z0, Z5, Z2
+	VMULPS           Z1, Z4, Z3
+	VBLENDMPS        Z2, Z0, K1, Z4
+	VBLENDMPS        Z3, Z1, K2, Z5
+	VBLENDMPS        Z0, Z2, K1, Z0
+	VBLENDMPS        Z1, Z3, K2, Z0
+	VMOVUPS          Z4, (AX)(BX*4)
+	VMOVUPS          Z5, 64(AX)(BX*4)
 	ADDQ             $0x00000020, BX
 	SUBQ             $0x00000020, DX
 	CMPQ             DX, $0x00000020
@@ -14260,9 +14260,9 @@ few:
 	VBROADCASTSS     oneSingle<>+0(SB), Z1
 	VDIVPS           Z0, Z1, Z0
 	VMULPS           Z0, Z2, Z1
-	VBLENDMPS        Z1, Z0, K2, Z6
-	VBLENDMPS        Z0, Z1, K2, Z7
-	VMOVUPS          Z6, K1, (AX)(BX*4)
+	VBLENDMPS        Z1, Z0, K2, Z2
+	VBLENDMPS        Z0, Z1, K2, Z0
+	VMOVUPS          Z2, K1, (AX)(BX*4)
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, DX
 	JMP              few
@@ -14295,60 +14295,60 @@ many:
 	VORPD.BCST signBit<>+0(SB), Z1, Z1
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z8
-	VMAXPD       Z0, Z8, Z0
-	VMAXPD       Z1, Z8, Z1
+	VBROADCASTSD leastExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z0
+	VMAXPD       Z1, Z2, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z0, Z8
-	VMULPD.BCST       log2e<>+0(SB), Z1, Z9
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z0
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z1
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z0
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z1
+	VMULPD.BCST       log2e<>+0(SB), Z0, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z1, Z3
+	VRNDSCALEPD       $0x08, Z2, Z2
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z1
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z0, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z1, Z10
-	VSCALEFPD        Z8, Z11, Z11
-	VSCALEFPD        Z9, Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z0
-	VADDPD.BCST      one<>+0(SB), Z10, Z1
-	VBROADCASTSD     one<>+0(SB), Z8
-	VDIVPD           Z0, Z8, Z0
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z0, Z11, Z8
-	VMULPD           Z1, Z10, Z9
-	VBLENDMPD        Z8, Z0, K1, Z2
-	VBLENDMPD        Z9, Z1, K2, Z3
-	VBLENDMPD        Z0, Z8, K1, Z4
-	VBLENDMPD        Z1, Z9, K2, Z5
-	VMOVUPD          Z2, (AX)(BX*8)
-	VMOVUPD          Z3, 64(AX)(BX*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VMOVAPD          Z4, Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z0, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z1, Z4
+	VSCALEFPD        Z2, Z5, Z5
+	VSCALEFPD        Z3, Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z0
+	VADDPD.BCST      one<>+0(SB), Z4, Z1
+	VBROADCASTSD     one<>+0(SB), Z2
+	VDIVPD           Z0, Z2, Z0
+	VDIVPD           Z1, Z2, Z1
+	VMULPD           Z0, Z5, Z2
+	VMULPD           Z1, Z4, Z3
+	VBLENDMPD        Z2, Z0, K1, Z4
+	VBLENDMPD        Z3, Z1, K2, Z5
+	VBLENDMPD        Z0, Z2, K1, Z0
+	VBLENDMPD        Z1, Z3, K2, Z0
+	VMOVUPD          Z4, (AX)(BX*8)
+	VMOVUPD          Z5, 64(AX)(BX*8)
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, DX
 	CMPQ             DX, $0x00000010
@@ -14396,9 +14396,9 @@ few:
 	VBROADCASTSD     one<>+0(SB), Z1
 	VDIVPD           Z0, Z1, Z0
 	VMULPD           Z0, Z2, Z1
-	VBLENDMPD        Z1, Z0, K2, Z6
-	VBLENDMPD        Z0, Z1, K2, Z7
-	VMOVUPD          Z6, K1, (AX)(BX*8)
+	VBLENDMPD        Z1, Z0, K2, Z2
+	VBLENDMPD        Z0, Z1, K2, Z0
+	VMOVUPD          Z2, K1, (AX)(BX*8)
 	ADDQ             $0x00000008, BX
 	SUBQ             $0x00000008, DX
 	JMP              few
@@ -14434,75 +14434,75 @@ many:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z4
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z13
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z7
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VRNDSCALEPS       $0x08, Z13, Z13
+	VRNDSCALEPS       $0x08, Z7, Z7
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z2
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z3
 	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z14
-	VSCALEFPS        Z4, Z15, Z15
-	VSCALEFPS        Z13, Z14, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z2
-	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z3
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z8
+	VSCALEFPS        Z4, Z9, Z9
+	VSCALEFPS        Z7, Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z2
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z3
 	VBROADCASTSS     oneSingle<>+0(SB), Z4
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST twoSingle<>+0(SB), Z15, Z13
-	VADDPS.BCST twoSingle<>+0(SB), Z14, Z16
-	VMULPS      Z13, Z2, Z17
-	VMULPS      Z16, Z3, Z18
-	VDIVPS      Z17, Z4, Z17
-	VDIVPS      Z18, Z4, Z4
-	VMULPS      Z13, Z17, Z13
-	VMULPS      Z16, Z4, Z16
-	VMULPS      Z2, Z17, Z2
+	VADDPS.BCST twoSingle<>+0(SB), Z9, Z7
+	VADDPS.BCST twoSingle<>+0(SB), Z8, Z10
+	VMULPS      Z7, Z2, Z11
+	VMULPS      Z10, Z3, Z12
+	VDIVPS      Z11, Z4, Z11
+	VDIVPS      Z12, Z4, Z4
+	VMULPS      Z7, Z11, Z7
+	VMULPS      Z10, Z4, Z10
+	VMULPS      Z2, Z11, Z2
 	VMULPS      Z3, Z4, Z3
-	VMULPS      Z15, Z2, Z2
-	VMULPS      Z14, Z3, Z3
+	VMULPS      Z9, Z2, Z2
+	VMULPS      Z8, Z3, Z3
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z2, Z2, Z4
-	VMULPS           Z3, Z3, Z17
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z4, Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z4, Z19
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z4, Z19
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
-	VFNMADD213PS     Z15, Z4, Z19
-	VFNMADD213PS     Z14, Z17, Z18
-	VFNMADD213PS     Z15, Z2, Z19
-	VFNMADD213PS     Z14, Z3, Z18
-	VMULPS           Z13, Z15, Z2
-	VMULPS           Z16, Z14, Z3
-	VBLENDMPS        Z2, Z13, K1, Z5
-	VBLENDMPS        Z3, Z16, K2, Z6
-	VBLENDMPS        Z13, Z2, K1, Z7
-	VBLENDMPS        Z16, Z3, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMAXPS           Z0, Z9, Z0
-	VMAXPS           Z1, Z9, Z1
-	VADDPS           Z19, Z0, Z0
-	VADDPS           Z18, Z1, Z1
+	VMULPS           Z3, Z3, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z4, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z4, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z4, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z4, Z13
+	VFNMADD213PS     Z8, Z11, Z12
+	VFNMADD213PS     Z9, Z2, Z13
+	VFNMADD213PS     Z8, Z3, Z12
+	VMULPS           Z7, Z9, Z2
+	VMULPS           Z10, Z8, Z3
+	VBLENDMPS        Z2, Z7, K1, Z4
+	VBLENDMPS        Z3, Z10, K2, Z4
+	VBLENDMPS        Z7, Z2, K1, Z2
+	VBLENDMPS        Z10, Z3, K2, Z2
+	VPXORQ           Z5, Z5, Z5
+	VMAXPS           Z0, Z5, Z0
+	VMAXPS           Z1, Z5, Z1
+	VADDPS           Z13, Z0, Z0
+	VADDPS           Z12, Z1, Z1
 	VMOVUPS          Z0, (AX)(BX*4)
 	VMOVUPS          Z1, 64(AX)(BX*4)
 	ADDQ             $0x00000020, BX
@@ -14563,10 +14563,10 @@ few:
 	VFNMADD213PS     Z3, Z2, Z5
 	VFNMADD213PS     Z3, Z1, Z5
 	VMULPS           Z4, Z3, Z1
-	VBLENDMPS        Z1, Z4, K2, Z10
-	VBLENDMPS        Z4, Z1, K2, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMAXPS           Z0, Z12, Z0
+	VBLENDMPS        Z1, Z4, K2, Z2
+	VBLENDMPS        Z4, Z1, K2, Z1
+	VPXORQ           Z6, Z6, Z6
+	VMAXPS           Z0, Z6, Z0
 	VADDPS           Z5, Z0, Z0
 	VMOVUPS          Z0, K1, (AX)(BX*4)
 	ADDQ             $0x00000010, BX
@@ -14616,97 +14616,97 @@ many:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z2, Z4
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
 	VRNDSCALEPD       $0x08, Z4, Z4
-	VRNDSCALEPD       $0x08, Z13, Z13
+	VRNDSCALEPD       $0x08, Z7, Z7
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z2
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z14
-	VSCALEFPD        Z4, Z15, Z15
-	VSCALEFPD        Z13, Z14, Z14
-	VADDPD.BCST      one<>+0(SB), Z15, Z2
-	VADDPD.BCST      one<>+0(SB), Z14, Z3
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
+	VSCALEFPD        Z4, Z9, Z9
+	VSCALEFPD        Z7, Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z2
+	VADDPD.BCST      one<>+0(SB), Z8, Z3
 	VBROADCASTSD     one<>+0(SB), Z4
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST two<>+0(SB), Z15, Z13
-	VADDPD.BCST two<>+0(SB), Z14, Z16
-	VMULPD      Z13, Z2, Z17
-	VMULPD      Z16, Z3, Z18
-	VDIVPD      Z17, Z4, Z17
-	VDIVPD      Z18, Z4, Z4
-	VMULPD      Z13, Z17, Z13
-	VMULPD      Z16, Z4, Z16
-	VMULPD      Z2, Z17, Z2
+	VADDPD.BCST two<>+0(SB), Z9, Z7
+	VADDPD.BCST two<>+0(SB), Z8, Z10
+	VMULPD      Z7, Z2, Z11
+	VMULPD      Z10, Z3, Z12
+	VDIVPD      Z11, Z4, Z11
+	VDIVPD      Z12, Z4, Z4
+	VMULPD      Z7, Z11, Z7
+	VMULPD      Z10, Z4, Z10
+	VMULPD      Z2, Z11, Z2
 	VMULPD      Z3, Z4, Z3
-	VMULPD      Z15, Z2, Z2
-	VMULPD      Z14, Z3, Z3
+	VMULPD      Z9, Z2, Z2
+	VMULPD      Z8, Z3, Z3
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPD           Z2, Z2, Z4
-	VMULPD           Z3, Z3, Z17
-	VBROADCASTSD     unit64j<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unit64i<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64i<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64h<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64h<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64g<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64g<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64f<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64f<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64e<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64e<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64d<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64d<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64c<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64c<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64b<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64b<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64a<>+0(SB), Z4, Z19
-	VFMADD213PD.BCST unit64a<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z15, Z4, Z19
-	VFNMADD213PD     Z14, Z17, Z18
-	VFNMADD213PD     Z15, Z2, Z19
-	VFNMADD213PD     Z14, Z3, Z18
-	VMULPD           Z13, Z15, Z2
-	VMULPD           Z16, Z14, Z3
-	VBLENDMPD        Z2, Z13, K1, Z5
-	VBLENDMPD        Z3, Z16, K2, Z6
-	VBLENDMPD        Z13, Z2, K1, Z7
-	VBLENDMPD        Z16, Z3, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMAXPD           Z0, Z9, Z0
-	VMAXPD           Z1, Z9, Z1
-	VADDPD           Z19, Z0, Z0
-	VADDPD           Z18, Z1, Z1
+	VMULPD           Z3, Z3, Z11
+	VBROADCASTSD     unit64j<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64h<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64g<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64f<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64e<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64d<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64c<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64b<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64a<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z4, Z13
+	VFNMADD213PD     Z8, Z11, Z12
+	VFNMADD213PD     Z9, Z2, Z13
+	VFNMADD213PD     Z8, Z3, Z12
+	VMULPD           Z7, Z9, Z2
+	VMULPD           Z10, Z8, Z3
+	VBLENDMPD        Z2, Z7, K1, Z4
+	VBLENDMPD        Z3, Z10, K2, Z4
+	VBLENDMPD        Z7, Z2, K1, Z2
+	VBLENDMPD        Z10, Z3, K2, Z2
+	VPXORQ           Z5, Z5, Z5
+	VMAXPD           Z0, Z5, Z0
+	VMAXPD           Z1, Z5, Z1
+	VADDPD           Z13, Z0, Z0
+	VADDPD           Z12, Z1, Z1
 	VMOVUPD          Z0, (AX)(BX*8)
 	VMOVUPD          Z1, 64(AX)(BX*8)
 	ADDQ             $0x00000010, BX
@@ -14778,10 +14778,10 @@ few:
 	VFNMADD213PD     Z3, Z2, Z5
 	VFNMADD213PD     Z3, Z1, Z5
 	VMULPD           Z4, Z3, Z1
-	VBLENDMPD        Z1, Z4, K2, Z10
-	VBLENDMPD        Z4, Z1, K2, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMAXPD           Z0, Z12, Z0
+	VBLENDMPD        Z1, Z4, K2, Z2
+	VBLENDMPD        Z4, Z1, K2, Z1
+	VPXORQ           Z6, Z6, Z6
+	VMAXPD           Z0, Z6, Z0
 	VADDPD           Z5, Z0, Z0
 	VMOVUPD          Z0, K1, (AX)(BX*8)
 	ADDQ             $0x00000008, BX

@@ -19,6 +19,7 @@ func compile(f *ir.File, vectors int) error {
 		pass.FunctionPass(pass.LabelTarget),
 		pass.FunctionPass(pass.CFG),
 		pass.InstructionPass(pass.ZeroExtend32BitOutputs),
+		pass.InstructionPass(blendsOverwrite),
 		pass.FunctionPass(pass.Liveness),
 		pass.FunctionPass(func(fn *ir.Function) error {
 			if err := allocate(fn, vectors); err != nil {
@@ -34,6 +35,15 @@ func compile(f *ir.File, vectors int) error {
 		pass.FunctionPass(pruneVectorSelfMoves),
 		pass.FunctionPass(pass.RequiredISAExtensions),
 	).Execute(f)
+}
+
+// blendsOverwrite corrects what avo says of blends by mask: that they read their
+// last operand too, which would keep it alive from the start of the function.
+func blendsOverwrite(i *ir.Instruction) error {
+	if i.Opcode == "VBLENDMPS" || i.Opcode == "VBLENDMPD" {
+		i.Inputs = i.Operands[:len(i.Operands)-1]
+	}
+	return nil
 }
 
 // allocate colours the registers of each kind. The base pointer is left alone.
