@@ -1541,3 +1541,71 @@ func softplusLanesF32AVX2(y []float32, x []float32)
 //
 //go:noescape
 func softplusLanesF64AVX2(y []float64, x []float64)
+
+// labelsMostAVX2 is the largest label, or 0 if there is none.
+//
+//	for _, v := range y {
+//		most = max(most, v)
+//	}
+//
+// Its vectors have 32 bytes.
+//
+//go:noescape
+func labelsMostAVX2(y []uint8) uint8
+
+// narrow32AVX2 copies the lowest byte of each label to dst, which is as long, and
+// returns the largest label, where one that is negative counts as huge.
+//
+//	for i, v := range y {
+//		dst[i] = uint8(v)
+//		most = max(most, uint32(v))
+//	}
+//
+// Its vectors have 32 bytes.
+//
+//go:noescape
+func narrow32AVX2(dst []uint8, y []int32) uint32
+
+// narrow64AVX2 copies the lowest byte of each label to dst, which is as long, and
+// returns the largest label, where one that is negative counts as huge.
+//
+//	for i, v := range y {
+//		dst[i] = uint8(v)
+//		most = max(most, uint64(v))
+//	}
+//
+// Its vectors have 32 bytes.
+//
+//go:noescape
+func narrow64AVX2(dst []uint8, y []int64) uint64
+
+// withinF32AVX2 reports whether no |x| is beyond limit, which is not negative, and none
+// a NaN.
+//
+//	for _, v := range x {
+//		ok = ok && -limit <= v && v <= limit
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func withinF32AVX2(x []float32, limit float32) bool
+
+// withinF64AVX2 reports whether no |x| is beyond limit, which is not negative, and none
+// a NaN.
+//
+//	for _, v := range x {
+//		ok = ok && -limit <= v && v <= limit
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func withinF64AVX2(x []float64, limit float64) bool
+
+// fenceAVX2 makes what streaming stores wrote visible before later stores.
+//
+//	SFENCE
+//
+//go:noescape
+func fenceAVX2()

@@ -15231,3 +15231,421 @@ few:
 done:
 	VZEROUPPER
 	RET
+
+// func labelsMostAVX2(y []uint8) uint8
+// Requires: AVX, AVX2, CMOV
+TEXT ·labelsMostAVX2(SB), NOSPLIT, $0-25
+	// labelsMostAVX2 is the largest label, or 0 if there is none.
+	MOVQ   y_base+0(FP), AX
+	MOVQ   y_len+8(FP), CX
+	XORL   DX, DX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	XORQ   BX, BX
+	CMPQ   CX, $0x00000020
+	JL     few
+	CMPQ   CX, $0x00000080
+	JL     vector
+
+many:
+	// Vectors at a time: 4.
+	VPMAXUB (AX)(BX*1), Y0, Y0
+	VPMAXUB 32(AX)(BX*1), Y1, Y1
+	VPMAXUB 64(AX)(BX*1), Y2, Y2
+	VPMAXUB 96(AX)(BX*1), Y3, Y3
+	ADDQ    $0x00000080, BX
+	SUBQ    $0x00000080, CX
+	CMPQ    CX, $0x00000080
+	JGE     many
+	TESTQ   CX, CX
+	JE      folding
+
+vector:
+	CMPQ CX, $0x00000020
+	JGE  whole
+
+	// The vector that ends at the end.
+	LEAQ -32(BX)(CX*1), BX
+	MOVQ $0x00000020, CX
+
+whole:
+	VPMAXUB (AX)(BX*1), Y0, Y0
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x00000020, CX
+	JNZ     vector
+
+folding:
+	VPMAXUB      Y1, Y0, Y0
+	VPMAXUB      Y2, Y0, Y0
+	VPMAXUB      Y3, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPMAXUB      X1, X0, X0
+	VPSRLDQ      $0x08, X0, X1
+	VPMAXUB      X1, X0, X0
+	VPSRLDQ      $0x04, X0, X1
+	VPMAXUB      X1, X0, X0
+	VPSRLDQ      $0x02, X0, X1
+	VPMAXUB      X1, X0, X0
+	VPSRLDQ      $0x01, X0, X1
+	VPMAXUB      X1, X0, X0
+	VMOVD        X0, DX
+	MOVBLZX      DL, DX
+	JMP          done
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+single:
+	MOVBLZX (AX)(BX*1), SI
+	CMPL    SI, DX
+	CMOVLHI SI, DX
+	INCQ    BX
+	DECQ    CX
+	JNZ     single
+
+done:
+	MOVB DL, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func narrow32AVX2(dst []uint8, y []int32) uint32
+// Requires: AVX, AVX2, CMOV
+TEXT ·narrow32AVX2(SB), NOSPLIT, $0-52
+	// narrow32AVX2 copies the lowest byte of each label to dst, which is as long, and
+	// returns the largest label, where one that is negative counts as huge.
+	MOVQ      dst_base+0(FP), AX
+	MOVQ      y_base+24(FP), CX
+	MOVQ      y_len+32(FP), DX
+	XORQ      BX, BX
+	VXORPD    Y0, Y0, Y0
+	VXORPD    Y1, Y1, Y1
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y3, Y3, Y3
+	VPCMPEQD  Y4, Y4, Y4
+	VPSRLD    $0x18, Y4, Y4
+	VPMOVZXBD halvesInTurn<>+0(SB), Y5
+	XORQ      SI, SI
+	CMPQ      DX, $0x00000020
+	JL        few
+
+vector:
+	CMPQ DX, $0x00000020
+	JGE  whole
+
+	// The vector that ends at the end.
+	LEAQ -32(SI)(DX*1), SI
+	MOVQ $0x00000020, DX
+
+whole:
+	VMOVDQU      (CX)(SI*4), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VMOVDQU      32(CX)(SI*4), Y7
+	VPMAXUD      Y7, Y1, Y1
+	VMOVDQU      64(CX)(SI*4), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VMOVDQU      96(CX)(SI*4), Y9
+	VPMAXUD      Y9, Y3, Y3
+	VPAND        Y4, Y6, Y6
+	VPAND        Y4, Y7, Y7
+	VPAND        Y4, Y8, Y8
+	VPAND        Y4, Y9, Y9
+	VPACKUSDW    Y7, Y6, Y6
+	VPACKUSDW    Y9, Y8, Y8
+	VPACKUSWB    Y8, Y6, Y6
+	VPERMD       Y6, Y5, Y6
+	VMOVDQU      Y6, (AX)(SI*1)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DX
+	JNZ          vector
+	VPMAXUD      Y1, Y0, Y0
+	VPMAXUD      Y2, Y0, Y0
+	VPMAXUD      Y3, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPMAXUD      X1, X0, X0
+	VPSRLDQ      $0x08, X0, X1
+	VPMAXUD      X1, X0, X0
+	VPSRLDQ      $0x04, X0, X1
+	VPMAXUD      X1, X0, X0
+	VMOVD        X0, BX
+	JMP          done
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+single:
+	MOVL    (CX)(SI*4), DI
+	MOVB    DI, (AX)(SI*1)
+	CMPQ    DI, BX
+	CMOVQHI DI, BX
+	INCQ    SI
+	DECQ    DX
+	JNZ     single
+
+done:
+	MOVL BX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+DATA halvesInTurn<>+0(SB)/1, $0x00
+DATA halvesInTurn<>+1(SB)/1, $0x04
+DATA halvesInTurn<>+2(SB)/1, $0x01
+DATA halvesInTurn<>+3(SB)/1, $0x05
+DATA halvesInTurn<>+4(SB)/1, $0x02
+DATA halvesInTurn<>+5(SB)/1, $0x06
+DATA halvesInTurn<>+6(SB)/1, $0x03
+DATA halvesInTurn<>+7(SB)/1, $0x07
+GLOBL halvesInTurn<>(SB), RODATA|NOPTR, $8
+
+// func narrow64AVX2(dst []uint8, y []int64) uint64
+// Requires: AVX, AVX2, CMOV
+TEXT ·narrow64AVX2(SB), NOSPLIT, $0-56
+	// narrow64AVX2 copies the lowest byte of each label to dst, which is as long, and
+	// returns the largest label, where one that is negative counts as huge.
+	MOVQ      dst_base+0(FP), AX
+	MOVQ      y_base+24(FP), CX
+	MOVQ      y_len+32(FP), DX
+	XORQ      BX, BX
+	VPCMPEQD  Y0, Y0, Y0
+	VPSLLQ    $0x3f, Y0, Y0
+	VMOVAPD   Y0, Y1
+	VMOVAPD   Y0, Y2
+	VMOVAPD   Y0, Y3
+	VMOVAPD   Y0, Y4
+	VPCMPEQD  Y5, Y5, Y5
+	VPSRLD    $0x18, Y5, Y5
+	VPMOVZXBD halvesInTurn<>+0(SB), Y6
+	XORQ      SI, SI
+	CMPQ      DX, $0x00000020
+	JL        few
+
+vector:
+	CMPQ DX, $0x00000020
+	JGE  whole
+
+	// The vector that ends at the end.
+	LEAQ -32(SI)(DX*1), SI
+	MOVQ $0x00000020, DX
+
+whole:
+	VMOVDQU   (CX)(SI*8), Y7
+	VPXOR     Y0, Y7, Y8
+	VPCMPGTQ  Y1, Y8, Y9
+	VBLENDVPD Y9, Y8, Y1, Y1
+	VMOVDQU   32(CX)(SI*8), Y8
+	VPXOR     Y0, Y8, Y9
+	VPCMPGTQ  Y2, Y9, Y10
+	VBLENDVPD Y10, Y9, Y2, Y2
+	VSHUFPS   $0x88, Y8, Y7, Y7
+	VMOVDQU   64(CX)(SI*8), Y8
+	VPXOR     Y0, Y8, Y9
+	VPCMPGTQ  Y3, Y9, Y10
+	VBLENDVPD Y10, Y9, Y3, Y3
+	VMOVDQU   96(CX)(SI*8), Y9
+	VPXOR     Y0, Y9, Y10
+	VPCMPGTQ  Y4, Y10, Y11
+	VBLENDVPD Y11, Y10, Y4, Y4
+	VSHUFPS   $0x88, Y9, Y8, Y8
+	VMOVDQU   128(CX)(SI*8), Y9
+	VPXOR     Y0, Y9, Y10
+	VPCMPGTQ  Y1, Y10, Y11
+	VBLENDVPD Y11, Y10, Y1, Y1
+	VMOVDQU   160(CX)(SI*8), Y10
+	VPXOR     Y0, Y10, Y11
+	VPCMPGTQ  Y2, Y11, Y12
+	VBLENDVPD Y12, Y11, Y2, Y2
+	VSHUFPS   $0x88, Y10, Y9, Y9
+	VMOVDQU   192(CX)(SI*8), Y10
+	VPXOR     Y0, Y10, Y11
+	VPCMPGTQ  Y3, Y11, Y12
+	VBLENDVPD Y12, Y11, Y3, Y3
+	VMOVDQU   224(CX)(SI*8), Y11
+	VPXOR     Y0, Y11, Y12
+	VPCMPGTQ  Y4, Y12, Y13
+	VBLENDVPD Y13, Y12, Y4, Y4
+	VSHUFPS   $0x88, Y11, Y10, Y10
+	VPAND     Y5, Y7, Y7
+	VPAND     Y5, Y8, Y8
+	VPAND     Y5, Y9, Y9
+	VPAND     Y5, Y10, Y10
+	VPACKUSDW Y8, Y7, Y7
+	VPACKUSDW Y10, Y9, Y9
+	VPACKUSWB Y9, Y7, Y7
+	VPERMD    Y7, Y6, Y7
+
+	// Labels of 64 bits come as 0 1 4 5 2 3 6 7.
+	VPSHUFLW     $0xd8, Y7, Y7
+	VPSHUFHW     $0xd8, Y7, Y7
+	VMOVDQU      Y7, (AX)(SI*1)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DX
+	JNZ          vector
+	VPCMPGTQ     Y1, Y2, Y5
+	VBLENDVPD    Y5, Y2, Y1, Y1
+	VPCMPGTQ     Y1, Y3, Y2
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	VPCMPGTQ     Y1, Y4, Y2
+	VBLENDVPD    Y2, Y4, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPCMPGTQ     X1, X2, X3
+	VBLENDVPD    X3, X2, X1, X1
+	VPSRLDQ      $0x08, X1, X2
+	VPCMPGTQ     X1, X2, X3
+	VBLENDVPD    X3, X2, X1, X1
+	VPXOR        X0, X1, X1
+	VMOVQ        X1, BX
+	JMP          done
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+single:
+	MOVQ    (CX)(SI*8), DI
+	MOVB    DI, (AX)(SI*1)
+	CMPQ    DI, BX
+	CMOVQHI DI, BX
+	INCQ    SI
+	DECQ    DX
+	JNZ     single
+
+done:
+	MOVQ BX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func withinF32AVX2(x []float32, limit float32) bool
+// Requires: AVX, AVX2, CMOV
+TEXT ·withinF32AVX2(SB), NOSPLIT, $0-33
+	// withinF32AVX2 reports whether no |x| is beyond limit, which is not negative, and none
+	// a NaN.
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSS limit+24(FP), Y0
+	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y2, Y2, Y2
+	VPCMPEQD     Y3, Y3, Y3
+	XORQ         DX, DX
+	CMPQ         CX, $0x00000018
+	JL           few
+
+many:
+	// Vectors at a time: 3.
+	VMOVUPS (AX)(DX*4), Y4
+	VMOVUPS 32(AX)(DX*4), Y5
+	VMOVUPS 64(AX)(DX*4), Y6
+	VANDPS  absBitsSingle<>+0(SB), Y4, Y4
+	VANDPS  absBitsSingle<>+0(SB), Y5, Y5
+	VANDPS  absBitsSingle<>+0(SB), Y6, Y6
+	VCMPPS  $0x12, Y0, Y4, Y4
+	VCMPPS  $0x12, Y0, Y5, Y5
+	VCMPPS  $0x12, Y0, Y6, Y6
+	VANDPD  Y4, Y1, Y1
+	VANDPD  Y5, Y2, Y2
+	VANDPD  Y6, Y3, Y3
+	ADDQ    $0x00000018, DX
+	SUBQ    $0x00000018, CX
+	CMPQ    CX, $0x00000018
+	JGE     many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       CX, BX
+	CMOVQLT    CX, BX
+	LEAQ       tailMasks<>+0(SB), SI
+	NEGQ       BX
+	VMOVDQU    32(SI)(BX*4), Y4
+	VMASKMOVPS (AX)(DX*4), Y4, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y4
+	VCMPPS     $0x12, Y0, Y4, Y4
+	VANDPD     Y4, Y1, Y1
+	ADDQ       $0x00000008, DX
+	SUBQ       $0x00000008, CX
+	JMP        few
+
+done:
+	VANDPD    Y2, Y1, Y1
+	VANDPD    Y3, Y1, Y1
+	VMOVMSKPS Y1, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func withinF64AVX2(x []float64, limit float64) bool
+// Requires: AVX, AVX2, CMOV
+TEXT ·withinF64AVX2(SB), NOSPLIT, $0-33
+	// withinF64AVX2 reports whether no |x| is beyond limit, which is not negative, and none
+	// a NaN.
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSD limit+24(FP), Y0
+	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y2, Y2, Y2
+	VPCMPEQD     Y3, Y3, Y3
+	XORQ         DX, DX
+	CMPQ         CX, $0x0000000c
+	JL           few
+
+many:
+	// Vectors at a time: 3.
+	VMOVUPD (AX)(DX*8), Y4
+	VMOVUPD 32(AX)(DX*8), Y5
+	VMOVUPD 64(AX)(DX*8), Y6
+	VANDPD  absBits<>+0(SB), Y4, Y4
+	VANDPD  absBits<>+0(SB), Y5, Y5
+	VANDPD  absBits<>+0(SB), Y6, Y6
+	VCMPPD  $0x12, Y0, Y4, Y4
+	VCMPPD  $0x12, Y0, Y5, Y5
+	VCMPPD  $0x12, Y0, Y6, Y6
+	VANDPD  Y4, Y1, Y1
+	VANDPD  Y5, Y2, Y2
+	VANDPD  Y6, Y3, Y3
+	ADDQ    $0x0000000c, DX
+	SUBQ    $0x0000000c, CX
+	CMPQ    CX, $0x0000000c
+	JGE     many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       CX, BX
+	CMOVQLT    CX, BX
+	LEAQ       tailMasks<>+0(SB), SI
+	NEGQ       BX
+	VMOVDQU    32(SI)(BX*8), Y4
+	VMASKMOVPD (AX)(DX*8), Y4, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y4
+	VCMPPD     $0x12, Y0, Y4, Y4
+	VANDPD     Y4, Y1, Y1
+	ADDQ       $0x00000004, DX
+	SUBQ       $0x00000004, CX
+	JMP        few
+
+done:
+	VANDPD    Y2, Y1, Y1
+	VANDPD    Y3, Y1, Y1
+	VMOVMSKPD Y1, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func fenceAVX2()
+// Requires: MMX+
+TEXT ·fenceAVX2(SB), NOSPLIT, $0
+	// fenceAVX2 makes what streaming stores wrote visible before later stores.
+	SFENCE
+	RET

@@ -14791,3 +14791,401 @@ few:
 done:
 	VZEROUPPER
 	RET
+
+// func labelsMostAVX512(y []uint8) uint8
+// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV
+TEXT ·labelsMostAVX512(SB), NOSPLIT, $0-25
+	// labelsMostAVX512 is the largest label, or 0 if there is none.
+	MOVQ   y_base+0(FP), AX
+	MOVQ   y_len+8(FP), CX
+	XORL   DX, DX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   BX, BX
+	CMPQ   CX, $0x00000040
+	JL     few
+	CMPQ   CX, $0x00000100
+	JL     vector
+
+many:
+	// Vectors at a time: 4.
+	VPMAXUB (AX)(BX*1), Z0, Z0
+	VPMAXUB 64(AX)(BX*1), Z1, Z1
+	VPMAXUB 128(AX)(BX*1), Z2, Z2
+	VPMAXUB 192(AX)(BX*1), Z3, Z3
+	ADDQ    $0x00000100, BX
+	SUBQ    $0x00000100, CX
+	CMPQ    CX, $0x00000100
+	JGE     many
+	TESTQ   CX, CX
+	JE      folding
+
+vector:
+	CMPQ CX, $0x00000040
+	JGE  whole
+
+	// The vector that ends at the end.
+	LEAQ -64(BX)(CX*1), BX
+	MOVQ $0x00000040, CX
+
+whole:
+	VPMAXUB (AX)(BX*1), Z0, Z0
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x00000040, CX
+	JNZ     vector
+
+folding:
+	VPMAXUB       Z1, Z0, Z0
+	VPMAXUB       Z2, Z0, Z0
+	VPMAXUB       Z3, Z0, Z0
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPMAXUB       Y1, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPMAXUB       X1, X0, X0
+	VPSRLDQ       $0x08, X0, X1
+	VPMAXUB       X1, X0, X0
+	VPSRLDQ       $0x04, X0, X1
+	VPMAXUB       X1, X0, X0
+	VPSRLDQ       $0x02, X0, X1
+	VPMAXUB       X1, X0, X0
+	VPSRLDQ       $0x01, X0, X1
+	VPMAXUB       X1, X0, X0
+	VMOVD         X0, DX
+	MOVBLZX       DL, DX
+	JMP           done
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+single:
+	MOVBLZX (AX)(BX*1), SI
+	CMPL    SI, DX
+	CMOVLHI SI, DX
+	INCQ    BX
+	DECQ    CX
+	JNZ     single
+
+done:
+	MOVB DL, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func narrow32AVX512(dst []uint8, y []int32) uint32
+// Requires: AVX, AVX2, AVX512F, CMOV
+TEXT ·narrow32AVX512(SB), NOSPLIT, $0-52
+	// narrow32AVX512 copies the lowest byte of each label to dst, which is as long, and
+	// returns the largest label, where one that is negative counts as huge.
+	MOVQ   dst_base+0(FP), AX
+	MOVQ   y_base+24(FP), CX
+	MOVQ   y_len+32(FP), DX
+	XORQ   BX, BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   SI, SI
+	CMPQ   DX, $0x00000010
+	JL     few
+	CMPQ   DX, $0x00000040
+	JL     vector
+
+many:
+	// Vectors at a time: 4.
+	VMOVDQU64 (CX)(SI*4), Z4
+	VPMAXUD   Z4, Z0, Z0
+	VPMOVDB   Z4, X4
+	VMOVDQU   X4, (AX)(SI*1)
+	VMOVDQU64 64(CX)(SI*4), Z4
+	VPMAXUD   Z4, Z1, Z1
+	VPMOVDB   Z4, X4
+	VMOVDQU   X4, 16(AX)(SI*1)
+	VMOVDQU64 128(CX)(SI*4), Z4
+	VPMAXUD   Z4, Z2, Z2
+	VPMOVDB   Z4, X4
+	VMOVDQU   X4, 32(AX)(SI*1)
+	VMOVDQU64 192(CX)(SI*4), Z4
+	VPMAXUD   Z4, Z3, Z3
+	VPMOVDB   Z4, X4
+	VMOVDQU   X4, 48(AX)(SI*1)
+	ADDQ      $0x00000040, SI
+	SUBQ      $0x00000040, DX
+	CMPQ      DX, $0x00000040
+	JGE       many
+	TESTQ     DX, DX
+	JE        folding
+
+vector:
+	CMPQ DX, $0x00000010
+	JGE  whole
+
+	// The vector that ends at the end.
+	LEAQ -16(SI)(DX*1), SI
+	MOVQ $0x00000010, DX
+
+whole:
+	VMOVDQU64 (CX)(SI*4), Z4
+	VPMAXUD   Z4, Z0, Z0
+	VPMOVDB   Z4, X4
+	VMOVDQU   X4, (AX)(SI*1)
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, DX
+	JNZ       vector
+
+folding:
+	VPMAXUD       Z1, Z0, Z0
+	VPMAXUD       Z2, Z0, Z0
+	VPMAXUD       Z3, Z0, Z0
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPMAXUD       Y1, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPMAXUD       X1, X0, X0
+	VPSRLDQ       $0x08, X0, X1
+	VPMAXUD       X1, X0, X0
+	VPSRLDQ       $0x04, X0, X1
+	VPMAXUD       X1, X0, X0
+	VMOVQ         X0, BX
+	JMP           done
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+single:
+	MOVL    (CX)(SI*4), DI
+	MOVB    DI, (AX)(SI*1)
+	CMPQ    DI, BX
+	CMOVQHI DI, BX
+	INCQ    SI
+	DECQ    DX
+	JNZ     single
+
+done:
+	MOVL BX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func narrow64AVX512(dst []uint8, y []int64) uint64
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·narrow64AVX512(SB), NOSPLIT, $0-56
+	// narrow64AVX512 copies the lowest byte of each label to dst, which is as long, and
+	// returns the largest label, where one that is negative counts as huge.
+	MOVQ   dst_base+0(FP), AX
+	MOVQ   y_base+24(FP), CX
+	MOVQ   y_len+32(FP), DX
+	XORQ   BX, BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	XORQ   SI, SI
+	CMPQ   DX, $0x00000008
+	JL     few
+	CMPQ   DX, $0x00000020
+	JL     vector
+
+many:
+	// Vectors at a time: 4.
+	VMOVDQU64 (CX)(SI*8), Z4
+	VPMAXUQ   Z4, Z0, Z0
+	VPMOVQB   Z4, X4
+	VMOVQ     X4, (AX)(SI*1)
+	VMOVDQU64 64(CX)(SI*8), Z4
+	VPMAXUQ   Z4, Z1, Z1
+	VPMOVQB   Z4, X4
+	VMOVQ     X4, 8(AX)(SI*1)
+	VMOVDQU64 128(CX)(SI*8), Z4
+	VPMAXUQ   Z4, Z2, Z2
+	VPMOVQB   Z4, X4
+	VMOVQ     X4, 16(AX)(SI*1)
+	VMOVDQU64 192(CX)(SI*8), Z4
+	VPMAXUQ   Z4, Z3, Z3
+	VPMOVQB   Z4, X4
+	VMOVQ     X4, 24(AX)(SI*1)
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x00000020, DX
+	CMPQ      DX, $0x00000020
+	JGE       many
+	TESTQ     DX, DX
+	JE        folding
+
+vector:
+	CMPQ DX, $0x00000008
+	JGE  whole
+
+	// The vector that ends at the end.
+	LEAQ -8(SI)(DX*1), SI
+	MOVQ $0x00000008, DX
+
+whole:
+	VMOVDQU64 (CX)(SI*8), Z4
+	VPMAXUQ   Z4, Z0, Z0
+	VPMOVQB   Z4, X4
+	VMOVQ     X4, (AX)(SI*1)
+	ADDQ      $0x00000008, SI
+	SUBQ      $0x00000008, DX
+	JNZ       vector
+
+folding:
+	VPMAXUQ       Z1, Z0, Z0
+	VPMAXUQ       Z2, Z0, Z0
+	VPMAXUQ       Z3, Z0, Z0
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPMAXUQ       Y1, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPMAXUQ       X1, X0, X0
+	VPSRLDQ       $0x08, X0, X1
+	VPMAXUQ       X1, X0, X0
+	VMOVQ         X0, BX
+	JMP           done
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+single:
+	MOVQ    (CX)(SI*8), DI
+	MOVB    DI, (AX)(SI*1)
+	CMPQ    DI, BX
+	CMOVQHI DI, BX
+	INCQ    SI
+	DECQ    DX
+	JNZ     single
+
+done:
+	MOVQ BX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func withinF32AVX512(x []float32, limit float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·withinF32AVX512(SB), NOSPLIT, $0-33
+	// withinF32AVX512 reports whether no |x| is beyond limit, which is not negative, and none
+	// a NaN.
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSS limit+24(FP), Z0
+	KXNORW       K1, K1, K1
+	KXNORW       K2, K2, K2
+	KXNORW       K3, K3, K3
+	XORQ         DX, DX
+	CMPQ         CX, $0x00000030
+	JL           few
+
+many:
+	// Vectors at a time: 3.
+	VMOVUPS     (AX)(DX*4), Z1
+	VMOVUPS     64(AX)(DX*4), Z2
+	VMOVUPS     128(AX)(DX*4), Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z3
+	VCMPPS      $0x12, Z0, Z1, K4
+	VCMPPS      $0x12, Z0, Z2, K5
+	VCMPPS      $0x12, Z0, Z3, K6
+	KANDW       K4, K1, K1
+	KANDW       K5, K2, K2
+	KANDW       K6, K3, K3
+	ADDQ        $0x00000030, DX
+	SUBQ        $0x00000030, CX
+	CMPQ        CX, $0x00000030
+	JGE         many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, BX
+	CMPQ        CX, BX
+	CMOVQLT     CX, BX
+	LEAQ        tailMasks<>+0(SB), SI
+	KMOVW       (SI)(BX*2), K4
+	VMOVUPS.Z   (AX)(DX*4), K4, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z1
+	VCMPPS      $0x12, Z0, Z1, K4
+	KANDW       K4, K1, K1
+	ADDQ        $0x00000010, DX
+	SUBQ        $0x00000010, CX
+	JMP         few
+
+done:
+	KANDW K2, K1, K1
+	KANDW K3, K1, K1
+	KMOVW K1, AX
+	CMPL  AX, $0x0000ffff
+	SETEQ AL
+	MOVB  AL, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func withinF64AVX512(x []float64, limit float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·withinF64AVX512(SB), NOSPLIT, $0-33
+	// withinF64AVX512 reports whether no |x| is beyond limit, which is not negative, and none
+	// a NaN.
+	MOVQ         x_base+0(FP), AX
+	MOVQ         x_len+8(FP), CX
+	VBROADCASTSD limit+24(FP), Z0
+	KXNORB       K1, K1, K1
+	KXNORB       K2, K2, K2
+	KXNORB       K3, K3, K3
+	XORQ         DX, DX
+	CMPQ         CX, $0x00000018
+	JL           few
+
+many:
+	// Vectors at a time: 3.
+	VMOVUPD     (AX)(DX*8), Z1
+	VMOVUPD     64(AX)(DX*8), Z2
+	VMOVUPD     128(AX)(DX*8), Z3
+	VANDPD.BCST absBits<>+0(SB), Z1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z2, Z2
+	VANDPD.BCST absBits<>+0(SB), Z3, Z3
+	VCMPPD      $0x12, Z0, Z1, K4
+	VCMPPD      $0x12, Z0, Z2, K5
+	VCMPPD      $0x12, Z0, Z3, K6
+	KANDB       K4, K1, K1
+	KANDB       K5, K2, K2
+	KANDB       K6, K3, K3
+	ADDQ        $0x00000018, DX
+	SUBQ        $0x00000018, CX
+	CMPQ        CX, $0x00000018
+	JGE         many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, BX
+	CMPQ        CX, BX
+	CMOVQLT     CX, BX
+	LEAQ        tailMasks<>+0(SB), SI
+	KMOVW       (SI)(BX*2), K4
+	VMOVUPD.Z   (AX)(DX*8), K4, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z1
+	VCMPPD      $0x12, Z0, Z1, K4
+	KANDB       K4, K1, K1
+	ADDQ        $0x00000008, DX
+	SUBQ        $0x00000008, CX
+	JMP         few
+
+done:
+	KANDB K2, K1, K1
+	KANDB K3, K1, K1
+	KMOVB K1, AX
+	CMPL  AX, $0x000000ff
+	SETEQ AL
+	MOVB  AL, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func fenceAVX512()
+// Requires: MMX+
+TEXT ·fenceAVX512(SB), NOSPLIT, $0
+	// fenceAVX512 makes what streaming stores wrote visible before later stores.
+	SFENCE
+	RET

@@ -28,6 +28,12 @@ func docOf(name string, p primitive, lanes int) []string {
 	for n, l := range text {
 		text[n] = strings.TrimRight(l, " ")
 	}
+	if p.signature == "()" {
+		return append(text, "")
+	}
+	if p.native && !p.typed {
+		return append(text, "", fmt.Sprintf("Its vectors have %d bytes.", 8*lanes))
+	}
 	of := "float64"
 	if p.native && strings.Contains(name, "F32") {
 		of = "float32"
