@@ -15649,3 +15649,2697 @@ TEXT ·fenceAVX2(SB), NOSPLIT, $0
 	// fenceAVX2 makes what streaming stores wrote visible before later stores.
 	SFENCE
 	RET
+
+// func packManyF32AVX2(dst *float32, src *float32, stride int, c int, n int)
+// Requires: AVX, CMOV
+TEXT ·packManyF32AVX2(SB), NOSPLIT, $0-40
+	// packManyF32AVX2 brings n positions of c channels, 8 or more, from channels last to a row
+	// for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ c+24(FP), R8
+	MOVQ R8, R11
+	SHLQ $0x02, R11
+	LEAQ (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (R10), Y0
+	VBROADCASTF128 16(R10), Y1
+	VBROADCASTF128 (R10)(R11*1), Y2
+	VBROADCASTF128 16(R10)(R11*1), Y3
+	VBROADCASTF128 (R10)(R11*2), Y4
+	VBROADCASTF128 16(R10)(R11*2), Y5
+	VBROADCASTF128 (R10)(R12*1), Y6
+	VBROADCASTF128 16(R10)(R12*1), Y7
+	LEAQ           (R10)(R11*4), R10
+	VINSERTF128    $0x01, (R10), Y0, Y0
+	VINSERTF128    $0x01, 16(R10), Y1, Y1
+	VINSERTF128    $0x01, (R10)(R11*1), Y2, Y2
+	VINSERTF128    $0x01, 16(R10)(R11*1), Y3, Y3
+	VINSERTF128    $0x01, (R10)(R11*2), Y4, Y4
+	VINSERTF128    $0x01, 16(R10)(R11*2), Y5, Y5
+	VINSERTF128    $0x01, (R10)(R12*1), Y6, Y6
+	VINSERTF128    $0x01, 16(R10)(R12*1), Y7, Y7
+	VSHUFPS        $0x88, Y2, Y0, Y8
+	VSHUFPS        $0xdd, Y2, Y0, Y0
+	VSHUFPS        $0x88, Y6, Y4, Y2
+	VSHUFPS        $0xdd, Y6, Y4, Y4
+	VSHUFPS        $0x88, Y2, Y8, Y6
+	VSHUFPS        $0xdd, Y2, Y8, Y2
+	VSHUFPS        $0x88, Y4, Y0, Y8
+	VSHUFPS        $0xdd, Y4, Y0, Y0
+	VSHUFPS        $0x88, Y3, Y1, Y4
+	VSHUFPS        $0xdd, Y3, Y1, Y1
+	VSHUFPS        $0x88, Y7, Y5, Y3
+	VSHUFPS        $0xdd, Y7, Y5, Y5
+	VSHUFPS        $0x88, Y3, Y4, Y7
+	VSHUFPS        $0xdd, Y3, Y4, Y3
+	VSHUFPS        $0x88, Y5, Y1, Y4
+	VSHUFPS        $0xdd, Y5, Y1, Y1
+	VMOVUPS        Y6, (R9)
+	VMOVUPS        Y8, (R9)(DX*1)
+	VMOVUPS        Y2, (R9)(DX*2)
+	VMOVUPS        Y0, (R9)(BX*1)
+	VMOVUPS        Y7, (R9)(DX*4)
+	VMOVUPS        Y4, (R9)(SI*1)
+	VMOVUPS        Y3, (R9)(BX*2)
+	VMOVUPS        Y1, (R9)(DI*1)
+	LEAQ           (R10)(R11*4), R10
+	ADDQ           $0x20, R9
+	SUBQ           $0x08, R13
+	CMPQ           R13, $0x08
+	JGE            many
+	TESTQ          R13, R13
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ  $0x08, R13
+	LEAQ  (R9)(R13*4), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000008, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVL (R10), R14
+	MOVL R14, (R9)
+	MOVL 4(R10), R14
+	MOVL R14, (R9)(DX*1)
+	MOVL 8(R10), R14
+	MOVL R14, (R9)(DX*2)
+	MOVL 12(R10), R14
+	MOVL R14, (R9)(BX*1)
+	MOVL 16(R10), R14
+	MOVL R14, (R9)(DX*4)
+	MOVL 20(R10), R14
+	MOVL R14, (R9)(SI*1)
+	MOVL 24(R10), R14
+	MOVL R14, (R9)(BX*2)
+	MOVL 28(R10), R14
+	MOVL R14, (R9)(DI*1)
+	ADDQ $0x04, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*4), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+// func packManyF64AVX2(dst *float64, src *float64, stride int, c int, n int)
+// Requires: AVX, CMOV
+TEXT ·packManyF64AVX2(SB), NOSPLIT, $0-40
+	// packManyF64AVX2 brings n positions of c channels, 8 or more, from channels last to a row
+	// for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ c+24(FP), R8
+	MOVQ R8, R11
+	SHLQ $0x03, R11
+	LEAQ (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (R10), Y0
+	VBROADCASTF128 16(R10), Y1
+	VBROADCASTF128 32(R10), Y2
+	VBROADCASTF128 48(R10), Y3
+	VBROADCASTF128 (R10)(R11*1), Y4
+	VBROADCASTF128 16(R10)(R11*1), Y5
+	VBROADCASTF128 32(R10)(R11*1), Y6
+	VBROADCASTF128 48(R10)(R11*1), Y7
+	VINSERTF128    $0x01, (R10)(R11*2), Y0, Y0
+	VINSERTF128    $0x01, 16(R10)(R11*2), Y1, Y1
+	VINSERTF128    $0x01, 32(R10)(R11*2), Y2, Y2
+	VINSERTF128    $0x01, 48(R10)(R11*2), Y3, Y3
+	VINSERTF128    $0x01, (R10)(R12*1), Y4, Y4
+	VINSERTF128    $0x01, 16(R10)(R12*1), Y5, Y5
+	VINSERTF128    $0x01, 32(R10)(R12*1), Y6, Y6
+	VINSERTF128    $0x01, 48(R10)(R12*1), Y7, Y7
+	VUNPCKLPD      Y4, Y0, Y8
+	VUNPCKHPD      Y4, Y0, Y0
+	VUNPCKLPD      Y5, Y1, Y4
+	VUNPCKHPD      Y5, Y1, Y1
+	VUNPCKLPD      Y6, Y2, Y5
+	VUNPCKHPD      Y6, Y2, Y2
+	VUNPCKLPD      Y7, Y3, Y6
+	VUNPCKHPD      Y7, Y3, Y3
+	VMOVUPS        Y8, (R9)
+	VMOVUPS        Y0, (R9)(DX*1)
+	VMOVUPS        Y4, (R9)(DX*2)
+	VMOVUPS        Y1, (R9)(BX*1)
+	VMOVUPS        Y5, (R9)(DX*4)
+	VMOVUPS        Y2, (R9)(SI*1)
+	VMOVUPS        Y6, (R9)(BX*2)
+	VMOVUPS        Y3, (R9)(DI*1)
+	LEAQ           (R10)(R11*4), R10
+	ADDQ           $0x20, R9
+	SUBQ           $0x04, R13
+	CMPQ           R13, $0x04
+	JGE            many
+	TESTQ          R13, R13
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ  $0x04, R13
+	LEAQ  (R9)(R13*8), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000004, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVQ (R10), R14
+	MOVQ R14, (R9)
+	MOVQ 8(R10), R14
+	MOVQ R14, (R9)(DX*1)
+	MOVQ 16(R10), R14
+	MOVQ R14, (R9)(DX*2)
+	MOVQ 24(R10), R14
+	MOVQ R14, (R9)(BX*1)
+	MOVQ 32(R10), R14
+	MOVQ R14, (R9)(DX*4)
+	MOVQ 40(R10), R14
+	MOVQ R14, (R9)(SI*1)
+	MOVQ 48(R10), R14
+	MOVQ R14, (R9)(BX*2)
+	MOVQ 56(R10), R14
+	MOVQ R14, (R9)(DI*1)
+	ADDQ $0x08, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*8), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+// func unpackManyF32AVX2(dst *float32, src *float32, stride int, c int, n int)
+// Requires: AVX, CMOV
+TEXT ·unpackManyF32AVX2(SB), NOSPLIT, $0-40
+	// unpackManyF32AVX2 brings n positions of c channels, 8 or more, from a row for each channel
+	// to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ c+24(FP), R8
+	MOVQ R8, R11
+	SHLQ $0x02, R11
+	LEAQ (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (R9)(DX*1), Y1
+	VMOVUPS     (R9)(DX*2), Y2
+	VMOVUPS     (R9)(BX*1), Y3
+	VMOVUPS     (R9)(DX*4), Y4
+	VMOVUPS     (R9)(SI*1), Y5
+	VMOVUPS     (R9)(BX*2), Y6
+	VMOVUPS     (R9)(DI*1), Y7
+	VUNPCKLPS   Y2, Y0, Y8
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y8, Y3
+	VUNPCKHPS   Y2, Y8, Y2
+	VUNPCKLPS   Y1, Y0, Y8
+	VUNPCKHPS   Y1, Y0, Y0
+	VUNPCKLPS   Y6, Y4, Y1
+	VUNPCKHPS   Y6, Y4, Y4
+	VUNPCKLPS   Y7, Y5, Y6
+	VUNPCKHPS   Y7, Y5, Y5
+	VUNPCKLPS   Y6, Y1, Y7
+	VUNPCKHPS   Y6, Y1, Y1
+	VUNPCKLPS   Y5, Y4, Y6
+	VUNPCKHPS   Y5, Y4, Y4
+	VINSERTF128 $0x01, X7, Y3, Y5
+	VMOVUPS     Y5, (R10)
+	VINSERTF128 $0x01, X1, Y2, Y5
+	VMOVUPS     Y5, (R10)(R11*1)
+	VINSERTF128 $0x01, X6, Y8, Y5
+	VMOVUPS     Y5, (R10)(R11*2)
+	VINSERTF128 $0x01, X4, Y0, Y5
+	VMOVUPS     Y5, (R10)(R12*1)
+	VPERM2F128  $0x31, Y7, Y3, Y3
+	LEAQ        (R10)(R11*4), R10
+	VMOVUPS     Y3, (R10)
+	VPERM2F128  $0x31, Y1, Y2, Y1
+	VMOVUPS     Y1, (R10)(R11*1)
+	VPERM2F128  $0x31, Y6, Y8, Y1
+	VMOVUPS     Y1, (R10)(R11*2)
+	VPERM2F128  $0x31, Y4, Y0, Y0
+	VMOVUPS     Y0, (R10)(R12*1)
+	LEAQ        (R10)(R11*4), R10
+	ADDQ        $0x20, R9
+	SUBQ        $0x08, R13
+	CMPQ        R13, $0x08
+	JGE         many
+	TESTQ       R13, R13
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ  $0x08, R13
+	LEAQ  (R9)(R13*4), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000008, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVL (R9), R14
+	MOVL R14, (R10)
+	MOVL (R9)(DX*1), R14
+	MOVL R14, 4(R10)
+	MOVL (R9)(DX*2), R14
+	MOVL R14, 8(R10)
+	MOVL (R9)(BX*1), R14
+	MOVL R14, 12(R10)
+	MOVL (R9)(DX*4), R14
+	MOVL R14, 16(R10)
+	MOVL (R9)(SI*1), R14
+	MOVL R14, 20(R10)
+	MOVL (R9)(BX*2), R14
+	MOVL R14, 24(R10)
+	MOVL (R9)(DI*1), R14
+	MOVL R14, 28(R10)
+	ADDQ $0x04, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*4), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+// func unpackManyF64AVX2(dst *float64, src *float64, stride int, c int, n int)
+// Requires: AVX, CMOV
+TEXT ·unpackManyF64AVX2(SB), NOSPLIT, $0-40
+	// unpackManyF64AVX2 brings n positions of c channels, 8 or more, from a row for each channel
+	// to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ c+24(FP), R8
+	MOVQ R8, R11
+	SHLQ $0x03, R11
+	LEAQ (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (R9), Y0
+	VMOVUPS     (R9)(DX*1), Y1
+	VMOVUPS     (R9)(DX*2), Y2
+	VMOVUPS     (R9)(BX*1), Y3
+	VMOVUPS     (R9)(DX*4), Y4
+	VMOVUPS     (R9)(SI*1), Y5
+	VMOVUPS     (R9)(BX*2), Y6
+	VMOVUPS     (R9)(DI*1), Y7
+	VUNPCKLPD   Y1, Y0, Y8
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VUNPCKLPD   Y7, Y6, Y5
+	VUNPCKHPD   Y7, Y6, Y6
+	VINSERTF128 $0x01, X1, Y8, Y7
+	VMOVUPS     Y7, (R10)
+	VINSERTF128 $0x01, X5, Y3, Y7
+	VMOVUPS     Y7, 32(R10)
+	VINSERTF128 $0x01, X2, Y0, Y7
+	VMOVUPS     Y7, (R10)(R11*1)
+	VINSERTF128 $0x01, X6, Y4, Y7
+	VMOVUPS     Y7, 32(R10)(R11*1)
+	VPERM2F128  $0x31, Y1, Y8, Y1
+	VMOVUPS     Y1, (R10)(R11*2)
+	VPERM2F128  $0x31, Y5, Y3, Y1
+	VMOVUPS     Y1, 32(R10)(R11*2)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVUPS     Y0, (R10)(R12*1)
+	VPERM2F128  $0x31, Y6, Y4, Y0
+	VMOVUPS     Y0, 32(R10)(R12*1)
+	LEAQ        (R10)(R11*4), R10
+	ADDQ        $0x20, R9
+	SUBQ        $0x04, R13
+	CMPQ        R13, $0x04
+	JGE         many
+	TESTQ       R13, R13
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ  $0x04, R13
+	LEAQ  (R9)(R13*8), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000004, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVQ (R9), R14
+	MOVQ R14, (R10)
+	MOVQ (R9)(DX*1), R14
+	MOVQ R14, 8(R10)
+	MOVQ (R9)(DX*2), R14
+	MOVQ R14, 16(R10)
+	MOVQ (R9)(BX*1), R14
+	MOVQ R14, 24(R10)
+	MOVQ (R9)(DX*4), R14
+	MOVQ R14, 32(R10)
+	MOVQ (R9)(SI*1), R14
+	MOVQ R14, 40(R10)
+	MOVQ (R9)(BX*2), R14
+	MOVQ R14, 48(R10)
+	MOVQ (R9)(DI*1), R14
+	MOVQ R14, 56(R10)
+	ADDQ $0x08, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*8), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+// func pack2F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack2F32AVX2(SB), NOSPLIT, $0-32
+	// pack2F32AVX2 brings n positions of 2 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VINSERTF128    $0x01, 32(CX), Y0, Y0
+	VINSERTF128    $0x01, 48(CX), Y1, Y1
+	VSHUFPS        $0x88, Y1, Y0, Y2
+	VSHUFPS        $0xdd, Y1, Y0, Y0
+	VMOVUPS        Y2, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	ADDQ           $0x00000040, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, BX
+	CMPQ           BX, $0x08
+	JGE            many
+	TESTQ          BX, BX
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x08, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (CX), SI
+	MOVL SI, (AX)
+	MOVL 4(CX), SI
+	MOVL SI, (AX)(DX*1)
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack2F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack2F64AVX2(SB), NOSPLIT, $0-32
+	// pack2F64AVX2 brings n positions of 2 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VINSERTF128    $0x01, 32(CX), Y0, Y0
+	VINSERTF128    $0x01, 48(CX), Y1, Y1
+	VUNPCKLPD      Y1, Y0, Y2
+	VUNPCKHPD      Y1, Y0, Y0
+	VMOVUPS        Y2, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	ADDQ           $0x00000040, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, BX
+	CMPQ           BX, $0x04
+	JGE            many
+	TESTQ          BX, BX
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x10, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000004, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (CX), SI
+	MOVQ SI, (AX)
+	MOVQ 8(CX), SI
+	MOVQ SI, (AX)(DX*1)
+	ADDQ $0x08, AX
+	ADDQ $0x10, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack2F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack2F32AVX2(SB), NOSPLIT, $0-32
+	// unpack2F32AVX2 brings n positions of 2 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VUNPCKLPS   Y1, Y0, Y2
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X0, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VPERM2F128  $0x31, Y0, Y2, Y0
+	VMOVUPS     Y0, 32(CX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, BX
+	CMPQ        BX, $0x08
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x08, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack2F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack2F64AVX2(SB), NOSPLIT, $0-32
+	// unpack2F64AVX2 brings n positions of 2 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y0
+	VINSERTF128 $0x01, X0, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VPERM2F128  $0x31, Y0, Y2, Y0
+	VMOVUPS     Y0, 32(CX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, BX
+	CMPQ        BX, $0x04
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x10, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000004, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x10, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack3F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack3F32AVX2(SB), NOSPLIT, $0-32
+	// pack3F32AVX2 brings n positions of 3 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VINSERTF128    $0x01, 48(CX), Y0, Y0
+	VINSERTF128    $0x01, 64(CX), Y1, Y1
+	VINSERTF128    $0x01, 80(CX), Y2, Y2
+	VBLENDPS       $0xaa, Y2, Y0, Y3
+	VBLENDPS       $0xaa, Y0, Y1, Y0
+	VBLENDPS       $0xaa, Y1, Y2, Y1
+	VBLENDPS       $0xcc, Y0, Y3, Y2
+	VBLENDPS       $0xcc, Y1, Y0, Y0
+	VBLENDPS       $0xcc, Y3, Y1, Y1
+	VPERMILPS      $0x6c, Y2, Y2
+	VPERMILPS      $0xb1, Y0, Y0
+	VPERMILPS      $0xc6, Y1, Y1
+	VMOVUPS        Y2, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y1, (AX)(DX*2)
+	ADDQ           $0x00000060, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, BX
+	CMPQ           BX, $0x08
+	JGE            many
+	TESTQ          BX, BX
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x0c, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (CX), SI
+	MOVL SI, (AX)
+	MOVL 4(CX), SI
+	MOVL SI, (AX)(DX*1)
+	MOVL 8(CX), SI
+	MOVL SI, (AX)(DX*2)
+	ADDQ $0x04, AX
+	ADDQ $0x0c, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack3F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack3F64AVX2(SB), NOSPLIT, $0-32
+	// pack3F64AVX2 brings n positions of 3 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VINSERTF128    $0x01, 48(CX), Y0, Y0
+	VINSERTF128    $0x01, 64(CX), Y1, Y1
+	VINSERTF128    $0x01, 80(CX), Y2, Y2
+	VBLENDPD       $0x0a, Y1, Y0, Y3
+	VBLENDPD       $0x0a, Y2, Y1, Y1
+	VBLENDPD       $0x0a, Y0, Y2, Y0
+	VPERMILPD      $0x05, Y0, Y0
+	VMOVUPS        Y3, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y1, (AX)(DX*2)
+	ADDQ           $0x00000060, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, BX
+	CMPQ           BX, $0x04
+	JGE            many
+	TESTQ          BX, BX
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x18, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000004, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (CX), SI
+	MOVQ SI, (AX)
+	MOVQ 8(CX), SI
+	MOVQ SI, (AX)(DX*1)
+	MOVQ 16(CX), SI
+	MOVQ SI, (AX)(DX*2)
+	ADDQ $0x08, AX
+	ADDQ $0x18, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack3F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack3F32AVX2(SB), NOSPLIT, $0-32
+	// unpack3F32AVX2 brings n positions of 3 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y1, Y1
+	VPERMILPS   $0xc6, Y2, Y2
+	VBLENDPS    $0xaa, Y1, Y0, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xaa, Y0, Y2, Y0
+	VBLENDPS    $0xcc, Y0, Y3, Y2
+	VBLENDPS    $0xcc, Y3, Y1, Y3
+	VBLENDPS    $0xcc, Y1, Y0, Y0
+	VINSERTF128 $0x01, X3, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VBLENDPS    $0xf0, Y2, Y0, Y1
+	VMOVUPS     Y1, 32(CX)
+	VPERM2F128  $0x31, Y0, Y3, Y0
+	VMOVUPS     Y0, 64(CX)
+	ADDQ        $0x00000060, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, BX
+	CMPQ        BX, $0x08
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x0c, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	MOVL (AX)(DX*2), SI
+	MOVL SI, 8(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x0c, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack3F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack3F64AVX2(SB), NOSPLIT, $0-32
+	// unpack3F64AVX2 brings n positions of 3 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VPERMILPD   $0x05, Y1, Y1
+	VBLENDPD    $0x0a, Y1, Y0, Y3
+	VBLENDPD    $0x0a, Y0, Y2, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VINSERTF128 $0x01, X0, Y3, Y2
+	VMOVUPS     Y2, (CX)
+	VBLENDPS    $0xf0, Y3, Y1, Y2
+	VMOVUPS     Y2, 32(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 64(CX)
+	ADDQ        $0x00000060, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, BX
+	CMPQ        BX, $0x04
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x18, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000004, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	MOVQ (AX)(DX*2), SI
+	MOVQ SI, 16(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x18, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack4F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack4F32AVX2(SB), NOSPLIT, $0-32
+	// pack4F32AVX2 brings n positions of 4 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VINSERTF128    $0x01, 64(CX), Y0, Y0
+	VINSERTF128    $0x01, 80(CX), Y1, Y1
+	VINSERTF128    $0x01, 96(CX), Y2, Y2
+	VINSERTF128    $0x01, 112(CX), Y3, Y3
+	VSHUFPS        $0x88, Y1, Y0, Y4
+	VSHUFPS        $0xdd, Y1, Y0, Y0
+	VSHUFPS        $0x88, Y3, Y2, Y1
+	VSHUFPS        $0xdd, Y3, Y2, Y2
+	VSHUFPS        $0x88, Y1, Y4, Y3
+	VSHUFPS        $0xdd, Y1, Y4, Y1
+	VSHUFPS        $0x88, Y2, Y0, Y4
+	VSHUFPS        $0xdd, Y2, Y0, Y0
+	VMOVUPS        Y3, (AX)
+	VMOVUPS        Y4, (AX)(DX*1)
+	VMOVUPS        Y1, (AX)(DX*2)
+	VMOVUPS        Y0, (AX)(BX*1)
+	ADDQ           $0x00000080, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, SI
+	CMPQ           SI, $0x08
+	JGE            many
+	TESTQ          SI, SI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x10, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (CX), DI
+	MOVL DI, (AX)
+	MOVL 4(CX), DI
+	MOVL DI, (AX)(DX*1)
+	MOVL 8(CX), DI
+	MOVL DI, (AX)(DX*2)
+	MOVL 12(CX), DI
+	MOVL DI, (AX)(BX*1)
+	ADDQ $0x04, AX
+	ADDQ $0x10, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack4F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack4F64AVX2(SB), NOSPLIT, $0-32
+	// pack4F64AVX2 brings n positions of 4 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VINSERTF128    $0x01, 64(CX), Y0, Y0
+	VINSERTF128    $0x01, 80(CX), Y1, Y1
+	VINSERTF128    $0x01, 96(CX), Y2, Y2
+	VINSERTF128    $0x01, 112(CX), Y3, Y3
+	VUNPCKLPD      Y2, Y0, Y4
+	VUNPCKHPD      Y2, Y0, Y0
+	VUNPCKLPD      Y3, Y1, Y2
+	VUNPCKHPD      Y3, Y1, Y1
+	VMOVUPS        Y4, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y2, (AX)(DX*2)
+	VMOVUPS        Y1, (AX)(BX*1)
+	ADDQ           $0x00000080, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, SI
+	CMPQ           SI, $0x04
+	JGE            many
+	TESTQ          SI, SI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x20, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000004, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (CX), DI
+	MOVQ DI, (AX)
+	MOVQ 8(CX), DI
+	MOVQ DI, (AX)(DX*1)
+	MOVQ 16(CX), DI
+	MOVQ DI, (AX)(DX*2)
+	MOVQ 24(CX), DI
+	MOVQ DI, (AX)(BX*1)
+	ADDQ $0x08, AX
+	ADDQ $0x20, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack4F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack4F32AVX2(SB), NOSPLIT, $0-32
+	// unpack4F32AVX2 brings n positions of 4 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VUNPCKLPS   Y2, Y0, Y4
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y4, Y3
+	VUNPCKHPS   Y2, Y4, Y2
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X2, Y3, Y1
+	VMOVUPS     Y1, (CX)
+	VINSERTF128 $0x01, X0, Y4, Y1
+	VMOVUPS     Y1, 32(CX)
+	VPERM2F128  $0x31, Y2, Y3, Y1
+	VMOVUPS     Y1, 64(CX)
+	VPERM2F128  $0x31, Y0, Y4, Y0
+	VMOVUPS     Y0, 96(CX)
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, SI
+	CMPQ        SI, $0x08
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x10, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x10, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack4F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack4F64AVX2(SB), NOSPLIT, $0-32
+	// unpack4F64AVX2 brings n positions of 4 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VUNPCKLPD   Y1, Y0, Y4
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VINSERTF128 $0x01, X1, Y4, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X2, Y0, Y3
+	VMOVUPS     Y3, 32(CX)
+	VPERM2F128  $0x31, Y1, Y4, Y1
+	VMOVUPS     Y1, 64(CX)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVUPS     Y0, 96(CX)
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, SI
+	CMPQ        SI, $0x04
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x20, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000004, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x20, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack5F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack5F32AVX2(SB), NOSPLIT, $0-32
+	// pack5F32AVX2 brings n positions of 5 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VINSERTF128    $0x01, 80(CX), Y0, Y0
+	VINSERTF128    $0x01, 96(CX), Y1, Y1
+	VINSERTF128    $0x01, 112(CX), Y2, Y2
+	VINSERTF128    $0x01, 128(CX), Y3, Y3
+	VINSERTF128    $0x01, 144(CX), Y4, Y4
+	VBLENDPS       $0xaa, Y1, Y0, Y5
+	VBLENDPS       $0xaa, Y2, Y1, Y1
+	VBLENDPS       $0xaa, Y3, Y2, Y2
+	VBLENDPS       $0xaa, Y4, Y3, Y3
+	VBLENDPS       $0xaa, Y0, Y4, Y0
+	VBLENDPS       $0xcc, Y2, Y5, Y4
+	VBLENDPS       $0xcc, Y3, Y1, Y6
+	VBLENDPS       $0xcc, Y0, Y2, Y2
+	VBLENDPS       $0xcc, Y5, Y3, Y3
+	VBLENDPS       $0xcc, Y1, Y0, Y0
+	VPERMILPS      $0x39, Y0, Y0
+	VPERMILPS      $0x4e, Y3, Y1
+	VPERMILPS      $0x93, Y2, Y2
+	VMOVUPS        Y4, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y1, (AX)(DX*2)
+	VMOVUPS        Y2, (AX)(BX*1)
+	VMOVUPS        Y6, (AX)(DX*4)
+	ADDQ           $0x000000a0, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, SI
+	CMPQ           SI, $0x08
+	JGE            many
+	TESTQ          SI, SI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x14, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (CX), DI
+	MOVL DI, (AX)
+	MOVL 4(CX), DI
+	MOVL DI, (AX)(DX*1)
+	MOVL 8(CX), DI
+	MOVL DI, (AX)(DX*2)
+	MOVL 12(CX), DI
+	MOVL DI, (AX)(BX*1)
+	MOVL 16(CX), DI
+	MOVL DI, (AX)(DX*4)
+	ADDQ $0x04, AX
+	ADDQ $0x14, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack5F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack5F64AVX2(SB), NOSPLIT, $0-32
+	// pack5F64AVX2 brings n positions of 5 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VINSERTF128    $0x01, 80(CX), Y0, Y0
+	VINSERTF128    $0x01, 96(CX), Y1, Y1
+	VINSERTF128    $0x01, 112(CX), Y2, Y2
+	VINSERTF128    $0x01, 128(CX), Y3, Y3
+	VINSERTF128    $0x01, 144(CX), Y4, Y4
+	VBLENDPD       $0x0a, Y2, Y0, Y5
+	VBLENDPD       $0x0a, Y3, Y1, Y6
+	VBLENDPD       $0x0a, Y4, Y2, Y2
+	VBLENDPD       $0x0a, Y0, Y3, Y0
+	VBLENDPD       $0x0a, Y1, Y4, Y1
+	VPERMILPD      $0x05, Y0, Y0
+	VPERMILPD      $0x05, Y1, Y1
+	VMOVUPS        Y5, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y6, (AX)(DX*2)
+	VMOVUPS        Y1, (AX)(BX*1)
+	VMOVUPS        Y2, (AX)(DX*4)
+	ADDQ           $0x000000a0, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, SI
+	CMPQ           SI, $0x04
+	JGE            many
+	TESTQ          SI, SI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x28, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000004, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (CX), DI
+	MOVQ DI, (AX)
+	MOVQ 8(CX), DI
+	MOVQ DI, (AX)(DX*1)
+	MOVQ 16(CX), DI
+	MOVQ DI, (AX)(DX*2)
+	MOVQ 24(CX), DI
+	MOVQ DI, (AX)(BX*1)
+	MOVQ 32(CX), DI
+	MOVQ DI, (AX)(DX*4)
+	ADDQ $0x08, AX
+	ADDQ $0x28, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack5F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack5F32AVX2(SB), NOSPLIT, $0-32
+	// unpack5F32AVX2 brings n positions of 5 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VPERMILPS   $0x93, Y1, Y1
+	VPERMILPS   $0x4e, Y2, Y2
+	VPERMILPS   $0x39, Y3, Y3
+	VBLENDPS    $0xaa, Y1, Y0, Y5
+	VBLENDPS    $0xaa, Y0, Y4, Y0
+	VBLENDPS    $0xaa, Y4, Y3, Y4
+	VBLENDPS    $0xaa, Y3, Y2, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xcc, Y3, Y5, Y2
+	VBLENDPS    $0xcc, Y1, Y0, Y6
+	VBLENDPS    $0xcc, Y5, Y4, Y5
+	VBLENDPS    $0xcc, Y0, Y3, Y0
+	VBLENDPS    $0xcc, Y4, Y1, Y1
+	VINSERTF128 $0x01, X6, Y2, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X0, Y5, Y3
+	VMOVUPS     Y3, 32(CX)
+	VBLENDPS    $0xf0, Y2, Y1, Y2
+	VMOVUPS     Y2, 64(CX)
+	VPERM2F128  $0x31, Y5, Y6, Y2
+	VMOVUPS     Y2, 96(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 128(CX)
+	ADDQ        $0x000000a0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, SI
+	CMPQ        SI, $0x08
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x14, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	MOVL (AX)(DX*4), DI
+	MOVL DI, 16(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x14, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack5F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack5F64AVX2(SB), NOSPLIT, $0-32
+	// unpack5F64AVX2 brings n positions of 5 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VPERMILPD   $0x05, Y1, Y1
+	VPERMILPD   $0x05, Y3, Y3
+	VBLENDPD    $0x0a, Y1, Y0, Y5
+	VBLENDPD    $0x0a, Y3, Y2, Y6
+	VBLENDPD    $0x0a, Y0, Y4, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VBLENDPD    $0x0a, Y4, Y3, Y2
+	VINSERTF128 $0x01, X6, Y5, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X1, Y0, Y3
+	VMOVUPS     Y3, 32(CX)
+	VBLENDPS    $0xf0, Y5, Y2, Y3
+	VMOVUPS     Y3, 64(CX)
+	VPERM2F128  $0x31, Y0, Y6, Y0
+	VMOVUPS     Y0, 96(CX)
+	VPERM2F128  $0x31, Y2, Y1, Y0
+	VMOVUPS     Y0, 128(CX)
+	ADDQ        $0x000000a0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, SI
+	CMPQ        SI, $0x04
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x28, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000004, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	MOVQ (AX)(DX*4), DI
+	MOVQ DI, 32(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x28, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack6F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack6F32AVX2(SB), NOSPLIT, $0-32
+	// pack6F32AVX2 brings n positions of 6 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VBROADCASTF128 80(CX), Y5
+	VINSERTF128    $0x01, 96(CX), Y0, Y0
+	VINSERTF128    $0x01, 112(CX), Y1, Y1
+	VINSERTF128    $0x01, 128(CX), Y2, Y2
+	VINSERTF128    $0x01, 144(CX), Y3, Y3
+	VINSERTF128    $0x01, 160(CX), Y4, Y4
+	VINSERTF128    $0x01, 176(CX), Y5, Y5
+	VSHUFPS        $0x88, Y1, Y0, Y6
+	VSHUFPS        $0xdd, Y1, Y0, Y0
+	VSHUFPS        $0x88, Y3, Y2, Y1
+	VSHUFPS        $0xdd, Y3, Y2, Y2
+	VSHUFPS        $0x88, Y5, Y4, Y3
+	VSHUFPS        $0xdd, Y5, Y4, Y4
+	VBLENDPS       $0xaa, Y3, Y6, Y5
+	VBLENDPS       $0xaa, Y6, Y1, Y6
+	VBLENDPS       $0xaa, Y1, Y3, Y1
+	VBLENDPS       $0xcc, Y6, Y5, Y3
+	VBLENDPS       $0xcc, Y1, Y6, Y6
+	VBLENDPS       $0xcc, Y5, Y1, Y1
+	VPERMILPS      $0x6c, Y3, Y3
+	VPERMILPS      $0xb1, Y6, Y5
+	VPERMILPS      $0xc6, Y1, Y1
+	VBLENDPS       $0xaa, Y4, Y0, Y6
+	VBLENDPS       $0xaa, Y0, Y2, Y0
+	VBLENDPS       $0xaa, Y2, Y4, Y2
+	VBLENDPS       $0xcc, Y0, Y6, Y4
+	VBLENDPS       $0xcc, Y2, Y0, Y0
+	VBLENDPS       $0xcc, Y6, Y2, Y2
+	VPERMILPS      $0x6c, Y4, Y4
+	VPERMILPS      $0xb1, Y0, Y0
+	VPERMILPS      $0xc6, Y2, Y2
+	VMOVUPS        Y3, (AX)
+	VMOVUPS        Y4, (AX)(DX*1)
+	VMOVUPS        Y5, (AX)(DX*2)
+	VMOVUPS        Y0, (AX)(BX*1)
+	VMOVUPS        Y1, (AX)(DX*4)
+	VMOVUPS        Y2, (AX)(SI*1)
+	ADDQ           $0x000000c0, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, DI
+	CMPQ           DI, $0x08
+	JGE            many
+	TESTQ          DI, DI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x18, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (CX), R8
+	MOVL R8, (AX)
+	MOVL 4(CX), R8
+	MOVL R8, (AX)(DX*1)
+	MOVL 8(CX), R8
+	MOVL R8, (AX)(DX*2)
+	MOVL 12(CX), R8
+	MOVL R8, (AX)(BX*1)
+	MOVL 16(CX), R8
+	MOVL R8, (AX)(DX*4)
+	MOVL 20(CX), R8
+	MOVL R8, (AX)(SI*1)
+	ADDQ $0x04, AX
+	ADDQ $0x18, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack6F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack6F64AVX2(SB), NOSPLIT, $0-32
+	// pack6F64AVX2 brings n positions of 6 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VBROADCASTF128 80(CX), Y5
+	VINSERTF128    $0x01, 96(CX), Y0, Y0
+	VINSERTF128    $0x01, 112(CX), Y1, Y1
+	VINSERTF128    $0x01, 128(CX), Y2, Y2
+	VINSERTF128    $0x01, 144(CX), Y3, Y3
+	VINSERTF128    $0x01, 160(CX), Y4, Y4
+	VINSERTF128    $0x01, 176(CX), Y5, Y5
+	VUNPCKLPD      Y3, Y0, Y6
+	VUNPCKHPD      Y3, Y0, Y0
+	VUNPCKLPD      Y4, Y1, Y3
+	VUNPCKHPD      Y4, Y1, Y1
+	VUNPCKLPD      Y5, Y2, Y4
+	VUNPCKHPD      Y5, Y2, Y2
+	VMOVUPS        Y6, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y3, (AX)(DX*2)
+	VMOVUPS        Y1, (AX)(BX*1)
+	VMOVUPS        Y4, (AX)(DX*4)
+	VMOVUPS        Y2, (AX)(SI*1)
+	ADDQ           $0x000000c0, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, DI
+	CMPQ           DI, $0x04
+	JGE            many
+	TESTQ          DI, DI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x30, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000004, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (CX), R8
+	MOVQ R8, (AX)
+	MOVQ 8(CX), R8
+	MOVQ R8, (AX)(DX*1)
+	MOVQ 16(CX), R8
+	MOVQ R8, (AX)(DX*2)
+	MOVQ 24(CX), R8
+	MOVQ R8, (AX)(BX*1)
+	MOVQ 32(CX), R8
+	MOVQ R8, (AX)(DX*4)
+	MOVQ 40(CX), R8
+	MOVQ R8, (AX)(SI*1)
+	ADDQ $0x08, AX
+	ADDQ $0x30, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack6F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack6F32AVX2(SB), NOSPLIT, $0-32
+	// unpack6F32AVX2 brings n positions of 6 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y2, Y2
+	VPERMILPS   $0xc6, Y4, Y4
+	VBLENDPS    $0xaa, Y2, Y0, Y6
+	VBLENDPS    $0xaa, Y4, Y2, Y2
+	VBLENDPS    $0xaa, Y0, Y4, Y0
+	VBLENDPS    $0xcc, Y0, Y6, Y4
+	VBLENDPS    $0xcc, Y6, Y2, Y6
+	VBLENDPS    $0xcc, Y2, Y0, Y0
+	VPERMILPS   $0x6c, Y1, Y1
+	VPERMILPS   $0xb1, Y3, Y2
+	VPERMILPS   $0xc6, Y5, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y5
+	VBLENDPS    $0xaa, Y3, Y2, Y2
+	VBLENDPS    $0xaa, Y1, Y3, Y1
+	VBLENDPS    $0xcc, Y1, Y5, Y3
+	VBLENDPS    $0xcc, Y5, Y2, Y5
+	VBLENDPS    $0xcc, Y2, Y1, Y1
+	VUNPCKLPS   Y3, Y4, Y2
+	VUNPCKHPS   Y3, Y4, Y3
+	VUNPCKLPS   Y5, Y6, Y4
+	VUNPCKHPS   Y5, Y6, Y5
+	VUNPCKLPS   Y1, Y0, Y6
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X3, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VINSERTF128 $0x01, X5, Y4, Y1
+	VMOVUPS     Y1, 32(CX)
+	VINSERTF128 $0x01, X0, Y6, Y1
+	VMOVUPS     Y1, 64(CX)
+	VPERM2F128  $0x31, Y3, Y2, Y1
+	VMOVUPS     Y1, 96(CX)
+	VPERM2F128  $0x31, Y5, Y4, Y1
+	VMOVUPS     Y1, 128(CX)
+	VPERM2F128  $0x31, Y0, Y6, Y0
+	VMOVUPS     Y0, 160(CX)
+	ADDQ        $0x000000c0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, DI
+	CMPQ        DI, $0x08
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x18, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x18, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack6F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack6F64AVX2(SB), NOSPLIT, $0-32
+	// unpack6F64AVX2 brings n positions of 6 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VUNPCKLPD   Y1, Y0, Y6
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VINSERTF128 $0x01, X1, Y6, Y5
+	VMOVUPS     Y5, (CX)
+	VINSERTF128 $0x01, X0, Y3, Y5
+	VMOVUPS     Y5, 32(CX)
+	VINSERTF128 $0x01, X4, Y2, Y5
+	VMOVUPS     Y5, 64(CX)
+	VPERM2F128  $0x31, Y1, Y6, Y1
+	VMOVUPS     Y1, 96(CX)
+	VPERM2F128  $0x31, Y0, Y3, Y0
+	VMOVUPS     Y0, 128(CX)
+	VPERM2F128  $0x31, Y4, Y2, Y0
+	VMOVUPS     Y0, 160(CX)
+	ADDQ        $0x000000c0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, DI
+	CMPQ        DI, $0x04
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x30, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000004, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x30, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack7F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack7F32AVX2(SB), NOSPLIT, $0-32
+	// pack7F32AVX2 brings n positions of 7 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VBROADCASTF128 80(CX), Y5
+	VBROADCASTF128 96(CX), Y6
+	VINSERTF128    $0x01, 112(CX), Y0, Y0
+	VINSERTF128    $0x01, 128(CX), Y1, Y1
+	VINSERTF128    $0x01, 144(CX), Y2, Y2
+	VINSERTF128    $0x01, 160(CX), Y3, Y3
+	VINSERTF128    $0x01, 176(CX), Y4, Y4
+	VINSERTF128    $0x01, 192(CX), Y5, Y5
+	VINSERTF128    $0x01, 208(CX), Y6, Y6
+	VBLENDPS       $0xaa, Y5, Y0, Y7
+	VBLENDPS       $0xaa, Y6, Y1, Y8
+	VBLENDPS       $0xaa, Y0, Y2, Y0
+	VBLENDPS       $0xaa, Y1, Y3, Y1
+	VBLENDPS       $0xaa, Y2, Y4, Y2
+	VBLENDPS       $0xaa, Y3, Y5, Y3
+	VBLENDPS       $0xaa, Y4, Y6, Y4
+	VBLENDPS       $0xcc, Y1, Y7, Y5
+	VBLENDPS       $0xcc, Y2, Y8, Y6
+	VBLENDPS       $0xcc, Y3, Y0, Y9
+	VBLENDPS       $0xcc, Y4, Y1, Y1
+	VBLENDPS       $0xcc, Y7, Y2, Y2
+	VBLENDPS       $0xcc, Y8, Y3, Y3
+	VBLENDPS       $0xcc, Y0, Y4, Y0
+	VPERMILPS      $0x6c, Y5, Y4
+	VPERMILPS      $0xb1, Y9, Y5
+	VPERMILPS      $0xc6, Y2, Y2
+	VPERMILPS      $0x1b, Y0, Y0
+	VPERMILPS      $0x6c, Y6, Y6
+	VPERMILPS      $0xb1, Y1, Y1
+	VPERMILPS      $0xc6, Y3, Y3
+	VMOVUPS        Y4, (AX)
+	VMOVUPS        Y5, (AX)(DX*1)
+	VMOVUPS        Y2, (AX)(DX*2)
+	VMOVUPS        Y0, (AX)(BX*1)
+	VMOVUPS        Y6, (AX)(DX*4)
+	VMOVUPS        Y1, (AX)(SI*1)
+	VMOVUPS        Y3, (AX)(BX*2)
+	ADDQ           $0x000000e0, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, DI
+	CMPQ           DI, $0x08
+	JGE            many
+	TESTQ          DI, DI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x1c, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (CX), R8
+	MOVL R8, (AX)
+	MOVL 4(CX), R8
+	MOVL R8, (AX)(DX*1)
+	MOVL 8(CX), R8
+	MOVL R8, (AX)(DX*2)
+	MOVL 12(CX), R8
+	MOVL R8, (AX)(BX*1)
+	MOVL 16(CX), R8
+	MOVL R8, (AX)(DX*4)
+	MOVL 20(CX), R8
+	MOVL R8, (AX)(SI*1)
+	MOVL 24(CX), R8
+	MOVL R8, (AX)(BX*2)
+	ADDQ $0x04, AX
+	ADDQ $0x1c, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack7F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack7F64AVX2(SB), NOSPLIT, $0-32
+	// pack7F64AVX2 brings n positions of 7 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VBROADCASTF128 80(CX), Y5
+	VBROADCASTF128 96(CX), Y6
+	VINSERTF128    $0x01, 112(CX), Y0, Y0
+	VINSERTF128    $0x01, 128(CX), Y1, Y1
+	VINSERTF128    $0x01, 144(CX), Y2, Y2
+	VINSERTF128    $0x01, 160(CX), Y3, Y3
+	VINSERTF128    $0x01, 176(CX), Y4, Y4
+	VINSERTF128    $0x01, 192(CX), Y5, Y5
+	VINSERTF128    $0x01, 208(CX), Y6, Y6
+	VBLENDPD       $0x0a, Y3, Y0, Y7
+	VBLENDPD       $0x0a, Y4, Y1, Y8
+	VBLENDPD       $0x0a, Y5, Y2, Y9
+	VBLENDPD       $0x0a, Y6, Y3, Y3
+	VBLENDPD       $0x0a, Y0, Y4, Y0
+	VBLENDPD       $0x0a, Y1, Y5, Y1
+	VBLENDPD       $0x0a, Y2, Y6, Y2
+	VPERMILPD      $0x05, Y0, Y0
+	VPERMILPD      $0x05, Y1, Y1
+	VPERMILPD      $0x05, Y2, Y2
+	VMOVUPS        Y7, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y8, (AX)(DX*2)
+	VMOVUPS        Y1, (AX)(BX*1)
+	VMOVUPS        Y9, (AX)(DX*4)
+	VMOVUPS        Y2, (AX)(SI*1)
+	VMOVUPS        Y3, (AX)(BX*2)
+	ADDQ           $0x000000e0, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, DI
+	CMPQ           DI, $0x04
+	JGE            many
+	TESTQ          DI, DI
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x38, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000004, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (CX), R8
+	MOVQ R8, (AX)
+	MOVQ 8(CX), R8
+	MOVQ R8, (AX)(DX*1)
+	MOVQ 16(CX), R8
+	MOVQ R8, (AX)(DX*2)
+	MOVQ 24(CX), R8
+	MOVQ R8, (AX)(BX*1)
+	MOVQ 32(CX), R8
+	MOVQ R8, (AX)(DX*4)
+	MOVQ 40(CX), R8
+	MOVQ R8, (AX)(SI*1)
+	MOVQ 48(CX), R8
+	MOVQ R8, (AX)(BX*2)
+	ADDQ $0x08, AX
+	ADDQ $0x38, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack7F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack7F32AVX2(SB), NOSPLIT, $0-32
+	// unpack7F32AVX2 brings n positions of 7 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y1, Y1
+	VPERMILPS   $0xc6, Y2, Y2
+	VPERMILPS   $0x1b, Y3, Y3
+	VPERMILPS   $0x6c, Y4, Y4
+	VPERMILPS   $0xb1, Y5, Y5
+	VPERMILPS   $0xc6, Y6, Y6
+	VBLENDPS    $0xaa, Y1, Y0, Y7
+	VBLENDPS    $0xaa, Y5, Y4, Y8
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xaa, Y6, Y5, Y5
+	VBLENDPS    $0xaa, Y3, Y2, Y2
+	VBLENDPS    $0xaa, Y0, Y6, Y0
+	VBLENDPS    $0xaa, Y4, Y3, Y3
+	VBLENDPS    $0xcc, Y2, Y7, Y4
+	VBLENDPS    $0xcc, Y0, Y8, Y6
+	VBLENDPS    $0xcc, Y3, Y1, Y9
+	VBLENDPS    $0xcc, Y7, Y5, Y7
+	VBLENDPS    $0xcc, Y8, Y2, Y2
+	VBLENDPS    $0xcc, Y1, Y0, Y0
+	VBLENDPS    $0xcc, Y5, Y3, Y1
+	VINSERTF128 $0x01, X6, Y4, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X7, Y9, Y3
+	VMOVUPS     Y3, 32(CX)
+	VINSERTF128 $0x01, X0, Y2, Y3
+	VMOVUPS     Y3, 64(CX)
+	VBLENDPS    $0xf0, Y4, Y1, Y3
+	VMOVUPS     Y3, 96(CX)
+	VPERM2F128  $0x31, Y9, Y6, Y3
+	VMOVUPS     Y3, 128(CX)
+	VPERM2F128  $0x31, Y2, Y7, Y2
+	VMOVUPS     Y2, 160(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 192(CX)
+	ADDQ        $0x000000e0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, DI
+	CMPQ        DI, $0x08
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x1c, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	MOVL (AX)(BX*2), R8
+	MOVL R8, 24(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x1c, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack7F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack7F64AVX2(SB), NOSPLIT, $0-32
+	// unpack7F64AVX2 brings n positions of 7 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VPERMILPD   $0x05, Y1, Y1
+	VPERMILPD   $0x05, Y3, Y3
+	VPERMILPD   $0x05, Y5, Y5
+	VBLENDPD    $0x0a, Y1, Y0, Y7
+	VBLENDPD    $0x0a, Y3, Y2, Y8
+	VBLENDPD    $0x0a, Y5, Y4, Y9
+	VBLENDPD    $0x0a, Y0, Y6, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VBLENDPD    $0x0a, Y4, Y3, Y2
+	VBLENDPD    $0x0a, Y6, Y5, Y3
+	VINSERTF128 $0x01, X8, Y7, Y4
+	VMOVUPS     Y4, (CX)
+	VINSERTF128 $0x01, X0, Y9, Y4
+	VMOVUPS     Y4, 32(CX)
+	VINSERTF128 $0x01, X2, Y1, Y4
+	VMOVUPS     Y4, 64(CX)
+	VBLENDPS    $0xf0, Y7, Y3, Y4
+	VMOVUPS     Y4, 96(CX)
+	VPERM2F128  $0x31, Y9, Y8, Y4
+	VMOVUPS     Y4, 128(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 160(CX)
+	VPERM2F128  $0x31, Y3, Y2, Y0
+	VMOVUPS     Y0, 192(CX)
+	ADDQ        $0x000000e0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, DI
+	CMPQ        DI, $0x04
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x38, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000004, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	MOVQ (AX)(BX*2), R8
+	MOVQ R8, 48(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x38, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack8F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·pack8F32AVX2(SB), NOSPLIT, $0-32
+	// pack8F32AVX2 brings n positions of 8 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ n+24(FP), R8
+	CMPQ R8, $0x08
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VBROADCASTF128 80(CX), Y5
+	VBROADCASTF128 96(CX), Y6
+	VBROADCASTF128 112(CX), Y7
+	VINSERTF128    $0x01, 128(CX), Y0, Y0
+	VINSERTF128    $0x01, 144(CX), Y1, Y1
+	VINSERTF128    $0x01, 160(CX), Y2, Y2
+	VINSERTF128    $0x01, 176(CX), Y3, Y3
+	VINSERTF128    $0x01, 192(CX), Y4, Y4
+	VINSERTF128    $0x01, 208(CX), Y5, Y5
+	VINSERTF128    $0x01, 224(CX), Y6, Y6
+	VINSERTF128    $0x01, 240(CX), Y7, Y7
+	VSHUFPS        $0x88, Y2, Y0, Y8
+	VSHUFPS        $0xdd, Y2, Y0, Y0
+	VSHUFPS        $0x88, Y6, Y4, Y2
+	VSHUFPS        $0xdd, Y6, Y4, Y4
+	VSHUFPS        $0x88, Y2, Y8, Y6
+	VSHUFPS        $0xdd, Y2, Y8, Y2
+	VSHUFPS        $0x88, Y4, Y0, Y8
+	VSHUFPS        $0xdd, Y4, Y0, Y0
+	VSHUFPS        $0x88, Y3, Y1, Y4
+	VSHUFPS        $0xdd, Y3, Y1, Y1
+	VSHUFPS        $0x88, Y7, Y5, Y3
+	VSHUFPS        $0xdd, Y7, Y5, Y5
+	VSHUFPS        $0x88, Y3, Y4, Y7
+	VSHUFPS        $0xdd, Y3, Y4, Y3
+	VSHUFPS        $0x88, Y5, Y1, Y4
+	VSHUFPS        $0xdd, Y5, Y1, Y1
+	VMOVUPS        Y6, (AX)
+	VMOVUPS        Y8, (AX)(DX*1)
+	VMOVUPS        Y2, (AX)(DX*2)
+	VMOVUPS        Y0, (AX)(BX*1)
+	VMOVUPS        Y7, (AX)(DX*4)
+	VMOVUPS        Y4, (AX)(SI*1)
+	VMOVUPS        Y3, (AX)(BX*2)
+	VMOVUPS        Y1, (AX)(DI*1)
+	ADDQ           $0x00000100, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x08, R8
+	CMPQ           R8, $0x08
+	JGE            many
+	TESTQ          R8, R8
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, R8
+	LEAQ   (AX)(R8*4), AX
+	IMUL3Q $0x20, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000008, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVL (CX), R9
+	MOVL R9, (AX)
+	MOVL 4(CX), R9
+	MOVL R9, (AX)(DX*1)
+	MOVL 8(CX), R9
+	MOVL R9, (AX)(DX*2)
+	MOVL 12(CX), R9
+	MOVL R9, (AX)(BX*1)
+	MOVL 16(CX), R9
+	MOVL R9, (AX)(DX*4)
+	MOVL 20(CX), R9
+	MOVL R9, (AX)(SI*1)
+	MOVL 24(CX), R9
+	MOVL R9, (AX)(BX*2)
+	MOVL 28(CX), R9
+	MOVL R9, (AX)(DI*1)
+	ADDQ $0x04, AX
+	ADDQ $0x20, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack8F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·pack8F64AVX2(SB), NOSPLIT, $0-32
+	// pack8F64AVX2 brings n positions of 8 channels from channels last to a row for each channel.
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ n+24(FP), R8
+	CMPQ R8, $0x04
+	JL   few
+
+many:
+	VBROADCASTF128 (CX), Y0
+	VBROADCASTF128 16(CX), Y1
+	VBROADCASTF128 32(CX), Y2
+	VBROADCASTF128 48(CX), Y3
+	VBROADCASTF128 64(CX), Y4
+	VBROADCASTF128 80(CX), Y5
+	VBROADCASTF128 96(CX), Y6
+	VBROADCASTF128 112(CX), Y7
+	VINSERTF128    $0x01, 128(CX), Y0, Y0
+	VINSERTF128    $0x01, 144(CX), Y1, Y1
+	VINSERTF128    $0x01, 160(CX), Y2, Y2
+	VINSERTF128    $0x01, 176(CX), Y3, Y3
+	VINSERTF128    $0x01, 192(CX), Y4, Y4
+	VINSERTF128    $0x01, 208(CX), Y5, Y5
+	VINSERTF128    $0x01, 224(CX), Y6, Y6
+	VINSERTF128    $0x01, 240(CX), Y7, Y7
+	VUNPCKLPD      Y4, Y0, Y8
+	VUNPCKHPD      Y4, Y0, Y0
+	VUNPCKLPD      Y5, Y1, Y4
+	VUNPCKHPD      Y5, Y1, Y1
+	VUNPCKLPD      Y6, Y2, Y5
+	VUNPCKHPD      Y6, Y2, Y2
+	VUNPCKLPD      Y7, Y3, Y6
+	VUNPCKHPD      Y7, Y3, Y3
+	VMOVUPS        Y8, (AX)
+	VMOVUPS        Y0, (AX)(DX*1)
+	VMOVUPS        Y4, (AX)(DX*2)
+	VMOVUPS        Y1, (AX)(BX*1)
+	VMOVUPS        Y5, (AX)(DX*4)
+	VMOVUPS        Y2, (AX)(SI*1)
+	VMOVUPS        Y6, (AX)(BX*2)
+	VMOVUPS        Y3, (AX)(DI*1)
+	ADDQ           $0x00000100, CX
+	ADDQ           $0x20, AX
+	SUBQ           $0x04, R8
+	CMPQ           R8, $0x04
+	JGE            many
+	TESTQ          R8, R8
+	JE             done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, R8
+	LEAQ   (AX)(R8*8), AX
+	IMUL3Q $0x40, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000004, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVQ (CX), R9
+	MOVQ R9, (AX)
+	MOVQ 8(CX), R9
+	MOVQ R9, (AX)(DX*1)
+	MOVQ 16(CX), R9
+	MOVQ R9, (AX)(DX*2)
+	MOVQ 24(CX), R9
+	MOVQ R9, (AX)(BX*1)
+	MOVQ 32(CX), R9
+	MOVQ R9, (AX)(DX*4)
+	MOVQ 40(CX), R9
+	MOVQ R9, (AX)(SI*1)
+	MOVQ 48(CX), R9
+	MOVQ R9, (AX)(BX*2)
+	MOVQ 56(CX), R9
+	MOVQ R9, (AX)(DI*1)
+	ADDQ $0x08, AX
+	ADDQ $0x40, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack8F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·unpack8F32AVX2(SB), NOSPLIT, $0-32
+	// unpack8F32AVX2 brings n positions of 8 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ n+24(FP), R8
+	CMPQ R8, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VMOVUPS     (AX)(DI*1), Y7
+	VUNPCKLPS   Y2, Y0, Y8
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y8, Y3
+	VUNPCKHPS   Y2, Y8, Y2
+	VUNPCKLPS   Y1, Y0, Y8
+	VUNPCKHPS   Y1, Y0, Y0
+	VUNPCKLPS   Y6, Y4, Y1
+	VUNPCKHPS   Y6, Y4, Y4
+	VUNPCKLPS   Y7, Y5, Y6
+	VUNPCKHPS   Y7, Y5, Y5
+	VUNPCKLPS   Y6, Y1, Y7
+	VUNPCKHPS   Y6, Y1, Y1
+	VUNPCKLPS   Y5, Y4, Y6
+	VUNPCKHPS   Y5, Y4, Y4
+	VINSERTF128 $0x01, X7, Y3, Y5
+	VMOVUPS     Y5, (CX)
+	VINSERTF128 $0x01, X1, Y2, Y5
+	VMOVUPS     Y5, 32(CX)
+	VINSERTF128 $0x01, X6, Y8, Y5
+	VMOVUPS     Y5, 64(CX)
+	VINSERTF128 $0x01, X4, Y0, Y5
+	VMOVUPS     Y5, 96(CX)
+	VPERM2F128  $0x31, Y7, Y3, Y3
+	VMOVUPS     Y3, 128(CX)
+	VPERM2F128  $0x31, Y1, Y2, Y1
+	VMOVUPS     Y1, 160(CX)
+	VPERM2F128  $0x31, Y6, Y8, Y1
+	VMOVUPS     Y1, 192(CX)
+	VPERM2F128  $0x31, Y4, Y0, Y0
+	VMOVUPS     Y0, 224(CX)
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, R8
+	CMPQ        R8, $0x08
+	JGE         many
+	TESTQ       R8, R8
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, R8
+	LEAQ   (AX)(R8*4), AX
+	IMUL3Q $0x20, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000008, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVL (AX), R9
+	MOVL R9, (CX)
+	MOVL (AX)(DX*1), R9
+	MOVL R9, 4(CX)
+	MOVL (AX)(DX*2), R9
+	MOVL R9, 8(CX)
+	MOVL (AX)(BX*1), R9
+	MOVL R9, 12(CX)
+	MOVL (AX)(DX*4), R9
+	MOVL R9, 16(CX)
+	MOVL (AX)(SI*1), R9
+	MOVL R9, 20(CX)
+	MOVL (AX)(BX*2), R9
+	MOVL R9, 24(CX)
+	MOVL (AX)(DI*1), R9
+	MOVL R9, 28(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x20, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack8F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·unpack8F64AVX2(SB), NOSPLIT, $0-32
+	// unpack8F64AVX2 brings n positions of 8 channels from a row for each channel to channels last.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ n+24(FP), R8
+	CMPQ R8, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VMOVUPS     (AX)(DI*1), Y7
+	VUNPCKLPD   Y1, Y0, Y8
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VUNPCKLPD   Y7, Y6, Y5
+	VUNPCKHPD   Y7, Y6, Y6
+	VINSERTF128 $0x01, X1, Y8, Y7
+	VMOVUPS     Y7, (CX)
+	VINSERTF128 $0x01, X5, Y3, Y7
+	VMOVUPS     Y7, 32(CX)
+	VINSERTF128 $0x01, X2, Y0, Y7
+	VMOVUPS     Y7, 64(CX)
+	VINSERTF128 $0x01, X6, Y4, Y7
+	VMOVUPS     Y7, 96(CX)
+	VPERM2F128  $0x31, Y1, Y8, Y1
+	VMOVUPS     Y1, 128(CX)
+	VPERM2F128  $0x31, Y5, Y3, Y1
+	VMOVUPS     Y1, 160(CX)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVUPS     Y0, 192(CX)
+	VPERM2F128  $0x31, Y6, Y4, Y0
+	VMOVUPS     Y0, 224(CX)
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, R8
+	CMPQ        R8, $0x04
+	JGE         many
+	TESTQ       R8, R8
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ   $0x04, R8
+	LEAQ   (AX)(R8*8), AX
+	IMUL3Q $0x40, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000004, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVQ (AX), R9
+	MOVQ R9, (CX)
+	MOVQ (AX)(DX*1), R9
+	MOVQ R9, 8(CX)
+	MOVQ (AX)(DX*2), R9
+	MOVQ R9, 16(CX)
+	MOVQ (AX)(BX*1), R9
+	MOVQ R9, 24(CX)
+	MOVQ (AX)(DX*4), R9
+	MOVQ R9, 32(CX)
+	MOVQ (AX)(SI*1), R9
+	MOVQ R9, 40(CX)
+	MOVQ (AX)(BX*2), R9
+	MOVQ R9, 48(CX)
+	MOVQ (AX)(DI*1), R9
+	MOVQ R9, 56(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x40, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET

@@ -1609,3 +1609,423 @@ func withinF64AVX512(x []float64, limit float64) bool
 //
 //go:noescape
 func fenceAVX512()
+
+// packManyF32AVX512 brings n positions of c channels, 8 or more, from channels last to a row
+// for each channel.
+//
+//	for i := range n {
+//		for k := range c {
+//			dst[k*stride+i] = src[c*i+k]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func packManyF32AVX512(dst *float32, src *float32, stride int, c int, n int)
+
+// packManyF64AVX512 brings n positions of c channels, 8 or more, from channels last to a row
+// for each channel.
+//
+//	for i := range n {
+//		for k := range c {
+//			dst[k*stride+i] = src[c*i+k]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func packManyF64AVX512(dst *float64, src *float64, stride int, c int, n int)
+
+// unpackManyF32AVX512 brings n positions of c channels, 8 or more, from a row for each channel
+// to channels last.
+//
+//	for i := range n {
+//		for k := range c {
+//			dst[c*i+k] = src[k*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpackManyF32AVX512(dst *float32, src *float32, stride int, c int, n int)
+
+// unpackManyF64AVX512 brings n positions of c channels, 8 or more, from a row for each channel
+// to channels last.
+//
+//	for i := range n {
+//		for k := range c {
+//			dst[c*i+k] = src[k*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpackManyF64AVX512(dst *float64, src *float64, stride int, c int, n int)
+
+// pack2F32AVX512 brings n positions of 2 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 2 {
+//			dst[c*stride+i] = src[2*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack2F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack2F64AVX512 brings n positions of 2 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 2 {
+//			dst[c*stride+i] = src[2*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack2F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack2F32AVX512 brings n positions of 2 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 2 {
+//			dst[2*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack2F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack2F64AVX512 brings n positions of 2 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 2 {
+//			dst[2*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack2F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// pack3F32AVX512 brings n positions of 3 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 3 {
+//			dst[c*stride+i] = src[3*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack3F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack3F64AVX512 brings n positions of 3 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 3 {
+//			dst[c*stride+i] = src[3*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack3F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack3F32AVX512 brings n positions of 3 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 3 {
+//			dst[3*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack3F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack3F64AVX512 brings n positions of 3 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 3 {
+//			dst[3*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack3F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// pack4F32AVX512 brings n positions of 4 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 4 {
+//			dst[c*stride+i] = src[4*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack4F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack4F64AVX512 brings n positions of 4 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 4 {
+//			dst[c*stride+i] = src[4*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack4F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack4F32AVX512 brings n positions of 4 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 4 {
+//			dst[4*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack4F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack4F64AVX512 brings n positions of 4 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 4 {
+//			dst[4*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack4F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// pack5F32AVX512 brings n positions of 5 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 5 {
+//			dst[c*stride+i] = src[5*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack5F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack5F64AVX512 brings n positions of 5 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 5 {
+//			dst[c*stride+i] = src[5*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack5F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack5F32AVX512 brings n positions of 5 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 5 {
+//			dst[5*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack5F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack5F64AVX512 brings n positions of 5 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 5 {
+//			dst[5*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack5F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// pack6F32AVX512 brings n positions of 6 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 6 {
+//			dst[c*stride+i] = src[6*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack6F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack6F64AVX512 brings n positions of 6 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 6 {
+//			dst[c*stride+i] = src[6*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack6F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack6F32AVX512 brings n positions of 6 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 6 {
+//			dst[6*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack6F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack6F64AVX512 brings n positions of 6 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 6 {
+//			dst[6*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack6F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// pack7F32AVX512 brings n positions of 7 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 7 {
+//			dst[c*stride+i] = src[7*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack7F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack7F64AVX512 brings n positions of 7 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 7 {
+//			dst[c*stride+i] = src[7*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack7F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack7F32AVX512 brings n positions of 7 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 7 {
+//			dst[7*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack7F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack7F64AVX512 brings n positions of 7 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 7 {
+//			dst[7*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack7F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// pack8F32AVX512 brings n positions of 8 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 8 {
+//			dst[c*stride+i] = src[8*i+c]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func pack8F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// pack8F64AVX512 brings n positions of 8 channels from channels last to a row for each channel.
+//
+//	for i := range n {
+//		for c := range 8 {
+//			dst[c*stride+i] = src[8*i+c]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func pack8F64AVX512(dst *float64, src *float64, stride int, n int)
+
+// unpack8F32AVX512 brings n positions of 8 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 8 {
+//			dst[8*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func unpack8F32AVX512(dst *float32, src *float32, stride int, n int)
+
+// unpack8F64AVX512 brings n positions of 8 channels from a row for each channel to channels last.
+//
+//	for i := range n {
+//		for c := range 8 {
+//			dst[8*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func unpack8F64AVX512(dst *float64, src *float64, stride int, n int)

@@ -15189,3 +15189,4059 @@ TEXT ·fenceAVX512(SB), NOSPLIT, $0
 	// fenceAVX512 makes what streaming stores wrote visible before later stores.
 	SFENCE
 	RET
+
+// func packManyF32AVX512(dst *float32, src *float32, stride int, c int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·packManyF32AVX512(SB), NOSPLIT, $0-40
+	// packManyF32AVX512 brings n positions of c channels, 8 or more, from channels last to a row
+	// for each channel.
+	VPMOVZXBD pair0F32<>+0(SB), Z0
+	VPMOVZXBD pair1F32<>+0(SB), Z1
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	MOVQ      c+24(FP), R8
+	MOVQ      R8, R11
+	SHLQ      $0x02, R11
+	LEAQ      (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x10
+	JL   few
+
+many:
+	VBROADCASTF32X8 (R10), Z2
+	VINSERTF32X8    $0x01, (R10)(R11*1), Z2, Z2
+	VBROADCASTF32X8 (R10)(R11*2), Z3
+	VINSERTF32X8    $0x01, (R10)(R12*1), Z3, Z3
+	LEAQ            (R10)(R11*4), R10
+	VBROADCASTF32X8 (R10), Z4
+	VINSERTF32X8    $0x01, (R10)(R11*1), Z4, Z4
+	VBROADCASTF32X8 (R10)(R11*2), Z5
+	VINSERTF32X8    $0x01, (R10)(R12*1), Z5, Z5
+	LEAQ            (R10)(R11*4), R10
+	VBROADCASTF32X8 (R10), Z6
+	VINSERTF32X8    $0x01, (R10)(R11*1), Z6, Z6
+	VBROADCASTF32X8 (R10)(R11*2), Z7
+	VINSERTF32X8    $0x01, (R10)(R12*1), Z7, Z7
+	LEAQ            (R10)(R11*4), R10
+	VBROADCASTF32X8 (R10), Z8
+	VINSERTF32X8    $0x01, (R10)(R11*1), Z8, Z8
+	VBROADCASTF32X8 (R10)(R11*2), Z9
+	VINSERTF32X8    $0x01, (R10)(R12*1), Z9, Z9
+	VMOVAPD         Z2, Z10
+	VPERMT2PS       Z3, Z0, Z10
+	VPERMT2PS       Z3, Z1, Z2
+	VMOVAPD         Z4, Z3
+	VPERMT2PS       Z5, Z0, Z3
+	VPERMT2PS       Z5, Z1, Z4
+	VMOVAPD         Z6, Z5
+	VPERMT2PS       Z7, Z0, Z5
+	VPERMT2PS       Z7, Z1, Z6
+	VMOVAPD         Z8, Z7
+	VPERMT2PS       Z9, Z0, Z7
+	VPERMT2PS       Z9, Z1, Z8
+	VMOVAPD         Z10, Z9
+	VPERMT2PS       Z3, Z0, Z9
+	VPERMT2PS       Z3, Z1, Z10
+	VMOVAPD         Z5, Z3
+	VPERMT2PS       Z7, Z0, Z3
+	VPERMT2PS       Z7, Z1, Z5
+	VMOVAPD         Z9, Z7
+	VPERMT2PS       Z3, Z0, Z7
+	VPERMT2PS       Z3, Z1, Z9
+	VMOVAPD         Z10, Z3
+	VPERMT2PS       Z5, Z0, Z3
+	VPERMT2PS       Z5, Z1, Z10
+	VMOVAPD         Z2, Z5
+	VPERMT2PS       Z4, Z0, Z5
+	VPERMT2PS       Z4, Z1, Z2
+	VMOVAPD         Z6, Z4
+	VPERMT2PS       Z8, Z0, Z4
+	VPERMT2PS       Z8, Z1, Z6
+	VMOVAPD         Z5, Z8
+	VPERMT2PS       Z4, Z0, Z8
+	VPERMT2PS       Z4, Z1, Z5
+	VMOVAPD         Z2, Z4
+	VPERMT2PS       Z6, Z0, Z4
+	VPERMT2PS       Z6, Z1, Z2
+	VMOVUPS         Z7, (R9)
+	VMOVUPS         Z8, (R9)(DX*1)
+	VMOVUPS         Z3, (R9)(DX*2)
+	VMOVUPS         Z4, (R9)(BX*1)
+	VMOVUPS         Z9, (R9)(DX*4)
+	VMOVUPS         Z5, (R9)(SI*1)
+	VMOVUPS         Z10, (R9)(BX*2)
+	VMOVUPS         Z2, (R9)(DI*1)
+	LEAQ            (R10)(R11*4), R10
+	ADDQ            $0x40, R9
+	SUBQ            $0x10, R13
+	CMPQ            R13, $0x10
+	JGE             many
+	TESTQ           R13, R13
+	JE              done
+
+	// The block that ends at the end.
+	SUBQ  $0x10, R13
+	LEAQ  (R9)(R13*4), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000010, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVL (R10), R14
+	MOVL R14, (R9)
+	MOVL 4(R10), R14
+	MOVL R14, (R9)(DX*1)
+	MOVL 8(R10), R14
+	MOVL R14, (R9)(DX*2)
+	MOVL 12(R10), R14
+	MOVL R14, (R9)(BX*1)
+	MOVL 16(R10), R14
+	MOVL R14, (R9)(DX*4)
+	MOVL 20(R10), R14
+	MOVL R14, (R9)(SI*1)
+	MOVL 24(R10), R14
+	MOVL R14, (R9)(BX*2)
+	MOVL 28(R10), R14
+	MOVL R14, (R9)(DI*1)
+	ADDQ $0x04, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*4), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+DATA pair0F32<>+0(SB)/1, $0x00
+DATA pair0F32<>+1(SB)/1, $0x02
+DATA pair0F32<>+2(SB)/1, $0x04
+DATA pair0F32<>+3(SB)/1, $0x06
+DATA pair0F32<>+4(SB)/1, $0x08
+DATA pair0F32<>+5(SB)/1, $0x0a
+DATA pair0F32<>+6(SB)/1, $0x0c
+DATA pair0F32<>+7(SB)/1, $0x0e
+DATA pair0F32<>+8(SB)/1, $0x10
+DATA pair0F32<>+9(SB)/1, $0x12
+DATA pair0F32<>+10(SB)/1, $0x14
+DATA pair0F32<>+11(SB)/1, $0x16
+DATA pair0F32<>+12(SB)/1, $0x18
+DATA pair0F32<>+13(SB)/1, $0x1a
+DATA pair0F32<>+14(SB)/1, $0x1c
+DATA pair0F32<>+15(SB)/1, $0x1e
+GLOBL pair0F32<>(SB), RODATA|NOPTR, $16
+
+DATA pair1F32<>+0(SB)/1, $0x01
+DATA pair1F32<>+1(SB)/1, $0x03
+DATA pair1F32<>+2(SB)/1, $0x05
+DATA pair1F32<>+3(SB)/1, $0x07
+DATA pair1F32<>+4(SB)/1, $0x09
+DATA pair1F32<>+5(SB)/1, $0x0b
+DATA pair1F32<>+6(SB)/1, $0x0d
+DATA pair1F32<>+7(SB)/1, $0x0f
+DATA pair1F32<>+8(SB)/1, $0x11
+DATA pair1F32<>+9(SB)/1, $0x13
+DATA pair1F32<>+10(SB)/1, $0x15
+DATA pair1F32<>+11(SB)/1, $0x17
+DATA pair1F32<>+12(SB)/1, $0x19
+DATA pair1F32<>+13(SB)/1, $0x1b
+DATA pair1F32<>+14(SB)/1, $0x1d
+DATA pair1F32<>+15(SB)/1, $0x1f
+GLOBL pair1F32<>(SB), RODATA|NOPTR, $16
+
+// func packManyF64AVX512(dst *float64, src *float64, stride int, c int, n int)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·packManyF64AVX512(SB), NOSPLIT, $0-40
+	// packManyF64AVX512 brings n positions of c channels, 8 or more, from channels last to a row
+	// for each channel.
+	VPMOVZXBQ pair0F64<>+0(SB), Z0
+	VPMOVZXBQ pair1F64<>+0(SB), Z1
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	MOVQ      c+24(FP), R8
+	MOVQ      R8, R11
+	SHLQ      $0x03, R11
+	LEAQ      (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x08
+	JL   few
+
+many:
+	VMOVUPS   (R10), Z2
+	VMOVUPS   (R10)(R11*1), Z3
+	VMOVUPS   (R10)(R11*2), Z4
+	VMOVUPS   (R10)(R12*1), Z5
+	LEAQ      (R10)(R11*4), R10
+	VMOVUPS   (R10), Z6
+	VMOVUPS   (R10)(R11*1), Z7
+	VMOVUPS   (R10)(R11*2), Z8
+	VMOVUPS   (R10)(R12*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PD Z3, Z0, Z10
+	VPERMT2PD Z3, Z1, Z2
+	VMOVAPD   Z4, Z3
+	VPERMT2PD Z5, Z0, Z3
+	VPERMT2PD Z5, Z1, Z4
+	VMOVAPD   Z6, Z5
+	VPERMT2PD Z7, Z0, Z5
+	VPERMT2PD Z7, Z1, Z6
+	VMOVAPD   Z8, Z7
+	VPERMT2PD Z9, Z0, Z7
+	VPERMT2PD Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PD Z3, Z0, Z9
+	VPERMT2PD Z3, Z1, Z10
+	VMOVAPD   Z5, Z3
+	VPERMT2PD Z7, Z0, Z3
+	VPERMT2PD Z7, Z1, Z5
+	VMOVAPD   Z9, Z7
+	VPERMT2PD Z3, Z0, Z7
+	VPERMT2PD Z3, Z1, Z9
+	VMOVAPD   Z10, Z3
+	VPERMT2PD Z5, Z0, Z3
+	VPERMT2PD Z5, Z1, Z10
+	VMOVAPD   Z2, Z5
+	VPERMT2PD Z4, Z0, Z5
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z6, Z4
+	VPERMT2PD Z8, Z0, Z4
+	VPERMT2PD Z8, Z1, Z6
+	VMOVAPD   Z5, Z8
+	VPERMT2PD Z4, Z0, Z8
+	VPERMT2PD Z4, Z1, Z5
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z6, Z0, Z4
+	VPERMT2PD Z6, Z1, Z2
+	VMOVUPS   Z7, (R9)
+	VMOVUPS   Z8, (R9)(DX*1)
+	VMOVUPS   Z3, (R9)(DX*2)
+	VMOVUPS   Z4, (R9)(BX*1)
+	VMOVUPS   Z9, (R9)(DX*4)
+	VMOVUPS   Z5, (R9)(SI*1)
+	VMOVUPS   Z10, (R9)(BX*2)
+	VMOVUPS   Z2, (R9)(DI*1)
+	LEAQ      (R10)(R11*4), R10
+	ADDQ      $0x40, R9
+	SUBQ      $0x08, R13
+	CMPQ      R13, $0x08
+	JGE       many
+	TESTQ     R13, R13
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ  $0x08, R13
+	LEAQ  (R9)(R13*8), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000008, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVQ (R10), R14
+	MOVQ R14, (R9)
+	MOVQ 8(R10), R14
+	MOVQ R14, (R9)(DX*1)
+	MOVQ 16(R10), R14
+	MOVQ R14, (R9)(DX*2)
+	MOVQ 24(R10), R14
+	MOVQ R14, (R9)(BX*1)
+	MOVQ 32(R10), R14
+	MOVQ R14, (R9)(DX*4)
+	MOVQ 40(R10), R14
+	MOVQ R14, (R9)(SI*1)
+	MOVQ 48(R10), R14
+	MOVQ R14, (R9)(BX*2)
+	MOVQ 56(R10), R14
+	MOVQ R14, (R9)(DI*1)
+	ADDQ $0x08, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*8), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+DATA pair0F64<>+0(SB)/1, $0x00
+DATA pair0F64<>+1(SB)/1, $0x02
+DATA pair0F64<>+2(SB)/1, $0x04
+DATA pair0F64<>+3(SB)/1, $0x06
+DATA pair0F64<>+4(SB)/1, $0x08
+DATA pair0F64<>+5(SB)/1, $0x0a
+DATA pair0F64<>+6(SB)/1, $0x0c
+DATA pair0F64<>+7(SB)/1, $0x0e
+GLOBL pair0F64<>(SB), RODATA|NOPTR, $8
+
+DATA pair1F64<>+0(SB)/1, $0x01
+DATA pair1F64<>+1(SB)/1, $0x03
+DATA pair1F64<>+2(SB)/1, $0x05
+DATA pair1F64<>+3(SB)/1, $0x07
+DATA pair1F64<>+4(SB)/1, $0x09
+DATA pair1F64<>+5(SB)/1, $0x0b
+DATA pair1F64<>+6(SB)/1, $0x0d
+DATA pair1F64<>+7(SB)/1, $0x0f
+GLOBL pair1F64<>(SB), RODATA|NOPTR, $8
+
+// func unpackManyF32AVX512(dst *float32, src *float32, stride int, c int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·unpackManyF32AVX512(SB), NOSPLIT, $0-40
+	// unpackManyF32AVX512 brings n positions of c channels, 8 or more, from a row for each channel
+	// to channels last.
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	MOVQ      c+24(FP), R8
+	MOVQ      R8, R11
+	SHLQ      $0x02, R11
+	LEAQ      (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x10
+	JL   few
+
+many:
+	VMOVUPS       (R9), Z2
+	VMOVUPS       (R9)(DX*1), Z3
+	VMOVUPS       (R9)(DX*2), Z4
+	VMOVUPS       (R9)(BX*1), Z5
+	VMOVUPS       (R9)(DX*4), Z6
+	VMOVUPS       (R9)(SI*1), Z7
+	VMOVUPS       (R9)(BX*2), Z8
+	VMOVUPS       (R9)(DI*1), Z9
+	VMOVAPD       Z2, Z10
+	VPERMT2PS     Z6, Z0, Z10
+	VPERMT2PS     Z6, Z1, Z2
+	VMOVAPD       Z4, Z6
+	VPERMT2PS     Z8, Z0, Z6
+	VPERMT2PS     Z8, Z1, Z4
+	VMOVAPD       Z10, Z8
+	VPERMT2PS     Z6, Z0, Z8
+	VPERMT2PS     Z6, Z1, Z10
+	VMOVAPD       Z2, Z6
+	VPERMT2PS     Z4, Z0, Z6
+	VPERMT2PS     Z4, Z1, Z2
+	VMOVAPD       Z3, Z4
+	VPERMT2PS     Z7, Z0, Z4
+	VPERMT2PS     Z7, Z1, Z3
+	VMOVAPD       Z5, Z7
+	VPERMT2PS     Z9, Z0, Z7
+	VPERMT2PS     Z9, Z1, Z5
+	VMOVAPD       Z4, Z9
+	VPERMT2PS     Z7, Z0, Z9
+	VPERMT2PS     Z7, Z1, Z4
+	VMOVAPD       Z3, Z7
+	VPERMT2PS     Z5, Z0, Z7
+	VPERMT2PS     Z5, Z1, Z3
+	VMOVAPD       Z8, Z5
+	VPERMT2PS     Z9, Z0, Z5
+	VPERMT2PS     Z9, Z1, Z8
+	VMOVAPD       Z10, Z9
+	VPERMT2PS     Z4, Z0, Z9
+	VPERMT2PS     Z4, Z1, Z10
+	VMOVAPD       Z6, Z4
+	VPERMT2PS     Z7, Z0, Z4
+	VPERMT2PS     Z7, Z1, Z6
+	VMOVAPD       Z2, Z7
+	VPERMT2PS     Z3, Z0, Z7
+	VPERMT2PS     Z3, Z1, Z2
+	VMOVUPS       Y5, (R10)
+	VEXTRACTF32X8 $0x01, Z5, (R10)(R11*1)
+	VMOVUPS       Y8, (R10)(R11*2)
+	VEXTRACTF32X8 $0x01, Z8, (R10)(R12*1)
+	LEAQ          (R10)(R11*4), R10
+	VMOVUPS       Y9, (R10)
+	VEXTRACTF32X8 $0x01, Z9, (R10)(R11*1)
+	VMOVUPS       Y10, (R10)(R11*2)
+	VEXTRACTF32X8 $0x01, Z10, (R10)(R12*1)
+	LEAQ          (R10)(R11*4), R10
+	VMOVUPS       Y4, (R10)
+	VEXTRACTF32X8 $0x01, Z4, (R10)(R11*1)
+	VMOVUPS       Y6, (R10)(R11*2)
+	VEXTRACTF32X8 $0x01, Z6, (R10)(R12*1)
+	LEAQ          (R10)(R11*4), R10
+	VMOVUPS       Y7, (R10)
+	VEXTRACTF32X8 $0x01, Z7, (R10)(R11*1)
+	VMOVUPS       Y2, (R10)(R11*2)
+	VEXTRACTF32X8 $0x01, Z2, (R10)(R12*1)
+	LEAQ          (R10)(R11*4), R10
+	ADDQ          $0x40, R9
+	SUBQ          $0x10, R13
+	CMPQ          R13, $0x10
+	JGE           many
+	TESTQ         R13, R13
+	JE            done
+
+	// The block that ends at the end.
+	SUBQ  $0x10, R13
+	LEAQ  (R9)(R13*4), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000010, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVL (R9), R14
+	MOVL R14, (R10)
+	MOVL (R9)(DX*1), R14
+	MOVL R14, 4(R10)
+	MOVL (R9)(DX*2), R14
+	MOVL R14, 8(R10)
+	MOVL (R9)(BX*1), R14
+	MOVL R14, 12(R10)
+	MOVL (R9)(DX*4), R14
+	MOVL R14, 16(R10)
+	MOVL (R9)(SI*1), R14
+	MOVL R14, 20(R10)
+	MOVL (R9)(BX*2), R14
+	MOVL R14, 24(R10)
+	MOVL (R9)(DI*1), R14
+	MOVL R14, 28(R10)
+	ADDQ $0x04, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*4), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+DATA pairback0F32<>+0(SB)/1, $0x00
+DATA pairback0F32<>+1(SB)/1, $0x10
+DATA pairback0F32<>+2(SB)/1, $0x01
+DATA pairback0F32<>+3(SB)/1, $0x11
+DATA pairback0F32<>+4(SB)/1, $0x02
+DATA pairback0F32<>+5(SB)/1, $0x12
+DATA pairback0F32<>+6(SB)/1, $0x03
+DATA pairback0F32<>+7(SB)/1, $0x13
+DATA pairback0F32<>+8(SB)/1, $0x04
+DATA pairback0F32<>+9(SB)/1, $0x14
+DATA pairback0F32<>+10(SB)/1, $0x05
+DATA pairback0F32<>+11(SB)/1, $0x15
+DATA pairback0F32<>+12(SB)/1, $0x06
+DATA pairback0F32<>+13(SB)/1, $0x16
+DATA pairback0F32<>+14(SB)/1, $0x07
+DATA pairback0F32<>+15(SB)/1, $0x17
+GLOBL pairback0F32<>(SB), RODATA|NOPTR, $16
+
+DATA pairback1F32<>+0(SB)/1, $0x08
+DATA pairback1F32<>+1(SB)/1, $0x18
+DATA pairback1F32<>+2(SB)/1, $0x09
+DATA pairback1F32<>+3(SB)/1, $0x19
+DATA pairback1F32<>+4(SB)/1, $0x0a
+DATA pairback1F32<>+5(SB)/1, $0x1a
+DATA pairback1F32<>+6(SB)/1, $0x0b
+DATA pairback1F32<>+7(SB)/1, $0x1b
+DATA pairback1F32<>+8(SB)/1, $0x0c
+DATA pairback1F32<>+9(SB)/1, $0x1c
+DATA pairback1F32<>+10(SB)/1, $0x0d
+DATA pairback1F32<>+11(SB)/1, $0x1d
+DATA pairback1F32<>+12(SB)/1, $0x0e
+DATA pairback1F32<>+13(SB)/1, $0x1e
+DATA pairback1F32<>+14(SB)/1, $0x0f
+DATA pairback1F32<>+15(SB)/1, $0x1f
+GLOBL pairback1F32<>(SB), RODATA|NOPTR, $16
+
+// func unpackManyF64AVX512(dst *float64, src *float64, stride int, c int, n int)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·unpackManyF64AVX512(SB), NOSPLIT, $0-40
+	// unpackManyF64AVX512 brings n positions of c channels, 8 or more, from a row for each channel
+	// to channels last.
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	MOVQ      c+24(FP), R8
+	MOVQ      R8, R11
+	SHLQ      $0x03, R11
+	LEAQ      (R11)(R11*2), R12
+
+group:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ n+32(FP), R13
+	CMPQ R13, $0x08
+	JL   few
+
+many:
+	VMOVUPS   (R9), Z2
+	VMOVUPS   (R9)(DX*1), Z3
+	VMOVUPS   (R9)(DX*2), Z4
+	VMOVUPS   (R9)(BX*1), Z5
+	VMOVUPS   (R9)(DX*4), Z6
+	VMOVUPS   (R9)(SI*1), Z7
+	VMOVUPS   (R9)(BX*2), Z8
+	VMOVUPS   (R9)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PD Z6, Z0, Z10
+	VPERMT2PD Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PD Z6, Z0, Z8
+	VPERMT2PD Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PD Z9, Z0, Z7
+	VPERMT2PD Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PD Z7, Z0, Z9
+	VPERMT2PD Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PD Z5, Z0, Z7
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PD Z9, Z0, Z5
+	VPERMT2PD Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PD Z4, Z0, Z9
+	VPERMT2PD Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PD Z3, Z0, Z7
+	VPERMT2PD Z3, Z1, Z2
+	VMOVUPS   Z5, (R10)
+	VMOVUPS   Z8, (R10)(R11*1)
+	VMOVUPS   Z9, (R10)(R11*2)
+	VMOVUPS   Z10, (R10)(R12*1)
+	LEAQ      (R10)(R11*4), R10
+	VMOVUPS   Z4, (R10)
+	VMOVUPS   Z6, (R10)(R11*1)
+	VMOVUPS   Z7, (R10)(R11*2)
+	VMOVUPS   Z2, (R10)(R12*1)
+	LEAQ      (R10)(R11*4), R10
+	ADDQ      $0x40, R9
+	SUBQ      $0x08, R13
+	CMPQ      R13, $0x08
+	JGE       many
+	TESTQ     R13, R13
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ  $0x08, R13
+	LEAQ  (R9)(R13*8), R9
+	IMULQ R11, R13
+	ADDQ  R13, R10
+	MOVQ  $0x00000008, R13
+	JMP   many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+single:
+	MOVQ (R9), R14
+	MOVQ R14, (R10)
+	MOVQ (R9)(DX*1), R14
+	MOVQ R14, 8(R10)
+	MOVQ (R9)(DX*2), R14
+	MOVQ R14, 16(R10)
+	MOVQ (R9)(BX*1), R14
+	MOVQ R14, 24(R10)
+	MOVQ (R9)(DX*4), R14
+	MOVQ R14, 32(R10)
+	MOVQ (R9)(SI*1), R14
+	MOVQ R14, 40(R10)
+	MOVQ (R9)(BX*2), R14
+	MOVQ R14, 48(R10)
+	MOVQ (R9)(DI*1), R14
+	MOVQ R14, 56(R10)
+	ADDQ $0x08, R9
+	ADDQ R11, R10
+	DECQ R13
+	JNZ  single
+
+done:
+	SUBQ    $0x08, R8
+	JLE     groupsDone
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R8, R13
+	LEAQ    (CX)(R13*8), CX
+	IMULQ   DX, R13
+	ADDQ    R13, AX
+	MOVQ    $0x00000008, R13
+	CMPQ    R8, R13
+	CMOVQLT R13, R8
+	JMP     group
+
+groupsDone:
+	VZEROUPPER
+	RET
+
+DATA pairback0F64<>+0(SB)/1, $0x00
+DATA pairback0F64<>+1(SB)/1, $0x08
+DATA pairback0F64<>+2(SB)/1, $0x01
+DATA pairback0F64<>+3(SB)/1, $0x09
+DATA pairback0F64<>+4(SB)/1, $0x02
+DATA pairback0F64<>+5(SB)/1, $0x0a
+DATA pairback0F64<>+6(SB)/1, $0x03
+DATA pairback0F64<>+7(SB)/1, $0x0b
+GLOBL pairback0F64<>(SB), RODATA|NOPTR, $8
+
+DATA pairback1F64<>+0(SB)/1, $0x04
+DATA pairback1F64<>+1(SB)/1, $0x0c
+DATA pairback1F64<>+2(SB)/1, $0x05
+DATA pairback1F64<>+3(SB)/1, $0x0d
+DATA pairback1F64<>+4(SB)/1, $0x06
+DATA pairback1F64<>+5(SB)/1, $0x0e
+DATA pairback1F64<>+6(SB)/1, $0x07
+DATA pairback1F64<>+7(SB)/1, $0x0f
+GLOBL pairback1F64<>(SB), RODATA|NOPTR, $8
+
+// func pack2F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack2F32AVX512(SB), NOSPLIT, $0-32
+	// pack2F32AVX512 brings n positions of 2 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	VPMOVZXBD pair0F32<>+0(SB), Z0
+	VPMOVZXBD pair1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   64(CX), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VPERMT2PS Z3, Z1, Z2
+	VMOVUPS   Z4, (AX)
+	VMOVUPS   Z2, (AX)(DX*1)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	CMPQ      BX, $0x10
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x08, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000010, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (CX), SI
+	MOVL SI, (AX)
+	MOVL 4(CX), SI
+	MOVL SI, (AX)(DX*1)
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack2F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack2F64AVX512(SB), NOSPLIT, $0-32
+	// pack2F64AVX512 brings n positions of 2 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	VPMOVZXBQ pair0F64<>+0(SB), Z0
+	VPMOVZXBQ pair1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   64(CX), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VPERMT2PD Z3, Z1, Z2
+	VMOVUPS   Z4, (AX)
+	VMOVUPS   Z2, (AX)(DX*1)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, BX
+	CMPQ      BX, $0x08
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x10, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (CX), SI
+	MOVQ SI, (AX)
+	MOVQ 8(CX), SI
+	MOVQ SI, (AX)(DX*1)
+	ADDQ $0x08, AX
+	ADDQ $0x10, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack2F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack2F32AVX512(SB), NOSPLIT, $0-32
+	// unpack2F32AVX512 brings n positions of 2 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VPERMT2PS Z3, Z1, Z2
+	VMOVUPS   Z4, (CX)
+	VMOVUPS   Z2, 64(CX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	CMPQ      BX, $0x10
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x08, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000010, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack2F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack2F64AVX512(SB), NOSPLIT, $0-32
+	// unpack2F64AVX512 brings n positions of 2 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VPERMT2PD Z3, Z1, Z2
+	VMOVUPS   Z4, (CX)
+	VMOVUPS   Z2, 64(CX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, BX
+	CMPQ      BX, $0x08
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x10, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x10, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack3F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack3F32AVX512(SB), NOSPLIT, $0-32
+	// pack3F32AVX512 brings n positions of 3 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	VPMOVZXBD of30F32<>+0(SB), Z0
+	VPMOVZXBD of31F32<>+0(SB), Z1
+	VPMOVZXBD of32F32<>+0(SB), Z2
+	MOVL      $0x00004924, BX
+	KMOVW     BX, K1
+	MOVL      $0x00002492, BX
+	KMOVW     BX, K2
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z3
+	VMOVUPS   64(CX), Z4
+	VMOVUPS   128(CX), Z5
+	VBLENDMPS Z4, Z3, K1, Z6
+	VBLENDMPS Z5, Z4, K1, Z4
+	VBLENDMPS Z3, Z5, K1, Z3
+	VBLENDMPS Z3, Z6, K2, Z5
+	VBLENDMPS Z6, Z4, K2, Z6
+	VBLENDMPS Z4, Z3, K2, Z3
+	VPERMPS   Z5, Z0, Z4
+	VPERMPS   Z6, Z1, Z5
+	VPERMPS   Z3, Z2, Z3
+	VMOVUPS   Z4, (AX)
+	VMOVUPS   Z5, (AX)(DX*1)
+	VMOVUPS   Z3, (AX)(DX*2)
+	ADDQ      $0x000000c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	CMPQ      BX, $0x10
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x0c, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000010, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (CX), SI
+	MOVL SI, (AX)
+	MOVL 4(CX), SI
+	MOVL SI, (AX)(DX*1)
+	MOVL 8(CX), SI
+	MOVL SI, (AX)(DX*2)
+	ADDQ $0x04, AX
+	ADDQ $0x0c, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of30F32<>+0(SB)/1, $0x00
+DATA of30F32<>+1(SB)/1, $0x03
+DATA of30F32<>+2(SB)/1, $0x06
+DATA of30F32<>+3(SB)/1, $0x09
+DATA of30F32<>+4(SB)/1, $0x0c
+DATA of30F32<>+5(SB)/1, $0x0f
+DATA of30F32<>+6(SB)/1, $0x02
+DATA of30F32<>+7(SB)/1, $0x05
+DATA of30F32<>+8(SB)/1, $0x08
+DATA of30F32<>+9(SB)/1, $0x0b
+DATA of30F32<>+10(SB)/1, $0x0e
+DATA of30F32<>+11(SB)/1, $0x01
+DATA of30F32<>+12(SB)/1, $0x04
+DATA of30F32<>+13(SB)/1, $0x07
+DATA of30F32<>+14(SB)/1, $0x0a
+DATA of30F32<>+15(SB)/1, $0x0d
+GLOBL of30F32<>(SB), RODATA|NOPTR, $16
+
+DATA of31F32<>+0(SB)/1, $0x01
+DATA of31F32<>+1(SB)/1, $0x04
+DATA of31F32<>+2(SB)/1, $0x07
+DATA of31F32<>+3(SB)/1, $0x0a
+DATA of31F32<>+4(SB)/1, $0x0d
+DATA of31F32<>+5(SB)/1, $0x00
+DATA of31F32<>+6(SB)/1, $0x03
+DATA of31F32<>+7(SB)/1, $0x06
+DATA of31F32<>+8(SB)/1, $0x09
+DATA of31F32<>+9(SB)/1, $0x0c
+DATA of31F32<>+10(SB)/1, $0x0f
+DATA of31F32<>+11(SB)/1, $0x02
+DATA of31F32<>+12(SB)/1, $0x05
+DATA of31F32<>+13(SB)/1, $0x08
+DATA of31F32<>+14(SB)/1, $0x0b
+DATA of31F32<>+15(SB)/1, $0x0e
+GLOBL of31F32<>(SB), RODATA|NOPTR, $16
+
+DATA of32F32<>+0(SB)/1, $0x02
+DATA of32F32<>+1(SB)/1, $0x05
+DATA of32F32<>+2(SB)/1, $0x08
+DATA of32F32<>+3(SB)/1, $0x0b
+DATA of32F32<>+4(SB)/1, $0x0e
+DATA of32F32<>+5(SB)/1, $0x01
+DATA of32F32<>+6(SB)/1, $0x04
+DATA of32F32<>+7(SB)/1, $0x07
+DATA of32F32<>+8(SB)/1, $0x0a
+DATA of32F32<>+9(SB)/1, $0x0d
+DATA of32F32<>+10(SB)/1, $0x00
+DATA of32F32<>+11(SB)/1, $0x03
+DATA of32F32<>+12(SB)/1, $0x06
+DATA of32F32<>+13(SB)/1, $0x09
+DATA of32F32<>+14(SB)/1, $0x0c
+DATA of32F32<>+15(SB)/1, $0x0f
+GLOBL of32F32<>(SB), RODATA|NOPTR, $16
+
+// func pack3F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack3F64AVX512(SB), NOSPLIT, $0-32
+	// pack3F64AVX512 brings n positions of 3 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	VPMOVZXBQ of30F64<>+0(SB), Z0
+	VPMOVZXBQ of31F64<>+0(SB), Z1
+	VPMOVZXBQ of32F64<>+0(SB), Z2
+	MOVL      $0x00000092, BX
+	KMOVW     BX, K1
+	MOVL      $0x00000024, BX
+	KMOVW     BX, K2
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z3
+	VMOVUPS   64(CX), Z4
+	VMOVUPS   128(CX), Z5
+	VBLENDMPD Z4, Z3, K1, Z6
+	VBLENDMPD Z5, Z4, K1, Z4
+	VBLENDMPD Z3, Z5, K1, Z3
+	VBLENDMPD Z3, Z6, K2, Z5
+	VBLENDMPD Z6, Z4, K2, Z6
+	VBLENDMPD Z4, Z3, K2, Z3
+	VPERMPD   Z5, Z0, Z4
+	VPERMPD   Z3, Z1, Z3
+	VPERMPD   Z6, Z2, Z5
+	VMOVUPS   Z4, (AX)
+	VMOVUPS   Z3, (AX)(DX*1)
+	VMOVUPS   Z5, (AX)(DX*2)
+	ADDQ      $0x000000c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, BX
+	CMPQ      BX, $0x08
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x18, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (CX), SI
+	MOVQ SI, (AX)
+	MOVQ 8(CX), SI
+	MOVQ SI, (AX)(DX*1)
+	MOVQ 16(CX), SI
+	MOVQ SI, (AX)(DX*2)
+	ADDQ $0x08, AX
+	ADDQ $0x18, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of30F64<>+0(SB)/1, $0x00
+DATA of30F64<>+1(SB)/1, $0x03
+DATA of30F64<>+2(SB)/1, $0x06
+DATA of30F64<>+3(SB)/1, $0x01
+DATA of30F64<>+4(SB)/1, $0x04
+DATA of30F64<>+5(SB)/1, $0x07
+DATA of30F64<>+6(SB)/1, $0x02
+DATA of30F64<>+7(SB)/1, $0x05
+GLOBL of30F64<>(SB), RODATA|NOPTR, $8
+
+DATA of31F64<>+0(SB)/1, $0x01
+DATA of31F64<>+1(SB)/1, $0x04
+DATA of31F64<>+2(SB)/1, $0x07
+DATA of31F64<>+3(SB)/1, $0x02
+DATA of31F64<>+4(SB)/1, $0x05
+DATA of31F64<>+5(SB)/1, $0x00
+DATA of31F64<>+6(SB)/1, $0x03
+DATA of31F64<>+7(SB)/1, $0x06
+GLOBL of31F64<>(SB), RODATA|NOPTR, $8
+
+DATA of32F64<>+0(SB)/1, $0x02
+DATA of32F64<>+1(SB)/1, $0x05
+DATA of32F64<>+2(SB)/1, $0x00
+DATA of32F64<>+3(SB)/1, $0x03
+DATA of32F64<>+4(SB)/1, $0x06
+DATA of32F64<>+5(SB)/1, $0x01
+DATA of32F64<>+6(SB)/1, $0x04
+DATA of32F64<>+7(SB)/1, $0x07
+GLOBL of32F64<>(SB), RODATA|NOPTR, $8
+
+// func unpack3F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack3F32AVX512(SB), NOSPLIT, $0-32
+	// unpack3F32AVX512 brings n positions of 3 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	VPMOVZXBD of3back0F32<>+0(SB), Z0
+	VPMOVZXBD of3back1F32<>+0(SB), Z1
+	VPMOVZXBD of3back2F32<>+0(SB), Z2
+	MOVL      $0x00004924, BX
+	KMOVW     BX, K1
+	MOVL      $0x00002492, BX
+	KMOVW     BX, K2
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z3
+	VMOVUPS   (AX)(DX*1), Z4
+	VMOVUPS   (AX)(DX*2), Z5
+	VPERMPS   Z3, Z0, Z3
+	VPERMPS   Z4, Z1, Z4
+	VPERMPS   Z5, Z2, Z5
+	VBLENDMPS Z5, Z3, K1, Z6
+	VBLENDMPS Z3, Z4, K1, Z3
+	VBLENDMPS Z4, Z5, K1, Z4
+	VBLENDMPS Z3, Z6, K2, Z5
+	VBLENDMPS Z4, Z3, K2, Z3
+	VBLENDMPS Z6, Z4, K2, Z4
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z3, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	ADDQ      $0x000000c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	CMPQ      BX, $0x10
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, BX
+	LEAQ   (AX)(BX*4), AX
+	IMUL3Q $0x0c, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000010, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	MOVL (AX)(DX*2), SI
+	MOVL SI, 8(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x0c, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of3back0F32<>+0(SB)/1, $0x00
+DATA of3back0F32<>+1(SB)/1, $0x0b
+DATA of3back0F32<>+2(SB)/1, $0x06
+DATA of3back0F32<>+3(SB)/1, $0x01
+DATA of3back0F32<>+4(SB)/1, $0x0c
+DATA of3back0F32<>+5(SB)/1, $0x07
+DATA of3back0F32<>+6(SB)/1, $0x02
+DATA of3back0F32<>+7(SB)/1, $0x0d
+DATA of3back0F32<>+8(SB)/1, $0x08
+DATA of3back0F32<>+9(SB)/1, $0x03
+DATA of3back0F32<>+10(SB)/1, $0x0e
+DATA of3back0F32<>+11(SB)/1, $0x09
+DATA of3back0F32<>+12(SB)/1, $0x04
+DATA of3back0F32<>+13(SB)/1, $0x0f
+DATA of3back0F32<>+14(SB)/1, $0x0a
+DATA of3back0F32<>+15(SB)/1, $0x05
+GLOBL of3back0F32<>(SB), RODATA|NOPTR, $16
+
+DATA of3back1F32<>+0(SB)/1, $0x05
+DATA of3back1F32<>+1(SB)/1, $0x00
+DATA of3back1F32<>+2(SB)/1, $0x0b
+DATA of3back1F32<>+3(SB)/1, $0x06
+DATA of3back1F32<>+4(SB)/1, $0x01
+DATA of3back1F32<>+5(SB)/1, $0x0c
+DATA of3back1F32<>+6(SB)/1, $0x07
+DATA of3back1F32<>+7(SB)/1, $0x02
+DATA of3back1F32<>+8(SB)/1, $0x0d
+DATA of3back1F32<>+9(SB)/1, $0x08
+DATA of3back1F32<>+10(SB)/1, $0x03
+DATA of3back1F32<>+11(SB)/1, $0x0e
+DATA of3back1F32<>+12(SB)/1, $0x09
+DATA of3back1F32<>+13(SB)/1, $0x04
+DATA of3back1F32<>+14(SB)/1, $0x0f
+DATA of3back1F32<>+15(SB)/1, $0x0a
+GLOBL of3back1F32<>(SB), RODATA|NOPTR, $16
+
+DATA of3back2F32<>+0(SB)/1, $0x0a
+DATA of3back2F32<>+1(SB)/1, $0x05
+DATA of3back2F32<>+2(SB)/1, $0x00
+DATA of3back2F32<>+3(SB)/1, $0x0b
+DATA of3back2F32<>+4(SB)/1, $0x06
+DATA of3back2F32<>+5(SB)/1, $0x01
+DATA of3back2F32<>+6(SB)/1, $0x0c
+DATA of3back2F32<>+7(SB)/1, $0x07
+DATA of3back2F32<>+8(SB)/1, $0x02
+DATA of3back2F32<>+9(SB)/1, $0x0d
+DATA of3back2F32<>+10(SB)/1, $0x08
+DATA of3back2F32<>+11(SB)/1, $0x03
+DATA of3back2F32<>+12(SB)/1, $0x0e
+DATA of3back2F32<>+13(SB)/1, $0x09
+DATA of3back2F32<>+14(SB)/1, $0x04
+DATA of3back2F32<>+15(SB)/1, $0x0f
+GLOBL of3back2F32<>(SB), RODATA|NOPTR, $16
+
+// func unpack3F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack3F64AVX512(SB), NOSPLIT, $0-32
+	// unpack3F64AVX512 brings n positions of 3 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	VPMOVZXBQ of3back0F64<>+0(SB), Z0
+	VPMOVZXBQ of3back1F64<>+0(SB), Z1
+	VPMOVZXBQ of3back2F64<>+0(SB), Z2
+	MOVL      $0x00000092, BX
+	KMOVW     BX, K1
+	MOVL      $0x00000024, BX
+	KMOVW     BX, K2
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z3
+	VMOVUPS   (AX)(DX*1), Z4
+	VMOVUPS   (AX)(DX*2), Z5
+	VPERMPD   Z3, Z0, Z3
+	VPERMPD   Z4, Z1, Z4
+	VPERMPD   Z5, Z2, Z5
+	VBLENDMPD Z4, Z3, K1, Z6
+	VBLENDMPD Z3, Z5, K1, Z3
+	VBLENDMPD Z5, Z4, K1, Z4
+	VBLENDMPD Z3, Z6, K2, Z5
+	VBLENDMPD Z4, Z3, K2, Z3
+	VBLENDMPD Z6, Z4, K2, Z4
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z3, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	ADDQ      $0x000000c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, BX
+	CMPQ      BX, $0x08
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, BX
+	LEAQ   (AX)(BX*8), AX
+	IMUL3Q $0x18, BX, BX
+	ADDQ   BX, CX
+	MOVQ   $0x00000008, BX
+	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	MOVQ (AX)(DX*2), SI
+	MOVQ SI, 16(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x18, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of3back0F64<>+0(SB)/1, $0x00
+DATA of3back0F64<>+1(SB)/1, $0x03
+DATA of3back0F64<>+2(SB)/1, $0x06
+DATA of3back0F64<>+3(SB)/1, $0x01
+DATA of3back0F64<>+4(SB)/1, $0x04
+DATA of3back0F64<>+5(SB)/1, $0x07
+DATA of3back0F64<>+6(SB)/1, $0x02
+DATA of3back0F64<>+7(SB)/1, $0x05
+GLOBL of3back0F64<>(SB), RODATA|NOPTR, $8
+
+DATA of3back1F64<>+0(SB)/1, $0x05
+DATA of3back1F64<>+1(SB)/1, $0x00
+DATA of3back1F64<>+2(SB)/1, $0x03
+DATA of3back1F64<>+3(SB)/1, $0x06
+DATA of3back1F64<>+4(SB)/1, $0x01
+DATA of3back1F64<>+5(SB)/1, $0x04
+DATA of3back1F64<>+6(SB)/1, $0x07
+DATA of3back1F64<>+7(SB)/1, $0x02
+GLOBL of3back1F64<>(SB), RODATA|NOPTR, $8
+
+DATA of3back2F64<>+0(SB)/1, $0x02
+DATA of3back2F64<>+1(SB)/1, $0x05
+DATA of3back2F64<>+2(SB)/1, $0x00
+DATA of3back2F64<>+3(SB)/1, $0x03
+DATA of3back2F64<>+4(SB)/1, $0x06
+DATA of3back2F64<>+5(SB)/1, $0x01
+DATA of3back2F64<>+6(SB)/1, $0x04
+DATA of3back2F64<>+7(SB)/1, $0x07
+GLOBL of3back2F64<>(SB), RODATA|NOPTR, $8
+
+// func pack4F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack4F32AVX512(SB), NOSPLIT, $0-32
+	// pack4F32AVX512 brings n positions of 4 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBD pair0F32<>+0(SB), Z0
+	VPMOVZXBD pair1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   64(CX), Z3
+	VMOVUPS   128(CX), Z4
+	VMOVUPS   192(CX), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z3, Z0, Z6
+	VPERMT2PS Z3, Z1, Z2
+	VMOVAPD   Z4, Z3
+	VPERMT2PS Z5, Z0, Z3
+	VPERMT2PS Z5, Z1, Z4
+	VMOVAPD   Z6, Z5
+	VPERMT2PS Z3, Z0, Z5
+	VPERMT2PS Z3, Z1, Z6
+	VMOVAPD   Z2, Z3
+	VPERMT2PS Z4, Z0, Z3
+	VPERMT2PS Z4, Z1, Z2
+	VMOVUPS   Z5, (AX)
+	VMOVUPS   Z3, (AX)(DX*1)
+	VMOVUPS   Z6, (AX)(DX*2)
+	VMOVUPS   Z2, (AX)(BX*1)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, SI
+	CMPQ      SI, $0x10
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x10, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000010, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (CX), DI
+	MOVL DI, (AX)
+	MOVL 4(CX), DI
+	MOVL DI, (AX)(DX*1)
+	MOVL 8(CX), DI
+	MOVL DI, (AX)(DX*2)
+	MOVL 12(CX), DI
+	MOVL DI, (AX)(BX*1)
+	ADDQ $0x04, AX
+	ADDQ $0x10, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack4F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack4F64AVX512(SB), NOSPLIT, $0-32
+	// pack4F64AVX512 brings n positions of 4 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBQ pair0F64<>+0(SB), Z0
+	VPMOVZXBQ pair1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   64(CX), Z3
+	VMOVUPS   128(CX), Z4
+	VMOVUPS   192(CX), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z3, Z0, Z6
+	VPERMT2PD Z3, Z1, Z2
+	VMOVAPD   Z4, Z3
+	VPERMT2PD Z5, Z0, Z3
+	VPERMT2PD Z5, Z1, Z4
+	VMOVAPD   Z6, Z5
+	VPERMT2PD Z3, Z0, Z5
+	VPERMT2PD Z3, Z1, Z6
+	VMOVAPD   Z2, Z3
+	VPERMT2PD Z4, Z0, Z3
+	VPERMT2PD Z4, Z1, Z2
+	VMOVUPS   Z5, (AX)
+	VMOVUPS   Z3, (AX)(DX*1)
+	VMOVUPS   Z6, (AX)(DX*2)
+	VMOVUPS   Z2, (AX)(BX*1)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, SI
+	CMPQ      SI, $0x08
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x20, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (CX), DI
+	MOVQ DI, (AX)
+	MOVQ 8(CX), DI
+	MOVQ DI, (AX)(DX*1)
+	MOVQ 16(CX), DI
+	MOVQ DI, (AX)(DX*2)
+	MOVQ 24(CX), DI
+	MOVQ DI, (AX)(BX*1)
+	ADDQ $0x08, AX
+	ADDQ $0x20, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack4F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack4F32AVX512(SB), NOSPLIT, $0-32
+	// unpack4F32AVX512 brings n positions of 4 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PS Z5, Z0, Z4
+	VPERMT2PS Z5, Z1, Z3
+	VMOVAPD   Z6, Z5
+	VPERMT2PS Z4, Z0, Z5
+	VPERMT2PS Z4, Z1, Z6
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VPERMT2PS Z3, Z1, Z2
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	VMOVUPS   Z2, 192(CX)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, SI
+	CMPQ      SI, $0x10
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x10, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000010, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x10, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack4F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack4F64AVX512(SB), NOSPLIT, $0-32
+	// unpack4F64AVX512 brings n positions of 4 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z5, Z0, Z4
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z6, Z5
+	VPERMT2PD Z4, Z0, Z5
+	VPERMT2PD Z4, Z1, Z6
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VPERMT2PD Z3, Z1, Z2
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	VMOVUPS   Z2, 192(CX)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, SI
+	CMPQ      SI, $0x08
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x20, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x20, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack5F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack5F32AVX512(SB), NOSPLIT, $0-32
+	// pack5F32AVX512 brings n positions of 5 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBD of50F32<>+0(SB), Z0
+	VPMOVZXBD of51F32<>+0(SB), Z1
+	VPMOVZXBD of52F32<>+0(SB), Z2
+	VPMOVZXBD of53F32<>+0(SB), Z3
+	VPMOVZXBD of54F32<>+0(SB), Z4
+	MOVL      $0x00005294, SI
+	KMOVW     SI, K1
+	MOVL      $0x0000318c, SI
+	KMOVW     SI, K2
+	MOVL      $0x00000842, SI
+	KMOVW     SI, K3
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z5
+	VMOVUPS   64(CX), Z6
+	VMOVUPS   128(CX), Z7
+	VMOVUPS   192(CX), Z8
+	VMOVUPS   256(CX), Z9
+	VBLENDMPS Z6, Z5, K1, Z10
+	VBLENDMPS Z7, Z6, K1, Z6
+	VBLENDMPS Z8, Z7, K1, Z7
+	VBLENDMPS Z9, Z8, K1, Z8
+	VBLENDMPS Z5, Z9, K1, Z5
+	VBLENDMPS Z7, Z10, K2, Z9
+	VBLENDMPS Z8, Z6, K2, Z11
+	VBLENDMPS Z5, Z7, K2, Z7
+	VBLENDMPS Z10, Z8, K2, Z8
+	VBLENDMPS Z6, Z5, K2, Z5
+	VBLENDMPS Z5, Z9, K3, Z6
+	VBLENDMPS Z9, Z11, K3, Z9
+	VBLENDMPS Z11, Z7, K3, Z10
+	VBLENDMPS Z7, Z8, K3, Z7
+	VBLENDMPS Z8, Z5, K3, Z5
+	VPERMPS   Z6, Z0, Z6
+	VPERMPS   Z9, Z1, Z8
+	VPERMPS   Z10, Z2, Z9
+	VPERMPS   Z7, Z3, Z7
+	VPERMPS   Z5, Z4, Z5
+	VMOVUPS   Z6, (AX)
+	VMOVUPS   Z8, (AX)(DX*1)
+	VMOVUPS   Z9, (AX)(DX*2)
+	VMOVUPS   Z7, (AX)(BX*1)
+	VMOVUPS   Z5, (AX)(DX*4)
+	ADDQ      $0x00000140, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, SI
+	CMPQ      SI, $0x10
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x14, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000010, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (CX), DI
+	MOVL DI, (AX)
+	MOVL 4(CX), DI
+	MOVL DI, (AX)(DX*1)
+	MOVL 8(CX), DI
+	MOVL DI, (AX)(DX*2)
+	MOVL 12(CX), DI
+	MOVL DI, (AX)(BX*1)
+	MOVL 16(CX), DI
+	MOVL DI, (AX)(DX*4)
+	ADDQ $0x04, AX
+	ADDQ $0x14, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of50F32<>+0(SB)/1, $0x00
+DATA of50F32<>+1(SB)/1, $0x05
+DATA of50F32<>+2(SB)/1, $0x0a
+DATA of50F32<>+3(SB)/1, $0x0f
+DATA of50F32<>+4(SB)/1, $0x04
+DATA of50F32<>+5(SB)/1, $0x09
+DATA of50F32<>+6(SB)/1, $0x0e
+DATA of50F32<>+7(SB)/1, $0x03
+DATA of50F32<>+8(SB)/1, $0x08
+DATA of50F32<>+9(SB)/1, $0x0d
+DATA of50F32<>+10(SB)/1, $0x02
+DATA of50F32<>+11(SB)/1, $0x07
+DATA of50F32<>+12(SB)/1, $0x0c
+DATA of50F32<>+13(SB)/1, $0x01
+DATA of50F32<>+14(SB)/1, $0x06
+DATA of50F32<>+15(SB)/1, $0x0b
+GLOBL of50F32<>(SB), RODATA|NOPTR, $16
+
+DATA of51F32<>+0(SB)/1, $0x01
+DATA of51F32<>+1(SB)/1, $0x06
+DATA of51F32<>+2(SB)/1, $0x0b
+DATA of51F32<>+3(SB)/1, $0x00
+DATA of51F32<>+4(SB)/1, $0x05
+DATA of51F32<>+5(SB)/1, $0x0a
+DATA of51F32<>+6(SB)/1, $0x0f
+DATA of51F32<>+7(SB)/1, $0x04
+DATA of51F32<>+8(SB)/1, $0x09
+DATA of51F32<>+9(SB)/1, $0x0e
+DATA of51F32<>+10(SB)/1, $0x03
+DATA of51F32<>+11(SB)/1, $0x08
+DATA of51F32<>+12(SB)/1, $0x0d
+DATA of51F32<>+13(SB)/1, $0x02
+DATA of51F32<>+14(SB)/1, $0x07
+DATA of51F32<>+15(SB)/1, $0x0c
+GLOBL of51F32<>(SB), RODATA|NOPTR, $16
+
+DATA of52F32<>+0(SB)/1, $0x02
+DATA of52F32<>+1(SB)/1, $0x07
+DATA of52F32<>+2(SB)/1, $0x0c
+DATA of52F32<>+3(SB)/1, $0x01
+DATA of52F32<>+4(SB)/1, $0x06
+DATA of52F32<>+5(SB)/1, $0x0b
+DATA of52F32<>+6(SB)/1, $0x00
+DATA of52F32<>+7(SB)/1, $0x05
+DATA of52F32<>+8(SB)/1, $0x0a
+DATA of52F32<>+9(SB)/1, $0x0f
+DATA of52F32<>+10(SB)/1, $0x04
+DATA of52F32<>+11(SB)/1, $0x09
+DATA of52F32<>+12(SB)/1, $0x0e
+DATA of52F32<>+13(SB)/1, $0x03
+DATA of52F32<>+14(SB)/1, $0x08
+DATA of52F32<>+15(SB)/1, $0x0d
+GLOBL of52F32<>(SB), RODATA|NOPTR, $16
+
+DATA of53F32<>+0(SB)/1, $0x03
+DATA of53F32<>+1(SB)/1, $0x08
+DATA of53F32<>+2(SB)/1, $0x0d
+DATA of53F32<>+3(SB)/1, $0x02
+DATA of53F32<>+4(SB)/1, $0x07
+DATA of53F32<>+5(SB)/1, $0x0c
+DATA of53F32<>+6(SB)/1, $0x01
+DATA of53F32<>+7(SB)/1, $0x06
+DATA of53F32<>+8(SB)/1, $0x0b
+DATA of53F32<>+9(SB)/1, $0x00
+DATA of53F32<>+10(SB)/1, $0x05
+DATA of53F32<>+11(SB)/1, $0x0a
+DATA of53F32<>+12(SB)/1, $0x0f
+DATA of53F32<>+13(SB)/1, $0x04
+DATA of53F32<>+14(SB)/1, $0x09
+DATA of53F32<>+15(SB)/1, $0x0e
+GLOBL of53F32<>(SB), RODATA|NOPTR, $16
+
+DATA of54F32<>+0(SB)/1, $0x04
+DATA of54F32<>+1(SB)/1, $0x09
+DATA of54F32<>+2(SB)/1, $0x0e
+DATA of54F32<>+3(SB)/1, $0x03
+DATA of54F32<>+4(SB)/1, $0x08
+DATA of54F32<>+5(SB)/1, $0x0d
+DATA of54F32<>+6(SB)/1, $0x02
+DATA of54F32<>+7(SB)/1, $0x07
+DATA of54F32<>+8(SB)/1, $0x0c
+DATA of54F32<>+9(SB)/1, $0x01
+DATA of54F32<>+10(SB)/1, $0x06
+DATA of54F32<>+11(SB)/1, $0x0b
+DATA of54F32<>+12(SB)/1, $0x00
+DATA of54F32<>+13(SB)/1, $0x05
+DATA of54F32<>+14(SB)/1, $0x0a
+DATA of54F32<>+15(SB)/1, $0x0f
+GLOBL of54F32<>(SB), RODATA|NOPTR, $16
+
+// func pack5F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack5F64AVX512(SB), NOSPLIT, $0-32
+	// pack5F64AVX512 brings n positions of 5 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBQ of50F64<>+0(SB), Z0
+	VPMOVZXBQ of51F64<>+0(SB), Z1
+	VPMOVZXBQ of52F64<>+0(SB), Z2
+	VPMOVZXBQ of53F64<>+0(SB), Z3
+	VPMOVZXBQ of54F64<>+0(SB), Z4
+	MOVL      $0x000000aa, SI
+	KMOVW     SI, K1
+	MOVL      $0x000000cc, SI
+	KMOVW     SI, K2
+	MOVL      $0x000000f0, SI
+	KMOVW     SI, K3
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z5
+	VMOVUPS   64(CX), Z6
+	VMOVUPS   128(CX), Z7
+	VMOVUPS   192(CX), Z8
+	VMOVUPS   256(CX), Z9
+	VBLENDMPD Z8, Z5, K1, Z10
+	VBLENDMPD Z9, Z6, K1, Z11
+	VBLENDMPD Z5, Z7, K1, Z5
+	VBLENDMPD Z6, Z8, K1, Z6
+	VBLENDMPD Z7, Z9, K1, Z7
+	VBLENDMPD Z11, Z10, K2, Z8
+	VBLENDMPD Z5, Z11, K2, Z9
+	VBLENDMPD Z6, Z5, K2, Z5
+	VBLENDMPD Z7, Z6, K2, Z6
+	VBLENDMPD Z10, Z7, K2, Z7
+	VBLENDMPD Z5, Z8, K3, Z10
+	VBLENDMPD Z6, Z9, K3, Z11
+	VBLENDMPD Z7, Z5, K3, Z5
+	VBLENDMPD Z8, Z6, K3, Z6
+	VBLENDMPD Z9, Z7, K3, Z7
+	VPERMPD   Z10, Z0, Z8
+	VPERMPD   Z5, Z1, Z5
+	VPERMPD   Z7, Z2, Z7
+	VPERMPD   Z11, Z3, Z9
+	VPERMPD   Z6, Z4, Z6
+	VMOVUPS   Z8, (AX)
+	VMOVUPS   Z5, (AX)(DX*1)
+	VMOVUPS   Z7, (AX)(DX*2)
+	VMOVUPS   Z9, (AX)(BX*1)
+	VMOVUPS   Z6, (AX)(DX*4)
+	ADDQ      $0x00000140, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, SI
+	CMPQ      SI, $0x08
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x28, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (CX), DI
+	MOVQ DI, (AX)
+	MOVQ 8(CX), DI
+	MOVQ DI, (AX)(DX*1)
+	MOVQ 16(CX), DI
+	MOVQ DI, (AX)(DX*2)
+	MOVQ 24(CX), DI
+	MOVQ DI, (AX)(BX*1)
+	MOVQ 32(CX), DI
+	MOVQ DI, (AX)(DX*4)
+	ADDQ $0x08, AX
+	ADDQ $0x28, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of50F64<>+0(SB)/1, $0x00
+DATA of50F64<>+1(SB)/1, $0x05
+DATA of50F64<>+2(SB)/1, $0x02
+DATA of50F64<>+3(SB)/1, $0x07
+DATA of50F64<>+4(SB)/1, $0x04
+DATA of50F64<>+5(SB)/1, $0x01
+DATA of50F64<>+6(SB)/1, $0x06
+DATA of50F64<>+7(SB)/1, $0x03
+GLOBL of50F64<>(SB), RODATA|NOPTR, $8
+
+DATA of51F64<>+0(SB)/1, $0x01
+DATA of51F64<>+1(SB)/1, $0x06
+DATA of51F64<>+2(SB)/1, $0x03
+DATA of51F64<>+3(SB)/1, $0x00
+DATA of51F64<>+4(SB)/1, $0x05
+DATA of51F64<>+5(SB)/1, $0x02
+DATA of51F64<>+6(SB)/1, $0x07
+DATA of51F64<>+7(SB)/1, $0x04
+GLOBL of51F64<>(SB), RODATA|NOPTR, $8
+
+DATA of52F64<>+0(SB)/1, $0x02
+DATA of52F64<>+1(SB)/1, $0x07
+DATA of52F64<>+2(SB)/1, $0x04
+DATA of52F64<>+3(SB)/1, $0x01
+DATA of52F64<>+4(SB)/1, $0x06
+DATA of52F64<>+5(SB)/1, $0x03
+DATA of52F64<>+6(SB)/1, $0x00
+DATA of52F64<>+7(SB)/1, $0x05
+GLOBL of52F64<>(SB), RODATA|NOPTR, $8
+
+DATA of53F64<>+0(SB)/1, $0x03
+DATA of53F64<>+1(SB)/1, $0x00
+DATA of53F64<>+2(SB)/1, $0x05
+DATA of53F64<>+3(SB)/1, $0x02
+DATA of53F64<>+4(SB)/1, $0x07
+DATA of53F64<>+5(SB)/1, $0x04
+DATA of53F64<>+6(SB)/1, $0x01
+DATA of53F64<>+7(SB)/1, $0x06
+GLOBL of53F64<>(SB), RODATA|NOPTR, $8
+
+DATA of54F64<>+0(SB)/1, $0x04
+DATA of54F64<>+1(SB)/1, $0x01
+DATA of54F64<>+2(SB)/1, $0x06
+DATA of54F64<>+3(SB)/1, $0x03
+DATA of54F64<>+4(SB)/1, $0x00
+DATA of54F64<>+5(SB)/1, $0x05
+DATA of54F64<>+6(SB)/1, $0x02
+DATA of54F64<>+7(SB)/1, $0x07
+GLOBL of54F64<>(SB), RODATA|NOPTR, $8
+
+// func unpack5F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack5F32AVX512(SB), NOSPLIT, $0-32
+	// unpack5F32AVX512 brings n positions of 5 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBD of5back0F32<>+0(SB), Z0
+	VPMOVZXBD of5back1F32<>+0(SB), Z1
+	VPMOVZXBD of5back2F32<>+0(SB), Z2
+	VPMOVZXBD of5back3F32<>+0(SB), Z3
+	VPMOVZXBD of5back4F32<>+0(SB), Z4
+	MOVL      $0x00005294, SI
+	KMOVW     SI, K1
+	MOVL      $0x0000318c, SI
+	KMOVW     SI, K2
+	MOVL      $0x00000842, SI
+	KMOVW     SI, K3
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VPERMPS   Z5, Z0, Z5
+	VPERMPS   Z6, Z1, Z6
+	VPERMPS   Z7, Z2, Z7
+	VPERMPS   Z8, Z3, Z8
+	VPERMPS   Z9, Z4, Z9
+	VBLENDMPS Z9, Z5, K1, Z10
+	VBLENDMPS Z5, Z6, K1, Z5
+	VBLENDMPS Z6, Z7, K1, Z6
+	VBLENDMPS Z7, Z8, K1, Z7
+	VBLENDMPS Z8, Z9, K1, Z8
+	VBLENDMPS Z7, Z10, K2, Z9
+	VBLENDMPS Z8, Z5, K2, Z11
+	VBLENDMPS Z10, Z6, K2, Z10
+	VBLENDMPS Z5, Z7, K2, Z5
+	VBLENDMPS Z6, Z8, K2, Z6
+	VBLENDMPS Z11, Z9, K3, Z7
+	VBLENDMPS Z10, Z11, K3, Z8
+	VBLENDMPS Z5, Z10, K3, Z10
+	VBLENDMPS Z6, Z5, K3, Z5
+	VBLENDMPS Z9, Z6, K3, Z6
+	VMOVUPS   Z7, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z10, 128(CX)
+	VMOVUPS   Z5, 192(CX)
+	VMOVUPS   Z6, 256(CX)
+	ADDQ      $0x00000140, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, SI
+	CMPQ      SI, $0x10
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, SI
+	LEAQ   (AX)(SI*4), AX
+	IMUL3Q $0x14, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000010, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	MOVL (AX)(DX*4), DI
+	MOVL DI, 16(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x14, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of5back0F32<>+0(SB)/1, $0x00
+DATA of5back0F32<>+1(SB)/1, $0x0d
+DATA of5back0F32<>+2(SB)/1, $0x0a
+DATA of5back0F32<>+3(SB)/1, $0x07
+DATA of5back0F32<>+4(SB)/1, $0x04
+DATA of5back0F32<>+5(SB)/1, $0x01
+DATA of5back0F32<>+6(SB)/1, $0x0e
+DATA of5back0F32<>+7(SB)/1, $0x0b
+DATA of5back0F32<>+8(SB)/1, $0x08
+DATA of5back0F32<>+9(SB)/1, $0x05
+DATA of5back0F32<>+10(SB)/1, $0x02
+DATA of5back0F32<>+11(SB)/1, $0x0f
+DATA of5back0F32<>+12(SB)/1, $0x0c
+DATA of5back0F32<>+13(SB)/1, $0x09
+DATA of5back0F32<>+14(SB)/1, $0x06
+DATA of5back0F32<>+15(SB)/1, $0x03
+GLOBL of5back0F32<>(SB), RODATA|NOPTR, $16
+
+DATA of5back1F32<>+0(SB)/1, $0x03
+DATA of5back1F32<>+1(SB)/1, $0x00
+DATA of5back1F32<>+2(SB)/1, $0x0d
+DATA of5back1F32<>+3(SB)/1, $0x0a
+DATA of5back1F32<>+4(SB)/1, $0x07
+DATA of5back1F32<>+5(SB)/1, $0x04
+DATA of5back1F32<>+6(SB)/1, $0x01
+DATA of5back1F32<>+7(SB)/1, $0x0e
+DATA of5back1F32<>+8(SB)/1, $0x0b
+DATA of5back1F32<>+9(SB)/1, $0x08
+DATA of5back1F32<>+10(SB)/1, $0x05
+DATA of5back1F32<>+11(SB)/1, $0x02
+DATA of5back1F32<>+12(SB)/1, $0x0f
+DATA of5back1F32<>+13(SB)/1, $0x0c
+DATA of5back1F32<>+14(SB)/1, $0x09
+DATA of5back1F32<>+15(SB)/1, $0x06
+GLOBL of5back1F32<>(SB), RODATA|NOPTR, $16
+
+DATA of5back2F32<>+0(SB)/1, $0x06
+DATA of5back2F32<>+1(SB)/1, $0x03
+DATA of5back2F32<>+2(SB)/1, $0x00
+DATA of5back2F32<>+3(SB)/1, $0x0d
+DATA of5back2F32<>+4(SB)/1, $0x0a
+DATA of5back2F32<>+5(SB)/1, $0x07
+DATA of5back2F32<>+6(SB)/1, $0x04
+DATA of5back2F32<>+7(SB)/1, $0x01
+DATA of5back2F32<>+8(SB)/1, $0x0e
+DATA of5back2F32<>+9(SB)/1, $0x0b
+DATA of5back2F32<>+10(SB)/1, $0x08
+DATA of5back2F32<>+11(SB)/1, $0x05
+DATA of5back2F32<>+12(SB)/1, $0x02
+DATA of5back2F32<>+13(SB)/1, $0x0f
+DATA of5back2F32<>+14(SB)/1, $0x0c
+DATA of5back2F32<>+15(SB)/1, $0x09
+GLOBL of5back2F32<>(SB), RODATA|NOPTR, $16
+
+DATA of5back3F32<>+0(SB)/1, $0x09
+DATA of5back3F32<>+1(SB)/1, $0x06
+DATA of5back3F32<>+2(SB)/1, $0x03
+DATA of5back3F32<>+3(SB)/1, $0x00
+DATA of5back3F32<>+4(SB)/1, $0x0d
+DATA of5back3F32<>+5(SB)/1, $0x0a
+DATA of5back3F32<>+6(SB)/1, $0x07
+DATA of5back3F32<>+7(SB)/1, $0x04
+DATA of5back3F32<>+8(SB)/1, $0x01
+DATA of5back3F32<>+9(SB)/1, $0x0e
+DATA of5back3F32<>+10(SB)/1, $0x0b
+DATA of5back3F32<>+11(SB)/1, $0x08
+DATA of5back3F32<>+12(SB)/1, $0x05
+DATA of5back3F32<>+13(SB)/1, $0x02
+DATA of5back3F32<>+14(SB)/1, $0x0f
+DATA of5back3F32<>+15(SB)/1, $0x0c
+GLOBL of5back3F32<>(SB), RODATA|NOPTR, $16
+
+DATA of5back4F32<>+0(SB)/1, $0x0c
+DATA of5back4F32<>+1(SB)/1, $0x09
+DATA of5back4F32<>+2(SB)/1, $0x06
+DATA of5back4F32<>+3(SB)/1, $0x03
+DATA of5back4F32<>+4(SB)/1, $0x00
+DATA of5back4F32<>+5(SB)/1, $0x0d
+DATA of5back4F32<>+6(SB)/1, $0x0a
+DATA of5back4F32<>+7(SB)/1, $0x07
+DATA of5back4F32<>+8(SB)/1, $0x04
+DATA of5back4F32<>+9(SB)/1, $0x01
+DATA of5back4F32<>+10(SB)/1, $0x0e
+DATA of5back4F32<>+11(SB)/1, $0x0b
+DATA of5back4F32<>+12(SB)/1, $0x08
+DATA of5back4F32<>+13(SB)/1, $0x05
+DATA of5back4F32<>+14(SB)/1, $0x02
+DATA of5back4F32<>+15(SB)/1, $0x0f
+GLOBL of5back4F32<>(SB), RODATA|NOPTR, $16
+
+// func unpack5F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack5F64AVX512(SB), NOSPLIT, $0-32
+	// unpack5F64AVX512 brings n positions of 5 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBQ of5back0F64<>+0(SB), Z0
+	VPMOVZXBQ of5back1F64<>+0(SB), Z1
+	VPMOVZXBQ of5back2F64<>+0(SB), Z2
+	VPMOVZXBQ of5back3F64<>+0(SB), Z3
+	VPMOVZXBQ of5back4F64<>+0(SB), Z4
+	MOVL      $0x000000aa, SI
+	KMOVW     SI, K1
+	MOVL      $0x000000cc, SI
+	KMOVW     SI, K2
+	MOVL      $0x000000f0, SI
+	KMOVW     SI, K3
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VPERMPD   Z5, Z0, Z5
+	VPERMPD   Z6, Z1, Z6
+	VPERMPD   Z7, Z2, Z7
+	VPERMPD   Z8, Z3, Z8
+	VPERMPD   Z9, Z4, Z9
+	VBLENDMPD Z6, Z5, K1, Z10
+	VBLENDMPD Z9, Z8, K1, Z11
+	VBLENDMPD Z7, Z6, K1, Z6
+	VBLENDMPD Z5, Z9, K1, Z5
+	VBLENDMPD Z8, Z7, K1, Z7
+	VBLENDMPD Z7, Z10, K2, Z8
+	VBLENDMPD Z10, Z11, K2, Z9
+	VBLENDMPD Z11, Z6, K2, Z10
+	VBLENDMPD Z6, Z5, K2, Z6
+	VBLENDMPD Z5, Z7, K2, Z5
+	VBLENDMPD Z6, Z8, K3, Z7
+	VBLENDMPD Z5, Z9, K3, Z11
+	VBLENDMPD Z8, Z10, K3, Z8
+	VBLENDMPD Z9, Z6, K3, Z6
+	VBLENDMPD Z10, Z5, K3, Z5
+	VMOVUPS   Z7, (CX)
+	VMOVUPS   Z11, 64(CX)
+	VMOVUPS   Z8, 128(CX)
+	VMOVUPS   Z6, 192(CX)
+	VMOVUPS   Z5, 256(CX)
+	ADDQ      $0x00000140, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, SI
+	CMPQ      SI, $0x08
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, SI
+	LEAQ   (AX)(SI*8), AX
+	IMUL3Q $0x28, SI, SI
+	ADDQ   SI, CX
+	MOVQ   $0x00000008, SI
+	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	MOVQ (AX)(DX*4), DI
+	MOVQ DI, 32(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x28, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of5back0F64<>+0(SB)/1, $0x00
+DATA of5back0F64<>+1(SB)/1, $0x05
+DATA of5back0F64<>+2(SB)/1, $0x02
+DATA of5back0F64<>+3(SB)/1, $0x07
+DATA of5back0F64<>+4(SB)/1, $0x04
+DATA of5back0F64<>+5(SB)/1, $0x01
+DATA of5back0F64<>+6(SB)/1, $0x06
+DATA of5back0F64<>+7(SB)/1, $0x03
+GLOBL of5back0F64<>(SB), RODATA|NOPTR, $8
+
+DATA of5back1F64<>+0(SB)/1, $0x03
+DATA of5back1F64<>+1(SB)/1, $0x00
+DATA of5back1F64<>+2(SB)/1, $0x05
+DATA of5back1F64<>+3(SB)/1, $0x02
+DATA of5back1F64<>+4(SB)/1, $0x07
+DATA of5back1F64<>+5(SB)/1, $0x04
+DATA of5back1F64<>+6(SB)/1, $0x01
+DATA of5back1F64<>+7(SB)/1, $0x06
+GLOBL of5back1F64<>(SB), RODATA|NOPTR, $8
+
+DATA of5back2F64<>+0(SB)/1, $0x06
+DATA of5back2F64<>+1(SB)/1, $0x03
+DATA of5back2F64<>+2(SB)/1, $0x00
+DATA of5back2F64<>+3(SB)/1, $0x05
+DATA of5back2F64<>+4(SB)/1, $0x02
+DATA of5back2F64<>+5(SB)/1, $0x07
+DATA of5back2F64<>+6(SB)/1, $0x04
+DATA of5back2F64<>+7(SB)/1, $0x01
+GLOBL of5back2F64<>(SB), RODATA|NOPTR, $8
+
+DATA of5back3F64<>+0(SB)/1, $0x01
+DATA of5back3F64<>+1(SB)/1, $0x06
+DATA of5back3F64<>+2(SB)/1, $0x03
+DATA of5back3F64<>+3(SB)/1, $0x00
+DATA of5back3F64<>+4(SB)/1, $0x05
+DATA of5back3F64<>+5(SB)/1, $0x02
+DATA of5back3F64<>+6(SB)/1, $0x07
+DATA of5back3F64<>+7(SB)/1, $0x04
+GLOBL of5back3F64<>(SB), RODATA|NOPTR, $8
+
+DATA of5back4F64<>+0(SB)/1, $0x04
+DATA of5back4F64<>+1(SB)/1, $0x01
+DATA of5back4F64<>+2(SB)/1, $0x06
+DATA of5back4F64<>+3(SB)/1, $0x03
+DATA of5back4F64<>+4(SB)/1, $0x00
+DATA of5back4F64<>+5(SB)/1, $0x05
+DATA of5back4F64<>+6(SB)/1, $0x02
+DATA of5back4F64<>+7(SB)/1, $0x07
+GLOBL of5back4F64<>(SB), RODATA|NOPTR, $8
+
+// func pack6F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack6F32AVX512(SB), NOSPLIT, $0-32
+	// pack6F32AVX512 brings n positions of 6 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBD pair0F32<>+0(SB), Z0
+	VPMOVZXBD pair1F32<>+0(SB), Z1
+	VPMOVZXBD of30F32<>+0(SB), Z2
+	VPMOVZXBD of31F32<>+0(SB), Z3
+	VPMOVZXBD of32F32<>+0(SB), Z4
+	MOVL      $0x00004924, DI
+	KMOVW     DI, K1
+	MOVL      $0x00002492, DI
+	KMOVW     DI, K2
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z5
+	VMOVUPS   64(CX), Z6
+	VMOVUPS   128(CX), Z7
+	VMOVUPS   192(CX), Z8
+	VMOVUPS   256(CX), Z9
+	VMOVUPS   320(CX), Z10
+	VMOVAPD   Z5, Z11
+	VPERMT2PS Z6, Z0, Z11
+	VPERMT2PS Z6, Z1, Z5
+	VMOVAPD   Z7, Z6
+	VPERMT2PS Z8, Z0, Z6
+	VPERMT2PS Z8, Z1, Z7
+	VMOVAPD   Z9, Z8
+	VPERMT2PS Z10, Z0, Z8
+	VPERMT2PS Z10, Z1, Z9
+	VBLENDMPS Z6, Z11, K1, Z10
+	VBLENDMPS Z8, Z6, K1, Z6
+	VBLENDMPS Z11, Z8, K1, Z8
+	VBLENDMPS Z8, Z10, K2, Z11
+	VBLENDMPS Z10, Z6, K2, Z10
+	VBLENDMPS Z6, Z8, K2, Z6
+	VPERMPS   Z11, Z2, Z8
+	VPERMPS   Z10, Z3, Z10
+	VPERMPS   Z6, Z4, Z6
+	VBLENDMPS Z7, Z5, K1, Z11
+	VBLENDMPS Z9, Z7, K1, Z7
+	VBLENDMPS Z5, Z9, K1, Z5
+	VBLENDMPS Z5, Z11, K2, Z9
+	VBLENDMPS Z11, Z7, K2, Z11
+	VBLENDMPS Z7, Z5, K2, Z5
+	VPERMPS   Z9, Z2, Z7
+	VPERMPS   Z11, Z3, Z9
+	VPERMPS   Z5, Z4, Z5
+	VMOVUPS   Z8, (AX)
+	VMOVUPS   Z7, (AX)(DX*1)
+	VMOVUPS   Z10, (AX)(DX*2)
+	VMOVUPS   Z9, (AX)(BX*1)
+	VMOVUPS   Z6, (AX)(DX*4)
+	VMOVUPS   Z5, (AX)(SI*1)
+	ADDQ      $0x00000180, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DI
+	CMPQ      DI, $0x10
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x18, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000010, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (CX), R8
+	MOVL R8, (AX)
+	MOVL 4(CX), R8
+	MOVL R8, (AX)(DX*1)
+	MOVL 8(CX), R8
+	MOVL R8, (AX)(DX*2)
+	MOVL 12(CX), R8
+	MOVL R8, (AX)(BX*1)
+	MOVL 16(CX), R8
+	MOVL R8, (AX)(DX*4)
+	MOVL 20(CX), R8
+	MOVL R8, (AX)(SI*1)
+	ADDQ $0x04, AX
+	ADDQ $0x18, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack6F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack6F64AVX512(SB), NOSPLIT, $0-32
+	// pack6F64AVX512 brings n positions of 6 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBQ pair0F64<>+0(SB), Z0
+	VPMOVZXBQ pair1F64<>+0(SB), Z1
+	VPMOVZXBQ of30F64<>+0(SB), Z2
+	VPMOVZXBQ of31F64<>+0(SB), Z3
+	VPMOVZXBQ of32F64<>+0(SB), Z4
+	MOVL      $0x00000092, DI
+	KMOVW     DI, K1
+	MOVL      $0x00000024, DI
+	KMOVW     DI, K2
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z5
+	VMOVUPS   64(CX), Z6
+	VMOVUPS   128(CX), Z7
+	VMOVUPS   192(CX), Z8
+	VMOVUPS   256(CX), Z9
+	VMOVUPS   320(CX), Z10
+	VMOVAPD   Z5, Z11
+	VPERMT2PD Z6, Z0, Z11
+	VPERMT2PD Z6, Z1, Z5
+	VMOVAPD   Z7, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z7
+	VMOVAPD   Z9, Z8
+	VPERMT2PD Z10, Z0, Z8
+	VPERMT2PD Z10, Z1, Z9
+	VBLENDMPD Z6, Z11, K1, Z10
+	VBLENDMPD Z8, Z6, K1, Z6
+	VBLENDMPD Z11, Z8, K1, Z8
+	VBLENDMPD Z8, Z10, K2, Z11
+	VBLENDMPD Z10, Z6, K2, Z10
+	VBLENDMPD Z6, Z8, K2, Z6
+	VPERMPD   Z11, Z2, Z8
+	VPERMPD   Z6, Z3, Z6
+	VPERMPD   Z10, Z4, Z10
+	VBLENDMPD Z7, Z5, K1, Z11
+	VBLENDMPD Z9, Z7, K1, Z7
+	VBLENDMPD Z5, Z9, K1, Z5
+	VBLENDMPD Z5, Z11, K2, Z9
+	VBLENDMPD Z11, Z7, K2, Z11
+	VBLENDMPD Z7, Z5, K2, Z5
+	VPERMPD   Z9, Z2, Z7
+	VPERMPD   Z5, Z3, Z5
+	VPERMPD   Z11, Z4, Z9
+	VMOVUPS   Z8, (AX)
+	VMOVUPS   Z7, (AX)(DX*1)
+	VMOVUPS   Z6, (AX)(DX*2)
+	VMOVUPS   Z5, (AX)(BX*1)
+	VMOVUPS   Z10, (AX)(DX*4)
+	VMOVUPS   Z9, (AX)(SI*1)
+	ADDQ      $0x00000180, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, DI
+	CMPQ      DI, $0x08
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x30, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (CX), R8
+	MOVQ R8, (AX)
+	MOVQ 8(CX), R8
+	MOVQ R8, (AX)(DX*1)
+	MOVQ 16(CX), R8
+	MOVQ R8, (AX)(DX*2)
+	MOVQ 24(CX), R8
+	MOVQ R8, (AX)(BX*1)
+	MOVQ 32(CX), R8
+	MOVQ R8, (AX)(DX*4)
+	MOVQ 40(CX), R8
+	MOVQ R8, (AX)(SI*1)
+	ADDQ $0x08, AX
+	ADDQ $0x30, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack6F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack6F32AVX512(SB), NOSPLIT, $0-32
+	// unpack6F32AVX512 brings n positions of 6 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	VPMOVZXBD of3back0F32<>+0(SB), Z2
+	VPMOVZXBD of3back1F32<>+0(SB), Z3
+	VPMOVZXBD of3back2F32<>+0(SB), Z4
+	MOVL      $0x00004924, DI
+	KMOVW     DI, K1
+	MOVL      $0x00002492, DI
+	KMOVW     DI, K2
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VMOVUPS   (AX)(SI*1), Z10
+	VPERMPS   Z5, Z2, Z5
+	VPERMPS   Z7, Z3, Z7
+	VPERMPS   Z9, Z4, Z9
+	VBLENDMPS Z9, Z5, K1, Z11
+	VBLENDMPS Z5, Z7, K1, Z5
+	VBLENDMPS Z7, Z9, K1, Z7
+	VBLENDMPS Z5, Z11, K2, Z9
+	VBLENDMPS Z7, Z5, K2, Z5
+	VBLENDMPS Z11, Z7, K2, Z7
+	VPERMPS   Z6, Z2, Z6
+	VPERMPS   Z8, Z3, Z8
+	VPERMPS   Z10, Z4, Z10
+	VBLENDMPS Z10, Z6, K1, Z11
+	VBLENDMPS Z6, Z8, K1, Z6
+	VBLENDMPS Z8, Z10, K1, Z8
+	VBLENDMPS Z6, Z11, K2, Z10
+	VBLENDMPS Z8, Z6, K2, Z6
+	VBLENDMPS Z11, Z8, K2, Z8
+	VMOVAPD   Z9, Z11
+	VPERMT2PS Z10, Z0, Z11
+	VPERMT2PS Z10, Z1, Z9
+	VMOVAPD   Z5, Z10
+	VPERMT2PS Z6, Z0, Z10
+	VPERMT2PS Z6, Z1, Z5
+	VMOVAPD   Z7, Z6
+	VPERMT2PS Z8, Z0, Z6
+	VPERMT2PS Z8, Z1, Z7
+	VMOVUPS   Z11, (CX)
+	VMOVUPS   Z9, 64(CX)
+	VMOVUPS   Z10, 128(CX)
+	VMOVUPS   Z5, 192(CX)
+	VMOVUPS   Z6, 256(CX)
+	VMOVUPS   Z7, 320(CX)
+	ADDQ      $0x00000180, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DI
+	CMPQ      DI, $0x10
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x18, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000010, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x18, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack6F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack6F64AVX512(SB), NOSPLIT, $0-32
+	// unpack6F64AVX512 brings n positions of 6 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	VPMOVZXBQ of3back0F64<>+0(SB), Z2
+	VPMOVZXBQ of3back1F64<>+0(SB), Z3
+	VPMOVZXBQ of3back2F64<>+0(SB), Z4
+	MOVL      $0x00000092, DI
+	KMOVW     DI, K1
+	MOVL      $0x00000024, DI
+	KMOVW     DI, K2
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VMOVUPS   (AX)(SI*1), Z10
+	VPERMPD   Z5, Z2, Z5
+	VPERMPD   Z7, Z3, Z7
+	VPERMPD   Z9, Z4, Z9
+	VBLENDMPD Z7, Z5, K1, Z11
+	VBLENDMPD Z5, Z9, K1, Z5
+	VBLENDMPD Z9, Z7, K1, Z7
+	VBLENDMPD Z5, Z11, K2, Z9
+	VBLENDMPD Z7, Z5, K2, Z5
+	VBLENDMPD Z11, Z7, K2, Z7
+	VPERMPD   Z6, Z2, Z6
+	VPERMPD   Z8, Z3, Z8
+	VPERMPD   Z10, Z4, Z10
+	VBLENDMPD Z8, Z6, K1, Z11
+	VBLENDMPD Z6, Z10, K1, Z6
+	VBLENDMPD Z10, Z8, K1, Z8
+	VBLENDMPD Z6, Z11, K2, Z10
+	VBLENDMPD Z8, Z6, K2, Z6
+	VBLENDMPD Z11, Z8, K2, Z8
+	VMOVAPD   Z9, Z11
+	VPERMT2PD Z10, Z0, Z11
+	VPERMT2PD Z10, Z1, Z9
+	VMOVAPD   Z5, Z10
+	VPERMT2PD Z6, Z0, Z10
+	VPERMT2PD Z6, Z1, Z5
+	VMOVAPD   Z7, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z7
+	VMOVUPS   Z11, (CX)
+	VMOVUPS   Z9, 64(CX)
+	VMOVUPS   Z10, 128(CX)
+	VMOVUPS   Z5, 192(CX)
+	VMOVUPS   Z6, 256(CX)
+	VMOVUPS   Z7, 320(CX)
+	ADDQ      $0x00000180, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, DI
+	CMPQ      DI, $0x08
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x30, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x30, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack7F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack7F32AVX512(SB), NOSPLIT, $0-32
+	// pack7F32AVX512 brings n positions of 7 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBD of70F32<>+0(SB), Z0
+	VPMOVZXBD of71F32<>+0(SB), Z1
+	VPMOVZXBD of72F32<>+0(SB), Z2
+	VPMOVZXBD of73F32<>+0(SB), Z3
+	VPMOVZXBD of74F32<>+0(SB), Z4
+	VPMOVZXBD of75F32<>+0(SB), Z5
+	VPMOVZXBD of76F32<>+0(SB), Z6
+	MOVL      $0x00009932, DI
+	KMOVW     DI, K1
+	MOVL      $0x0000870e, DI
+	KMOVW     DI, K2
+	MOVL      $0x00002a54, DI
+	KMOVW     DI, K3
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z7
+	VMOVUPS   64(CX), Z8
+	VMOVUPS   128(CX), Z9
+	VMOVUPS   192(CX), Z10
+	VMOVUPS   256(CX), Z11
+	VMOVUPS   320(CX), Z12
+	VMOVUPS   384(CX), Z13
+	VBLENDMPS Z8, Z7, K1, Z14
+	VBLENDMPS Z9, Z8, K1, Z8
+	VBLENDMPS Z10, Z9, K1, Z9
+	VBLENDMPS Z11, Z10, K1, Z10
+	VBLENDMPS Z12, Z11, K1, Z11
+	VBLENDMPS Z13, Z12, K1, Z12
+	VBLENDMPS Z7, Z13, K1, Z7
+	VBLENDMPS Z9, Z14, K2, Z13
+	VBLENDMPS Z10, Z8, K2, Z15
+	VBLENDMPS Z11, Z9, K2, Z9
+	VBLENDMPS Z12, Z10, K2, Z10
+	VBLENDMPS Z7, Z11, K2, Z11
+	VBLENDMPS Z14, Z12, K2, Z12
+	VBLENDMPS Z8, Z7, K2, Z7
+	VBLENDMPS Z11, Z13, K3, Z8
+	VBLENDMPS Z12, Z15, K3, Z14
+	VBLENDMPS Z7, Z9, K3, Z16
+	VBLENDMPS Z13, Z10, K3, Z13
+	VBLENDMPS Z15, Z11, K3, Z11
+	VBLENDMPS Z9, Z12, K3, Z9
+	VBLENDMPS Z10, Z7, K3, Z7
+	VPERMPS   Z8, Z0, Z8
+	VPERMPS   Z11, Z1, Z10
+	VPERMPS   Z14, Z2, Z11
+	VPERMPS   Z9, Z3, Z9
+	VPERMPS   Z16, Z4, Z12
+	VPERMPS   Z7, Z5, Z7
+	VPERMPS   Z13, Z6, Z13
+	VMOVUPS   Z8, (AX)
+	VMOVUPS   Z10, (AX)(DX*1)
+	VMOVUPS   Z11, (AX)(DX*2)
+	VMOVUPS   Z9, (AX)(BX*1)
+	VMOVUPS   Z12, (AX)(DX*4)
+	VMOVUPS   Z7, (AX)(SI*1)
+	VMOVUPS   Z13, (AX)(BX*2)
+	ADDQ      $0x000001c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DI
+	CMPQ      DI, $0x10
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x1c, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000010, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (CX), R8
+	MOVL R8, (AX)
+	MOVL 4(CX), R8
+	MOVL R8, (AX)(DX*1)
+	MOVL 8(CX), R8
+	MOVL R8, (AX)(DX*2)
+	MOVL 12(CX), R8
+	MOVL R8, (AX)(BX*1)
+	MOVL 16(CX), R8
+	MOVL R8, (AX)(DX*4)
+	MOVL 20(CX), R8
+	MOVL R8, (AX)(SI*1)
+	MOVL 24(CX), R8
+	MOVL R8, (AX)(BX*2)
+	ADDQ $0x04, AX
+	ADDQ $0x1c, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of70F32<>+0(SB)/1, $0x00
+DATA of70F32<>+1(SB)/1, $0x07
+DATA of70F32<>+2(SB)/1, $0x0e
+DATA of70F32<>+3(SB)/1, $0x05
+DATA of70F32<>+4(SB)/1, $0x0c
+DATA of70F32<>+5(SB)/1, $0x03
+DATA of70F32<>+6(SB)/1, $0x0a
+DATA of70F32<>+7(SB)/1, $0x01
+DATA of70F32<>+8(SB)/1, $0x08
+DATA of70F32<>+9(SB)/1, $0x0f
+DATA of70F32<>+10(SB)/1, $0x06
+DATA of70F32<>+11(SB)/1, $0x0d
+DATA of70F32<>+12(SB)/1, $0x04
+DATA of70F32<>+13(SB)/1, $0x0b
+DATA of70F32<>+14(SB)/1, $0x02
+DATA of70F32<>+15(SB)/1, $0x09
+GLOBL of70F32<>(SB), RODATA|NOPTR, $16
+
+DATA of71F32<>+0(SB)/1, $0x01
+DATA of71F32<>+1(SB)/1, $0x08
+DATA of71F32<>+2(SB)/1, $0x0f
+DATA of71F32<>+3(SB)/1, $0x06
+DATA of71F32<>+4(SB)/1, $0x0d
+DATA of71F32<>+5(SB)/1, $0x04
+DATA of71F32<>+6(SB)/1, $0x0b
+DATA of71F32<>+7(SB)/1, $0x02
+DATA of71F32<>+8(SB)/1, $0x09
+DATA of71F32<>+9(SB)/1, $0x00
+DATA of71F32<>+10(SB)/1, $0x07
+DATA of71F32<>+11(SB)/1, $0x0e
+DATA of71F32<>+12(SB)/1, $0x05
+DATA of71F32<>+13(SB)/1, $0x0c
+DATA of71F32<>+14(SB)/1, $0x03
+DATA of71F32<>+15(SB)/1, $0x0a
+GLOBL of71F32<>(SB), RODATA|NOPTR, $16
+
+DATA of72F32<>+0(SB)/1, $0x02
+DATA of72F32<>+1(SB)/1, $0x09
+DATA of72F32<>+2(SB)/1, $0x00
+DATA of72F32<>+3(SB)/1, $0x07
+DATA of72F32<>+4(SB)/1, $0x0e
+DATA of72F32<>+5(SB)/1, $0x05
+DATA of72F32<>+6(SB)/1, $0x0c
+DATA of72F32<>+7(SB)/1, $0x03
+DATA of72F32<>+8(SB)/1, $0x0a
+DATA of72F32<>+9(SB)/1, $0x01
+DATA of72F32<>+10(SB)/1, $0x08
+DATA of72F32<>+11(SB)/1, $0x0f
+DATA of72F32<>+12(SB)/1, $0x06
+DATA of72F32<>+13(SB)/1, $0x0d
+DATA of72F32<>+14(SB)/1, $0x04
+DATA of72F32<>+15(SB)/1, $0x0b
+GLOBL of72F32<>(SB), RODATA|NOPTR, $16
+
+DATA of73F32<>+0(SB)/1, $0x03
+DATA of73F32<>+1(SB)/1, $0x0a
+DATA of73F32<>+2(SB)/1, $0x01
+DATA of73F32<>+3(SB)/1, $0x08
+DATA of73F32<>+4(SB)/1, $0x0f
+DATA of73F32<>+5(SB)/1, $0x06
+DATA of73F32<>+6(SB)/1, $0x0d
+DATA of73F32<>+7(SB)/1, $0x04
+DATA of73F32<>+8(SB)/1, $0x0b
+DATA of73F32<>+9(SB)/1, $0x02
+DATA of73F32<>+10(SB)/1, $0x09
+DATA of73F32<>+11(SB)/1, $0x00
+DATA of73F32<>+12(SB)/1, $0x07
+DATA of73F32<>+13(SB)/1, $0x0e
+DATA of73F32<>+14(SB)/1, $0x05
+DATA of73F32<>+15(SB)/1, $0x0c
+GLOBL of73F32<>(SB), RODATA|NOPTR, $16
+
+DATA of74F32<>+0(SB)/1, $0x04
+DATA of74F32<>+1(SB)/1, $0x0b
+DATA of74F32<>+2(SB)/1, $0x02
+DATA of74F32<>+3(SB)/1, $0x09
+DATA of74F32<>+4(SB)/1, $0x00
+DATA of74F32<>+5(SB)/1, $0x07
+DATA of74F32<>+6(SB)/1, $0x0e
+DATA of74F32<>+7(SB)/1, $0x05
+DATA of74F32<>+8(SB)/1, $0x0c
+DATA of74F32<>+9(SB)/1, $0x03
+DATA of74F32<>+10(SB)/1, $0x0a
+DATA of74F32<>+11(SB)/1, $0x01
+DATA of74F32<>+12(SB)/1, $0x08
+DATA of74F32<>+13(SB)/1, $0x0f
+DATA of74F32<>+14(SB)/1, $0x06
+DATA of74F32<>+15(SB)/1, $0x0d
+GLOBL of74F32<>(SB), RODATA|NOPTR, $16
+
+DATA of75F32<>+0(SB)/1, $0x05
+DATA of75F32<>+1(SB)/1, $0x0c
+DATA of75F32<>+2(SB)/1, $0x03
+DATA of75F32<>+3(SB)/1, $0x0a
+DATA of75F32<>+4(SB)/1, $0x01
+DATA of75F32<>+5(SB)/1, $0x08
+DATA of75F32<>+6(SB)/1, $0x0f
+DATA of75F32<>+7(SB)/1, $0x06
+DATA of75F32<>+8(SB)/1, $0x0d
+DATA of75F32<>+9(SB)/1, $0x04
+DATA of75F32<>+10(SB)/1, $0x0b
+DATA of75F32<>+11(SB)/1, $0x02
+DATA of75F32<>+12(SB)/1, $0x09
+DATA of75F32<>+13(SB)/1, $0x00
+DATA of75F32<>+14(SB)/1, $0x07
+DATA of75F32<>+15(SB)/1, $0x0e
+GLOBL of75F32<>(SB), RODATA|NOPTR, $16
+
+DATA of76F32<>+0(SB)/1, $0x06
+DATA of76F32<>+1(SB)/1, $0x0d
+DATA of76F32<>+2(SB)/1, $0x04
+DATA of76F32<>+3(SB)/1, $0x0b
+DATA of76F32<>+4(SB)/1, $0x02
+DATA of76F32<>+5(SB)/1, $0x09
+DATA of76F32<>+6(SB)/1, $0x00
+DATA of76F32<>+7(SB)/1, $0x07
+DATA of76F32<>+8(SB)/1, $0x0e
+DATA of76F32<>+9(SB)/1, $0x05
+DATA of76F32<>+10(SB)/1, $0x0c
+DATA of76F32<>+11(SB)/1, $0x03
+DATA of76F32<>+12(SB)/1, $0x0a
+DATA of76F32<>+13(SB)/1, $0x01
+DATA of76F32<>+14(SB)/1, $0x08
+DATA of76F32<>+15(SB)/1, $0x0f
+GLOBL of76F32<>(SB), RODATA|NOPTR, $16
+
+// func pack7F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack7F64AVX512(SB), NOSPLIT, $0-32
+	// pack7F64AVX512 brings n positions of 7 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBQ of70F64<>+0(SB), Z0
+	VPMOVZXBQ of71F64<>+0(SB), Z1
+	VPMOVZXBQ of72F64<>+0(SB), Z2
+	VPMOVZXBQ of73F64<>+0(SB), Z3
+	VPMOVZXBQ of74F64<>+0(SB), Z4
+	VPMOVZXBQ of75F64<>+0(SB), Z5
+	VPMOVZXBQ of76F64<>+0(SB), Z6
+	MOVL      $0x000000aa, DI
+	KMOVW     DI, K1
+	MOVL      $0x000000cc, DI
+	KMOVW     DI, K2
+	MOVL      $0x000000f0, DI
+	KMOVW     DI, K3
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z7
+	VMOVUPS   64(CX), Z8
+	VMOVUPS   128(CX), Z9
+	VMOVUPS   192(CX), Z10
+	VMOVUPS   256(CX), Z11
+	VMOVUPS   320(CX), Z12
+	VMOVUPS   384(CX), Z13
+	VBLENDMPD Z13, Z7, K1, Z14
+	VBLENDMPD Z7, Z8, K1, Z7
+	VBLENDMPD Z8, Z9, K1, Z8
+	VBLENDMPD Z9, Z10, K1, Z9
+	VBLENDMPD Z10, Z11, K1, Z10
+	VBLENDMPD Z11, Z12, K1, Z11
+	VBLENDMPD Z12, Z13, K1, Z12
+	VBLENDMPD Z11, Z14, K2, Z13
+	VBLENDMPD Z12, Z7, K2, Z15
+	VBLENDMPD Z14, Z8, K2, Z14
+	VBLENDMPD Z7, Z9, K2, Z7
+	VBLENDMPD Z8, Z10, K2, Z8
+	VBLENDMPD Z9, Z11, K2, Z9
+	VBLENDMPD Z10, Z12, K2, Z10
+	VBLENDMPD Z7, Z13, K3, Z11
+	VBLENDMPD Z8, Z15, K3, Z12
+	VBLENDMPD Z9, Z14, K3, Z16
+	VBLENDMPD Z10, Z7, K3, Z7
+	VBLENDMPD Z13, Z8, K3, Z8
+	VBLENDMPD Z15, Z9, K3, Z9
+	VBLENDMPD Z14, Z10, K3, Z10
+	VPERMPD   Z11, Z0, Z11
+	VPERMPD   Z12, Z1, Z12
+	VPERMPD   Z16, Z2, Z13
+	VPERMPD   Z7, Z3, Z7
+	VPERMPD   Z8, Z4, Z8
+	VPERMPD   Z9, Z5, Z9
+	VPERMPD   Z10, Z6, Z10
+	VMOVUPS   Z11, (AX)
+	VMOVUPS   Z12, (AX)(DX*1)
+	VMOVUPS   Z13, (AX)(DX*2)
+	VMOVUPS   Z7, (AX)(BX*1)
+	VMOVUPS   Z8, (AX)(DX*4)
+	VMOVUPS   Z9, (AX)(SI*1)
+	VMOVUPS   Z10, (AX)(BX*2)
+	ADDQ      $0x000001c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, DI
+	CMPQ      DI, $0x08
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x38, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (CX), R8
+	MOVQ R8, (AX)
+	MOVQ 8(CX), R8
+	MOVQ R8, (AX)(DX*1)
+	MOVQ 16(CX), R8
+	MOVQ R8, (AX)(DX*2)
+	MOVQ 24(CX), R8
+	MOVQ R8, (AX)(BX*1)
+	MOVQ 32(CX), R8
+	MOVQ R8, (AX)(DX*4)
+	MOVQ 40(CX), R8
+	MOVQ R8, (AX)(SI*1)
+	MOVQ 48(CX), R8
+	MOVQ R8, (AX)(BX*2)
+	ADDQ $0x08, AX
+	ADDQ $0x38, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of70F64<>+0(SB)/1, $0x00
+DATA of70F64<>+1(SB)/1, $0x07
+DATA of70F64<>+2(SB)/1, $0x06
+DATA of70F64<>+3(SB)/1, $0x05
+DATA of70F64<>+4(SB)/1, $0x04
+DATA of70F64<>+5(SB)/1, $0x03
+DATA of70F64<>+6(SB)/1, $0x02
+DATA of70F64<>+7(SB)/1, $0x01
+GLOBL of70F64<>(SB), RODATA|NOPTR, $8
+
+DATA of71F64<>+0(SB)/1, $0x01
+DATA of71F64<>+1(SB)/1, $0x00
+DATA of71F64<>+2(SB)/1, $0x07
+DATA of71F64<>+3(SB)/1, $0x06
+DATA of71F64<>+4(SB)/1, $0x05
+DATA of71F64<>+5(SB)/1, $0x04
+DATA of71F64<>+6(SB)/1, $0x03
+DATA of71F64<>+7(SB)/1, $0x02
+GLOBL of71F64<>(SB), RODATA|NOPTR, $8
+
+DATA of72F64<>+0(SB)/1, $0x02
+DATA of72F64<>+1(SB)/1, $0x01
+DATA of72F64<>+2(SB)/1, $0x00
+DATA of72F64<>+3(SB)/1, $0x07
+DATA of72F64<>+4(SB)/1, $0x06
+DATA of72F64<>+5(SB)/1, $0x05
+DATA of72F64<>+6(SB)/1, $0x04
+DATA of72F64<>+7(SB)/1, $0x03
+GLOBL of72F64<>(SB), RODATA|NOPTR, $8
+
+DATA of73F64<>+0(SB)/1, $0x03
+DATA of73F64<>+1(SB)/1, $0x02
+DATA of73F64<>+2(SB)/1, $0x01
+DATA of73F64<>+3(SB)/1, $0x00
+DATA of73F64<>+4(SB)/1, $0x07
+DATA of73F64<>+5(SB)/1, $0x06
+DATA of73F64<>+6(SB)/1, $0x05
+DATA of73F64<>+7(SB)/1, $0x04
+GLOBL of73F64<>(SB), RODATA|NOPTR, $8
+
+DATA of74F64<>+0(SB)/1, $0x04
+DATA of74F64<>+1(SB)/1, $0x03
+DATA of74F64<>+2(SB)/1, $0x02
+DATA of74F64<>+3(SB)/1, $0x01
+DATA of74F64<>+4(SB)/1, $0x00
+DATA of74F64<>+5(SB)/1, $0x07
+DATA of74F64<>+6(SB)/1, $0x06
+DATA of74F64<>+7(SB)/1, $0x05
+GLOBL of74F64<>(SB), RODATA|NOPTR, $8
+
+DATA of75F64<>+0(SB)/1, $0x05
+DATA of75F64<>+1(SB)/1, $0x04
+DATA of75F64<>+2(SB)/1, $0x03
+DATA of75F64<>+3(SB)/1, $0x02
+DATA of75F64<>+4(SB)/1, $0x01
+DATA of75F64<>+5(SB)/1, $0x00
+DATA of75F64<>+6(SB)/1, $0x07
+DATA of75F64<>+7(SB)/1, $0x06
+GLOBL of75F64<>(SB), RODATA|NOPTR, $8
+
+DATA of76F64<>+0(SB)/1, $0x06
+DATA of76F64<>+1(SB)/1, $0x05
+DATA of76F64<>+2(SB)/1, $0x04
+DATA of76F64<>+3(SB)/1, $0x03
+DATA of76F64<>+4(SB)/1, $0x02
+DATA of76F64<>+5(SB)/1, $0x01
+DATA of76F64<>+6(SB)/1, $0x00
+DATA of76F64<>+7(SB)/1, $0x07
+GLOBL of76F64<>(SB), RODATA|NOPTR, $8
+
+// func unpack7F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack7F32AVX512(SB), NOSPLIT, $0-32
+	// unpack7F32AVX512 brings n positions of 7 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBD of7back0F32<>+0(SB), Z0
+	VPMOVZXBD of7back1F32<>+0(SB), Z1
+	VPMOVZXBD of7back2F32<>+0(SB), Z2
+	VPMOVZXBD of7back3F32<>+0(SB), Z3
+	VPMOVZXBD of7back4F32<>+0(SB), Z4
+	VPMOVZXBD of7back5F32<>+0(SB), Z5
+	VPMOVZXBD of7back6F32<>+0(SB), Z6
+	MOVL      $0x00009932, DI
+	KMOVW     DI, K1
+	MOVL      $0x0000870e, DI
+	KMOVW     DI, K2
+	MOVL      $0x00002a54, DI
+	KMOVW     DI, K3
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z7
+	VMOVUPS   (AX)(DX*1), Z8
+	VMOVUPS   (AX)(DX*2), Z9
+	VMOVUPS   (AX)(BX*1), Z10
+	VMOVUPS   (AX)(DX*4), Z11
+	VMOVUPS   (AX)(SI*1), Z12
+	VMOVUPS   (AX)(BX*2), Z13
+	VPERMPS   Z7, Z0, Z7
+	VPERMPS   Z8, Z1, Z8
+	VPERMPS   Z9, Z2, Z9
+	VPERMPS   Z10, Z3, Z10
+	VPERMPS   Z11, Z4, Z11
+	VPERMPS   Z12, Z5, Z12
+	VPERMPS   Z13, Z6, Z13
+	VBLENDMPS Z12, Z7, K1, Z14
+	VBLENDMPS Z7, Z9, K1, Z7
+	VBLENDMPS Z9, Z11, K1, Z9
+	VBLENDMPS Z11, Z13, K1, Z11
+	VBLENDMPS Z13, Z8, K1, Z13
+	VBLENDMPS Z8, Z10, K1, Z8
+	VBLENDMPS Z10, Z12, K1, Z10
+	VBLENDMPS Z8, Z14, K2, Z12
+	VBLENDMPS Z10, Z7, K2, Z15
+	VBLENDMPS Z14, Z9, K2, Z14
+	VBLENDMPS Z7, Z11, K2, Z7
+	VBLENDMPS Z9, Z13, K2, Z9
+	VBLENDMPS Z11, Z8, K2, Z8
+	VBLENDMPS Z13, Z10, K2, Z10
+	VBLENDMPS Z7, Z12, K3, Z11
+	VBLENDMPS Z9, Z15, K3, Z13
+	VBLENDMPS Z8, Z14, K3, Z16
+	VBLENDMPS Z10, Z7, K3, Z7
+	VBLENDMPS Z12, Z9, K3, Z9
+	VBLENDMPS Z15, Z8, K3, Z8
+	VBLENDMPS Z14, Z10, K3, Z10
+	VMOVUPS   Z11, (CX)
+	VMOVUPS   Z13, 64(CX)
+	VMOVUPS   Z16, 128(CX)
+	VMOVUPS   Z7, 192(CX)
+	VMOVUPS   Z9, 256(CX)
+	VMOVUPS   Z8, 320(CX)
+	VMOVUPS   Z10, 384(CX)
+	ADDQ      $0x000001c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DI
+	CMPQ      DI, $0x10
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, DI
+	LEAQ   (AX)(DI*4), AX
+	IMUL3Q $0x1c, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000010, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	MOVL (AX)(BX*2), R8
+	MOVL R8, 24(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x1c, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of7back0F32<>+0(SB)/1, $0x00
+DATA of7back0F32<>+1(SB)/1, $0x07
+DATA of7back0F32<>+2(SB)/1, $0x0e
+DATA of7back0F32<>+3(SB)/1, $0x05
+DATA of7back0F32<>+4(SB)/1, $0x0c
+DATA of7back0F32<>+5(SB)/1, $0x03
+DATA of7back0F32<>+6(SB)/1, $0x0a
+DATA of7back0F32<>+7(SB)/1, $0x01
+DATA of7back0F32<>+8(SB)/1, $0x08
+DATA of7back0F32<>+9(SB)/1, $0x0f
+DATA of7back0F32<>+10(SB)/1, $0x06
+DATA of7back0F32<>+11(SB)/1, $0x0d
+DATA of7back0F32<>+12(SB)/1, $0x04
+DATA of7back0F32<>+13(SB)/1, $0x0b
+DATA of7back0F32<>+14(SB)/1, $0x02
+DATA of7back0F32<>+15(SB)/1, $0x09
+GLOBL of7back0F32<>(SB), RODATA|NOPTR, $16
+
+DATA of7back1F32<>+0(SB)/1, $0x09
+DATA of7back1F32<>+1(SB)/1, $0x00
+DATA of7back1F32<>+2(SB)/1, $0x07
+DATA of7back1F32<>+3(SB)/1, $0x0e
+DATA of7back1F32<>+4(SB)/1, $0x05
+DATA of7back1F32<>+5(SB)/1, $0x0c
+DATA of7back1F32<>+6(SB)/1, $0x03
+DATA of7back1F32<>+7(SB)/1, $0x0a
+DATA of7back1F32<>+8(SB)/1, $0x01
+DATA of7back1F32<>+9(SB)/1, $0x08
+DATA of7back1F32<>+10(SB)/1, $0x0f
+DATA of7back1F32<>+11(SB)/1, $0x06
+DATA of7back1F32<>+12(SB)/1, $0x0d
+DATA of7back1F32<>+13(SB)/1, $0x04
+DATA of7back1F32<>+14(SB)/1, $0x0b
+DATA of7back1F32<>+15(SB)/1, $0x02
+GLOBL of7back1F32<>(SB), RODATA|NOPTR, $16
+
+DATA of7back2F32<>+0(SB)/1, $0x02
+DATA of7back2F32<>+1(SB)/1, $0x09
+DATA of7back2F32<>+2(SB)/1, $0x00
+DATA of7back2F32<>+3(SB)/1, $0x07
+DATA of7back2F32<>+4(SB)/1, $0x0e
+DATA of7back2F32<>+5(SB)/1, $0x05
+DATA of7back2F32<>+6(SB)/1, $0x0c
+DATA of7back2F32<>+7(SB)/1, $0x03
+DATA of7back2F32<>+8(SB)/1, $0x0a
+DATA of7back2F32<>+9(SB)/1, $0x01
+DATA of7back2F32<>+10(SB)/1, $0x08
+DATA of7back2F32<>+11(SB)/1, $0x0f
+DATA of7back2F32<>+12(SB)/1, $0x06
+DATA of7back2F32<>+13(SB)/1, $0x0d
+DATA of7back2F32<>+14(SB)/1, $0x04
+DATA of7back2F32<>+15(SB)/1, $0x0b
+GLOBL of7back2F32<>(SB), RODATA|NOPTR, $16
+
+DATA of7back3F32<>+0(SB)/1, $0x0b
+DATA of7back3F32<>+1(SB)/1, $0x02
+DATA of7back3F32<>+2(SB)/1, $0x09
+DATA of7back3F32<>+3(SB)/1, $0x00
+DATA of7back3F32<>+4(SB)/1, $0x07
+DATA of7back3F32<>+5(SB)/1, $0x0e
+DATA of7back3F32<>+6(SB)/1, $0x05
+DATA of7back3F32<>+7(SB)/1, $0x0c
+DATA of7back3F32<>+8(SB)/1, $0x03
+DATA of7back3F32<>+9(SB)/1, $0x0a
+DATA of7back3F32<>+10(SB)/1, $0x01
+DATA of7back3F32<>+11(SB)/1, $0x08
+DATA of7back3F32<>+12(SB)/1, $0x0f
+DATA of7back3F32<>+13(SB)/1, $0x06
+DATA of7back3F32<>+14(SB)/1, $0x0d
+DATA of7back3F32<>+15(SB)/1, $0x04
+GLOBL of7back3F32<>(SB), RODATA|NOPTR, $16
+
+DATA of7back4F32<>+0(SB)/1, $0x04
+DATA of7back4F32<>+1(SB)/1, $0x0b
+DATA of7back4F32<>+2(SB)/1, $0x02
+DATA of7back4F32<>+3(SB)/1, $0x09
+DATA of7back4F32<>+4(SB)/1, $0x00
+DATA of7back4F32<>+5(SB)/1, $0x07
+DATA of7back4F32<>+6(SB)/1, $0x0e
+DATA of7back4F32<>+7(SB)/1, $0x05
+DATA of7back4F32<>+8(SB)/1, $0x0c
+DATA of7back4F32<>+9(SB)/1, $0x03
+DATA of7back4F32<>+10(SB)/1, $0x0a
+DATA of7back4F32<>+11(SB)/1, $0x01
+DATA of7back4F32<>+12(SB)/1, $0x08
+DATA of7back4F32<>+13(SB)/1, $0x0f
+DATA of7back4F32<>+14(SB)/1, $0x06
+DATA of7back4F32<>+15(SB)/1, $0x0d
+GLOBL of7back4F32<>(SB), RODATA|NOPTR, $16
+
+DATA of7back5F32<>+0(SB)/1, $0x0d
+DATA of7back5F32<>+1(SB)/1, $0x04
+DATA of7back5F32<>+2(SB)/1, $0x0b
+DATA of7back5F32<>+3(SB)/1, $0x02
+DATA of7back5F32<>+4(SB)/1, $0x09
+DATA of7back5F32<>+5(SB)/1, $0x00
+DATA of7back5F32<>+6(SB)/1, $0x07
+DATA of7back5F32<>+7(SB)/1, $0x0e
+DATA of7back5F32<>+8(SB)/1, $0x05
+DATA of7back5F32<>+9(SB)/1, $0x0c
+DATA of7back5F32<>+10(SB)/1, $0x03
+DATA of7back5F32<>+11(SB)/1, $0x0a
+DATA of7back5F32<>+12(SB)/1, $0x01
+DATA of7back5F32<>+13(SB)/1, $0x08
+DATA of7back5F32<>+14(SB)/1, $0x0f
+DATA of7back5F32<>+15(SB)/1, $0x06
+GLOBL of7back5F32<>(SB), RODATA|NOPTR, $16
+
+DATA of7back6F32<>+0(SB)/1, $0x06
+DATA of7back6F32<>+1(SB)/1, $0x0d
+DATA of7back6F32<>+2(SB)/1, $0x04
+DATA of7back6F32<>+3(SB)/1, $0x0b
+DATA of7back6F32<>+4(SB)/1, $0x02
+DATA of7back6F32<>+5(SB)/1, $0x09
+DATA of7back6F32<>+6(SB)/1, $0x00
+DATA of7back6F32<>+7(SB)/1, $0x07
+DATA of7back6F32<>+8(SB)/1, $0x0e
+DATA of7back6F32<>+9(SB)/1, $0x05
+DATA of7back6F32<>+10(SB)/1, $0x0c
+DATA of7back6F32<>+11(SB)/1, $0x03
+DATA of7back6F32<>+12(SB)/1, $0x0a
+DATA of7back6F32<>+13(SB)/1, $0x01
+DATA of7back6F32<>+14(SB)/1, $0x08
+DATA of7back6F32<>+15(SB)/1, $0x0f
+GLOBL of7back6F32<>(SB), RODATA|NOPTR, $16
+
+// func unpack7F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack7F64AVX512(SB), NOSPLIT, $0-32
+	// unpack7F64AVX512 brings n positions of 7 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBQ of7back0F64<>+0(SB), Z0
+	VPMOVZXBQ of7back1F64<>+0(SB), Z1
+	VPMOVZXBQ of7back2F64<>+0(SB), Z2
+	VPMOVZXBQ of7back3F64<>+0(SB), Z3
+	VPMOVZXBQ of7back4F64<>+0(SB), Z4
+	VPMOVZXBQ of7back5F64<>+0(SB), Z5
+	VPMOVZXBQ of7back6F64<>+0(SB), Z6
+	MOVL      $0x000000aa, DI
+	KMOVW     DI, K1
+	MOVL      $0x000000cc, DI
+	KMOVW     DI, K2
+	MOVL      $0x000000f0, DI
+	KMOVW     DI, K3
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z7
+	VMOVUPS   (AX)(DX*1), Z8
+	VMOVUPS   (AX)(DX*2), Z9
+	VMOVUPS   (AX)(BX*1), Z10
+	VMOVUPS   (AX)(DX*4), Z11
+	VMOVUPS   (AX)(SI*1), Z12
+	VMOVUPS   (AX)(BX*2), Z13
+	VPERMPD   Z7, Z0, Z7
+	VPERMPD   Z8, Z1, Z8
+	VPERMPD   Z9, Z2, Z9
+	VPERMPD   Z10, Z3, Z10
+	VPERMPD   Z11, Z4, Z11
+	VPERMPD   Z12, Z5, Z12
+	VPERMPD   Z13, Z6, Z13
+	VBLENDMPD Z8, Z7, K1, Z14
+	VBLENDMPD Z9, Z8, K1, Z8
+	VBLENDMPD Z10, Z9, K1, Z9
+	VBLENDMPD Z11, Z10, K1, Z10
+	VBLENDMPD Z12, Z11, K1, Z11
+	VBLENDMPD Z13, Z12, K1, Z12
+	VBLENDMPD Z7, Z13, K1, Z7
+	VBLENDMPD Z9, Z14, K2, Z13
+	VBLENDMPD Z10, Z8, K2, Z15
+	VBLENDMPD Z11, Z9, K2, Z9
+	VBLENDMPD Z12, Z10, K2, Z10
+	VBLENDMPD Z7, Z11, K2, Z11
+	VBLENDMPD Z14, Z12, K2, Z12
+	VBLENDMPD Z8, Z7, K2, Z7
+	VBLENDMPD Z11, Z13, K3, Z8
+	VBLENDMPD Z12, Z15, K3, Z14
+	VBLENDMPD Z7, Z9, K3, Z16
+	VBLENDMPD Z13, Z10, K3, Z13
+	VBLENDMPD Z15, Z11, K3, Z11
+	VBLENDMPD Z9, Z12, K3, Z9
+	VBLENDMPD Z10, Z7, K3, Z7
+	VMOVUPS   Z8, (CX)
+	VMOVUPS   Z14, 64(CX)
+	VMOVUPS   Z16, 128(CX)
+	VMOVUPS   Z13, 192(CX)
+	VMOVUPS   Z11, 256(CX)
+	VMOVUPS   Z9, 320(CX)
+	VMOVUPS   Z7, 384(CX)
+	ADDQ      $0x000001c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, DI
+	CMPQ      DI, $0x08
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, DI
+	LEAQ   (AX)(DI*8), AX
+	IMUL3Q $0x38, DI, DI
+	ADDQ   DI, CX
+	MOVQ   $0x00000008, DI
+	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	MOVQ (AX)(BX*2), R8
+	MOVQ R8, 48(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x38, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA of7back0F64<>+0(SB)/1, $0x00
+DATA of7back0F64<>+1(SB)/1, $0x07
+DATA of7back0F64<>+2(SB)/1, $0x06
+DATA of7back0F64<>+3(SB)/1, $0x05
+DATA of7back0F64<>+4(SB)/1, $0x04
+DATA of7back0F64<>+5(SB)/1, $0x03
+DATA of7back0F64<>+6(SB)/1, $0x02
+DATA of7back0F64<>+7(SB)/1, $0x01
+GLOBL of7back0F64<>(SB), RODATA|NOPTR, $8
+
+DATA of7back1F64<>+0(SB)/1, $0x01
+DATA of7back1F64<>+1(SB)/1, $0x00
+DATA of7back1F64<>+2(SB)/1, $0x07
+DATA of7back1F64<>+3(SB)/1, $0x06
+DATA of7back1F64<>+4(SB)/1, $0x05
+DATA of7back1F64<>+5(SB)/1, $0x04
+DATA of7back1F64<>+6(SB)/1, $0x03
+DATA of7back1F64<>+7(SB)/1, $0x02
+GLOBL of7back1F64<>(SB), RODATA|NOPTR, $8
+
+DATA of7back2F64<>+0(SB)/1, $0x02
+DATA of7back2F64<>+1(SB)/1, $0x01
+DATA of7back2F64<>+2(SB)/1, $0x00
+DATA of7back2F64<>+3(SB)/1, $0x07
+DATA of7back2F64<>+4(SB)/1, $0x06
+DATA of7back2F64<>+5(SB)/1, $0x05
+DATA of7back2F64<>+6(SB)/1, $0x04
+DATA of7back2F64<>+7(SB)/1, $0x03
+GLOBL of7back2F64<>(SB), RODATA|NOPTR, $8
+
+DATA of7back3F64<>+0(SB)/1, $0x03
+DATA of7back3F64<>+1(SB)/1, $0x02
+DATA of7back3F64<>+2(SB)/1, $0x01
+DATA of7back3F64<>+3(SB)/1, $0x00
+DATA of7back3F64<>+4(SB)/1, $0x07
+DATA of7back3F64<>+5(SB)/1, $0x06
+DATA of7back3F64<>+6(SB)/1, $0x05
+DATA of7back3F64<>+7(SB)/1, $0x04
+GLOBL of7back3F64<>(SB), RODATA|NOPTR, $8
+
+DATA of7back4F64<>+0(SB)/1, $0x04
+DATA of7back4F64<>+1(SB)/1, $0x03
+DATA of7back4F64<>+2(SB)/1, $0x02
+DATA of7back4F64<>+3(SB)/1, $0x01
+DATA of7back4F64<>+4(SB)/1, $0x00
+DATA of7back4F64<>+5(SB)/1, $0x07
+DATA of7back4F64<>+6(SB)/1, $0x06
+DATA of7back4F64<>+7(SB)/1, $0x05
+GLOBL of7back4F64<>(SB), RODATA|NOPTR, $8
+
+DATA of7back5F64<>+0(SB)/1, $0x05
+DATA of7back5F64<>+1(SB)/1, $0x04
+DATA of7back5F64<>+2(SB)/1, $0x03
+DATA of7back5F64<>+3(SB)/1, $0x02
+DATA of7back5F64<>+4(SB)/1, $0x01
+DATA of7back5F64<>+5(SB)/1, $0x00
+DATA of7back5F64<>+6(SB)/1, $0x07
+DATA of7back5F64<>+7(SB)/1, $0x06
+GLOBL of7back5F64<>(SB), RODATA|NOPTR, $8
+
+DATA of7back6F64<>+0(SB)/1, $0x06
+DATA of7back6F64<>+1(SB)/1, $0x05
+DATA of7back6F64<>+2(SB)/1, $0x04
+DATA of7back6F64<>+3(SB)/1, $0x03
+DATA of7back6F64<>+4(SB)/1, $0x02
+DATA of7back6F64<>+5(SB)/1, $0x01
+DATA of7back6F64<>+6(SB)/1, $0x00
+DATA of7back6F64<>+7(SB)/1, $0x07
+GLOBL of7back6F64<>(SB), RODATA|NOPTR, $8
+
+// func pack8F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack8F32AVX512(SB), NOSPLIT, $0-32
+	// pack8F32AVX512 brings n positions of 8 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	VPMOVZXBD pair0F32<>+0(SB), Z0
+	VPMOVZXBD pair1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), R8
+	CMPQ      R8, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   64(CX), Z3
+	VMOVUPS   128(CX), Z4
+	VMOVUPS   192(CX), Z5
+	VMOVUPS   256(CX), Z6
+	VMOVUPS   320(CX), Z7
+	VMOVUPS   384(CX), Z8
+	VMOVUPS   448(CX), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PS Z3, Z0, Z10
+	VPERMT2PS Z3, Z1, Z2
+	VMOVAPD   Z4, Z3
+	VPERMT2PS Z5, Z0, Z3
+	VPERMT2PS Z5, Z1, Z4
+	VMOVAPD   Z6, Z5
+	VPERMT2PS Z7, Z0, Z5
+	VPERMT2PS Z7, Z1, Z6
+	VMOVAPD   Z8, Z7
+	VPERMT2PS Z9, Z0, Z7
+	VPERMT2PS Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PS Z3, Z0, Z9
+	VPERMT2PS Z3, Z1, Z10
+	VMOVAPD   Z5, Z3
+	VPERMT2PS Z7, Z0, Z3
+	VPERMT2PS Z7, Z1, Z5
+	VMOVAPD   Z9, Z7
+	VPERMT2PS Z3, Z0, Z7
+	VPERMT2PS Z3, Z1, Z9
+	VMOVAPD   Z10, Z3
+	VPERMT2PS Z5, Z0, Z3
+	VPERMT2PS Z5, Z1, Z10
+	VMOVAPD   Z2, Z5
+	VPERMT2PS Z4, Z0, Z5
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z6, Z4
+	VPERMT2PS Z8, Z0, Z4
+	VPERMT2PS Z8, Z1, Z6
+	VMOVAPD   Z5, Z8
+	VPERMT2PS Z4, Z0, Z8
+	VPERMT2PS Z4, Z1, Z5
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z6, Z0, Z4
+	VPERMT2PS Z6, Z1, Z2
+	VMOVUPS   Z7, (AX)
+	VMOVUPS   Z8, (AX)(DX*1)
+	VMOVUPS   Z3, (AX)(DX*2)
+	VMOVUPS   Z4, (AX)(BX*1)
+	VMOVUPS   Z9, (AX)(DX*4)
+	VMOVUPS   Z5, (AX)(SI*1)
+	VMOVUPS   Z10, (AX)(BX*2)
+	VMOVUPS   Z2, (AX)(DI*1)
+	ADDQ      $0x00000200, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, R8
+	CMPQ      R8, $0x10
+	JGE       many
+	TESTQ     R8, R8
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, R8
+	LEAQ   (AX)(R8*4), AX
+	IMUL3Q $0x20, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000010, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVL (CX), R9
+	MOVL R9, (AX)
+	MOVL 4(CX), R9
+	MOVL R9, (AX)(DX*1)
+	MOVL 8(CX), R9
+	MOVL R9, (AX)(DX*2)
+	MOVL 12(CX), R9
+	MOVL R9, (AX)(BX*1)
+	MOVL 16(CX), R9
+	MOVL R9, (AX)(DX*4)
+	MOVL 20(CX), R9
+	MOVL R9, (AX)(SI*1)
+	MOVL 24(CX), R9
+	MOVL R9, (AX)(BX*2)
+	MOVL 28(CX), R9
+	MOVL R9, (AX)(DI*1)
+	ADDQ $0x04, AX
+	ADDQ $0x20, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func pack8F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·pack8F64AVX512(SB), NOSPLIT, $0-32
+	// pack8F64AVX512 brings n positions of 8 channels from channels last to a row for each channel.
+	MOVQ      dst+0(FP), AX
+	MOVQ      src+8(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	VPMOVZXBQ pair0F64<>+0(SB), Z0
+	VPMOVZXBQ pair1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), R8
+	CMPQ      R8, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (CX), Z2
+	VMOVUPS   64(CX), Z3
+	VMOVUPS   128(CX), Z4
+	VMOVUPS   192(CX), Z5
+	VMOVUPS   256(CX), Z6
+	VMOVUPS   320(CX), Z7
+	VMOVUPS   384(CX), Z8
+	VMOVUPS   448(CX), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PD Z3, Z0, Z10
+	VPERMT2PD Z3, Z1, Z2
+	VMOVAPD   Z4, Z3
+	VPERMT2PD Z5, Z0, Z3
+	VPERMT2PD Z5, Z1, Z4
+	VMOVAPD   Z6, Z5
+	VPERMT2PD Z7, Z0, Z5
+	VPERMT2PD Z7, Z1, Z6
+	VMOVAPD   Z8, Z7
+	VPERMT2PD Z9, Z0, Z7
+	VPERMT2PD Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PD Z3, Z0, Z9
+	VPERMT2PD Z3, Z1, Z10
+	VMOVAPD   Z5, Z3
+	VPERMT2PD Z7, Z0, Z3
+	VPERMT2PD Z7, Z1, Z5
+	VMOVAPD   Z9, Z7
+	VPERMT2PD Z3, Z0, Z7
+	VPERMT2PD Z3, Z1, Z9
+	VMOVAPD   Z10, Z3
+	VPERMT2PD Z5, Z0, Z3
+	VPERMT2PD Z5, Z1, Z10
+	VMOVAPD   Z2, Z5
+	VPERMT2PD Z4, Z0, Z5
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z6, Z4
+	VPERMT2PD Z8, Z0, Z4
+	VPERMT2PD Z8, Z1, Z6
+	VMOVAPD   Z5, Z8
+	VPERMT2PD Z4, Z0, Z8
+	VPERMT2PD Z4, Z1, Z5
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z6, Z0, Z4
+	VPERMT2PD Z6, Z1, Z2
+	VMOVUPS   Z7, (AX)
+	VMOVUPS   Z8, (AX)(DX*1)
+	VMOVUPS   Z3, (AX)(DX*2)
+	VMOVUPS   Z4, (AX)(BX*1)
+	VMOVUPS   Z9, (AX)(DX*4)
+	VMOVUPS   Z5, (AX)(SI*1)
+	VMOVUPS   Z10, (AX)(BX*2)
+	VMOVUPS   Z2, (AX)(DI*1)
+	ADDQ      $0x00000200, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JGE       many
+	TESTQ     R8, R8
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, R8
+	LEAQ   (AX)(R8*8), AX
+	IMUL3Q $0x40, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000008, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVQ (CX), R9
+	MOVQ R9, (AX)
+	MOVQ 8(CX), R9
+	MOVQ R9, (AX)(DX*1)
+	MOVQ 16(CX), R9
+	MOVQ R9, (AX)(DX*2)
+	MOVQ 24(CX), R9
+	MOVQ R9, (AX)(BX*1)
+	MOVQ 32(CX), R9
+	MOVQ R9, (AX)(DX*4)
+	MOVQ 40(CX), R9
+	MOVQ R9, (AX)(SI*1)
+	MOVQ 48(CX), R9
+	MOVQ R9, (AX)(BX*2)
+	MOVQ 56(CX), R9
+	MOVQ R9, (AX)(DI*1)
+	ADDQ $0x08, AX
+	ADDQ $0x40, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack8F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack8F32AVX512(SB), NOSPLIT, $0-32
+	// unpack8F32AVX512 brings n positions of 8 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), R8
+	CMPQ      R8, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVUPS   (AX)(DX*4), Z6
+	VMOVUPS   (AX)(SI*1), Z7
+	VMOVUPS   (AX)(BX*2), Z8
+	VMOVUPS   (AX)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PS Z6, Z0, Z10
+	VPERMT2PS Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PS Z8, Z0, Z6
+	VPERMT2PS Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VPERMT2PS Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PS Z7, Z0, Z4
+	VPERMT2PS Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PS Z9, Z0, Z7
+	VPERMT2PS Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VPERMT2PS Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PS Z5, Z0, Z7
+	VPERMT2PS Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PS Z9, Z0, Z5
+	VPERMT2PS Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PS Z4, Z0, Z9
+	VPERMT2PS Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PS Z7, Z0, Z4
+	VPERMT2PS Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PS Z3, Z0, Z7
+	VPERMT2PS Z3, Z1, Z2
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z9, 128(CX)
+	VMOVUPS   Z10, 192(CX)
+	VMOVUPS   Z4, 256(CX)
+	VMOVUPS   Z6, 320(CX)
+	VMOVUPS   Z7, 384(CX)
+	VMOVUPS   Z2, 448(CX)
+	ADDQ      $0x00000200, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, R8
+	CMPQ      R8, $0x10
+	JGE       many
+	TESTQ     R8, R8
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x10, R8
+	LEAQ   (AX)(R8*4), AX
+	IMUL3Q $0x20, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000010, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVL (AX), R9
+	MOVL R9, (CX)
+	MOVL (AX)(DX*1), R9
+	MOVL R9, 4(CX)
+	MOVL (AX)(DX*2), R9
+	MOVL R9, 8(CX)
+	MOVL (AX)(BX*1), R9
+	MOVL R9, 12(CX)
+	MOVL (AX)(DX*4), R9
+	MOVL R9, 16(CX)
+	MOVL (AX)(SI*1), R9
+	MOVL R9, 20(CX)
+	MOVL (AX)(BX*2), R9
+	MOVL R9, 24(CX)
+	MOVL (AX)(DI*1), R9
+	MOVL R9, 28(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x20, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func unpack8F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·unpack8F64AVX512(SB), NOSPLIT, $0-32
+	// unpack8F64AVX512 brings n positions of 8 channels from a row for each channel to channels last.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), R8
+	CMPQ      R8, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVUPS   (AX)(DX*4), Z6
+	VMOVUPS   (AX)(SI*1), Z7
+	VMOVUPS   (AX)(BX*2), Z8
+	VMOVUPS   (AX)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PD Z6, Z0, Z10
+	VPERMT2PD Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PD Z6, Z0, Z8
+	VPERMT2PD Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PD Z9, Z0, Z7
+	VPERMT2PD Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PD Z7, Z0, Z9
+	VPERMT2PD Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PD Z5, Z0, Z7
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PD Z9, Z0, Z5
+	VPERMT2PD Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PD Z4, Z0, Z9
+	VPERMT2PD Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PD Z3, Z0, Z7
+	VPERMT2PD Z3, Z1, Z2
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z9, 128(CX)
+	VMOVUPS   Z10, 192(CX)
+	VMOVUPS   Z4, 256(CX)
+	VMOVUPS   Z6, 320(CX)
+	VMOVUPS   Z7, 384(CX)
+	VMOVUPS   Z2, 448(CX)
+	ADDQ      $0x00000200, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JGE       many
+	TESTQ     R8, R8
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ   $0x08, R8
+	LEAQ   (AX)(R8*8), AX
+	IMUL3Q $0x40, R8, R8
+	ADDQ   R8, CX
+	MOVQ   $0x00000008, R8
+	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVQ (AX), R9
+	MOVQ R9, (CX)
+	MOVQ (AX)(DX*1), R9
+	MOVQ R9, 8(CX)
+	MOVQ (AX)(DX*2), R9
+	MOVQ R9, 16(CX)
+	MOVQ (AX)(BX*1), R9
+	MOVQ R9, 24(CX)
+	MOVQ (AX)(DX*4), R9
+	MOVQ R9, 32(CX)
+	MOVQ (AX)(SI*1), R9
+	MOVQ R9, 40(CX)
+	MOVQ (AX)(BX*2), R9
+	MOVQ R9, 48(CX)
+	MOVQ (AX)(DI*1), R9
+	MOVQ R9, 56(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x40, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
