@@ -1718,6 +1718,32 @@ func unpack2F32AVX2(dst *float32, src *float32, stride int, n int)
 //go:noescape
 func unpack2F64AVX2(dst *float64, src *float64, stride int, n int)
 
+// stream2F32AVX2 is unpack2 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 2 {
+//			dst[2*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream2F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream2F64AVX2 is unpack2 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 2 {
+//			dst[2*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream2F64AVX2(dst *float64, src *float64, stride int, n int)
+
 // pack3F32AVX2 brings n positions of 3 channels from channels last to a row for each channel.
 //
 //	for i := range n {
@@ -1769,6 +1795,32 @@ func unpack3F32AVX2(dst *float32, src *float32, stride int, n int)
 //
 //go:noescape
 func unpack3F64AVX2(dst *float64, src *float64, stride int, n int)
+
+// stream3F32AVX2 is unpack3 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 3 {
+//			dst[3*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream3F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream3F64AVX2 is unpack3 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 3 {
+//			dst[3*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream3F64AVX2(dst *float64, src *float64, stride int, n int)
 
 // pack4F32AVX2 brings n positions of 4 channels from channels last to a row for each channel.
 //
@@ -1822,6 +1874,32 @@ func unpack4F32AVX2(dst *float32, src *float32, stride int, n int)
 //go:noescape
 func unpack4F64AVX2(dst *float64, src *float64, stride int, n int)
 
+// stream4F32AVX2 is unpack4 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 4 {
+//			dst[4*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream4F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream4F64AVX2 is unpack4 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 4 {
+//			dst[4*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream4F64AVX2(dst *float64, src *float64, stride int, n int)
+
 // pack5F32AVX2 brings n positions of 5 channels from channels last to a row for each channel.
 //
 //	for i := range n {
@@ -1873,6 +1951,32 @@ func unpack5F32AVX2(dst *float32, src *float32, stride int, n int)
 //
 //go:noescape
 func unpack5F64AVX2(dst *float64, src *float64, stride int, n int)
+
+// stream5F32AVX2 is unpack5 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 5 {
+//			dst[5*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream5F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream5F64AVX2 is unpack5 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 5 {
+//			dst[5*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream5F64AVX2(dst *float64, src *float64, stride int, n int)
 
 // pack6F32AVX2 brings n positions of 6 channels from channels last to a row for each channel.
 //
@@ -1926,6 +2030,32 @@ func unpack6F32AVX2(dst *float32, src *float32, stride int, n int)
 //go:noescape
 func unpack6F64AVX2(dst *float64, src *float64, stride int, n int)
 
+// stream6F32AVX2 is unpack6 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 6 {
+//			dst[6*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream6F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream6F64AVX2 is unpack6 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 6 {
+//			dst[6*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream6F64AVX2(dst *float64, src *float64, stride int, n int)
+
 // pack7F32AVX2 brings n positions of 7 channels from channels last to a row for each channel.
 //
 //	for i := range n {
@@ -1978,6 +2108,32 @@ func unpack7F32AVX2(dst *float32, src *float32, stride int, n int)
 //go:noescape
 func unpack7F64AVX2(dst *float64, src *float64, stride int, n int)
 
+// stream7F32AVX2 is unpack7 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 7 {
+//			dst[7*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream7F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream7F64AVX2 is unpack7 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 7 {
+//			dst[7*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream7F64AVX2(dst *float64, src *float64, stride int, n int)
+
 // pack8F32AVX2 brings n positions of 8 channels from channels last to a row for each channel.
 //
 //	for i := range n {
@@ -2029,3 +2185,29 @@ func unpack8F32AVX2(dst *float32, src *float32, stride int, n int)
 //
 //go:noescape
 func unpack8F64AVX2(dst *float64, src *float64, stride int, n int)
+
+// stream8F32AVX2 is unpack8 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 8 {
+//			dst[8*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func stream8F32AVX2(dst *float32, src *float32, stride int, n int)
+
+// stream8F64AVX2 is unpack8 with streaming stores: dst is aligned to 64 bytes.
+//
+//	for i := range n {
+//		for c := range 8 {
+//			dst[8*i+c] = src[c*stride+i]
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func stream8F64AVX2(dst *float64, src *float64, stride int, n int)

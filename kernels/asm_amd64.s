@@ -16356,6 +16356,130 @@ done:
 	VZEROUPPER
 	RET
 
+// func stream2F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream2F32AVX2(SB), NOSPLIT, $0-32
+	// stream2F32AVX2 is unpack2 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VUNPCKLPS   Y1, Y0, Y2
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X0, Y2, Y1
+	VMOVNTPS    Y1, (CX)
+	VPERM2F128  $0x31, Y0, Y2, Y0
+	VMOVNTPS    Y0, 32(CX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, BX
+	CMPQ        BX, $0x08
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, BX
+	LEAQ        (AX)(BX*4), AX
+	IMUL3Q      $0x08, BX, BX
+	ADDQ        BX, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VUNPCKLPS   Y1, Y0, Y2
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X0, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VPERM2F128  $0x31, Y0, Y2, Y0
+	VMOVUPS     Y0, 32(CX)
+	JMP         done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream2F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream2F64AVX2(SB), NOSPLIT, $0-32
+	// stream2F64AVX2 is unpack2 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y0
+	VINSERTF128 $0x01, X0, Y2, Y1
+	VMOVNTPS    Y1, (CX)
+	VPERM2F128  $0x31, Y0, Y2, Y0
+	VMOVNTPS    Y0, 32(CX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, BX
+	CMPQ        BX, $0x04
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, BX
+	LEAQ        (AX)(BX*8), AX
+	IMUL3Q      $0x10, BX, BX
+	ADDQ        BX, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y0
+	VINSERTF128 $0x01, X0, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VPERM2F128  $0x31, Y0, Y2, Y0
+	VMOVUPS     Y0, 32(CX)
+	JMP         done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x10, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
 // func pack3F32AVX2(dst *float32, src *float32, stride int, n int)
 // Requires: AVX
 TEXT ·pack3F32AVX2(SB), NOSPLIT, $0-32
@@ -16593,6 +16717,164 @@ many:
 	ADDQ   BX, CX
 	MOVQ   $0x00000004, BX
 	JMP    many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	MOVQ (AX)(DX*2), SI
+	MOVQ SI, 16(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x18, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream3F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream3F32AVX2(SB), NOSPLIT, $0-32
+	// stream3F32AVX2 is unpack3 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y1, Y1
+	VPERMILPS   $0xc6, Y2, Y2
+	VBLENDPS    $0xaa, Y1, Y0, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xaa, Y0, Y2, Y0
+	VBLENDPS    $0xcc, Y0, Y3, Y2
+	VBLENDPS    $0xcc, Y3, Y1, Y3
+	VBLENDPS    $0xcc, Y1, Y0, Y0
+	VINSERTF128 $0x01, X3, Y2, Y1
+	VMOVNTPS    Y1, (CX)
+	VBLENDPS    $0xf0, Y2, Y0, Y1
+	VMOVNTPS    Y1, 32(CX)
+	VPERM2F128  $0x31, Y0, Y3, Y0
+	VMOVNTPS    Y0, 64(CX)
+	ADDQ        $0x00000060, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, BX
+	CMPQ        BX, $0x08
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, BX
+	LEAQ        (AX)(BX*4), AX
+	IMUL3Q      $0x0c, BX, BX
+	ADDQ        BX, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y1, Y1
+	VPERMILPS   $0xc6, Y2, Y2
+	VBLENDPS    $0xaa, Y1, Y0, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xaa, Y0, Y2, Y0
+	VBLENDPS    $0xcc, Y0, Y3, Y2
+	VBLENDPS    $0xcc, Y3, Y1, Y3
+	VBLENDPS    $0xcc, Y1, Y0, Y0
+	VINSERTF128 $0x01, X3, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VBLENDPS    $0xf0, Y2, Y0, Y1
+	VMOVUPS     Y1, 32(CX)
+	VPERM2F128  $0x31, Y0, Y3, Y0
+	VMOVUPS     Y0, 64(CX)
+	JMP         done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	MOVL (AX)(DX*2), SI
+	MOVL SI, 8(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x0c, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream3F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream3F64AVX2(SB), NOSPLIT, $0-32
+	// stream3F64AVX2 is unpack3 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ n+24(FP), BX
+	CMPQ BX, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VPERMILPD   $0x05, Y1, Y1
+	VBLENDPD    $0x0a, Y1, Y0, Y3
+	VBLENDPD    $0x0a, Y0, Y2, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VINSERTF128 $0x01, X0, Y3, Y2
+	VMOVNTPS    Y2, (CX)
+	VBLENDPS    $0xf0, Y3, Y1, Y2
+	VMOVNTPS    Y2, 32(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVNTPS    Y0, 64(CX)
+	ADDQ        $0x00000060, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, BX
+	CMPQ        BX, $0x04
+	JGE         many
+	TESTQ       BX, BX
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, BX
+	LEAQ        (AX)(BX*8), AX
+	IMUL3Q      $0x18, BX, BX
+	ADDQ        BX, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VPERMILPD   $0x05, Y1, Y1
+	VBLENDPD    $0x0a, Y1, Y0, Y3
+	VBLENDPD    $0x0a, Y0, Y2, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VINSERTF128 $0x01, X0, Y3, Y2
+	VMOVUPS     Y2, (CX)
+	VBLENDPS    $0xf0, Y3, Y1, Y2
+	VMOVUPS     Y2, 32(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 64(CX)
+	JMP         done
 
 few:
 	TESTQ BX, BX
@@ -16871,6 +17153,180 @@ many:
 	ADDQ   SI, CX
 	MOVQ   $0x00000004, SI
 	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x20, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream4F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream4F32AVX2(SB), NOSPLIT, $0-32
+	// stream4F32AVX2 is unpack4 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VUNPCKLPS   Y2, Y0, Y4
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y4, Y3
+	VUNPCKHPS   Y2, Y4, Y2
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X2, Y3, Y1
+	VMOVNTPS    Y1, (CX)
+	VINSERTF128 $0x01, X0, Y4, Y1
+	VMOVNTPS    Y1, 32(CX)
+	VPERM2F128  $0x31, Y2, Y3, Y1
+	VMOVNTPS    Y1, 64(CX)
+	VPERM2F128  $0x31, Y0, Y4, Y0
+	VMOVNTPS    Y0, 96(CX)
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, SI
+	CMPQ        SI, $0x08
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, SI
+	LEAQ        (AX)(SI*4), AX
+	IMUL3Q      $0x10, SI, SI
+	ADDQ        SI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VUNPCKLPS   Y2, Y0, Y4
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y4, Y3
+	VUNPCKHPS   Y2, Y4, Y2
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X2, Y3, Y1
+	VMOVUPS     Y1, (CX)
+	VINSERTF128 $0x01, X0, Y4, Y1
+	VMOVUPS     Y1, 32(CX)
+	VPERM2F128  $0x31, Y2, Y3, Y1
+	VMOVUPS     Y1, 64(CX)
+	VPERM2F128  $0x31, Y0, Y4, Y0
+	VMOVUPS     Y0, 96(CX)
+	JMP         done
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x10, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream4F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream4F64AVX2(SB), NOSPLIT, $0-32
+	// stream4F64AVX2 is unpack4 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VUNPCKLPD   Y1, Y0, Y4
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VINSERTF128 $0x01, X1, Y4, Y3
+	VMOVNTPS    Y3, (CX)
+	VINSERTF128 $0x01, X2, Y0, Y3
+	VMOVNTPS    Y3, 32(CX)
+	VPERM2F128  $0x31, Y1, Y4, Y1
+	VMOVNTPS    Y1, 64(CX)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVNTPS    Y0, 96(CX)
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, SI
+	CMPQ        SI, $0x04
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, SI
+	LEAQ        (AX)(SI*8), AX
+	IMUL3Q      $0x20, SI, SI
+	ADDQ        SI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VUNPCKLPD   Y1, Y0, Y4
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VINSERTF128 $0x01, X1, Y4, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X2, Y0, Y3
+	VMOVUPS     Y3, 32(CX)
+	VPERM2F128  $0x31, Y1, Y4, Y1
+	VMOVUPS     Y1, 64(CX)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVUPS     Y0, 96(CX)
+	JMP         done
 
 few:
 	TESTQ SI, SI
@@ -17185,6 +17641,212 @@ many:
 	ADDQ   SI, CX
 	MOVQ   $0x00000004, SI
 	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	MOVQ (AX)(DX*4), DI
+	MOVQ DI, 32(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x28, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream5F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream5F32AVX2(SB), NOSPLIT, $0-32
+	// stream5F32AVX2 is unpack5 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VPERMILPS   $0x93, Y1, Y1
+	VPERMILPS   $0x4e, Y2, Y2
+	VPERMILPS   $0x39, Y3, Y3
+	VBLENDPS    $0xaa, Y1, Y0, Y5
+	VBLENDPS    $0xaa, Y0, Y4, Y0
+	VBLENDPS    $0xaa, Y4, Y3, Y4
+	VBLENDPS    $0xaa, Y3, Y2, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xcc, Y3, Y5, Y2
+	VBLENDPS    $0xcc, Y1, Y0, Y6
+	VBLENDPS    $0xcc, Y5, Y4, Y5
+	VBLENDPS    $0xcc, Y0, Y3, Y0
+	VBLENDPS    $0xcc, Y4, Y1, Y1
+	VINSERTF128 $0x01, X6, Y2, Y3
+	VMOVNTPS    Y3, (CX)
+	VINSERTF128 $0x01, X0, Y5, Y3
+	VMOVNTPS    Y3, 32(CX)
+	VBLENDPS    $0xf0, Y2, Y1, Y2
+	VMOVNTPS    Y2, 64(CX)
+	VPERM2F128  $0x31, Y5, Y6, Y2
+	VMOVNTPS    Y2, 96(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVNTPS    Y0, 128(CX)
+	ADDQ        $0x000000a0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, SI
+	CMPQ        SI, $0x08
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, SI
+	LEAQ        (AX)(SI*4), AX
+	IMUL3Q      $0x14, SI, SI
+	ADDQ        SI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VPERMILPS   $0x93, Y1, Y1
+	VPERMILPS   $0x4e, Y2, Y2
+	VPERMILPS   $0x39, Y3, Y3
+	VBLENDPS    $0xaa, Y1, Y0, Y5
+	VBLENDPS    $0xaa, Y0, Y4, Y0
+	VBLENDPS    $0xaa, Y4, Y3, Y4
+	VBLENDPS    $0xaa, Y3, Y2, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xcc, Y3, Y5, Y2
+	VBLENDPS    $0xcc, Y1, Y0, Y6
+	VBLENDPS    $0xcc, Y5, Y4, Y5
+	VBLENDPS    $0xcc, Y0, Y3, Y0
+	VBLENDPS    $0xcc, Y4, Y1, Y1
+	VINSERTF128 $0x01, X6, Y2, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X0, Y5, Y3
+	VMOVUPS     Y3, 32(CX)
+	VBLENDPS    $0xf0, Y2, Y1, Y2
+	VMOVUPS     Y2, 64(CX)
+	VPERM2F128  $0x31, Y5, Y6, Y2
+	VMOVUPS     Y2, 96(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 128(CX)
+	JMP         done
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	MOVL (AX)(DX*4), DI
+	MOVL DI, 16(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x14, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream5F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream5F64AVX2(SB), NOSPLIT, $0-32
+	// stream5F64AVX2 is unpack5 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	MOVQ n+24(FP), SI
+	CMPQ SI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VPERMILPD   $0x05, Y1, Y1
+	VPERMILPD   $0x05, Y3, Y3
+	VBLENDPD    $0x0a, Y1, Y0, Y5
+	VBLENDPD    $0x0a, Y3, Y2, Y6
+	VBLENDPD    $0x0a, Y0, Y4, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VBLENDPD    $0x0a, Y4, Y3, Y2
+	VINSERTF128 $0x01, X6, Y5, Y3
+	VMOVNTPS    Y3, (CX)
+	VINSERTF128 $0x01, X1, Y0, Y3
+	VMOVNTPS    Y3, 32(CX)
+	VBLENDPS    $0xf0, Y5, Y2, Y3
+	VMOVNTPS    Y3, 64(CX)
+	VPERM2F128  $0x31, Y0, Y6, Y0
+	VMOVNTPS    Y0, 96(CX)
+	VPERM2F128  $0x31, Y2, Y1, Y0
+	VMOVNTPS    Y0, 128(CX)
+	ADDQ        $0x000000a0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, SI
+	CMPQ        SI, $0x04
+	JGE         many
+	TESTQ       SI, SI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, SI
+	LEAQ        (AX)(SI*8), AX
+	IMUL3Q      $0x28, SI, SI
+	ADDQ        SI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VPERMILPD   $0x05, Y1, Y1
+	VPERMILPD   $0x05, Y3, Y3
+	VBLENDPD    $0x0a, Y1, Y0, Y5
+	VBLENDPD    $0x0a, Y3, Y2, Y6
+	VBLENDPD    $0x0a, Y0, Y4, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VBLENDPD    $0x0a, Y4, Y3, Y2
+	VINSERTF128 $0x01, X6, Y5, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X1, Y0, Y3
+	VMOVUPS     Y3, 32(CX)
+	VBLENDPS    $0xf0, Y5, Y2, Y3
+	VMOVUPS     Y3, 64(CX)
+	VPERM2F128  $0x31, Y0, Y6, Y0
+	VMOVUPS     Y0, 96(CX)
+	VPERM2F128  $0x31, Y2, Y1, Y0
+	VMOVUPS     Y0, 128(CX)
+	JMP         done
 
 few:
 	TESTQ SI, SI
@@ -17543,6 +18205,250 @@ many:
 	ADDQ   DI, CX
 	MOVQ   $0x00000004, DI
 	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x30, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream6F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream6F32AVX2(SB), NOSPLIT, $0-32
+	// stream6F32AVX2 is unpack6 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y2, Y2
+	VPERMILPS   $0xc6, Y4, Y4
+	VBLENDPS    $0xaa, Y2, Y0, Y6
+	VBLENDPS    $0xaa, Y4, Y2, Y2
+	VBLENDPS    $0xaa, Y0, Y4, Y0
+	VBLENDPS    $0xcc, Y0, Y6, Y4
+	VBLENDPS    $0xcc, Y6, Y2, Y6
+	VBLENDPS    $0xcc, Y2, Y0, Y0
+	VPERMILPS   $0x6c, Y1, Y1
+	VPERMILPS   $0xb1, Y3, Y2
+	VPERMILPS   $0xc6, Y5, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y5
+	VBLENDPS    $0xaa, Y3, Y2, Y2
+	VBLENDPS    $0xaa, Y1, Y3, Y1
+	VBLENDPS    $0xcc, Y1, Y5, Y3
+	VBLENDPS    $0xcc, Y5, Y2, Y5
+	VBLENDPS    $0xcc, Y2, Y1, Y1
+	VUNPCKLPS   Y3, Y4, Y2
+	VUNPCKHPS   Y3, Y4, Y3
+	VUNPCKLPS   Y5, Y6, Y4
+	VUNPCKHPS   Y5, Y6, Y5
+	VUNPCKLPS   Y1, Y0, Y6
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X3, Y2, Y1
+	VMOVNTPS    Y1, (CX)
+	VINSERTF128 $0x01, X5, Y4, Y1
+	VMOVNTPS    Y1, 32(CX)
+	VINSERTF128 $0x01, X0, Y6, Y1
+	VMOVNTPS    Y1, 64(CX)
+	VPERM2F128  $0x31, Y3, Y2, Y1
+	VMOVNTPS    Y1, 96(CX)
+	VPERM2F128  $0x31, Y5, Y4, Y1
+	VMOVNTPS    Y1, 128(CX)
+	VPERM2F128  $0x31, Y0, Y6, Y0
+	VMOVNTPS    Y0, 160(CX)
+	ADDQ        $0x000000c0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, DI
+	CMPQ        DI, $0x08
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, DI
+	LEAQ        (AX)(DI*4), AX
+	IMUL3Q      $0x18, DI, DI
+	ADDQ        DI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y2, Y2
+	VPERMILPS   $0xc6, Y4, Y4
+	VBLENDPS    $0xaa, Y2, Y0, Y6
+	VBLENDPS    $0xaa, Y4, Y2, Y2
+	VBLENDPS    $0xaa, Y0, Y4, Y0
+	VBLENDPS    $0xcc, Y0, Y6, Y4
+	VBLENDPS    $0xcc, Y6, Y2, Y6
+	VBLENDPS    $0xcc, Y2, Y0, Y0
+	VPERMILPS   $0x6c, Y1, Y1
+	VPERMILPS   $0xb1, Y3, Y2
+	VPERMILPS   $0xc6, Y5, Y3
+	VBLENDPS    $0xaa, Y2, Y1, Y5
+	VBLENDPS    $0xaa, Y3, Y2, Y2
+	VBLENDPS    $0xaa, Y1, Y3, Y1
+	VBLENDPS    $0xcc, Y1, Y5, Y3
+	VBLENDPS    $0xcc, Y5, Y2, Y5
+	VBLENDPS    $0xcc, Y2, Y1, Y1
+	VUNPCKLPS   Y3, Y4, Y2
+	VUNPCKHPS   Y3, Y4, Y3
+	VUNPCKLPS   Y5, Y6, Y4
+	VUNPCKHPS   Y5, Y6, Y5
+	VUNPCKLPS   Y1, Y0, Y6
+	VUNPCKHPS   Y1, Y0, Y0
+	VINSERTF128 $0x01, X3, Y2, Y1
+	VMOVUPS     Y1, (CX)
+	VINSERTF128 $0x01, X5, Y4, Y1
+	VMOVUPS     Y1, 32(CX)
+	VINSERTF128 $0x01, X0, Y6, Y1
+	VMOVUPS     Y1, 64(CX)
+	VPERM2F128  $0x31, Y3, Y2, Y1
+	VMOVUPS     Y1, 96(CX)
+	VPERM2F128  $0x31, Y5, Y4, Y1
+	VMOVUPS     Y1, 128(CX)
+	VPERM2F128  $0x31, Y0, Y6, Y0
+	VMOVUPS     Y0, 160(CX)
+	JMP         done
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x18, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream6F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream6F64AVX2(SB), NOSPLIT, $0-32
+	// stream6F64AVX2 is unpack6 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VUNPCKLPD   Y1, Y0, Y6
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VINSERTF128 $0x01, X1, Y6, Y5
+	VMOVNTPS    Y5, (CX)
+	VINSERTF128 $0x01, X0, Y3, Y5
+	VMOVNTPS    Y5, 32(CX)
+	VINSERTF128 $0x01, X4, Y2, Y5
+	VMOVNTPS    Y5, 64(CX)
+	VPERM2F128  $0x31, Y1, Y6, Y1
+	VMOVNTPS    Y1, 96(CX)
+	VPERM2F128  $0x31, Y0, Y3, Y0
+	VMOVNTPS    Y0, 128(CX)
+	VPERM2F128  $0x31, Y4, Y2, Y0
+	VMOVNTPS    Y0, 160(CX)
+	ADDQ        $0x000000c0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, DI
+	CMPQ        DI, $0x04
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, DI
+	LEAQ        (AX)(DI*8), AX
+	IMUL3Q      $0x30, DI, DI
+	ADDQ        DI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VUNPCKLPD   Y1, Y0, Y6
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VINSERTF128 $0x01, X1, Y6, Y5
+	VMOVUPS     Y5, (CX)
+	VINSERTF128 $0x01, X0, Y3, Y5
+	VMOVUPS     Y5, 32(CX)
+	VINSERTF128 $0x01, X4, Y2, Y5
+	VMOVUPS     Y5, 64(CX)
+	VPERM2F128  $0x31, Y1, Y6, Y1
+	VMOVUPS     Y1, 96(CX)
+	VPERM2F128  $0x31, Y0, Y3, Y0
+	VMOVUPS     Y0, 128(CX)
+	VPERM2F128  $0x31, Y4, Y2, Y0
+	VMOVUPS     Y0, 160(CX)
+	JMP         done
 
 few:
 	TESTQ DI, DI
@@ -17952,6 +18858,268 @@ done:
 	VZEROUPPER
 	RET
 
+// func stream7F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream7F32AVX2(SB), NOSPLIT, $0-32
+	// stream7F32AVX2 is unpack7 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y1, Y1
+	VPERMILPS   $0xc6, Y2, Y2
+	VPERMILPS   $0x1b, Y3, Y3
+	VPERMILPS   $0x6c, Y4, Y4
+	VPERMILPS   $0xb1, Y5, Y5
+	VPERMILPS   $0xc6, Y6, Y6
+	VBLENDPS    $0xaa, Y1, Y0, Y7
+	VBLENDPS    $0xaa, Y5, Y4, Y8
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xaa, Y6, Y5, Y5
+	VBLENDPS    $0xaa, Y3, Y2, Y2
+	VBLENDPS    $0xaa, Y0, Y6, Y0
+	VBLENDPS    $0xaa, Y4, Y3, Y3
+	VBLENDPS    $0xcc, Y2, Y7, Y4
+	VBLENDPS    $0xcc, Y0, Y8, Y6
+	VBLENDPS    $0xcc, Y3, Y1, Y9
+	VBLENDPS    $0xcc, Y7, Y5, Y7
+	VBLENDPS    $0xcc, Y8, Y2, Y2
+	VBLENDPS    $0xcc, Y1, Y0, Y0
+	VBLENDPS    $0xcc, Y5, Y3, Y1
+	VINSERTF128 $0x01, X6, Y4, Y3
+	VMOVNTPS    Y3, (CX)
+	VINSERTF128 $0x01, X7, Y9, Y3
+	VMOVNTPS    Y3, 32(CX)
+	VINSERTF128 $0x01, X0, Y2, Y3
+	VMOVNTPS    Y3, 64(CX)
+	VBLENDPS    $0xf0, Y4, Y1, Y3
+	VMOVNTPS    Y3, 96(CX)
+	VPERM2F128  $0x31, Y9, Y6, Y3
+	VMOVNTPS    Y3, 128(CX)
+	VPERM2F128  $0x31, Y2, Y7, Y2
+	VMOVNTPS    Y2, 160(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVNTPS    Y0, 192(CX)
+	ADDQ        $0x000000e0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, DI
+	CMPQ        DI, $0x08
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, DI
+	LEAQ        (AX)(DI*4), AX
+	IMUL3Q      $0x1c, DI, DI
+	ADDQ        DI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VPERMILPS   $0x6c, Y0, Y0
+	VPERMILPS   $0xb1, Y1, Y1
+	VPERMILPS   $0xc6, Y2, Y2
+	VPERMILPS   $0x1b, Y3, Y3
+	VPERMILPS   $0x6c, Y4, Y4
+	VPERMILPS   $0xb1, Y5, Y5
+	VPERMILPS   $0xc6, Y6, Y6
+	VBLENDPS    $0xaa, Y1, Y0, Y7
+	VBLENDPS    $0xaa, Y5, Y4, Y8
+	VBLENDPS    $0xaa, Y2, Y1, Y1
+	VBLENDPS    $0xaa, Y6, Y5, Y5
+	VBLENDPS    $0xaa, Y3, Y2, Y2
+	VBLENDPS    $0xaa, Y0, Y6, Y0
+	VBLENDPS    $0xaa, Y4, Y3, Y3
+	VBLENDPS    $0xcc, Y2, Y7, Y4
+	VBLENDPS    $0xcc, Y0, Y8, Y6
+	VBLENDPS    $0xcc, Y3, Y1, Y9
+	VBLENDPS    $0xcc, Y7, Y5, Y7
+	VBLENDPS    $0xcc, Y8, Y2, Y2
+	VBLENDPS    $0xcc, Y1, Y0, Y0
+	VBLENDPS    $0xcc, Y5, Y3, Y1
+	VINSERTF128 $0x01, X6, Y4, Y3
+	VMOVUPS     Y3, (CX)
+	VINSERTF128 $0x01, X7, Y9, Y3
+	VMOVUPS     Y3, 32(CX)
+	VINSERTF128 $0x01, X0, Y2, Y3
+	VMOVUPS     Y3, 64(CX)
+	VBLENDPS    $0xf0, Y4, Y1, Y3
+	VMOVUPS     Y3, 96(CX)
+	VPERM2F128  $0x31, Y9, Y6, Y3
+	VMOVUPS     Y3, 128(CX)
+	VPERM2F128  $0x31, Y2, Y7, Y2
+	VMOVUPS     Y2, 160(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 192(CX)
+	JMP         done
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	MOVL (AX)(BX*2), R8
+	MOVL R8, 24(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x1c, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream7F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream7F64AVX2(SB), NOSPLIT, $0-32
+	// stream7F64AVX2 is unpack7 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	MOVQ n+24(FP), DI
+	CMPQ DI, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VPERMILPD   $0x05, Y1, Y1
+	VPERMILPD   $0x05, Y3, Y3
+	VPERMILPD   $0x05, Y5, Y5
+	VBLENDPD    $0x0a, Y1, Y0, Y7
+	VBLENDPD    $0x0a, Y3, Y2, Y8
+	VBLENDPD    $0x0a, Y5, Y4, Y9
+	VBLENDPD    $0x0a, Y0, Y6, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VBLENDPD    $0x0a, Y4, Y3, Y2
+	VBLENDPD    $0x0a, Y6, Y5, Y3
+	VINSERTF128 $0x01, X8, Y7, Y4
+	VMOVNTPS    Y4, (CX)
+	VINSERTF128 $0x01, X0, Y9, Y4
+	VMOVNTPS    Y4, 32(CX)
+	VINSERTF128 $0x01, X2, Y1, Y4
+	VMOVNTPS    Y4, 64(CX)
+	VBLENDPS    $0xf0, Y7, Y3, Y4
+	VMOVNTPS    Y4, 96(CX)
+	VPERM2F128  $0x31, Y9, Y8, Y4
+	VMOVNTPS    Y4, 128(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVNTPS    Y0, 160(CX)
+	VPERM2F128  $0x31, Y3, Y2, Y0
+	VMOVNTPS    Y0, 192(CX)
+	ADDQ        $0x000000e0, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, DI
+	CMPQ        DI, $0x04
+	JGE         many
+	TESTQ       DI, DI
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, DI
+	LEAQ        (AX)(DI*8), AX
+	IMUL3Q      $0x38, DI, DI
+	ADDQ        DI, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VPERMILPD   $0x05, Y1, Y1
+	VPERMILPD   $0x05, Y3, Y3
+	VPERMILPD   $0x05, Y5, Y5
+	VBLENDPD    $0x0a, Y1, Y0, Y7
+	VBLENDPD    $0x0a, Y3, Y2, Y8
+	VBLENDPD    $0x0a, Y5, Y4, Y9
+	VBLENDPD    $0x0a, Y0, Y6, Y0
+	VBLENDPD    $0x0a, Y2, Y1, Y1
+	VBLENDPD    $0x0a, Y4, Y3, Y2
+	VBLENDPD    $0x0a, Y6, Y5, Y3
+	VINSERTF128 $0x01, X8, Y7, Y4
+	VMOVUPS     Y4, (CX)
+	VINSERTF128 $0x01, X0, Y9, Y4
+	VMOVUPS     Y4, 32(CX)
+	VINSERTF128 $0x01, X2, Y1, Y4
+	VMOVUPS     Y4, 64(CX)
+	VBLENDPS    $0xf0, Y7, Y3, Y4
+	VMOVUPS     Y4, 96(CX)
+	VPERM2F128  $0x31, Y9, Y8, Y4
+	VMOVUPS     Y4, 128(CX)
+	VPERM2F128  $0x31, Y1, Y0, Y0
+	VMOVUPS     Y0, 160(CX)
+	VPERM2F128  $0x31, Y3, Y2, Y0
+	VMOVUPS     Y0, 192(CX)
+	JMP         done
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	MOVQ (AX)(BX*2), R8
+	MOVQ R8, 48(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x38, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
 // func pack8F32AVX2(dst *float32, src *float32, stride int, n int)
 // Requires: AVX
 TEXT ·pack8F32AVX2(SB), NOSPLIT, $0-32
@@ -18313,6 +19481,272 @@ many:
 	ADDQ   R8, CX
 	MOVQ   $0x00000004, R8
 	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVQ (AX), R9
+	MOVQ R9, (CX)
+	MOVQ (AX)(DX*1), R9
+	MOVQ R9, 8(CX)
+	MOVQ (AX)(DX*2), R9
+	MOVQ R9, 16(CX)
+	MOVQ (AX)(BX*1), R9
+	MOVQ R9, 24(CX)
+	MOVQ (AX)(DX*4), R9
+	MOVQ R9, 32(CX)
+	MOVQ (AX)(SI*1), R9
+	MOVQ R9, 40(CX)
+	MOVQ (AX)(BX*2), R9
+	MOVQ R9, 48(CX)
+	MOVQ (AX)(DI*1), R9
+	MOVQ R9, 56(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x40, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream8F32AVX2(dst *float32, src *float32, stride int, n int)
+// Requires: AVX
+TEXT ·stream8F32AVX2(SB), NOSPLIT, $0-32
+	// stream8F32AVX2 is unpack8 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ n+24(FP), R8
+	CMPQ R8, $0x08
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VMOVUPS     (AX)(DI*1), Y7
+	VUNPCKLPS   Y2, Y0, Y8
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y8, Y3
+	VUNPCKHPS   Y2, Y8, Y2
+	VUNPCKLPS   Y1, Y0, Y8
+	VUNPCKHPS   Y1, Y0, Y0
+	VUNPCKLPS   Y6, Y4, Y1
+	VUNPCKHPS   Y6, Y4, Y4
+	VUNPCKLPS   Y7, Y5, Y6
+	VUNPCKHPS   Y7, Y5, Y5
+	VUNPCKLPS   Y6, Y1, Y7
+	VUNPCKHPS   Y6, Y1, Y1
+	VUNPCKLPS   Y5, Y4, Y6
+	VUNPCKHPS   Y5, Y4, Y4
+	VINSERTF128 $0x01, X7, Y3, Y5
+	VMOVNTPS    Y5, (CX)
+	VINSERTF128 $0x01, X1, Y2, Y5
+	VMOVNTPS    Y5, 32(CX)
+	VINSERTF128 $0x01, X6, Y8, Y5
+	VMOVNTPS    Y5, 64(CX)
+	VINSERTF128 $0x01, X4, Y0, Y5
+	VMOVNTPS    Y5, 96(CX)
+	VPERM2F128  $0x31, Y7, Y3, Y3
+	VMOVNTPS    Y3, 128(CX)
+	VPERM2F128  $0x31, Y1, Y2, Y1
+	VMOVNTPS    Y1, 160(CX)
+	VPERM2F128  $0x31, Y6, Y8, Y1
+	VMOVNTPS    Y1, 192(CX)
+	VPERM2F128  $0x31, Y4, Y0, Y0
+	VMOVNTPS    Y0, 224(CX)
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, R8
+	CMPQ        R8, $0x08
+	JGE         many
+	TESTQ       R8, R8
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x08, R8
+	LEAQ        (AX)(R8*4), AX
+	IMUL3Q      $0x20, R8, R8
+	ADDQ        R8, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VMOVUPS     (AX)(DI*1), Y7
+	VUNPCKLPS   Y2, Y0, Y8
+	VUNPCKHPS   Y2, Y0, Y0
+	VUNPCKLPS   Y3, Y1, Y2
+	VUNPCKHPS   Y3, Y1, Y1
+	VUNPCKLPS   Y2, Y8, Y3
+	VUNPCKHPS   Y2, Y8, Y2
+	VUNPCKLPS   Y1, Y0, Y8
+	VUNPCKHPS   Y1, Y0, Y0
+	VUNPCKLPS   Y6, Y4, Y1
+	VUNPCKHPS   Y6, Y4, Y4
+	VUNPCKLPS   Y7, Y5, Y6
+	VUNPCKHPS   Y7, Y5, Y5
+	VUNPCKLPS   Y6, Y1, Y7
+	VUNPCKHPS   Y6, Y1, Y1
+	VUNPCKLPS   Y5, Y4, Y6
+	VUNPCKHPS   Y5, Y4, Y4
+	VINSERTF128 $0x01, X7, Y3, Y5
+	VMOVUPS     Y5, (CX)
+	VINSERTF128 $0x01, X1, Y2, Y5
+	VMOVUPS     Y5, 32(CX)
+	VINSERTF128 $0x01, X6, Y8, Y5
+	VMOVUPS     Y5, 64(CX)
+	VINSERTF128 $0x01, X4, Y0, Y5
+	VMOVUPS     Y5, 96(CX)
+	VPERM2F128  $0x31, Y7, Y3, Y3
+	VMOVUPS     Y3, 128(CX)
+	VPERM2F128  $0x31, Y1, Y2, Y1
+	VMOVUPS     Y1, 160(CX)
+	VPERM2F128  $0x31, Y6, Y8, Y1
+	VMOVUPS     Y1, 192(CX)
+	VPERM2F128  $0x31, Y4, Y0, Y0
+	VMOVUPS     Y0, 224(CX)
+	JMP         done
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVL (AX), R9
+	MOVL R9, (CX)
+	MOVL (AX)(DX*1), R9
+	MOVL R9, 4(CX)
+	MOVL (AX)(DX*2), R9
+	MOVL R9, 8(CX)
+	MOVL (AX)(BX*1), R9
+	MOVL R9, 12(CX)
+	MOVL (AX)(DX*4), R9
+	MOVL R9, 16(CX)
+	MOVL (AX)(SI*1), R9
+	MOVL R9, 20(CX)
+	MOVL (AX)(BX*2), R9
+	MOVL R9, 24(CX)
+	MOVL (AX)(DI*1), R9
+	MOVL R9, 28(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x20, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream8F64AVX2(dst *float64, src *float64, stride int, n int)
+// Requires: AVX
+TEXT ·stream8F64AVX2(SB), NOSPLIT, $0-32
+	// stream8F64AVX2 is unpack8 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ src+8(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ stride+16(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (DX)(DX*2), BX
+	LEAQ (DX)(DX*4), SI
+	LEAQ (BX)(DX*4), DI
+	MOVQ n+24(FP), R8
+	CMPQ R8, $0x04
+	JL   few
+
+many:
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VMOVUPS     (AX)(DI*1), Y7
+	VUNPCKLPD   Y1, Y0, Y8
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VUNPCKLPD   Y7, Y6, Y5
+	VUNPCKHPD   Y7, Y6, Y6
+	VINSERTF128 $0x01, X1, Y8, Y7
+	VMOVNTPS    Y7, (CX)
+	VINSERTF128 $0x01, X5, Y3, Y7
+	VMOVNTPS    Y7, 32(CX)
+	VINSERTF128 $0x01, X2, Y0, Y7
+	VMOVNTPS    Y7, 64(CX)
+	VINSERTF128 $0x01, X6, Y4, Y7
+	VMOVNTPS    Y7, 96(CX)
+	VPERM2F128  $0x31, Y1, Y8, Y1
+	VMOVNTPS    Y1, 128(CX)
+	VPERM2F128  $0x31, Y5, Y3, Y1
+	VMOVNTPS    Y1, 160(CX)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVNTPS    Y0, 192(CX)
+	VPERM2F128  $0x31, Y6, Y4, Y0
+	VMOVNTPS    Y0, 224(CX)
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x20, AX
+	SUBQ        $0x04, R8
+	CMPQ        R8, $0x04
+	JGE         many
+	TESTQ       R8, R8
+	JE          done
+
+	// The block that ends at the end.
+	SUBQ        $0x04, R8
+	LEAQ        (AX)(R8*8), AX
+	IMUL3Q      $0x40, R8, R8
+	ADDQ        R8, CX
+	VMOVUPS     (AX), Y0
+	VMOVUPS     (AX)(DX*1), Y1
+	VMOVUPS     (AX)(DX*2), Y2
+	VMOVUPS     (AX)(BX*1), Y3
+	VMOVUPS     (AX)(DX*4), Y4
+	VMOVUPS     (AX)(SI*1), Y5
+	VMOVUPS     (AX)(BX*2), Y6
+	VMOVUPS     (AX)(DI*1), Y7
+	VUNPCKLPD   Y1, Y0, Y8
+	VUNPCKHPD   Y1, Y0, Y0
+	VUNPCKLPD   Y3, Y2, Y1
+	VUNPCKHPD   Y3, Y2, Y2
+	VUNPCKLPD   Y5, Y4, Y3
+	VUNPCKHPD   Y5, Y4, Y4
+	VUNPCKLPD   Y7, Y6, Y5
+	VUNPCKHPD   Y7, Y6, Y6
+	VINSERTF128 $0x01, X1, Y8, Y7
+	VMOVUPS     Y7, (CX)
+	VINSERTF128 $0x01, X5, Y3, Y7
+	VMOVUPS     Y7, 32(CX)
+	VINSERTF128 $0x01, X2, Y0, Y7
+	VMOVUPS     Y7, 64(CX)
+	VINSERTF128 $0x01, X6, Y4, Y7
+	VMOVUPS     Y7, 96(CX)
+	VPERM2F128  $0x31, Y1, Y8, Y1
+	VMOVUPS     Y1, 128(CX)
+	VPERM2F128  $0x31, Y5, Y3, Y1
+	VMOVUPS     Y1, 160(CX)
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VMOVUPS     Y0, 192(CX)
+	VPERM2F128  $0x31, Y6, Y4, Y0
+	VMOVUPS     Y0, 224(CX)
+	JMP         done
 
 few:
 	TESTQ R8, R8

@@ -16106,6 +16106,132 @@ done:
 	VZEROUPPER
 	RET
 
+// func stream2F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream2F32AVX512(SB), NOSPLIT, $0-32
+	// stream2F32AVX512 is unpack2 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VPERMT2PS Z3, Z1, Z2
+	VMOVNTPS  Z4, (CX)
+	VMOVNTPS  Z2, 64(CX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	CMPQ      BX, $0x10
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, BX
+	LEAQ      (AX)(BX*4), AX
+	IMUL3Q    $0x08, BX, BX
+	ADDQ      BX, CX
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VMOVAPD   Z2, Z0
+	VPERMT2PS Z3, Z1, Z0
+	VMOVUPS   Z4, (CX)
+	VMOVUPS   Z0, 64(CX)
+	JMP       done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x08, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream2F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream2F64AVX512(SB), NOSPLIT, $0-32
+	// stream2F64AVX512 is unpack2 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VPERMT2PD Z3, Z1, Z2
+	VMOVNTPS  Z4, (CX)
+	VMOVNTPS  Z2, 64(CX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, BX
+	CMPQ      BX, $0x08
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, BX
+	LEAQ      (AX)(BX*8), AX
+	IMUL3Q    $0x10, BX, BX
+	ADDQ      BX, CX
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VMOVAPD   Z2, Z0
+	VPERMT2PD Z3, Z1, Z0
+	VMOVUPS   Z4, (CX)
+	VMOVUPS   Z0, 64(CX)
+	JMP       done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x10, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
 // func pack3F32AVX512(dst *float32, src *float32, stride int, n int)
 // Requires: AVX, AVX512F
 TEXT ·pack3F32AVX512(SB), NOSPLIT, $0-32
@@ -16558,6 +16684,176 @@ DATA of3back2F64<>+6(SB)/1, $0x04
 DATA of3back2F64<>+7(SB)/1, $0x07
 GLOBL of3back2F64<>(SB), RODATA|NOPTR, $8
 
+// func stream3F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream3F32AVX512(SB), NOSPLIT, $0-32
+	// stream3F32AVX512 is unpack3 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	VPMOVZXBD of3back0F32<>+0(SB), Z0
+	VPMOVZXBD of3back1F32<>+0(SB), Z1
+	VPMOVZXBD of3back2F32<>+0(SB), Z2
+	MOVL      $0x00004924, BX
+	KMOVW     BX, K1
+	MOVL      $0x00002492, BX
+	KMOVW     BX, K2
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z3
+	VMOVUPS   (AX)(DX*1), Z4
+	VMOVUPS   (AX)(DX*2), Z5
+	VPERMPS   Z3, Z0, Z3
+	VPERMPS   Z4, Z1, Z4
+	VPERMPS   Z5, Z2, Z5
+	VBLENDMPS Z5, Z3, K1, Z6
+	VBLENDMPS Z3, Z4, K1, Z3
+	VBLENDMPS Z4, Z5, K1, Z4
+	VBLENDMPS Z3, Z6, K2, Z5
+	VBLENDMPS Z4, Z3, K2, Z3
+	VBLENDMPS Z6, Z4, K2, Z4
+	VMOVNTPS  Z5, (CX)
+	VMOVNTPS  Z3, 64(CX)
+	VMOVNTPS  Z4, 128(CX)
+	ADDQ      $0x000000c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, BX
+	CMPQ      BX, $0x10
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, BX
+	LEAQ      (AX)(BX*4), AX
+	IMUL3Q    $0x0c, BX, BX
+	ADDQ      BX, CX
+	VMOVUPS   (AX), Z3
+	VMOVUPS   (AX)(DX*1), Z4
+	VMOVUPS   (AX)(DX*2), Z5
+	VPERMPS   Z3, Z0, Z0
+	VPERMPS   Z4, Z1, Z1
+	VPERMPS   Z5, Z2, Z2
+	VBLENDMPS Z2, Z0, K1, Z3
+	VBLENDMPS Z0, Z1, K1, Z0
+	VBLENDMPS Z1, Z2, K1, Z1
+	VBLENDMPS Z0, Z3, K2, Z2
+	VBLENDMPS Z1, Z0, K2, Z0
+	VBLENDMPS Z3, Z1, K2, Z1
+	VMOVUPS   Z2, (CX)
+	VMOVUPS   Z0, 64(CX)
+	VMOVUPS   Z1, 128(CX)
+	JMP       done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVL (AX), SI
+	MOVL SI, (CX)
+	MOVL (AX)(DX*1), SI
+	MOVL SI, 4(CX)
+	MOVL (AX)(DX*2), SI
+	MOVL SI, 8(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x0c, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream3F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream3F64AVX512(SB), NOSPLIT, $0-32
+	// stream3F64AVX512 is unpack3 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	VPMOVZXBQ of3back0F64<>+0(SB), Z0
+	VPMOVZXBQ of3back1F64<>+0(SB), Z1
+	VPMOVZXBQ of3back2F64<>+0(SB), Z2
+	MOVL      $0x00000092, BX
+	KMOVW     BX, K1
+	MOVL      $0x00000024, BX
+	KMOVW     BX, K2
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z3
+	VMOVUPS   (AX)(DX*1), Z4
+	VMOVUPS   (AX)(DX*2), Z5
+	VPERMPD   Z3, Z0, Z3
+	VPERMPD   Z4, Z1, Z4
+	VPERMPD   Z5, Z2, Z5
+	VBLENDMPD Z4, Z3, K1, Z6
+	VBLENDMPD Z3, Z5, K1, Z3
+	VBLENDMPD Z5, Z4, K1, Z4
+	VBLENDMPD Z3, Z6, K2, Z5
+	VBLENDMPD Z4, Z3, K2, Z3
+	VBLENDMPD Z6, Z4, K2, Z4
+	VMOVNTPS  Z5, (CX)
+	VMOVNTPS  Z3, 64(CX)
+	VMOVNTPS  Z4, 128(CX)
+	ADDQ      $0x000000c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, BX
+	CMPQ      BX, $0x08
+	JGE       many
+	TESTQ     BX, BX
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, BX
+	LEAQ      (AX)(BX*8), AX
+	IMUL3Q    $0x18, BX, BX
+	ADDQ      BX, CX
+	VMOVUPS   (AX), Z3
+	VMOVUPS   (AX)(DX*1), Z4
+	VMOVUPS   (AX)(DX*2), Z5
+	VPERMPD   Z3, Z0, Z0
+	VPERMPD   Z4, Z1, Z1
+	VPERMPD   Z5, Z2, Z2
+	VBLENDMPD Z1, Z0, K1, Z3
+	VBLENDMPD Z0, Z2, K1, Z0
+	VBLENDMPD Z2, Z1, K1, Z1
+	VBLENDMPD Z0, Z3, K2, Z2
+	VBLENDMPD Z1, Z0, K2, Z0
+	VBLENDMPD Z3, Z1, K2, Z1
+	VMOVUPS   Z2, (CX)
+	VMOVUPS   Z0, 64(CX)
+	VMOVUPS   Z1, 128(CX)
+	JMP       done
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+single:
+	MOVQ (AX), SI
+	MOVQ SI, (CX)
+	MOVQ (AX)(DX*1), SI
+	MOVQ SI, 8(CX)
+	MOVQ (AX)(DX*2), SI
+	MOVQ SI, 16(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x18, CX
+	DECQ BX
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
 // func pack4F32AVX512(dst *float32, src *float32, stride int, n int)
 // Requires: AVX, AVX512F
 TEXT ·pack4F32AVX512(SB), NOSPLIT, $0-32
@@ -16831,6 +17127,194 @@ many:
 	ADDQ   SI, CX
 	MOVQ   $0x00000008, SI
 	JMP    many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x20, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream4F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream4F32AVX512(SB), NOSPLIT, $0-32
+	// stream4F32AVX512 is unpack4 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PS Z5, Z0, Z4
+	VPERMT2PS Z5, Z1, Z3
+	VMOVAPD   Z6, Z5
+	VPERMT2PS Z4, Z0, Z5
+	VPERMT2PS Z4, Z1, Z6
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VPERMT2PS Z3, Z1, Z2
+	VMOVNTPS  Z5, (CX)
+	VMOVNTPS  Z6, 64(CX)
+	VMOVNTPS  Z4, 128(CX)
+	VMOVNTPS  Z2, 192(CX)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, SI
+	CMPQ      SI, $0x10
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, SI
+	LEAQ      (AX)(SI*4), AX
+	IMUL3Q    $0x10, SI, SI
+	ADDQ      SI, CX
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PS Z5, Z0, Z4
+	VPERMT2PS Z5, Z1, Z3
+	VMOVAPD   Z6, Z5
+	VPERMT2PS Z4, Z0, Z5
+	VPERMT2PS Z4, Z1, Z6
+	VMOVAPD   Z2, Z4
+	VPERMT2PS Z3, Z0, Z4
+	VMOVAPD   Z2, Z0
+	VPERMT2PS Z3, Z1, Z0
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	VMOVUPS   Z0, 192(CX)
+	JMP       done
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x10, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream4F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream4F64AVX512(SB), NOSPLIT, $0-32
+	// stream4F64AVX512 is unpack4 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z5, Z0, Z4
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z6, Z5
+	VPERMT2PD Z4, Z0, Z5
+	VPERMT2PD Z4, Z1, Z6
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VPERMT2PD Z3, Z1, Z2
+	VMOVNTPS  Z5, (CX)
+	VMOVNTPS  Z6, 64(CX)
+	VMOVNTPS  Z4, 128(CX)
+	VMOVNTPS  Z2, 192(CX)
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, SI
+	CMPQ      SI, $0x08
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, SI
+	LEAQ      (AX)(SI*8), AX
+	IMUL3Q    $0x20, SI, SI
+	ADDQ      SI, CX
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z5, Z0, Z4
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z6, Z5
+	VPERMT2PD Z4, Z0, Z5
+	VPERMT2PD Z4, Z1, Z6
+	VMOVAPD   Z2, Z4
+	VPERMT2PD Z3, Z0, Z4
+	VMOVAPD   Z2, Z0
+	VPERMT2PD Z3, Z1, Z0
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	VMOVUPS   Z0, 192(CX)
+	JMP       done
 
 few:
 	TESTQ SI, SI
@@ -17514,6 +17998,254 @@ DATA of5back4F64<>+6(SB)/1, $0x02
 DATA of5back4F64<>+7(SB)/1, $0x07
 GLOBL of5back4F64<>(SB), RODATA|NOPTR, $8
 
+// func stream5F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream5F32AVX512(SB), NOSPLIT, $0-32
+	// stream5F32AVX512 is unpack5 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBD of5back0F32<>+0(SB), Z0
+	VPMOVZXBD of5back1F32<>+0(SB), Z1
+	VPMOVZXBD of5back2F32<>+0(SB), Z2
+	VPMOVZXBD of5back3F32<>+0(SB), Z3
+	VPMOVZXBD of5back4F32<>+0(SB), Z4
+	MOVL      $0x00005294, SI
+	KMOVW     SI, K1
+	MOVL      $0x0000318c, SI
+	KMOVW     SI, K2
+	MOVL      $0x00000842, SI
+	KMOVW     SI, K3
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VPERMPS   Z5, Z0, Z5
+	VPERMPS   Z6, Z1, Z6
+	VPERMPS   Z7, Z2, Z7
+	VPERMPS   Z8, Z3, Z8
+	VPERMPS   Z9, Z4, Z9
+	VBLENDMPS Z9, Z5, K1, Z10
+	VBLENDMPS Z5, Z6, K1, Z5
+	VBLENDMPS Z6, Z7, K1, Z6
+	VBLENDMPS Z7, Z8, K1, Z7
+	VBLENDMPS Z8, Z9, K1, Z8
+	VBLENDMPS Z7, Z10, K2, Z9
+	VBLENDMPS Z8, Z5, K2, Z11
+	VBLENDMPS Z10, Z6, K2, Z10
+	VBLENDMPS Z5, Z7, K2, Z5
+	VBLENDMPS Z6, Z8, K2, Z6
+	VBLENDMPS Z11, Z9, K3, Z7
+	VBLENDMPS Z10, Z11, K3, Z8
+	VBLENDMPS Z5, Z10, K3, Z10
+	VBLENDMPS Z6, Z5, K3, Z5
+	VBLENDMPS Z9, Z6, K3, Z6
+	VMOVNTPS  Z7, (CX)
+	VMOVNTPS  Z8, 64(CX)
+	VMOVNTPS  Z10, 128(CX)
+	VMOVNTPS  Z5, 192(CX)
+	VMOVNTPS  Z6, 256(CX)
+	ADDQ      $0x00000140, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, SI
+	CMPQ      SI, $0x10
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, SI
+	LEAQ      (AX)(SI*4), AX
+	IMUL3Q    $0x14, SI, SI
+	ADDQ      SI, CX
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VPERMPS   Z5, Z0, Z0
+	VPERMPS   Z6, Z1, Z1
+	VPERMPS   Z7, Z2, Z2
+	VPERMPS   Z8, Z3, Z3
+	VPERMPS   Z9, Z4, Z4
+	VBLENDMPS Z4, Z0, K1, Z5
+	VBLENDMPS Z0, Z1, K1, Z0
+	VBLENDMPS Z1, Z2, K1, Z1
+	VBLENDMPS Z2, Z3, K1, Z2
+	VBLENDMPS Z3, Z4, K1, Z3
+	VBLENDMPS Z2, Z5, K2, Z4
+	VBLENDMPS Z3, Z0, K2, Z6
+	VBLENDMPS Z5, Z1, K2, Z5
+	VBLENDMPS Z0, Z2, K2, Z0
+	VBLENDMPS Z1, Z3, K2, Z1
+	VBLENDMPS Z6, Z4, K3, Z2
+	VBLENDMPS Z5, Z6, K3, Z3
+	VBLENDMPS Z0, Z5, K3, Z5
+	VBLENDMPS Z1, Z0, K3, Z0
+	VBLENDMPS Z4, Z1, K3, Z1
+	VMOVUPS   Z2, (CX)
+	VMOVUPS   Z3, 64(CX)
+	VMOVUPS   Z5, 128(CX)
+	VMOVUPS   Z0, 192(CX)
+	VMOVUPS   Z1, 256(CX)
+	JMP       done
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVL (AX), DI
+	MOVL DI, (CX)
+	MOVL (AX)(DX*1), DI
+	MOVL DI, 4(CX)
+	MOVL (AX)(DX*2), DI
+	MOVL DI, 8(CX)
+	MOVL (AX)(BX*1), DI
+	MOVL DI, 12(CX)
+	MOVL (AX)(DX*4), DI
+	MOVL DI, 16(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x14, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream5F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream5F64AVX512(SB), NOSPLIT, $0-32
+	// stream5F64AVX512 is unpack5 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	VPMOVZXBQ of5back0F64<>+0(SB), Z0
+	VPMOVZXBQ of5back1F64<>+0(SB), Z1
+	VPMOVZXBQ of5back2F64<>+0(SB), Z2
+	VPMOVZXBQ of5back3F64<>+0(SB), Z3
+	VPMOVZXBQ of5back4F64<>+0(SB), Z4
+	MOVL      $0x000000aa, SI
+	KMOVW     SI, K1
+	MOVL      $0x000000cc, SI
+	KMOVW     SI, K2
+	MOVL      $0x000000f0, SI
+	KMOVW     SI, K3
+	MOVQ      n+24(FP), SI
+	CMPQ      SI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VPERMPD   Z5, Z0, Z5
+	VPERMPD   Z6, Z1, Z6
+	VPERMPD   Z7, Z2, Z7
+	VPERMPD   Z8, Z3, Z8
+	VPERMPD   Z9, Z4, Z9
+	VBLENDMPD Z6, Z5, K1, Z10
+	VBLENDMPD Z9, Z8, K1, Z11
+	VBLENDMPD Z7, Z6, K1, Z6
+	VBLENDMPD Z5, Z9, K1, Z5
+	VBLENDMPD Z8, Z7, K1, Z7
+	VBLENDMPD Z7, Z10, K2, Z8
+	VBLENDMPD Z10, Z11, K2, Z9
+	VBLENDMPD Z11, Z6, K2, Z10
+	VBLENDMPD Z6, Z5, K2, Z6
+	VBLENDMPD Z5, Z7, K2, Z5
+	VBLENDMPD Z6, Z8, K3, Z7
+	VBLENDMPD Z5, Z9, K3, Z11
+	VBLENDMPD Z8, Z10, K3, Z8
+	VBLENDMPD Z9, Z6, K3, Z6
+	VBLENDMPD Z10, Z5, K3, Z5
+	VMOVNTPS  Z7, (CX)
+	VMOVNTPS  Z11, 64(CX)
+	VMOVNTPS  Z8, 128(CX)
+	VMOVNTPS  Z6, 192(CX)
+	VMOVNTPS  Z5, 256(CX)
+	ADDQ      $0x00000140, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, SI
+	CMPQ      SI, $0x08
+	JGE       many
+	TESTQ     SI, SI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, SI
+	LEAQ      (AX)(SI*8), AX
+	IMUL3Q    $0x28, SI, SI
+	ADDQ      SI, CX
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VPERMPD   Z5, Z0, Z0
+	VPERMPD   Z6, Z1, Z1
+	VPERMPD   Z7, Z2, Z2
+	VPERMPD   Z8, Z3, Z3
+	VPERMPD   Z9, Z4, Z4
+	VBLENDMPD Z1, Z0, K1, Z5
+	VBLENDMPD Z4, Z3, K1, Z6
+	VBLENDMPD Z2, Z1, K1, Z1
+	VBLENDMPD Z0, Z4, K1, Z0
+	VBLENDMPD Z3, Z2, K1, Z2
+	VBLENDMPD Z2, Z5, K2, Z3
+	VBLENDMPD Z5, Z6, K2, Z4
+	VBLENDMPD Z6, Z1, K2, Z5
+	VBLENDMPD Z1, Z0, K2, Z1
+	VBLENDMPD Z0, Z2, K2, Z0
+	VBLENDMPD Z1, Z3, K3, Z2
+	VBLENDMPD Z0, Z4, K3, Z6
+	VBLENDMPD Z3, Z5, K3, Z3
+	VBLENDMPD Z4, Z1, K3, Z1
+	VBLENDMPD Z5, Z0, K3, Z0
+	VMOVUPS   Z2, (CX)
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   Z3, 128(CX)
+	VMOVUPS   Z1, 192(CX)
+	VMOVUPS   Z0, 256(CX)
+	JMP       done
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+single:
+	MOVQ (AX), DI
+	MOVQ DI, (CX)
+	MOVQ (AX)(DX*1), DI
+	MOVQ DI, 8(CX)
+	MOVQ (AX)(DX*2), DI
+	MOVQ DI, 16(CX)
+	MOVQ (AX)(BX*1), DI
+	MOVQ DI, 24(CX)
+	MOVQ (AX)(DX*4), DI
+	MOVQ DI, 32(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x28, CX
+	DECQ SI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
 // func pack6F32AVX512(dst *float32, src *float32, stride int, n int)
 // Requires: AVX, AVX512F
 TEXT ·pack6F32AVX512(SB), NOSPLIT, $0-32
@@ -17907,6 +18639,296 @@ many:
 	ADDQ   DI, CX
 	MOVQ   $0x00000008, DI
 	JMP    many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x30, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream6F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream6F32AVX512(SB), NOSPLIT, $0-32
+	// stream6F32AVX512 is unpack6 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	VPMOVZXBD of3back0F32<>+0(SB), Z2
+	VPMOVZXBD of3back1F32<>+0(SB), Z3
+	VPMOVZXBD of3back2F32<>+0(SB), Z4
+	MOVL      $0x00004924, DI
+	KMOVW     DI, K1
+	MOVL      $0x00002492, DI
+	KMOVW     DI, K2
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VMOVUPS   (AX)(SI*1), Z10
+	VPERMPS   Z5, Z2, Z5
+	VPERMPS   Z7, Z3, Z7
+	VPERMPS   Z9, Z4, Z9
+	VBLENDMPS Z9, Z5, K1, Z11
+	VBLENDMPS Z5, Z7, K1, Z5
+	VBLENDMPS Z7, Z9, K1, Z7
+	VBLENDMPS Z5, Z11, K2, Z9
+	VBLENDMPS Z7, Z5, K2, Z5
+	VBLENDMPS Z11, Z7, K2, Z7
+	VPERMPS   Z6, Z2, Z6
+	VPERMPS   Z8, Z3, Z8
+	VPERMPS   Z10, Z4, Z10
+	VBLENDMPS Z10, Z6, K1, Z11
+	VBLENDMPS Z6, Z8, K1, Z6
+	VBLENDMPS Z8, Z10, K1, Z8
+	VBLENDMPS Z6, Z11, K2, Z10
+	VBLENDMPS Z8, Z6, K2, Z6
+	VBLENDMPS Z11, Z8, K2, Z8
+	VMOVAPD   Z9, Z11
+	VPERMT2PS Z10, Z0, Z11
+	VPERMT2PS Z10, Z1, Z9
+	VMOVAPD   Z5, Z10
+	VPERMT2PS Z6, Z0, Z10
+	VPERMT2PS Z6, Z1, Z5
+	VMOVAPD   Z7, Z6
+	VPERMT2PS Z8, Z0, Z6
+	VPERMT2PS Z8, Z1, Z7
+	VMOVNTPS  Z11, (CX)
+	VMOVNTPS  Z9, 64(CX)
+	VMOVNTPS  Z10, 128(CX)
+	VMOVNTPS  Z5, 192(CX)
+	VMOVNTPS  Z6, 256(CX)
+	VMOVNTPS  Z7, 320(CX)
+	ADDQ      $0x00000180, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DI
+	CMPQ      DI, $0x10
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, DI
+	LEAQ      (AX)(DI*4), AX
+	IMUL3Q    $0x18, DI, DI
+	ADDQ      DI, CX
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VMOVUPS   (AX)(SI*1), Z10
+	VPERMPS   Z5, Z2, Z5
+	VPERMPS   Z7, Z3, Z7
+	VPERMPS   Z9, Z4, Z9
+	VBLENDMPS Z9, Z5, K1, Z11
+	VBLENDMPS Z5, Z7, K1, Z5
+	VBLENDMPS Z7, Z9, K1, Z7
+	VBLENDMPS Z5, Z11, K2, Z9
+	VBLENDMPS Z7, Z5, K2, Z5
+	VBLENDMPS Z11, Z7, K2, Z7
+	VPERMPS   Z6, Z2, Z2
+	VPERMPS   Z8, Z3, Z3
+	VPERMPS   Z10, Z4, Z4
+	VBLENDMPS Z4, Z2, K1, Z6
+	VBLENDMPS Z2, Z3, K1, Z2
+	VBLENDMPS Z3, Z4, K1, Z3
+	VBLENDMPS Z2, Z6, K2, Z4
+	VBLENDMPS Z3, Z2, K2, Z2
+	VBLENDMPS Z6, Z3, K2, Z3
+	VMOVAPD   Z9, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VMOVAPD   Z9, Z8
+	VPERMT2PS Z4, Z1, Z8
+	VMOVAPD   Z5, Z4
+	VPERMT2PS Z2, Z0, Z4
+	VPERMT2PS Z2, Z1, Z5
+	VMOVAPD   Z7, Z2
+	VPERMT2PS Z3, Z0, Z2
+	VMOVAPD   Z7, Z0
+	VPERMT2PS Z3, Z1, Z0
+	VMOVUPS   Z6, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	VMOVUPS   Z5, 192(CX)
+	VMOVUPS   Z2, 256(CX)
+	VMOVUPS   Z0, 320(CX)
+	JMP       done
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x18, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream6F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream6F64AVX512(SB), NOSPLIT, $0-32
+	// stream6F64AVX512 is unpack6 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	VPMOVZXBQ of3back0F64<>+0(SB), Z2
+	VPMOVZXBQ of3back1F64<>+0(SB), Z3
+	VPMOVZXBQ of3back2F64<>+0(SB), Z4
+	MOVL      $0x00000092, DI
+	KMOVW     DI, K1
+	MOVL      $0x00000024, DI
+	KMOVW     DI, K2
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VMOVUPS   (AX)(SI*1), Z10
+	VPERMPD   Z5, Z2, Z5
+	VPERMPD   Z7, Z3, Z7
+	VPERMPD   Z9, Z4, Z9
+	VBLENDMPD Z7, Z5, K1, Z11
+	VBLENDMPD Z5, Z9, K1, Z5
+	VBLENDMPD Z9, Z7, K1, Z7
+	VBLENDMPD Z5, Z11, K2, Z9
+	VBLENDMPD Z7, Z5, K2, Z5
+	VBLENDMPD Z11, Z7, K2, Z7
+	VPERMPD   Z6, Z2, Z6
+	VPERMPD   Z8, Z3, Z8
+	VPERMPD   Z10, Z4, Z10
+	VBLENDMPD Z8, Z6, K1, Z11
+	VBLENDMPD Z6, Z10, K1, Z6
+	VBLENDMPD Z10, Z8, K1, Z8
+	VBLENDMPD Z6, Z11, K2, Z10
+	VBLENDMPD Z8, Z6, K2, Z6
+	VBLENDMPD Z11, Z8, K2, Z8
+	VMOVAPD   Z9, Z11
+	VPERMT2PD Z10, Z0, Z11
+	VPERMT2PD Z10, Z1, Z9
+	VMOVAPD   Z5, Z10
+	VPERMT2PD Z6, Z0, Z10
+	VPERMT2PD Z6, Z1, Z5
+	VMOVAPD   Z7, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z7
+	VMOVNTPS  Z11, (CX)
+	VMOVNTPS  Z9, 64(CX)
+	VMOVNTPS  Z10, 128(CX)
+	VMOVNTPS  Z5, 192(CX)
+	VMOVNTPS  Z6, 256(CX)
+	VMOVNTPS  Z7, 320(CX)
+	ADDQ      $0x00000180, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, DI
+	CMPQ      DI, $0x08
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, DI
+	LEAQ      (AX)(DI*8), AX
+	IMUL3Q    $0x30, DI, DI
+	ADDQ      DI, CX
+	VMOVUPS   (AX), Z5
+	VMOVUPS   (AX)(DX*1), Z6
+	VMOVUPS   (AX)(DX*2), Z7
+	VMOVUPS   (AX)(BX*1), Z8
+	VMOVUPS   (AX)(DX*4), Z9
+	VMOVUPS   (AX)(SI*1), Z10
+	VPERMPD   Z5, Z2, Z5
+	VPERMPD   Z7, Z3, Z7
+	VPERMPD   Z9, Z4, Z9
+	VBLENDMPD Z7, Z5, K1, Z11
+	VBLENDMPD Z5, Z9, K1, Z5
+	VBLENDMPD Z9, Z7, K1, Z7
+	VBLENDMPD Z5, Z11, K2, Z9
+	VBLENDMPD Z7, Z5, K2, Z5
+	VBLENDMPD Z11, Z7, K2, Z7
+	VPERMPD   Z6, Z2, Z2
+	VPERMPD   Z8, Z3, Z3
+	VPERMPD   Z10, Z4, Z4
+	VBLENDMPD Z3, Z2, K1, Z6
+	VBLENDMPD Z2, Z4, K1, Z2
+	VBLENDMPD Z4, Z3, K1, Z3
+	VBLENDMPD Z2, Z6, K2, Z4
+	VBLENDMPD Z3, Z2, K2, Z2
+	VBLENDMPD Z6, Z3, K2, Z3
+	VMOVAPD   Z9, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VMOVAPD   Z9, Z8
+	VPERMT2PD Z4, Z1, Z8
+	VMOVAPD   Z5, Z4
+	VPERMT2PD Z2, Z0, Z4
+	VPERMT2PD Z2, Z1, Z5
+	VMOVAPD   Z7, Z2
+	VPERMT2PD Z3, Z0, Z2
+	VMOVAPD   Z7, Z0
+	VPERMT2PD Z3, Z1, Z0
+	VMOVUPS   Z6, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z4, 128(CX)
+	VMOVUPS   Z5, 192(CX)
+	VMOVUPS   Z2, 256(CX)
+	VMOVUPS   Z0, 320(CX)
+	JMP       done
 
 few:
 	TESTQ DI, DI
@@ -18782,6 +19804,316 @@ DATA of7back6F64<>+6(SB)/1, $0x00
 DATA of7back6F64<>+7(SB)/1, $0x07
 GLOBL of7back6F64<>(SB), RODATA|NOPTR, $8
 
+// func stream7F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream7F32AVX512(SB), NOSPLIT, $0-32
+	// stream7F32AVX512 is unpack7 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBD of7back0F32<>+0(SB), Z0
+	VPMOVZXBD of7back1F32<>+0(SB), Z1
+	VPMOVZXBD of7back2F32<>+0(SB), Z2
+	VPMOVZXBD of7back3F32<>+0(SB), Z3
+	VPMOVZXBD of7back4F32<>+0(SB), Z4
+	VPMOVZXBD of7back5F32<>+0(SB), Z5
+	VPMOVZXBD of7back6F32<>+0(SB), Z6
+	MOVL      $0x00009932, DI
+	KMOVW     DI, K1
+	MOVL      $0x0000870e, DI
+	KMOVW     DI, K2
+	MOVL      $0x00002a54, DI
+	KMOVW     DI, K3
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z7
+	VMOVUPS   (AX)(DX*1), Z8
+	VMOVUPS   (AX)(DX*2), Z9
+	VMOVUPS   (AX)(BX*1), Z10
+	VMOVUPS   (AX)(DX*4), Z11
+	VMOVUPS   (AX)(SI*1), Z12
+	VMOVUPS   (AX)(BX*2), Z13
+	VPERMPS   Z7, Z0, Z7
+	VPERMPS   Z8, Z1, Z8
+	VPERMPS   Z9, Z2, Z9
+	VPERMPS   Z10, Z3, Z10
+	VPERMPS   Z11, Z4, Z11
+	VPERMPS   Z12, Z5, Z12
+	VPERMPS   Z13, Z6, Z13
+	VBLENDMPS Z12, Z7, K1, Z14
+	VBLENDMPS Z7, Z9, K1, Z7
+	VBLENDMPS Z9, Z11, K1, Z9
+	VBLENDMPS Z11, Z13, K1, Z11
+	VBLENDMPS Z13, Z8, K1, Z13
+	VBLENDMPS Z8, Z10, K1, Z8
+	VBLENDMPS Z10, Z12, K1, Z10
+	VBLENDMPS Z8, Z14, K2, Z12
+	VBLENDMPS Z10, Z7, K2, Z15
+	VBLENDMPS Z14, Z9, K2, Z14
+	VBLENDMPS Z7, Z11, K2, Z7
+	VBLENDMPS Z9, Z13, K2, Z9
+	VBLENDMPS Z11, Z8, K2, Z8
+	VBLENDMPS Z13, Z10, K2, Z10
+	VBLENDMPS Z7, Z12, K3, Z11
+	VBLENDMPS Z9, Z15, K3, Z13
+	VBLENDMPS Z8, Z14, K3, Z16
+	VBLENDMPS Z10, Z7, K3, Z7
+	VBLENDMPS Z12, Z9, K3, Z9
+	VBLENDMPS Z15, Z8, K3, Z8
+	VBLENDMPS Z14, Z10, K3, Z10
+	VMOVNTPS  Z11, (CX)
+	VMOVNTPS  Z13, 64(CX)
+	VMOVNTPS  Z16, 128(CX)
+	VMOVNTPS  Z7, 192(CX)
+	VMOVNTPS  Z9, 256(CX)
+	VMOVNTPS  Z8, 320(CX)
+	VMOVNTPS  Z10, 384(CX)
+	ADDQ      $0x000001c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, DI
+	CMPQ      DI, $0x10
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, DI
+	LEAQ      (AX)(DI*4), AX
+	IMUL3Q    $0x1c, DI, DI
+	ADDQ      DI, CX
+	VMOVUPS   (AX), Z7
+	VMOVUPS   (AX)(DX*1), Z8
+	VMOVUPS   (AX)(DX*2), Z9
+	VMOVUPS   (AX)(BX*1), Z10
+	VMOVUPS   (AX)(DX*4), Z11
+	VMOVUPS   (AX)(SI*1), Z12
+	VMOVUPS   (AX)(BX*2), Z13
+	VPERMPS   Z7, Z0, Z0
+	VPERMPS   Z8, Z1, Z1
+	VPERMPS   Z9, Z2, Z2
+	VPERMPS   Z10, Z3, Z3
+	VPERMPS   Z11, Z4, Z4
+	VPERMPS   Z12, Z5, Z5
+	VPERMPS   Z13, Z6, Z6
+	VBLENDMPS Z5, Z0, K1, Z7
+	VBLENDMPS Z0, Z2, K1, Z0
+	VBLENDMPS Z2, Z4, K1, Z2
+	VBLENDMPS Z4, Z6, K1, Z4
+	VBLENDMPS Z6, Z1, K1, Z6
+	VBLENDMPS Z1, Z3, K1, Z1
+	VBLENDMPS Z3, Z5, K1, Z3
+	VBLENDMPS Z1, Z7, K2, Z5
+	VBLENDMPS Z3, Z0, K2, Z8
+	VBLENDMPS Z7, Z2, K2, Z7
+	VBLENDMPS Z0, Z4, K2, Z0
+	VBLENDMPS Z2, Z6, K2, Z2
+	VBLENDMPS Z4, Z1, K2, Z1
+	VBLENDMPS Z6, Z3, K2, Z3
+	VBLENDMPS Z0, Z5, K3, Z4
+	VBLENDMPS Z2, Z8, K3, Z6
+	VBLENDMPS Z1, Z7, K3, Z9
+	VBLENDMPS Z3, Z0, K3, Z0
+	VBLENDMPS Z5, Z2, K3, Z2
+	VBLENDMPS Z8, Z1, K3, Z1
+	VBLENDMPS Z7, Z3, K3, Z3
+	VMOVUPS   Z4, (CX)
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   Z9, 128(CX)
+	VMOVUPS   Z0, 192(CX)
+	VMOVUPS   Z2, 256(CX)
+	VMOVUPS   Z1, 320(CX)
+	VMOVUPS   Z3, 384(CX)
+	JMP       done
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVL (AX), R8
+	MOVL R8, (CX)
+	MOVL (AX)(DX*1), R8
+	MOVL R8, 4(CX)
+	MOVL (AX)(DX*2), R8
+	MOVL R8, 8(CX)
+	MOVL (AX)(BX*1), R8
+	MOVL R8, 12(CX)
+	MOVL (AX)(DX*4), R8
+	MOVL R8, 16(CX)
+	MOVL (AX)(SI*1), R8
+	MOVL R8, 20(CX)
+	MOVL (AX)(BX*2), R8
+	MOVL R8, 24(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x1c, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream7F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream7F64AVX512(SB), NOSPLIT, $0-32
+	// stream7F64AVX512 is unpack7 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	VPMOVZXBQ of7back0F64<>+0(SB), Z0
+	VPMOVZXBQ of7back1F64<>+0(SB), Z1
+	VPMOVZXBQ of7back2F64<>+0(SB), Z2
+	VPMOVZXBQ of7back3F64<>+0(SB), Z3
+	VPMOVZXBQ of7back4F64<>+0(SB), Z4
+	VPMOVZXBQ of7back5F64<>+0(SB), Z5
+	VPMOVZXBQ of7back6F64<>+0(SB), Z6
+	MOVL      $0x000000aa, DI
+	KMOVW     DI, K1
+	MOVL      $0x000000cc, DI
+	KMOVW     DI, K2
+	MOVL      $0x000000f0, DI
+	KMOVW     DI, K3
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z7
+	VMOVUPS   (AX)(DX*1), Z8
+	VMOVUPS   (AX)(DX*2), Z9
+	VMOVUPS   (AX)(BX*1), Z10
+	VMOVUPS   (AX)(DX*4), Z11
+	VMOVUPS   (AX)(SI*1), Z12
+	VMOVUPS   (AX)(BX*2), Z13
+	VPERMPD   Z7, Z0, Z7
+	VPERMPD   Z8, Z1, Z8
+	VPERMPD   Z9, Z2, Z9
+	VPERMPD   Z10, Z3, Z10
+	VPERMPD   Z11, Z4, Z11
+	VPERMPD   Z12, Z5, Z12
+	VPERMPD   Z13, Z6, Z13
+	VBLENDMPD Z8, Z7, K1, Z14
+	VBLENDMPD Z9, Z8, K1, Z8
+	VBLENDMPD Z10, Z9, K1, Z9
+	VBLENDMPD Z11, Z10, K1, Z10
+	VBLENDMPD Z12, Z11, K1, Z11
+	VBLENDMPD Z13, Z12, K1, Z12
+	VBLENDMPD Z7, Z13, K1, Z7
+	VBLENDMPD Z9, Z14, K2, Z13
+	VBLENDMPD Z10, Z8, K2, Z15
+	VBLENDMPD Z11, Z9, K2, Z9
+	VBLENDMPD Z12, Z10, K2, Z10
+	VBLENDMPD Z7, Z11, K2, Z11
+	VBLENDMPD Z14, Z12, K2, Z12
+	VBLENDMPD Z8, Z7, K2, Z7
+	VBLENDMPD Z11, Z13, K3, Z8
+	VBLENDMPD Z12, Z15, K3, Z14
+	VBLENDMPD Z7, Z9, K3, Z16
+	VBLENDMPD Z13, Z10, K3, Z13
+	VBLENDMPD Z15, Z11, K3, Z11
+	VBLENDMPD Z9, Z12, K3, Z9
+	VBLENDMPD Z10, Z7, K3, Z7
+	VMOVNTPS  Z8, (CX)
+	VMOVNTPS  Z14, 64(CX)
+	VMOVNTPS  Z16, 128(CX)
+	VMOVNTPS  Z13, 192(CX)
+	VMOVNTPS  Z11, 256(CX)
+	VMOVNTPS  Z9, 320(CX)
+	VMOVNTPS  Z7, 384(CX)
+	ADDQ      $0x000001c0, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, DI
+	CMPQ      DI, $0x08
+	JGE       many
+	TESTQ     DI, DI
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, DI
+	LEAQ      (AX)(DI*8), AX
+	IMUL3Q    $0x38, DI, DI
+	ADDQ      DI, CX
+	VMOVUPS   (AX), Z7
+	VMOVUPS   (AX)(DX*1), Z8
+	VMOVUPS   (AX)(DX*2), Z9
+	VMOVUPS   (AX)(BX*1), Z10
+	VMOVUPS   (AX)(DX*4), Z11
+	VMOVUPS   (AX)(SI*1), Z12
+	VMOVUPS   (AX)(BX*2), Z13
+	VPERMPD   Z7, Z0, Z0
+	VPERMPD   Z8, Z1, Z1
+	VPERMPD   Z9, Z2, Z2
+	VPERMPD   Z10, Z3, Z3
+	VPERMPD   Z11, Z4, Z4
+	VPERMPD   Z12, Z5, Z5
+	VPERMPD   Z13, Z6, Z6
+	VBLENDMPD Z1, Z0, K1, Z7
+	VBLENDMPD Z2, Z1, K1, Z1
+	VBLENDMPD Z3, Z2, K1, Z2
+	VBLENDMPD Z4, Z3, K1, Z3
+	VBLENDMPD Z5, Z4, K1, Z4
+	VBLENDMPD Z6, Z5, K1, Z5
+	VBLENDMPD Z0, Z6, K1, Z0
+	VBLENDMPD Z2, Z7, K2, Z6
+	VBLENDMPD Z3, Z1, K2, Z8
+	VBLENDMPD Z4, Z2, K2, Z2
+	VBLENDMPD Z5, Z3, K2, Z3
+	VBLENDMPD Z0, Z4, K2, Z4
+	VBLENDMPD Z7, Z5, K2, Z5
+	VBLENDMPD Z1, Z0, K2, Z0
+	VBLENDMPD Z4, Z6, K3, Z1
+	VBLENDMPD Z5, Z8, K3, Z7
+	VBLENDMPD Z0, Z2, K3, Z9
+	VBLENDMPD Z6, Z3, K3, Z6
+	VBLENDMPD Z8, Z4, K3, Z4
+	VBLENDMPD Z2, Z5, K3, Z2
+	VBLENDMPD Z3, Z0, K3, Z0
+	VMOVUPS   Z1, (CX)
+	VMOVUPS   Z7, 64(CX)
+	VMOVUPS   Z9, 128(CX)
+	VMOVUPS   Z6, 192(CX)
+	VMOVUPS   Z4, 256(CX)
+	VMOVUPS   Z2, 320(CX)
+	VMOVUPS   Z0, 384(CX)
+	JMP       done
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+single:
+	MOVQ (AX), R8
+	MOVQ R8, (CX)
+	MOVQ (AX)(DX*1), R8
+	MOVQ R8, 8(CX)
+	MOVQ (AX)(DX*2), R8
+	MOVQ R8, 16(CX)
+	MOVQ (AX)(BX*1), R8
+	MOVQ R8, 24(CX)
+	MOVQ (AX)(DX*4), R8
+	MOVQ R8, 32(CX)
+	MOVQ (AX)(SI*1), R8
+	MOVQ R8, 40(CX)
+	MOVQ (AX)(BX*2), R8
+	MOVQ R8, 48(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x38, CX
+	DECQ DI
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
 // func pack8F32AVX512(dst *float32, src *float32, stride int, n int)
 // Requires: AVX, AVX512F
 TEXT ·pack8F32AVX512(SB), NOSPLIT, $0-32
@@ -19215,6 +20547,342 @@ many:
 	ADDQ   R8, CX
 	MOVQ   $0x00000008, R8
 	JMP    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVQ (AX), R9
+	MOVQ R9, (CX)
+	MOVQ (AX)(DX*1), R9
+	MOVQ R9, 8(CX)
+	MOVQ (AX)(DX*2), R9
+	MOVQ R9, 16(CX)
+	MOVQ (AX)(BX*1), R9
+	MOVQ R9, 24(CX)
+	MOVQ (AX)(DX*4), R9
+	MOVQ R9, 32(CX)
+	MOVQ (AX)(SI*1), R9
+	MOVQ R9, 40(CX)
+	MOVQ (AX)(BX*2), R9
+	MOVQ R9, 48(CX)
+	MOVQ (AX)(DI*1), R9
+	MOVQ R9, 56(CX)
+	ADDQ $0x08, AX
+	ADDQ $0x40, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream8F32AVX512(dst *float32, src *float32, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream8F32AVX512(SB), NOSPLIT, $0-32
+	// stream8F32AVX512 is unpack8 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x02, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	VPMOVZXBD pairback0F32<>+0(SB), Z0
+	VPMOVZXBD pairback1F32<>+0(SB), Z1
+	MOVQ      n+24(FP), R8
+	CMPQ      R8, $0x10
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVUPS   (AX)(DX*4), Z6
+	VMOVUPS   (AX)(SI*1), Z7
+	VMOVUPS   (AX)(BX*2), Z8
+	VMOVUPS   (AX)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PS Z6, Z0, Z10
+	VPERMT2PS Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PS Z8, Z0, Z6
+	VPERMT2PS Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VPERMT2PS Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PS Z7, Z0, Z4
+	VPERMT2PS Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PS Z9, Z0, Z7
+	VPERMT2PS Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VPERMT2PS Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PS Z5, Z0, Z7
+	VPERMT2PS Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PS Z9, Z0, Z5
+	VPERMT2PS Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PS Z4, Z0, Z9
+	VPERMT2PS Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PS Z7, Z0, Z4
+	VPERMT2PS Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PS Z3, Z0, Z7
+	VPERMT2PS Z3, Z1, Z2
+	VMOVNTPS  Z5, (CX)
+	VMOVNTPS  Z8, 64(CX)
+	VMOVNTPS  Z9, 128(CX)
+	VMOVNTPS  Z10, 192(CX)
+	VMOVNTPS  Z4, 256(CX)
+	VMOVNTPS  Z6, 320(CX)
+	VMOVNTPS  Z7, 384(CX)
+	VMOVNTPS  Z2, 448(CX)
+	ADDQ      $0x00000200, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x10, R8
+	CMPQ      R8, $0x10
+	JGE       many
+	TESTQ     R8, R8
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x10, R8
+	LEAQ      (AX)(R8*4), AX
+	IMUL3Q    $0x20, R8, R8
+	ADDQ      R8, CX
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVUPS   (AX)(DX*4), Z6
+	VMOVUPS   (AX)(SI*1), Z7
+	VMOVUPS   (AX)(BX*2), Z8
+	VMOVUPS   (AX)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PS Z6, Z0, Z10
+	VPERMT2PS Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PS Z8, Z0, Z6
+	VPERMT2PS Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PS Z6, Z0, Z8
+	VPERMT2PS Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PS Z4, Z0, Z6
+	VPERMT2PS Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PS Z7, Z0, Z4
+	VPERMT2PS Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PS Z9, Z0, Z7
+	VPERMT2PS Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VPERMT2PS Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PS Z5, Z0, Z7
+	VPERMT2PS Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PS Z9, Z0, Z5
+	VPERMT2PS Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PS Z4, Z0, Z9
+	VPERMT2PS Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PS Z7, Z0, Z4
+	VPERMT2PS Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PS Z3, Z0, Z7
+	VMOVAPD   Z2, Z0
+	VPERMT2PS Z3, Z1, Z0
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z9, 128(CX)
+	VMOVUPS   Z10, 192(CX)
+	VMOVUPS   Z4, 256(CX)
+	VMOVUPS   Z6, 320(CX)
+	VMOVUPS   Z7, 384(CX)
+	VMOVUPS   Z0, 448(CX)
+	JMP       done
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+single:
+	MOVL (AX), R9
+	MOVL R9, (CX)
+	MOVL (AX)(DX*1), R9
+	MOVL R9, 4(CX)
+	MOVL (AX)(DX*2), R9
+	MOVL R9, 8(CX)
+	MOVL (AX)(BX*1), R9
+	MOVL R9, 12(CX)
+	MOVL (AX)(DX*4), R9
+	MOVL R9, 16(CX)
+	MOVL (AX)(SI*1), R9
+	MOVL R9, 20(CX)
+	MOVL (AX)(BX*2), R9
+	MOVL R9, 24(CX)
+	MOVL (AX)(DI*1), R9
+	MOVL R9, 28(CX)
+	ADDQ $0x04, AX
+	ADDQ $0x20, CX
+	DECQ R8
+	JNZ  single
+
+done:
+	VZEROUPPER
+	RET
+
+// func stream8F64AVX512(dst *float64, src *float64, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·stream8F64AVX512(SB), NOSPLIT, $0-32
+	// stream8F64AVX512 is unpack8 with streaming stores: dst is aligned to 64 bytes.
+	MOVQ      src+8(FP), AX
+	MOVQ      dst+0(FP), CX
+	MOVQ      stride+16(FP), DX
+	SHLQ      $0x03, DX
+	LEAQ      (DX)(DX*2), BX
+	LEAQ      (DX)(DX*4), SI
+	LEAQ      (BX)(DX*4), DI
+	VPMOVZXBQ pairback0F64<>+0(SB), Z0
+	VPMOVZXBQ pairback1F64<>+0(SB), Z1
+	MOVQ      n+24(FP), R8
+	CMPQ      R8, $0x08
+	JL        few
+
+many:
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVUPS   (AX)(DX*4), Z6
+	VMOVUPS   (AX)(SI*1), Z7
+	VMOVUPS   (AX)(BX*2), Z8
+	VMOVUPS   (AX)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PD Z6, Z0, Z10
+	VPERMT2PD Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PD Z6, Z0, Z8
+	VPERMT2PD Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PD Z9, Z0, Z7
+	VPERMT2PD Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PD Z7, Z0, Z9
+	VPERMT2PD Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PD Z5, Z0, Z7
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PD Z9, Z0, Z5
+	VPERMT2PD Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PD Z4, Z0, Z9
+	VPERMT2PD Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PD Z3, Z0, Z7
+	VPERMT2PD Z3, Z1, Z2
+	VMOVNTPS  Z5, (CX)
+	VMOVNTPS  Z8, 64(CX)
+	VMOVNTPS  Z9, 128(CX)
+	VMOVNTPS  Z10, 192(CX)
+	VMOVNTPS  Z4, 256(CX)
+	VMOVNTPS  Z6, 320(CX)
+	VMOVNTPS  Z7, 384(CX)
+	VMOVNTPS  Z2, 448(CX)
+	ADDQ      $0x00000200, CX
+	ADDQ      $0x40, AX
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JGE       many
+	TESTQ     R8, R8
+	JE        done
+
+	// The block that ends at the end.
+	SUBQ      $0x08, R8
+	LEAQ      (AX)(R8*8), AX
+	IMUL3Q    $0x40, R8, R8
+	ADDQ      R8, CX
+	VMOVUPS   (AX), Z2
+	VMOVUPS   (AX)(DX*1), Z3
+	VMOVUPS   (AX)(DX*2), Z4
+	VMOVUPS   (AX)(BX*1), Z5
+	VMOVUPS   (AX)(DX*4), Z6
+	VMOVUPS   (AX)(SI*1), Z7
+	VMOVUPS   (AX)(BX*2), Z8
+	VMOVUPS   (AX)(DI*1), Z9
+	VMOVAPD   Z2, Z10
+	VPERMT2PD Z6, Z0, Z10
+	VPERMT2PD Z6, Z1, Z2
+	VMOVAPD   Z4, Z6
+	VPERMT2PD Z8, Z0, Z6
+	VPERMT2PD Z8, Z1, Z4
+	VMOVAPD   Z10, Z8
+	VPERMT2PD Z6, Z0, Z8
+	VPERMT2PD Z6, Z1, Z10
+	VMOVAPD   Z2, Z6
+	VPERMT2PD Z4, Z0, Z6
+	VPERMT2PD Z4, Z1, Z2
+	VMOVAPD   Z3, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z3
+	VMOVAPD   Z5, Z7
+	VPERMT2PD Z9, Z0, Z7
+	VPERMT2PD Z9, Z1, Z5
+	VMOVAPD   Z4, Z9
+	VPERMT2PD Z7, Z0, Z9
+	VPERMT2PD Z7, Z1, Z4
+	VMOVAPD   Z3, Z7
+	VPERMT2PD Z5, Z0, Z7
+	VPERMT2PD Z5, Z1, Z3
+	VMOVAPD   Z8, Z5
+	VPERMT2PD Z9, Z0, Z5
+	VPERMT2PD Z9, Z1, Z8
+	VMOVAPD   Z10, Z9
+	VPERMT2PD Z4, Z0, Z9
+	VPERMT2PD Z4, Z1, Z10
+	VMOVAPD   Z6, Z4
+	VPERMT2PD Z7, Z0, Z4
+	VPERMT2PD Z7, Z1, Z6
+	VMOVAPD   Z2, Z7
+	VPERMT2PD Z3, Z0, Z7
+	VMOVAPD   Z2, Z0
+	VPERMT2PD Z3, Z1, Z0
+	VMOVUPS   Z5, (CX)
+	VMOVUPS   Z8, 64(CX)
+	VMOVUPS   Z9, 128(CX)
+	VMOVUPS   Z10, 192(CX)
+	VMOVUPS   Z4, 256(CX)
+	VMOVUPS   Z6, 320(CX)
+	VMOVUPS   Z7, 384(CX)
+	VMOVUPS   Z0, 448(CX)
+	JMP       done
 
 few:
 	TESTQ R8, R8

@@ -31,17 +31,21 @@ type aMove[T kernels.Float] struct {
 	name   string
 	c      int
 	unpack bool
+	stream bool // where dst is aligned
 	do     func(dst, src *T, stride, n int)
 }
 
 func movesOf[T kernels.Float](k *kernels.Moves[T]) (all []aMove[T]) {
 	for c := 2; c <= 8; c++ {
-		all = append(all, aMove[T]{fmt.Sprintf("pack%d", c), c, false, k.Pack[c]}, aMove[T]{fmt.Sprintf("unpack%d", c), c, true, k.Unpack[c]})
+		all = append(all,
+			aMove[T]{fmt.Sprintf("pack%d", c), c, false, false, k.Pack[c]},
+			aMove[T]{fmt.Sprintf("unpack%d", c), c, true, false, k.Unpack[c]},
+			aMove[T]{fmt.Sprintf("stream%d", c), c, true, true, k.Stream[c]})
 	}
 	for _, c := range []int{8, 9, 15, 16, 21} {
 		all = append(all,
-			aMove[T]{fmt.Sprintf("packMany of %d", c), c, false, func(dst, src *T, stride, n int) { k.PackMany(dst, src, stride, c, n) }},
-			aMove[T]{fmt.Sprintf("unpackMany of %d", c), c, true, func(dst, src *T, stride, n int) { k.UnpackMany(dst, src, stride, c, n) }})
+			aMove[T]{fmt.Sprintf("packMany of %d", c), c, false, false, func(dst, src *T, stride, n int) { k.PackMany(dst, src, stride, c, n) }},
+			aMove[T]{fmt.Sprintf("unpackMany of %d", c), c, true, false, func(dst, src *T, stride, n int) { k.UnpackMany(dst, src, stride, c, n) }})
 	}
 	return all
 }
@@ -83,6 +87,9 @@ func testMoves[T kernels.Float, B uint32 | uint64](t *testing.T, k *kernels.Move
 					fromSize, toSize = planar, last
 				}
 				from, to := offset(place, len(src)-fromSize, size, n), offset(place, len(dst)-toSize, size, n/2)
+				if m.stream {
+					to &^= 63
+				}
 				fillWithNaNs[B](rnd, dst[to:to+toSize])
 				copy(want, dst)
 				loopMove(m.c, n, stride, m.unpack, elements[B](want[to:]), elements[B](src[from:]))

@@ -31,7 +31,8 @@ func benchmarkMoves[T kernels.Float](b *testing.B, isa, elem string, k *kernels.
 	const n, stride = 512, 512 + 16
 	size := int(unsafe.Sizeof(T(0)))
 	for _, m := range movesOf(k) {
-		src, dst := make([]T, m.c*stride), make([]T, m.c*stride)
+		src, dst := make([]T, m.c*stride), make([]T, m.c*stride+64/size)
+		dst = dst[-uintptr(unsafe.Pointer(&dst[0]))%64/unsafe.Sizeof(dst[0]):]
 		b.Run(fmt.Sprintf("move=%s/isa=%s/type=%s/n=%d", m.name, isa, elem, n), func(b *testing.B) {
 			b.SetBytes(int64(m.c * n * size))
 			for range b.N {

@@ -10,7 +10,7 @@ type Moves[T Float] struct {
 	Narrow32             func(dst []uint8, y []int32) uint32
 	Narrow64             func(dst []uint8, y []int64) uint64
 	Within               func(x []T, limit T) bool
-	Pack, Unpack         [9]func(dst, src *T, stride, n int) // by the number of channels
+	Pack, Unpack, Stream [9]func(dst, src *T, stride, n int) // by the number of channels
 	PackMany, UnpackMany func(dst, src *T, stride, c, n int)
 	Fence                func()
 }
@@ -24,6 +24,9 @@ var (
 		Unpack: [9]func(dst, src *float32, stride, n int){
 			2: unpack2F32AVX2, 3: unpack3F32AVX2, 4: unpack4F32AVX2, 5: unpack5F32AVX2, 6: unpack6F32AVX2, 7: unpack7F32AVX2, 8: unpack8F32AVX2,
 		},
+		Stream: [9]func(dst, src *float32, stride, n int){
+			2: stream2F32AVX2, 3: stream3F32AVX2, 4: stream4F32AVX2, 5: stream5F32AVX2, 6: stream6F32AVX2, 7: stream7F32AVX2, 8: stream8F32AVX2,
+		},
 		PackMany: packManyF32AVX2, UnpackMany: unpackManyF32AVX2, Fence: fenceAVX2,
 	}
 	MovesAVX2F64 = Moves[float64]{
@@ -33,6 +36,9 @@ var (
 		},
 		Unpack: [9]func(dst, src *float64, stride, n int){
 			2: unpack2F64AVX2, 3: unpack3F64AVX2, 4: unpack4F64AVX2, 5: unpack5F64AVX2, 6: unpack6F64AVX2, 7: unpack7F64AVX2, 8: unpack8F64AVX2,
+		},
+		Stream: [9]func(dst, src *float64, stride, n int){
+			2: stream2F64AVX2, 3: stream3F64AVX2, 4: stream4F64AVX2, 5: stream5F64AVX2, 6: stream6F64AVX2, 7: stream7F64AVX2, 8: stream8F64AVX2,
 		},
 		PackMany: packManyF64AVX2, UnpackMany: unpackManyF64AVX2, Fence: fenceAVX2,
 	}
@@ -44,6 +50,9 @@ var (
 		Unpack: [9]func(dst, src *float32, stride, n int){
 			2: unpack2F32AVX512, 3: unpack3F32AVX512, 4: unpack4F32AVX512, 5: unpack5F32AVX512, 6: unpack6F32AVX512, 7: unpack7F32AVX512, 8: unpack8F32AVX512,
 		},
+		Stream: [9]func(dst, src *float32, stride, n int){
+			2: stream2F32AVX512, 3: stream3F32AVX512, 4: stream4F32AVX512, 5: stream5F32AVX512, 6: stream6F32AVX512, 7: stream7F32AVX512, 8: stream8F32AVX512,
+		},
 		PackMany: packManyF32AVX512, UnpackMany: unpackManyF32AVX512, Fence: fenceAVX512,
 	}
 	MovesAVX512F64 = Moves[float64]{
@@ -53,6 +62,9 @@ var (
 		},
 		Unpack: [9]func(dst, src *float64, stride, n int){
 			2: unpack2F64AVX512, 3: unpack3F64AVX512, 4: unpack4F64AVX512, 5: unpack5F64AVX512, 6: unpack6F64AVX512, 7: unpack7F64AVX512, 8: unpack8F64AVX512,
+		},
+		Stream: [9]func(dst, src *float64, stride, n int){
+			2: stream2F64AVX512, 3: stream3F64AVX512, 4: stream4F64AVX512, 5: stream5F64AVX512, 6: stream6F64AVX512, 7: stream7F64AVX512, 8: stream8F64AVX512,
 		},
 		PackMany: packManyF64AVX512, UnpackMany: unpackManyF64AVX512, Fence: fenceAVX512,
 	}
