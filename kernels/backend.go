@@ -23,14 +23,20 @@ const BackendEnv = "SEGLOSS_BACKEND"
 // available.
 type implementation struct {
 	Backend
-	f32 *cpu.Kernels[float32]
-	f64 *cpu.Kernels[float64]
+	f32 tables[float32]
+	f64 tables[float64]
+}
+
+// tables are the kernels of a backend for elements of type T.
+type tables[T Float] struct {
+	rows  *cpu.Kernels[T]
+	fused *fused[T] // nil where there are none
 }
 
 // implementations lists the backends, each better than those before it. The
 // first one runs everywhere.
 var implementations = slices.Concat(
-	[]implementation{{Backend{Name: "generic"}, cpu.Generic[float32](), cpu.Generic[float64]()}},
+	[]implementation{{Backend{Name: "generic"}, tables[float32]{rows: cpu.Generic[float32]()}, tables[float64]{rows: cpu.Generic[float64]()}}},
 	assembly(),
 	[]implementation{{Backend: unavailable("cuda", "this version has CPU kernels only")}},
 )
@@ -49,9 +55,9 @@ func Backends() []Backend {
 	return all
 }
 
-// chooseBackend finds the table for a name: the option's, the environment's or
+// chooseBackend finds the tables for a name: the option's, the environment's or
 // the best there is.
-func chooseBackend[T Float](option string) (name string, table *cpu.Kernels[T], err error) {
+func chooseBackend[T Float](option string) (name string, t tables[T], err error) {
 	arg, name := "backend", option
 	if name == "" {
 		arg, name = BackendEnv, os.Getenv(BackendEnv)
@@ -69,15 +75,15 @@ func chooseBackend[T Float](option string) (name string, table *cpu.Kernels[T], 
 	case name == "":
 		found = best
 	case found < 0:
-		return "", nil, argError(arg, -1, name, ErrBackend, "unknown name, want one of %s", strings.Join(backendNames(), ", "))
+		return "", t, argError(arg, -1, name, ErrBackend, "unknown name, want one of %s", strings.Join(backendNames(), ", "))
 	case implementations[found].Err != nil:
-		return "", nil, &ArgError{Arg: arg, Index: -1, Value: name, Err: implementations[found].Err}
+		return "", t, &ArgError{Arg: arg, Index: -1, Value: name, Err: implementations[found].Err}
 	}
 	b := &implementations[found]
-	if table, ok := any(b.f32).(*cpu.Kernels[T]); ok {
-		return b.Name, table, nil
+	if t, ok := any(b.f32).(tables[T]); ok {
+		return b.Name, t, nil
 	}
-	return b.Name, any(b.f64).(*cpu.Kernels[T]), nil
+	return b.Name, any(b.f64).(tables[T]), nil
 }
 
 func backendNames() []string {

@@ -12,14 +12,17 @@ import (
 func assembly() []implementation {
 	has := cpuid.CPU.Has // only where the operating system keeps the registers
 	return []implementation{
-		onProcessor("avx2", &avx2F32, &avx2F64, has, cpuid.AVX2, cpuid.FMA3),
-		onProcessor("avx512", &avx512F32, &avx512F64, has,
+		onProcessor("avx2",
+			tables[float32]{newTable(&avx2F32), &fusedAVX2F32}, tables[float64]{newTable(&avx2F64), &fusedAVX2F64}, has,
+			cpuid.AVX2, cpuid.FMA3),
+		onProcessor("avx512",
+			tables[float32]{newTable(&avx512F32), &fusedAVX512F32}, tables[float64]{newTable(&avx512F64), &fusedAVX512F64}, has,
 			cpuid.AVX2, cpuid.FMA3, cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL),
 	}
 }
 
 // onProcessor is an instruction set that needs features of the processor.
-func onProcessor(name string, f32 *primitives[float32], f64 *primitives[float64], has func(cpuid.FeatureID) bool, needs ...cpuid.FeatureID) implementation {
+func onProcessor(name string, f32 tables[float32], f64 tables[float64], has func(cpuid.FeatureID) bool, needs ...cpuid.FeatureID) implementation {
 	var lacks []string
 	for _, f := range needs {
 		if !has(f) {
@@ -29,5 +32,5 @@ func onProcessor(name string, f32 *primitives[float32], f64 *primitives[float64]
 	if len(lacks) > 0 {
 		return implementation{Backend: unavailable(name, "not on this processor: lacks "+strings.Join(lacks, ", "))}
 	}
-	return implementation{Backend{Name: name}, newTable(f32), newTable(f64)}
+	return implementation{Backend{Name: name}, f32, f64}
 }

@@ -58,6 +58,9 @@ type call[T Float] struct {
 	perSample int // units of a sample
 	unit      int // positions of a unit
 
+	inPlace bool
+	stream  bool // the gradient is stored past the caches where it can be
+
 	done <-chan struct{}
 	next atomic.Int64 // unit
 	bad  atomic.Int64 // least position with a bad label or weight
@@ -163,6 +166,8 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 	c.phase, c.dx, c.x, c.target, c.grad = ph, dx, x, t, g
 	c.n, c.s = t.size(p.spec)
 	c.perSample, c.unit = p.units(c.s)
+	c.inPlace = len(dx) > 0 && &dx[0] == &x[0]
+	c.stream = !c.inPlace && len(dx)*elementSize[T]() >= p.config.thresholds.stream
 	if ctx != nil {
 		c.done = ctx.Done()
 	}
@@ -225,6 +230,9 @@ func (p *Plan[T]) allocate() {
 	if th.tile == 0 {
 		th.tile = tileSize[T](p.spec.C)
 	}
+	if th.span == 0 {
+		th.span = spanSize[T](p.spec)
+	}
 	units := p.spec.N * p.maxUnits(p.spec.S)
 	p.chunks = make([]float64, units*p.program.Stride())
 	p.coef = make([]float64, p.spec.N*p.spec.C*p.program.K)
@@ -263,25 +271,43 @@ func (p *Plan[T]) work(w *worker[T]) {
 
 // workUnit does unit u: the positions [from, to) of sample b.
 func (p *Plan[T]) workUnit(w *worker[T], u, b, from, to int) {
-	c, stride := &p.call, p.program.Stride()
-	if c.phase == phaseBackward {
-		k := p.spec.C * p.program.K
-		for at := from; at < to; at += w.tile.Stride {
-			p.backwardTile(w, p.coef[b*k:(b+1)*k], b, at, min(at+w.tile.Stride, to))
-		}
+	if p.call.phase == phaseBackward {
+		p.backwardUnit(w, b, from, to)
 		return
 	}
-	sums := p.chunks[u*stride:][:stride]
+	sums := p.chunks[u*p.program.Stride():][:p.program.Stride()]
 	clear(sums)
 	clear(w.block) // a call that met a bad label has left sums behind
+	for at := from; at < to; at += w.spanSize {
+		end := min(at+w.spanSize, to)
+		if w.span != nil && w.lookOrReduce(sums, b, at, end) {
+			continue
+		}
+		if !p.reduceTiles(w, sums, b, at, end) {
+			return
+		}
+	}
+}
+
+// lookOrReduce does a span of a unit with fused kernels, if it can.
+func (w *worker[T]) lookOrReduce(sums []float64, b, from, to int) (ok bool) {
+	if w.plan.call.phase == phaseCheck {
+		return w.look(b, from, to)
+	}
+	return w.reduceSpan(sums, b, from, to)
+}
+
+// reduceTiles adds the sums of the positions [from, to) of sample b, tile by
+// tile. It reports false at a position that is bad.
+func (p *Plan[T]) reduceTiles(w *worker[T], sums []float64, b, from, to int) (ok bool) {
 	pending := 0
 	for at := from; at < to; at += w.tile.Stride {
 		end := min(at+w.tile.Stride, to)
 		if bad := w.scan(b, at, end); bad >= 0 {
-			c.reportBad(int64(bad))
-			return
+			p.call.reportBad(int64(bad))
+			return false
 		}
-		if c.phase == phaseCheck || len(w.keep) == 0 {
+		if p.call.phase == phaseCheck || len(w.keep) == 0 {
 			continue
 		}
 		w.load(b, at, end)
@@ -293,6 +319,25 @@ func (p *Plan[T]) workUnit(w *worker[T], u, b, from, to int) {
 		}
 	}
 	w.flush(sums[1:])
+	return true
+}
+
+func (p *Plan[T]) backwardUnit(w *worker[T], b, from, to int) {
+	k := p.spec.C * p.program.K
+	coef := p.coef[b*k:][:k]
+	fused := w.prepareGradient(coef)
+	for at := from; at < to; at += w.spanSize {
+		end := min(at+w.spanSize, to)
+		if fused && w.differentiateSpan(b, at, end) {
+			continue
+		}
+		for i := at; i < end; i += w.tile.Stride {
+			p.backwardTile(w, coef, b, i, min(i+w.tile.Stride, end))
+		}
+	}
+	if fused && p.call.stream && p.fused.fence != nil {
+		p.fused.fence()
+	}
 }
 
 func (p *Plan[T]) backwardTile(w *worker[T], coef []float64, b, from, to int) {

@@ -1,10 +1,29 @@
 package kernels
 
-import "github.com/segloss/segloss/kernels/cpu"
+import (
+	"slices"
 
-// WithThresholds lets tests cut the work as small as they like.
+	"github.com/segloss/segloss/kernels/cpu"
+)
+
+// loopsBackend is the fused kernels' loops in place of assembly. The tests run
+// on it as on any other backend.
+const loopsBackend = "loops"
+
+func init() {
+	implementations = slices.Insert(implementations, 1, implementation{
+		Backend{Name: loopsBackend},
+		tables[float32]{cpu.Generic[float32](), fusedLoops[float32]()},
+		tables[float64]{cpu.Generic[float64](), fusedLoops[float64]()},
+	})
+}
+
+// WithThresholds lets tests cut the work as small as they like, and store every
+// gradient past the caches.
 func WithThresholds(tile, flush, chunk, single int) Option {
-	return func(c *config) { c.thresholds = thresholds{tile, flush, chunk, single} }
+	return func(c *config) {
+		c.thresholds = thresholds{tile: tile, span: 2 * tile, flush: flush, chunk: chunk, single: single}
+	}
 }
 
 // RealThresholds are those of a plan for that many float32 classes.
@@ -13,8 +32,8 @@ func RealThresholds(classes int) (tile, flush, chunk, single int) {
 	return tileSize[float32](classes), t.flush, t.chunk, t.single
 }
 
-// OnTile has f called with every tile that a plan under sigmoid computes, by
-// whichever worker does.
+// OnTile has f called with every tile or span that a plan under sigmoid and
+// with labels computes, by whichever worker does.
 func OnTile[T Float](p *Plan[T], f func()) {
 	table := *p.kernels
 	p.kernels = &table
@@ -23,6 +42,33 @@ func OnTile[T Float](p *Plan[T], f func()) {
 		f()
 		sigmoid(t)
 	}
+	if p.fused != nil {
+		p.fused = p.fused.onSpan(f)
+	}
+}
+
+func (k *fused[T]) onSpan(f func()) *fused[T] {
+	c := *k
+	rows := &c.rows[Sigmoid]
+	for s := range numSets {
+		if forward := rows.forwardY[s]; forward != nil {
+			rows.forwardY[s] = func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T) bool {
+				if class == 0 {
+					f()
+				}
+				return forward(acc, x, y, class, k)
+			}
+		}
+		if backward := rows.backwardY[s]; backward != nil {
+			rows.backwardY[s] = func(out, x []T, y []uint8, class uint8, k *[numFactors]T, stream bool) bool {
+				if class == 0 {
+					f()
+				}
+				return backward(out, x, y, class, k, stream)
+			}
+		}
+	}
+	return &c
 }
 
 // FirstBad is the position that a call blames after its workers have found

@@ -111,14 +111,17 @@ func WithBackend(name string) Option { return func(c *config) { c.backend = name
 // batch around it or on the workers.
 type thresholds struct {
 	tile   int // positions computed at a time; 0 fits the tile to the cache
+	span   int // positions that a fused kernel walks at a time; 0 fits them to the cache
 	flush  int // positions summed before they join the chunk's sums
 	chunk  int // least positions of a unit of work
 	single int // elements of a batch below which one goroutine does it
+	stream int // bytes of a gradient from which on it is stored past the caches
 }
 
 // Below 1<<15 elements, some 0.3 ms, waking a second core costs more than it
-// saves.
-var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15}
+// saves. A gradient larger than the last cache gains by being stored past it; a
+// smaller one is still there for its reader if it is not.
+var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, stream: 32 << 20}
 
 // Plan computes one loss for predictions of one shape. It holds all memory
 // that its calls need. One goroutine at a time may use a plan; many plans may
@@ -129,9 +132,12 @@ type Plan[T Float] struct {
 	config  config
 	program *losses.Program
 	kernels *cpu.Kernels[T]
+	fused   *fused[T] // nil where the backend has none
 	backend string
 	path    path   // which kernels the loss needs
 	kind    string // tells apart sums that do not go together
+
+	fusedLabels, fusedDense fusedPath[T] // by the target
 
 	sums    *Sums // of Forward
 	chunks  []float64
@@ -154,16 +160,17 @@ func New[T Float](l Loss, s Spec, o ...Option) (*Plan[T], error) {
 	if err := checkSpec(l, s, &c); err != nil {
 		return nil, err
 	}
-	name, table, err := chooseBackend[T](c.backend)
+	name, tables, err := chooseBackend[T](c.backend)
 	if err != nil {
 		return nil, err
 	}
 	c.workers = cmp.Or(c.workers, runtime.GOMAXPROCS(0))
-	p := &Plan[T]{spec: s, loss: l, config: c, program: l.bind(s.C), kernels: table, backend: name}
+	p := &Plan[T]{spec: s, loss: l, config: c, program: l.bind(s.C), kernels: tables.rows, fused: tables.fused, backend: name}
 	if p.program.Stride() > maxScratch/max(s.N, 1) {
 		return nil, argError("s", -1, s, ErrShape, "the sums of so many samples and classes do not fit in memory")
 	}
 	p.path = choosePath(p.program, s.Activation)
+	p.fusedLabels, p.fusedDense = p.chooseFused(false), p.chooseFused(true)
 	p.kind = fmt.Sprintf("%d classes of %v", s.C, l)
 	p.sums = p.NewSums(s.N)
 	p.parts = make([]Part, len(p.program.Terms))

@@ -46,6 +46,9 @@ type worker[T Float] struct {
 
 	block []float64 // sums since the last flush, C × K
 	coef  []float64 // of SoftmaxRegionY
+
+	span     *span[T] // of the fused kernels; nil where there are none
+	spanSize int      // positions of one, or of any unit
 }
 
 func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
@@ -62,7 +65,11 @@ func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
 		y: make([]int32, tile), all: make([]int32, tile), some: make([]int32, tile),
 		lp: matrix(p.path.logP), lq: matrix(p.path.logQ),
 		block: make([]float64, c*p.program.K),
-		coef:  make([]float64, 4*c),
+		coef:  make([]float64, 4*c), spanSize: maxElements,
+	}
+	if p.fused != nil && c <= maxDenseClasses {
+		w.spanSize = p.config.thresholds.span
+		w.span = newSpan(p, w.spanSize)
 	}
 	w.tile = cpu.Tile[T]{
 		C: c, Stride: tile,
@@ -188,10 +195,7 @@ func (w *worker[T]) load(b, from, to int) {
 // lies.
 func (w *worker[T]) loadDense(b, from, to int) {
 	c, t := &w.plan.call, &w.tile
-	own, isOwn := any(c.target.dense64).([]T)
-	if !isOwn {
-		own, _ = any(c.target.dense32).([]T)
-	}
+	own := ownDense[T](&c.target)
 	if own != nil && w.plan.spec.Layout == NCS && t.N == to-from {
 		t.R, t.RStride = own[b*t.C*c.s+from:], c.s
 		return
@@ -424,22 +428,33 @@ func (w *worker[T]) store(b, from, to int) {
 		for i, v := range t.V {
 			g[i] *= v
 		}
-		dst := c.dx[at.start+k*at.class:]
-		switch {
-		case w.direct:
-		case c.grad.Accumulate:
-			for i, p := range w.keep {
-				dst[int(p)*at.position] += g[i]
-			}
-		default:
-			if t.N < to-from {
-				for i := range to - from {
-					dst[i*at.position] = 0
-				}
-			}
-			for i, p := range w.keep {
-				dst[int(p)*at.position] = g[i]
-			}
+		if !w.direct {
+			scatter(c.dx[at.start+k*at.class:], at.position, to-from, g, w.keep, c.grad.Accumulate)
 		}
+	}
+}
+
+// scatter brings the gradient g of the kept ones of n positions to dst, where
+// they lie step apart. The others get 0.
+func scatter[T Float](dst []T, step, n int, g []T, keep []int32, accumulate bool) {
+	switch {
+	case accumulate && step == 1 && len(keep) == n:
+		dst = dst[:n]
+		for i, v := range g {
+			dst[i] += v
+		}
+		return
+	case accumulate:
+		for i, p := range keep {
+			dst[int(p)*step] += g[i]
+		}
+		return
+	case len(keep) < n:
+		for i := range n {
+			dst[i*step] = 0
+		}
+	}
+	for i, p := range keep {
+		dst[int(p)*step] = g[i]
 	}
 }

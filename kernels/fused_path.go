@@ -1,0 +1,227 @@
+package kernels
+
+import (
+	"math"
+
+	"github.com/segloss/segloss/kernels/internal/losses"
+)
+
+// fusedPath says how fused kernels serve a loss with one kind of target.
+type fusedPath[T Float] struct {
+	steps []step[T] // of the forward pass; none where rows of a tile serve
+
+	// Of the backward pass, where gradient says that there is one.
+	gradient bool
+	set      set
+	power    *losses.Power // the one that the loss has, or nil
+}
+
+// step is one walk through a class.
+type step[T Float] struct {
+	set     set           // row kernel
+	power   *losses.Power // whose sums it forms, or nil
+	factors [numFactors]T
+	moves   []move
+}
+
+// move says which sum of a step goes where in a cell.
+type move struct{ sum, off int }
+
+// Classes are bytes beside labels. Without labels their number is bounded for
+// the memory that a span of channels-last elements takes.
+const (
+	maxLabelClasses = 1 << 8
+	maxDenseClasses = 1 << 10
+)
+
+// chooseFused finds the fused kernels for a kind of target.
+func (p *Plan[T]) chooseFused(dense bool) (path fusedPath[T]) {
+	f, a, most := &p.program.Features, p.spec.Activation, maxLabelClasses
+	if dense {
+		most = maxDenseClasses
+	}
+	switch {
+	case p.fused == nil || p.spec.C > most || f.LogAll:
+	case f.Soft && (dense || a == None):
+		// Without an activation p may lie outside [0, 1]. Beside labels and
+		// inside of it, min(p, r) = p r.
+	case a == Softmax && !dense:
+		p.chooseSoftmax(&path)
+	case a != Softmax:
+		p.chooseRows(&path, dense)
+	}
+	return path
+}
+
+func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
+	f, l := &p.program.Features, &p.program.Layout
+	if p.spec.Activation == None && f.NeedsLogs() && p.config.clip < leastClip[T]() {
+		return
+	}
+	for i := range l.Powers {
+		if l.Powers[i].ExpLog {
+			return
+		}
+		path.steps = append(path.steps, p.powerStep(&l.Powers[i], dense))
+	}
+	switch {
+	case len(path.steps) > 0:
+	case f.NeedsLogs():
+		path.steps = append(path.steps, p.newStep(setLogs))
+	case f.Region || f.Soft || !f.Square:
+		path.steps = append(path.steps, p.newStep(setRegion))
+	}
+	if f.Square {
+		path.steps = append(path.steps, p.newStep(setSquare))
+	}
+	first, last := &path.steps[0], &path.steps[len(path.steps)-1]
+	first.moves = append(first.moves, plainMoves(l)...)
+	last.moves = append(last.moves, squareMoves(l)...)
+
+	// One kernel must do for the whole gradient.
+	path.set, path.power = first.set, first.power
+	path.gradient = len(path.steps) == 1
+	if f.Square && !f.NeedsLogs() {
+		path.set, path.gradient = setSquare, true
+	}
+	k := &p.fused.rows[p.spec.Activation]
+	path.gradient = path.gradient && k.has(path.set, dense, true)
+	for i := range path.steps {
+		if !k.has(path.steps[i].set, dense, false) {
+			path.steps = nil
+			break
+		}
+	}
+}
+
+func (k *rowKernels[T]) has(s set, dense, backward bool) bool {
+	switch {
+	case dense && backward:
+		return k.backward[s] != nil
+	case dense:
+		return k.forward[s] != nil
+	case backward:
+		return k.backwardY[s] != nil
+	}
+	return k.forwardY[s] != nil
+}
+
+func (p *Plan[T]) chooseSoftmax(path *fusedPath[T]) {
+	f, l, k := &p.program.Features, &p.program.Layout, &p.fused.softmax
+	switch {
+	case f.LogQ || !k.activates(p.spec.C):
+		return
+	case f.NeedsLogs() && (k.memberLogs == nil || k.sumY == nil):
+		return
+	case (f.Region || f.Soft) && k.regionY == nil, f.Square && k.squareY == nil:
+		return
+	}
+	first := p.newStep(setRegion)
+	first.moves = append(plainMoves(l), squareMoves(l)...)
+	steps := []step[T]{first}
+	gradient := k.chain(f.Square, p.spec.C) != nil && len(l.Powers) <= 1
+	for i := range l.Powers {
+		s := p.newStep(setPowers)
+		s.power, s.moves = &l.Powers[i], []move{{sumPos, l.Powers[i].Off}}
+		sums, derivatives := k.hasPower(s.power)
+		if !sums {
+			return
+		}
+		steps, path.power = append(steps, s), s.power
+		gradient = gradient && derivatives
+	}
+	path.steps, path.gradient = steps, gradient
+}
+
+// activates reports whether there is a kernel for that many classes.
+func (k *softmaxKernels[T]) activates(classes int) bool {
+	return k.any != nil || classes <= maxUnrolled && k.few[classes] != nil
+}
+
+// hasPower reports whether there are kernels for a feature of members.
+func (k *softmaxKernels[T]) hasPower(p *losses.Power) (sums, derivatives bool) {
+	if p.ExpLog {
+		return k.memberExpLog != nil, k.memberExpLogGrad != nil
+	}
+	return p.Pos && k.memberPowers != nil, k.memberPowersGrad != nil
+}
+
+// newStep is a step with the factors that all have.
+func (p *Plan[T]) newStep(s set) step[T] {
+	clip := roundUp[T](p.config.clip)
+	return step[T]{set: s, factors: [numFactors]T{
+		factorClip: clip, factorLnClip: T(math.Log(p.config.clip)), factorLnRest: T(math.Log1p(-p.config.clip)),
+	}}
+}
+
+// powerStep forms the sums of an exponent: those that need no exponential by
+// the kernel for them, if it is there.
+func (p *Plan[T]) powerStep(power *losses.Power, dense bool) step[T] {
+	kind, twice := setAnyPower, 2*power.Gamma
+	if twice == math.Trunc(twice) && twice <= 8 && p.fused.rows[p.spec.Activation].has(setPowers, dense, false) {
+		kind = setPowers
+	}
+	s := p.newStep(kind)
+	s.power = power
+	s.factors[factorGamma], s.factors[factorGamma2] = T(power.Gamma), T(twice)
+	s.moves = []move{{sumPos, power.Off}}
+	if !power.Pos {
+		s.moves = append(s.moves, move{sumNeg, power.Off + 1})
+	}
+	return s
+}
+
+// plainMoves places the counts and the sums of region, soft and logarithms.
+func plainMoves(l *losses.Layout) []move {
+	moves := []move{{sumR, losses.OffR}, {sumNR, losses.OffNR}, {sumRR, losses.OffRR}}
+	for i := range 4 {
+		if l.Region >= 0 {
+			moves = append(moves, move{sumTP + i, l.Region + i})
+		}
+		if l.Soft >= 0 {
+			moves = append(moves, move{sumTP + i, l.Soft + i})
+		}
+	}
+	if l.LogP >= 0 {
+		moves = append(moves, move{sumLogP, l.LogP})
+	}
+	if l.LogQ >= 0 {
+		moves = append(moves, move{sumLogQ, l.LogQ})
+	}
+	return moves
+}
+
+func squareMoves(l *losses.Layout) (moves []move) {
+	for i := range 3 {
+		if l.Square >= 0 {
+			moves = append(moves, move{sumPP + i, l.Square + i})
+		}
+	}
+	return moves
+}
+
+// roundUp is the least T that is not below v, so that a T lies below v where
+// it lies below that.
+func roundUp[T Float](v float64) T {
+	t := T(v)
+	if float64(t) < v {
+		t = T(math.Nextafter32(float32(t), math.MaxFloat32))
+	}
+	return t
+}
+
+// leastClip bounds the clip whose reciprocal, a factor of the derivative,
+// stays far from overflow.
+func leastClip[T Float]() float64 { return float64(map32or64[T](0x1p-60, 0x1p-500)) }
+
+// chain returns the gradient of that many classes, or nil.
+func (k *softmaxKernels[T]) chain(square bool, classes int) softmaxChain[T] {
+	chains := &k.chainY
+	if square {
+		chains = &k.squareChainY
+	}
+	if classes <= maxUnrolled && chains[classes] != nil {
+		return chains[classes]
+	}
+	return chains[0]
+}

@@ -1,0 +1,310 @@
+package kernels
+
+import (
+	"math"
+
+	"github.com/segloss/segloss/kernels/internal/losses"
+)
+
+// reduceSpan adds the sums of the positions [from, to) of sample b. It reports
+// false, with sums as they were, where that has to be done tile by tile.
+func (w *worker[T]) reduceSpan(sums []float64, b, from, to int) (ok bool) {
+	s := w.span
+	s.path = w.plan.fusedPath()
+	if len(s.path.steps) == 0 || !w.look(b, from, to) {
+		return false
+	}
+	if s.n == 0 {
+		return true
+	}
+	w.loadSpan()
+	if w.plan.spec.Activation == Softmax {
+		ok = w.reduceSoftmax()
+	} else {
+		ok = w.reduceRows()
+	}
+	if !ok {
+		return false
+	}
+	sums[0] += float64(s.n)
+	for i, v := range s.cell {
+		sums[1+i] += v
+	}
+	return true
+}
+
+// fusedPath is the one for the target of the call under way.
+func (p *Plan[T]) fusedPath() *fusedPath[T] {
+	if p.call.target.isDense() {
+		return &p.fusedDense
+	}
+	return &p.fusedLabels
+}
+
+func (w *worker[T]) reduceRows() (ok bool) {
+	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
+	for c := range w.plan.spec.C {
+		x, r := w.input(c), []T(nil)
+		if s.y == nil {
+			r = w.target(c)
+		}
+		for i := range s.path.steps {
+			step := &s.path.steps[i]
+			*s.acc = [numSums]float64{}
+			if s.y != nil {
+				ok = k.forwardY[step.set](s.acc, x, s.y, w.label(c), &step.factors)
+			} else {
+				ok = k.forward[step.set](s.acc, x, r, &step.factors)
+			}
+			if !ok || !w.settle(step, c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// label is the label of the members of class c: of a single class it is 1.
+func (w *worker[T]) label(c int) uint8 {
+	if w.plan.spec.C == 1 {
+		return 1
+	}
+	return uint8(c)
+}
+
+// settle moves the sums of a step to the cell of class c. It reports false
+// where one of them is not to be trusted.
+func (w *worker[T]) settle(step *step[T], c int) (ok bool) {
+	s, k := w.span, w.plan.program.K
+	if s.y != nil {
+		s.acc[sumNR], s.acc[sumRR] = float64(s.n)-s.acc[sumR], s.acc[sumR]
+	}
+	// Without an activation, sums of the caller's own numbers by label are
+	// what they are: no product is formed.
+	asGiven := s.y != nil && w.plan.spec.Activation == None
+	for _, m := range step.moves {
+		if v := s.acc[m.sum]; !finite(v) || !(asGiven && m.sum <= sumTN) && s.lost(m.sum) {
+			return false
+		}
+		s.cell[c*k+m.off] = s.acc[m.sum]
+	}
+	return true
+}
+
+func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
+
+// lost reports whether terms of a sum may have underflowed: it is small, or it
+// is 0 although there are positions that make terms. The subnormal numbers of
+// float32 err by 2^-149 each, which a sum from 2^-90 on does not feel.
+func (s *span[T]) lost(sum int) bool {
+	terms := 0.0
+	switch sum {
+	case sumR, sumNR:
+		return false // sums of the caller's own numbers
+	case sumPP:
+		terms = float64(s.n)
+	case sumTP, sumFN, sumRR, sumSQR, sumLogP, sumPos:
+		terms = s.acc[sumR]
+	default:
+		terms = s.acc[sumNR]
+	}
+	v := s.acc[sum]
+	return v == 0 && terms != 0 || v != 0 && math.Abs(v) < float64(map32or64[T](0x1p-90, 0x1p-900))
+}
+
+// prepareGradient makes what the kernels take of the coefficients of a sample.
+// It reports false where the sample's gradient has to be done tile by tile.
+func (w *worker[T]) prepareGradient(coef []float64) (ok bool) {
+	if w.span == nil {
+		return false
+	}
+	w.span.path = w.plan.fusedPath()
+	if !w.span.path.gradient {
+		return false
+	}
+	for c := range w.plan.spec.C {
+		by := w.derivatives(coef[c*w.plan.program.K:])
+		for _, v := range by {
+			ok := math.Abs(v) <= float64(map32or64[T](0x1p28, 0x1p500))
+			if !ok || w.plan.spec.Activation == None && v != 0 && math.Abs(v) < leastNormal[T]() {
+				return false
+			}
+		}
+		if w.plan.spec.Activation == Softmax {
+			w.span.setCoefs(c, &by)
+		} else {
+			w.span.setFactors(c, &by, w.plan.config.clip)
+		}
+	}
+	return true
+}
+
+// leastNormal is the least number with all its digits.
+func leastNormal[T Float]() float64 { return float64(map32or64[T](0x1p-126, 0x1p-1022)) }
+
+// derivatives is the upstream gradient times the coefficients of a cell, in the
+// order that row kernels take them.
+//
+// A coefficient beyond a bound is for the rows of a tile: an error of 2^-149,
+// where a product of probabilities is subnormal, becomes one of the gradient
+// that its bounds do not allow. Without an activation the prediction may be
+// large, and a subnormal coefficient lacks digits.
+func (w *worker[T]) derivatives(cell []float64) (by [byNeg + 1]float64) {
+	l, scale := &w.plan.program.Layout, w.plan.call.grad.Scale
+	set := func(i, off int) {
+		if off >= 0 {
+			by[i] = scale * cell[off]
+		}
+	}
+	for _, o := range []int{l.Region, l.Soft} {
+		if o >= 0 {
+			by[byIn] += scale*cell[o+losses.TP] - scale*cell[o+losses.FN]
+			by[byOut] += scale*cell[o+losses.FP] - scale*cell[o+losses.TN]
+		}
+	}
+	if o := l.Square; o >= 0 {
+		set(byPP, o+losses.PP)
+		set(bySQR, o+losses.SQR)
+		set(bySQB, o+losses.SQB)
+	}
+	set(byLogP, l.LogP)
+	set(byLogQ, l.LogQ)
+	if p := w.span.path.power; p != nil {
+		set(byPos, p.Off)
+		if !p.Pos && !p.ExpLog {
+			set(byNeg, p.Off+1)
+		}
+	}
+	return by
+}
+
+func (s *span[T]) setFactors(c int, by *[byNeg + 1]float64, clip float64) {
+	k := &s.k[c]
+	for i, v := range by {
+		k[i] = T(v)
+	}
+	if p := s.path.power; p != nil {
+		k[byGamma], k[byGamma2] = T(p.Gamma), T(2*p.Gamma)
+	}
+	k[byClip] = roundUp[T](clip)
+}
+
+func (s *span[T]) setCoefs(c int, by *[byNeg + 1]float64) {
+	for i, from := range [...]int{coefIn: byIn, coefOut: byOut, coefA: byLogP, coefB: byPos, coefPP: byPP, coefSQR: bySQR, coefSQB: bySQB} {
+		s.coef[numCoefs*c+i] = T(by[from])
+	}
+}
+
+// differentiateSpan writes the gradient of the positions [from, to) of sample
+// b. It reports false where that has to be done tile by tile; what it has
+// written until then is written anew.
+func (w *worker[T]) differentiateSpan(b, from, to int) (ok bool) {
+	s, c := w.span, &w.plan.call
+	if !w.look(b, from, to) {
+		return false
+	}
+	s.direct = !s.packed && s.keep == nil && !c.grad.Accumulate
+	if s.n == 0 {
+		for k := range w.plan.spec.C {
+			w.storeRow(k, nil)
+		}
+		return true
+	}
+	w.loadSpan()
+	if w.plan.spec.Activation == Softmax {
+		ok = w.differentiateSoftmax()
+	} else {
+		ok = w.differentiateRows()
+	}
+	if ok && (s.packed || w.plan.spec.Activation == Softmax) {
+		w.storeSpan()
+	}
+	return ok
+}
+
+func (w *worker[T]) differentiateRows() bool {
+	s, c := w.span, &w.plan.call
+	once := !s.packed && (c.inPlace || c.grad.Accumulate)
+	if once && !w.ordinary() {
+		return false
+	}
+	stream := s.direct && c.stream
+	for class := range w.plan.spec.C {
+		out := w.output(class)
+		at := 0
+		if stream { // up to the first cache line
+			if at = min(misaligned(out), s.n); at > 0 && !w.differentiatePart(class, out, 0, at, false) {
+				return false
+			}
+		}
+		if at < s.n && !w.differentiatePart(class, out, at, s.n, stream) {
+			return false
+		}
+		if !s.packed {
+			w.storeRow(class, out)
+		}
+	}
+	return true
+}
+
+// ordinary reports whether no kernel will decline: writing only a part of the
+// gradient would destroy what it is computed from, or add it twice.
+func (w *worker[T]) ordinary() bool {
+	a, k := w.plan.spec.Activation, w.plan.fused
+	if a == None {
+		return true
+	}
+	for class := range w.plan.spec.C {
+		if k.within == nil || !k.within(w.input(class), logitLimit[T](a)) {
+			return false
+		}
+	}
+	return true
+}
+
+// differentiatePart forms the elements [from, to) of a class.
+func (w *worker[T]) differentiatePart(class int, out []T, from, to int, stream bool) bool {
+	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
+	x := w.input(class)
+	if s.y != nil {
+		return k.backwardY[s.path.set](out[from:to], x[from:to], s.y[from:to], w.label(class), &s.k[class], stream)
+	}
+	r := w.target(class)
+	return k.backward[s.path.set](out[from:to], x[from:to], r[from:to], &s.k[class], stream)
+}
+
+// output is where class c of the gradient is formed.
+func (w *worker[T]) output(c int) []T {
+	s := w.span
+	switch {
+	case s.direct:
+		return w.plan.call.dx[w.classAt(c).start:][:s.n]
+	case s.packed:
+		return s.out[c*s.stride:][:s.n]
+	}
+	return s.out[:s.n]
+}
+
+// storeRow brings class c of the gradient, formed in out, to the caller.
+func (w *worker[T]) storeRow(c int, out []T) {
+	if s := w.span; !s.direct {
+		at := w.classAt(c)
+		scatter(w.plan.call.dx[at.start:], at.position, s.to-s.from, out, s.kept(), w.plan.call.grad.Accumulate)
+	}
+}
+
+// storeSpan brings all classes of the gradient to the caller.
+func (w *worker[T]) storeSpan() {
+	s, c := w.span, &w.plan.call
+	if s.direct {
+		return
+	}
+	classes, at := w.plan.spec.C, w.at(s.b, s.from)
+	if s.packed && s.keep == nil && !c.grad.Accumulate && classes <= maxUnrolled && w.plan.fused.unpack[classes] != nil {
+		w.plan.fused.unpack[classes](&c.dx[at.start], &s.out[0], s.stride, s.n)
+		return
+	}
+	for k := range classes {
+		w.storeRow(k, s.out[k*s.stride:][:s.n])
+	}
+}

@@ -1,0 +1,323 @@
+package kernels
+
+import (
+	"bytes"
+	"unsafe"
+)
+
+// span is a run of positions of one sample as the fused kernels take it, and
+// the memory of a worker for that. The caller's own rows are used wherever
+// they can be.
+type span[T Float] struct {
+	b, from, to int
+	n           int     // positions that exist
+	keep        []int32 // these, counted from the first; nil where all do
+	y           []uint8 // their labels; nil with a dense target
+
+	path   *fusedPath[T]
+	packed bool // x, r and out hold all classes of the span
+	direct bool // the gradient is formed in the caller's buffer
+	stride int  // of the rows below
+
+	x, r, out []T
+	bytes     []uint8 // for y
+	all, some []int32 // for keep
+
+	acc  *[numSums]float64
+	cell []float64       // sums of the span, C × K
+	k    [][numFactors]T // of the gradient's row kernels, by class
+	coef []T             // of the gradient's chain
+
+	p, q, work []T     // under softmax
+	l, qy, m   []T     // of the members
+	class      []uint8 // each class, to count it
+}
+
+// spanSize is how many positions are a span. It depends on the shape alone.
+// Rows are walked one by one, all of them again for labels; the probabilities
+// of a softmax stay in the first cache. Channels-last elements are packed for
+// all classes at once.
+func spanSize[T Float](s Spec) int {
+	size, room, least, most := elementSize[T](), 256<<10, 64, 4096
+	switch {
+	case s.Activation == Softmax:
+		size, room, most = 2*size, 24<<10, 512
+	case s.Layout == NCS:
+		return most
+	}
+	return min(max(room/(s.C*size), least), most) &^ (least - 1)
+}
+
+func newSpan[T Float](p *Plan[T], size int) *span[T] {
+	classes, rows := p.spec.C, 1
+	packs := p.spec.Layout == NSC && classes > 1
+	if packs || p.spec.Activation == Softmax {
+		rows = classes
+	}
+	stride := (size + 63) &^ 63
+	s := &span[T]{
+		stride: stride,
+		x:      aligned[T](rows * stride), r: aligned[T](rows * stride), out: aligned[T](rows * stride),
+		bytes: make([]uint8, stride), all: make([]int32, size), some: make([]int32, size),
+		acc: new([numSums]float64), cell: make([]float64, classes*p.program.K), packed: packs,
+	}
+	for i := range s.all {
+		s.all[i] = int32(i)
+	}
+	if p.spec.Activation != Softmax {
+		s.k = make([][numFactors]T, classes)
+		return s
+	}
+	s.p, s.q, s.work = aligned[T](classes*stride), aligned[T](classes*stride), aligned[T]((classes+2)*stride)
+	s.l, s.qy, s.m = aligned[T](stride), aligned[T](stride), aligned[T](stride)
+	s.coef = aligned[T](numCoefs * classes)
+	for c := range min(classes, maxLabelClasses) {
+		s.class = append(s.class, uint8(c))
+	}
+	return s
+}
+
+// cacheLine is the alignment of streaming stores and of the memory of spans.
+const cacheLine = 64
+
+// aligned makes n elements that start a cache line.
+func aligned[T Float](n int) []T {
+	m := make([]T, n+cacheLine/elementSize[T]())
+	return m[misaligned(m):][:n:n]
+}
+
+// misaligned is how many elements of m lie before the first that starts a
+// cache line.
+func misaligned[T Float](m []T) int {
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(m)))
+	return int(-at%cacheLine) / elementSize[T]()
+}
+
+func elementSize[T Float]() int {
+	var t T
+	return int(unsafe.Sizeof(t))
+}
+
+// look finds the positions [from, to) of sample b that exist, and their labels.
+// It reports false where they have to be done tile by tile: for a weight other
+// than 0 and 1, or for what is bad about one of them.
+func (w *worker[T]) look(b, from, to int) (ok bool) {
+	c, s := &w.plan.call, w.span
+	s.b, s.from, s.to = b, from, to
+	s.n, s.keep, s.y = to-from, nil, nil
+	lo := b*c.s + from
+	if !s.keepExisting(&c.target, lo) {
+		return false
+	}
+	if c.target.isDense() {
+		return true
+	}
+	if w.plan.spec.C > maxLabelClasses {
+		return false
+	}
+	switch most := w.narrowLabels(lo); {
+	case s.keep == nil && most < w.labels() && !w.ignores(s.y):
+		return true
+	case c.target.labels8 != nil:
+		return pickLabels(w, c.target.labels8[lo:])
+	case c.target.label32 != nil:
+		return pickLabels(w, c.target.label32[lo:])
+	}
+	return pickLabels(w, c.target.label64[lo:])
+}
+
+// keepExisting keeps what the mask and weights from lo on keep.
+func (s *span[T]) keepExisting(t *Target, lo int) (ok bool) {
+	var mask []uint8
+	if t.mask != nil && bytes.IndexByte(t.mask[lo:][:s.n], 0) >= 0 {
+		mask = t.mask[lo:]
+	}
+	if mask == nil && t.weights == nil {
+		return true
+	}
+	kept := 0
+	for i := range s.n {
+		if mask != nil && mask[i] == 0 {
+			continue
+		}
+		if t.weights != nil {
+			switch t.weights[lo+i] {
+			case 0:
+				continue
+			case 1:
+			default:
+				return false
+			}
+		}
+		s.some[kept] = int32(i)
+		kept++
+	}
+	s.keepFirst(kept)
+	return true
+}
+
+// keepFirst keeps the first positions that some lists.
+func (s *span[T]) keepFirst(kept int) {
+	s.keep = s.some[:kept]
+	if s.n = kept; kept == s.to-s.from {
+		s.keep = nil
+	}
+}
+
+// kept lists the positions that exist.
+func (s *span[T]) kept() []int32 {
+	if s.keep != nil {
+		return s.keep
+	}
+	return s.all[:s.n]
+}
+
+// labels is the number of labels that there are.
+func (w *worker[T]) labels() uint64 { return uint64(max(w.plan.spec.C, 2)) }
+
+// narrowLabels makes the labels from lo on bytes, and returns the largest.
+func (w *worker[T]) narrowLabels(lo int) (most uint64) {
+	t, s, k := &w.plan.call.target, w.span, w.plan.fused
+	n := s.to - s.from
+	s.y = s.bytes[:n]
+	switch {
+	case t.labels8 != nil:
+		s.y = t.labels8[lo:][:n]
+		if k.labelsMost != nil {
+			return uint64(k.labelsMost(s.y))
+		}
+		return narrow(s.bytes, s.y)
+	case t.label32 != nil:
+		if k.narrow32 != nil {
+			return uint64(k.narrow32(s.y, t.label32[lo:][:n]))
+		}
+		return narrow(s.y, t.label32[lo:][:n])
+	}
+	if k.narrow64 != nil {
+		return k.narrow64(s.y, t.label64[lo:][:n])
+	}
+	return narrow(s.y, t.label64[lo:][:n])
+}
+
+// narrow leaves the low byte of each label in dst and returns the largest label
+// as an unsigned number, which a negative one is beyond all others.
+func narrow[L Label](dst []uint8, y []L) (most uint64) {
+	for i, l := range y {
+		dst[i] = uint8(l)
+		most = max(most, uint64(l))
+	}
+	return most
+}
+
+// ignores reports whether one of the labels, none of which is bad, is to be
+// ignored.
+func (w *worker[T]) ignores(y []uint8) bool {
+	c := &w.plan.config
+	return c.hasIgnore && uint64(c.ignore) < w.labels() && bytes.IndexByte(y, uint8(c.ignore)) >= 0
+}
+
+// pickLabels drops the positions to ignore and packs the labels of the others.
+func pickLabels[T Float, L Label](w *worker[T], y []L) (ok bool) {
+	s, c, labels := w.span, &w.plan.config, w.labels()
+	kept := 0
+	for _, at := range s.kept() {
+		l := int64(y[at])
+		if c.hasIgnore && l == c.ignore {
+			continue
+		}
+		if uint64(l) >= labels {
+			return false
+		}
+		s.some[kept], s.bytes[kept] = at, uint8(l)
+		kept++
+	}
+	s.keepFirst(kept)
+	s.y = s.bytes[:kept]
+	return true
+}
+
+// load brings the elements of channels-last tensors into rows.
+func (w *worker[T]) loadSpan() {
+	if !w.span.packed {
+		return
+	}
+	w.pack(w.span.x, w.plan.call.x)
+	if t := &w.plan.call.target; t.isDense() {
+		if own := ownDense[T](t); own != nil {
+			w.pack(w.span.r, own)
+		} else {
+			w.convertDense(w.span.r, w.at(w.span.b, w.span.from))
+		}
+	}
+}
+
+func (w *worker[T]) pack(rows, src []T) {
+	s, at := w.span, w.at(w.span.b, w.span.from)
+	if s.keep == nil && at.classes <= maxUnrolled && w.plan.fused.pack[at.classes] != nil {
+		w.plan.fused.pack[at.classes](&rows[0], &src[at.start], s.stride, s.n)
+		return
+	}
+	gather(rows, s.stride, src, s.kept(), at)
+}
+
+// ownDense is the dense target if its elements are those of the prediction.
+func ownDense[T Float](t *Target) []T {
+	if own, ok := any(t.dense64).([]T); ok {
+		return own
+	}
+	own, _ := any(t.dense32).([]T)
+	return own
+}
+
+func (w *worker[T]) convertDense(rows []T, at place) {
+	s, t := w.span, &w.plan.call.target
+	if t.dense32 != nil {
+		gather(rows, s.stride, t.dense32, s.kept(), at)
+	} else {
+		gather(rows, s.stride, t.dense64, s.kept(), at)
+	}
+}
+
+// classAt is where class c of the span lies in a planar tensor.
+func (w *worker[T]) classAt(c int) place {
+	at := w.at(w.span.b, w.span.from)
+	return place{at.start + c*at.class, at.class, at.position, 1}
+}
+
+// input is class c of the prediction.
+func (w *worker[T]) input(c int) []T {
+	s, x := w.span, w.plan.call.x
+	switch {
+	case s.packed:
+		return s.x[c*s.stride:][:s.n]
+	case s.keep == nil:
+		return x[w.classAt(c).start:][:s.n]
+	}
+	gather(s.x, s.stride, x, s.keep, w.classAt(c))
+	return s.x[:s.n]
+}
+
+// target is class c of a dense target.
+func (w *worker[T]) target(c int) []T {
+	s, own := w.span, ownDense[T](&w.plan.call.target)
+	switch {
+	case s.packed:
+		return s.r[c*s.stride:][:s.n]
+	case own != nil && s.keep == nil:
+		return own[w.classAt(c).start:][:s.n]
+	}
+	w.convertDense(s.r, w.classAt(c))
+	return s.r[:s.n]
+}
+
+// inputs is all classes of the prediction, with their stride.
+func (w *worker[T]) inputs() (x []T, stride int) {
+	s, at := w.span, w.at(w.span.b, w.span.from)
+	if !s.packed && s.keep == nil {
+		return w.plan.call.x[at.start:], at.class
+	}
+	if !s.packed {
+		gather(s.x, s.stride, w.plan.call.x, s.keep, at)
+	}
+	return s.x, s.stride
+}
