@@ -231,7 +231,7 @@ func (p *Plan[T]) allocate() {
 		th.tile = tileSize[T](p.spec.C)
 	}
 	if th.span == 0 {
-		th.span = spanSize[T](p.spec)
+		th.span, th.block = spanSizes[T](p.spec)
 	}
 	units := p.spec.N * p.maxUnits(p.spec.S)
 	p.chunks = make([]float64, units*p.program.Stride())
@@ -278,8 +278,9 @@ func (p *Plan[T]) workUnit(w *worker[T], u, b, from, to int) {
 	sums := p.chunks[u*p.program.Stride():][:p.program.Stride()]
 	clear(sums)
 	clear(w.block) // a call that met a bad label has left sums behind
-	for at := from; at < to; at += w.spanSize {
-		end := min(at+w.spanSize, to)
+	step := w.step(phaseReduce)
+	for at := from; at < to; at += step {
+		end := min(at+step, to)
 		if w.span != nil && w.lookOrReduce(sums, b, at, end) {
 			continue
 		}
@@ -326,8 +327,9 @@ func (p *Plan[T]) backwardUnit(w *worker[T], b, from, to int) {
 	k := p.spec.C * p.program.K
 	coef := p.coef[b*k:][:k]
 	fused := w.prepareGradient(coef)
-	for at := from; at < to; at += w.spanSize {
-		end := min(at+w.spanSize, to)
+	step := w.step(phaseBackward)
+	for at := from; at < to; at += step {
+		end := min(at+step, to)
 		if fused && w.differentiateSpan(b, at, end) {
 			continue
 		}
@@ -338,6 +340,18 @@ func (p *Plan[T]) backwardUnit(w *worker[T], b, from, to int) {
 	if fused && p.call.stream && p.fused.fence != nil {
 		p.fused.fence()
 	}
+}
+
+// step is how many positions of a unit are done one after another, before it
+// is decided anew who does the next.
+func (w *worker[T]) step(ph phase) int {
+	switch {
+	case w.span == nil:
+		return w.plan.call.unit
+	case ph == phaseBackward:
+		return w.span.block
+	}
+	return w.span.size
 }
 
 func (p *Plan[T]) backwardTile(w *worker[T], coef []float64, b, from, to int) {

@@ -49,14 +49,14 @@ func (w *worker[T]) reduceRows() (ok bool) {
 			r = w.target(c)
 		}
 		for i := range s.path.steps {
-			step := &s.path.steps[i]
-			*s.acc = [numSums]float64{}
+			step, acc := &s.path.steps[i], &s.acc[0]
+			*acc = [numSums]float64{}
 			if s.y != nil {
-				ok = k.forwardY[step.set](s.acc, x, s.y, w.label(c), &step.factors)
+				ok = k.forwardY[step.set](acc, x, s.y, w.label(c), &step.factors)
 			} else {
-				ok = k.forward[step.set](s.acc, x, r, &step.factors)
+				ok = k.forward[step.set](acc, x, r, &step.factors)
 			}
-			if !ok || !w.settle(step, c) {
+			if !ok || !w.settle(step, c, acc) {
 				return false
 			}
 		}
@@ -74,42 +74,51 @@ func (w *worker[T]) label(c int) uint8 {
 
 // settle moves the sums of a step to the cell of class c. It reports false
 // where one of them is not to be trusted.
-func (w *worker[T]) settle(step *step[T], c int) (ok bool) {
-	s, k := w.span, w.plan.program.K
+func (w *worker[T]) settle(step *step[T], c int, acc *[numSums]float64) (ok bool) {
+	s := w.span
 	if s.y != nil {
-		s.acc[sumNR], s.acc[sumRR] = float64(s.n)-s.acc[sumR], s.acc[sumR]
+		acc[sumNR], acc[sumRR] = float64(s.n)-acc[sumR], acc[sumR]
 	}
 	// Without an activation, sums of the caller's own numbers by label are
 	// what they are: no product is formed.
 	asGiven := s.y != nil && w.plan.spec.Activation == None
+	cell := s.cell[c*w.plan.program.K:]
 	for _, m := range step.moves {
-		if v := s.acc[m.sum]; !finite(v) || !(asGiven && m.sum <= sumTN) && s.lost(m.sum) {
+		v := acc[m.sum]
+		if a := math.Abs(v); !(a >= leastSum[T]() && a <= math.MaxFloat64) && !exact[T](acc, m.sum, asGiven) {
 			return false
 		}
-		s.cell[c*k+m.off] = s.acc[m.sum]
+		cell[m.off] = v
 	}
 	return true
 }
 
-func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
+// leastSum bounds the sums whose terms may have underflowed. The subnormal
+// numbers of float32 err by 2^-149 each, which a sum from 2^-90 on does not
+// feel.
+func leastSum[T Float]() float64 { return float64(map32or64[T](0x1p-90, 0x1p-900)) }
 
-// lost reports whether terms of a sum may have underflowed: it is small, or it
-// is 0 although there are positions that make terms. The subnormal numbers of
-// float32 err by 2^-149 each, which a sum from 2^-90 on does not feel.
-func (s *span[T]) lost(sum int) bool {
-	terms := 0.0
+// exact reports whether a sum so small is right all the same: it is 0 where no
+// position makes a term, or it adds numbers of the caller's own, which asGiven
+// says of the region sums.
+func exact[T Float](acc *[numSums]float64, sum int, asGiven bool) bool {
+	v := acc[sum]
+	if !(math.Abs(v) < leastSum[T]()) {
+		return false
+	}
 	switch sum {
 	case sumR, sumNR:
-		return false // sums of the caller's own numbers
-	case sumPP:
-		terms = float64(s.n)
-	case sumTP, sumFN, sumRR, sumSQR, sumLogP, sumPos:
-		terms = s.acc[sumR]
-	default:
-		terms = s.acc[sumNR]
+		return true
+	case sumTP, sumFN:
+		return asGiven || v == 0 && acc[sumR] == 0
+	case sumFP, sumTN:
+		return asGiven || v == 0 && acc[sumNR] == 0
+	case sumRR, sumSQR, sumLogP, sumPos:
+		return v == 0 && acc[sumR] == 0
+	case sumSQB, sumLogQ, sumNeg:
+		return v == 0 && acc[sumNR] == 0
 	}
-	v := s.acc[sum]
-	return v == 0 && terms != 0 || v != 0 && math.Abs(v) < float64(map32or64[T](0x1p-90, 0x1p-900))
+	return false
 }
 
 // prepareGradient makes what the kernels take of the coefficients of a sample.

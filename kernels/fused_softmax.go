@@ -6,73 +6,90 @@ import (
 	"github.com/segloss/segloss/kernels/internal/losses"
 )
 
-// softmax leaves the probabilities of the span in p and q.
-func (w *worker[T]) softmax() (ok bool) {
+// softmax leaves the probabilities of the positions [i, j), of those that
+// exist, in p and q.
+func (w *worker[T]) softmax(i, j int) (ok bool) {
 	s, classes, k := w.span, w.plan.spec.C, &w.plan.fused.softmax
-	x, xStride := w.inputs()
+	x, xStride := w.inputs(i, j)
 	if classes <= maxUnrolled && k.few[classes] != nil {
-		return k.few[classes](&s.p[0], &s.q[0], &x[0], s.stride, xStride, s.n)
+		return k.few[classes](&s.p[0], &s.q[0], &x[0], s.stride, xStride, j-i)
 	}
-	return k.any(&s.p[0], &s.q[0], &x[0], &s.work[0], s.stride, xStride, classes, s.n)
+	return k.any(&s.p[0], &s.q[0], &x[0], &s.work[0], s.stride, xStride, classes, j-i)
 }
 
 func (w *worker[T]) reduceSoftmax() (ok bool) {
-	s, classes, k := w.span, w.plan.spec.C, &w.plan.fused.softmax
-	f := &w.plan.program.Features
-	if !w.softmax() {
-		return false
-	}
-	if f.NeedsLogs() && !k.memberLogs(s.l[:s.n], s.qy[:s.n], &s.p[0], &s.q[0], s.y, s.stride, classes) {
-		return false
-	}
-	for c := range classes {
-		p, q := s.p[c*s.stride:][:s.n], s.q[c*s.stride:][:s.n]
-		*s.acc = [numSums]float64{}
-		if f.Region || f.Soft {
-			k.regionY(s.acc, p, q, s.y, uint8(c))
-		} else {
-			s.acc[sumR] = float64(bytes.Count(s.y, s.class[c:c+1]))
-		}
-		if f.Square {
-			k.squareY(s.acc, p, q, s.y, uint8(c))
-		}
-		if f.LogP {
-			k.sumY(&s.acc[sumLogP], s.l[:s.n], s.y, uint8(c))
-		}
-		if !w.settle(&s.path.steps[0], c) {
+	s, classes := w.span, w.plan.spec.C
+	clear(s.acc)
+	for i := 0; i < s.n; i += s.block {
+		if !w.reduceBlock(i, min(i+s.block, s.n)) {
 			return false
 		}
 	}
+	counted := w.plan.program.Region >= 0 || w.plan.program.Soft >= 0
+	for c := range classes {
+		members := &s.acc[c][sumR]
+		if !counted {
+			*members = float64(bytes.Count(s.y, s.class[c:c+1]))
+		}
+		for i := range s.path.steps {
+			acc := &s.acc[i*classes+c]
+			acc[sumR] = *members
+			if !w.settle(&s.path.steps[i], c, acc) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// reduceBlock adds the sums of the positions [i, j) of those that exist.
+func (w *worker[T]) reduceBlock(i, j int) (ok bool) {
+	s, classes, k, f := w.span, w.plan.spec.C, &w.plan.fused.softmax, &w.plan.program.Features
+	if !w.softmax(i, j) {
+		return false
+	}
+	n, y := j-i, s.y[i:j]
+	if f.NeedsLogs() && !k.memberLogs(s.l[:n], s.qy[:n], &s.p[0], &s.q[0], y, s.stride, classes) {
+		return false
+	}
+	for c := range classes {
+		p, q, acc := s.p[c*s.stride:][:n], s.q[c*s.stride:][:n], &s.acc[c]
+		if f.Region || f.Soft {
+			k.regionY(acc, p, q, y, uint8(c))
+		}
+		if f.Square {
+			k.squareY(acc, p, q, y, uint8(c))
+		}
+		if f.LogP {
+			k.sumY(&acc[sumLogP], s.l[:n], y, uint8(c))
+		}
+	}
 	for i := range s.path.steps[1:] {
-		if !w.reducePower(&s.path.steps[1+i]) {
+		if !w.reducePower(s.path.steps[1+i].power, s.acc[(1+i)*classes:], y) {
 			return false
 		}
 	}
 	return true
 }
 
-// reducePower sums a feature of members.
-func (w *worker[T]) reducePower(step *step[T]) (ok bool) {
-	s, k := w.span, &w.plan.fused.softmax
-	row, l, qy, gamma := s.work[:s.n], s.l[:s.n], s.qy[:s.n], T(step.power.Gamma)
-	if !step.power.ExpLog {
+// reducePower adds the sums of a feature of members.
+func (w *worker[T]) reducePower(power *losses.Power, acc [][numSums]float64, y []uint8) (ok bool) {
+	s, k, n := w.span, &w.plan.fused.softmax, len(y)
+	row, l, qy, gamma := s.work[:n], s.l[:n], s.qy[:n], T(power.Gamma)
+	if !power.ExpLog {
 		k.memberPowers(row, l, qy, gamma)
 	} else if !k.memberExpLog(row, l, qy, gamma) {
 		return false
 	}
 	for c := range w.plan.spec.C {
-		*s.acc = [numSums]float64{sumR: s.cell[c*w.plan.program.K+losses.OffR]}
-		k.sumY(&s.acc[sumPos], row, s.y, uint8(c))
-		if !w.settle(step, c) {
-			return false
-		}
+		k.sumY(&acc[c][sumPos], row, y, uint8(c))
 	}
 	return true
 }
 
 func (w *worker[T]) differentiateSoftmax() (ok bool) {
 	s, k, power := w.span, &w.plan.fused.softmax, w.span.path.power
-	if !w.softmax() {
+	if !w.softmax(0, s.n) {
 		return false
 	}
 	if power != nil {

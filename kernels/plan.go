@@ -111,7 +111,8 @@ func WithBackend(name string) Option { return func(c *config) { c.backend = name
 // batch around it or on the workers.
 type thresholds struct {
 	tile   int // positions computed at a time; 0 fits the tile to the cache
-	span   int // positions that a fused kernel walks at a time; 0 fits them to the cache
+	span   int // positions that fused kernels sum at a time; 0 fits span and block to the caches
+	block  int // and those that stay in the first cache
 	flush  int // positions summed before they join the chunk's sums
 	chunk  int // least positions of a unit of work
 	single int // elements of a batch below which one goroutine does it

@@ -17,49 +17,58 @@ type span[T Float] struct {
 	path   *fusedPath[T]
 	packed bool // x, r and out hold all classes of the span
 	direct bool // the gradient is formed in the caller's buffer
+	size   int  // positions of a span
+	block  int  // positions of a softmax at a time; a gradient's span is one block
 	stride int  // of the rows below
 
 	x, r, out []T
 	bytes     []uint8 // for y
 	all, some []int32 // for keep
 
-	acc  *[numSums]float64
-	cell []float64       // sums of the span, C × K
-	k    [][numFactors]T // of the gradient's row kernels, by class
-	coef []T             // of the gradient's chain
+	acc  [][numSums]float64 // of each step and class
+	cell []float64          // sums of the span, C × K
+	k    [][numFactors]T    // of the gradient's row kernels, by class
+	coef []T                // of the gradient's chain
 
 	p, q, work []T     // under softmax
 	l, qy, m   []T     // of the members
-	class      []uint8 // each class, to count it
+	class      []uint8 // each class, to count its members
 }
 
-// spanSize is how many positions are a span. It depends on the shape alone.
-// Rows are walked one by one, all of them again for labels; the probabilities
-// of a softmax stay in the first cache. Channels-last elements are packed for
-// all classes at once.
-func spanSize[T Float](s Spec) int {
-	size, room, least, most := elementSize[T](), 256<<10, 64, 4096
+// spanSizes are how many positions are a span, and how many of them a block.
+// They depend on the shape alone. The rows of planar elements are walked one by
+// one, and the labels again for each. Channels-last elements are packed for all
+// classes at once, and the probabilities of a softmax stay in the first cache.
+func spanSizes[T Float](s Spec) (span, block int) {
+	row := s.C * elementSize[T]() // bytes of all classes
 	switch {
 	case s.Activation == Softmax:
-		size, room, most = 2*size, 24<<10, 512
-	case s.Layout == NCS:
-		return most
+		block = clamp64(24<<10/(2*row), 64, 512)
+		return 4096, block
+	case s.Layout == NSC && s.C > 1:
+		span = clamp64(256<<10/row, 64, 4096)
+	default:
+		span = clamp64(16<<10/s.C, 4096, 16<<10)
 	}
-	return min(max(room/(s.C*size), least), most) &^ (least - 1)
+	return span, span
 }
 
-func newSpan[T Float](p *Plan[T], size int) *span[T] {
+// clamp64 brings n between two bounds and down to a multiple of 64.
+func clamp64(n, least, most int) int { return min(max(n, least), most) &^ 63 }
+
+func newSpan[T Float](p *Plan[T], size, block int) *span[T] {
 	classes, rows := p.spec.C, 1
 	packs := p.spec.Layout == NSC && classes > 1
 	if packs || p.spec.Activation == Softmax {
 		rows = classes
 	}
-	stride := (size + 63) &^ 63
+	stride := (block + 63) &^ 63
 	s := &span[T]{
-		stride: stride,
-		x:      aligned[T](rows * stride), r: aligned[T](rows * stride), out: aligned[T](rows * stride),
-		bytes: make([]uint8, stride), all: make([]int32, size), some: make([]int32, size),
-		acc: new([numSums]float64), cell: make([]float64, classes*p.program.K), packed: packs,
+		size: size, block: block, stride: stride, packed: packs,
+		x: aligned[T](rows * stride), r: aligned[T](rows * stride), out: aligned[T](rows * stride),
+		bytes: make([]uint8, size), all: make([]int32, size), some: make([]int32, size),
+		acc:  make([][numSums]float64, classes*max(1, len(p.fusedLabels.steps), len(p.fusedDense.steps))),
+		cell: make([]float64, classes*p.program.K),
 	}
 	for i := range s.all {
 		s.all[i] = int32(i)
@@ -183,6 +192,9 @@ func (w *worker[T]) narrowLabels(lo int) (most uint64) {
 	switch {
 	case t.labels8 != nil:
 		s.y = t.labels8[lo:][:n]
+		if w.plan.call.phase == phaseBackward && !w.plan.config.hasIgnore {
+			return 0 // the labels are known to be good
+		}
 		if k.labelsMost != nil {
 			return uint64(k.labelsMost(s.y))
 		}
@@ -236,28 +248,29 @@ func pickLabels[T Float, L Label](w *worker[T], y []L) (ok bool) {
 	return true
 }
 
-// load brings the elements of channels-last tensors into rows.
+// loadSpan brings the elements of channels-last tensors into rows.
 func (w *worker[T]) loadSpan() {
-	if !w.span.packed {
+	if !w.span.packed || w.plan.spec.Activation == Softmax {
 		return
 	}
-	w.pack(w.span.x, w.plan.call.x)
+	w.pack(w.span.x, w.plan.call.x, 0, w.span.n)
 	if t := &w.plan.call.target; t.isDense() {
 		if own := ownDense[T](t); own != nil {
-			w.pack(w.span.r, own)
+			w.pack(w.span.r, own, 0, w.span.n)
 		} else {
 			w.convertDense(w.span.r, w.at(w.span.b, w.span.from))
 		}
 	}
 }
 
-func (w *worker[T]) pack(rows, src []T) {
+// pack brings the elements [i, j) of those that exist into rows, all classes.
+func (w *worker[T]) pack(rows, src []T, i, j int) {
 	s, at := w.span, w.at(w.span.b, w.span.from)
-	if s.keep == nil && at.classes <= maxUnrolled && w.plan.fused.pack[at.classes] != nil {
-		w.plan.fused.pack[at.classes](&rows[0], &src[at.start], s.stride, s.n)
+	if s.packed && s.keep == nil && at.classes <= maxUnrolled && w.plan.fused.pack[at.classes] != nil {
+		w.plan.fused.pack[at.classes](&rows[0], &src[at.start+i*at.classes], s.stride, j-i)
 		return
 	}
-	gather(rows, s.stride, src, s.kept(), at)
+	gather(rows, s.stride, src, s.kept()[i:j], at)
 }
 
 // ownDense is the dense target if its elements are those of the prediction.
@@ -310,14 +323,14 @@ func (w *worker[T]) target(c int) []T {
 	return s.r[:s.n]
 }
 
-// inputs is all classes of the prediction, with their stride.
-func (w *worker[T]) inputs() (x []T, stride int) {
-	s, at := w.span, w.at(w.span.b, w.span.from)
+// inputs is all classes of the predictions [i, j) of those that exist, with
+// their stride.
+func (w *worker[T]) inputs(i, j int) (x []T, stride int) {
+	s := w.span
 	if !s.packed && s.keep == nil {
-		return w.plan.call.x[at.start:], at.class
+		at := w.at(s.b, s.from)
+		return w.plan.call.x[at.start+i:], at.class
 	}
-	if !s.packed {
-		gather(s.x, s.stride, w.plan.call.x, s.keep, at)
-	}
+	w.pack(s.x, w.plan.call.x, i, j)
 	return s.x, s.stride
 }

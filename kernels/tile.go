@@ -47,8 +47,7 @@ type worker[T Float] struct {
 	block []float64 // sums since the last flush, C × K
 	coef  []float64 // of SoftmaxRegionY
 
-	span     *span[T] // of the fused kernels; nil where there are none
-	spanSize int      // positions of one, or of any unit
+	span *span[T] // of the fused kernels; nil where there are none
 }
 
 func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
@@ -65,11 +64,10 @@ func newWorker[T Float](p *Plan[T], tile int) *worker[T] {
 		y: make([]int32, tile), all: make([]int32, tile), some: make([]int32, tile),
 		lp: matrix(p.path.logP), lq: matrix(p.path.logQ),
 		block: make([]float64, c*p.program.K),
-		coef:  make([]float64, 4*c), spanSize: maxElements,
+		coef:  make([]float64, 4*c),
 	}
 	if p.fused != nil && c <= maxDenseClasses {
-		w.spanSize = p.config.thresholds.span
-		w.span = newSpan(p, w.spanSize)
+		w.span = newSpan(p, p.config.thresholds.span, p.config.thresholds.block)
 	}
 	w.tile = cpu.Tile[T]{
 		C: c, Stride: tile,
