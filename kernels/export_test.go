@@ -18,8 +18,8 @@ func init() {
 	})
 }
 
-// WithThresholds lets tests cut the work as small as they like, and store every
-// gradient past the caches.
+// WithThresholds lets tests cut the work as small as they like. Every gradient is
+// stored past the caches.
 func WithThresholds(tile, flush, chunk, single int) Option {
 	return func(c *config) {
 		c.thresholds = thresholds{tile: tile, span: 3 * tile, block: 2 * tile, flush: flush, chunk: chunk, single: single}
@@ -70,6 +70,34 @@ func (k *fused[T]) onSpan(f func()) *fused[T] {
 	}
 	return &c
 }
+
+// OnRows has f called with every tile that a plan computes by rows, where fused
+// kernels do not serve.
+func OnRows[T Float](p *Plan[T], f func()) {
+	table := *p.kernels
+	p.kernels = &table
+	for _, activate := range []*func(*cpu.Tile[T]){&table.Probabilities, &table.Sigmoid, &table.Softmax} {
+		own := *activate
+		*activate = func(t *cpu.Tile[T]) {
+			f()
+			own(t)
+		}
+	}
+}
+
+// FusedBackends lists the backends that have fused kernels and run here.
+func FusedBackends() (names []string) {
+	for i := range implementations {
+		if f := implementations[i].f32.fused; f != nil && f.softmax.regionY != nil && f.rows[Sigmoid].forwardY[setLogs] != nil {
+			names = append(names, implementations[i].Name)
+		}
+	}
+	return names
+}
+
+// WithStream lets tests choose from how many bytes on a gradient is stored past
+// the caches.
+func WithStream(bytes int) Option { return func(c *config) { c.thresholds.stream = bytes } }
 
 // FirstBad is the position that a call blames after its workers have found
 // these, in this order.
