@@ -2211,3 +2211,1315 @@ func stream8F32AVX2(dst *float32, src *float32, stride int, n int)
 //
 //go:noescape
 func stream8F64AVX2(dst *float64, src *float64, stride int, n int)
+
+// forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneRegionYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		g := in*r + out*(1-r)
+//		out[i] = g
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneRegionYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		g := in*r + out*(1-r)
+//		out[i] = g
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneRegionF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneRegionF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneRegionF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		g := in*r + out*(1-r)
+//		out[i] = g
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneRegionF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		g := in*r + out*(1-r)
+//		out[i] = g
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidRegionYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		out[i] = g*p*q
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		out[i] = g*p*q
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidRegionF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidRegionF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidRegionF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		out[i] = g*p*q
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		out[i] = g*p*q
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardNoneSquareYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneSquareYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneSquareF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneSquareF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g*p*q
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g*p*q
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidSquareF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g*p*q
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		g := in*r + out*(1-r)
+//		g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))
+//		out[i] = g*p*q
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardNoneLogsYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneLogsYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneLogsF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneLogsF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidLogsYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidLogsYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardNonePowersYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNonePowersYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidPowersYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidPowersYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidPowersF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidPowersF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidPowersF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidPowersF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneAnyPowerYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g + u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		g := in*r + out*(1-r)
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = g*p*q + u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool

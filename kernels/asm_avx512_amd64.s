@@ -4417,10 +4417,10 @@ classes1:
 	DECQ         R11
 	JNZ          classes1
 	VBROADCASTSD one<>+0(SB), Z2
-	VDIVPD       Z0, Z2, Z3
-	VDIVPD       Z1, Z2, Z2
-	VPXORQ       Z4, Z4, Z4
-	VPXORQ       Z5, Z5, Z5
+	VDIVPD       Z0, Z2, Z0
+	VDIVPD       Z1, Z2, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
 
 	// Downwards: the sum of those after it is added.
 	MOVQ c+32(FP), R11
@@ -4428,24 +4428,24 @@ classes1:
 classes2:
 	SUBQ    n+40(FP), R9
 	SUBQ    SI, R10
-	VMOVUPD (DI)(R9*8), Z8
-	VMOVUPD 64(DI)(R9*8), Z9
-	VADDPD  Z4, Z8, Z8
-	VADDPD  Z5, Z9, Z9
-	VMOVUPD Z8, (DI)(R9*8)
-	VMOVUPD Z9, 64(DI)(R9*8)
-	VMULPD  Z3, Z8, Z8
-	VMULPD  Z2, Z9, Z9
-	VMOVUPD Z8, (CX)(R10*8)
-	VMOVUPD Z9, 64(CX)(R10*8)
-	VMOVUPD (DX)(R9*8), Z8
-	VMOVUPD 64(DX)(R9*8), Z9
-	VADDPD  Z8, Z4, Z4
-	VADDPD  Z9, Z5, Z5
-	VMULPD  Z3, Z8, Z8
-	VMULPD  Z2, Z9, Z9
-	VMOVUPD Z8, (AX)(R10*8)
-	VMOVUPD Z9, 64(AX)(R10*8)
+	VMOVUPD (DI)(R9*8), Z4
+	VMOVUPD 64(DI)(R9*8), Z5
+	VADDPD  Z2, Z4, Z4
+	VADDPD  Z3, Z5, Z5
+	VMOVUPD Z4, (DI)(R9*8)
+	VMOVUPD Z5, 64(DI)(R9*8)
+	VMULPD  Z0, Z4, Z4
+	VMULPD  Z1, Z5, Z5
+	VMOVUPD Z4, (CX)(R10*8)
+	VMOVUPD Z5, 64(CX)(R10*8)
+	VMOVUPD (DX)(R9*8), Z4
+	VMOVUPD 64(DX)(R9*8), Z5
+	VADDPD  Z4, Z2, Z2
+	VADDPD  Z5, Z3, Z3
+	VMULPD  Z0, Z4, Z4
+	VMULPD  Z1, Z5, Z5
+	VMOVUPD Z4, (AX)(R10*8)
+	VMOVUPD Z5, 64(AX)(R10*8)
 	DECQ    R11
 	JNZ     classes2
 	ADDQ    $0x00000010, R8
@@ -4465,22 +4465,22 @@ few:
 	KMOVW   (R10)(R9*2), K1
 	MOVQ    R8, R9
 	MOVQ    R8, R10
-	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z0, Z0, Z0
 
 	// Upwards: the sum of the classes before each.
 	MOVQ c+32(FP), R11
 
 classes3:
-	VMOVUPD      Z6, K1, (DI)(R9*8)
-	VMOVUPD.Z    (DX)(R9*8), K1, Z0
-	VADDPD       Z0, Z6, Z6
+	VMOVUPD      Z0, K1, (DI)(R9*8)
+	VMOVUPD.Z    (DX)(R9*8), K1, Z1
+	VADDPD       Z1, Z0, Z0
 	ADDQ         n+40(FP), R9
 	ADDQ         SI, R10
 	DECQ         R11
 	JNZ          classes3
-	VBROADCASTSD one<>+0(SB), Z0
-	VDIVPD       Z6, Z0, Z0
-	VPXORQ       Z7, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z1
+	VDIVPD       Z0, Z1, Z0
+	VPXORQ       Z1, Z1, Z1
 
 	// Downwards: the sum of those after it is added.
 	MOVQ c+32(FP), R11
@@ -4488,15 +4488,15 @@ classes3:
 classes4:
 	SUBQ      n+40(FP), R9
 	SUBQ      SI, R10
-	VMOVUPD.Z (DI)(R9*8), K1, Z1
-	VADDPD    Z7, Z1, Z1
-	VMOVUPD   Z1, K1, (DI)(R9*8)
-	VMULPD    Z0, Z1, Z1
-	VMOVUPD   Z1, K1, (CX)(R10*8)
-	VMOVUPD.Z (DX)(R9*8), K1, Z1
-	VADDPD    Z1, Z7, Z7
-	VMULPD    Z0, Z1, Z1
-	VMOVUPD   Z1, K1, (AX)(R10*8)
+	VMOVUPD.Z (DI)(R9*8), K1, Z2
+	VADDPD    Z1, Z2, Z2
+	VMOVUPD   Z2, K1, (DI)(R9*8)
+	VMULPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (CX)(R10*8)
+	VMOVUPD.Z (DX)(R9*8), K1, Z2
+	VADDPD    Z2, Z1, Z1
+	VMULPD    Z0, Z2, Z2
+	VMOVUPD   Z2, K1, (AX)(R10*8)
 	DECQ      R11
 	JNZ       classes4
 	ADDQ      $0x00000008, R8
@@ -4697,55 +4697,54 @@ many:
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VGETMANTPD   $0x0b, Z2, Z4
-	VGETMANTPD   $0x0b, Z3, Z7
+	VGETMANTPD   $0x0b, Z3, Z5
 	VGETEXPPD    Z2, Z2
 	VGETEXPPD    Z4, Z4
 	VGETEXPPD    Z3, Z3
-	VGETEXPPD    Z7, Z7
+	VGETEXPPD    Z5, Z5
 	VSUBPD       Z2, Z4, Z2
-	VSUBPD       Z3, Z7, Z3
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z2, Z7, Z4
-	VSCALEFPD    Z3, Z7, Z7
-	VSUBPD.BCST  one<>+0(SB), Z4, Z8
-	VSUBPD.BCST  one<>+0(SB), Z7, Z9
-	VFMADD231PD  Z0, Z4, Z8
-	VFMADD231PD  Z1, Z7, Z9
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z2, Z5, Z4
+	VSCALEFPD    Z3, Z5, Z5
+	VSUBPD.BCST  one<>+0(SB), Z4, Z6
+	VSUBPD.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PD  Z0, Z4, Z6
+	VFMADD231PD  Z1, Z5, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z0
-	VADDPD.BCST      two<>+0(SB), Z9, Z1
-	VDIVPD           Z0, Z8, Z0
-	VDIVPD           Z1, Z9, Z1
+	VADDPD.BCST      two<>+0(SB), Z6, Z0
+	VADDPD.BCST      two<>+0(SB), Z7, Z1
+	VDIVPD           Z0, Z6, Z0
+	VDIVPD           Z1, Z7, Z1
 	VMULPD           Z0, Z0, Z4
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z10
-	VFNMADD213PD     Z8, Z4, Z11
-	VFNMADD213PD     Z9, Z7, Z10
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z8
+	VFNMADD213PD     Z6, Z4, Z9
+	VFNMADD213PD     Z7, Z5, Z8
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VMOVAPD           Z5, Z4
-	VMOVAPD           Z5, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z7
-	VFMSUB213PD       Z4, Z0, Z11
-	VFMSUB213PD       Z7, Z1, Z10
-	VSUBPD            Z11, Z8, Z0
-	VSUBPD            Z10, Z9, Z1
+	VPXORQ            Z4, Z4, Z4
+	VMOVAPD           Z4, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z4
+	VFMSUB213PD       Z5, Z0, Z9
+	VFMSUB213PD       Z4, Z1, Z8
+	VSUBPD            Z9, Z6, Z0
+	VSUBPD            Z8, Z7, Z1
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
 	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K2
@@ -4804,8 +4803,7 @@ few:
 	VFNMADD213PD     Z3, Z2, Z4
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z2
+	VPXORQ            Z2, Z2, Z2
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z2
 	VFMSUB213PD       Z2, Z0, Z4
 	VSUBPD            Z4, Z3, Z0
@@ -4896,58 +4894,58 @@ classes1:
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
 	VDIVPD       Z2, Z4, Z1
-	VDIVPD       Z3, Z5, Z6
+	VDIVPD       Z3, Z5, Z2
 	VMINPD       Z1, Z0, Z1
-	VMINPD       Z6, Z0, Z0
-	VADDPD.BCST  one<>+0(SB), Z1, Z6
-	VADDPD.BCST  one<>+0(SB), Z0, Z7
+	VMINPD       Z2, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z1, Z2
+	VADDPD.BCST  one<>+0(SB), Z0, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z6, Z10
-	VGETMANTPD   $0x0b, Z7, Z11
-	VGETEXPPD    Z6, Z6
-	VGETEXPPD    Z10, Z10
-	VGETEXPPD    Z7, Z7
-	VGETEXPPD    Z11, Z11
-	VSUBPD       Z6, Z10, Z6
-	VSUBPD       Z7, Z11, Z7
-	VBROADCASTSD one<>+0(SB), Z11
-	VSCALEFPD    Z6, Z11, Z10
-	VSCALEFPD    Z7, Z11, Z11
-	VSUBPD.BCST  one<>+0(SB), Z10, Z12
-	VSUBPD.BCST  one<>+0(SB), Z11, Z13
-	VFMADD231PD  Z1, Z10, Z12
-	VFMADD231PD  Z0, Z11, Z13
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z2, Z2
+	VGETEXPPD    Z4, Z4
+	VGETEXPPD    Z3, Z3
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z2, Z4, Z2
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z2, Z5, Z4
+	VSCALEFPD    Z3, Z5, Z5
+	VSUBPD.BCST  one<>+0(SB), Z4, Z6
+	VSUBPD.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PD  Z1, Z4, Z6
+	VFMADD231PD  Z0, Z5, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z12, Z0
-	VADDPD.BCST      two<>+0(SB), Z13, Z1
-	VDIVPD           Z0, Z12, Z0
-	VDIVPD           Z1, Z13, Z1
-	VMULPD           Z0, Z0, Z10
-	VMULPD           Z1, Z1, Z11
-	VBROADCASTSD     log32d<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST log32c<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST log32b<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST log32b<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST log32a<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST log32a<>+0(SB), Z11, Z14
-	VFNMADD213PD     Z12, Z10, Z15
-	VFNMADD213PD     Z13, Z11, Z14
+	VADDPD.BCST      two<>+0(SB), Z6, Z0
+	VADDPD.BCST      two<>+0(SB), Z7, Z1
+	VDIVPD           Z0, Z6, Z0
+	VDIVPD           Z1, Z7, Z1
+	VMULPD           Z0, Z0, Z4
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log32d<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST log32c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log32c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log32b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log32b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log32a<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log32a<>+0(SB), Z5, Z8
+	VFNMADD213PD     Z6, Z4, Z9
+	VFNMADD213PD     Z7, Z5, Z8
 
 	// Add k ln(2).
-	VFNMADD213PD      Z12, Z0, Z15
-	VFNMADD213PD      Z13, Z1, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z14
-	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z15, K2
-	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z14, K3
+	VFNMADD213PD      Z6, Z0, Z9
+	VFNMADD213PD      Z7, Z1, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z3, Z8
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z9, K2
+	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z8, K3
 	KANDB             K2, K1, K1
 	KANDB             K3, K1, K1
-	VMOVUPD           Z15, (AX)(R8*8)
-	VMOVUPD           Z14, 64(AX)(R8*8)
+	VMOVUPD           Z9, (AX)(R8*8)
+	VMOVUPD           Z8, 64(AX)(R8*8)
 	ADDQ              $0x00000010, R8
 	SUBQ              $0x00000010, SI
 	CMPQ              SI, $0x00000010
@@ -4966,19 +4964,19 @@ few:
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
-	VPXORQ   Z8, Z8, Z8
-	VPXORQ   Z9, Z9, Z9
+	VPXORQ   Z2, Z2, Z2
+	VPXORQ   Z3, Z3, Z3
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
 classes2:
-	VMOVDQU32.Z (BX)(R8*4), K2, Y2
-	VPCMPEQD    Y2, Y0, K2, K3
-	VMOVUPD.Z   (CX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z8
-	VMOVUPD.Z   (DX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z9
+	VMOVDQU32.Z (BX)(R8*4), K2, Y4
+	VPCMPEQD    Y4, Y0, K2, K3
+	VMOVUPD.Z   (CX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z2
+	VMOVUPD.Z   (DX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z3
 	ADDQ        DI, R9
 	VPSUBD      Y1, Y0, Y0
 	DECQ        R10
@@ -4986,7 +4984,7 @@ classes2:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
-	VDIVPD       Z8, Z9, Z1
+	VDIVPD       Z2, Z3, Z1
 	VMINPD       Z1, Z0, Z0
 	VADDPD.BCST  one<>+0(SB), Z0, Z1
 
@@ -5077,65 +5075,64 @@ classes1:
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
 	VDIVPD       Z2, Z4, Z1
-	VDIVPD       Z3, Z5, Z6
+	VDIVPD       Z3, Z5, Z2
 	VMINPD       Z1, Z0, Z1
-	VMINPD       Z6, Z0, Z0
-	VADDPD.BCST  one<>+0(SB), Z1, Z6
-	VADDPD.BCST  one<>+0(SB), Z0, Z7
+	VMINPD       Z2, Z0, Z0
+	VADDPD.BCST  one<>+0(SB), Z1, Z2
+	VADDPD.BCST  one<>+0(SB), Z0, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z6, Z12
-	VGETMANTPD   $0x0b, Z7, Z13
-	VGETEXPPD    Z6, Z6
-	VGETEXPPD    Z12, Z12
-	VGETEXPPD    Z7, Z7
-	VGETEXPPD    Z13, Z13
-	VSUBPD       Z6, Z12, Z6
-	VSUBPD       Z7, Z13, Z7
-	VBROADCASTSD one<>+0(SB), Z13
-	VSCALEFPD    Z6, Z13, Z12
-	VSCALEFPD    Z7, Z13, Z13
-	VSUBPD.BCST  one<>+0(SB), Z12, Z14
-	VSUBPD.BCST  one<>+0(SB), Z13, Z15
-	VFMADD231PD  Z1, Z12, Z14
-	VFMADD231PD  Z0, Z13, Z15
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z2, Z2
+	VGETEXPPD    Z4, Z4
+	VGETEXPPD    Z3, Z3
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z2, Z4, Z2
+	VSUBPD       Z3, Z5, Z3
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z2, Z5, Z4
+	VSCALEFPD    Z3, Z5, Z5
+	VSUBPD.BCST  one<>+0(SB), Z4, Z6
+	VSUBPD.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PD  Z1, Z4, Z6
+	VFMADD231PD  Z0, Z5, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z14, Z0
-	VADDPD.BCST      two<>+0(SB), Z15, Z1
-	VDIVPD           Z0, Z14, Z0
-	VDIVPD           Z1, Z15, Z1
-	VMULPD           Z0, Z0, Z12
-	VMULPD           Z1, Z1, Z13
-	VBROADCASTSD     log64g<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z16
-	VFNMADD213PD     Z14, Z12, Z17
-	VFNMADD213PD     Z15, Z13, Z16
+	VADDPD.BCST      two<>+0(SB), Z6, Z0
+	VADDPD.BCST      two<>+0(SB), Z7, Z1
+	VDIVPD           Z0, Z6, Z0
+	VDIVPD           Z1, Z7, Z1
+	VMULPD           Z0, Z0, Z4
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z8
+	VFNMADD213PD     Z6, Z4, Z9
+	VFNMADD213PD     Z7, Z5, Z8
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z12
-	VMOVAPD           Z8, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z13
-	VFMSUB213PD       Z12, Z0, Z17
-	VFMSUB213PD       Z13, Z1, Z16
-	VSUBPD            Z17, Z14, Z0
-	VSUBPD            Z16, Z15, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z0
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z1
+	VPXORQ            Z4, Z4, Z4
+	VMOVAPD           Z4, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z4
+	VFMSUB213PD       Z5, Z0, Z9
+	VFMSUB213PD       Z4, Z1, Z8
+	VSUBPD            Z9, Z6, Z0
+	VSUBPD            Z8, Z7, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z0
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z1
 	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z0, K2
 	VCMPPD.BCST       $0x1a, plainExp<>+0(SB), Z1, K3
 	KANDB             K2, K1, K1
@@ -5160,19 +5157,19 @@ few:
 	MOVQ     R8, R9
 	VPXOR    Y0, Y0, Y0
 	VPCMPEQD Y1, Y1, Y1
-	VPXORQ   Z9, Z9, Z9
-	VPXORQ   Z10, Z10, Z10
+	VPXORQ   Z2, Z2, Z2
+	VPXORQ   Z3, Z3, Z3
 
 	// The probability of each position's own class.
 	MOVQ c+72(FP), R10
 
 classes2:
-	VMOVDQU32.Z (BX)(R8*4), K2, Y2
-	VPCMPEQD    Y2, Y0, K2, K3
-	VMOVUPD.Z   (CX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z9
-	VMOVUPD.Z   (DX)(R9*8), K2, Z2
-	VMOVAPD     Z2, K3, Z10
+	VMOVDQU32.Z (BX)(R8*4), K2, Y4
+	VPCMPEQD    Y4, Y0, K2, K3
+	VMOVUPD.Z   (CX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z2
+	VMOVUPD.Z   (DX)(R9*8), K2, Z4
+	VMOVAPD     Z4, K3, Z3
 	ADDQ        DI, R9
 	VPSUBD      Y1, Y0, Y0
 	DECQ        R10
@@ -5180,7 +5177,7 @@ classes2:
 
 	// Odds that are infinite are reported like large ones; NaN stays.
 	VBROADCASTSD largeOdds<>+0(SB), Z0
-	VDIVPD       Z9, Z10, Z1
+	VDIVPD       Z2, Z3, Z1
 	VMINPD       Z1, Z0, Z0
 	VADDPD.BCST  one<>+0(SB), Z0, Z1
 
@@ -5208,8 +5205,7 @@ classes2:
 	VFNMADD213PD     Z3, Z2, Z4
 
 	// Add k ln(2).
-	VPXORQ            Z11, Z11, Z11
-	VMOVAPD           Z11, Z2
+	VPXORQ            Z2, Z2, Z2
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z2
 	VFMSUB213PD       Z2, Z0, Z4
 	VSUBPD            Z4, Z3, Z0
@@ -5347,12 +5343,12 @@ classes1:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z7, Z7
-	VADDPD       Z12, Z6, Z6
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z4, Z4
-	VMULPD       Z12, Z5, Z5
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z8, Z6, Z6
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z4, Z4
+	VMULPD       Z8, Z5, Z5
 	VBLENDMPD    Z7, Z4, K1, Z4
 	VBLENDMPD    Z6, Z5, K2, Z5
 	VADDPD       Z4, Z0, Z0
@@ -5364,8 +5360,8 @@ classes1:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes1
-	VPXORQ       Z8, Z8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5383,29 +5379,29 @@ classes2:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z7, Z7
-	VADDPD       Z12, Z6, Z6
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z4, Z13
-	VMULPD       Z12, Z5, Z12
-	VBLENDMPD    Z7, Z13, K1, Z7
-	VBLENDMPD    Z6, Z12, K2, Z6
-	VMOVUPD      (BX)(R11*8), Z12
-	VMOVUPD      64(BX)(R11*8), Z13
-	VADDPD       Z8, Z12, Z12
-	VADDPD       Z9, Z13, Z13
-	VADDPD       Z7, Z8, Z8
-	VADDPD       Z6, Z9, Z9
-	VMOVUPD      (DX)(R12*8), Z14
-	VMOVUPD      64(DX)(R12*8), Z15
-	VMULPD       Z12, Z4, Z4
-	VMULPD       Z13, Z5, Z5
-	VFMSUB213PD  Z4, Z7, Z14
-	VFMSUB213PD  Z5, Z6, Z15
-	VCVTPD2PS    Z14, Y4
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z8, Z6, Z6
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z4, Z9
+	VMULPD       Z8, Z5, Z8
+	VBLENDMPD    Z7, Z9, K1, Z7
+	VBLENDMPD    Z6, Z8, K2, Z6
+	VMOVUPD      (BX)(R11*8), Z8
+	VMOVUPD      64(BX)(R11*8), Z9
+	VADDPD       Z0, Z8, Z8
+	VADDPD       Z1, Z9, Z9
+	VADDPD       Z7, Z0, Z0
+	VADDPD       Z6, Z1, Z1
+	VMOVUPD      (DX)(R12*8), Z10
+	VMOVUPD      64(DX)(R12*8), Z11
+	VMULPD       Z8, Z4, Z4
+	VMULPD       Z9, Z5, Z5
+	VFMSUB213PD  Z4, Z7, Z10
+	VFMSUB213PD  Z5, Z6, Z11
+	VCVTPD2PS    Z10, Y4
 	VMOVUPS      Y4, (AX)(R13*4)
-	VCVTPD2PS    Z15, Y4
+	VCVTPD2PS    Z11, Y4
 	VMOVUPS      Y4, 32(AX)(R13*4)
 	DECQ         R14
 	JNZ          classes2
@@ -5427,62 +5423,62 @@ few:
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
-	VPXORQ   Z10, Z10, Z10
-	VPXOR    Y0, Y0, Y0
-	VPCMPEQD Y1, Y1, Y1
+	VPXORQ   Z0, Z0, Z0
+	VPXOR    Y1, Y1, Y1
+	VPCMPEQD Y2, Y2, Y2
 
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
 classes3:
-	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVUPD      Z10, K1, (BX)(R11*8)
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
-	VPCMPEQD     Y3, Y0, K1, K2
-	VBROADCASTSD (SI), Z3
-	VMULPD       Z2, Z3, Z3
-	VBROADCASTSD 16(SI), Z4
-	VADDPD       Z4, Z3, Z3
-	VBROADCASTSD 8(SI), Z4
-	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z3, Z2, K2, Z2
-	VADDPD       Z2, Z10, Z10
-	VPSUBD       Y1, Y0, Y0
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVUPD      Z0, K1, (BX)(R11*8)
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 8(SI), Z5
+	VMULPD       Z5, Z3, Z3
+	VBLENDMPD    Z4, Z3, K2, Z3
+	VADDPD       Z3, Z0, Z0
+	VPSUBD       Y2, Y1, Y1
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
 	ADDQ         R9, R12
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes3
-	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z0, Z0, Z0
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
 classes4:
-	VPADDD       Y1, Y0, Y0
+	VPADDD       Y2, Y1, Y1
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
-	VPCMPEQD     Y3, Y0, K1, K2
-	VBROADCASTSD (SI), Z3
-	VMULPD       Z2, Z3, Z3
-	VBROADCASTSD 16(SI), Z4
-	VADDPD       Z4, Z3, Z3
-	VBROADCASTSD 8(SI), Z4
-	VMULPD       Z4, Z2, Z4
-	VBLENDMPD    Z3, Z4, K2, Z3
-	VMOVUPD.Z    (BX)(R11*8), K1, Z4
-	VADDPD       Z11, Z4, Z4
-	VADDPD       Z3, Z11, Z11
-	VMOVUPD.Z    (DX)(R12*8), K1, Z5
-	VMULPD       Z4, Z2, Z2
-	VFMSUB213PD  Z2, Z3, Z5
-	VCVTPD2PS    Z5, Y2
-	VMOVUPS      Y2, K1, (AX)(R13*4)
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 8(SI), Z5
+	VMULPD       Z5, Z3, Z5
+	VBLENDMPD    Z4, Z5, K2, Z4
+	VMOVUPD.Z    (BX)(R11*8), K1, Z5
+	VADDPD       Z0, Z5, Z5
+	VADDPD       Z4, Z0, Z0
+	VMOVUPD.Z    (DX)(R12*8), K1, Z6
+	VMULPD       Z5, Z3, Z3
+	VFMSUB213PD  Z3, Z4, Z6
+	VCVTPD2PS    Z6, Y3
+	VMOVUPS      Y3, K1, (AX)(R13*4)
 	DECQ         R14
 	JNZ          classes4
 	ADDQ         $0x00000008, R10
@@ -5534,12 +5530,12 @@ classes1:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z7, Z7
-	VADDPD       Z12, Z6, Z6
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z4, Z4
-	VMULPD       Z12, Z5, Z5
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z8, Z6, Z6
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z4, Z4
+	VMULPD       Z8, Z5, Z5
 	VBLENDMPD    Z7, Z4, K1, Z4
 	VBLENDMPD    Z6, Z5, K2, Z5
 	VADDPD       Z4, Z0, Z0
@@ -5551,8 +5547,8 @@ classes1:
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes1
-	VPXORQ       Z8, Z8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
@@ -5570,28 +5566,28 @@ classes2:
 	VBROADCASTSD (SI), Z6
 	VMULPD       Z4, Z6, Z7
 	VMULPD       Z5, Z6, Z6
-	VBROADCASTSD 16(SI), Z12
-	VADDPD       Z12, Z7, Z7
-	VADDPD       Z12, Z6, Z6
-	VBROADCASTSD 8(SI), Z12
-	VMULPD       Z12, Z4, Z13
-	VMULPD       Z12, Z5, Z12
-	VBLENDMPD    Z7, Z13, K1, Z7
-	VBLENDMPD    Z6, Z12, K2, Z6
-	VMOVUPD      (BX)(R11*8), Z12
-	VMOVUPD      64(BX)(R11*8), Z13
-	VADDPD       Z8, Z12, Z12
-	VADDPD       Z9, Z13, Z13
-	VADDPD       Z7, Z8, Z8
-	VADDPD       Z6, Z9, Z9
-	VMOVUPD      (DX)(R12*8), Z14
-	VMOVUPD      64(DX)(R12*8), Z15
-	VMULPD       Z12, Z4, Z4
-	VMULPD       Z13, Z5, Z5
-	VFMSUB213PD  Z4, Z7, Z14
-	VFMSUB213PD  Z5, Z6, Z15
-	VMOVUPD      Z14, (AX)(R13*8)
-	VMOVUPD      Z15, 64(AX)(R13*8)
+	VBROADCASTSD 16(SI), Z8
+	VADDPD       Z8, Z7, Z7
+	VADDPD       Z8, Z6, Z6
+	VBROADCASTSD 8(SI), Z8
+	VMULPD       Z8, Z4, Z9
+	VMULPD       Z8, Z5, Z8
+	VBLENDMPD    Z7, Z9, K1, Z7
+	VBLENDMPD    Z6, Z8, K2, Z6
+	VMOVUPD      (BX)(R11*8), Z8
+	VMOVUPD      64(BX)(R11*8), Z9
+	VADDPD       Z0, Z8, Z8
+	VADDPD       Z1, Z9, Z9
+	VADDPD       Z7, Z0, Z0
+	VADDPD       Z6, Z1, Z1
+	VMOVUPD      (DX)(R12*8), Z10
+	VMOVUPD      64(DX)(R12*8), Z11
+	VMULPD       Z8, Z4, Z4
+	VMULPD       Z9, Z5, Z5
+	VFMSUB213PD  Z4, Z7, Z10
+	VFMSUB213PD  Z5, Z6, Z11
+	VMOVUPD      Z10, (AX)(R13*8)
+	VMOVUPD      Z11, 64(AX)(R13*8)
 	DECQ         R14
 	JNZ          classes2
 	ADDQ         $0x00000010, R10
@@ -5612,61 +5608,61 @@ few:
 	MOVQ     R10, R11
 	MOVQ     R10, R12
 	MOVQ     R10, R13
-	VPXORQ   Z10, Z10, Z10
-	VPXOR    Y0, Y0, Y0
-	VPCMPEQD Y1, Y1, Y1
+	VPXORQ   Z0, Z0, Z0
+	VPXOR    Y1, Y1, Y1
+	VPCMPEQD Y2, Y2, Y2
 
 	// Upwards: h of each class, and the sum of those before it.
 	MOVQ c+80(FP), R14
 
 classes3:
-	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVUPD      Z10, K1, (BX)(R11*8)
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
-	VPCMPEQD     Y3, Y0, K1, K2
-	VBROADCASTSD (SI), Z3
-	VMULPD       Z2, Z3, Z3
-	VBROADCASTSD 16(SI), Z4
-	VADDPD       Z4, Z3, Z3
-	VBROADCASTSD 8(SI), Z4
-	VMULPD       Z4, Z2, Z2
-	VBLENDMPD    Z3, Z2, K2, Z2
-	VADDPD       Z2, Z10, Z10
-	VPSUBD       Y1, Y0, Y0
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVUPD      Z0, K1, (BX)(R11*8)
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 8(SI), Z5
+	VMULPD       Z5, Z3, Z3
+	VBLENDMPD    Z4, Z3, K2, Z3
+	VADDPD       Z3, Z0, Z0
+	VPSUBD       Y2, Y1, Y1
 	ADDQ         $0x20, SI
 	ADDQ         y_len+48(FP), R11
 	ADDQ         R9, R12
 	ADDQ         outStride+64(FP), R13
 	DECQ         R14
 	JNZ          classes3
-	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z0, Z0, Z0
 
 	// Downwards: h q minus p times the others.
 	MOVQ c+80(FP), R14
 
 classes4:
-	VPADDD       Y1, Y0, Y0
+	VPADDD       Y2, Y1, Y1
 	SUBQ         $0x20, SI
 	SUBQ         y_len+48(FP), R11
 	SUBQ         R9, R12
 	SUBQ         outStride+64(FP), R13
-	VMOVUPD.Z    (CX)(R12*8), K1, Z2
-	VMOVDQU32.Z  (DI)(R10*4), K1, Y3
-	VPCMPEQD     Y3, Y0, K1, K2
-	VBROADCASTSD (SI), Z3
-	VMULPD       Z2, Z3, Z3
-	VBROADCASTSD 16(SI), Z4
-	VADDPD       Z4, Z3, Z3
-	VBROADCASTSD 8(SI), Z4
-	VMULPD       Z4, Z2, Z4
-	VBLENDMPD    Z3, Z4, K2, Z3
-	VMOVUPD.Z    (BX)(R11*8), K1, Z4
-	VADDPD       Z11, Z4, Z4
-	VADDPD       Z3, Z11, Z11
-	VMOVUPD.Z    (DX)(R12*8), K1, Z5
-	VMULPD       Z4, Z2, Z2
-	VFMSUB213PD  Z2, Z3, Z5
-	VMOVUPD      Z5, K1, (AX)(R13*8)
+	VMOVUPD.Z    (CX)(R12*8), K1, Z3
+	VMOVDQU32.Z  (DI)(R10*4), K1, Y4
+	VPCMPEQD     Y4, Y1, K1, K2
+	VBROADCASTSD (SI), Z4
+	VMULPD       Z3, Z4, Z4
+	VBROADCASTSD 16(SI), Z5
+	VADDPD       Z5, Z4, Z4
+	VBROADCASTSD 8(SI), Z5
+	VMULPD       Z5, Z3, Z5
+	VBLENDMPD    Z4, Z5, K2, Z4
+	VMOVUPD.Z    (BX)(R11*8), K1, Z5
+	VADDPD       Z0, Z5, Z5
+	VADDPD       Z4, Z0, Z0
+	VMOVUPD.Z    (DX)(R12*8), K1, Z6
+	VMULPD       Z5, Z3, Z3
+	VFMSUB213PD  Z3, Z4, Z6
+	VMOVUPD      Z6, K1, (AX)(R13*8)
 	DECQ         R14
 	JNZ          classes4
 	ADDQ         $0x00000008, R10
@@ -6771,115 +6767,115 @@ many2:
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R10*8), Z0
-	VMOVUPD      64(AX)(R10*8), Z19
-	VPXORQ       Z1, Z1, Z1
+	VMOVUPD      64(AX)(R10*8), Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
-	VBROADCASTSD one<>+0(SB), Z20
+	VPXORQ       Z4, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
 	MOVQ         c+56(FP), R11
 
 classes3:
-	VMOVUPD (AX)(R10*8), Z21
-	VMOVUPD 64(AX)(R10*8), Z22
-	VCMPPD  $0x1e, Z0, Z21, K1
-	VCMPPD  $0x1e, Z19, Z22, K2
-	VMOVAPD Z21, K1, Z0
-	VMOVAPD Z22, K2, Z19
-	VMOVAPD Z3, K1, Z1
-	VMOVAPD Z3, K2, Z2
-	VADDPD  Z20, Z3, Z3
+	VMOVUPD (AX)(R10*8), Z6
+	VMOVUPD 64(AX)(R10*8), Z7
+	VCMPPD  $0x1e, Z0, Z6, K1
+	VCMPPD  $0x1e, Z1, Z7, K2
+	VMOVAPD Z6, K1, Z0
+	VMOVAPD Z7, K2, Z1
+	VMOVAPD Z4, K1, Z2
+	VMOVAPD Z4, K2, Z3
+	VADDPD  Z5, Z4, Z4
 	ADDQ    stride+48(FP), R10
 	DECQ    R11
 	JNZ     classes3
 	MOVQ    R9, R11
 	MOVQ    R9, R10
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
 	VPXORQ  Z8, Z8, Z8
 	VPXORQ  Z9, Z9, Z9
-	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
 classes4:
-	VMOVUPD   (SI)(R10*8), Z0
-	VMOVUPD   64(SI)(R10*8), Z19
-	VMOVUPD   (AX)(R10*8), Z21
-	VMOVUPD   64(AX)(R10*8), Z22
-	VMULPD    Z21, Z0, Z0
-	VMULPD    Z22, Z19, Z19
-	VMOVUPD   (CX)(R10*8), Z21
-	VMOVUPD   64(CX)(R10*8), Z22
-	VMULPD    Z21, Z0, Z0
-	VMULPD    Z22, Z19, Z19
-	VDIVPD    Z21, Z0, Z23
-	VDIVPD    Z22, Z19, Z24
-	VCMPPD    $0x00, Z1, Z4, K1
-	VCMPPD    $0x00, Z2, Z4, K2
-	VMOVAPD   Z0, K1, Z7
-	VMOVAPD   Z19, K2, Z8
-	VMOVAPD   Z21, K1, Z9
-	VMOVAPD   Z22, K2, Z10
-	VMOVUPD   Z0, (DI)(R11*8)
-	VMOVUPD   Z19, 64(DI)(R11*8)
-	VMOVUPD   Z23, (R8)(R11*8)
-	VMOVUPD   Z24, 64(R8)(R11*8)
+	VMOVUPD   (SI)(R10*8), Z10
+	VMOVUPD   64(SI)(R10*8), Z11
+	VMOVUPD   (AX)(R10*8), Z12
+	VMOVUPD   64(AX)(R10*8), Z13
+	VMULPD    Z12, Z10, Z10
+	VMULPD    Z13, Z11, Z11
+	VMOVUPD   (CX)(R10*8), Z12
+	VMOVUPD   64(CX)(R10*8), Z13
+	VMULPD    Z12, Z10, Z10
+	VMULPD    Z13, Z11, Z11
+	VDIVPD    Z12, Z10, Z14
+	VDIVPD    Z13, Z11, Z15
+	VCMPPD    $0x00, Z2, Z0, K1
+	VCMPPD    $0x00, Z3, Z0, K2
+	VMOVAPD   Z10, K1, Z6
+	VMOVAPD   Z11, K2, Z7
+	VMOVAPD   Z12, K1, Z8
+	VMOVAPD   Z13, K2, Z9
+	VMOVUPD   Z10, (DI)(R11*8)
+	VMOVUPD   Z11, 64(DI)(R11*8)
+	VMOVUPD   Z14, (R8)(R11*8)
+	VMOVUPD   Z15, 64(R8)(R11*8)
 	KNOTB     K1, K1
-	VMOVAPD.Z Z23, K1, Z0
+	VMOVAPD.Z Z14, K1, Z10
 	KNOTB     K2, K1
-	VMOVAPD.Z Z24, K1, Z19
-	VADDPD    Z0, Z5, Z5
-	VADDPD    Z19, Z6, Z6
-	VADDPD    Z20, Z4, Z4
+	VMOVAPD.Z Z15, K1, Z11
+	VADDPD    Z10, Z1, Z1
+	VADDPD    Z11, Z4, Z4
+	VADDPD    Z5, Z0, Z0
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes4
-	VDIVPD    Z9, Z20, Z0
-	VDIVPD    Z10, Z20, Z19
+	VDIVPD    Z8, Z5, Z0
+	VDIVPD    Z9, Z5, Z8
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z9, Z9, Z9
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes5:
-	VCMPPD       $0x00, Z1, Z11, K1
-	VCMPPD       $0x00, Z2, Z11, K2
-	VMOVUPD      (AX)(R10*8), Z21
-	VMOVUPD      64(AX)(R10*8), Z22
-	VMOVUPD      (R8)(R11*8), Z23
-	VMOVUPD      64(R8)(R11*8), Z24
+	VCMPPD       $0x00, Z2, Z9, K1
+	VCMPPD       $0x00, Z3, Z9, K2
+	VMOVUPD      (AX)(R10*8), Z10
+	VMOVUPD      64(AX)(R10*8), Z11
+	VMOVUPD      (R8)(R11*8), Z12
+	VMOVUPD      64(R8)(R11*8), Z13
 	KNOTB        K1, K3
-	VMOVAPD.Z    Z23, K3, Z23
+	VMOVAPD.Z    Z12, K3, Z12
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z24, K3, Z24
-	VSUBPD       Z23, Z5, Z23
-	VSUBPD       Z24, Z6, Z24
-	VMOVUPD      (DI)(R11*8), Z25
-	VMOVUPD      64(DI)(R11*8), Z26
-	VFNMADD231PD Z23, Z21, Z25
-	VFNMADD231PD Z24, Z22, Z26
-	VMULPD       Z0, Z21, Z21
-	VMULPD       Z19, Z22, Z22
-	VMULPD       Z21, Z7, Z21
-	VMULPD       Z22, Z8, Z22
+	VMOVAPD.Z    Z13, K3, Z13
+	VSUBPD       Z12, Z1, Z12
+	VSUBPD       Z13, Z4, Z13
+	VMOVUPD      (DI)(R11*8), Z14
+	VMOVUPD      64(DI)(R11*8), Z15
+	VFNMADD231PD Z12, Z10, Z14
+	VFNMADD231PD Z13, Z11, Z15
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z8, Z11, Z11
+	VMULPD       Z10, Z6, Z10
+	VMULPD       Z11, Z7, Z11
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z21, K1, Z21
+	VMOVAPD.Z    Z10, K1, Z10
 	KNOTB        K2, K1
-	VMOVAPD.Z    Z22, K1, Z22
-	VSUBPD       Z21, Z25, Z21
-	VSUBPD       Z22, Z26, Z22
-	VCVTPD2PS    Z21, Y21
-	VMOVUPS      Y21, (BX)(R12*4)
-	VCVTPD2PS    Z22, Y21
-	VMOVUPS      Y21, 32(BX)(R12*4)
-	VADDPD       Z20, Z11, Z11
+	VMOVAPD.Z    Z11, K1, Z11
+	VSUBPD       Z10, Z14, Z10
+	VSUBPD       Z11, Z15, Z11
+	VCVTPD2PS    Z10, Y10
+	VMOVUPS      Y10, (BX)(R12*4)
+	VCVTPD2PS    Z11, Y10
+	VMOVUPS      Y10, 32(BX)(R12*4)
+	VADDPD       Z5, Z9, Z9
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
@@ -6904,76 +6900,76 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R10*8), K1, Z0
-	VPXORQ       Z12, Z12, Z12
-	VPXORQ       Z13, Z13, Z13
-	VBROADCASTSD one<>+0(SB), Z1
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z3
 	MOVQ         c+56(FP), R11
 
 classes6:
-	VMOVUPD.Z (AX)(R10*8), K1, Z2
-	VCMPPD    $0x1e, Z0, Z2, K2
-	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z13, K2, Z12
-	VADDPD    Z1, Z13, Z13
+	VMOVUPD.Z (AX)(R10*8), K1, Z4
+	VCMPPD    $0x1e, Z0, Z4, K2
+	VMOVAPD   Z4, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z3, Z2, Z2
 	ADDQ      stride+48(FP), R10
 	DECQ      R11
 	JNZ       classes6
 	MOVQ      R9, R11
 	MOVQ      R9, R10
-	VPXORQ    Z14, Z14, Z14
-	VPXORQ    Z15, Z15, Z15
-	VPXORQ    Z16, Z16, Z16
-	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
 classes7:
-	VMOVUPD.Z (SI)(R10*8), K1, Z0
-	VMOVUPD.Z (AX)(R10*8), K1, Z2
-	VMULPD    Z2, Z0, Z0
-	VMOVUPD.Z (CX)(R10*8), K1, Z2
-	VMULPD    Z2, Z0, Z0
-	VDIVPD    Z2, Z0, Z3
-	VCMPPD    $0x00, Z12, Z14, K2
-	VMOVAPD   Z0, K2, Z16
-	VMOVAPD   Z2, K2, Z17
-	VMOVUPD   Z0, K1, (DI)(R11*8)
-	VMOVUPD   Z3, K1, (R8)(R11*8)
+	VMOVUPD.Z (SI)(R10*8), K1, Z6
+	VMOVUPD.Z (AX)(R10*8), K1, Z7
+	VMULPD    Z7, Z6, Z6
+	VMOVUPD.Z (CX)(R10*8), K1, Z7
+	VMULPD    Z7, Z6, Z6
+	VDIVPD    Z7, Z6, Z8
+	VCMPPD    $0x00, Z1, Z0, K2
+	VMOVAPD   Z6, K2, Z4
+	VMOVAPD   Z7, K2, Z5
+	VMOVUPD   Z6, K1, (DI)(R11*8)
+	VMOVUPD   Z8, K1, (R8)(R11*8)
 	KNOTB     K2, K2
-	VMOVAPD.Z Z3, K2, Z0
-	VADDPD    Z0, Z15, Z15
-	VADDPD    Z1, Z14, Z14
+	VMOVAPD.Z Z8, K2, Z6
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z3, Z0, Z0
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes7
-	VDIVPD    Z17, Z1, Z0
+	VDIVPD    Z5, Z3, Z0
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z5, Z5, Z5
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes8:
-	VCMPPD       $0x00, Z12, Z18, K2
-	VMOVUPD.Z    (AX)(R10*8), K1, Z2
-	VMOVUPD.Z    (R8)(R11*8), K1, Z3
+	VCMPPD       $0x00, Z1, Z5, K2
+	VMOVUPD.Z    (AX)(R10*8), K1, Z6
+	VMOVUPD.Z    (R8)(R11*8), K1, Z7
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z15, Z3
-	VMOVUPD.Z    (DI)(R11*8), K1, Z4
-	VFNMADD231PD Z3, Z2, Z4
-	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z16, Z2
+	VMOVAPD.Z    Z7, K3, Z7
+	VSUBPD       Z7, Z2, Z7
+	VMOVUPD.Z    (DI)(R11*8), K1, Z8
+	VFNMADD231PD Z7, Z6, Z8
+	VMULPD       Z0, Z6, Z6
+	VMULPD       Z6, Z4, Z6
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z2, K2, Z2
-	VSUBPD       Z2, Z4, Z2
-	VCVTPD2PS    Z2, Y2
-	VMOVUPS      Y2, K1, (BX)(R12*4)
-	VADDPD       Z1, Z18, Z18
+	VMOVAPD.Z    Z6, K2, Z6
+	VSUBPD       Z6, Z8, Z6
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, K1, (BX)(R12*4)
+	VADDPD       Z3, Z5, Z5
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
@@ -7086,113 +7082,113 @@ many2:
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R10*8), Z0
-	VMOVUPD      64(AX)(R10*8), Z19
-	VPXORQ       Z1, Z1, Z1
+	VMOVUPD      64(AX)(R10*8), Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
-	VBROADCASTSD one<>+0(SB), Z20
+	VPXORQ       Z4, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
 	MOVQ         c+56(FP), R11
 
 classes3:
-	VMOVUPD (AX)(R10*8), Z21
-	VMOVUPD 64(AX)(R10*8), Z22
-	VCMPPD  $0x1e, Z0, Z21, K1
-	VCMPPD  $0x1e, Z19, Z22, K2
-	VMOVAPD Z21, K1, Z0
-	VMOVAPD Z22, K2, Z19
-	VMOVAPD Z3, K1, Z1
-	VMOVAPD Z3, K2, Z2
-	VADDPD  Z20, Z3, Z3
+	VMOVUPD (AX)(R10*8), Z6
+	VMOVUPD 64(AX)(R10*8), Z7
+	VCMPPD  $0x1e, Z0, Z6, K1
+	VCMPPD  $0x1e, Z1, Z7, K2
+	VMOVAPD Z6, K1, Z0
+	VMOVAPD Z7, K2, Z1
+	VMOVAPD Z4, K1, Z2
+	VMOVAPD Z4, K2, Z3
+	VADDPD  Z5, Z4, Z4
 	ADDQ    stride+48(FP), R10
 	DECQ    R11
 	JNZ     classes3
 	MOVQ    R9, R11
 	MOVQ    R9, R10
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
 	VPXORQ  Z8, Z8, Z8
 	VPXORQ  Z9, Z9, Z9
-	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
 classes4:
-	VMOVUPD   (SI)(R10*8), Z0
-	VMOVUPD   64(SI)(R10*8), Z19
-	VMOVUPD   (AX)(R10*8), Z21
-	VMOVUPD   64(AX)(R10*8), Z22
-	VMULPD    Z21, Z0, Z0
-	VMULPD    Z22, Z19, Z19
-	VMOVUPD   (CX)(R10*8), Z21
-	VMOVUPD   64(CX)(R10*8), Z22
-	VMULPD    Z21, Z0, Z0
-	VMULPD    Z22, Z19, Z19
-	VDIVPD    Z21, Z0, Z23
-	VDIVPD    Z22, Z19, Z24
-	VCMPPD    $0x00, Z1, Z4, K1
-	VCMPPD    $0x00, Z2, Z4, K2
-	VMOVAPD   Z0, K1, Z7
-	VMOVAPD   Z19, K2, Z8
-	VMOVAPD   Z21, K1, Z9
-	VMOVAPD   Z22, K2, Z10
-	VMOVUPD   Z0, (DI)(R11*8)
-	VMOVUPD   Z19, 64(DI)(R11*8)
-	VMOVUPD   Z23, (R8)(R11*8)
-	VMOVUPD   Z24, 64(R8)(R11*8)
+	VMOVUPD   (SI)(R10*8), Z10
+	VMOVUPD   64(SI)(R10*8), Z11
+	VMOVUPD   (AX)(R10*8), Z12
+	VMOVUPD   64(AX)(R10*8), Z13
+	VMULPD    Z12, Z10, Z10
+	VMULPD    Z13, Z11, Z11
+	VMOVUPD   (CX)(R10*8), Z12
+	VMOVUPD   64(CX)(R10*8), Z13
+	VMULPD    Z12, Z10, Z10
+	VMULPD    Z13, Z11, Z11
+	VDIVPD    Z12, Z10, Z14
+	VDIVPD    Z13, Z11, Z15
+	VCMPPD    $0x00, Z2, Z0, K1
+	VCMPPD    $0x00, Z3, Z0, K2
+	VMOVAPD   Z10, K1, Z6
+	VMOVAPD   Z11, K2, Z7
+	VMOVAPD   Z12, K1, Z8
+	VMOVAPD   Z13, K2, Z9
+	VMOVUPD   Z10, (DI)(R11*8)
+	VMOVUPD   Z11, 64(DI)(R11*8)
+	VMOVUPD   Z14, (R8)(R11*8)
+	VMOVUPD   Z15, 64(R8)(R11*8)
 	KNOTB     K1, K1
-	VMOVAPD.Z Z23, K1, Z0
+	VMOVAPD.Z Z14, K1, Z10
 	KNOTB     K2, K1
-	VMOVAPD.Z Z24, K1, Z19
-	VADDPD    Z0, Z5, Z5
-	VADDPD    Z19, Z6, Z6
-	VADDPD    Z20, Z4, Z4
+	VMOVAPD.Z Z15, K1, Z11
+	VADDPD    Z10, Z1, Z1
+	VADDPD    Z11, Z4, Z4
+	VADDPD    Z5, Z0, Z0
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes4
-	VDIVPD    Z9, Z20, Z0
-	VDIVPD    Z10, Z20, Z19
+	VDIVPD    Z8, Z5, Z0
+	VDIVPD    Z9, Z5, Z8
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z11, Z11, Z11
+	VPXORQ    Z9, Z9, Z9
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes5:
-	VCMPPD       $0x00, Z1, Z11, K1
-	VCMPPD       $0x00, Z2, Z11, K2
-	VMOVUPD      (AX)(R10*8), Z21
-	VMOVUPD      64(AX)(R10*8), Z22
-	VMOVUPD      (R8)(R11*8), Z23
-	VMOVUPD      64(R8)(R11*8), Z24
+	VCMPPD       $0x00, Z2, Z9, K1
+	VCMPPD       $0x00, Z3, Z9, K2
+	VMOVUPD      (AX)(R10*8), Z10
+	VMOVUPD      64(AX)(R10*8), Z11
+	VMOVUPD      (R8)(R11*8), Z12
+	VMOVUPD      64(R8)(R11*8), Z13
 	KNOTB        K1, K3
-	VMOVAPD.Z    Z23, K3, Z23
+	VMOVAPD.Z    Z12, K3, Z12
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z24, K3, Z24
-	VSUBPD       Z23, Z5, Z23
-	VSUBPD       Z24, Z6, Z24
-	VMOVUPD      (DI)(R11*8), Z25
-	VMOVUPD      64(DI)(R11*8), Z26
-	VFNMADD231PD Z23, Z21, Z25
-	VFNMADD231PD Z24, Z22, Z26
-	VMULPD       Z0, Z21, Z21
-	VMULPD       Z19, Z22, Z22
-	VMULPD       Z21, Z7, Z21
-	VMULPD       Z22, Z8, Z22
+	VMOVAPD.Z    Z13, K3, Z13
+	VSUBPD       Z12, Z1, Z12
+	VSUBPD       Z13, Z4, Z13
+	VMOVUPD      (DI)(R11*8), Z14
+	VMOVUPD      64(DI)(R11*8), Z15
+	VFNMADD231PD Z12, Z10, Z14
+	VFNMADD231PD Z13, Z11, Z15
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z8, Z11, Z11
+	VMULPD       Z10, Z6, Z10
+	VMULPD       Z11, Z7, Z11
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z21, K1, Z21
+	VMOVAPD.Z    Z10, K1, Z10
 	KNOTB        K2, K1
-	VMOVAPD.Z    Z22, K1, Z22
-	VSUBPD       Z21, Z25, Z21
-	VSUBPD       Z22, Z26, Z22
-	VMOVUPD      Z21, (BX)(R12*8)
-	VMOVUPD      Z22, 64(BX)(R12*8)
-	VADDPD       Z20, Z11, Z11
+	VMOVAPD.Z    Z11, K1, Z11
+	VSUBPD       Z10, Z14, Z10
+	VSUBPD       Z11, Z15, Z11
+	VMOVUPD      Z10, (BX)(R12*8)
+	VMOVUPD      Z11, 64(BX)(R12*8)
+	VADDPD       Z5, Z9, Z9
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
@@ -7217,75 +7213,75 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R10*8), K1, Z0
-	VPXORQ       Z12, Z12, Z12
-	VPXORQ       Z13, Z13, Z13
-	VBROADCASTSD one<>+0(SB), Z1
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z3
 	MOVQ         c+56(FP), R11
 
 classes6:
-	VMOVUPD.Z (AX)(R10*8), K1, Z2
-	VCMPPD    $0x1e, Z0, Z2, K2
-	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z13, K2, Z12
-	VADDPD    Z1, Z13, Z13
+	VMOVUPD.Z (AX)(R10*8), K1, Z4
+	VCMPPD    $0x1e, Z0, Z4, K2
+	VMOVAPD   Z4, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z3, Z2, Z2
 	ADDQ      stride+48(FP), R10
 	DECQ      R11
 	JNZ       classes6
 	MOVQ      R9, R11
 	MOVQ      R9, R10
-	VPXORQ    Z14, Z14, Z14
-	VPXORQ    Z15, Z15, Z15
-	VPXORQ    Z16, Z16, Z16
-	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+56(FP), R12
 
 classes7:
-	VMOVUPD.Z (SI)(R10*8), K1, Z0
-	VMOVUPD.Z (AX)(R10*8), K1, Z2
-	VMULPD    Z2, Z0, Z0
-	VMOVUPD.Z (CX)(R10*8), K1, Z2
-	VMULPD    Z2, Z0, Z0
-	VDIVPD    Z2, Z0, Z3
-	VCMPPD    $0x00, Z12, Z14, K2
-	VMOVAPD   Z0, K2, Z16
-	VMOVAPD   Z2, K2, Z17
-	VMOVUPD   Z0, K1, (DI)(R11*8)
-	VMOVUPD   Z3, K1, (R8)(R11*8)
+	VMOVUPD.Z (SI)(R10*8), K1, Z6
+	VMOVUPD.Z (AX)(R10*8), K1, Z7
+	VMULPD    Z7, Z6, Z6
+	VMOVUPD.Z (CX)(R10*8), K1, Z7
+	VMULPD    Z7, Z6, Z6
+	VDIVPD    Z7, Z6, Z8
+	VCMPPD    $0x00, Z1, Z0, K2
+	VMOVAPD   Z6, K2, Z4
+	VMOVAPD   Z7, K2, Z5
+	VMOVUPD   Z6, K1, (DI)(R11*8)
+	VMOVUPD   Z8, K1, (R8)(R11*8)
 	KNOTB     K2, K2
-	VMOVAPD.Z Z3, K2, Z0
-	VADDPD    Z0, Z15, Z15
-	VADDPD    Z1, Z14, Z14
+	VMOVAPD.Z Z8, K2, Z6
+	VADDPD    Z6, Z2, Z2
+	VADDPD    Z3, Z0, Z0
 	ADDQ      n+64(FP), R11
 	ADDQ      stride+48(FP), R10
 	DECQ      R12
 	JNZ       classes7
-	VDIVPD    Z17, Z1, Z0
+	VDIVPD    Z5, Z3, Z0
 	MOVQ      R9, R10
 	MOVQ      R9, R11
 	MOVQ      R9, R12
-	VPXORQ    Z18, Z18, Z18
+	VPXORQ    Z5, Z5, Z5
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+56(FP), R13
 
 classes8:
-	VCMPPD       $0x00, Z12, Z18, K2
-	VMOVUPD.Z    (AX)(R10*8), K1, Z2
-	VMOVUPD.Z    (R8)(R11*8), K1, Z3
+	VCMPPD       $0x00, Z1, Z5, K2
+	VMOVUPD.Z    (AX)(R10*8), K1, Z6
+	VMOVUPD.Z    (R8)(R11*8), K1, Z7
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z15, Z3
-	VMOVUPD.Z    (DI)(R11*8), K1, Z4
-	VFNMADD231PD Z3, Z2, Z4
-	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z16, Z2
+	VMOVAPD.Z    Z7, K3, Z7
+	VSUBPD       Z7, Z2, Z7
+	VMOVUPD.Z    (DI)(R11*8), K1, Z8
+	VFNMADD231PD Z7, Z6, Z8
+	VMULPD       Z0, Z6, Z6
+	VMULPD       Z6, Z4, Z6
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z2, K2, Z2
-	VSUBPD       Z2, Z4, Z2
-	VMOVUPD      Z2, K1, (BX)(R12*8)
-	VADDPD       Z1, Z18, Z18
+	VMOVAPD.Z    Z6, K2, Z6
+	VSUBPD       Z6, Z8, Z6
+	VMOVUPD      Z6, K1, (BX)(R12*8)
+	VADDPD       Z3, Z5, Z5
 	ADDQ         n+64(FP), R11
 	ADDQ         stride+48(FP), R10
 	ADDQ         outStride+40(FP), R12
@@ -7396,117 +7392,117 @@ many2:
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R11*8), Z0
-	VMOVUPD      64(AX)(R11*8), Z19
-	VPXORQ       Z1, Z1, Z1
+	VMOVUPD      64(AX)(R11*8), Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
-	VBROADCASTSD one<>+0(SB), Z20
+	VPXORQ       Z4, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
 	MOVQ         c+64(FP), R12
 
 classes3:
-	VMOVUPD (AX)(R11*8), Z21
-	VMOVUPD 64(AX)(R11*8), Z22
-	VCMPPD  $0x1e, Z0, Z21, K1
-	VCMPPD  $0x1e, Z19, Z22, K2
-	VMOVAPD Z21, K1, Z0
-	VMOVAPD Z22, K2, Z19
-	VMOVAPD Z3, K1, Z1
-	VMOVAPD Z3, K2, Z2
-	VADDPD  Z20, Z3, Z3
+	VMOVUPD (AX)(R11*8), Z6
+	VMOVUPD 64(AX)(R11*8), Z7
+	VCMPPD  $0x1e, Z0, Z6, K1
+	VCMPPD  $0x1e, Z1, Z7, K2
+	VMOVAPD Z6, K1, Z0
+	VMOVAPD Z7, K2, Z1
+	VMOVAPD Z4, K1, Z2
+	VMOVAPD Z4, K2, Z3
+	VADDPD  Z5, Z4, Z4
 	ADDQ    stride+56(FP), R11
 	DECQ    R12
 	JNZ     classes3
 	MOVQ    R10, R12
 	MOVQ    R10, R11
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
 	VPXORQ  Z8, Z8, Z8
 	VPXORQ  Z9, Z9, Z9
-	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
 classes4:
-	VMOVUPD     (SI)(R11*8), Z0
-	VMOVUPD     64(SI)(R11*8), Z19
-	VMOVUPD     (AX)(R11*8), Z21
-	VMOVUPD     64(AX)(R11*8), Z22
-	VMULPD      Z21, Z0, Z0
-	VMULPD      Z22, Z19, Z19
-	VMOVUPD     (CX)(R11*8), Z21
-	VMOVUPD     64(CX)(R11*8), Z22
-	VMOVUPD     (R8)(R11*8), Z23
-	VMOVUPD     64(R8)(R11*8), Z24
-	VFMADD213PD Z23, Z21, Z0
-	VFMADD213PD Z24, Z22, Z19
-	VDIVPD      Z21, Z0, Z23
-	VDIVPD      Z22, Z19, Z24
-	VCMPPD      $0x00, Z1, Z4, K1
-	VCMPPD      $0x00, Z2, Z4, K2
-	VMOVAPD     Z0, K1, Z7
-	VMOVAPD     Z19, K2, Z8
-	VMOVAPD     Z21, K1, Z9
-	VMOVAPD     Z22, K2, Z10
-	VMOVUPD     Z0, (DI)(R12*8)
-	VMOVUPD     Z19, 64(DI)(R12*8)
-	VMOVUPD     Z23, (R9)(R12*8)
-	VMOVUPD     Z24, 64(R9)(R12*8)
+	VMOVUPD     (SI)(R11*8), Z10
+	VMOVUPD     64(SI)(R11*8), Z11
+	VMOVUPD     (AX)(R11*8), Z12
+	VMOVUPD     64(AX)(R11*8), Z13
+	VMULPD      Z12, Z10, Z10
+	VMULPD      Z13, Z11, Z11
+	VMOVUPD     (CX)(R11*8), Z12
+	VMOVUPD     64(CX)(R11*8), Z13
+	VMOVUPD     (R8)(R11*8), Z14
+	VMOVUPD     64(R8)(R11*8), Z15
+	VFMADD213PD Z14, Z12, Z10
+	VFMADD213PD Z15, Z13, Z11
+	VDIVPD      Z12, Z10, Z14
+	VDIVPD      Z13, Z11, Z15
+	VCMPPD      $0x00, Z2, Z0, K1
+	VCMPPD      $0x00, Z3, Z0, K2
+	VMOVAPD     Z10, K1, Z6
+	VMOVAPD     Z11, K2, Z7
+	VMOVAPD     Z12, K1, Z8
+	VMOVAPD     Z13, K2, Z9
+	VMOVUPD     Z10, (DI)(R12*8)
+	VMOVUPD     Z11, 64(DI)(R12*8)
+	VMOVUPD     Z14, (R9)(R12*8)
+	VMOVUPD     Z15, 64(R9)(R12*8)
 	KNOTB       K1, K1
-	VMOVAPD.Z   Z23, K1, Z0
+	VMOVAPD.Z   Z14, K1, Z10
 	KNOTB       K2, K1
-	VMOVAPD.Z   Z24, K1, Z19
-	VADDPD      Z0, Z5, Z5
-	VADDPD      Z19, Z6, Z6
-	VADDPD      Z20, Z4, Z4
+	VMOVAPD.Z   Z15, K1, Z11
+	VADDPD      Z10, Z1, Z1
+	VADDPD      Z11, Z4, Z4
+	VADDPD      Z5, Z0, Z0
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes4
-	VDIVPD      Z9, Z20, Z0
-	VDIVPD      Z10, Z20, Z19
+	VDIVPD      Z8, Z5, Z0
+	VDIVPD      Z9, Z5, Z8
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z11, Z11, Z11
+	VPXORQ      Z9, Z9, Z9
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes5:
-	VCMPPD       $0x00, Z1, Z11, K1
-	VCMPPD       $0x00, Z2, Z11, K2
-	VMOVUPD      (AX)(R11*8), Z21
-	VMOVUPD      64(AX)(R11*8), Z22
-	VMOVUPD      (R9)(R12*8), Z23
-	VMOVUPD      64(R9)(R12*8), Z24
+	VCMPPD       $0x00, Z2, Z9, K1
+	VCMPPD       $0x00, Z3, Z9, K2
+	VMOVUPD      (AX)(R11*8), Z10
+	VMOVUPD      64(AX)(R11*8), Z11
+	VMOVUPD      (R9)(R12*8), Z12
+	VMOVUPD      64(R9)(R12*8), Z13
 	KNOTB        K1, K3
-	VMOVAPD.Z    Z23, K3, Z23
+	VMOVAPD.Z    Z12, K3, Z12
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z24, K3, Z24
-	VSUBPD       Z23, Z5, Z23
-	VSUBPD       Z24, Z6, Z24
-	VMOVUPD      (DI)(R12*8), Z25
-	VMOVUPD      64(DI)(R12*8), Z26
-	VFNMADD231PD Z23, Z21, Z25
-	VFNMADD231PD Z24, Z22, Z26
-	VMULPD       Z0, Z21, Z21
-	VMULPD       Z19, Z22, Z22
-	VMULPD       Z21, Z7, Z21
-	VMULPD       Z22, Z8, Z22
+	VMOVAPD.Z    Z13, K3, Z13
+	VSUBPD       Z12, Z1, Z12
+	VSUBPD       Z13, Z4, Z13
+	VMOVUPD      (DI)(R12*8), Z14
+	VMOVUPD      64(DI)(R12*8), Z15
+	VFNMADD231PD Z12, Z10, Z14
+	VFNMADD231PD Z13, Z11, Z15
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z8, Z11, Z11
+	VMULPD       Z10, Z6, Z10
+	VMULPD       Z11, Z7, Z11
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z21, K1, Z21
+	VMOVAPD.Z    Z10, K1, Z10
 	KNOTB        K2, K1
-	VMOVAPD.Z    Z22, K1, Z22
-	VSUBPD       Z21, Z25, Z21
-	VSUBPD       Z22, Z26, Z22
-	VCVTPD2PS    Z21, Y21
-	VMOVUPS      Y21, (BX)(R13*4)
-	VCVTPD2PS    Z22, Y21
-	VMOVUPS      Y21, 32(BX)(R13*4)
-	VADDPD       Z20, Z11, Z11
+	VMOVAPD.Z    Z11, K1, Z11
+	VSUBPD       Z10, Z14, Z10
+	VSUBPD       Z11, Z15, Z11
+	VCVTPD2PS    Z10, Y10
+	VMOVUPS      Y10, (BX)(R13*4)
+	VCVTPD2PS    Z11, Y10
+	VMOVUPS      Y10, 32(BX)(R13*4)
+	VADDPD       Z5, Z9, Z9
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
@@ -7531,77 +7527,77 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R11*8), K1, Z0
-	VPXORQ       Z12, Z12, Z12
-	VPXORQ       Z13, Z13, Z13
-	VBROADCASTSD one<>+0(SB), Z1
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z3
 	MOVQ         c+64(FP), R12
 
 classes6:
-	VMOVUPD.Z (AX)(R11*8), K1, Z2
-	VCMPPD    $0x1e, Z0, Z2, K2
-	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z13, K2, Z12
-	VADDPD    Z1, Z13, Z13
+	VMOVUPD.Z (AX)(R11*8), K1, Z4
+	VCMPPD    $0x1e, Z0, Z4, K2
+	VMOVAPD   Z4, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z3, Z2, Z2
 	ADDQ      stride+56(FP), R11
 	DECQ      R12
 	JNZ       classes6
 	MOVQ      R10, R12
 	MOVQ      R10, R11
-	VPXORQ    Z14, Z14, Z14
-	VPXORQ    Z15, Z15, Z15
-	VPXORQ    Z16, Z16, Z16
-	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
 classes7:
-	VMOVUPD.Z   (SI)(R11*8), K1, Z0
-	VMOVUPD.Z   (AX)(R11*8), K1, Z2
-	VMULPD      Z2, Z0, Z0
-	VMOVUPD.Z   (CX)(R11*8), K1, Z2
-	VMOVUPD.Z   (R8)(R11*8), K1, Z3
-	VFMADD213PD Z3, Z2, Z0
-	VDIVPD      Z2, Z0, Z3
-	VCMPPD      $0x00, Z12, Z14, K2
-	VMOVAPD     Z0, K2, Z16
-	VMOVAPD     Z2, K2, Z17
-	VMOVUPD     Z0, K1, (DI)(R12*8)
-	VMOVUPD     Z3, K1, (R9)(R12*8)
+	VMOVUPD.Z   (SI)(R11*8), K1, Z6
+	VMOVUPD.Z   (AX)(R11*8), K1, Z7
+	VMULPD      Z7, Z6, Z6
+	VMOVUPD.Z   (CX)(R11*8), K1, Z7
+	VMOVUPD.Z   (R8)(R11*8), K1, Z8
+	VFMADD213PD Z8, Z7, Z6
+	VDIVPD      Z7, Z6, Z8
+	VCMPPD      $0x00, Z1, Z0, K2
+	VMOVAPD     Z6, K2, Z4
+	VMOVAPD     Z7, K2, Z5
+	VMOVUPD     Z6, K1, (DI)(R12*8)
+	VMOVUPD     Z8, K1, (R9)(R12*8)
 	KNOTB       K2, K2
-	VMOVAPD.Z   Z3, K2, Z0
-	VADDPD      Z0, Z15, Z15
-	VADDPD      Z1, Z14, Z14
+	VMOVAPD.Z   Z8, K2, Z6
+	VADDPD      Z6, Z2, Z2
+	VADDPD      Z3, Z0, Z0
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes7
-	VDIVPD      Z17, Z1, Z0
+	VDIVPD      Z5, Z3, Z0
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z5, Z5, Z5
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes8:
-	VCMPPD       $0x00, Z12, Z18, K2
-	VMOVUPD.Z    (AX)(R11*8), K1, Z2
-	VMOVUPD.Z    (R9)(R12*8), K1, Z3
+	VCMPPD       $0x00, Z1, Z5, K2
+	VMOVUPD.Z    (AX)(R11*8), K1, Z6
+	VMOVUPD.Z    (R9)(R12*8), K1, Z7
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z15, Z3
-	VMOVUPD.Z    (DI)(R12*8), K1, Z4
-	VFNMADD231PD Z3, Z2, Z4
-	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z16, Z2
+	VMOVAPD.Z    Z7, K3, Z7
+	VSUBPD       Z7, Z2, Z7
+	VMOVUPD.Z    (DI)(R12*8), K1, Z8
+	VFNMADD231PD Z7, Z6, Z8
+	VMULPD       Z0, Z6, Z6
+	VMULPD       Z6, Z4, Z6
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z2, K2, Z2
-	VSUBPD       Z2, Z4, Z2
-	VCVTPD2PS    Z2, Y2
-	VMOVUPS      Y2, K1, (BX)(R13*4)
-	VADDPD       Z1, Z18, Z18
+	VMOVAPD.Z    Z6, K2, Z6
+	VSUBPD       Z6, Z8, Z6
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, K1, (BX)(R13*4)
+	VADDPD       Z3, Z5, Z5
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
@@ -7712,115 +7708,115 @@ many2:
 
 	// The class with the largest probability.
 	VMOVUPD      (AX)(R11*8), Z0
-	VMOVUPD      64(AX)(R11*8), Z19
-	VPXORQ       Z1, Z1, Z1
+	VMOVUPD      64(AX)(R11*8), Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
-	VBROADCASTSD one<>+0(SB), Z20
+	VPXORQ       Z4, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
 	MOVQ         c+64(FP), R12
 
 classes3:
-	VMOVUPD (AX)(R11*8), Z21
-	VMOVUPD 64(AX)(R11*8), Z22
-	VCMPPD  $0x1e, Z0, Z21, K1
-	VCMPPD  $0x1e, Z19, Z22, K2
-	VMOVAPD Z21, K1, Z0
-	VMOVAPD Z22, K2, Z19
-	VMOVAPD Z3, K1, Z1
-	VMOVAPD Z3, K2, Z2
-	VADDPD  Z20, Z3, Z3
+	VMOVUPD (AX)(R11*8), Z6
+	VMOVUPD 64(AX)(R11*8), Z7
+	VCMPPD  $0x1e, Z0, Z6, K1
+	VCMPPD  $0x1e, Z1, Z7, K2
+	VMOVAPD Z6, K1, Z0
+	VMOVAPD Z7, K2, Z1
+	VMOVAPD Z4, K1, Z2
+	VMOVAPD Z4, K2, Z3
+	VADDPD  Z5, Z4, Z4
 	ADDQ    stride+56(FP), R11
 	DECQ    R12
 	JNZ     classes3
 	MOVQ    R10, R12
 	MOVQ    R10, R11
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
 	VPXORQ  Z8, Z8, Z8
 	VPXORQ  Z9, Z9, Z9
-	VPXORQ  Z10, Z10, Z10
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
 classes4:
-	VMOVUPD     (SI)(R11*8), Z0
-	VMOVUPD     64(SI)(R11*8), Z19
-	VMOVUPD     (AX)(R11*8), Z21
-	VMOVUPD     64(AX)(R11*8), Z22
-	VMULPD      Z21, Z0, Z0
-	VMULPD      Z22, Z19, Z19
-	VMOVUPD     (CX)(R11*8), Z21
-	VMOVUPD     64(CX)(R11*8), Z22
-	VMOVUPD     (R8)(R11*8), Z23
-	VMOVUPD     64(R8)(R11*8), Z24
-	VFMADD213PD Z23, Z21, Z0
-	VFMADD213PD Z24, Z22, Z19
-	VDIVPD      Z21, Z0, Z23
-	VDIVPD      Z22, Z19, Z24
-	VCMPPD      $0x00, Z1, Z4, K1
-	VCMPPD      $0x00, Z2, Z4, K2
-	VMOVAPD     Z0, K1, Z7
-	VMOVAPD     Z19, K2, Z8
-	VMOVAPD     Z21, K1, Z9
-	VMOVAPD     Z22, K2, Z10
-	VMOVUPD     Z0, (DI)(R12*8)
-	VMOVUPD     Z19, 64(DI)(R12*8)
-	VMOVUPD     Z23, (R9)(R12*8)
-	VMOVUPD     Z24, 64(R9)(R12*8)
+	VMOVUPD     (SI)(R11*8), Z10
+	VMOVUPD     64(SI)(R11*8), Z11
+	VMOVUPD     (AX)(R11*8), Z12
+	VMOVUPD     64(AX)(R11*8), Z13
+	VMULPD      Z12, Z10, Z10
+	VMULPD      Z13, Z11, Z11
+	VMOVUPD     (CX)(R11*8), Z12
+	VMOVUPD     64(CX)(R11*8), Z13
+	VMOVUPD     (R8)(R11*8), Z14
+	VMOVUPD     64(R8)(R11*8), Z15
+	VFMADD213PD Z14, Z12, Z10
+	VFMADD213PD Z15, Z13, Z11
+	VDIVPD      Z12, Z10, Z14
+	VDIVPD      Z13, Z11, Z15
+	VCMPPD      $0x00, Z2, Z0, K1
+	VCMPPD      $0x00, Z3, Z0, K2
+	VMOVAPD     Z10, K1, Z6
+	VMOVAPD     Z11, K2, Z7
+	VMOVAPD     Z12, K1, Z8
+	VMOVAPD     Z13, K2, Z9
+	VMOVUPD     Z10, (DI)(R12*8)
+	VMOVUPD     Z11, 64(DI)(R12*8)
+	VMOVUPD     Z14, (R9)(R12*8)
+	VMOVUPD     Z15, 64(R9)(R12*8)
 	KNOTB       K1, K1
-	VMOVAPD.Z   Z23, K1, Z0
+	VMOVAPD.Z   Z14, K1, Z10
 	KNOTB       K2, K1
-	VMOVAPD.Z   Z24, K1, Z19
-	VADDPD      Z0, Z5, Z5
-	VADDPD      Z19, Z6, Z6
-	VADDPD      Z20, Z4, Z4
+	VMOVAPD.Z   Z15, K1, Z11
+	VADDPD      Z10, Z1, Z1
+	VADDPD      Z11, Z4, Z4
+	VADDPD      Z5, Z0, Z0
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes4
-	VDIVPD      Z9, Z20, Z0
-	VDIVPD      Z10, Z20, Z19
+	VDIVPD      Z8, Z5, Z0
+	VDIVPD      Z9, Z5, Z8
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z11, Z11, Z11
+	VPXORQ      Z9, Z9, Z9
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes5:
-	VCMPPD       $0x00, Z1, Z11, K1
-	VCMPPD       $0x00, Z2, Z11, K2
-	VMOVUPD      (AX)(R11*8), Z21
-	VMOVUPD      64(AX)(R11*8), Z22
-	VMOVUPD      (R9)(R12*8), Z23
-	VMOVUPD      64(R9)(R12*8), Z24
+	VCMPPD       $0x00, Z2, Z9, K1
+	VCMPPD       $0x00, Z3, Z9, K2
+	VMOVUPD      (AX)(R11*8), Z10
+	VMOVUPD      64(AX)(R11*8), Z11
+	VMOVUPD      (R9)(R12*8), Z12
+	VMOVUPD      64(R9)(R12*8), Z13
 	KNOTB        K1, K3
-	VMOVAPD.Z    Z23, K3, Z23
+	VMOVAPD.Z    Z12, K3, Z12
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z24, K3, Z24
-	VSUBPD       Z23, Z5, Z23
-	VSUBPD       Z24, Z6, Z24
-	VMOVUPD      (DI)(R12*8), Z25
-	VMOVUPD      64(DI)(R12*8), Z26
-	VFNMADD231PD Z23, Z21, Z25
-	VFNMADD231PD Z24, Z22, Z26
-	VMULPD       Z0, Z21, Z21
-	VMULPD       Z19, Z22, Z22
-	VMULPD       Z21, Z7, Z21
-	VMULPD       Z22, Z8, Z22
+	VMOVAPD.Z    Z13, K3, Z13
+	VSUBPD       Z12, Z1, Z12
+	VSUBPD       Z13, Z4, Z13
+	VMOVUPD      (DI)(R12*8), Z14
+	VMOVUPD      64(DI)(R12*8), Z15
+	VFNMADD231PD Z12, Z10, Z14
+	VFNMADD231PD Z13, Z11, Z15
+	VMULPD       Z0, Z10, Z10
+	VMULPD       Z8, Z11, Z11
+	VMULPD       Z10, Z6, Z10
+	VMULPD       Z11, Z7, Z11
 	KNOTB        K1, K1
-	VMOVAPD.Z    Z21, K1, Z21
+	VMOVAPD.Z    Z10, K1, Z10
 	KNOTB        K2, K1
-	VMOVAPD.Z    Z22, K1, Z22
-	VSUBPD       Z21, Z25, Z21
-	VSUBPD       Z22, Z26, Z22
-	VMOVUPD      Z21, (BX)(R13*8)
-	VMOVUPD      Z22, 64(BX)(R13*8)
-	VADDPD       Z20, Z11, Z11
+	VMOVAPD.Z    Z11, K1, Z11
+	VSUBPD       Z10, Z14, Z10
+	VSUBPD       Z11, Z15, Z11
+	VMOVUPD      Z10, (BX)(R13*8)
+	VMOVUPD      Z11, 64(BX)(R13*8)
+	VADDPD       Z5, Z9, Z9
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
@@ -7845,76 +7841,76 @@ few2:
 
 	// The class with the largest probability.
 	VMOVUPD.Z    (AX)(R11*8), K1, Z0
-	VPXORQ       Z12, Z12, Z12
-	VPXORQ       Z13, Z13, Z13
-	VBROADCASTSD one<>+0(SB), Z1
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VBROADCASTSD one<>+0(SB), Z3
 	MOVQ         c+64(FP), R12
 
 classes6:
-	VMOVUPD.Z (AX)(R11*8), K1, Z2
-	VCMPPD    $0x1e, Z0, Z2, K2
-	VMOVAPD   Z2, K2, Z0
-	VMOVAPD   Z13, K2, Z12
-	VADDPD    Z1, Z13, Z13
+	VMOVUPD.Z (AX)(R11*8), K1, Z4
+	VCMPPD    $0x1e, Z0, Z4, K2
+	VMOVAPD   Z4, K2, Z0
+	VMOVAPD   Z2, K2, Z1
+	VADDPD    Z3, Z2, Z2
 	ADDQ      stride+56(FP), R11
 	DECQ      R12
 	JNZ       classes6
 	MOVQ      R10, R12
 	MOVQ      R10, R11
-	VPXORQ    Z14, Z14, Z14
-	VPXORQ    Z15, Z15, Z15
-	VPXORQ    Z16, Z16, Z16
-	VPXORQ    Z17, Z17, Z17
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
 
 	// u = d p q + U of each, and the sum of u/q but for the largest.
 	MOVQ c+64(FP), R13
 
 classes7:
-	VMOVUPD.Z   (SI)(R11*8), K1, Z0
-	VMOVUPD.Z   (AX)(R11*8), K1, Z2
-	VMULPD      Z2, Z0, Z0
-	VMOVUPD.Z   (CX)(R11*8), K1, Z2
-	VMOVUPD.Z   (R8)(R11*8), K1, Z3
-	VFMADD213PD Z3, Z2, Z0
-	VDIVPD      Z2, Z0, Z3
-	VCMPPD      $0x00, Z12, Z14, K2
-	VMOVAPD     Z0, K2, Z16
-	VMOVAPD     Z2, K2, Z17
-	VMOVUPD     Z0, K1, (DI)(R12*8)
-	VMOVUPD     Z3, K1, (R9)(R12*8)
+	VMOVUPD.Z   (SI)(R11*8), K1, Z6
+	VMOVUPD.Z   (AX)(R11*8), K1, Z7
+	VMULPD      Z7, Z6, Z6
+	VMOVUPD.Z   (CX)(R11*8), K1, Z7
+	VMOVUPD.Z   (R8)(R11*8), K1, Z8
+	VFMADD213PD Z8, Z7, Z6
+	VDIVPD      Z7, Z6, Z8
+	VCMPPD      $0x00, Z1, Z0, K2
+	VMOVAPD     Z6, K2, Z4
+	VMOVAPD     Z7, K2, Z5
+	VMOVUPD     Z6, K1, (DI)(R12*8)
+	VMOVUPD     Z8, K1, (R9)(R12*8)
 	KNOTB       K2, K2
-	VMOVAPD.Z   Z3, K2, Z0
-	VADDPD      Z0, Z15, Z15
-	VADDPD      Z1, Z14, Z14
+	VMOVAPD.Z   Z8, K2, Z6
+	VADDPD      Z6, Z2, Z2
+	VADDPD      Z3, Z0, Z0
 	ADDQ        n+72(FP), R12
 	ADDQ        stride+56(FP), R11
 	DECQ        R13
 	JNZ         classes7
-	VDIVPD      Z17, Z1, Z0
+	VDIVPD      Z5, Z3, Z0
 	MOVQ        R10, R11
 	MOVQ        R10, R12
 	MOVQ        R10, R13
-	VPXORQ      Z18, Z18, Z18
+	VPXORQ      Z5, Z5, Z5
 
 	// The largest takes p of the rest; the others what remains and p/q of the largest.
 	MOVQ c+64(FP), R14
 
 classes8:
-	VCMPPD       $0x00, Z12, Z18, K2
-	VMOVUPD.Z    (AX)(R11*8), K1, Z2
-	VMOVUPD.Z    (R9)(R12*8), K1, Z3
+	VCMPPD       $0x00, Z1, Z5, K2
+	VMOVUPD.Z    (AX)(R11*8), K1, Z6
+	VMOVUPD.Z    (R9)(R12*8), K1, Z7
 	KNOTB        K2, K3
-	VMOVAPD.Z    Z3, K3, Z3
-	VSUBPD       Z3, Z15, Z3
-	VMOVUPD.Z    (DI)(R12*8), K1, Z4
-	VFNMADD231PD Z3, Z2, Z4
-	VMULPD       Z0, Z2, Z2
-	VMULPD       Z2, Z16, Z2
+	VMOVAPD.Z    Z7, K3, Z7
+	VSUBPD       Z7, Z2, Z7
+	VMOVUPD.Z    (DI)(R12*8), K1, Z8
+	VFNMADD231PD Z7, Z6, Z8
+	VMULPD       Z0, Z6, Z6
+	VMULPD       Z6, Z4, Z6
 	KNOTB        K2, K2
-	VMOVAPD.Z    Z2, K2, Z2
-	VSUBPD       Z2, Z4, Z2
-	VMOVUPD      Z2, K1, (BX)(R13*8)
-	VADDPD       Z1, Z18, Z18
+	VMOVAPD.Z    Z6, K2, Z6
+	VSUBPD       Z6, Z8, Z6
+	VMOVUPD      Z6, K1, (BX)(R13*8)
+	VADDPD       Z3, Z5, Z5
 	ADDQ         n+72(FP), R12
 	ADDQ         stride+56(FP), R11
 	ADDQ         outStride+48(FP), R13
@@ -8445,26 +8441,26 @@ TEXT ·logPF32AVX512(SB), NOSPLIT, $0-80
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VBROADCASTSD one<>+0(SB), Z4
-	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z4, Z4, Z4
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VCVTPS2PD (BX)(DI*4), Z4
+	VCVTPS2PD (BX)(DI*4), Z5
 	VCVTPS2PD 32(BX)(DI*4), Z6
 	VCVTPS2PD 64(BX)(DI*4), Z7
 	VCVTPS2PD 96(BX)(DI*4), Z8
-	VCMPPD    $0x00, Z5, Z4, K1
-	VCMPPD    $0x00, Z5, Z6, K2
-	VCMPPD    $0x00, Z5, Z7, K3
-	VCMPPD    $0x00, Z5, Z8, K4
+	VCMPPD    $0x00, Z4, Z5, K1
+	VCMPPD    $0x00, Z4, Z6, K2
+	VCMPPD    $0x00, Z4, Z7, K3
+	VCMPPD    $0x00, Z4, Z8, K4
 	VMOVUPD   (DX)(DI*8), Z9
 	VMOVUPD   64(DX)(DI*8), Z10
 	VMOVUPD   128(DX)(DI*8), Z11
 	VMOVUPD   192(DX)(DI*8), Z12
-	VMULPD    Z9, Z4, Z4
+	VMULPD    Z9, Z5, Z5
 	VMULPD    Z10, Z6, Z6
 	VMULPD    Z11, Z7, Z7
 	VMULPD    Z12, Z8, Z8
@@ -8472,15 +8468,15 @@ many:
 	VMOVUPD   64(CX)(DI*8), Z10
 	VMOVUPD   128(CX)(DI*8), Z11
 	VMOVUPD   192(CX)(DI*8), Z12
-	VMULPD    Z5, Z9, Z9
-	VMULPD    Z5, Z10, Z10
-	VMULPD    Z5, Z11, Z11
-	VMULPD    Z5, Z12, Z12
-	VBLENDMPD Z9, Z4, K1, Z4
+	VMULPD    Z4, Z9, Z9
+	VMULPD    Z4, Z10, Z10
+	VMULPD    Z4, Z11, Z11
+	VMULPD    Z4, Z12, Z12
+	VBLENDMPD Z9, Z5, K1, Z5
 	VBLENDMPD Z10, Z6, K2, Z6
 	VBLENDMPD Z11, Z7, K3, Z7
 	VBLENDMPD Z12, Z8, K4, Z8
-	VADDPD    Z4, Z0, Z0
+	VADDPD    Z5, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z7, Z2, Z2
 	VADDPD    Z8, Z3, Z3
@@ -8499,14 +8495,14 @@ few:
 	CMOVQLT     SI, R8
 	LEAQ        tailMasks<>+0(SB), R9
 	KMOVW       (R9)(R8*2), K1
-	VCVTPS2PD.Z (BX)(DI*4), K1, Z4
-	VCMPPD      $0x00, Z5, Z4, K2
+	VCVTPS2PD.Z (BX)(DI*4), K1, Z5
+	VCMPPD      $0x00, Z4, Z5, K2
 	VMOVUPD.Z   (DX)(DI*8), K1, Z6
-	VMULPD      Z6, Z4, Z4
+	VMULPD      Z6, Z5, Z5
 	VMOVUPD.Z   (CX)(DI*8), K1, Z6
-	VMULPD      Z5, Z6, Z6
-	VBLENDMPD   Z6, Z4, K2, Z4
-	VADDPD      Z4, Z0, Z0
+	VMULPD      Z4, Z6, Z6
+	VBLENDMPD   Z6, Z5, K2, Z5
+	VADDPD      Z5, Z0, Z0
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, SI
 	JMP         few
@@ -8541,26 +8537,26 @@ TEXT ·logPF64AVX512(SB), NOSPLIT, $0-80
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VBROADCASTSD one<>+0(SB), Z4
-	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z4, Z4, Z4
 	XORQ         DI, DI
 	CMPQ         SI, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD   (BX)(DI*8), Z4
+	VMOVUPD   (BX)(DI*8), Z5
 	VMOVUPD   64(BX)(DI*8), Z6
 	VMOVUPD   128(BX)(DI*8), Z7
 	VMOVUPD   192(BX)(DI*8), Z8
-	VCMPPD    $0x00, Z5, Z4, K1
-	VCMPPD    $0x00, Z5, Z6, K2
-	VCMPPD    $0x00, Z5, Z7, K3
-	VCMPPD    $0x00, Z5, Z8, K4
+	VCMPPD    $0x00, Z4, Z5, K1
+	VCMPPD    $0x00, Z4, Z6, K2
+	VCMPPD    $0x00, Z4, Z7, K3
+	VCMPPD    $0x00, Z4, Z8, K4
 	VMOVUPD   (DX)(DI*8), Z9
 	VMOVUPD   64(DX)(DI*8), Z10
 	VMOVUPD   128(DX)(DI*8), Z11
 	VMOVUPD   192(DX)(DI*8), Z12
-	VMULPD    Z9, Z4, Z4
+	VMULPD    Z9, Z5, Z5
 	VMULPD    Z10, Z6, Z6
 	VMULPD    Z11, Z7, Z7
 	VMULPD    Z12, Z8, Z8
@@ -8568,15 +8564,15 @@ many:
 	VMOVUPD   64(CX)(DI*8), Z10
 	VMOVUPD   128(CX)(DI*8), Z11
 	VMOVUPD   192(CX)(DI*8), Z12
-	VMULPD    Z5, Z9, Z9
-	VMULPD    Z5, Z10, Z10
-	VMULPD    Z5, Z11, Z11
-	VMULPD    Z5, Z12, Z12
-	VBLENDMPD Z9, Z4, K1, Z4
+	VMULPD    Z4, Z9, Z9
+	VMULPD    Z4, Z10, Z10
+	VMULPD    Z4, Z11, Z11
+	VMULPD    Z4, Z12, Z12
+	VBLENDMPD Z9, Z5, K1, Z5
 	VBLENDMPD Z10, Z6, K2, Z6
 	VBLENDMPD Z11, Z7, K3, Z7
 	VBLENDMPD Z12, Z8, K4, Z8
-	VADDPD    Z4, Z0, Z0
+	VADDPD    Z5, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z7, Z2, Z2
 	VADDPD    Z8, Z3, Z3
@@ -8595,14 +8591,14 @@ few:
 	CMOVQLT   SI, R8
 	LEAQ      tailMasks<>+0(SB), R9
 	KMOVW     (R9)(R8*2), K1
-	VMOVUPD.Z (BX)(DI*8), K1, Z4
-	VCMPPD    $0x00, Z5, Z4, K2
+	VMOVUPD.Z (BX)(DI*8), K1, Z5
+	VCMPPD    $0x00, Z4, Z5, K2
 	VMOVUPD.Z (DX)(DI*8), K1, Z6
-	VMULPD    Z6, Z4, Z4
+	VMULPD    Z6, Z5, Z5
 	VMOVUPD.Z (CX)(DI*8), K1, Z6
-	VMULPD    Z5, Z6, Z6
-	VBLENDMPD Z6, Z4, K2, Z4
-	VADDPD    Z4, Z0, Z0
+	VMULPD    Z4, Z6, Z6
+	VBLENDMPD Z6, Z5, K2, Z5
+	VADDPD    Z5, Z0, Z0
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, SI
 	JMP       few
@@ -8962,8 +8958,8 @@ few:
 	VCMPPD      $0x00, Z4, Z5, K2
 	VMOVUPD.Z   (CX)(R8*8), K1, Z6
 	VMOVUPD.Z   (BX)(R8*8), K1, Z7
-	VPXORQ      Z12, Z12, Z12
-	VCMPPD      $0x00, Z12, Z6, K3
+	VPXORQ      Z8, Z8, Z8
+	VCMPPD      $0x00, Z8, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -9070,8 +9066,8 @@ few:
 	VCMPPD      $0x00, Z4, Z5, K2
 	VMOVUPD.Z   (CX)(R8*8), K1, Z6
 	VMOVUPD.Z   (BX)(R8*8), K1, Z7
-	VPXORQ      Z12, Z12, Z12
-	VCMPPD      $0x00, Z12, Z6, K3
+	VPXORQ      Z8, Z8, Z8
+	VCMPPD      $0x00, Z8, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -9675,28 +9671,28 @@ TEXT ·logPVF32AVX512(SB), NOSPLIT, $0-104
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VBROADCASTSD one<>+0(SB), Z4
-	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z4, Z4, Z4
 	XORQ         R8, R8
 	CMPQ         SI, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VCVTPS2PD (BX)(R8*4), Z4
+	VCVTPS2PD (BX)(R8*4), Z5
 	VCVTPS2PD 32(BX)(R8*4), Z6
 	VCVTPS2PD 64(BX)(R8*4), Z7
 	VCVTPS2PD 96(BX)(R8*4), Z8
-	VCMPPD    $0x00, Z5, Z4, K1
-	VCMPPD    $0x00, Z5, Z6, K2
-	VCMPPD    $0x00, Z5, Z7, K3
-	VCMPPD    $0x00, Z5, Z8, K4
+	VCMPPD    $0x00, Z4, Z5, K1
+	VCMPPD    $0x00, Z4, Z6, K2
+	VCMPPD    $0x00, Z4, Z7, K3
+	VCMPPD    $0x00, Z4, Z8, K4
 
 	// Times the weights.
 	VCVTPS2PD (DI)(R8*4), Z9
 	VCVTPS2PD 32(DI)(R8*4), Z10
 	VCVTPS2PD 64(DI)(R8*4), Z11
 	VCVTPS2PD 96(DI)(R8*4), Z12
-	VMULPD    Z4, Z9, Z4
+	VMULPD    Z5, Z9, Z5
 	VMULPD    Z6, Z10, Z6
 	VMULPD    Z7, Z11, Z7
 	VMULPD    Z8, Z12, Z8
@@ -9704,7 +9700,7 @@ many:
 	VMOVUPD   64(DX)(R8*8), Z10
 	VMOVUPD   128(DX)(R8*8), Z11
 	VMOVUPD   192(DX)(R8*8), Z12
-	VMULPD    Z9, Z4, Z4
+	VMULPD    Z9, Z5, Z5
 	VMULPD    Z10, Z6, Z6
 	VMULPD    Z11, Z7, Z7
 	VMULPD    Z12, Z8, Z8
@@ -9712,15 +9708,15 @@ many:
 	VMOVUPD   64(CX)(R8*8), Z10
 	VMOVUPD   128(CX)(R8*8), Z11
 	VMOVUPD   192(CX)(R8*8), Z12
-	VMULPD    Z5, Z9, Z9
-	VMULPD    Z5, Z10, Z10
-	VMULPD    Z5, Z11, Z11
-	VMULPD    Z5, Z12, Z12
-	VBLENDMPD Z9, Z4, K1, Z4
+	VMULPD    Z4, Z9, Z9
+	VMULPD    Z4, Z10, Z10
+	VMULPD    Z4, Z11, Z11
+	VMULPD    Z4, Z12, Z12
+	VBLENDMPD Z9, Z5, K1, Z5
 	VBLENDMPD Z10, Z6, K2, Z6
 	VBLENDMPD Z11, Z7, K3, Z7
 	VBLENDMPD Z12, Z8, K4, Z8
-	VADDPD    Z4, Z0, Z0
+	VADDPD    Z5, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z7, Z2, Z2
 	VADDPD    Z8, Z3, Z3
@@ -9739,18 +9735,18 @@ few:
 	CMOVQLT     SI, R9
 	LEAQ        tailMasks<>+0(SB), R10
 	KMOVW       (R10)(R9*2), K1
-	VCVTPS2PD.Z (BX)(R8*4), K1, Z4
-	VCMPPD      $0x00, Z5, Z4, K2
+	VCVTPS2PD.Z (BX)(R8*4), K1, Z5
+	VCMPPD      $0x00, Z4, Z5, K2
 
 	// Times the weights.
 	VCVTPS2PD.Z (DI)(R8*4), K1, Z6
-	VMULPD      Z4, Z6, Z4
+	VMULPD      Z5, Z6, Z5
 	VMOVUPD.Z   (DX)(R8*8), K1, Z6
-	VMULPD      Z6, Z4, Z4
+	VMULPD      Z6, Z5, Z5
 	VMOVUPD.Z   (CX)(R8*8), K1, Z6
-	VMULPD      Z5, Z6, Z6
-	VBLENDMPD   Z6, Z4, K2, Z4
-	VADDPD      Z4, Z0, Z0
+	VMULPD      Z4, Z6, Z6
+	VBLENDMPD   Z6, Z5, K2, Z5
+	VADDPD      Z5, Z0, Z0
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, SI
 	JMP         few
@@ -9786,28 +9782,28 @@ TEXT ·logPVF64AVX512(SB), NOSPLIT, $0-104
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VBROADCASTSD one<>+0(SB), Z4
-	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z4, Z4, Z4
 	XORQ         R8, R8
 	CMPQ         SI, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z4
+	VMOVUPD (BX)(R8*8), Z5
 	VMOVUPD 64(BX)(R8*8), Z6
 	VMOVUPD 128(BX)(R8*8), Z7
 	VMOVUPD 192(BX)(R8*8), Z8
-	VCMPPD  $0x00, Z5, Z4, K1
-	VCMPPD  $0x00, Z5, Z6, K2
-	VCMPPD  $0x00, Z5, Z7, K3
-	VCMPPD  $0x00, Z5, Z8, K4
+	VCMPPD  $0x00, Z4, Z5, K1
+	VCMPPD  $0x00, Z4, Z6, K2
+	VCMPPD  $0x00, Z4, Z7, K3
+	VCMPPD  $0x00, Z4, Z8, K4
 
 	// Times the weights.
 	VMOVUPD   (DI)(R8*8), Z9
 	VMOVUPD   64(DI)(R8*8), Z10
 	VMOVUPD   128(DI)(R8*8), Z11
 	VMOVUPD   192(DI)(R8*8), Z12
-	VMULPD    Z4, Z9, Z4
+	VMULPD    Z5, Z9, Z5
 	VMULPD    Z6, Z10, Z6
 	VMULPD    Z7, Z11, Z7
 	VMULPD    Z8, Z12, Z8
@@ -9815,7 +9811,7 @@ many:
 	VMOVUPD   64(DX)(R8*8), Z10
 	VMOVUPD   128(DX)(R8*8), Z11
 	VMOVUPD   192(DX)(R8*8), Z12
-	VMULPD    Z9, Z4, Z4
+	VMULPD    Z9, Z5, Z5
 	VMULPD    Z10, Z6, Z6
 	VMULPD    Z11, Z7, Z7
 	VMULPD    Z12, Z8, Z8
@@ -9823,15 +9819,15 @@ many:
 	VMOVUPD   64(CX)(R8*8), Z10
 	VMOVUPD   128(CX)(R8*8), Z11
 	VMOVUPD   192(CX)(R8*8), Z12
-	VMULPD    Z5, Z9, Z9
-	VMULPD    Z5, Z10, Z10
-	VMULPD    Z5, Z11, Z11
-	VMULPD    Z5, Z12, Z12
-	VBLENDMPD Z9, Z4, K1, Z4
+	VMULPD    Z4, Z9, Z9
+	VMULPD    Z4, Z10, Z10
+	VMULPD    Z4, Z11, Z11
+	VMULPD    Z4, Z12, Z12
+	VBLENDMPD Z9, Z5, K1, Z5
 	VBLENDMPD Z10, Z6, K2, Z6
 	VBLENDMPD Z11, Z7, K3, Z7
 	VBLENDMPD Z12, Z8, K4, Z8
-	VADDPD    Z4, Z0, Z0
+	VADDPD    Z5, Z0, Z0
 	VADDPD    Z6, Z1, Z1
 	VADDPD    Z7, Z2, Z2
 	VADDPD    Z8, Z3, Z3
@@ -9850,18 +9846,18 @@ few:
 	CMOVQLT   SI, R9
 	LEAQ      tailMasks<>+0(SB), R10
 	KMOVW     (R10)(R9*2), K1
-	VMOVUPD.Z (BX)(R8*8), K1, Z4
-	VCMPPD    $0x00, Z5, Z4, K2
+	VMOVUPD.Z (BX)(R8*8), K1, Z5
+	VCMPPD    $0x00, Z4, Z5, K2
 
 	// Times the weights.
 	VMOVUPD.Z (DI)(R8*8), K1, Z6
-	VMULPD    Z4, Z6, Z4
+	VMULPD    Z5, Z6, Z5
 	VMOVUPD.Z (DX)(R8*8), K1, Z6
-	VMULPD    Z6, Z4, Z4
+	VMULPD    Z6, Z5, Z5
 	VMOVUPD.Z (CX)(R8*8), K1, Z6
-	VMULPD    Z5, Z6, Z6
-	VBLENDMPD Z6, Z4, K2, Z4
-	VADDPD    Z4, Z0, Z0
+	VMULPD    Z4, Z6, Z6
+	VBLENDMPD Z6, Z5, K2, Z5
+	VADDPD    Z5, Z0, Z0
 	ADDQ      $0x00000008, R8
 	SUBQ      $0x00000008, SI
 	JMP       few
@@ -10303,17 +10299,17 @@ many:
 	VMULPD      Z6, Z8, Z6
 	VMOVUPD     (CX)(R9*8), Z7
 	VMOVUPD     64(CX)(R9*8), Z8
-	VMOVUPD     (BX)(R9*8), Z11
-	VMOVUPD     64(BX)(R9*8), Z12
-	VPXORQ      Z9, Z9, Z9
-	VCMPPD      $0x00, Z9, Z7, K3
-	VCMPPD      $0x00, Z9, Z8, K4
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z11, K5
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z12, K6
+	VMOVUPD     (BX)(R9*8), Z9
+	VMOVUPD     64(BX)(R9*8), Z10
+	VPXORQ      Z11, Z11, Z11
+	VCMPPD      $0x00, Z11, Z7, K3
+	VCMPPD      $0x00, Z11, Z8, K4
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z9, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z10, K6
 	KANDB       K5, K3, K3
 	KANDB       K6, K4, K4
-	VMULPD      Z11, Z7, Z7
-	VMULPD      Z12, Z8, Z8
+	VMULPD      Z9, Z7, Z7
+	VMULPD      Z10, Z8, Z8
 	KNOTB       K3, K3
 	VMOVAPD.Z   Z7, K3, Z7
 	KNOTB       K4, K3
@@ -10352,8 +10348,8 @@ few:
 	VMULPD      Z5, Z6, Z5
 	VMOVUPD.Z   (CX)(R9*8), K1, Z6
 	VMOVUPD.Z   (BX)(R9*8), K1, Z7
-	VPXORQ      Z10, Z10, Z10
-	VCMPPD      $0x00, Z10, Z6, K3
+	VPXORQ      Z8, Z8, Z8
+	VCMPPD      $0x00, Z8, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -10419,17 +10415,17 @@ many:
 	VMULPD      Z6, Z8, Z6
 	VMOVUPD     (CX)(R9*8), Z7
 	VMOVUPD     64(CX)(R9*8), Z8
-	VMOVUPD     (BX)(R9*8), Z11
-	VMOVUPD     64(BX)(R9*8), Z12
-	VPXORQ      Z9, Z9, Z9
-	VCMPPD      $0x00, Z9, Z7, K3
-	VCMPPD      $0x00, Z9, Z8, K4
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z11, K5
-	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z12, K6
+	VMOVUPD     (BX)(R9*8), Z9
+	VMOVUPD     64(BX)(R9*8), Z10
+	VPXORQ      Z11, Z11, Z11
+	VCMPPD      $0x00, Z11, Z7, K3
+	VCMPPD      $0x00, Z11, Z8, K4
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z9, K5
+	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z10, K6
 	KANDB       K5, K3, K3
 	KANDB       K6, K4, K4
-	VMULPD      Z11, Z7, Z7
-	VMULPD      Z12, Z8, Z8
+	VMULPD      Z9, Z7, Z7
+	VMULPD      Z10, Z8, Z8
 	KNOTB       K3, K3
 	VMOVAPD.Z   Z7, K3, Z7
 	KNOTB       K4, K3
@@ -10468,8 +10464,8 @@ few:
 	VMULPD      Z5, Z6, Z5
 	VMOVUPD.Z   (CX)(R9*8), K1, Z6
 	VMOVUPD.Z   (BX)(R9*8), K1, Z7
-	VPXORQ      Z10, Z10, Z10
-	VCMPPD      $0x00, Z10, Z6, K3
+	VPXORQ      Z8, Z8, Z8
+	VCMPPD      $0x00, Z8, Z6, K3
 	VCMPPD.BCST $0x00, minusInfinity<>+0(SB), Z7, K4
 	KANDB       K4, K3, K3
 	VMULPD      Z7, Z6, Z6
@@ -11478,41 +11474,41 @@ many:
 	VCMPPD       $0x00, Z4, Z6, K2
 	VMULPD       Z1, Z5, Z5
 	VMULPD       Z1, Z6, Z6
-	VMOVUPD      (CX)(R9*8), Z9
-	VMOVUPD      64(CX)(R9*8), Z10
-	VMULPD       Z9, Z5, Z5
-	VMULPD       Z10, Z6, Z6
-	VMOVUPD      (DX)(R9*8), Z9
-	VMOVUPD      64(DX)(R9*8), Z10
-	VMOVUPD      (SI)(R9*8), Z11
-	VMOVUPD      64(SI)(R9*8), Z12
-	VPXORQ       Z7, Z7, Z7
-	VCMPPD       $0x00, Z7, Z9, K3
-	VCMPPD       $0x00, Z7, Z10, K4
-	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z11, K5
-	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z12, K6
+	VMOVUPD      (CX)(R9*8), Z7
+	VMOVUPD      64(CX)(R9*8), Z8
+	VMULPD       Z7, Z5, Z5
+	VMULPD       Z8, Z6, Z6
+	VMOVUPD      (DX)(R9*8), Z7
+	VMOVUPD      64(DX)(R9*8), Z8
+	VMOVUPD      (SI)(R9*8), Z9
+	VMOVUPD      64(SI)(R9*8), Z10
+	VPXORQ       Z11, Z11, Z11
+	VCMPPD       $0x00, Z11, Z7, K3
+	VCMPPD       $0x00, Z11, Z8, K4
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z9, K5
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z10, K6
 	KANDB        K5, K3, K3
 	KANDB        K6, K4, K4
-	VMULPD       Z11, Z9, Z9
-	VMULPD       Z12, Z10, Z10
+	VMULPD       Z9, Z7, Z7
+	VMULPD       Z10, Z8, Z8
 	KNOTB        K3, K3
-	VMOVAPD.Z    Z9, K3, Z9
+	VMOVAPD.Z    Z7, K3, Z7
 	KNOTB        K4, K3
-	VMOVAPD.Z    Z10, K3, Z10
-	VMOVUPD      (BX)(R9*8), Z11
-	VMOVUPD      64(BX)(R9*8), Z12
-	VFNMADD213PD Z11, Z0, Z9
-	VFNMADD213PD Z12, Z0, Z10
-	VMULPD       Z9, Z5, Z5
-	VMULPD       Z10, Z6, Z6
+	VMOVAPD.Z    Z8, K3, Z8
+	VMOVUPD      (BX)(R9*8), Z9
+	VMOVUPD      64(BX)(R9*8), Z10
+	VFNMADD213PD Z9, Z0, Z7
+	VFNMADD213PD Z10, Z0, Z8
+	VMULPD       Z7, Z5, Z5
+	VMULPD       Z8, Z6, Z6
 	KNOTB        K1, K1
 	VMOVAPD.Z    Z5, K1, Z5
 	KNOTB        K2, K1
 	VMOVAPD.Z    Z6, K1, Z6
-	VMOVUPD      (AX)(R9*8), Z9
-	VMOVUPD      64(AX)(R9*8), Z10
-	VADDPD       Z9, Z5, Z5
-	VADDPD       Z10, Z6, Z6
+	VMOVUPD      (AX)(R9*8), Z7
+	VMOVUPD      64(AX)(R9*8), Z8
+	VADDPD       Z7, Z5, Z5
+	VADDPD       Z8, Z6, Z6
 	VMOVUPD      Z5, (AX)(R9*8)
 	VMOVUPD      Z6, 64(AX)(R9*8)
 	ADDQ         $0x00000010, R9
@@ -11592,41 +11588,41 @@ many:
 	VCMPPD       $0x00, Z4, Z6, K2
 	VMULPD       Z1, Z5, Z5
 	VMULPD       Z1, Z6, Z6
-	VMOVUPD      (CX)(R9*8), Z9
-	VMOVUPD      64(CX)(R9*8), Z10
-	VMULPD       Z9, Z5, Z5
-	VMULPD       Z10, Z6, Z6
-	VMOVUPD      (DX)(R9*8), Z9
-	VMOVUPD      64(DX)(R9*8), Z10
-	VMOVUPD      (SI)(R9*8), Z11
-	VMOVUPD      64(SI)(R9*8), Z12
-	VPXORQ       Z7, Z7, Z7
-	VCMPPD       $0x00, Z7, Z9, K3
-	VCMPPD       $0x00, Z7, Z10, K4
-	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z11, K5
-	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z12, K6
+	VMOVUPD      (CX)(R9*8), Z7
+	VMOVUPD      64(CX)(R9*8), Z8
+	VMULPD       Z7, Z5, Z5
+	VMULPD       Z8, Z6, Z6
+	VMOVUPD      (DX)(R9*8), Z7
+	VMOVUPD      64(DX)(R9*8), Z8
+	VMOVUPD      (SI)(R9*8), Z9
+	VMOVUPD      64(SI)(R9*8), Z10
+	VPXORQ       Z11, Z11, Z11
+	VCMPPD       $0x00, Z11, Z7, K3
+	VCMPPD       $0x00, Z11, Z8, K4
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z9, K5
+	VCMPPD.BCST  $0x00, minusInfinity<>+0(SB), Z10, K6
 	KANDB        K5, K3, K3
 	KANDB        K6, K4, K4
-	VMULPD       Z11, Z9, Z9
-	VMULPD       Z12, Z10, Z10
+	VMULPD       Z9, Z7, Z7
+	VMULPD       Z10, Z8, Z8
 	KNOTB        K3, K3
-	VMOVAPD.Z    Z9, K3, Z9
+	VMOVAPD.Z    Z7, K3, Z7
 	KNOTB        K4, K3
-	VMOVAPD.Z    Z10, K3, Z10
-	VMOVUPD      (BX)(R9*8), Z11
-	VMOVUPD      64(BX)(R9*8), Z12
-	VFNMADD213PD Z11, Z0, Z9
-	VFNMADD213PD Z12, Z0, Z10
-	VMULPD       Z9, Z5, Z5
-	VMULPD       Z10, Z6, Z6
+	VMOVAPD.Z    Z8, K3, Z8
+	VMOVUPD      (BX)(R9*8), Z9
+	VMOVUPD      64(BX)(R9*8), Z10
+	VFNMADD213PD Z9, Z0, Z7
+	VFNMADD213PD Z10, Z0, Z8
+	VMULPD       Z7, Z5, Z5
+	VMULPD       Z8, Z6, Z6
 	KNOTB        K1, K1
 	VMOVAPD.Z    Z5, K1, Z5
 	KNOTB        K2, K1
 	VMOVAPD.Z    Z6, K1, Z6
-	VMOVUPD      (AX)(R9*8), Z9
-	VMOVUPD      64(AX)(R9*8), Z10
-	VADDPD       Z9, Z5, Z5
-	VADDPD       Z10, Z6, Z6
+	VMOVUPD      (AX)(R9*8), Z7
+	VMOVUPD      64(AX)(R9*8), Z8
+	VADDPD       Z7, Z5, Z5
+	VADDPD       Z8, Z6, Z6
 	VMOVUPD      Z5, (AX)(R9*8)
 	VMOVUPD      Z6, 64(AX)(R9*8)
 	ADDQ         $0x00000010, R9
@@ -11918,35 +11914,34 @@ many:
 	VADDPD.BCST      two<>+0(SB), Z7, Z11
 	VDIVPD           Z10, Z6, Z10
 	VDIVPD           Z11, Z7, Z11
-	VMULPD           Z10, Z10, Z16
-	VMULPD           Z11, Z11, Z17
-	VBROADCASTSD     log64g<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z6, Z16, Z19
-	VFNMADD213PD     Z7, Z17, Z18
+	VMULPD           Z10, Z10, Z12
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z6, Z12, Z15
+	VFNMADD213PD     Z7, Z13, Z14
 
 	// Add k ln(2).
 	VPXORQ            Z12, Z12, Z12
-	VMOVAPD           Z12, Z16
-	VMOVAPD           Z12, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z17
-	VFMSUB213PD       Z16, Z10, Z19
-	VFMSUB213PD       Z17, Z11, Z18
-	VSUBPD            Z19, Z6, Z6
-	VSUBPD            Z18, Z7, Z7
+	VMOVAPD           Z12, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z12
+	VFMSUB213PD       Z13, Z10, Z15
+	VFMSUB213PD       Z12, Z11, Z14
+	VSUBPD            Z15, Z6, Z6
+	VSUBPD            Z14, Z7, Z7
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
 
@@ -11992,33 +11987,32 @@ many:
 	VDIVPD           Z5, Z11, Z5
 	VMULPD           Z4, Z4, Z8
 	VMULPD           Z5, Z5, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z17
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z17
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z17
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z17
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z17
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z17
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z16
-	VFNMADD213PD     Z10, Z8, Z17
-	VFNMADD213PD     Z11, Z9, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z12
+	VFNMADD213PD     Z10, Z8, Z13
+	VFNMADD213PD     Z11, Z9, Z12
 
 	// Add k ln(2).
-	VPXORQ            Z13, Z13, Z13
-	VMOVAPD           Z13, Z8
-	VMOVAPD           Z13, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
-	VFMSUB213PD       Z8, Z4, Z17
-	VFMSUB213PD       Z9, Z5, Z16
-	VSUBPD            Z17, Z10, Z4
-	VSUBPD            Z16, Z11, Z5
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z8
+	VFMSUB213PD       Z9, Z4, Z13
+	VFMSUB213PD       Z8, Z5, Z12
+	VSUBPD            Z13, Z10, Z4
+	VSUBPD            Z12, Z11, Z5
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
 	VBLENDMPD         Z1, Z4, K3, Z4
@@ -12065,8 +12059,7 @@ few:
 	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VPXORQ            Z14, Z14, Z14
-	VMOVAPD           Z14, Z8
+	VPXORQ            Z8, Z8, Z8
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
 	VFMSUB213PD       Z8, Z7, Z9
 	VSUBPD            Z9, Z5, Z5
@@ -12106,8 +12099,7 @@ few:
 	VFNMADD213PD     Z7, Z6, Z8
 
 	// Add k ln(2).
-	VPXORQ            Z15, Z15, Z15
-	VMOVAPD           Z15, Z6
+	VPXORQ            Z6, Z6, Z6
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
 	VFMSUB213PD       Z6, Z4, Z8
 	VSUBPD            Z8, Z7, Z4
@@ -12146,67 +12138,67 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R9*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R9*8), Z8
-	VMOVUPD     (SI)(R9*8), Z9
-	VXORPD.BCST signBit<>+0(SB), Z8, Z8
+	VMOVUPD     (BX)(R9*8), Z4
+	VMOVUPD     (SI)(R9*8), Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z8, Z10
-	VGETEXPPD   Z8, Z12
-	VGETEXPPD   Z10, Z11
-	VSUBPD      Z12, Z11, Z11
-	VSUBPD.BCST one<>+0(SB), Z10, Z10
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z10, Z12
-	VDIVPD           Z12, Z10, Z12
-	VMULPD           Z12, Z12, Z13
-	VBROADCASTSD     log32d<>+0(SB), Z14
-	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z10, Z13, Z14
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log32d<>+0(SB), Z10
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VFNMADD213PD      Z10, Z12, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z14
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z8, K1
-	VBLENDMPD         Z8, Z14, K1, Z8
+	VFNMADD213PD      Z6, Z8, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z10
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z10, K1, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z9, Z3
-	VBLENDMPD         Z3, Z8, K1, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z4, K1, Z3
 	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z8
-	VMAXPD       Z3, Z8, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z8
-	VMINPD       Z3, Z8, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z9
-	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VSCALEFPD        Z8, Z9, Z9
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
 	VCVTPS2PD        (DI)(R9*4), Z3
 	VPXORQ           Z4, Z4, Z4
 	VCMPPD           $0x00, Z4, Z3, K1
-	VMULPD           Z3, Z9, Z3
-	VMOVUPD          (CX)(R9*8), Z8
+	VMULPD           Z3, Z5, Z3
+	VMOVUPD          (CX)(R9*8), Z4
 	VPXORQ           Z5, Z5, Z5
-	VMULPD           Z5, Z8, Z8
-	VBLENDMPD        Z8, Z3, K1, Z3
+	VMULPD           Z5, Z4, Z4
+	VBLENDMPD        Z4, Z3, K1, Z3
 	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
 	SUBQ             $0x00000008, R8
@@ -12230,27 +12222,27 @@ few:
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z4, Z8
-	VGETEXPPD   Z4, Z10
-	VGETEXPPD   Z8, Z9
-	VSUBPD      Z10, Z9, Z9
-	VSUBPD.BCST one<>+0(SB), Z8, Z8
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z10
-	VDIVPD           Z10, Z8, Z10
-	VMULPD           Z10, Z10, Z11
-	VBROADCASTSD     log32d<>+0(SB), Z12
-	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log32b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log32a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z8, Z11, Z12
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log32d<>+0(SB), Z10
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VFNMADD213PD      Z8, Z10, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z12
+	VFNMADD213PD      Z6, Z8, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z10
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z12, K2, Z4
+	VBLENDMPD         Z4, Z10, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
 	VADDPD            Z3, Z5, Z3
@@ -12279,12 +12271,12 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VCVTPS2PD.Z      (DI)(R9*4), K1, Z3
-	VPXORQ           Z6, Z6, Z6
-	VCMPPD           $0x00, Z6, Z3, K2
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K2
 	VMULPD           Z3, Z5, Z3
 	VMOVUPD.Z        (CX)(R9*8), K1, Z4
-	VPXORQ           Z7, Z7, Z7
-	VMULPD           Z7, Z4, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMULPD           Z5, Z4, Z4
 	VBLENDMPD        Z4, Z3, K2, Z3
 	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
@@ -12333,79 +12325,78 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R9*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R9*8), Z10
-	VMOVUPD     (SI)(R9*8), Z11
-	VXORPD.BCST signBit<>+0(SB), Z10, Z10
+	VMOVUPD     (BX)(R9*8), Z4
+	VMOVUPD     (SI)(R9*8), Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z10, Z12
-	VGETEXPPD   Z10, Z14
-	VGETEXPPD   Z12, Z13
-	VSUBPD      Z14, Z13, Z13
-	VSUBPD.BCST one<>+0(SB), Z12, Z12
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VDIVPD           Z14, Z12, Z14
-	VMULPD           Z14, Z14, Z15
-	VBROADCASTSD     log64g<>+0(SB), Z16
-	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z12, Z15, Z16
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VPXORQ            Z4, Z4, Z4
-	VMOVAPD           Z4, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z15
-	VFMSUB213PD       Z15, Z14, Z16
-	VSUBPD            Z16, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z10, K1
-	VBLENDMPD         Z10, Z12, K1, Z10
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z10
+	VSUBPD            Z10, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z6, K1, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z11, Z3
-	VBLENDMPD         Z3, Z10, K1, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z4, K1, Z3
 	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z10
-	VMAXPD       Z3, Z10, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z10
-	VMINPD       Z3, Z10, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z10
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
-	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
 	VMOVUPD          (DI)(R9*8), Z3
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K1
+	VMULPD           Z3, Z5, Z3
+	VMOVUPD          (CX)(R9*8), Z4
 	VPXORQ           Z5, Z5, Z5
-	VCMPPD           $0x00, Z5, Z3, K1
-	VMULPD           Z3, Z11, Z3
-	VMOVUPD          (CX)(R9*8), Z10
-	VPXORQ           Z6, Z6, Z6
-	VMULPD           Z6, Z10, Z10
-	VBLENDMPD        Z10, Z3, K1, Z3
+	VMULPD           Z5, Z4, Z4
+	VBLENDMPD        Z4, Z3, K1, Z3
 	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
 	SUBQ             $0x00000008, R8
@@ -12430,31 +12421,30 @@ few:
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z11
-	VGETEXPPD   Z6, Z10
-	VSUBPD      Z11, Z10, Z10
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
 	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z11
-	VDIVPD           Z11, Z6, Z11
-	VMULPD           Z11, Z11, Z12
-	VBROADCASTSD     log64g<>+0(SB), Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z6, Z12, Z13
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VMOVAPD           Z7, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z12
-	VFMSUB213PD       Z12, Z11, Z13
-	VSUBPD            Z13, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z6
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z10
+	VSUBPD            Z10, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
 	VBLENDMPD         Z4, Z6, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
@@ -12490,12 +12480,12 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VMOVUPD.Z        (DI)(R9*8), K1, Z3
-	VPXORQ           Z8, Z8, Z8
-	VCMPPD           $0x00, Z8, Z3, K2
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K2
 	VMULPD           Z3, Z5, Z3
 	VMOVUPD.Z        (CX)(R9*8), K1, Z4
-	VPXORQ           Z9, Z9, Z9
-	VMULPD           Z9, Z4, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMULPD           Z5, Z4, Z4
 	VBLENDMPD        Z4, Z3, K2, Z3
 	VADDPD           Z3, Z2, Z2
 	ADDQ             $0x00000008, R9
@@ -12539,71 +12529,71 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R10*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R10*8), Z8
-	VMOVUPD     (SI)(R10*8), Z9
-	VXORPD.BCST signBit<>+0(SB), Z8, Z8
+	VMOVUPD     (BX)(R10*8), Z4
+	VMOVUPD     (SI)(R10*8), Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z8, Z10
-	VGETEXPPD   Z8, Z12
-	VGETEXPPD   Z10, Z11
-	VSUBPD      Z12, Z11, Z11
-	VSUBPD.BCST one<>+0(SB), Z10, Z10
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z10, Z12
-	VDIVPD           Z12, Z10, Z12
-	VMULPD           Z12, Z12, Z13
-	VBROADCASTSD     log32d<>+0(SB), Z14
-	VFMADD213PD.BCST log32c<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST log32b<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST log32a<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z10, Z13, Z14
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log32d<>+0(SB), Z10
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VFNMADD213PD      Z10, Z12, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z14
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z8, K1
-	VBLENDMPD         Z8, Z14, K1, Z8
+	VFNMADD213PD      Z6, Z8, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z10
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z10, K1, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z9, Z3
-	VBLENDMPD         Z3, Z8, K1, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z4, K1, Z3
 	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z8
-	VMAXPD       Z3, Z8, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z8
-	VMINPD       Z3, Z8, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z9
-	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VSCALEFPD        Z8, Z9, Z9
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
 	VCVTPS2PD        (DI)(R10*4), Z3
 	VPXORQ           Z4, Z4, Z4
 	VCMPPD           $0x00, Z4, Z3, K1
 
 	// Times the weights.
-	VCVTPS2PD (R9)(R10*4), Z8
-	VMULPD    Z3, Z8, Z3
-	VMULPD    Z3, Z9, Z3
-	VMOVUPD   (CX)(R10*8), Z8
+	VCVTPS2PD (R9)(R10*4), Z4
+	VMULPD    Z3, Z4, Z3
+	VMULPD    Z3, Z5, Z3
+	VMOVUPD   (CX)(R10*8), Z4
 	VPXORQ    Z5, Z5, Z5
-	VMULPD    Z5, Z8, Z8
-	VBLENDMPD Z8, Z3, K1, Z3
+	VMULPD    Z5, Z4, Z4
+	VBLENDMPD Z4, Z3, K1, Z3
 	VADDPD    Z3, Z2, Z2
 	ADDQ      $0x00000008, R10
 	SUBQ      $0x00000008, R8
@@ -12627,27 +12617,27 @@ few:
 	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z4, Z8
-	VGETEXPPD   Z4, Z10
-	VGETEXPPD   Z8, Z9
-	VSUBPD      Z10, Z9, Z9
-	VSUBPD.BCST one<>+0(SB), Z8, Z8
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z10
-	VDIVPD           Z10, Z8, Z10
-	VMULPD           Z10, Z10, Z11
-	VBROADCASTSD     log32d<>+0(SB), Z12
-	VFMADD213PD.BCST log32c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log32b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log32a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z8, Z11, Z12
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log32d<>+0(SB), Z10
+	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VFNMADD213PD      Z8, Z10, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z12
+	VFNMADD213PD      Z6, Z8, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z10
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z12, K2, Z4
+	VBLENDMPD         Z4, Z10, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
 	VADDPD            Z3, Z5, Z3
@@ -12676,16 +12666,16 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VCVTPS2PD.Z      (DI)(R10*4), K1, Z3
-	VPXORQ           Z6, Z6, Z6
-	VCMPPD           $0x00, Z6, Z3, K2
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K2
 
 	// Times the weights.
 	VCVTPS2PD.Z (R9)(R10*4), K1, Z4
 	VMULPD      Z3, Z4, Z3
 	VMULPD      Z3, Z5, Z3
 	VMOVUPD.Z   (CX)(R10*8), K1, Z4
-	VPXORQ      Z7, Z7, Z7
-	VMULPD      Z7, Z4, Z4
+	VPXORQ      Z5, Z5, Z5
+	VMULPD      Z5, Z4, Z4
 	VBLENDMPD   Z4, Z3, K2, Z3
 	VADDPD      Z3, Z2, Z2
 	ADDQ        $0x00000008, R10
@@ -12729,83 +12719,82 @@ many:
 	// Vectors at a time: 1.
 	VMOVUPD     (DX)(R10*8), Z3
 	VMAXPD      Z3, Z1, Z3
-	VMOVUPD     (BX)(R10*8), Z10
-	VMOVUPD     (SI)(R10*8), Z11
-	VXORPD.BCST signBit<>+0(SB), Z10, Z10
+	VMOVUPD     (BX)(R10*8), Z4
+	VMOVUPD     (SI)(R10*8), Z5
+	VXORPD.BCST signBit<>+0(SB), Z4, Z4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z10, Z12
-	VGETEXPPD   Z10, Z14
-	VGETEXPPD   Z12, Z13
-	VSUBPD      Z14, Z13, Z13
-	VSUBPD.BCST one<>+0(SB), Z12, Z12
+	VGETMANTPD  $0x0b, Z4, Z6
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
+	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VDIVPD           Z14, Z12, Z14
-	VMULPD           Z14, Z14, Z15
-	VBROADCASTSD     log64g<>+0(SB), Z16
-	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z12, Z15, Z16
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VPXORQ            Z4, Z4, Z4
-	VMOVAPD           Z4, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z15
-	VFMSUB213PD       Z15, Z14, Z16
-	VSUBPD            Z16, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z10, K1
-	VBLENDMPD         Z10, Z12, K1, Z10
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z10
+	VSUBPD            Z10, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K1
+	VBLENDMPD         Z4, Z6, K1, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K1
 	VMULPD.BCST       half<>+0(SB), Z3, Z3
-	VADDPD            Z3, Z11, Z3
-	VBLENDMPD         Z3, Z10, K1, Z3
+	VADDPD            Z3, Z5, Z3
+	VBLENDMPD         Z3, Z4, K1, Z3
 	VMULPD            Z0, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z10
-	VMAXPD       Z3, Z10, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z10
-	VMINPD       Z3, Z10, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z10
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z11
-	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
 	VMOVUPD          (DI)(R10*8), Z3
-	VPXORQ           Z5, Z5, Z5
-	VCMPPD           $0x00, Z5, Z3, K1
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K1
 
 	// Times the weights.
-	VMOVUPD   (R9)(R10*8), Z10
-	VMULPD    Z3, Z10, Z3
-	VMULPD    Z3, Z11, Z3
-	VMOVUPD   (CX)(R10*8), Z10
-	VPXORQ    Z6, Z6, Z6
-	VMULPD    Z6, Z10, Z10
-	VBLENDMPD Z10, Z3, K1, Z3
+	VMOVUPD   (R9)(R10*8), Z4
+	VMULPD    Z3, Z4, Z3
+	VMULPD    Z3, Z5, Z3
+	VMOVUPD   (CX)(R10*8), Z4
+	VPXORQ    Z5, Z5, Z5
+	VMULPD    Z5, Z4, Z4
+	VBLENDMPD Z4, Z3, K1, Z3
 	VADDPD    Z3, Z2, Z2
 	ADDQ      $0x00000008, R10
 	SUBQ      $0x00000008, R8
@@ -12830,31 +12819,30 @@ few:
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z11
-	VGETEXPPD   Z6, Z10
-	VSUBPD      Z11, Z10, Z10
+	VGETEXPPD   Z4, Z8
+	VGETEXPPD   Z6, Z7
+	VSUBPD      Z8, Z7, Z7
 	VSUBPD.BCST one<>+0(SB), Z6, Z6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z11
-	VDIVPD           Z11, Z6, Z11
-	VMULPD           Z11, Z11, Z12
-	VBROADCASTSD     log64g<>+0(SB), Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z6, Z12, Z13
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z6, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z9, Z10
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VMOVAPD           Z7, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z12
-	VFMSUB213PD       Z12, Z11, Z13
-	VSUBPD            Z13, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z6
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z9
+	VFMSUB213PD       Z9, Z8, Z10
+	VSUBPD            Z10, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
 	VBLENDMPD         Z4, Z6, K2, Z4
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z3, K2
@@ -12890,16 +12878,16 @@ few:
 	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
 	VSCALEFPD        Z4, Z5, Z5
 	VMOVUPD.Z        (DI)(R10*8), K1, Z3
-	VPXORQ           Z8, Z8, Z8
-	VCMPPD           $0x00, Z8, Z3, K2
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K2
 
 	// Times the weights.
 	VMOVUPD.Z (R9)(R10*8), K1, Z4
 	VMULPD    Z3, Z4, Z3
 	VMULPD    Z3, Z5, Z3
 	VMOVUPD.Z (CX)(R10*8), K1, Z4
-	VPXORQ    Z9, Z9, Z9
-	VMULPD    Z9, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VMULPD    Z5, Z4, Z4
 	VBLENDMPD Z4, Z3, K2, Z3
 	VADDPD    Z3, Z2, Z2
 	ADDQ      $0x00000008, R10
@@ -12939,77 +12927,77 @@ TEXT ·expLogGradF32AVX512(SB), NOSPLIT, $0-136
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (CX)(R8*8), Z4
-	VMOVUPD     (DX)(R8*8), Z5
-	VMOVUPD     (BX)(R8*8), Z6
-	VXORPD.BCST signBit<>+0(SB), Z5, Z5
+	VMOVUPD     (CX)(R8*8), Z2
+	VMOVUPD     (DX)(R8*8), Z3
+	VMOVUPD     (BX)(R8*8), Z4
+	VXORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z5, Z7
-	VGETEXPPD   Z5, Z9
-	VGETEXPPD   Z7, Z8
-	VSUBPD      Z9, Z8, Z8
-	VSUBPD.BCST one<>+0(SB), Z7, Z7
+	VGETMANTPD  $0x0b, Z3, Z5
+	VGETEXPPD   Z3, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z7, Z9
-	VMULPD           Z9, Z9, Z10
-	VBROADCASTSD     log32d<>+0(SB), Z11
-	VFMADD213PD.BCST log32c<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log32b<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log32a<>+0(SB), Z10, Z11
-	VFNMADD213PD     Z7, Z10, Z11
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log32d<>+0(SB), Z9
+	VFMADD213PD.BCST log32c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log32b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log32a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VFNMADD213PD      Z7, Z9, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z11
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z5, K1
-	VBLENDMPD         Z5, Z11, K1, Z5
-	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z4, K1
-	VMULPD.BCST       half<>+0(SB), Z4, Z7
-	VADDPD            Z7, Z6, Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VSUBPD.BCST       one<>+0(SB), Z0, Z6
-	VBLENDMPD         Z0, Z6, K1, Z6
-	VMULPD            Z6, Z5, Z5
+	VFNMADD213PD      Z5, Z7, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z9
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K1
+	VBLENDMPD         Z3, Z9, K1, Z3
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K1
+	VMULPD.BCST       half<>+0(SB), Z2, Z5
+	VADDPD            Z5, Z4, Z4
+	VBLENDMPD         Z4, Z3, K1, Z3
+	VSUBPD.BCST       one<>+0(SB), Z0, Z4
+	VBLENDMPD         Z0, Z4, K1, Z4
+	VMULPD            Z4, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z6
-	VMAXPD       Z5, Z6, Z5
-	VBROADCASTSD mostExp<>+0(SB), Z6
-	VMINPD       Z5, Z6, Z5
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z7
-	VFMADD213PD.BCST exp32f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp32e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp32d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp32c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp32b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VSCALEFPD        Z6, Z7, Z7
-	VBROADCASTSD     one<>+0(SB), Z5
-	VMULPD.BCST      half<>+0(SB), Z4, Z6
-	VSUBPD           Z6, Z5, Z5
-	VBLENDMPD        Z5, Z4, K1, Z4
-	VMULPD           Z4, Z7, Z4
-	VCVTPS2PD        (SI)(R8*4), Z5
-	VPXORQ           Z2, Z2, Z2
-	VCMPPD           $0x00, Z2, Z5, K1
-	VMULPD           Z1, Z5, Z5
-	VMULPD           Z5, Z4, Z4
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z3
+	VMULPD.BCST      half<>+0(SB), Z2, Z4
+	VSUBPD           Z4, Z3, Z3
+	VBLENDMPD        Z3, Z2, K1, Z2
+	VMULPD           Z2, Z5, Z2
+	VCVTPS2PD        (SI)(R8*4), Z3
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K1
+	VMULPD           Z1, Z3, Z3
+	VMULPD           Z3, Z2, Z2
 	KNOTB            K1, K1
-	VMOVAPD.Z        Z4, K1, Z4
-	VMOVUPD          (AX)(R8*8), Z5
-	VSUBPD           Z4, Z5, Z4
-	VMOVUPD          Z4, (AX)(R8*8)
+	VMOVAPD.Z        Z2, K1, Z2
+	VMOVUPD          (AX)(R8*8), Z3
+	VSUBPD           Z2, Z3, Z2
+	VMOVUPD          Z2, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
 	CMPQ             DI, $0x00000008
@@ -13026,75 +13014,75 @@ few:
 	LEAQ        tailMasks<>+0(SB), R10
 	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z2
-	VMOVUPD.Z   (DX)(R8*8), K1, Z4
-	VMOVUPD.Z   (BX)(R8*8), K1, Z5
-	VXORPD.BCST signBit<>+0(SB), Z4, Z4
+	VMOVUPD.Z   (DX)(R8*8), K1, Z3
+	VMOVUPD.Z   (BX)(R8*8), K1, Z4
+	VXORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z4, Z6
-	VGETEXPPD   Z4, Z8
-	VGETEXPPD   Z6, Z7
-	VSUBPD      Z8, Z7, Z7
-	VSUBPD.BCST one<>+0(SB), Z6, Z6
+	VGETMANTPD  $0x0b, Z3, Z5
+	VGETEXPPD   Z3, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z6, Z8
-	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     log32d<>+0(SB), Z10
-	VFMADD213PD.BCST log32c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log32b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log32a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z6, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log32d<>+0(SB), Z9
+	VFMADD213PD.BCST log32c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log32b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log32a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VFNMADD213PD      Z6, Z8, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z10
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z4, K2
-	VBLENDMPD         Z4, Z10, K2, Z4
+	VFNMADD213PD      Z5, Z7, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z9
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K2
+	VBLENDMPD         Z3, Z9, K2, Z3
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K2
-	VMULPD.BCST       half<>+0(SB), Z2, Z6
-	VADDPD            Z6, Z5, Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
-	VSUBPD.BCST       one<>+0(SB), Z0, Z5
-	VBLENDMPD         Z0, Z5, K2, Z5
-	VMULPD            Z5, Z4, Z4
+	VMULPD.BCST       half<>+0(SB), Z2, Z5
+	VADDPD            Z5, Z4, Z4
+	VBLENDMPD         Z4, Z3, K2, Z3
+	VSUBPD.BCST       one<>+0(SB), Z0, Z4
+	VBLENDMPD         Z0, Z4, K2, Z4
+	VMULPD            Z4, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z5
-	VMAXPD       Z4, Z5, Z4
-	VBROADCASTSD mostExp<>+0(SB), Z5
-	VMINPD       Z4, Z5, Z4
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp32g<>+0(SB), Z6
-	VFMADD213PD.BCST exp32f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp32e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp32d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp32c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp32b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z4
-	VMULPD.BCST      half<>+0(SB), Z2, Z5
-	VSUBPD           Z5, Z4, Z4
-	VBLENDMPD        Z4, Z2, K2, Z2
-	VMULPD           Z2, Z6, Z2
-	VCVTPS2PD.Z      (SI)(R8*4), K1, Z4
-	VPXORQ           Z3, Z3, Z3
-	VCMPPD           $0x00, Z3, Z4, K2
-	VMULPD           Z1, Z4, Z4
-	VMULPD           Z4, Z2, Z2
+	VBROADCASTSD     exp32g<>+0(SB), Z5
+	VFMADD213PD.BCST exp32f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp32b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z3
+	VMULPD.BCST      half<>+0(SB), Z2, Z4
+	VSUBPD           Z4, Z3, Z3
+	VBLENDMPD        Z3, Z2, K2, Z2
+	VMULPD           Z2, Z5, Z2
+	VCVTPS2PD.Z      (SI)(R8*4), K1, Z3
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K2
+	VMULPD           Z1, Z3, Z3
+	VMULPD           Z3, Z2, Z2
 	KNOTB            K2, K2
 	VMOVAPD.Z        Z2, K2, Z2
-	VMOVUPD.Z        (AX)(R8*8), K1, Z4
-	VSUBPD           Z2, Z4, Z2
+	VMOVUPD.Z        (AX)(R8*8), K1, Z3
+	VSUBPD           Z2, Z3, Z2
 	VMOVUPD          Z2, K1, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
@@ -13124,89 +13112,88 @@ TEXT ·expLogGradF64AVX512(SB), NOSPLIT, $0-136
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (CX)(R8*8), Z6
-	VMOVUPD     (DX)(R8*8), Z7
-	VMOVUPD     (BX)(R8*8), Z8
-	VXORPD.BCST signBit<>+0(SB), Z7, Z7
+	VMOVUPD     (CX)(R8*8), Z2
+	VMOVUPD     (DX)(R8*8), Z3
+	VMOVUPD     (BX)(R8*8), Z4
+	VXORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z7, Z9
-	VGETEXPPD   Z7, Z11
-	VGETEXPPD   Z9, Z10
-	VSUBPD      Z11, Z10, Z10
-	VSUBPD.BCST one<>+0(SB), Z9, Z9
+	VGETMANTPD  $0x0b, Z3, Z5
+	VGETEXPPD   Z3, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z9, Z11
-	VDIVPD           Z11, Z9, Z11
-	VMULPD           Z11, Z11, Z12
-	VBROADCASTSD     log64g<>+0(SB), Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z9, Z12, Z13
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VPXORQ            Z2, Z2, Z2
-	VMOVAPD           Z2, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z12
-	VFMSUB213PD       Z12, Z11, Z13
-	VSUBPD            Z13, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
-	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z7, K1
-	VBLENDMPD         Z7, Z9, K1, Z7
-	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z6, K1
-	VMULPD.BCST       half<>+0(SB), Z6, Z9
-	VADDPD            Z9, Z8, Z8
-	VBLENDMPD         Z8, Z7, K1, Z7
-	VSUBPD.BCST       one<>+0(SB), Z0, Z8
-	VBLENDMPD         Z0, Z8, K1, Z8
-	VMULPD            Z8, Z7, Z7
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K1
+	VBLENDMPD         Z3, Z5, K1, Z3
+	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K1
+	VMULPD.BCST       half<>+0(SB), Z2, Z5
+	VADDPD            Z5, Z4, Z4
+	VBLENDMPD         Z4, Z3, K1, Z3
+	VSUBPD.BCST       one<>+0(SB), Z0, Z4
+	VBLENDMPD         Z0, Z4, K1, Z4
+	VMULPD            Z4, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z8
-	VMAXPD       Z7, Z8, Z7
-	VBROADCASTSD mostExp<>+0(SB), Z8
-	VMINPD       Z7, Z8, Z7
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
-	VSCALEFPD        Z8, Z9, Z9
-	VBROADCASTSD     one<>+0(SB), Z7
-	VMULPD.BCST      half<>+0(SB), Z6, Z8
-	VSUBPD           Z8, Z7, Z7
-	VBLENDMPD        Z7, Z6, K1, Z6
-	VMULPD           Z6, Z9, Z6
-	VMOVUPD          (SI)(R8*8), Z7
-	VPXORQ           Z3, Z3, Z3
-	VCMPPD           $0x00, Z3, Z7, K1
-	VMULPD           Z1, Z7, Z7
-	VMULPD           Z7, Z6, Z6
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z3
+	VMULPD.BCST      half<>+0(SB), Z2, Z4
+	VSUBPD           Z4, Z3, Z3
+	VBLENDMPD        Z3, Z2, K1, Z2
+	VMULPD           Z2, Z5, Z2
+	VMOVUPD          (SI)(R8*8), Z3
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K1
+	VMULPD           Z1, Z3, Z3
+	VMULPD           Z3, Z2, Z2
 	KNOTB            K1, K1
-	VMOVAPD.Z        Z6, K1, Z6
-	VMOVUPD          (AX)(R8*8), Z7
-	VSUBPD           Z6, Z7, Z6
-	VMOVUPD          Z6, (AX)(R8*8)
+	VMOVAPD.Z        Z2, K1, Z2
+	VMOVUPD          (AX)(R8*8), Z3
+	VSUBPD           Z2, Z3, Z2
+	VMOVUPD          Z2, (AX)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, DI
 	CMPQ             DI, $0x00000008
@@ -13224,80 +13211,79 @@ few:
 	KMOVW       (R10)(R9*2), K1
 	VMOVUPD.Z   (CX)(R8*8), K1, Z2
 	VMOVUPD.Z   (DX)(R8*8), K1, Z3
-	VMOVUPD.Z   (BX)(R8*8), K1, Z6
+	VMOVUPD.Z   (BX)(R8*8), K1, Z4
 	VXORPD.BCST signBit<>+0(SB), Z3, Z3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD  $0x0b, Z3, Z7
-	VGETEXPPD   Z3, Z9
-	VGETEXPPD   Z7, Z8
-	VSUBPD      Z9, Z8, Z8
-	VSUBPD.BCST one<>+0(SB), Z7, Z7
+	VGETMANTPD  $0x0b, Z3, Z5
+	VGETEXPPD   Z3, Z7
+	VGETEXPPD   Z5, Z6
+	VSUBPD      Z7, Z6, Z6
+	VSUBPD.BCST one<>+0(SB), Z5, Z5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z7, Z9
-	VMULPD           Z9, Z9, Z10
-	VBROADCASTSD     log64g<>+0(SB), Z11
-	VFMADD213PD.BCST log64f<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log64e<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log64d<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log64c<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log64b<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST log64a<>+0(SB), Z10, Z11
-	VFNMADD213PD     Z7, Z10, Z11
+	VADDPD.BCST      two<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z5, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z5, Z8, Z9
 
 	// Add k ln(2).
-	VPXORQ            Z4, Z4, Z4
-	VMOVAPD           Z4, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z10
-	VFMSUB213PD       Z10, Z9, Z11
-	VSUBPD            Z11, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z3, K2
-	VBLENDMPD         Z3, Z7, K2, Z3
+	VBLENDMPD         Z3, Z5, K2, Z3
 	VCMPPD.BCST       $0x11, nearOne<>+0(SB), Z2, K2
-	VMULPD.BCST       half<>+0(SB), Z2, Z7
-	VADDPD            Z7, Z6, Z6
-	VBLENDMPD         Z6, Z3, K2, Z3
-	VSUBPD.BCST       one<>+0(SB), Z0, Z6
-	VBLENDMPD         Z0, Z6, K2, Z6
-	VMULPD            Z6, Z3, Z3
+	VMULPD.BCST       half<>+0(SB), Z2, Z5
+	VADDPD            Z5, Z4, Z4
+	VBLENDMPD         Z4, Z3, K2, Z3
+	VSUBPD.BCST       one<>+0(SB), Z0, Z4
+	VBLENDMPD         Z0, Z4, K2, Z4
+	VMULPD            Z4, Z3, Z3
 
 	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
-	VBROADCASTSD leastExp<>+0(SB), Z6
-	VMAXPD       Z3, Z6, Z3
-	VBROADCASTSD mostExp<>+0(SB), Z6
-	VMINPD       Z3, Z6, Z3
+	VBROADCASTSD leastExp<>+0(SB), Z4
+	VMAXPD       Z3, Z4, Z3
+	VBROADCASTSD mostExp<>+0(SB), Z4
+	VMINPD       Z3, Z4, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z6
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z7
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z7
-	VSCALEFPD        Z6, Z7, Z7
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
 	VBROADCASTSD     one<>+0(SB), Z3
-	VMULPD.BCST      half<>+0(SB), Z2, Z6
-	VSUBPD           Z6, Z3, Z3
+	VMULPD.BCST      half<>+0(SB), Z2, Z4
+	VSUBPD           Z4, Z3, Z3
 	VBLENDMPD        Z3, Z2, K2, Z2
-	VMULPD           Z2, Z7, Z2
+	VMULPD           Z2, Z5, Z2
 	VMOVUPD.Z        (SI)(R8*8), K1, Z3
-	VPXORQ           Z5, Z5, Z5
-	VCMPPD           $0x00, Z5, Z3, K2
+	VPXORQ           Z4, Z4, Z4
+	VCMPPD           $0x00, Z4, Z3, K2
 	VMULPD           Z1, Z3, Z3
 	VMULPD           Z3, Z2, Z2
 	KNOTB            K2, K2
@@ -13594,27 +13580,26 @@ many:
 	VADDPS.BCST      twoSingle<>+0(SB), Z3, Z7
 	VDIVPS           Z6, Z2, Z6
 	VDIVPS           Z7, Z3, Z7
-	VMULPS           Z6, Z6, Z10
-	VMULPS           Z7, Z7, Z11
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z2, Z10, Z13
-	VFNMADD213PS     Z3, Z11, Z12
+	VMULPS           Z6, Z6, Z8
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z2, Z8, Z11
+	VFNMADD213PS     Z3, Z9, Z10
 
 	// Add k ln(2).
 	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z10
-	VMOVAPD           Z8, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z11
-	VFMSUB213PS       Z10, Z6, Z13
-	VFMSUB213PS       Z11, Z7, Z12
-	VSUBPS            Z13, Z2, Z2
-	VSUBPS            Z12, Z3, Z3
+	VMOVAPD           Z8, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z9, Z6, Z11
+	VFMSUB213PS       Z8, Z7, Z10
+	VSUBPS            Z11, Z2, Z2
+	VSUBPS            Z10, Z3, Z3
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z2
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z3
 	VCMPPS.BCST       $0x00, infinitySingle<>+0(SB), Z0, K1
@@ -13657,8 +13642,7 @@ few:
 	VFNMADD213PS     Z1, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VMOVAPD           Z9, Z4
+	VPXORQ            Z4, Z4, Z4
 	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z4
 	VFMSUB213PS       Z4, Z3, Z5
 	VSUBPS            Z5, Z1, Z1
@@ -13722,35 +13706,34 @@ many:
 	VADDPD.BCST      two<>+0(SB), Z3, Z7
 	VDIVPD           Z6, Z2, Z6
 	VDIVPD           Z7, Z3, Z7
-	VMULPD           Z6, Z6, Z10
-	VMULPD           Z7, Z7, Z11
-	VBROADCASTSD     log64g<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64a<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z2, Z10, Z13
-	VFNMADD213PD     Z3, Z11, Z12
+	VMULPD           Z6, Z6, Z8
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z2, Z8, Z11
+	VFNMADD213PD     Z3, Z9, Z10
 
 	// Add k ln(2).
 	VPXORQ            Z8, Z8, Z8
-	VMOVAPD           Z8, Z10
-	VMOVAPD           Z8, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z11
-	VFMSUB213PD       Z10, Z6, Z13
-	VFMSUB213PD       Z11, Z7, Z12
-	VSUBPD            Z13, Z2, Z2
-	VSUBPD            Z12, Z3, Z3
+	VMOVAPD           Z8, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z9, Z6, Z11
+	VFMSUB213PD       Z8, Z7, Z10
+	VSUBPD            Z11, Z2, Z2
+	VSUBPD            Z10, Z3, Z3
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z2
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z3
 	VCMPPD.BCST       $0x00, infinity<>+0(SB), Z0, K1
@@ -13797,8 +13780,7 @@ few:
 	VFNMADD213PD     Z1, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VMOVAPD           Z9, Z4
+	VPXORQ            Z4, Z4, Z4
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z4
 	VFMSUB213PD       Z4, Z3, Z5
 	VSUBPD            Z5, Z1, Z1
@@ -13844,37 +13826,36 @@ many:
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSCALEFPS    Z2, Z5, Z4
 	VSCALEFPS    Z3, Z5, Z5
-	VSUBPS.BCST  oneSingle<>+0(SB), Z4, Z8
-	VSUBPS.BCST  oneSingle<>+0(SB), Z5, Z9
-	VFMADD231PS  Z0, Z4, Z8
-	VFMADD231PS  Z1, Z5, Z9
+	VSUBPS.BCST  oneSingle<>+0(SB), Z4, Z6
+	VSUBPS.BCST  oneSingle<>+0(SB), Z5, Z7
+	VFMADD231PS  Z0, Z4, Z6
+	VFMADD231PS  Z1, Z5, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z4
-	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z5
-	VDIVPS           Z4, Z8, Z4
-	VDIVPS           Z5, Z9, Z5
-	VMULPS           Z4, Z4, Z10
-	VMULPS           Z5, Z5, Z11
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z8, Z10, Z13
-	VFNMADD213PS     Z9, Z11, Z12
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z4
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z5
+	VDIVPS           Z4, Z6, Z4
+	VDIVPS           Z5, Z7, Z5
+	VMULPS           Z4, Z4, Z8
+	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z6, Z8, Z11
+	VFNMADD213PS     Z7, Z9, Z10
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z10
-	VMOVAPD           Z6, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z11
-	VFMSUB213PS       Z10, Z4, Z13
-	VFMSUB213PS       Z11, Z5, Z12
-	VSUBPS            Z13, Z8, Z4
-	VSUBPS            Z12, Z9, Z5
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z2, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z8
+	VFMSUB213PS       Z9, Z4, Z11
+	VFMSUB213PS       Z8, Z5, Z10
+	VSUBPS            Z11, Z6, Z4
+	VSUBPS            Z10, Z7, Z5
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z2, Z4
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z5
 
@@ -13939,8 +13920,7 @@ few:
 	VFNMADD213PS     Z3, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VMOVAPD           Z7, Z4
+	VPXORQ            Z4, Z4, Z4
 	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z1, Z4
 	VFMSUB213PS       Z4, Z2, Z5
 	VSUBPS            Z5, Z3, Z2
@@ -14012,45 +13992,44 @@ many:
 	VBROADCASTSD one<>+0(SB), Z5
 	VSCALEFPD    Z2, Z5, Z4
 	VSCALEFPD    Z3, Z5, Z5
-	VSUBPD.BCST  one<>+0(SB), Z4, Z8
-	VSUBPD.BCST  one<>+0(SB), Z5, Z9
-	VFMADD231PD  Z0, Z4, Z8
-	VFMADD231PD  Z1, Z5, Z9
+	VSUBPD.BCST  one<>+0(SB), Z4, Z6
+	VSUBPD.BCST  one<>+0(SB), Z5, Z7
+	VFMADD231PD  Z0, Z4, Z6
+	VFMADD231PD  Z1, Z5, Z7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z4
-	VADDPD.BCST      two<>+0(SB), Z9, Z5
-	VDIVPD           Z4, Z8, Z4
-	VDIVPD           Z5, Z9, Z5
-	VMULPD           Z4, Z4, Z10
-	VMULPD           Z5, Z5, Z11
-	VBROADCASTSD     log64g<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST log64a<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z8, Z10, Z13
-	VFNMADD213PD     Z9, Z11, Z12
+	VADDPD.BCST      two<>+0(SB), Z6, Z4
+	VADDPD.BCST      two<>+0(SB), Z7, Z5
+	VDIVPD           Z4, Z6, Z4
+	VDIVPD           Z5, Z7, Z5
+	VMULPD           Z4, Z4, Z8
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z6, Z8, Z11
+	VFNMADD213PD     Z7, Z9, Z10
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VMOVAPD           Z6, Z10
-	VMOVAPD           Z6, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z11
-	VFMSUB213PD       Z10, Z4, Z13
-	VFMSUB213PD       Z11, Z5, Z12
-	VSUBPD            Z13, Z8, Z4
-	VSUBPD            Z12, Z9, Z5
+	VPXORQ            Z8, Z8, Z8
+	VMOVAPD           Z8, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z2, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z8
+	VFMSUB213PD       Z9, Z4, Z11
+	VFMSUB213PD       Z8, Z5, Z10
+	VSUBPD            Z11, Z6, Z4
+	VSUBPD            Z10, Z7, Z5
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z2, Z4
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z5
 
@@ -14119,8 +14098,7 @@ few:
 	VFNMADD213PD     Z3, Z4, Z5
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VMOVAPD           Z7, Z4
+	VPXORQ            Z4, Z4, Z4
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z1, Z4
 	VFMSUB213PD       Z4, Z2, Z5
 	VSUBPD            Z5, Z3, Z2
@@ -14434,75 +14412,75 @@ many:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z4
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z7
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z5
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VRNDSCALEPS       $0x08, Z7, Z7
+	VRNDSCALEPS       $0x08, Z5, Z5
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z2
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z3
 	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z8
-	VSCALEFPS        Z4, Z9, Z9
-	VSCALEFPS        Z7, Z8, Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z2
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z3
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z6
+	VSCALEFPS        Z4, Z7, Z7
+	VSCALEFPS        Z5, Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z2
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z3
 	VBROADCASTSS     oneSingle<>+0(SB), Z4
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST twoSingle<>+0(SB), Z9, Z7
-	VADDPS.BCST twoSingle<>+0(SB), Z8, Z10
-	VMULPS      Z7, Z2, Z11
-	VMULPS      Z10, Z3, Z12
-	VDIVPS      Z11, Z4, Z11
-	VDIVPS      Z12, Z4, Z4
-	VMULPS      Z7, Z11, Z7
-	VMULPS      Z10, Z4, Z10
-	VMULPS      Z2, Z11, Z2
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z5
+	VADDPS.BCST twoSingle<>+0(SB), Z6, Z8
+	VMULPS      Z5, Z2, Z9
+	VMULPS      Z8, Z3, Z10
+	VDIVPS      Z9, Z4, Z9
+	VDIVPS      Z10, Z4, Z4
+	VMULPS      Z5, Z9, Z5
+	VMULPS      Z8, Z4, Z8
+	VMULPS      Z2, Z9, Z2
 	VMULPS      Z3, Z4, Z3
-	VMULPS      Z9, Z2, Z2
-	VMULPS      Z8, Z3, Z3
+	VMULPS      Z7, Z2, Z2
+	VMULPS      Z6, Z3, Z3
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z2, Z2, Z4
-	VMULPS           Z3, Z3, Z11
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z4, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z4, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z4, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z9, Z4, Z13
-	VFNMADD213PS     Z8, Z11, Z12
-	VFNMADD213PS     Z9, Z2, Z13
-	VFNMADD213PS     Z8, Z3, Z12
-	VMULPS           Z7, Z9, Z2
-	VMULPS           Z10, Z8, Z3
-	VBLENDMPS        Z2, Z7, K1, Z4
-	VBLENDMPS        Z3, Z10, K2, Z4
-	VBLENDMPS        Z7, Z2, K1, Z2
-	VBLENDMPS        Z10, Z3, K2, Z2
-	VPXORQ           Z5, Z5, Z5
-	VMAXPS           Z0, Z5, Z0
-	VMAXPS           Z1, Z5, Z1
-	VADDPS           Z13, Z0, Z0
-	VADDPS           Z12, Z1, Z1
+	VMULPS           Z3, Z3, Z9
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z4, Z11
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z4, Z11
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z4, Z11
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z7, Z4, Z11
+	VFNMADD213PS     Z6, Z9, Z10
+	VFNMADD213PS     Z7, Z2, Z11
+	VFNMADD213PS     Z6, Z3, Z10
+	VMULPS           Z5, Z7, Z2
+	VMULPS           Z8, Z6, Z3
+	VBLENDMPS        Z2, Z5, K1, Z4
+	VBLENDMPS        Z3, Z8, K2, Z4
+	VBLENDMPS        Z5, Z2, K1, Z2
+	VBLENDMPS        Z8, Z3, K2, Z2
+	VPXORQ           Z2, Z2, Z2
+	VMAXPS           Z0, Z2, Z0
+	VMAXPS           Z1, Z2, Z1
+	VADDPS           Z11, Z0, Z0
+	VADDPS           Z10, Z1, Z1
 	VMOVUPS          Z0, (AX)(BX*4)
 	VMOVUPS          Z1, 64(AX)(BX*4)
 	ADDQ             $0x00000020, BX
@@ -14565,8 +14543,8 @@ few:
 	VMULPS           Z4, Z3, Z1
 	VBLENDMPS        Z1, Z4, K2, Z2
 	VBLENDMPS        Z4, Z1, K2, Z1
-	VPXORQ           Z6, Z6, Z6
-	VMAXPS           Z0, Z6, Z0
+	VPXORQ           Z1, Z1, Z1
+	VMAXPS           Z0, Z1, Z0
 	VADDPS           Z5, Z0, Z0
 	VMOVUPS          Z0, K1, (AX)(BX*4)
 	ADDQ             $0x00000010, BX
@@ -14616,97 +14594,97 @@ many:
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z2, Z4
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z5
 	VRNDSCALEPD       $0x08, Z4, Z4
-	VRNDSCALEPD       $0x08, Z7, Z7
+	VRNDSCALEPD       $0x08, Z5, Z5
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z2
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z3
 	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z3
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z8
-	VSCALEFPD        Z4, Z9, Z9
-	VSCALEFPD        Z7, Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z2
-	VADDPD.BCST      one<>+0(SB), Z8, Z3
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z6
+	VSCALEFPD        Z4, Z7, Z7
+	VSCALEFPD        Z5, Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z2
+	VADDPD.BCST      one<>+0(SB), Z6, Z3
 	VBROADCASTSD     one<>+0(SB), Z4
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST two<>+0(SB), Z9, Z7
-	VADDPD.BCST two<>+0(SB), Z8, Z10
-	VMULPD      Z7, Z2, Z11
-	VMULPD      Z10, Z3, Z12
-	VDIVPD      Z11, Z4, Z11
-	VDIVPD      Z12, Z4, Z4
-	VMULPD      Z7, Z11, Z7
-	VMULPD      Z10, Z4, Z10
-	VMULPD      Z2, Z11, Z2
+	VADDPD.BCST two<>+0(SB), Z7, Z5
+	VADDPD.BCST two<>+0(SB), Z6, Z8
+	VMULPD      Z5, Z2, Z9
+	VMULPD      Z8, Z3, Z10
+	VDIVPD      Z9, Z4, Z9
+	VDIVPD      Z10, Z4, Z4
+	VMULPD      Z5, Z9, Z5
+	VMULPD      Z8, Z4, Z8
+	VMULPD      Z2, Z9, Z2
 	VMULPD      Z3, Z4, Z3
-	VMULPD      Z9, Z2, Z2
-	VMULPD      Z8, Z3, Z3
+	VMULPD      Z7, Z2, Z2
+	VMULPD      Z6, Z3, Z3
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPD           Z2, Z2, Z4
-	VMULPD           Z3, Z3, Z11
-	VBROADCASTSD     unit64j<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64h<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64g<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64f<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64e<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64d<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64c<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64b<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64a<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z4, Z13
-	VFNMADD213PD     Z8, Z11, Z12
-	VFNMADD213PD     Z9, Z2, Z13
-	VFNMADD213PD     Z8, Z3, Z12
-	VMULPD           Z7, Z9, Z2
-	VMULPD           Z10, Z8, Z3
-	VBLENDMPD        Z2, Z7, K1, Z4
-	VBLENDMPD        Z3, Z10, K2, Z4
-	VBLENDMPD        Z7, Z2, K1, Z2
-	VBLENDMPD        Z10, Z3, K2, Z2
-	VPXORQ           Z5, Z5, Z5
-	VMAXPD           Z0, Z5, Z0
-	VMAXPD           Z1, Z5, Z1
-	VADDPD           Z13, Z0, Z0
-	VADDPD           Z12, Z1, Z1
+	VMULPD           Z3, Z3, Z9
+	VBROADCASTSD     unit64j<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST unit64i<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64i<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64h<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64h<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64g<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64g<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64f<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64e<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64d<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64c<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64b<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unit64a<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST unit64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z7, Z4, Z11
+	VFNMADD213PD     Z6, Z9, Z10
+	VFNMADD213PD     Z7, Z2, Z11
+	VFNMADD213PD     Z6, Z3, Z10
+	VMULPD           Z5, Z7, Z2
+	VMULPD           Z8, Z6, Z3
+	VBLENDMPD        Z2, Z5, K1, Z4
+	VBLENDMPD        Z3, Z8, K2, Z4
+	VBLENDMPD        Z5, Z2, K1, Z2
+	VBLENDMPD        Z8, Z3, K2, Z2
+	VPXORQ           Z2, Z2, Z2
+	VMAXPD           Z0, Z2, Z0
+	VMAXPD           Z1, Z2, Z1
+	VADDPD           Z11, Z0, Z0
+	VADDPD           Z10, Z1, Z1
 	VMOVUPD          Z0, (AX)(BX*8)
 	VMOVUPD          Z1, 64(AX)(BX*8)
 	ADDQ             $0x00000010, BX
@@ -14780,8 +14758,8 @@ few:
 	VMULPD           Z4, Z3, Z1
 	VBLENDMPD        Z1, Z4, K2, Z2
 	VBLENDMPD        Z4, Z1, K2, Z1
-	VPXORQ           Z6, Z6, Z6
-	VMAXPD           Z0, Z6, Z0
+	VPXORQ           Z1, Z1, Z1
+	VMAXPD           Z0, Z1, Z0
 	VADDPD           Z5, Z0, Z0
 	VMOVUPD          Z0, K1, (AX)(BX*8)
 	ADDQ             $0x00000008, BX
@@ -20911,5 +20889,28466 @@ single:
 	JNZ  single
 
 done:
+	VZEROUPPER
+	RET
+
+// func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73
+	// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	XORQ         BX, BX
+	VPXORQ       Z9, Z9, Z9
+	VMOVUPS      Z9, (SP)
+	VMOVUPS      Z9, 64(SP)
+	VMOVUPS      Z9, 128(SP)
+	VMOVUPS      Z9, 192(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 1024 elements are added in lanes of float32.
+	MOVQ    $0x00000400, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(SI*1), X0, K1
+	VPCMPEQB     16(DX)(SI*1), X0, K2
+	KNOTW        K1, K3
+	KNOTW        K2, K4
+	KMOVW        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS      (CX)(SI*4), Z9
+	VMOVUPS      64(CX)(SI*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z9, Z11, Z12
+	VSUBPS       Z10, Z11, Z11
+	VADDPS       Z9, Z1, K1, Z1
+	VADDPS       Z10, Z2, K2, Z2
+	VADDPS       Z12, Z5, K1, Z5
+	VADDPS       Z11, Z6, K2, Z6
+	VADDPS       Z9, Z3, K3, Z3
+	VADDPS       Z10, Z4, K4, Z4
+	VADDPS       Z12, Z7, K3, Z7
+	VADDPS       Z11, Z8, K4, Z8
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X9
+	VPCMPEQB     X9, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS.Z    (CX)(SI*4), K1, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VADDPS       Z9, Z1, K2, Z1
+	VADDPS       Z10, Z5, K2, Z5
+	VADDPS       Z9, Z3, K3, Z3
+	VADDPS       Z10, Z7, K3, Z7
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z9
+	VADDPS        Z2, Z9, Z9
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        (SP), Z10, Z10
+	VMOVUPD       Z10, (SP)
+	VMOVAPD       Z3, Z9
+	VADDPS        Z4, Z9, Z9
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        64(SP), Z10, Z10
+	VMOVUPD       Z10, 64(SP)
+	VMOVAPD       Z5, Z9
+	VADDPS        Z6, Z9, Z9
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        128(SP), Z10, Z10
+	VMOVUPD       Z10, 128(SP)
+	VMOVAPD       Z7, Z9
+	VADDPS        Z8, Z9, Z9
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        192(SP), Z10, Z10
+	VMOVUPD       Z10, 192(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(SI*1), X9
+	VPCMPEQB     X9, X0, K1
+	VMOVQ        8(DX)(SI*1), X9
+	VPCMPEQB     X9, X0, K2
+	KNOTB        K1, K3
+	KNOTB        K2, K4
+	KMOVB        K1, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD      (CX)(SI*8), Z9
+	VMOVUPD      64(CX)(SI*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z9, Z11, Z12
+	VSUBPD       Z10, Z11, Z11
+	VADDPD       Z9, Z1, K1, Z1
+	VADDPD       Z10, Z2, K2, Z2
+	VADDPD       Z12, Z5, K1, Z5
+	VADDPD       Z11, Z6, K2, Z6
+	VADDPD       Z9, Z3, K3, Z3
+	VADDPD       Z10, Z4, K4, Z4
+	VADDPD       Z12, Z7, K3, Z7
+	VADDPD       Z11, Z8, K4, Z8
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X9
+	VPCMPEQB     X9, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD.Z    (CX)(SI*8), K1, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VADDPD       Z9, Z1, K2, Z1
+	VADDPD       Z10, Z5, K2, Z5
+	VADDPD       Z9, Z3, K3, Z3
+	VADDPD       Z10, Z7, K3, Z7
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z0
+	VADDPD        Z2, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVAPD       Z3, Z0
+	VADDPD        Z4, Z0, Z0
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z5, Z0
+	VADDPD        Z6, Z0, Z0
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z7, Z0
+	VADDPD        Z8, Z0, Z0
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneRegionYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneRegionYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         y_base+48(FP), BX
+	MOVBQZX      class+72(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), SI
+	VBROADCASTSS (SI), Z1
+	VBROADCASTSS 4(SI), Z2
+	XORQ         SI, SI
+	CMPQ         CX, $0x00000040
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VPCMPEQB  (BX)(SI*1), X0, K1
+	VPCMPEQB  16(BX)(SI*1), X0, K2
+	VPCMPEQB  32(BX)(SI*1), X0, K3
+	VPCMPEQB  48(BX)(SI*1), X0, K4
+	KNOTW     K1, K5
+	KNOTW     K2, K5
+	KNOTW     K3, K5
+	KNOTW     K4, K5
+	VBLENDMPS Z1, Z2, K1, Z3
+	VBLENDMPS Z1, Z2, K2, Z4
+	VBLENDMPS Z1, Z2, K3, Z5
+	VBLENDMPS Z1, Z2, K4, Z6
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPS  Z3, (AX)(SI*4)
+	VMOVNTPS  Z4, 64(AX)(SI*4)
+	VMOVNTPS  Z5, 128(AX)(SI*4)
+	VMOVNTPS  Z6, 192(AX)(SI*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Z3, (AX)(SI*4)
+	VMOVUPS Z4, 64(AX)(SI*4)
+	VMOVUPS Z5, 128(AX)(SI*4)
+	VMOVUPS Z6, 192(AX)(SI*4)
+
+stored1:
+	ADDQ $0x00000040, SI
+	SUBQ $0x00000040, CX
+	CMPQ CX, $0x00000040
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), DI
+	KMOVW      (DI)(DX*2), K1
+	VMOVDQU8.Z (BX)(SI*1), K1, X3
+	VPCMPEQB   X3, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	VBLENDMPS  Z1, Z2, K2, Z3
+	VMOVUPS    Z3, K1, (AX)(SI*4)
+	ADDQ       $0x00000010, SI
+	SUBQ       $0x00000010, CX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneRegionYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         y_base+48(FP), BX
+	MOVBQZX      class+72(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), SI
+	VBROADCASTSD (SI), Z1
+	VBROADCASTSD 8(SI), Z2
+	XORQ         SI, SI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVQ     (BX)(SI*1), X3
+	VPCMPEQB  X3, X0, K1
+	VMOVQ     8(BX)(SI*1), X3
+	VPCMPEQB  X3, X0, K2
+	VMOVQ     16(BX)(SI*1), X3
+	VPCMPEQB  X3, X0, K3
+	VMOVQ     24(BX)(SI*1), X3
+	VPCMPEQB  X3, X0, K4
+	KNOTB     K1, K5
+	KNOTB     K2, K5
+	KNOTB     K3, K5
+	KNOTB     K4, K5
+	VBLENDMPD Z1, Z2, K1, Z3
+	VBLENDMPD Z1, Z2, K2, Z4
+	VBLENDMPD Z1, Z2, K3, Z5
+	VBLENDMPD Z1, Z2, K4, Z6
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPD  Z3, (AX)(SI*8)
+	VMOVNTPD  Z4, 64(AX)(SI*8)
+	VMOVNTPD  Z5, 128(AX)(SI*8)
+	VMOVNTPD  Z6, 192(AX)(SI*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Z3, (AX)(SI*8)
+	VMOVUPD Z4, 64(AX)(SI*8)
+	VMOVUPD Z5, 128(AX)(SI*8)
+	VMOVUPD Z6, 192(AX)(SI*8)
+
+stored1:
+	ADDQ $0x00000020, SI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), DI
+	KMOVW      (DI)(DX*2), K1
+	VMOVDQU8.Z (BX)(SI*1), K1, X3
+	VPCMPEQB   X3, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	VBLENDMPD  Z1, Z2, K2, Z3
+	VMOVUPD    Z3, K1, (AX)(SI*8)
+	ADDQ       $0x00000008, SI
+	SUBQ       $0x00000008, CX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneRegionF32AVX512(SB), $448-65
+	// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
+	VPXORQ  Z11, Z11, Z11
+	VPXORQ  Z12, Z12, Z12
+	VPXORQ  Z13, Z13, Z13
+	VPXORQ  Z14, Z14, Z14
+	VMOVUPS Z14, (SP)
+	VMOVUPS Z14, 64(SP)
+	VMOVUPS Z14, 128(SP)
+	VMOVUPS Z14, 192(SP)
+	VMOVUPS Z14, 256(SP)
+	VMOVUPS Z14, 320(SP)
+	VMOVUPS Z14, 384(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     folded
+
+window:
+	// 1024 elements are added in lanes of float32.
+	MOVQ    $0x00000400, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (DX)(BX*4), Z14
+	VMOVUPS      64(DX)(BX*4), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
+	VADDPS       Z14, Z8, Z8
+	VADDPS       Z15, Z9, Z9
+	VSUBPS       Z16, Z10, Z10
+	VSUBPS       Z17, Z11, Z11
+	VFMADD231PS  Z14, Z14, Z12
+	VFMADD231PS  Z15, Z15, Z13
+	VMOVUPS      (CX)(BX*4), Z18
+	VMOVUPS      64(CX)(BX*4), Z19
+	VFMADD231PS  Z14, Z18, Z0
+	VFMADD231PS  Z15, Z19, Z1
+	VFNMADD231PS Z16, Z18, Z2
+	VFNMADD231PS Z17, Z19, Z3
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z18
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z19
+	VFNMADD231PS Z14, Z18, Z4
+	VFNMADD231PS Z15, Z19, Z5
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z19, Z7
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000020, SI
+	CMPQ         SI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQLT      SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VMOVAPS.Z    Z15, K1, Z15
+	VADDPS       Z14, Z8, Z8
+	VSUBPS       Z15, Z10, Z10
+	VFMADD231PS  Z14, Z14, Z12
+	VMOVUPS.Z    (CX)(BX*4), K1, Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFNMADD231PS Z15, Z16, Z2
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z16
+	VFNMADD231PS Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z6
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, SI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z0, Z14
+	VADDPS        Z1, Z14, Z14
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        (SP), Z15, Z15
+	VMOVUPD       Z15, (SP)
+	VMOVAPD       Z2, Z14
+	VADDPS        Z3, Z14, Z14
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        64(SP), Z15, Z15
+	VMOVUPD       Z15, 64(SP)
+	VMOVAPD       Z4, Z14
+	VADDPS        Z5, Z14, Z14
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        128(SP), Z15, Z15
+	VMOVUPD       Z15, 128(SP)
+	VMOVAPD       Z6, Z14
+	VADDPS        Z7, Z14, Z14
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        192(SP), Z15, Z15
+	VMOVUPD       Z15, 192(SP)
+	VMOVAPD       Z8, Z14
+	VADDPS        Z9, Z14, Z14
+	VXORPS        Z8, Z8, Z8
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        256(SP), Z15, Z15
+	VMOVUPD       Z15, 256(SP)
+	VMOVAPD       Z10, Z14
+	VADDPS        Z11, Z14, Z14
+	VXORPS        Z10, Z10, Z10
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        320(SP), Z15, Z15
+	VMOVUPD       Z15, 320(SP)
+	VMOVAPD       Z12, Z14
+	VADDPS        Z13, Z14, Z14
+	VXORPS        Z12, Z12, Z12
+	VXORPS        Z13, Z13, Z13
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        384(SP), Z15, Z15
+	VMOVUPD       Z15, 384(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       320(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       384(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-65
+	// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(BX*8), Z14
+	VMOVUPD      64(DX)(BX*8), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
+	VADDPD       Z14, Z8, Z8
+	VADDPD       Z15, Z9, Z9
+	VSUBPD       Z16, Z10, Z10
+	VSUBPD       Z17, Z11, Z11
+	VFMADD231PD  Z14, Z14, Z12
+	VFMADD231PD  Z15, Z15, Z13
+	VMOVUPD      (CX)(BX*8), Z18
+	VMOVUPD      64(CX)(BX*8), Z19
+	VFMADD231PD  Z14, Z18, Z0
+	VFMADD231PD  Z15, Z19, Z1
+	VFNMADD231PD Z16, Z18, Z2
+	VFNMADD231PD Z17, Z19, Z3
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z18
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z19
+	VFNMADD231PD Z14, Z18, Z4
+	VFNMADD231PD Z15, Z19, Z5
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z19, Z7
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(BX*8), K1, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+	VADDPD       Z14, Z8, Z8
+	VSUBPD       Z15, Z10, Z10
+	VFMADD231PD  Z14, Z14, Z12
+	VMOVUPD.Z    (CX)(BX*8), K1, Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFNMADD231PD Z15, Z16, Z2
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z16
+	VFNMADD231PD Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z6
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z0, Z14
+	VADDPD        Z1, Z14, Z14
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z14, Y0
+	VADDPD        Y0, Y14, Y14
+	VEXTRACTF64X2 $0x01, Y14, X0
+	VADDPD        X0, X14, X14
+	VUNPCKHPD     X14, X14, X0
+	VADDSD        X0, X14, X14
+	VADDSD        (AX), X14, X14
+	VMOVSD        X14, (AX)
+	VMOVAPD       Z2, Z0
+	VADDPD        Z3, Z0, Z0
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z4, Z0
+	VADDPD        Z5, Z0, Z0
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z6, Z0
+	VADDPD        Z7, Z0, Z0
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVAPD       Z8, Z0
+	VADDPD        Z9, Z0, Z0
+	VXORPS        Z8, Z8, Z8
+	VXORPS        Z9, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVAPD       Z10, Z0
+	VADDPD        Z11, Z0, Z0
+	VXORPS        Z10, Z10, Z10
+	VXORPS        Z11, Z11, Z11
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z12, Z0
+	VADDPD        Z13, Z0, Z0
+	VXORPS        Z12, Z12, Z12
+	VXORPS        Z13, Z13, Z13
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         r_base+48(FP), BX
+	MOVQ         k+72(FP), SI
+	VBROADCASTSS (SI), Z0
+	VBROADCASTSS 4(SI), Z1
+	XORQ         SI, SI
+	CMPQ         CX, $0x00000040
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPS      (BX)(SI*4), Z2
+	VMOVUPS      64(BX)(SI*4), Z3
+	VMOVUPS      128(BX)(SI*4), Z4
+	VMOVUPS      192(BX)(SI*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z2, Z6, Z7
+	VSUBPS       Z3, Z6, Z8
+	VSUBPS       Z4, Z6, Z9
+	VSUBPS       Z5, Z6, Z6
+	VMULPS       Z0, Z2, Z2
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z0, Z5, Z5
+	VFMADD231PS  Z1, Z7, Z2
+	VFMADD231PS  Z1, Z8, Z3
+	VFMADD231PS  Z1, Z9, Z4
+	VFMADD231PS  Z1, Z6, Z5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z2, (AX)(SI*4)
+	VMOVNTPS     Z3, 64(AX)(SI*4)
+	VMOVNTPS     Z4, 128(AX)(SI*4)
+	VMOVNTPS     Z5, 192(AX)(SI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z2, (AX)(SI*4)
+	VMOVUPS Z3, 64(AX)(SI*4)
+	VMOVUPS Z4, 128(AX)(SI*4)
+	VMOVUPS Z5, 192(AX)(SI*4)
+
+stored1:
+	ADDQ $0x00000040, SI
+	SUBQ $0x00000040, CX
+	CMPQ CX, $0x00000040
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(DX*2), K1
+	VMOVUPS.Z    (BX)(SI*4), K1, Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMULPS       Z0, Z2, Z2
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z2, K1, (AX)(SI*4)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         r_base+48(FP), BX
+	MOVQ         k+72(FP), SI
+	VBROADCASTSD (SI), Z0
+	VBROADCASTSD 8(SI), Z1
+	XORQ         SI, SI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD      (BX)(SI*8), Z2
+	VMOVUPD      64(BX)(SI*8), Z3
+	VMOVUPD      128(BX)(SI*8), Z4
+	VMOVUPD      192(BX)(SI*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z2, Z6, Z7
+	VSUBPD       Z3, Z6, Z8
+	VSUBPD       Z4, Z6, Z9
+	VSUBPD       Z5, Z6, Z6
+	VMULPD       Z0, Z2, Z2
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z0, Z4, Z4
+	VMULPD       Z0, Z5, Z5
+	VFMADD231PD  Z1, Z7, Z2
+	VFMADD231PD  Z1, Z8, Z3
+	VFMADD231PD  Z1, Z9, Z4
+	VFMADD231PD  Z1, Z6, Z5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z2, (AX)(SI*8)
+	VMOVNTPD     Z3, 64(AX)(SI*8)
+	VMOVNTPD     Z4, 128(AX)(SI*8)
+	VMOVNTPD     Z5, 192(AX)(SI*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z2, (AX)(SI*8)
+	VMOVUPD Z3, 64(AX)(SI*8)
+	VMOVUPD Z4, 128(AX)(SI*8)
+	VMOVUPD Z5, 192(AX)(SI*8)
+
+stored1:
+	ADDQ $0x00000020, SI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(DX*2), K1
+	VMOVUPD.Z    (BX)(SI*8), K1, Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMULPD       Z0, Z2, Z2
+	VFMADD231PD  Z1, Z3, Z2
+	VMOVUPD      Z2, K1, (AX)(SI*8)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidRegionYF32AVX512(SB), $256-73
+	// forwardSigmoidRegionYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         BX, BX
+	VPXORQ       Z6, Z6, Z6
+	VMOVUPS      Z6, (SP)
+	VMOVUPS      Z6, 64(SP)
+	VMOVUPS      Z6, 128(SP)
+	VMOVUPS      Z6, 192(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB (DX)(SI*1), X0, K1
+	VPCMPEQB 16(DX)(SI*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K4
+	KMOVW    K1, R8
+	POPCNTL  R8, R8
+	ADDQ     R8, BX
+	KMOVW    K2, R8
+	POPCNTL  R8, R8
+	ADDQ     R8, BX
+	VMOVUPS  (CX)(SI*4), Z6
+	VMOVUPS  64(CX)(SI*4), Z7
+	VPADDD   Z6, Z6, Z8
+	VPADDD   Z7, Z7, Z9
+	VPMAXUD  Z8, Z1, Z1
+	VPMAXUD  Z9, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
+	VSCALEFPS        Z8, Z11, Z11
+	VSCALEFPS        Z9, Z10, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z8
+	VDIVPS           Z7, Z6, Z7
+	VDIVPS           Z8, Z6, Z6
+	VMULPS           Z7, Z11, Z8
+	VMULPS           Z6, Z10, Z9
+	VADDPS           Z8, Z2, K1, Z2
+	VADDPS           Z9, Z2, K2, Z2
+	VADDPS           Z7, Z4, K1, Z4
+	VADDPS           Z6, Z4, K2, Z4
+	VADDPS           Z8, Z3, K3, Z3
+	VADDPS           Z9, Z3, K4, Z3
+	VADDPS           Z7, Z5, K3, Z5
+	VADDPS           Z6, Z5, K4, Z5
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R8
+	CMPQ       DI, R8
+	CMOVQLT    DI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	KMOVW      (R9)(R8*2), K1
+	VMOVDQU8.Z (DX)(SI*1), K1, X6
+	VPCMPEQB   X6, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	KMOVW      K2, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMOVUPS.Z  (CX)(SI*4), K1, Z6
+	VPADDD     Z6, Z6, Z7
+	VPMAXUD    Z7, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z7
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
+	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z6, Z6
+	VMULPS           Z6, Z8, Z7
+	VADDPS           Z7, Z2, K2, Z2
+	VADDPS           Z6, Z4, K2, Z4
+	VADDPS           Z7, Z3, K3, Z3
+	VADDPS           Z6, Z5, K3, Z5
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z6
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        (SP), Z7, Z7
+	VMOVUPD       Z7, (SP)
+	VMOVAPD       Z3, Z6
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        64(SP), Z7, Z7
+	VMOVUPD       Z7, 64(SP)
+	VMOVAPD       Z4, Z6
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        128(SP), Z7, Z7
+	VMOVUPD       Z7, 128(SP)
+	VMOVAPD       Z5, Z6
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        192(SP), Z7, Z7
+	VMOVUPD       Z7, 192(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA doubledLimitSingle<>+0(SB)/4, $0x85400000
+GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
+
+// func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidRegionYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ    (DX)(SI*1), X6
+	VPCMPEQB X6, X0, K1
+	VMOVQ    8(DX)(SI*1), X6
+	VPCMPEQB X6, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K4
+	KMOVB    K1, DI
+	POPCNTL  DI, DI
+	ADDQ     DI, BX
+	KMOVB    K2, DI
+	POPCNTL  DI, DI
+	ADDQ     DI, BX
+	VMOVUPD  (CX)(SI*8), Z6
+	VMOVUPD  64(CX)(SI*8), Z7
+	VPADDQ   Z6, Z6, Z8
+	VPADDQ   Z7, Z7, Z9
+	VPMAXUQ  Z8, Z1, Z1
+	VPMAXUQ  Z9, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
+	VSCALEFPD        Z8, Z11, Z11
+	VSCALEFPD        Z9, Z10, Z10
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z11, Z7
+	VADDPD.BCST      one<>+0(SB), Z10, Z8
+	VDIVPD           Z7, Z6, Z7
+	VDIVPD           Z8, Z6, Z6
+	VMULPD           Z7, Z11, Z8
+	VMULPD           Z6, Z10, Z9
+	VADDPD           Z8, Z2, K1, Z2
+	VADDPD           Z9, Z2, K2, Z2
+	VADDPD           Z7, Z4, K1, Z4
+	VADDPD           Z6, Z4, K2, Z4
+	VADDPD           Z8, Z3, K3, Z3
+	VADDPD           Z9, Z3, K4, Z3
+	VADDPD           Z7, Z5, K3, Z5
+	VADDPD           Z6, Z5, K4, Z5
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DI
+	CMPQ       AX, DI
+	CMOVQLT    AX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	KMOVW      (R8)(DI*2), K1
+	VMOVDQU8.Z (DX)(SI*1), K1, X6
+	VPCMPEQB   X6, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	KMOVB      K2, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	VMOVUPD.Z  (CX)(SI*8), K1, Z6
+	VPADDQ     Z6, Z6, Z7
+	VPMAXUQ    Z7, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z7
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
+	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z6, Z6
+	VMULPD           Z6, Z8, Z7
+	VADDPD           Z7, Z2, K2, Z2
+	VADDPD           Z6, Z4, K2, Z4
+	VADDPD           Z7, Z3, K3, Z3
+	VADDPD           Z6, Z5, K3, Z5
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA doubledLimit<>+0(SB)/8, $0x80e5800000000000
+GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
+
+// func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidRegionYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardSigmoidRegionYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VPXORQ       Z3, Z3, Z3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB (SI)(DI*1), X0, K1
+	VPCMPEQB 16(SI)(DI*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K3
+	VMOVUPS  (BX)(DI*4), Z4
+	VMOVUPS  64(BX)(DI*4), Z5
+	VPADDD   Z4, Z4, Z6
+	VPADDD   Z5, Z5, Z7
+	VPMAXUD  Z6, Z3, Z3
+	VPMAXUD  Z7, Z3, Z3
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VSCALEFPS        Z6, Z9, Z9
+	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z6
+	VDIVPS           Z5, Z4, Z5
+	VDIVPS           Z6, Z4, Z4
+	VMULPS           Z5, Z9, Z6
+	VMULPS           Z4, Z8, Z7
+	VBLENDMPS        Z1, Z2, K1, Z8
+	VBLENDMPS        Z1, Z2, K2, Z9
+	VMULPS           Z6, Z8, Z6
+	VMULPS           Z7, Z9, Z7
+	VMULPS           Z5, Z6, Z5
+	VMULPS           Z4, Z7, Z4
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z5, (AX)(DI*4)
+	VMOVNTPS         Z4, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z5, (AX)(DI*4)
+	VMOVUPS Z4, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R8
+	KMOVW      (R8)(DX*2), K1
+	VMOVDQU8.Z (SI)(DI*1), K1, X4
+	VPCMPEQB   X4, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	VMOVUPS.Z  (BX)(DI*4), K1, Z4
+	VPADDD     Z4, Z4, Z5
+	VPMAXUD    Z5, Z3, Z3
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z5
+	VDIVPS           Z5, Z4, Z4
+	VMULPS           Z4, Z6, Z5
+	VBLENDMPS        Z1, Z2, K2, Z6
+	VMULPS           Z5, Z6, Z5
+	VMULPS           Z4, Z5, Z4
+	VMOVUPS          Z4, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z3, Z3
+	VPCMPEQD     Z0, Z3, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidRegionYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VBROADCASTSD 8(DI), Z2
+	VPXORQ       Z3, Z3, Z3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ    (SI)(DI*1), X4
+	VPCMPEQB X4, X0, K1
+	VMOVQ    8(SI)(DI*1), X4
+	VPCMPEQB X4, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K3
+	VMOVUPD  (BX)(DI*8), Z4
+	VMOVUPD  64(BX)(DI*8), Z5
+	VPADDQ   Z4, Z4, Z6
+	VPADDQ   Z5, Z5, Z7
+	VPMAXUQ  Z6, Z3, Z3
+	VPMAXUQ  Z7, Z3, Z3
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VSCALEFPD        Z6, Z9, Z9
+	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z4
+	VADDPD.BCST      one<>+0(SB), Z9, Z5
+	VADDPD.BCST      one<>+0(SB), Z8, Z6
+	VDIVPD           Z5, Z4, Z5
+	VDIVPD           Z6, Z4, Z4
+	VMULPD           Z5, Z9, Z6
+	VMULPD           Z4, Z8, Z7
+	VBLENDMPD        Z1, Z2, K1, Z8
+	VBLENDMPD        Z1, Z2, K2, Z9
+	VMULPD           Z6, Z8, Z6
+	VMULPD           Z7, Z9, Z7
+	VMULPD           Z5, Z6, Z5
+	VMULPD           Z4, Z7, Z4
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z5, (AX)(DI*8)
+	VMOVNTPD         Z4, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z5, (AX)(DI*8)
+	VMOVUPD Z4, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R8
+	KMOVW      (R8)(DX*2), K1
+	VMOVDQU8.Z (SI)(DI*1), K1, X4
+	VPCMPEQB   X4, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	VMOVUPD.Z  (BX)(DI*8), K1, Z4
+	VPADDQ     Z4, Z4, Z5
+	VPMAXUQ    Z5, Z3, Z3
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z4
+	VADDPD.BCST      one<>+0(SB), Z6, Z5
+	VDIVPD           Z5, Z4, Z4
+	VMULPD           Z4, Z6, Z5
+	VBLENDMPD        Z1, Z2, K2, Z6
+	VMULPD           Z5, Z6, Z5
+	VMULPD           Z4, Z5, Z4
+	VMOVUPD          Z4, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z3, Z3
+	VPCMPEQQ     Z0, Z3, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidRegionF32AVX512(SB), $448-65
+	// forwardSigmoidRegionF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VMOVUPS Z8, (SP)
+	VMOVUPS Z8, 64(SP)
+	VMOVUPS Z8, 128(SP)
+	VMOVUPS Z8, 192(SP)
+	VMOVUPS Z8, 256(SP)
+	VMOVUPS Z8, 320(SP)
+	VMOVUPS Z8, 384(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Z8
+	VMOVUPS     64(DX)(BX*4), Z9
+	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS.BCST minusOneSingle<>+0(SB), Z9, Z11
+	VADDPS      Z8, Z5, Z5
+	VADDPS      Z9, Z5, Z5
+	VSUBPS      Z10, Z6, Z6
+	VSUBPS      Z11, Z6, Z6
+	VFMADD231PS Z8, Z8, Z7
+	VFMADD231PS Z9, Z9, Z7
+	VMOVUPS     (CX)(BX*4), Z12
+	VMOVUPS     64(CX)(BX*4), Z13
+	VPADDD      Z12, Z12, Z14
+	VPADDD      Z13, Z13, Z15
+	VPMAXUD     Z14, Z0, Z0
+	VPMAXUD     Z15, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VSCALEFPS        Z14, Z17, Z17
+	VSCALEFPS        Z15, Z16, Z16
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z14
+	VDIVPS           Z13, Z12, Z13
+	VDIVPS           Z14, Z12, Z12
+	VMULPS           Z13, Z17, Z14
+	VMULPS           Z12, Z16, Z15
+	VFMADD231PS      Z8, Z14, Z1
+	VFMADD231PS      Z9, Z15, Z1
+	VFNMADD231PS     Z10, Z14, Z2
+	VFNMADD231PS     Z11, Z15, Z2
+	VFMADD231PS      Z8, Z13, Z3
+	VFMADD231PS      Z9, Z12, Z3
+	VFNMADD231PS     Z10, Z13, Z4
+	VFNMADD231PS     Z11, Z12, Z4
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, SI
+	CMPQ             SI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DI
+	CMPQ        SI, DI
+	CMOVQLT     SI, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVUPS.Z   (DX)(BX*4), K1, Z8
+	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z9
+	VMOVAPS.Z   Z9, K1, Z9
+	VADDPS      Z8, Z5, Z5
+	VSUBPS      Z9, Z6, Z6
+	VFMADD231PS Z8, Z8, Z7
+	VMOVUPS.Z   (CX)(BX*4), K1, Z10
+	VPADDD      Z10, Z10, Z11
+	VPMAXUD     Z11, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z11
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
+	VSCALEFPS        Z11, Z12, Z12
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z11
+	VDIVPS           Z11, Z10, Z10
+	VMULPS           Z10, Z12, Z11
+	VFMADD231PS      Z8, Z11, Z1
+	VFNMADD231PS     Z9, Z11, Z2
+	VFMADD231PS      Z8, Z10, Z3
+	VFNMADD231PS     Z9, Z10, Z4
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, SI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z8
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        (SP), Z9, Z9
+	VMOVUPD       Z9, (SP)
+	VMOVAPD       Z2, Z8
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        64(SP), Z9, Z9
+	VMOVUPD       Z9, 64(SP)
+	VMOVAPD       Z3, Z8
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        128(SP), Z9, Z9
+	VMOVUPD       Z9, 128(SP)
+	VMOVAPD       Z4, Z8
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        192(SP), Z9, Z9
+	VMOVUPD       Z9, 192(SP)
+	VMOVAPD       Z5, Z8
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        256(SP), Z9, Z9
+	VMOVUPD       Z9, 256(SP)
+	VMOVAPD       Z6, Z8
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        320(SP), Z9, Z9
+	VMOVUPD       Z9, 320(SP)
+	VMOVAPD       Z7, Z8
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        384(SP), Z9, Z9
+	VMOVUPD       Z9, 384(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPD       64(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPD       128(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPD       192(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPD       256(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       320(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       384(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-65
+	// forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Z8
+	VMOVUPD     64(DX)(BX*8), Z9
+	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
+	VADDPD.BCST minusOne<>+0(SB), Z9, Z11
+	VADDPD      Z8, Z5, Z5
+	VADDPD      Z9, Z5, Z5
+	VSUBPD      Z10, Z6, Z6
+	VSUBPD      Z11, Z6, Z6
+	VFMADD231PD Z8, Z8, Z7
+	VFMADD231PD Z9, Z9, Z7
+	VMOVUPD     (CX)(BX*8), Z12
+	VMOVUPD     64(CX)(BX*8), Z13
+	VPADDQ      Z12, Z12, Z14
+	VPADDQ      Z13, Z13, Z15
+	VPMAXUQ     Z14, Z0, Z0
+	VPMAXUQ     Z15, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VSCALEFPD        Z14, Z17, Z17
+	VSCALEFPD        Z15, Z16, Z16
+	VBROADCASTSD     one<>+0(SB), Z12
+	VADDPD.BCST      one<>+0(SB), Z17, Z13
+	VADDPD.BCST      one<>+0(SB), Z16, Z14
+	VDIVPD           Z13, Z12, Z13
+	VDIVPD           Z14, Z12, Z12
+	VMULPD           Z13, Z17, Z14
+	VMULPD           Z12, Z16, Z15
+	VFMADD231PD      Z8, Z14, Z1
+	VFMADD231PD      Z9, Z15, Z1
+	VFNMADD231PD     Z10, Z14, Z2
+	VFNMADD231PD     Z11, Z15, Z2
+	VFMADD231PD      Z8, Z13, Z3
+	VFMADD231PD      Z9, Z12, Z3
+	VFNMADD231PD     Z10, Z13, Z4
+	VFNMADD231PD     Z11, Z12, Z4
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPD.Z   (DX)(BX*8), K1, Z8
+	VADDPD.BCST minusOne<>+0(SB), Z8, Z9
+	VMOVAPD.Z   Z9, K1, Z9
+	VADDPD      Z8, Z5, Z5
+	VSUBPD      Z9, Z6, Z6
+	VFMADD231PD Z8, Z8, Z7
+	VMOVUPD.Z   (CX)(BX*8), K1, Z10
+	VPADDQ      Z10, Z10, Z11
+	VPMAXUQ     Z11, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z11
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
+	VSCALEFPD        Z11, Z12, Z12
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z12, Z11
+	VDIVPD           Z11, Z10, Z10
+	VMULPD           Z10, Z12, Z11
+	VFMADD231PD      Z8, Z11, Z1
+	VFNMADD231PD     Z9, Z11, Z2
+	VFMADD231PD      Z8, Z10, Z3
+	VFNMADD231PD     Z9, Z10, Z4
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z8
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        (AX), X8, X8
+	VMOVSD        X8, (AX)
+	VMOVAPD       Z2, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVAPD       Z3, Z1
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVAPD       Z4, Z1
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVAPD       Z5, Z1
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVAPD       Z6, Z1
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVAPD       Z7, Z1
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardSigmoidRegionF32AVX512(SB), NOSPLIT, $0-89
+	// backwardSigmoidRegionF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(DI*4), Z3
+	VMOVUPS      64(SI)(DI*4), Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z3, Z5, Z6
+	VSUBPS       Z4, Z5, Z5
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z0, Z4, Z4
+	VFMADD231PS  Z1, Z6, Z3
+	VFMADD231PS  Z1, Z5, Z4
+	VMOVUPS      (BX)(DI*4), Z5
+	VMOVUPS      64(BX)(DI*4), Z6
+	VPADDD       Z5, Z5, Z7
+	VPADDD       Z6, Z6, Z8
+	VPMAXUD      Z7, Z2, Z2
+	VPMAXUD      Z8, Z2, Z2
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VMOVAPD          Z9, Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
+	VSCALEFPS        Z7, Z10, Z10
+	VSCALEFPS        Z8, Z9, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z7
+	VDIVPS           Z6, Z5, Z6
+	VDIVPS           Z7, Z5, Z5
+	VMULPS           Z6, Z10, Z7
+	VMULPS           Z5, Z9, Z8
+	VMULPS           Z7, Z3, Z3
+	VMULPS           Z8, Z4, Z4
+	VMULPS           Z6, Z3, Z3
+	VMULPS           Z5, Z4, Z4
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z3, (AX)(DI*4)
+	VMOVNTPS         Z4, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z3, (AX)(DI*4)
+	VMOVUPS Z4, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMULPS       Z0, Z3, Z3
+	VFMADD231PS  Z1, Z4, Z3
+	VMOVUPS.Z    (BX)(DI*4), K1, Z4
+	VPADDD       Z4, Z4, Z5
+	VPMAXUD      Z5, Z2, Z2
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z5
+	VDIVPS           Z5, Z4, Z4
+	VMULPS           Z4, Z6, Z5
+	VMULPS           Z5, Z3, Z3
+	VMULPS           Z4, Z3, Z3
+	VMOVUPS          Z3, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z2, Z2
+	VPCMPEQD     Z0, Z2, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-89
+	// backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VBROADCASTSD 8(DI), Z1
+	VPXORQ       Z2, Z2, Z2
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(DI*8), Z3
+	VMOVUPD      64(SI)(DI*8), Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z3, Z5, Z6
+	VSUBPD       Z4, Z5, Z5
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z0, Z4, Z4
+	VFMADD231PD  Z1, Z6, Z3
+	VFMADD231PD  Z1, Z5, Z4
+	VMOVUPD      (BX)(DI*8), Z5
+	VMOVUPD      64(BX)(DI*8), Z6
+	VPADDQ       Z5, Z5, Z7
+	VPADDQ       Z6, Z6, Z8
+	VPMAXUQ      Z7, Z2, Z2
+	VPMAXUQ      Z8, Z2, Z2
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VMOVAPD          Z9, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
+	VSCALEFPD        Z7, Z10, Z10
+	VSCALEFPD        Z8, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z5
+	VADDPD.BCST      one<>+0(SB), Z10, Z6
+	VADDPD.BCST      one<>+0(SB), Z9, Z7
+	VDIVPD           Z6, Z5, Z6
+	VDIVPD           Z7, Z5, Z5
+	VMULPD           Z6, Z10, Z7
+	VMULPD           Z5, Z9, Z8
+	VMULPD           Z7, Z3, Z3
+	VMULPD           Z8, Z4, Z4
+	VMULPD           Z6, Z3, Z3
+	VMULPD           Z5, Z4, Z4
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z3, (AX)(DI*8)
+	VMOVNTPD         Z4, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z3, (AX)(DI*8)
+	VMOVUPD Z4, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMULPD       Z0, Z3, Z3
+	VFMADD231PD  Z1, Z4, Z3
+	VMOVUPD.Z    (BX)(DI*8), K1, Z4
+	VPADDQ       Z4, Z4, Z5
+	VPMAXUQ      Z5, Z2, Z2
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z4
+	VADDPD.BCST      one<>+0(SB), Z6, Z5
+	VDIVPD           Z5, Z4, Z4
+	VMULPD           Z4, Z6, Z5
+	VMULPD           Z5, Z3, Z3
+	VMULPD           Z4, Z3, Z3
+	VMOVUPD          Z3, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z2, Z2
+	VPCMPEQQ     Z0, Z2, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneSquareYF32AVX512(SB), $192-73
+	// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         BX, BX
+	VPXORQ       Z7, Z7, Z7
+	VMOVUPS      Z7, (SP)
+	VMOVUPS      Z7, 64(SP)
+	VMOVUPS      Z7, 128(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 1024 elements are added in lanes of float32.
+	MOVQ    $0x00000400, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(SI*1), X0, K1
+	VPCMPEQB     16(DX)(SI*1), X0, K2
+	KNOTW        K1, K3
+	KNOTW        K2, K4
+	KMOVW        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS      (CX)(SI*4), Z7
+	VMOVUPS      64(CX)(SI*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z7, Z9, Z10
+	VSUBPS       Z8, Z9, Z9
+	VMOVAPS.Z    Z10, K1, Z11
+	VMOVAPS.Z    Z9, K2, Z12
+	VFMADD231PS  Z10, Z11, Z3
+	VFMADD231PS  Z9, Z12, Z4
+	VFMADD231PS  Z7, Z7, Z1
+	VFMADD231PS  Z8, Z8, Z2
+	VMOVAPS.Z    Z7, K3, Z9
+	VMOVAPS.Z    Z8, K4, Z10
+	VFMADD231PS  Z7, Z9, Z5
+	VFMADD231PS  Z8, Z10, Z6
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	VPCMPEQB     X7, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS.Z    (CX)(SI*4), K1, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VMOVAPS.Z    Z8, K2, Z9
+	VFMADD231PS  Z8, Z9, Z3
+	VMOVAPS.Z    Z7, K1, Z8
+	VFMADD231PS  Z7, Z8, Z1
+	VMOVAPS.Z    Z7, K3, Z8
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z7
+	VADDPS        Z2, Z7, Z7
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        (SP), Z8, Z8
+	VMOVUPD       Z8, (SP)
+	VMOVAPD       Z3, Z7
+	VADDPS        Z4, Z7, Z7
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        64(SP), Z8, Z8
+	VMOVUPD       Z8, 64(SP)
+	VMOVAPD       Z5, Z7
+	VADDPS        Z6, Z7, Z7
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        128(SP), Z8, Z8
+	VMOVUPD       Z8, 128(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        56(AX), X0, X0
+	VMOVSD        X0, 56(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        64(AX), X0, X0
+	VMOVSD        X0, 64(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        72(AX), X0, X0
+	VMOVSD        X0, 72(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(SI*1), X7
+	VPCMPEQB     X7, X0, K1
+	VMOVQ        8(DX)(SI*1), X7
+	VPCMPEQB     X7, X0, K2
+	KNOTB        K1, K3
+	KNOTB        K2, K4
+	KMOVB        K1, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD      (CX)(SI*8), Z7
+	VMOVUPD      64(CX)(SI*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z7, Z9, Z10
+	VSUBPD       Z8, Z9, Z9
+	VMOVAPD.Z    Z10, K1, Z11
+	VMOVAPD.Z    Z9, K2, Z12
+	VFMADD231PD  Z10, Z11, Z3
+	VFMADD231PD  Z9, Z12, Z4
+	VFMADD231PD  Z7, Z7, Z1
+	VFMADD231PD  Z8, Z8, Z2
+	VMOVAPD.Z    Z7, K3, Z9
+	VMOVAPD.Z    Z8, K4, Z10
+	VFMADD231PD  Z7, Z9, Z5
+	VFMADD231PD  Z8, Z10, Z6
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	VPCMPEQB     X7, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD.Z    (CX)(SI*8), K1, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VMOVAPD.Z    Z8, K2, Z9
+	VFMADD231PD  Z8, Z9, Z3
+	VMOVAPD.Z    Z7, K1, Z8
+	VFMADD231PD  Z7, Z8, Z1
+	VMOVAPD.Z    Z7, K3, Z8
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z0
+	VADDPD        Z2, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        56(AX), X0, X0
+	VMOVSD        X0, 56(AX)
+	VMOVAPD       Z3, Z0
+	VADDPD        Z4, Z0, Z0
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        64(AX), X0, X0
+	VMOVSD        X0, 64(AX)
+	VMOVAPD       Z5, Z0
+	VADDPD        Z6, Z0, Z0
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        72(AX), X0, X0
+	VMOVSD        X0, 72(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneSquareYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	VBROADCASTSS 12(DI), Z4
+	VBROADCASTSS 16(DI), Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB         (SI)(DI*1), X0, K1
+	KNOTW            K1, K2
+	VMOVUPS          (BX)(DI*4), Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VSUBPS           Z6, Z7, Z7
+	VBLENDMPS        Z1, Z2, K1, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VBLENDMPS        Z7, Z6, K1, Z7
+	VBLENDMPS        Z4, Z5, K1, Z9
+	VMULPS           Z9, Z7, Z7
+	VFMADD231PS      Z3, Z6, Z7
+	VMOVAPD          Z8, Z6
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z7, Z6
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z6, (AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z6, (AX)(DI*4)
+
+stored1:
+	VPCMPEQB         16(SI)(DI*1), X0, K1
+	KNOTW            K1, K2
+	VMOVUPS          64(BX)(DI*4), Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VSUBPS           Z6, Z7, Z7
+	VBLENDMPS        Z1, Z2, K1, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VBLENDMPS        Z7, Z6, K1, Z7
+	VBLENDMPS        Z4, Z5, K1, Z9
+	VMULPS           Z9, Z7, Z7
+	VFMADD231PS      Z3, Z6, Z7
+	VMOVAPD          Z8, Z6
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z7, Z6
+	TESTB            DL, DL
+	JZ               ordinary2
+	VMOVNTPS         Z6, 64(AX)(DI*4)
+	JMP              stored2
+
+ordinary2:
+	VMOVUPS Z6, 64(AX)(DI*4)
+
+stored2:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000010, DX
+	CMPQ             CX, DX
+	CMOVQLT          CX, DX
+	LEAQ             tailMasks<>+0(SB), R8
+	KMOVW            (R8)(DX*2), K1
+	VMOVDQU8.Z       (SI)(DI*1), K1, X6
+	VPCMPEQB         X6, X0, K1, K2
+	KNOTW            K2, K3
+	KANDW            K1, K3, K3
+	VMOVUPS.Z        (BX)(DI*4), K1, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VSUBPS           Z6, Z7, Z7
+	VBLENDMPS        Z1, Z2, K2, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VBLENDMPS        Z7, Z6, K2, Z7
+	VBLENDMPS        Z4, Z5, K2, Z9
+	VMULPS           Z9, Z7, Z7
+	VFMADD231PS      Z3, Z6, Z7
+	VMOVAPD          Z8, Z6
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z7, Z6
+	VMOVUPS          Z6, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 16(DI), Z3
+	VBROADCASTSD 24(DI), Z4
+	VBROADCASTSD 32(DI), Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ            (SI)(DI*1), X6
+	VPCMPEQB         X6, X0, K1
+	KNOTB            K1, K2
+	VMOVUPD          (BX)(DI*8), Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VSUBPD           Z6, Z7, Z7
+	VBLENDMPD        Z1, Z2, K1, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VBLENDMPD        Z7, Z6, K1, Z7
+	VBLENDMPD        Z4, Z5, K1, Z9
+	VMULPD           Z9, Z7, Z7
+	VFMADD231PD      Z3, Z6, Z7
+	VMOVAPD          Z8, Z6
+	VFMADD231PD.BCST two<>+0(SB), Z7, Z6
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z6, (AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z6, (AX)(DI*8)
+
+stored1:
+	VMOVQ            8(SI)(DI*1), X6
+	VPCMPEQB         X6, X0, K1
+	KNOTB            K1, K2
+	VMOVUPD          64(BX)(DI*8), Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VSUBPD           Z6, Z7, Z7
+	VBLENDMPD        Z1, Z2, K1, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VBLENDMPD        Z7, Z6, K1, Z7
+	VBLENDMPD        Z4, Z5, K1, Z9
+	VMULPD           Z9, Z7, Z7
+	VFMADD231PD      Z3, Z6, Z7
+	VMOVAPD          Z8, Z6
+	VFMADD231PD.BCST two<>+0(SB), Z7, Z6
+	TESTB            DL, DL
+	JZ               ordinary2
+	VMOVNTPD         Z6, 64(AX)(DI*8)
+	JMP              stored2
+
+ordinary2:
+	VMOVUPD Z6, 64(AX)(DI*8)
+
+stored2:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, DX
+	CMPQ             CX, DX
+	CMOVQLT          CX, DX
+	LEAQ             tailMasks<>+0(SB), R8
+	KMOVW            (R8)(DX*2), K1
+	VMOVDQU8.Z       (SI)(DI*1), K1, X6
+	VPCMPEQB         X6, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	VMOVUPD.Z        (BX)(DI*8), K1, Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VSUBPD           Z6, Z7, Z7
+	VBLENDMPD        Z1, Z2, K2, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VBLENDMPD        Z7, Z6, K2, Z7
+	VBLENDMPD        Z4, Z5, K2, Z9
+	VMULPD           Z9, Z7, Z7
+	VFMADD231PD      Z3, Z6, Z7
+	VMOVAPD          Z8, Z6
+	VFMADD231PD.BCST two<>+0(SB), Z7, Z6
+	VMOVUPD          Z6, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneSquareF32AVX512(SB), $384-65
+	// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
+	VPXORQ  Z11, Z11, Z11
+	VPXORQ  Z12, Z12, Z12
+	VMOVUPS Z12, (SP)
+	VMOVUPS Z12, 64(SP)
+	VMOVUPS Z12, 128(SP)
+	VMOVUPS Z12, 192(SP)
+	VMOVUPS Z12, 256(SP)
+	VMOVUPS Z12, 320(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     folded
+
+window:
+	// 1024 elements are added in lanes of float32.
+	MOVQ    $0x00000400, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (DX)(BX*4), Z12
+	VMOVUPS      64(DX)(BX*4), Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
+	VADDPS       Z12, Z0, Z0
+	VADDPS       Z13, Z1, Z1
+	VSUBPS       Z14, Z2, Z2
+	VSUBPS       Z15, Z3, Z3
+	VFMADD231PS  Z12, Z12, Z4
+	VFMADD231PS  Z13, Z13, Z5
+	VMOVUPS      (CX)(BX*4), Z16
+	VMOVUPS      64(CX)(BX*4), Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSUBPS       Z16, Z18, Z19
+	VSUBPS       Z17, Z18, Z18
+	VFMADD231PS  Z16, Z16, Z6
+	VFMADD231PS  Z17, Z17, Z7
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z16, K1
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z17, K2
+	VSUBPS       Z12, Z16, Z16
+	VSUBPS       Z13, Z17, Z17
+	VXORPS.BCST  signBitSingle<>+0(SB), Z14, Z20
+	VXORPS.BCST  signBitSingle<>+0(SB), Z15, Z21
+	VSUBPS       Z19, Z20, Z19
+	VSUBPS       Z18, Z21, Z18
+	VBLENDMPS    Z16, Z19, K1, Z16
+	VBLENDMPS    Z17, Z18, K2, Z17
+	VMULPS       Z16, Z16, Z16
+	VMULPS       Z17, Z17, Z17
+	VFMADD231PS  Z12, Z16, Z8
+	VFMADD231PS  Z13, Z17, Z9
+	VFNMADD231PS Z14, Z16, Z10
+	VFNMADD231PS Z15, Z17, Z11
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000020, SI
+	CMPQ         SI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQLT      SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
+	VMOVAPS.Z    Z13, K1, Z13
+	VADDPS       Z12, Z0, Z0
+	VSUBPS       Z13, Z2, Z2
+	VFMADD231PS  Z12, Z12, Z4
+	VMOVUPS.Z    (CX)(BX*4), K1, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VMOVAPS.Z    Z14, K1, Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z14, K1
+	VSUBPS       Z12, Z14, Z14
+	VXORPS.BCST  signBitSingle<>+0(SB), Z13, Z16
+	VSUBPS       Z15, Z16, Z15
+	VBLENDMPS    Z14, Z15, K1, Z14
+	VMULPS       Z14, Z14, Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFNMADD231PS Z13, Z14, Z10
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, SI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z0, Z12
+	VADDPS        Z1, Z12, Z12
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        (SP), Z13, Z13
+	VMOVUPD       Z13, (SP)
+	VMOVAPD       Z2, Z12
+	VADDPS        Z3, Z12, Z12
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        64(SP), Z13, Z13
+	VMOVUPD       Z13, 64(SP)
+	VMOVAPD       Z4, Z12
+	VADDPS        Z5, Z12, Z12
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        128(SP), Z13, Z13
+	VMOVUPD       Z13, 128(SP)
+	VMOVAPD       Z6, Z12
+	VADDPS        Z7, Z12, Z12
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        192(SP), Z13, Z13
+	VMOVUPD       Z13, 192(SP)
+	VMOVAPD       Z8, Z12
+	VADDPS        Z9, Z12, Z12
+	VXORPS        Z8, Z8, Z8
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        256(SP), Z13, Z13
+	VMOVUPD       Z13, 256(SP)
+	VMOVAPD       Z10, Z12
+	VADDPS        Z11, Z12, Z12
+	VXORPS        Z10, Z10, Z10
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        320(SP), Z13, Z13
+	VMOVUPD       Z13, 320(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        56(AX), X0, X0
+	VMOVSD        X0, 56(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        64(AX), X0, X0
+	VMOVSD        X0, 64(AX)
+	VMOVUPD       320(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        72(AX), X0, X0
+	VMOVSD        X0, 72(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+DATA halfSingle<>+0(SB)/4, $0x3f000000
+GLOBL halfSingle<>(SB), RODATA|NOPTR, $4
+
+// func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-65
+	// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(BX*8), Z12
+	VMOVUPD      64(DX)(BX*8), Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
+	VADDPD       Z12, Z0, Z0
+	VADDPD       Z13, Z1, Z1
+	VSUBPD       Z14, Z2, Z2
+	VSUBPD       Z15, Z3, Z3
+	VFMADD231PD  Z12, Z12, Z4
+	VFMADD231PD  Z13, Z13, Z5
+	VMOVUPD      (CX)(BX*8), Z16
+	VMOVUPD      64(CX)(BX*8), Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSUBPD       Z16, Z18, Z19
+	VSUBPD       Z17, Z18, Z18
+	VFMADD231PD  Z16, Z16, Z6
+	VFMADD231PD  Z17, Z17, Z7
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z16, K1
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z17, K2
+	VSUBPD       Z12, Z16, Z16
+	VSUBPD       Z13, Z17, Z17
+	VXORPD.BCST  signBit<>+0(SB), Z14, Z20
+	VXORPD.BCST  signBit<>+0(SB), Z15, Z21
+	VSUBPD       Z19, Z20, Z19
+	VSUBPD       Z18, Z21, Z18
+	VBLENDMPD    Z16, Z19, K1, Z16
+	VBLENDMPD    Z17, Z18, K2, Z17
+	VMULPD       Z16, Z16, Z16
+	VMULPD       Z17, Z17, Z17
+	VFMADD231PD  Z12, Z16, Z8
+	VFMADD231PD  Z13, Z17, Z9
+	VFNMADD231PD Z14, Z16, Z10
+	VFNMADD231PD Z15, Z17, Z11
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(BX*8), K1, Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z13
+	VMOVAPD.Z    Z13, K1, Z13
+	VADDPD       Z12, Z0, Z0
+	VSUBPD       Z13, Z2, Z2
+	VFMADD231PD  Z12, Z12, Z4
+	VMOVUPD.Z    (CX)(BX*8), K1, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSUBPD       Z14, Z15, Z15
+	VMOVAPD.Z    Z14, K1, Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z14, K1
+	VSUBPD       Z12, Z14, Z14
+	VXORPD.BCST  signBit<>+0(SB), Z13, Z16
+	VSUBPD       Z15, Z16, Z15
+	VBLENDMPD    Z14, Z15, K1, Z14
+	VMULPD       Z14, Z14, Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFNMADD231PD Z13, Z14, Z10
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z0, Z12
+	VADDPD        Z1, Z12, Z12
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z12, Y0
+	VADDPD        Y0, Y12, Y12
+	VEXTRACTF64X2 $0x01, Y12, X0
+	VADDPD        X0, X12, X12
+	VUNPCKHPD     X12, X12, X0
+	VADDSD        X0, X12, X12
+	VADDSD        32(AX), X12, X12
+	VMOVSD        X12, 32(AX)
+	VMOVAPD       Z2, Z0
+	VADDPD        Z3, Z0, Z0
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z4, Z0
+	VADDPD        Z5, Z0, Z0
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVAPD       Z6, Z0
+	VADDPD        Z7, Z0, Z0
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        56(AX), X0, X0
+	VMOVSD        X0, 56(AX)
+	VMOVAPD       Z8, Z0
+	VADDPD        Z9, Z0, Z0
+	VXORPS        Z8, Z8, Z8
+	VXORPS        Z9, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        64(AX), X0, X0
+	VMOVSD        X0, 64(AX)
+	VMOVAPD       Z10, Z0
+	VADDPD        Z11, Z0, Z0
+	VXORPS        Z10, Z10, Z10
+	VXORPS        Z11, Z11, Z11
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        72(AX), X0, X0
+	VMOVSD        X0, 72(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS          (SI)(DI*4), Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VSUBPS           Z5, Z6, Z6
+	VMULPS           Z0, Z5, Z7
+	VFMADD231PS      Z1, Z6, Z7
+	VMOVUPS          (BX)(DI*4), Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VSUBPS           Z8, Z9, Z9
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z8, K1
+	VSUBPS           Z5, Z8, Z10
+	VSUBPS           Z9, Z6, Z9
+	VBLENDMPS        Z10, Z9, K1, Z9
+	VMULPS           Z3, Z5, Z5
+	VFMADD231PS      Z4, Z6, Z5
+	VMULPS           Z5, Z9, Z5
+	VFMADD231PS      Z2, Z8, Z5
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z5, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z7, (AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z7, (AX)(DI*4)
+
+stored1:
+	VMOVUPS          64(SI)(DI*4), Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VSUBPS           Z5, Z6, Z6
+	VMULPS           Z0, Z5, Z7
+	VFMADD231PS      Z1, Z6, Z7
+	VMOVUPS          64(BX)(DI*4), Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VSUBPS           Z8, Z9, Z9
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z8, K1
+	VSUBPS           Z5, Z8, Z10
+	VSUBPS           Z9, Z6, Z9
+	VBLENDMPS        Z10, Z9, K1, Z9
+	VMULPS           Z3, Z5, Z5
+	VFMADD231PS      Z4, Z6, Z5
+	VMULPS           Z5, Z9, Z5
+	VFMADD231PS      Z2, Z8, Z5
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z5, Z7
+	TESTB            DL, DL
+	JZ               ordinary2
+	VMOVNTPS         Z7, 64(AX)(DI*4)
+	JMP              stored2
+
+ordinary2:
+	VMOVUPS Z7, 64(AX)(DI*4)
+
+stored2:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000010, DX
+	CMPQ             CX, DX
+	CMOVQLT          CX, DX
+	LEAQ             tailMasks<>+0(SB), R8
+	KMOVW            (R8)(DX*2), K1
+	VMOVUPS.Z        (SI)(DI*4), K1, Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VSUBPS           Z5, Z6, Z6
+	VMULPS           Z0, Z5, Z7
+	VFMADD231PS      Z1, Z6, Z7
+	VMOVUPS.Z        (BX)(DI*4), K1, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VSUBPS           Z8, Z9, Z9
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z8, K2
+	VSUBPS           Z5, Z8, Z10
+	VSUBPS           Z9, Z6, Z9
+	VBLENDMPS        Z10, Z9, K2, Z9
+	VMULPS           Z3, Z5, Z5
+	VFMADD231PS      Z4, Z6, Z5
+	VMULPS           Z5, Z9, Z5
+	VFMADD231PS      Z2, Z8, Z5
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z5, Z7
+	VMOVUPS          Z7, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 16(DI), Z2
+	VBROADCASTSD 24(DI), Z3
+	VBROADCASTSD 32(DI), Z4
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD          (SI)(DI*8), Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VSUBPD           Z5, Z6, Z6
+	VMULPD           Z0, Z5, Z7
+	VFMADD231PD      Z1, Z6, Z7
+	VMOVUPD          (BX)(DI*8), Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VSUBPD           Z8, Z9, Z9
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z8, K1
+	VSUBPD           Z5, Z8, Z10
+	VSUBPD           Z9, Z6, Z9
+	VBLENDMPD        Z10, Z9, K1, Z9
+	VMULPD           Z3, Z5, Z5
+	VFMADD231PD      Z4, Z6, Z5
+	VMULPD           Z5, Z9, Z5
+	VFMADD231PD      Z2, Z8, Z5
+	VFMADD231PD.BCST two<>+0(SB), Z5, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z7, (AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z7, (AX)(DI*8)
+
+stored1:
+	VMOVUPD          64(SI)(DI*8), Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VSUBPD           Z5, Z6, Z6
+	VMULPD           Z0, Z5, Z7
+	VFMADD231PD      Z1, Z6, Z7
+	VMOVUPD          64(BX)(DI*8), Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VSUBPD           Z8, Z9, Z9
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z8, K1
+	VSUBPD           Z5, Z8, Z10
+	VSUBPD           Z9, Z6, Z9
+	VBLENDMPD        Z10, Z9, K1, Z9
+	VMULPD           Z3, Z5, Z5
+	VFMADD231PD      Z4, Z6, Z5
+	VMULPD           Z5, Z9, Z5
+	VFMADD231PD      Z2, Z8, Z5
+	VFMADD231PD.BCST two<>+0(SB), Z5, Z7
+	TESTB            DL, DL
+	JZ               ordinary2
+	VMOVNTPD         Z7, 64(AX)(DI*8)
+	JMP              stored2
+
+ordinary2:
+	VMOVUPD Z7, 64(AX)(DI*8)
+
+stored2:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, DX
+	CMPQ             CX, DX
+	CMOVQLT          CX, DX
+	LEAQ             tailMasks<>+0(SB), R8
+	KMOVW            (R8)(DX*2), K1
+	VMOVUPD.Z        (SI)(DI*8), K1, Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VSUBPD           Z5, Z6, Z6
+	VMULPD           Z0, Z5, Z7
+	VFMADD231PD      Z1, Z6, Z7
+	VMOVUPD.Z        (BX)(DI*8), K1, Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VSUBPD           Z8, Z9, Z9
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z8, K2
+	VSUBPD           Z5, Z8, Z10
+	VSUBPD           Z9, Z6, Z9
+	VBLENDMPD        Z10, Z9, K2, Z9
+	VMULPD           Z3, Z5, Z5
+	VFMADD231PD      Z4, Z6, Z5
+	VMULPD           Z5, Z9, Z5
+	VFMADD231PD      Z2, Z8, Z5
+	VFMADD231PD.BCST two<>+0(SB), Z5, Z7
+	VMOVUPD          Z7, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidSquareYF32AVX512(SB), $192-73
+	// forwardSigmoidSquareYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         BX, BX
+	VPXORQ       Z5, Z5, Z5
+	VMOVUPS      Z5, (SP)
+	VMOVUPS      Z5, 64(SP)
+	VMOVUPS      Z5, 128(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB (DX)(SI*1), X0, K1
+	VPCMPEQB 16(DX)(SI*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K4
+	KMOVW    K1, R8
+	POPCNTL  R8, R8
+	ADDQ     R8, BX
+	KMOVW    K2, R8
+	POPCNTL  R8, R8
+	ADDQ     R8, BX
+	VMOVUPS  (CX)(SI*4), Z5
+	VMOVUPS  64(CX)(SI*4), Z6
+	VPADDD   Z5, Z5, Z7
+	VPADDD   Z6, Z6, Z8
+	VPMAXUD  Z7, Z1, Z1
+	VPMAXUD  Z8, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VMOVAPD          Z9, Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
+	VSCALEFPS        Z7, Z10, Z10
+	VSCALEFPS        Z8, Z9, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z7
+	VDIVPS           Z6, Z5, Z6
+	VDIVPS           Z7, Z5, Z5
+	VMULPS           Z6, Z10, Z7
+	VMULPS           Z5, Z9, Z8
+	VMOVAPS.Z        Z6, K1, Z9
+	VMOVAPS.Z        Z5, K2, Z10
+	VFMADD231PS      Z6, Z9, Z3
+	VFMADD231PS      Z5, Z10, Z3
+	VFMADD231PS      Z7, Z7, Z2
+	VFMADD231PS      Z8, Z8, Z2
+	VMOVAPS.Z        Z7, K3, Z5
+	VMOVAPS.Z        Z8, K4, Z6
+	VFMADD231PS      Z7, Z5, Z4
+	VFMADD231PS      Z8, Z6, Z4
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R8
+	CMPQ       DI, R8
+	CMOVQLT    DI, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	KMOVW      (R9)(R8*2), K1
+	VMOVDQU8.Z (DX)(SI*1), K1, X5
+	VPCMPEQB   X5, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	KMOVW      K2, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMOVUPS.Z  (CX)(SI*4), K1, Z5
+	VPADDD     Z5, Z5, Z6
+	VPMAXUD    Z6, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VSCALEFPS        Z6, Z7, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z5, Z5
+	VMULPS           Z5, Z7, Z6
+	VMOVAPS.Z        Z5, K2, Z7
+	VFMADD231PS      Z5, Z7, Z3
+	VMOVAPS.Z        Z6, K1, Z5
+	VFMADD231PS      Z6, Z5, Z2
+	VMOVAPS.Z        Z6, K3, Z5
+	VFMADD231PS      Z6, Z5, Z4
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z5
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y5, Z6
+	VEXTRACTF64X4 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z6, Z6
+	VADDPD        (SP), Z6, Z6
+	VMOVUPD       Z6, (SP)
+	VMOVAPD       Z3, Z5
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y5, Z6
+	VEXTRACTF64X4 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z6, Z6
+	VADDPD        64(SP), Z6, Z6
+	VMOVUPD       Z6, 64(SP)
+	VMOVAPD       Z4, Z5
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y5, Z6
+	VEXTRACTF64X4 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z6, Z6
+	VADDPD        128(SP), Z6, Z6
+	VMOVUPD       Z6, 128(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        56(AX), X0, X0
+	VMOVSD        X0, 56(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        64(AX), X0, X0
+	VMOVSD        X0, 64(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        72(AX), X0, X0
+	VMOVSD        X0, 72(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidSquareYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ    (DX)(SI*1), X5
+	VPCMPEQB X5, X0, K1
+	VMOVQ    8(DX)(SI*1), X5
+	VPCMPEQB X5, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K4
+	KMOVB    K1, DI
+	POPCNTL  DI, DI
+	ADDQ     DI, BX
+	KMOVB    K2, DI
+	POPCNTL  DI, DI
+	ADDQ     DI, BX
+	VMOVUPD  (CX)(SI*8), Z5
+	VMOVUPD  64(CX)(SI*8), Z6
+	VPADDQ   Z5, Z5, Z7
+	VPADDQ   Z6, Z6, Z8
+	VPMAXUQ  Z7, Z1, Z1
+	VPMAXUQ  Z8, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VMOVAPD          Z9, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
+	VSCALEFPD        Z7, Z10, Z10
+	VSCALEFPD        Z8, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z5
+	VADDPD.BCST      one<>+0(SB), Z10, Z6
+	VADDPD.BCST      one<>+0(SB), Z9, Z7
+	VDIVPD           Z6, Z5, Z6
+	VDIVPD           Z7, Z5, Z5
+	VMULPD           Z6, Z10, Z7
+	VMULPD           Z5, Z9, Z8
+	VMOVAPD.Z        Z6, K1, Z9
+	VMOVAPD.Z        Z5, K2, Z10
+	VFMADD231PD      Z6, Z9, Z3
+	VFMADD231PD      Z5, Z10, Z3
+	VFMADD231PD      Z7, Z7, Z2
+	VFMADD231PD      Z8, Z8, Z2
+	VMOVAPD.Z        Z7, K3, Z5
+	VMOVAPD.Z        Z8, K4, Z6
+	VFMADD231PD      Z7, Z5, Z4
+	VFMADD231PD      Z8, Z6, Z4
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DI
+	CMPQ       AX, DI
+	CMOVQLT    AX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	KMOVW      (R8)(DI*2), K1
+	VMOVDQU8.Z (DX)(SI*1), K1, X5
+	VPCMPEQB   X5, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	KMOVB      K2, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	VMOVUPD.Z  (CX)(SI*8), K1, Z5
+	VPADDQ     Z5, Z5, Z6
+	VPMAXUQ    Z6, Z1, Z1
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VSCALEFPD        Z6, Z7, Z7
+	VBROADCASTSD     one<>+0(SB), Z5
+	VADDPD.BCST      one<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z5, Z5
+	VMULPD           Z5, Z7, Z6
+	VMOVAPD.Z        Z5, K2, Z7
+	VFMADD231PD      Z5, Z7, Z3
+	VMOVAPD.Z        Z6, K1, Z5
+	VFMADD231PD      Z6, Z5, Z2
+	VMOVAPD.Z        Z6, K3, Z5
+	VFMADD231PD      Z6, Z5, Z4
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        56(AX), X0, X0
+	VMOVSD        X0, 56(AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        64(AX), X0, X0
+	VMOVSD        X0, 64(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        72(AX), X0, X0
+	VMOVSD        X0, 72(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidSquareYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardSigmoidSquareYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 8(DI), Z3
+	VBROADCASTSS 12(DI), Z4
+	VBROADCASTSS 16(DI), Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB (SI)(DI*1), X0, K1
+	VPCMPEQB 16(SI)(DI*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K3
+	VMOVUPS  (BX)(DI*4), Z7
+	VMOVUPS  64(BX)(DI*4), Z8
+	VPADDD   Z7, Z7, Z9
+	VPADDD   Z8, Z8, Z10
+	VPMAXUD  Z9, Z6, Z6
+	VPMAXUD  Z10, Z6, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VSCALEFPS        Z9, Z12, Z12
+	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z9
+	VDIVPS           Z8, Z7, Z8
+	VDIVPS           Z9, Z7, Z7
+	VMULPS           Z8, Z12, Z9
+	VMULPS           Z7, Z11, Z10
+	VBLENDMPS        Z1, Z2, K1, Z11
+	VBLENDMPS        Z1, Z2, K2, Z12
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z13
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z14
+	VBLENDMPS        Z13, Z9, K1, Z13
+	VBLENDMPS        Z14, Z10, K2, Z14
+	VBLENDMPS        Z4, Z5, K1, Z15
+	VBLENDMPS        Z4, Z5, K2, Z16
+	VMULPS           Z15, Z13, Z13
+	VMULPS           Z16, Z14, Z14
+	VFMADD231PS      Z3, Z9, Z13
+	VFMADD231PS      Z3, Z10, Z14
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z13, Z11
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z14, Z12
+	VMULPS           Z9, Z11, Z9
+	VMULPS           Z10, Z12, Z10
+	VMULPS           Z8, Z9, Z8
+	VMULPS           Z7, Z10, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z8, (AX)(DI*4)
+	VMOVNTPS         Z7, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z8, (AX)(DI*4)
+	VMOVUPS Z7, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R8
+	KMOVW      (R8)(DX*2), K1
+	VMOVDQU8.Z (SI)(DI*1), K1, X7
+	VPCMPEQB   X7, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	VMOVUPS.Z  (BX)(DI*4), K1, Z7
+	VPADDD     Z7, Z7, Z8
+	VPMAXUD    Z8, Z6, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
+	VSCALEFPS        Z8, Z9, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z8
+	VDIVPS           Z8, Z7, Z7
+	VMULPS           Z7, Z9, Z8
+	VBLENDMPS        Z1, Z2, K2, Z9
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z10
+	VBLENDMPS        Z10, Z8, K2, Z10
+	VBLENDMPS        Z4, Z5, K2, Z11
+	VMULPS           Z11, Z10, Z10
+	VFMADD231PS      Z3, Z8, Z10
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z10, Z9
+	VMULPS           Z8, Z9, Z8
+	VMULPS           Z7, Z8, Z7
+	VMOVUPS          Z7, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z6, Z6
+	VPCMPEQD     Z0, Z6, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidSquareYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 16(DI), Z3
+	VBROADCASTSD 24(DI), Z4
+	VBROADCASTSD 32(DI), Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ    (SI)(DI*1), X7
+	VPCMPEQB X7, X0, K1
+	VMOVQ    8(SI)(DI*1), X7
+	VPCMPEQB X7, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K3
+	VMOVUPD  (BX)(DI*8), Z7
+	VMOVUPD  64(BX)(DI*8), Z8
+	VPADDQ   Z7, Z7, Z9
+	VPADDQ   Z8, Z8, Z10
+	VPMAXUQ  Z9, Z6, Z6
+	VPMAXUQ  Z10, Z6, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VSCALEFPD        Z9, Z12, Z12
+	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z12, Z8
+	VADDPD.BCST      one<>+0(SB), Z11, Z9
+	VDIVPD           Z8, Z7, Z8
+	VDIVPD           Z9, Z7, Z7
+	VMULPD           Z8, Z12, Z9
+	VMULPD           Z7, Z11, Z10
+	VBLENDMPD        Z1, Z2, K1, Z11
+	VBLENDMPD        Z1, Z2, K2, Z12
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z13
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z14
+	VBLENDMPD        Z13, Z9, K1, Z13
+	VBLENDMPD        Z14, Z10, K2, Z14
+	VBLENDMPD        Z4, Z5, K1, Z15
+	VBLENDMPD        Z4, Z5, K2, Z16
+	VMULPD           Z15, Z13, Z13
+	VMULPD           Z16, Z14, Z14
+	VFMADD231PD      Z3, Z9, Z13
+	VFMADD231PD      Z3, Z10, Z14
+	VFMADD231PD.BCST two<>+0(SB), Z13, Z11
+	VFMADD231PD.BCST two<>+0(SB), Z14, Z12
+	VMULPD           Z9, Z11, Z9
+	VMULPD           Z10, Z12, Z10
+	VMULPD           Z8, Z9, Z8
+	VMULPD           Z7, Z10, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z8, (AX)(DI*8)
+	VMOVNTPD         Z7, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z8, (AX)(DI*8)
+	VMOVUPD Z7, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R8
+	KMOVW      (R8)(DX*2), K1
+	VMOVDQU8.Z (SI)(DI*1), K1, X7
+	VPCMPEQB   X7, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	VMOVUPD.Z  (BX)(DI*8), K1, Z7
+	VPADDQ     Z7, Z7, Z8
+	VPMAXUQ    Z8, Z6, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
+	VSCALEFPD        Z8, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z9, Z8
+	VDIVPD           Z8, Z7, Z7
+	VMULPD           Z7, Z9, Z8
+	VBLENDMPD        Z1, Z2, K2, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z10
+	VBLENDMPD        Z10, Z8, K2, Z10
+	VBLENDMPD        Z4, Z5, K2, Z11
+	VMULPD           Z11, Z10, Z10
+	VFMADD231PD      Z3, Z8, Z10
+	VFMADD231PD.BCST two<>+0(SB), Z10, Z9
+	VMULPD           Z8, Z9, Z8
+	VMULPD           Z7, Z8, Z7
+	VMOVUPD          Z7, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z6, Z6
+	VPCMPEQQ     Z0, Z6, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidSquareF32AVX512(SB), $384-65
+	// forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VMOVUPS Z7, (SP)
+	VMOVUPS Z7, 64(SP)
+	VMOVUPS Z7, 128(SP)
+	VMOVUPS Z7, 192(SP)
+	VMOVUPS Z7, 256(SP)
+	VMOVUPS Z7, 320(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Z7
+	VMOVUPS     64(DX)(BX*4), Z8
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
+	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS      Z7, Z1, Z1
+	VADDPS      Z8, Z1, Z1
+	VSUBPS      Z9, Z2, Z2
+	VSUBPS      Z10, Z2, Z2
+	VFMADD231PS Z7, Z7, Z3
+	VFMADD231PS Z8, Z8, Z3
+	VMOVUPS     (CX)(BX*4), Z11
+	VMOVUPS     64(CX)(BX*4), Z12
+	VPADDD      Z11, Z11, Z13
+	VPADDD      Z12, Z12, Z14
+	VPMAXUD     Z13, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VSCALEFPS        Z13, Z16, Z16
+	VSCALEFPS        Z14, Z15, Z15
+	VBROADCASTSS     oneSingle<>+0(SB), Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z13
+	VDIVPS           Z12, Z11, Z12
+	VDIVPS           Z13, Z11, Z11
+	VMULPS           Z12, Z16, Z13
+	VMULPS           Z11, Z15, Z14
+	VFMADD231PS      Z13, Z13, Z4
+	VFMADD231PS      Z14, Z14, Z4
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z13, K1
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z14, K2
+	VSUBPS           Z7, Z13, Z13
+	VSUBPS           Z8, Z14, Z14
+	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z15
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z16
+	VSUBPS           Z12, Z15, Z12
+	VSUBPS           Z11, Z16, Z11
+	VBLENDMPS        Z13, Z12, K1, Z12
+	VBLENDMPS        Z14, Z11, K2, Z11
+	VMULPS           Z12, Z12, Z12
+	VMULPS           Z11, Z11, Z11
+	VFMADD231PS      Z7, Z12, Z5
+	VFMADD231PS      Z8, Z11, Z5
+	VFNMADD231PS     Z9, Z12, Z6
+	VFNMADD231PS     Z10, Z11, Z6
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, SI
+	CMPQ             SI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DI
+	CMPQ        SI, DI
+	CMOVQLT     SI, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVUPS.Z   (DX)(BX*4), K1, Z7
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VADDPS      Z7, Z1, Z1
+	VSUBPS      Z8, Z2, Z2
+	VFMADD231PS Z7, Z7, Z3
+	VMOVUPS.Z   (CX)(BX*4), K1, Z9
+	VPADDD      Z9, Z9, Z10
+	VPMAXUD     Z10, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z10
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z10
+	VDIVPS           Z10, Z9, Z9
+	VMULPS           Z9, Z11, Z10
+	VMOVAPS.Z        Z10, K1, Z11
+	VFMADD231PS      Z10, Z11, Z4
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z10, K1
+	VSUBPS           Z7, Z10, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z11
+	VSUBPS           Z9, Z11, Z9
+	VBLENDMPS        Z10, Z9, K1, Z9
+	VMULPS           Z9, Z9, Z9
+	VFMADD231PS      Z7, Z9, Z5
+	VFNMADD231PS     Z8, Z9, Z6
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, SI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z7
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        (SP), Z8, Z8
+	VMOVUPD       Z8, (SP)
+	VMOVAPD       Z2, Z7
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        64(SP), Z8, Z8
+	VMOVUPD       Z8, 64(SP)
+	VMOVAPD       Z3, Z7
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        128(SP), Z8, Z8
+	VMOVUPD       Z8, 128(SP)
+	VMOVAPD       Z4, Z7
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        192(SP), Z8, Z8
+	VMOVUPD       Z8, 192(SP)
+	VMOVAPD       Z5, Z7
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        256(SP), Z8, Z8
+	VMOVUPD       Z8, 256(SP)
+	VMOVAPD       Z6, Z7
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        320(SP), Z8, Z8
+	VMOVUPD       Z8, 320(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       64(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       128(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       192(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        56(AX), X1, X1
+	VMOVSD        X1, 56(AX)
+	VMOVUPD       256(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        64(AX), X1, X1
+	VMOVSD        X1, 64(AX)
+	VMOVUPD       320(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        72(AX), X1, X1
+	VMOVSD        X1, 72(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidSquareF64AVX512(SB), NOSPLIT, $0-65
+	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Z7
+	VMOVUPD     64(DX)(BX*8), Z8
+	VADDPD.BCST minusOne<>+0(SB), Z7, Z9
+	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
+	VADDPD      Z7, Z1, Z1
+	VADDPD      Z8, Z1, Z1
+	VSUBPD      Z9, Z2, Z2
+	VSUBPD      Z10, Z2, Z2
+	VFMADD231PD Z7, Z7, Z3
+	VFMADD231PD Z8, Z8, Z3
+	VMOVUPD     (CX)(BX*8), Z11
+	VMOVUPD     64(CX)(BX*8), Z12
+	VPADDQ      Z11, Z11, Z13
+	VPADDQ      Z12, Z12, Z14
+	VPMAXUQ     Z13, Z0, Z0
+	VPMAXUQ     Z14, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VSCALEFPD        Z13, Z16, Z16
+	VSCALEFPD        Z14, Z15, Z15
+	VBROADCASTSD     one<>+0(SB), Z11
+	VADDPD.BCST      one<>+0(SB), Z16, Z12
+	VADDPD.BCST      one<>+0(SB), Z15, Z13
+	VDIVPD           Z12, Z11, Z12
+	VDIVPD           Z13, Z11, Z11
+	VMULPD           Z12, Z16, Z13
+	VMULPD           Z11, Z15, Z14
+	VFMADD231PD      Z13, Z13, Z4
+	VFMADD231PD      Z14, Z14, Z4
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z13, K1
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z14, K2
+	VSUBPD           Z7, Z13, Z13
+	VSUBPD           Z8, Z14, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z15
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z16
+	VSUBPD           Z12, Z15, Z12
+	VSUBPD           Z11, Z16, Z11
+	VBLENDMPD        Z13, Z12, K1, Z12
+	VBLENDMPD        Z14, Z11, K2, Z11
+	VMULPD           Z12, Z12, Z12
+	VMULPD           Z11, Z11, Z11
+	VFMADD231PD      Z7, Z12, Z5
+	VFMADD231PD      Z8, Z11, Z5
+	VFNMADD231PD     Z9, Z12, Z6
+	VFNMADD231PD     Z10, Z11, Z6
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPD.Z   (DX)(BX*8), K1, Z7
+	VADDPD.BCST minusOne<>+0(SB), Z7, Z8
+	VMOVAPD.Z   Z8, K1, Z8
+	VADDPD      Z7, Z1, Z1
+	VSUBPD      Z8, Z2, Z2
+	VFMADD231PD Z7, Z7, Z3
+	VMOVUPD.Z   (CX)(BX*8), K1, Z9
+	VPADDQ      Z9, Z9, Z10
+	VPMAXUQ     Z10, Z0, Z0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z10
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
+	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z11, Z10
+	VDIVPD           Z10, Z9, Z9
+	VMULPD           Z9, Z11, Z10
+	VMOVAPD.Z        Z10, K1, Z11
+	VFMADD231PD      Z10, Z11, Z4
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z10, K1
+	VSUBPD           Z7, Z10, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z11
+	VSUBPD           Z9, Z11, Z9
+	VBLENDMPD        Z10, Z9, K1, Z9
+	VMULPD           Z9, Z9, Z9
+	VFMADD231PD      Z7, Z9, Z5
+	VFNMADD231PD     Z8, Z9, Z6
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z7
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        32(AX), X7, X7
+	VMOVSD        X7, 32(AX)
+	VMOVAPD       Z2, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVAPD       Z3, Z1
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVAPD       Z4, Z1
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        56(AX), X1, X1
+	VMOVSD        X1, 56(AX)
+	VMOVAPD       Z5, Z1
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        64(AX), X1, X1
+	VMOVSD        X1, 64(AX)
+	VMOVAPD       Z6, Z1
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        72(AX), X1, X1
+	VMOVSD        X1, 72(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardSigmoidSquareF32AVX512(SB), NOSPLIT, $0-89
+	// backwardSigmoidSquareF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(DI*4), Z6
+	VMOVUPS      64(SI)(DI*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z6, Z8, Z9
+	VSUBPS       Z7, Z8, Z8
+	VMULPS       Z0, Z6, Z10
+	VMULPS       Z0, Z7, Z11
+	VFMADD231PS  Z1, Z9, Z10
+	VFMADD231PS  Z1, Z8, Z11
+	VMOVUPS      (BX)(DI*4), Z12
+	VMOVUPS      64(BX)(DI*4), Z13
+	VPADDD       Z12, Z12, Z14
+	VPADDD       Z13, Z13, Z15
+	VPMAXUD      Z14, Z5, Z5
+	VPMAXUD      Z15, Z5, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VSCALEFPS        Z14, Z17, Z17
+	VSCALEFPS        Z15, Z16, Z16
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z14
+	VDIVPS           Z13, Z12, Z13
+	VDIVPS           Z14, Z12, Z12
+	VMULPS           Z13, Z17, Z14
+	VMULPS           Z12, Z16, Z15
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z14, K1
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z15, K2
+	VSUBPS           Z6, Z14, Z16
+	VSUBPS           Z7, Z15, Z17
+	VSUBPS           Z13, Z9, Z18
+	VSUBPS           Z12, Z8, Z19
+	VBLENDMPS        Z16, Z18, K1, Z16
+	VBLENDMPS        Z17, Z19, K2, Z17
+	VMULPS           Z3, Z6, Z6
+	VMULPS           Z3, Z7, Z7
+	VFMADD231PS      Z4, Z9, Z6
+	VFMADD231PS      Z4, Z8, Z7
+	VMULPS           Z6, Z16, Z6
+	VMULPS           Z7, Z17, Z7
+	VFMADD231PS      Z2, Z14, Z6
+	VFMADD231PS      Z2, Z15, Z7
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z6, Z10
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z7, Z11
+	VMULPS           Z14, Z10, Z6
+	VMULPS           Z15, Z11, Z7
+	VMULPS           Z13, Z6, Z6
+	VMULPS           Z12, Z7, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z6, (AX)(DI*4)
+	VMOVNTPS         Z7, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z6, (AX)(DI*4)
+	VMOVUPS Z7, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VMULPS       Z0, Z6, Z8
+	VFMADD231PS  Z1, Z7, Z8
+	VMOVUPS.Z    (BX)(DI*4), K1, Z9
+	VPADDD       Z9, Z9, Z10
+	VPMAXUD      Z10, Z5, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z10
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z10
+	VDIVPS           Z10, Z9, Z9
+	VMULPS           Z9, Z11, Z10
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z10, K2
+	VSUBPS           Z6, Z10, Z11
+	VSUBPS           Z9, Z7, Z12
+	VBLENDMPS        Z11, Z12, K2, Z11
+	VMULPS           Z3, Z6, Z6
+	VFMADD231PS      Z4, Z7, Z6
+	VMULPS           Z6, Z11, Z6
+	VFMADD231PS      Z2, Z10, Z6
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z6, Z8
+	VMULPS           Z10, Z8, Z6
+	VMULPS           Z9, Z6, Z6
+	VMOVUPS          Z6, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z5, Z5
+	VPCMPEQD     Z0, Z5, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidSquareF64AVX512(SB), NOSPLIT, $0-89
+	// backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 16(DI), Z2
+	VBROADCASTSD 24(DI), Z3
+	VBROADCASTSD 32(DI), Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(DI*8), Z6
+	VMOVUPD      64(SI)(DI*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z6, Z8, Z9
+	VSUBPD       Z7, Z8, Z8
+	VMULPD       Z0, Z6, Z10
+	VMULPD       Z0, Z7, Z11
+	VFMADD231PD  Z1, Z9, Z10
+	VFMADD231PD  Z1, Z8, Z11
+	VMOVUPD      (BX)(DI*8), Z12
+	VMOVUPD      64(BX)(DI*8), Z13
+	VPADDQ       Z12, Z12, Z14
+	VPADDQ       Z13, Z13, Z15
+	VPMAXUQ      Z14, Z5, Z5
+	VPMAXUQ      Z15, Z5, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VSCALEFPD        Z14, Z17, Z17
+	VSCALEFPD        Z15, Z16, Z16
+	VBROADCASTSD     one<>+0(SB), Z12
+	VADDPD.BCST      one<>+0(SB), Z17, Z13
+	VADDPD.BCST      one<>+0(SB), Z16, Z14
+	VDIVPD           Z13, Z12, Z13
+	VDIVPD           Z14, Z12, Z12
+	VMULPD           Z13, Z17, Z14
+	VMULPD           Z12, Z16, Z15
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z14, K1
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z15, K2
+	VSUBPD           Z6, Z14, Z16
+	VSUBPD           Z7, Z15, Z17
+	VSUBPD           Z13, Z9, Z18
+	VSUBPD           Z12, Z8, Z19
+	VBLENDMPD        Z16, Z18, K1, Z16
+	VBLENDMPD        Z17, Z19, K2, Z17
+	VMULPD           Z3, Z6, Z6
+	VMULPD           Z3, Z7, Z7
+	VFMADD231PD      Z4, Z9, Z6
+	VFMADD231PD      Z4, Z8, Z7
+	VMULPD           Z6, Z16, Z6
+	VMULPD           Z7, Z17, Z7
+	VFMADD231PD      Z2, Z14, Z6
+	VFMADD231PD      Z2, Z15, Z7
+	VFMADD231PD.BCST two<>+0(SB), Z6, Z10
+	VFMADD231PD.BCST two<>+0(SB), Z7, Z11
+	VMULPD           Z14, Z10, Z6
+	VMULPD           Z15, Z11, Z7
+	VMULPD           Z13, Z6, Z6
+	VMULPD           Z12, Z7, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z6, (AX)(DI*8)
+	VMOVNTPD         Z7, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z6, (AX)(DI*8)
+	VMOVUPD Z7, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VMULPD       Z0, Z6, Z8
+	VFMADD231PD  Z1, Z7, Z8
+	VMOVUPD.Z    (BX)(DI*8), K1, Z9
+	VPADDQ       Z9, Z9, Z10
+	VPMAXUQ      Z10, Z5, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z10
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
+	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z11, Z10
+	VDIVPD           Z10, Z9, Z9
+	VMULPD           Z9, Z11, Z10
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z10, K2
+	VSUBPD           Z6, Z10, Z11
+	VSUBPD           Z9, Z7, Z12
+	VBLENDMPD        Z11, Z12, K2, Z11
+	VMULPD           Z3, Z6, Z6
+	VFMADD231PD      Z4, Z7, Z6
+	VMULPD           Z6, Z11, Z6
+	VFMADD231PD      Z2, Z10, Z6
+	VFMADD231PD.BCST two<>+0(SB), Z6, Z8
+	VMULPD           Z10, Z8, Z6
+	VMULPD           Z9, Z6, Z6
+	VMOVUPD          Z6, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z5, Z5
+	VPCMPEQQ     Z0, Z5, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneLogsYF32AVX512(SB), $384-73
+	// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 8(BX), Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	XORQ         BX, BX
+	VPXORQ       Z10, Z10, Z10
+	VMOVUPS      Z10, (SP)
+	VMOVUPS      Z10, 64(SP)
+	VMOVUPS      Z10, 128(SP)
+	VMOVUPS      Z10, 192(SP)
+	VMOVUPS      Z10, 256(SP)
+	VMOVUPS      Z10, 320(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(SI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS      (CX)(SI*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VBLENDMPS    Z10, Z11, K1, Z12
+	VBLENDMPS    Z11, Z10, K1, Z11
+	VCMPPS       $0x11, Z1, Z12, K3
+	VCMPPS       $0x11, Z1, Z11, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z12, Z13
+	VGETEXPPS    Z12, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VBROADCASTSS minusOneSingle<>+0(SB), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
+	VBLENDMPS    Z15, Z16, K1, Z15
+	VFMADD231PS  Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z10
+	VDIVPS           Z10, Z15, Z10
+	VMULPS           Z10, Z10, Z14
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z14, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z14, Z16
+	VFNMADD213PS     Z15, Z14, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z14, Z14, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z14
+	VFMSUB213PS       Z14, Z10, Z16
+	VSUBPS            Z16, Z15, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z10
+	VBLENDMPS         Z2, Z10, K3, Z10
+	VBLENDMPS         Z3, Z10, K4, Z10
+	VADDPS            Z12, Z4, K1, Z4
+	VADDPS            Z11, Z6, K1, Z6
+	VADDPS            Z11, Z5, K2, Z5
+	VADDPS            Z12, Z7, K2, Z7
+	VADDPS            Z10, Z8, K1, Z8
+	VADDPS            Z10, Z9, K2, Z9
+	VPCMPEQB          16(DX)(SI*1), X0, K1
+	KNOTW             K1, K2
+	KMOVW             K1, R8
+	POPCNTL           R8, R8
+	ADDQ              R8, BX
+	VMOVUPS           64(CX)(SI*4), Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z11
+	VSUBPS            Z10, Z11, Z11
+	VBLENDMPS         Z10, Z11, K1, Z12
+	VBLENDMPS         Z11, Z10, K1, Z11
+	VCMPPS            $0x11, Z1, Z12, K3
+	VCMPPS            $0x11, Z1, Z11, K4
+	VXORPS.BCST       signBitSingle<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z12, Z13
+	VGETEXPPS    Z12, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VBROADCASTSS minusOneSingle<>+0(SB), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
+	VBLENDMPS    Z15, Z16, K1, Z15
+	VFMADD231PS  Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z10
+	VDIVPS           Z10, Z15, Z10
+	VMULPS           Z10, Z10, Z14
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z14, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z14, Z16
+	VFNMADD213PS     Z15, Z14, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z14, Z14, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z14
+	VFMSUB213PS       Z14, Z10, Z16
+	VSUBPS            Z16, Z15, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z10
+	VBLENDMPS         Z2, Z10, K3, Z10
+	VBLENDMPS         Z3, Z10, K4, Z10
+	VADDPS            Z12, Z4, K1, Z4
+	VADDPS            Z11, Z6, K1, Z6
+	VADDPS            Z11, Z5, K2, Z5
+	VADDPS            Z12, Z7, K2, Z7
+	VADDPS            Z10, Z8, K1, Z8
+	VADDPS            Z10, Z9, K2, Z9
+	ADDQ              $0x00000020, SI
+	SUBQ              $0x00000020, DI
+	CMPQ              DI, $0x00000020
+	JGE               many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X10
+	VPCMPEQB     X10, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS.Z    (CX)(SI*4), K1, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VBLENDMPS    Z10, Z11, K2, Z12
+	VBLENDMPS    Z11, Z10, K2, Z11
+	VCMPPS       $0x11, Z1, Z12, K1
+	VCMPPS       $0x11, Z1, Z11, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z10, K3, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z12, Z13
+	VGETEXPPS    Z12, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VBROADCASTSS minusOneSingle<>+0(SB), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
+	VBLENDMPS    Z15, Z16, K2, Z15
+	VFMADD231PS  Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z10
+	VDIVPS           Z10, Z15, Z10
+	VMULPS           Z10, Z10, Z14
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z14, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z14, Z16
+	VFNMADD213PS     Z15, Z14, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z14, Z14, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z14
+	VFMSUB213PS       Z14, Z10, Z16
+	VSUBPS            Z16, Z15, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z10
+	VBLENDMPS         Z2, Z10, K1, Z10
+	VBLENDMPS         Z3, Z10, K4, Z10
+	VADDPS            Z12, Z4, K2, Z4
+	VADDPS            Z11, Z6, K2, Z6
+	VADDPS            Z11, Z5, K3, Z5
+	VADDPS            Z12, Z7, K3, Z7
+	VADDPS            Z10, Z8, K2, Z8
+	VADDPS            Z10, Z9, K3, Z9
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, DI
+	JMP               few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z4, Z10
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        (SP), Z11, Z11
+	VMOVUPD       Z11, (SP)
+	VMOVAPD       Z5, Z10
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        64(SP), Z11, Z11
+	VMOVUPD       Z11, 64(SP)
+	VMOVAPD       Z6, Z10
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        128(SP), Z11, Z11
+	VMOVUPD       Z11, 128(SP)
+	VMOVAPD       Z7, Z10
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        192(SP), Z11, Z11
+	VMOVUPD       Z11, 192(SP)
+	VMOVAPD       Z8, Z10
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        256(SP), Z11, Z11
+	VMOVUPD       Z11, 256(SP)
+	VMOVAPD       Z9, Z10
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        320(SP), Z11, Z11
+	VMOVUPD       Z11, 320(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       320(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Z1
+	VBROADCASTSD 8(BX), Z2
+	VBROADCASTSD 16(BX), Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(SI*1), X10
+	VPCMPEQB     X10, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD      (CX)(SI*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VBLENDMPD    Z10, Z11, K1, Z12
+	VBLENDMPD    Z11, Z10, K1, Z11
+	VCMPPD       $0x11, Z1, Z12, K3
+	VCMPPD       $0x11, Z1, Z11, K4
+	VXORPD.BCST  signBit<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z12, Z13
+	VGETEXPPD    Z12, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VBROADCASTSD minusOne<>+0(SB), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
+	VBLENDMPD    Z15, Z16, K1, Z15
+	VFMADD231PD  Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z10
+	VDIVPD           Z10, Z15, Z10
+	VMULPD           Z10, Z10, Z14
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z16
+	VFNMADD213PD     Z15, Z14, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z14, Z14, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z14
+	VFMSUB213PD       Z14, Z10, Z16
+	VSUBPD            Z16, Z15, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z10
+	VBLENDMPD         Z2, Z10, K3, Z10
+	VBLENDMPD         Z3, Z10, K4, Z10
+	VADDPD            Z12, Z4, K1, Z4
+	VADDPD            Z11, Z6, K1, Z6
+	VADDPD            Z11, Z5, K2, Z5
+	VADDPD            Z12, Z7, K2, Z7
+	VADDPD            Z10, Z8, K1, Z8
+	VADDPD            Z10, Z9, K2, Z9
+	VMOVQ             8(DX)(SI*1), X10
+	VPCMPEQB          X10, X0, K1
+	KNOTB             K1, K2
+	KMOVB             K1, DI
+	POPCNTL           DI, DI
+	ADDQ              DI, BX
+	VMOVUPD           64(CX)(SI*8), Z10
+	VBROADCASTSD      one<>+0(SB), Z11
+	VSUBPD            Z10, Z11, Z11
+	VBLENDMPD         Z10, Z11, K1, Z12
+	VBLENDMPD         Z11, Z10, K1, Z11
+	VCMPPD            $0x11, Z1, Z12, K3
+	VCMPPD            $0x11, Z1, Z11, K4
+	VXORPD.BCST       signBit<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z12, Z13
+	VGETEXPPD    Z12, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VBROADCASTSD minusOne<>+0(SB), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
+	VBLENDMPD    Z15, Z16, K1, Z15
+	VFMADD231PD  Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z10
+	VDIVPD           Z10, Z15, Z10
+	VMULPD           Z10, Z10, Z14
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z16
+	VFNMADD213PD     Z15, Z14, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z14, Z14, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z14
+	VFMSUB213PD       Z14, Z10, Z16
+	VSUBPD            Z16, Z15, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z10
+	VBLENDMPD         Z2, Z10, K3, Z10
+	VBLENDMPD         Z3, Z10, K4, Z10
+	VADDPD            Z12, Z4, K1, Z4
+	VADDPD            Z11, Z6, K1, Z6
+	VADDPD            Z11, Z5, K2, Z5
+	VADDPD            Z12, Z7, K2, Z7
+	VADDPD            Z10, Z8, K1, Z8
+	VADDPD            Z10, Z9, K2, Z9
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, AX
+	CMPQ              AX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X10
+	VPCMPEQB     X10, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD.Z    (CX)(SI*8), K1, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VBLENDMPD    Z10, Z11, K2, Z12
+	VBLENDMPD    Z11, Z10, K2, Z11
+	VCMPPD       $0x11, Z1, Z12, K1
+	VCMPPD       $0x11, Z1, Z11, K4
+	VXORPD.BCST  signBit<>+0(SB), Z10, K3, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z12, Z13
+	VGETEXPPD    Z12, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VBROADCASTSD minusOne<>+0(SB), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
+	VBLENDMPD    Z15, Z16, K2, Z15
+	VFMADD231PD  Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z10
+	VDIVPD           Z10, Z15, Z10
+	VMULPD           Z10, Z10, Z14
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z14, Z16
+	VFNMADD213PD     Z15, Z14, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z14, Z14, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z14
+	VFMSUB213PD       Z14, Z10, Z16
+	VSUBPD            Z16, Z15, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z10
+	VBLENDMPD         Z2, Z10, K1, Z10
+	VBLENDMPD         Z3, Z10, K4, Z10
+	VADDPD            Z12, Z4, K2, Z4
+	VADDPD            Z11, Z6, K2, Z6
+	VADDPD            Z11, Z5, K3, Z5
+	VADDPD            Z12, Z7, K3, Z7
+	VADDPD            Z10, Z8, K2, Z8
+	VADDPD            Z10, Z9, K3, Z9
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, AX
+	JMP               few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneLogsYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 20(DI), Z3
+	VBROADCASTSS 24(DI), Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
+	VBROADCASTSS 44(DI), Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (SI)(DI*1), X0, K1
+	KNOTW        K1, K2
+	VMOVUPS      (BX)(DI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z6
+	VCMPPS       $0x11, Z5, Z8, K2
+	VCMPPS       $0x11, Z5, Z6, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPS    Z3, Z4, K1, Z6
+
+	// h plus the derivative by p, or by q, of its logarithm.
+	VBLENDMPS Z1, Z2, K1, Z7
+	VDIVPS    Z8, Z6, Z6
+	VMOVAPS.Z Z6, K2, Z6
+	VADDPS    Z6, Z7, Z6
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPS  Z6, (AX)(DI*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Z6, (AX)(DI*4)
+
+stored1:
+	VPCMPEQB     16(SI)(DI*1), X0, K1
+	KNOTW        K1, K2
+	VMOVUPS      64(BX)(DI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z6
+	VCMPPS       $0x11, Z5, Z8, K2
+	VCMPPS       $0x11, Z5, Z6, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPS    Z3, Z4, K1, Z6
+
+	// h plus the derivative by p, or by q, of its logarithm.
+	VBLENDMPS Z1, Z2, K1, Z7
+	VDIVPS    Z8, Z6, Z6
+	VMOVAPS.Z Z6, K2, Z6
+	VADDPS    Z6, Z7, Z6
+	TESTB     DL, DL
+	JZ        ordinary2
+	VMOVNTPS  Z6, 64(AX)(DI*4)
+	JMP       stored2
+
+ordinary2:
+	VMOVUPS Z6, 64(AX)(DI*4)
+
+stored2:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(DI*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	VMOVUPS.Z    (BX)(DI*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K2, Z8
+	VBLENDMPS    Z7, Z6, K2, Z6
+	VCMPPS       $0x11, Z5, Z8, K3
+	VCMPPS       $0x11, Z5, Z6, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VBLENDMPS    Z3, Z4, K2, Z6
+
+	// h plus the derivative by p, or by q, of its logarithm.
+	VBLENDMPS Z1, Z2, K2, Z7
+	VDIVPS    Z8, Z6, Z6
+	VMOVAPS.Z Z6, K3, Z6
+	VADDPS    Z6, Z7, Z6
+	VMOVUPS   Z6, K1, (AX)(DI*4)
+	ADDQ      $0x00000010, DI
+	SUBQ      $0x00000010, CX
+	JMP       few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 40(DI), Z3
+	VBROADCASTSD 48(DI), Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSD 88(DI), Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (SI)(DI*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	VMOVUPD      (BX)(DI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z6
+	VCMPPD       $0x11, Z5, Z8, K2
+	VCMPPD       $0x11, Z5, Z6, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPD    Z3, Z4, K1, Z6
+
+	// h plus the derivative by p, or by q, of its logarithm.
+	VBLENDMPD Z1, Z2, K1, Z7
+	VDIVPD    Z8, Z6, Z6
+	VMOVAPD.Z Z6, K2, Z6
+	VADDPD    Z6, Z7, Z6
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPD  Z6, (AX)(DI*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Z6, (AX)(DI*8)
+
+stored1:
+	VMOVQ        8(SI)(DI*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	VMOVUPD      64(BX)(DI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z6
+	VCMPPD       $0x11, Z5, Z8, K2
+	VCMPPD       $0x11, Z5, Z6, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPD    Z3, Z4, K1, Z6
+
+	// h plus the derivative by p, or by q, of its logarithm.
+	VBLENDMPD Z1, Z2, K1, Z7
+	VDIVPD    Z8, Z6, Z6
+	VMOVAPD.Z Z6, K2, Z6
+	VADDPD    Z6, Z7, Z6
+	TESTB     DL, DL
+	JZ        ordinary2
+	VMOVNTPD  Z6, 64(AX)(DI*8)
+	JMP       stored2
+
+ordinary2:
+	VMOVUPD Z6, 64(AX)(DI*8)
+
+stored2:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(DI*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	VMOVUPD.Z    (BX)(DI*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K2, Z8
+	VBLENDMPD    Z7, Z6, K2, Z6
+	VCMPPD       $0x11, Z5, Z8, K3
+	VCMPPD       $0x11, Z5, Z6, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VBLENDMPD    Z3, Z4, K2, Z6
+
+	// h plus the derivative by p, or by q, of its logarithm.
+	VBLENDMPD Z1, Z2, K2, Z7
+	VDIVPD    Z8, Z6, Z6
+	VMOVAPD.Z Z6, K3, Z6
+	VADDPD    Z6, Z7, Z6
+	VMOVUPD   Z6, K1, (AX)(DI*8)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, CX
+	JMP       few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneLogsF32AVX512(SB), $1344-65
+	// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(BX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 8(BX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 256(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 512(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 576(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 640(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 704(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 768(SP)
+	VMOVUPS      Z0, 832(SP)
+	VMOVUPS      Z0, 896(SP)
+	VMOVUPS      Z0, 960(SP)
+	VMOVUPS      Z0, 1024(SP)
+	VMOVUPS      Z0, 1088(SP)
+	VMOVUPS      Z0, 1152(SP)
+	VMOVUPS      Z0, 1216(SP)
+	VMOVUPS      Z0, 1280(SP)
+	XORQ         BX, BX
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (DX)(BX*4), Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      (CX)(BX*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           192(SP), Z6
+	VFMADD231PS       Z0, Z2, Z6
+	VMOVUPS           Z6, 192(SP)
+	VMOVUPS           256(SP), Z6
+	VFNMADD231PS      Z1, Z2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z0
+	VFNMADD231PS      Z5, Z1, Z0
+	VMOVUPS           Z0, 704(SP)
+	VMOVUPS           64(DX)(BX*4), Z0
+	VADDPS.BCST       minusOneSingle<>+0(SB), Z0, Z1
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z0, Z2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VSUBPS            Z1, Z2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VFMADD231PS       Z0, Z0, Z2
+	VMOVUPS           Z2, 576(SP)
+	VMOVUPS           64(CX)(BX*4), Z2
+	VBROADCASTSS      oneSingle<>+0(SB), Z3
+	VSUBPS            Z2, Z3, Z3
+	VMOVUPS           (SP), Z4
+	VCMPPS            $0x11, Z4, Z2, K1
+	VMOVUPS           (SP), Z4
+	VCMPPS            $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           192(SP), Z6
+	VFMADD231PS       Z0, Z2, Z6
+	VMOVUPS           Z6, 192(SP)
+	VMOVUPS           256(SP), Z6
+	VFNMADD231PS      Z1, Z2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z0
+	VFNMADD231PS      Z5, Z1, Z0
+	VMOVUPS           Z0, 704(SP)
+	ADDQ              $0x00000020, BX
+	SUBQ              $0x00000020, SI
+	CMPQ              SI, $0x00000020
+	JGE               many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQLT      SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS.Z    (CX)(BX*4), K1, Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           192(SP), Z6
+	VFMADD231PS       Z0, Z2, Z6
+	VMOVUPS           Z6, 192(SP)
+	VMOVUPS           256(SP), Z6
+	VFNMADD231PS      Z1, Z2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z0
+	VFNMADD231PS      Z5, Z1, Z0
+	VMOVUPS           Z0, 704(SP)
+	ADDQ              $0x00000010, BX
+	SUBQ              $0x00000010, SI
+	JMP               few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 192(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        768(SP), Z1, Z1
+	VMOVUPD       Z1, 768(SP)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        832(SP), Z1, Z1
+	VMOVUPD       Z1, 832(SP)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        896(SP), Z1, Z1
+	VMOVUPD       Z1, 896(SP)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        960(SP), Z1, Z1
+	VMOVUPD       Z1, 960(SP)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1024(SP), Z1, Z1
+	VMOVUPD       Z1, 1024(SP)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1088(SP), Z1, Z1
+	VMOVUPD       Z1, 1088(SP)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1152(SP), Z1, Z1
+	VMOVUPD       Z1, 1152(SP)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1216(SP), Z1, Z1
+	VMOVUPD       Z1, 1216(SP)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1280(SP), Z1, Z1
+	VMOVUPD       Z1, 1280(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       768(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       832(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       896(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       1024(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       1088(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       1152(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       1216(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       1280(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneLogsF64AVX512(SB), $768-65
+	// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(BX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 16(BX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 256(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 512(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 576(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 640(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 704(SP)
+	XORQ         BX, BX
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(BX*8), Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPD      (CX)(BX*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           192(SP), Z6
+	VFMADD231PD       Z0, Z2, Z6
+	VMOVUPS           Z6, 192(SP)
+	VMOVUPS           256(SP), Z6
+	VFNMADD231PD      Z1, Z2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z0
+	VFNMADD231PD      Z5, Z1, Z0
+	VMOVUPS           Z0, 704(SP)
+	VMOVUPD           64(DX)(BX*8), Z0
+	VADDPD.BCST       minusOne<>+0(SB), Z0, Z1
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z0, Z2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VSUBPD            Z1, Z2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VFMADD231PD       Z0, Z0, Z2
+	VMOVUPS           Z2, 576(SP)
+	VMOVUPD           64(CX)(BX*8), Z2
+	VBROADCASTSD      one<>+0(SB), Z3
+	VSUBPD            Z2, Z3, Z3
+	VMOVUPS           (SP), Z4
+	VCMPPD            $0x11, Z4, Z2, K1
+	VMOVUPS           (SP), Z4
+	VCMPPD            $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           192(SP), Z6
+	VFMADD231PD       Z0, Z2, Z6
+	VMOVUPS           Z6, 192(SP)
+	VMOVUPS           256(SP), Z6
+	VFNMADD231PD      Z1, Z2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z0
+	VFNMADD231PD      Z5, Z1, Z0
+	VMOVUPS           Z0, 704(SP)
+	ADDQ              $0x00000010, BX
+	SUBQ              $0x00000010, AX
+	CMPQ              AX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(BX*8), K1, Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVAPD.Z    Z1, K1, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPD.Z    (CX)(BX*8), K1, Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           192(SP), Z6
+	VFMADD231PD       Z0, Z2, Z6
+	VMOVUPS           Z6, 192(SP)
+	VMOVUPS           256(SP), Z6
+	VFNMADD231PD      Z1, Z2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z0
+	VFNMADD231PD      Z5, Z1, Z0
+	VMOVUPS           Z0, 704(SP)
+	ADDQ              $0x00000008, BX
+	SUBQ              $0x00000008, AX
+	JMP               few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 192(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardNoneLogsF32AVX512(SB), $320-89
+	// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSS 44(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(DI*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS      (BX)(DI*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      256(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K1
+	VMOVUPS      256(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMOVUPS      128(SP), Z5
+	VMULPS       Z5, Z0, Z0
+	VMOVUPS      192(SP), Z5
+	VMULPS       Z5, Z1, Z1
+	VMULPS       Z4, Z0, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMULPS       Z4, Z3, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VADDPS       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z0, (AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z0, (AX)(DI*4)
+
+stored1:
+	VMOVUPS      64(SI)(DI*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS      64(BX)(DI*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      256(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K1
+	VMOVUPS      256(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMOVUPS      128(SP), Z5
+	VMULPS       Z5, Z0, Z0
+	VMOVUPS      192(SP), Z5
+	VMULPS       Z5, Z1, Z1
+	VMULPS       Z4, Z0, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMULPS       Z4, Z3, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VADDPS       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z0, 64(AX)(DI*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z0, 64(AX)(DI*4)
+
+stored2:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS.Z    (BX)(DI*4), K1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      256(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K2
+	VMOVUPS      256(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(SP), Z5
+	VMULPS       Z5, Z0, Z0
+	VMOVUPS      192(SP), Z5
+	VMULPS       Z5, Z1, Z1
+	VMULPS       Z4, Z0, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMULPS       Z4, Z3, Z1
+	VDIVPS       Z1, Z0, Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VADDPS       Z0, Z2, Z0
+	VMOVUPS      Z0, K1, (AX)(DI*4)
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512F, CMOV
+TEXT ·backwardNoneLogsF64AVX512(SB), $320-89
+	// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSD 88(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(DI*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD      (BX)(DI*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      256(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K1
+	VMOVUPS      256(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMOVUPS      128(SP), Z5
+	VMULPD       Z5, Z0, Z0
+	VMOVUPS      192(SP), Z5
+	VMULPD       Z5, Z1, Z1
+	VMULPD       Z4, Z0, Z0
+	VFNMADD231PD Z3, Z1, Z0
+	VMULPD       Z4, Z3, Z1
+	VDIVPD       Z1, Z0, Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VADDPD       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z0, (AX)(DI*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z0, (AX)(DI*8)
+
+stored1:
+	VMOVUPD      64(SI)(DI*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD      64(BX)(DI*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      256(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K1
+	VMOVUPS      256(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMOVUPS      128(SP), Z5
+	VMULPD       Z5, Z0, Z0
+	VMOVUPS      192(SP), Z5
+	VMULPD       Z5, Z1, Z1
+	VMULPD       Z4, Z0, Z0
+	VFNMADD231PD Z3, Z1, Z0
+	VMULPD       Z4, Z3, Z1
+	VDIVPD       Z1, Z0, Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VADDPD       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z0, 64(AX)(DI*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z0, 64(AX)(DI*8)
+
+stored2:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD.Z    (BX)(DI*8), K1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      256(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K2
+	VMOVUPS      256(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(SP), Z5
+	VMULPD       Z5, Z0, Z0
+	VMOVUPS      192(SP), Z5
+	VMULPD       Z5, Z1, Z1
+	VMULPD       Z4, Z0, Z0
+	VFNMADD231PD Z3, Z1, Z0
+	VMULPD       Z4, Z3, Z1
+	VDIVPD       Z1, Z0, Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VADDPD       Z0, Z2, Z0
+	VMOVUPD      Z0, K1, (AX)(DI*8)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidLogsYF32AVX512(SB), $384-73
+	// forwardSigmoidLogsYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	XORQ         BX, BX
+	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z8, (SP)
+	VMOVUPS      Z8, 64(SP)
+	VMOVUPS      Z8, 128(SP)
+	VMOVUPS      Z8, 192(SP)
+	VMOVUPS      Z8, 256(SP)
+	VMOVUPS      Z8, 320(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(SI*1), X0, K1
+	VPCMPEQB    16(DX)(SI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	KMOVW       K2, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMOVUPS     (CX)(SI*4), Z8
+	VMOVUPS     64(CX)(SI*4), Z9
+	VXORPS.BCST signBitSingle<>+0(SB), Z8, K3, Z8
+	VXORPS.BCST signBitSingle<>+0(SB), Z9, K4, Z9
+	VORPS.BCST  signBitSingle<>+0(SB), Z8, Z10
+	VORPS.BCST  signBitSingle<>+0(SB), Z9, Z11
+	VPMAXUD     Z10, Z1, Z1
+	VPMAXUD     Z11, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z14
+	VSCALEFPS        Z12, Z15, Z15
+	VSCALEFPS        Z13, Z14, Z14
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z10
+	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VMULPS       Z12, Z10, Z17
+	VMULPS       Z13, Z11, Z18
+	VDIVPS       Z17, Z16, Z17
+	VDIVPS       Z18, Z16, Z16
+	VMULPS       Z12, Z17, Z12
+	VMULPS       Z13, Z16, Z13
+	VMULPS       Z10, Z17, Z10
+	VMULPS       Z11, Z16, Z11
+	VMULPS       Z15, Z10, Z10
+	VMULPS       Z14, Z11, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z10, Z10, Z16
+	VMULPS           Z11, Z11, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z16, Z19
+	VFNMADD213PS     Z14, Z17, Z18
+	VFNMADD213PS     Z15, Z10, Z19
+	VFNMADD213PS     Z14, Z11, Z18
+	VMULPS           Z12, Z15, Z10
+	VMULPS           Z13, Z14, Z11
+	VPMOVD2M         Z8, K5
+	VPMOVD2M         Z9, K6
+	VBLENDMPS        Z10, Z12, K5, Z14
+	VBLENDMPS        Z11, Z13, K6, Z15
+	VBLENDMPS        Z12, Z10, K5, Z10
+	VBLENDMPS        Z13, Z11, K6, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPS           Z8, Z12, Z8
+	VMINPS           Z9, Z12, Z9
+	VSUBPS           Z19, Z8, Z8
+	VSUBPS           Z18, Z9, Z9
+	VADDPS           Z14, Z2, K1, Z2
+	VADDPS           Z15, Z2, K2, Z2
+	VADDPS           Z10, Z4, K1, Z4
+	VADDPS           Z11, Z4, K2, Z4
+	VADDPS           Z10, Z3, K3, Z3
+	VADDPS           Z11, Z3, K4, Z3
+	VADDPS           Z14, Z5, K3, Z5
+	VADDPS           Z15, Z5, K4, Z5
+	VADDPS           Z8, Z6, K1, Z6
+	VADDPS           Z9, Z6, K2, Z6
+	VADDPS           Z8, Z7, K3, Z7
+	VADDPS           Z9, Z7, K4, Z7
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVDQU8.Z  (DX)(SI*1), K1, X8
+	VPCMPEQB    X8, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	KMOVW       K2, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	VXORPS.BCST signBitSingle<>+0(SB), Z8, K3, Z8
+	VORPS.BCST  signBitSingle<>+0(SB), Z8, Z9
+	VPMAXUD     Z9, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z10
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z9
+	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VMULPS       Z10, Z9, Z13
+	VDIVPS       Z13, Z12, Z12
+	VMULPS       Z10, Z12, Z10
+	VMULPS       Z9, Z12, Z9
+	VMULPS       Z11, Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z12
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z11, Z12, Z13
+	VFNMADD213PS     Z11, Z9, Z13
+	VMULPS           Z10, Z11, Z9
+	VPMOVD2M         Z8, K1
+	VBLENDMPS        Z9, Z10, K1, Z11
+	VBLENDMPS        Z10, Z9, K1, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPS           Z8, Z10, Z8
+	VSUBPS           Z13, Z8, Z8
+	VADDPS           Z11, Z2, K2, Z2
+	VADDPS           Z9, Z4, K2, Z4
+	VADDPS           Z9, Z3, K3, Z3
+	VADDPS           Z11, Z5, K3, Z5
+	VADDPS           Z8, Z6, K2, Z6
+	VADDPS           Z8, Z7, K3, Z7
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z8
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        (SP), Z9, Z9
+	VMOVUPD       Z9, (SP)
+	VMOVAPD       Z3, Z8
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        64(SP), Z9, Z9
+	VMOVUPD       Z9, 64(SP)
+	VMOVAPD       Z4, Z8
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        128(SP), Z9, Z9
+	VMOVUPD       Z9, 128(SP)
+	VMOVAPD       Z5, Z8
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        192(SP), Z9, Z9
+	VMOVUPD       Z9, 192(SP)
+	VMOVAPD       Z6, Z8
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        256(SP), Z9, Z9
+	VMOVUPD       Z9, 256(SP)
+	VMOVAPD       Z7, Z8
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        320(SP), Z9, Z9
+	VMOVUPD       Z9, 320(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       320(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA minusLimitSingle<>+0(SB)/4, $0xc2a00000
+GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $4
+
+// func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidLogsYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ       (DX)(SI*1), X8
+	VPCMPEQB    X8, X0, K1
+	VMOVQ       8(DX)(SI*1), X8
+	VPCMPEQB    X8, X0, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	KMOVB       K1, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	KMOVB       K2, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMOVUPD     (CX)(SI*8), Z8
+	VMOVUPD     64(CX)(SI*8), Z9
+	VXORPD.BCST signBit<>+0(SB), Z8, K3, Z8
+	VXORPD.BCST signBit<>+0(SB), Z9, K4, Z9
+	VORPD.BCST  signBit<>+0(SB), Z8, Z10
+	VORPD.BCST  signBit<>+0(SB), Z9, Z11
+	VPMAXUQ     Z10, Z1, Z1
+	VPMAXUQ     Z11, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z14
+	VSCALEFPD        Z12, Z15, Z15
+	VSCALEFPD        Z13, Z14, Z14
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z15, Z10
+	VADDPD.BCST  one<>+0(SB), Z14, Z11
+	VADDPD.BCST  two<>+0(SB), Z15, Z12
+	VADDPD.BCST  two<>+0(SB), Z14, Z13
+	VBROADCASTSD one<>+0(SB), Z16
+	VMULPD       Z12, Z10, Z17
+	VMULPD       Z13, Z11, Z18
+	VDIVPD       Z17, Z16, Z17
+	VDIVPD       Z18, Z16, Z16
+	VMULPD       Z12, Z17, Z12
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z10, Z17, Z10
+	VMULPD       Z11, Z16, Z11
+	VMULPD       Z15, Z10, Z10
+	VMULPD       Z14, Z11, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z10, Z10, Z16
+	VMULPD           Z11, Z11, Z17
+	VBROADCASTSD     unit64j<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64i<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64h<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64g<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unit64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z16, Z19
+	VFNMADD213PD     Z14, Z17, Z18
+	VFNMADD213PD     Z15, Z10, Z19
+	VFNMADD213PD     Z14, Z11, Z18
+	VMULPD           Z12, Z15, Z10
+	VMULPD           Z13, Z14, Z11
+	VPMOVQ2M         Z8, K5
+	VPMOVQ2M         Z9, K6
+	VBLENDMPD        Z10, Z12, K5, Z14
+	VBLENDMPD        Z11, Z13, K6, Z15
+	VBLENDMPD        Z12, Z10, K5, Z10
+	VBLENDMPD        Z13, Z11, K6, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z8, Z12, Z8
+	VMINPD           Z9, Z12, Z9
+	VSUBPD           Z19, Z8, Z8
+	VSUBPD           Z18, Z9, Z9
+	VADDPD           Z14, Z2, K1, Z2
+	VADDPD           Z15, Z2, K2, Z2
+	VADDPD           Z10, Z4, K1, Z4
+	VADDPD           Z11, Z4, K2, Z4
+	VADDPD           Z10, Z3, K3, Z3
+	VADDPD           Z11, Z3, K4, Z3
+	VADDPD           Z14, Z5, K3, Z5
+	VADDPD           Z15, Z5, K4, Z5
+	VADDPD           Z8, Z6, K1, Z6
+	VADDPD           Z9, Z6, K2, Z6
+	VADDPD           Z8, Z7, K3, Z7
+	VADDPD           Z9, Z7, K4, Z7
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVDQU8.Z  (DX)(SI*1), K1, X8
+	VPCMPEQB    X8, X0, K1, K2
+	KNOTB       K2, K3
+	KANDB       K1, K3, K3
+	KMOVB       K2, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMOVUPD.Z   (CX)(SI*8), K1, Z8
+	VXORPD.BCST signBit<>+0(SB), Z8, K3, Z8
+	VORPD.BCST  signBit<>+0(SB), Z8, Z9
+	VPMAXUQ     Z9, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z10
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
+	VSCALEFPD        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z11, Z9
+	VADDPD.BCST  two<>+0(SB), Z11, Z10
+	VBROADCASTSD one<>+0(SB), Z12
+	VMULPD       Z10, Z9, Z13
+	VDIVPD       Z13, Z12, Z12
+	VMULPD       Z10, Z12, Z10
+	VMULPD       Z9, Z12, Z9
+	VMULPD       Z11, Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z9, Z9, Z12
+	VBROADCASTSD     unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64h<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64g<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unit64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z11, Z12, Z13
+	VFNMADD213PD     Z11, Z9, Z13
+	VMULPD           Z10, Z11, Z9
+	VPMOVQ2M         Z8, K1
+	VBLENDMPD        Z9, Z10, K1, Z11
+	VBLENDMPD        Z10, Z9, K1, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z8, Z10, Z8
+	VSUBPD           Z13, Z8, Z8
+	VADDPD           Z11, Z2, K2, Z2
+	VADDPD           Z9, Z4, K2, Z4
+	VADDPD           Z9, Z3, K3, Z3
+	VADDPD           Z11, Z5, K3, Z5
+	VADDPD           Z8, Z6, K2, Z6
+	VADDPD           Z8, Z7, K3, Z7
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA minusLimit<>+0(SB)/8, $0xc072c00000000000
+GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
+
+// func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidLogsYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardSigmoidLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 20(DI), Z3
+	VBROADCASTSS 24(DI), Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(DI*1), X0, K1
+	VPCMPEQB    16(SI)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(DI*4), Z6
+	VMOVUPS     64(BX)(DI*4), Z7
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z7, K4, Z7
+	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
+	VORPS.BCST  signBitSingle<>+0(SB), Z7, Z9
+	VPMAXUD     Z8, Z5, Z5
+	VPMAXUD     Z9, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z12
+	VSCALEFPS        Z10, Z13, Z13
+	VSCALEFPS        Z11, Z12, Z12
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z9
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z10
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VMULPS       Z10, Z8, Z15
+	VMULPS       Z11, Z9, Z16
+	VDIVPS       Z15, Z14, Z15
+	VDIVPS       Z16, Z14, Z14
+	VMULPS       Z10, Z15, Z10
+	VMULPS       Z11, Z14, Z11
+	VMULPS       Z8, Z15, Z8
+	VMULPS       Z9, Z14, Z9
+	VMULPS       Z13, Z8, Z8
+	VMULPS       Z12, Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z8, Z8, Z14
+	VMULPS           Z9, Z9, Z15
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z14, Z17
+	VFNMADD213PS     Z12, Z15, Z16
+	VFNMADD213PS     Z13, Z8, Z17
+	VFNMADD213PS     Z12, Z9, Z16
+	VMULPS           Z10, Z13, Z8
+	VMULPS           Z11, Z12, Z9
+	VPMOVD2M         Z6, K3
+	VPMOVD2M         Z7, K4
+	VBLENDMPS        Z8, Z10, K3, Z12
+	VBLENDMPS        Z9, Z11, K4, Z13
+	VBLENDMPS        Z10, Z8, K3, Z8
+	VBLENDMPS        Z11, Z9, K4, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPS           Z6, Z10, Z6
+	VMINPS           Z7, Z10, Z7
+	VSUBPS           Z17, Z6, Z6
+	VSUBPS           Z16, Z7, Z6
+	VBLENDMPS        Z3, Z4, K1, Z6
+	VBLENDMPS        Z3, Z4, K2, Z7
+	VMULPS           Z8, Z6, Z6
+	VMULPS           Z9, Z7, Z7
+	VBLENDMPS        Z1, Z2, K1, Z10
+	VBLENDMPS        Z1, Z2, K2, Z11
+	VMULPS           Z12, Z10, Z10
+	VMULPS           Z13, Z11, Z11
+	VFMADD231PS      Z8, Z10, Z6
+	VFMADD231PS      Z9, Z11, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z6, (AX)(DI*4)
+	VMOVNTPS         Z7, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z6, (AX)(DI*4)
+	VMOVUPS Z7, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DX*2), K1
+	VMOVDQU8.Z  (SI)(DI*1), K1, X6
+	VPCMPEQB    X6, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	VMOVUPS.Z   (BX)(DI*4), K1, Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
+	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z7
+	VPMAXUD     Z7, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
+	VSCALEFPS        Z8, Z9, Z9
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z7
+	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VMULPS       Z8, Z7, Z11
+	VDIVPS       Z11, Z10, Z10
+	VMULPS       Z8, Z10, Z8
+	VMULPS       Z7, Z10, Z7
+	VMULPS       Z9, Z7, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z7, Z7, Z10
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z11
+	VFNMADD213PS     Z9, Z10, Z11
+	VFNMADD213PS     Z9, Z7, Z11
+	VMULPS           Z8, Z9, Z7
+	VPMOVD2M         Z6, K3
+	VBLENDMPS        Z7, Z8, K3, Z9
+	VBLENDMPS        Z8, Z7, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPS           Z6, Z8, Z6
+	VSUBPS           Z11, Z6, Z6
+	VBLENDMPS        Z3, Z4, K2, Z6
+	VMULPS           Z7, Z6, Z6
+	VBLENDMPS        Z1, Z2, K2, Z8
+	VMULPS           Z9, Z8, Z8
+	VFMADD231PS      Z7, Z8, Z6
+	VMOVUPS          Z6, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z5, Z5
+	VPCMPEQD     Z0, Z5, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidLogsYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 40(DI), Z3
+	VBROADCASTSD 48(DI), Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ       (SI)(DI*1), X6
+	VPCMPEQB    X6, X0, K1
+	VMOVQ       8(SI)(DI*1), X6
+	VPCMPEQB    X6, X0, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	VMOVUPD     (BX)(DI*8), Z6
+	VMOVUPD     64(BX)(DI*8), Z7
+	VXORPD.BCST signBit<>+0(SB), Z6, K3, Z6
+	VXORPD.BCST signBit<>+0(SB), Z7, K4, Z7
+	VORPD.BCST  signBit<>+0(SB), Z6, Z8
+	VORPD.BCST  signBit<>+0(SB), Z7, Z9
+	VPMAXUQ     Z8, Z5, Z5
+	VPMAXUQ     Z9, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z12
+	VSCALEFPD        Z10, Z13, Z13
+	VSCALEFPD        Z11, Z12, Z12
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z13, Z8
+	VADDPD.BCST  one<>+0(SB), Z12, Z9
+	VADDPD.BCST  two<>+0(SB), Z13, Z10
+	VADDPD.BCST  two<>+0(SB), Z12, Z11
+	VBROADCASTSD one<>+0(SB), Z14
+	VMULPD       Z10, Z8, Z15
+	VMULPD       Z11, Z9, Z16
+	VDIVPD       Z15, Z14, Z15
+	VDIVPD       Z16, Z14, Z14
+	VMULPD       Z10, Z15, Z10
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z8, Z15, Z8
+	VMULPD       Z9, Z14, Z9
+	VMULPD       Z13, Z8, Z8
+	VMULPD       Z12, Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z8, Z8, Z14
+	VMULPD           Z9, Z9, Z15
+	VBROADCASTSD     unit64j<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z14, Z17
+	VFNMADD213PD     Z12, Z15, Z16
+	VFNMADD213PD     Z13, Z8, Z17
+	VFNMADD213PD     Z12, Z9, Z16
+	VMULPD           Z10, Z13, Z8
+	VMULPD           Z11, Z12, Z9
+	VPMOVQ2M         Z6, K3
+	VPMOVQ2M         Z7, K4
+	VBLENDMPD        Z8, Z10, K3, Z12
+	VBLENDMPD        Z9, Z11, K4, Z13
+	VBLENDMPD        Z10, Z8, K3, Z8
+	VBLENDMPD        Z11, Z9, K4, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z6, Z10, Z6
+	VMINPD           Z7, Z10, Z7
+	VSUBPD           Z17, Z6, Z6
+	VSUBPD           Z16, Z7, Z6
+	VBLENDMPD        Z3, Z4, K1, Z6
+	VBLENDMPD        Z3, Z4, K2, Z7
+	VMULPD           Z8, Z6, Z6
+	VMULPD           Z9, Z7, Z7
+	VBLENDMPD        Z1, Z2, K1, Z10
+	VBLENDMPD        Z1, Z2, K2, Z11
+	VMULPD           Z12, Z10, Z10
+	VMULPD           Z13, Z11, Z11
+	VFMADD231PD      Z8, Z10, Z6
+	VFMADD231PD      Z9, Z11, Z7
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z6, (AX)(DI*8)
+	VMOVNTPD         Z7, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z6, (AX)(DI*8)
+	VMOVUPD Z7, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DX*2), K1
+	VMOVDQU8.Z  (SI)(DI*1), K1, X6
+	VPCMPEQB    X6, X0, K1, K2
+	KNOTB       K2, K3
+	KANDB       K1, K3, K3
+	VMOVUPD.Z   (BX)(DI*8), K1, Z6
+	VXORPD.BCST signBit<>+0(SB), Z6, K3, Z6
+	VORPD.BCST  signBit<>+0(SB), Z6, Z7
+	VPMAXUQ     Z7, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
+	VSCALEFPD        Z8, Z9, Z9
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z9, Z7
+	VADDPD.BCST  two<>+0(SB), Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z8, Z7, Z11
+	VDIVPD       Z11, Z10, Z10
+	VMULPD       Z8, Z10, Z8
+	VMULPD       Z7, Z10, Z7
+	VMULPD       Z9, Z7, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z7, Z7, Z10
+	VBROADCASTSD     unit64j<>+0(SB), Z11
+	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z11
+	VFNMADD213PD     Z9, Z10, Z11
+	VFNMADD213PD     Z9, Z7, Z11
+	VMULPD           Z8, Z9, Z7
+	VPMOVQ2M         Z6, K3
+	VBLENDMPD        Z7, Z8, K3, Z9
+	VBLENDMPD        Z8, Z7, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z6, Z8, Z6
+	VSUBPD           Z11, Z6, Z6
+	VBLENDMPD        Z3, Z4, K2, Z6
+	VMULPD           Z7, Z6, Z6
+	VBLENDMPD        Z1, Z2, K2, Z8
+	VMULPD           Z9, Z8, Z8
+	VFMADD231PD      Z7, Z8, Z6
+	VMOVUPD          Z6, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z5, Z5
+	VPCMPEQQ     Z0, Z5, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidLogsF32AVX512(SB), $1152-65
+	// forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, (SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 64(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 128(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 192(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 256(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 320(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 384(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 448(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 512(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 576(SP)
+	VMOVUPS Z1, 640(SP)
+	VMOVUPS Z1, 704(SP)
+	VMOVUPS Z1, 768(SP)
+	VMOVUPS Z1, 832(SP)
+	VMOVUPS Z1, 896(SP)
+	VMOVUPS Z1, 960(SP)
+	VMOVUPS Z1, 1024(SP)
+	VMOVUPS Z1, 1088(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Z1
+	VMOVUPS     64(DX)(BX*4), Z2
+	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z3
+	VADDPS.BCST minusOneSingle<>+0(SB), Z2, Z4
+	VMOVUPS     256(SP), Z5
+	VADDPS      Z1, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     256(SP), Z5
+	VADDPS      Z2, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPS      Z3, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PS Z1, Z1, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PS Z2, Z2, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     (CX)(BX*4), Z5
+	VMOVUPS     64(CX)(BX*4), Z6
+	VORPS.BCST  signBitSingle<>+0(SB), Z5, Z7
+	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
+	VPMAXUD     Z7, Z0, Z0
+	VPMAXUD     Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VSCALEFPS        Z9, Z12, Z12
+	VSCALEFPS        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z8
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z9
+	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VMULPS       Z9, Z7, Z14
+	VMULPS       Z10, Z8, Z15
+	VDIVPS       Z14, Z13, Z14
+	VDIVPS       Z15, Z13, Z13
+	VMULPS       Z9, Z14, Z9
+	VMULPS       Z10, Z13, Z10
+	VMULPS       Z7, Z14, Z7
+	VMULPS       Z8, Z13, Z8
+	VMULPS       Z12, Z7, Z7
+	VMULPS       Z11, Z8, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z7, Z7, Z13
+	VMULPS           Z8, Z8, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z12, Z13, Z16
+	VFNMADD213PS     Z11, Z14, Z15
+	VFNMADD213PS     Z12, Z7, Z16
+	VFNMADD213PS     Z11, Z8, Z15
+	VMULPS           Z9, Z12, Z7
+	VMULPS           Z10, Z11, Z8
+	VPMOVD2M         Z5, K1
+	VPMOVD2M         Z6, K2
+	VBLENDMPS        Z7, Z9, K1, Z11
+	VBLENDMPS        Z8, Z10, K2, Z12
+	VBLENDMPS        Z9, Z7, K1, Z7
+	VBLENDMPS        Z10, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z5, Z9, Z10
+	VMINPS           Z6, Z9, Z9
+	VSUBPS           Z16, Z10, Z10
+	VSUBPS           Z15, Z9, Z9
+	VPXORQ           Z13, Z13, Z13
+	VMAXPS           Z5, Z13, Z5
+	VMAXPS           Z6, Z13, Z6
+	VADDPS           Z5, Z16, Z5
+	VADDPS           Z6, Z15, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VMOVUPS          (SP), Z13
+	VFMADD231PS      Z1, Z11, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          (SP), Z13
+	VFMADD231PS      Z2, Z12, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          64(SP), Z13
+	VFNMADD231PS     Z3, Z11, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          64(SP), Z11
+	VFNMADD231PS     Z4, Z12, Z11
+	VMOVUPS          Z11, 64(SP)
+	VMOVUPS          128(SP), Z11
+	VFMADD231PS      Z1, Z7, Z11
+	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          128(SP), Z11
+	VFMADD231PS      Z2, Z8, Z11
+	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          192(SP), Z11
+	VFNMADD231PS     Z3, Z7, Z11
+	VMOVUPS          Z11, 192(SP)
+	VMOVUPS          192(SP), Z7
+	VFNMADD231PS     Z4, Z8, Z7
+	VMOVUPS          Z7, 192(SP)
+	VMOVUPS          448(SP), Z7
+	VFMADD231PS      Z10, Z1, Z7
+	VMOVUPS          Z7, 448(SP)
+	VMOVUPS          448(SP), Z1
+	VFMADD231PS      Z9, Z2, Z1
+	VMOVUPS          Z1, 448(SP)
+	VMOVUPS          512(SP), Z1
+	VFNMADD231PS     Z5, Z3, Z1
+	VMOVUPS          Z1, 512(SP)
+	VMOVUPS          512(SP), Z1
+	VFNMADD231PS     Z6, Z4, Z1
+	VMOVUPS          Z1, 512(SP)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, SI
+	CMPQ             SI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DI
+	CMPQ        SI, DI
+	CMOVQLT     SI, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVUPS.Z   (DX)(BX*4), K1, Z1
+	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVUPS     256(SP), Z3
+	VADDPS      Z1, Z3, Z3
+	VMOVUPS     Z3, 256(SP)
+	VMOVUPS     320(SP), Z3
+	VSUBPS      Z2, Z3, Z3
+	VMOVUPS     Z3, 320(SP)
+	VMOVUPS     384(SP), Z3
+	VFMADD231PS Z1, Z1, Z3
+	VMOVUPS     Z3, 384(SP)
+	VMOVUPS.Z   (CX)(BX*4), K1, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z4
+	VADDPS.BCST  twoSingle<>+0(SB), Z6, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VMULPS       Z5, Z4, Z8
+	VDIVPS       Z8, Z7, Z7
+	VMULPS       Z5, Z7, Z5
+	VMULPS       Z4, Z7, Z4
+	VMULPS       Z6, Z4, Z4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z6, Z7, Z8
+	VFNMADD213PS     Z6, Z4, Z8
+	VMULPS           Z5, Z6, Z4
+	VPMOVD2M         Z3, K1
+	VBLENDMPS        Z4, Z5, K1, Z6
+	VBLENDMPS        Z5, Z4, K1, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMINPS           Z3, Z5, Z5
+	VSUBPS           Z8, Z5, Z5
+	VPXORQ           Z7, Z7, Z7
+	VMAXPS           Z3, Z7, Z3
+	VADDPS           Z3, Z8, Z3
+	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
+	VMOVUPS          (SP), Z7
+	VFMADD231PS      Z1, Z6, Z7
+	VMOVUPS          Z7, (SP)
+	VMOVUPS          64(SP), Z7
+	VFNMADD231PS     Z2, Z6, Z7
+	VMOVUPS          Z7, 64(SP)
+	VMOVUPS          128(SP), Z6
+	VFMADD231PS      Z1, Z4, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          192(SP), Z6
+	VFNMADD231PS     Z2, Z4, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          448(SP), Z4
+	VFMADD231PS      Z5, Z1, Z4
+	VMOVUPS          Z4, 448(SP)
+	VMOVUPS          512(SP), Z1
+	VFNMADD231PS     Z3, Z2, Z1
+	VMOVUPS          Z1, 512(SP)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, SI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       (SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, (SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        576(SP), Z2, Z2
+	VMOVUPD       Z2, 576(SP)
+	VMOVUPS       64(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        640(SP), Z2, Z2
+	VMOVUPD       Z2, 640(SP)
+	VMOVUPS       128(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        704(SP), Z2, Z2
+	VMOVUPD       Z2, 704(SP)
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        768(SP), Z2, Z2
+	VMOVUPD       Z2, 768(SP)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        832(SP), Z2, Z2
+	VMOVUPD       Z2, 832(SP)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        896(SP), Z2, Z2
+	VMOVUPD       Z2, 896(SP)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        960(SP), Z2, Z2
+	VMOVUPD       Z2, 960(SP)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1024(SP), Z2, Z2
+	VMOVUPD       Z2, 1024(SP)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1088(SP), Z2, Z2
+	VMOVUPD       Z2, 1088(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       576(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPD       640(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPD       704(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPD       768(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPD       832(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       896(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       960(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       1024(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPD       1088(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidLogsF64AVX512(SB), $576-65
+	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, (SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 64(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 128(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 192(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 256(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 320(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 384(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 448(SP)
+	VPXORQ  Z1, Z1, Z1
+	VMOVUPS Z1, 512(SP)
+	XORQ    BX, BX
+	CMPQ    AX, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Z1
+	VMOVUPD     64(DX)(BX*8), Z2
+	VADDPD.BCST minusOne<>+0(SB), Z1, Z3
+	VADDPD.BCST minusOne<>+0(SB), Z2, Z4
+	VMOVUPS     256(SP), Z5
+	VADDPD      Z1, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     256(SP), Z5
+	VADDPD      Z2, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPD      Z3, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PD Z1, Z1, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PD Z2, Z2, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPD     (CX)(BX*8), Z5
+	VMOVUPD     64(CX)(BX*8), Z6
+	VORPD.BCST  signBit<>+0(SB), Z5, Z7
+	VORPD.BCST  signBit<>+0(SB), Z6, Z8
+	VPMAXUQ     Z7, Z0, Z0
+	VPMAXUQ     Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VSCALEFPD        Z9, Z12, Z12
+	VSCALEFPD        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z12, Z7
+	VADDPD.BCST  one<>+0(SB), Z11, Z8
+	VADDPD.BCST  two<>+0(SB), Z12, Z9
+	VADDPD.BCST  two<>+0(SB), Z11, Z10
+	VBROADCASTSD one<>+0(SB), Z13
+	VMULPD       Z9, Z7, Z14
+	VMULPD       Z10, Z8, Z15
+	VDIVPD       Z14, Z13, Z14
+	VDIVPD       Z15, Z13, Z13
+	VMULPD       Z9, Z14, Z9
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z7, Z14, Z7
+	VMULPD       Z8, Z13, Z8
+	VMULPD       Z12, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z7, Z7, Z13
+	VMULPD           Z8, Z8, Z14
+	VBROADCASTSD     unit64j<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z12, Z13, Z16
+	VFNMADD213PD     Z11, Z14, Z15
+	VFNMADD213PD     Z12, Z7, Z16
+	VFNMADD213PD     Z11, Z8, Z15
+	VMULPD           Z9, Z12, Z7
+	VMULPD           Z10, Z11, Z8
+	VPMOVQ2M         Z5, K1
+	VPMOVQ2M         Z6, K2
+	VBLENDMPD        Z7, Z9, K1, Z11
+	VBLENDMPD        Z8, Z10, K2, Z12
+	VBLENDMPD        Z9, Z7, K1, Z7
+	VBLENDMPD        Z10, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z5, Z9, Z10
+	VMINPD           Z6, Z9, Z9
+	VSUBPD           Z16, Z10, Z10
+	VSUBPD           Z15, Z9, Z9
+	VPXORQ           Z13, Z13, Z13
+	VMAXPD           Z5, Z13, Z5
+	VMAXPD           Z6, Z13, Z6
+	VADDPD           Z5, Z16, Z5
+	VADDPD           Z6, Z15, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VMOVUPS          (SP), Z13
+	VFMADD231PD      Z1, Z11, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          (SP), Z13
+	VFMADD231PD      Z2, Z12, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          64(SP), Z13
+	VFNMADD231PD     Z3, Z11, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          64(SP), Z11
+	VFNMADD231PD     Z4, Z12, Z11
+	VMOVUPS          Z11, 64(SP)
+	VMOVUPS          128(SP), Z11
+	VFMADD231PD      Z1, Z7, Z11
+	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          128(SP), Z11
+	VFMADD231PD      Z2, Z8, Z11
+	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          192(SP), Z11
+	VFNMADD231PD     Z3, Z7, Z11
+	VMOVUPS          Z11, 192(SP)
+	VMOVUPS          192(SP), Z7
+	VFNMADD231PD     Z4, Z8, Z7
+	VMOVUPS          Z7, 192(SP)
+	VMOVUPS          448(SP), Z7
+	VFMADD231PD      Z10, Z1, Z7
+	VMOVUPS          Z7, 448(SP)
+	VMOVUPS          448(SP), Z1
+	VFMADD231PD      Z9, Z2, Z1
+	VMOVUPS          Z1, 448(SP)
+	VMOVUPS          512(SP), Z1
+	VFNMADD231PD     Z5, Z3, Z1
+	VMOVUPS          Z1, 512(SP)
+	VMOVUPS          512(SP), Z1
+	VFNMADD231PD     Z6, Z4, Z1
+	VMOVUPS          Z1, 512(SP)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPD.Z   (DX)(BX*8), K1, Z1
+	VADDPD.BCST minusOne<>+0(SB), Z1, Z2
+	VMOVAPD.Z   Z2, K1, Z2
+	VMOVUPS     256(SP), Z3
+	VADDPD      Z1, Z3, Z3
+	VMOVUPS     Z3, 256(SP)
+	VMOVUPS     320(SP), Z3
+	VSUBPD      Z2, Z3, Z3
+	VMOVUPS     Z3, 320(SP)
+	VMOVUPS     384(SP), Z3
+	VFMADD231PD Z1, Z1, Z3
+	VMOVUPS     Z3, 384(SP)
+	VMOVUPD.Z   (CX)(BX*8), K1, Z3
+	VORPD.BCST  signBit<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z6, Z4
+	VADDPD.BCST  two<>+0(SB), Z6, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VMULPD       Z5, Z4, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z5, Z7, Z5
+	VMULPD       Z4, Z7, Z4
+	VMULPD       Z6, Z4, Z4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z7
+	VBROADCASTSD     unit64j<>+0(SB), Z8
+	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z6, Z7, Z8
+	VFNMADD213PD     Z6, Z4, Z8
+	VMULPD           Z5, Z6, Z4
+	VPMOVQ2M         Z3, K1
+	VBLENDMPD        Z4, Z5, K1, Z6
+	VBLENDMPD        Z5, Z4, K1, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMINPD           Z3, Z5, Z5
+	VSUBPD           Z8, Z5, Z5
+	VPXORQ           Z7, Z7, Z7
+	VMAXPD           Z3, Z7, Z3
+	VADDPD           Z3, Z8, Z3
+	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
+	VMOVUPS          (SP), Z7
+	VFMADD231PD      Z1, Z6, Z7
+	VMOVUPS          Z7, (SP)
+	VMOVUPS          64(SP), Z7
+	VFNMADD231PD     Z2, Z6, Z7
+	VMOVUPS          Z7, 64(SP)
+	VMOVUPS          128(SP), Z6
+	VFMADD231PD      Z1, Z4, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          192(SP), Z6
+	VFNMADD231PD     Z2, Z4, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          448(SP), Z4
+	VFMADD231PD      Z5, Z1, Z4
+	VMOVUPS          Z4, 448(SP)
+	VMOVUPS          512(SP), Z1
+	VFNMADD231PD     Z3, Z2, Z1
+	VMOVUPS          Z1, 512(SP)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       (SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, (SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPS       64(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPS       128(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidLogsF32AVX512(SB), $256-89
+	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(DI*4), Z1
+	VMOVUPS      64(SI)(DI*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z1, Z3, Z4
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z5
+	VMULPS       Z5, Z1, Z6
+	VMULPS       Z5, Z2, Z5
+	VMOVUPS      64(SP), Z7
+	VFMADD231PS  Z7, Z4, Z6
+	VFMADD231PS  Z7, Z3, Z5
+	VMOVUPS      (BX)(DI*4), Z7
+	VMOVUPS      64(BX)(DI*4), Z8
+	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z9
+	VORPS.BCST   signBitSingle<>+0(SB), Z8, Z10
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
+	VSCALEFPS        Z11, Z14, Z14
+	VSCALEFPS        Z12, Z13, Z13
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z10
+	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VMULPS       Z11, Z9, Z16
+	VMULPS       Z12, Z10, Z17
+	VDIVPS       Z16, Z15, Z16
+	VDIVPS       Z17, Z15, Z15
+	VMULPS       Z11, Z16, Z11
+	VMULPS       Z12, Z15, Z12
+	VMULPS       Z9, Z16, Z9
+	VMULPS       Z10, Z15, Z10
+	VMULPS       Z14, Z9, Z9
+	VMULPS       Z13, Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z15
+	VMULPS           Z10, Z10, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z15, Z18
+	VFNMADD213PS     Z13, Z16, Z17
+	VFNMADD213PS     Z14, Z9, Z18
+	VFNMADD213PS     Z13, Z10, Z17
+	VMULPS           Z11, Z14, Z9
+	VMULPS           Z12, Z13, Z10
+	VPMOVD2M         Z7, K1
+	VPMOVD2M         Z8, K2
+	VBLENDMPS        Z9, Z11, K1, Z13
+	VBLENDMPS        Z10, Z12, K2, Z14
+	VBLENDMPS        Z11, Z9, K1, Z9
+	VBLENDMPS        Z12, Z10, K2, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPS           Z7, Z11, Z12
+	VMINPS           Z8, Z11, Z11
+	VSUBPS           Z18, Z12, Z12
+	VSUBPS           Z17, Z11, Z11
+	VPXORQ           Z11, Z11, Z11
+	VMAXPS           Z7, Z11, Z7
+	VMAXPS           Z8, Z11, Z8
+	VADDPS           Z7, Z18, Z7
+	VADDPS           Z8, Z17, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z7
+	VMOVUPS          128(SP), Z7
+	VMULPS           Z7, Z1, Z1
+	VMULPS           Z7, Z2, Z2
+	VMOVUPS          192(SP), Z7
+	VMULPS           Z7, Z4, Z4
+	VMULPS           Z7, Z3, Z3
+	VMULPS           Z9, Z1, Z1
+	VMULPS           Z10, Z2, Z2
+	VFNMADD231PS     Z13, Z4, Z1
+	VFNMADD231PS     Z14, Z3, Z2
+	VMULPS           Z13, Z6, Z3
+	VMULPS           Z14, Z5, Z4
+	VFMADD231PS      Z9, Z3, Z1
+	VFMADD231PS      Z10, Z4, Z2
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z1, (AX)(DI*4)
+	VMOVNTPS         Z2, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z1, (AX)(DI*4)
+	VMOVUPS Z2, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      (SP), Z3
+	VMULPS       Z3, Z1, Z3
+	VMOVUPS      64(SP), Z4
+	VFMADD231PS  Z4, Z2, Z3
+	VMOVUPS.Z    (BX)(DI*4), K1, Z4
+	VORPS.BCST   signBitSingle<>+0(SB), Z4, Z5
+	VPMAXUD      Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VSCALEFPS        Z6, Z7, Z7
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VMULPS       Z6, Z5, Z9
+	VDIVPS       Z9, Z8, Z8
+	VMULPS       Z6, Z8, Z6
+	VMULPS       Z5, Z8, Z5
+	VMULPS       Z7, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z5, Z5, Z8
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+	VFNMADD213PS     Z7, Z5, Z9
+	VMULPS           Z6, Z7, Z5
+	VPMOVD2M         Z4, K2
+	VBLENDMPS        Z5, Z6, K2, Z7
+	VBLENDMPS        Z6, Z5, K2, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z4, Z6, Z6
+	VSUBPS           Z9, Z6, Z6
+	VPXORQ           Z6, Z6, Z6
+	VMAXPS           Z4, Z6, Z4
+	VADDPS           Z4, Z9, Z4
+	VXORPS.BCST      signBitSingle<>+0(SB), Z4, Z4
+	VMOVUPS          128(SP), Z4
+	VMULPS           Z4, Z1, Z1
+	VMOVUPS          192(SP), Z4
+	VMULPS           Z4, Z2, Z2
+	VMULPS           Z5, Z1, Z1
+	VFNMADD231PS     Z7, Z2, Z1
+	VMULPS           Z7, Z3, Z2
+	VFMADD231PS      Z5, Z2, Z1
+	VMOVUPS          Z1, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidLogsF64AVX512(SB), $256-89
+	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(DI*8), Z1
+	VMOVUPD      64(SI)(DI*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z1, Z3, Z4
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z5
+	VMULPD       Z5, Z1, Z6
+	VMULPD       Z5, Z2, Z5
+	VMOVUPS      64(SP), Z7
+	VFMADD231PD  Z7, Z4, Z6
+	VFMADD231PD  Z7, Z3, Z5
+	VMOVUPD      (BX)(DI*8), Z7
+	VMOVUPD      64(BX)(DI*8), Z8
+	VORPD.BCST   signBit<>+0(SB), Z7, Z9
+	VORPD.BCST   signBit<>+0(SB), Z8, Z10
+	VPMAXUQ      Z9, Z0, Z0
+	VPMAXUQ      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VSCALEFPD        Z11, Z14, Z14
+	VSCALEFPD        Z12, Z13, Z13
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z14, Z9
+	VADDPD.BCST  one<>+0(SB), Z13, Z10
+	VADDPD.BCST  two<>+0(SB), Z14, Z11
+	VADDPD.BCST  two<>+0(SB), Z13, Z12
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z11, Z9, Z16
+	VMULPD       Z12, Z10, Z17
+	VDIVPD       Z16, Z15, Z16
+	VDIVPD       Z17, Z15, Z15
+	VMULPD       Z11, Z16, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z9, Z16, Z9
+	VMULPD       Z10, Z15, Z10
+	VMULPD       Z14, Z9, Z9
+	VMULPD       Z13, Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z9, Z9, Z15
+	VMULPD           Z10, Z10, Z16
+	VBROADCASTSD     unit64j<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z15, Z18
+	VFNMADD213PD     Z13, Z16, Z17
+	VFNMADD213PD     Z14, Z9, Z18
+	VFNMADD213PD     Z13, Z10, Z17
+	VMULPD           Z11, Z14, Z9
+	VMULPD           Z12, Z13, Z10
+	VPMOVQ2M         Z7, K1
+	VPMOVQ2M         Z8, K2
+	VBLENDMPD        Z9, Z11, K1, Z13
+	VBLENDMPD        Z10, Z12, K2, Z14
+	VBLENDMPD        Z11, Z9, K1, Z9
+	VBLENDMPD        Z12, Z10, K2, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z7, Z11, Z12
+	VMINPD           Z8, Z11, Z11
+	VSUBPD           Z18, Z12, Z12
+	VSUBPD           Z17, Z11, Z11
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z7, Z11, Z7
+	VMAXPD           Z8, Z11, Z8
+	VADDPD           Z7, Z18, Z7
+	VADDPD           Z8, Z17, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z7
+	VMOVUPS          128(SP), Z7
+	VMULPD           Z7, Z1, Z1
+	VMULPD           Z7, Z2, Z2
+	VMOVUPS          192(SP), Z7
+	VMULPD           Z7, Z4, Z4
+	VMULPD           Z7, Z3, Z3
+	VMULPD           Z9, Z1, Z1
+	VMULPD           Z10, Z2, Z2
+	VFNMADD231PD     Z13, Z4, Z1
+	VFNMADD231PD     Z14, Z3, Z2
+	VMULPD           Z13, Z6, Z3
+	VMULPD           Z14, Z5, Z4
+	VFMADD231PD      Z9, Z3, Z1
+	VFMADD231PD      Z10, Z4, Z2
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z1, (AX)(DI*8)
+	VMOVNTPD         Z2, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z1, (AX)(DI*8)
+	VMOVUPD Z2, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      (SP), Z3
+	VMULPD       Z3, Z1, Z3
+	VMOVUPS      64(SP), Z4
+	VFMADD231PD  Z4, Z2, Z3
+	VMOVUPD.Z    (BX)(DI*8), K1, Z4
+	VORPD.BCST   signBit<>+0(SB), Z4, Z5
+	VPMAXUQ      Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VSCALEFPD        Z6, Z7, Z7
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z7, Z5
+	VADDPD.BCST  two<>+0(SB), Z7, Z6
+	VBROADCASTSD one<>+0(SB), Z8
+	VMULPD       Z6, Z5, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z5, Z8, Z5
+	VMULPD       Z7, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z5, Z5, Z8
+	VBROADCASTSD     unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+	VFNMADD213PD     Z7, Z5, Z9
+	VMULPD           Z6, Z7, Z5
+	VPMOVQ2M         Z4, K2
+	VBLENDMPD        Z5, Z6, K2, Z7
+	VBLENDMPD        Z6, Z5, K2, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z4, Z6, Z6
+	VSUBPD           Z9, Z6, Z6
+	VPXORQ           Z6, Z6, Z6
+	VMAXPD           Z4, Z6, Z4
+	VADDPD           Z4, Z9, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z4, Z4
+	VMOVUPS          128(SP), Z4
+	VMULPD           Z4, Z1, Z1
+	VMOVUPS          192(SP), Z4
+	VMULPD           Z4, Z2, Z2
+	VMULPD           Z5, Z1, Z1
+	VFNMADD231PD     Z7, Z2, Z1
+	VMULPD           Z7, Z3, Z2
+	VFMADD231PD      Z5, Z2, Z1
+	VMOVUPD          Z1, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNonePowersYF32AVX512(SB), $1216-73
+	// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSS 4(BX), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSS 8(BX), Z1
+	VMOVUPS      Z1, 128(SP)
+	VCVTTSS2SI   16(BX), BX
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 256(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 384(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 512(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 576(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 640(SP)
+	XORQ         SI, SI
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 704(SP)
+	VMOVUPS      Z1, 768(SP)
+	VMOVUPS      Z1, 832(SP)
+	VMOVUPS      Z1, 896(SP)
+	VMOVUPS      Z1, 960(SP)
+	VMOVUPS      Z1, 1024(SP)
+	VMOVUPS      Z1, 1088(SP)
+	VMOVUPS      Z1, 1152(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS      (CX)(DI*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z4
+	VGETEXPPS    Z3, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VBROADCASTSS minusOneSingle<>+0(SB), Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
+	VBLENDMPS    Z6, Z7, K1, Z6
+	VFMADD231PS  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
+	VDIVPS           Z1, Z6, Z1
+	VMULPS           Z1, Z1, Z5
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
+	VFNMADD213PS     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
+	VFMSUB213PS       Z5, Z1, Z7
+	VSUBPS            Z7, Z6, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z1, K3, Z1
+	VMOVUPS           128(SP), Z4
+	VBLENDMPS         Z4, Z1, K4, Z1
+	VMOVUPS           (SP), Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z5
+	VSUBPS            Z4, Z5, Z5
+	VMAXPS            Z2, Z4, Z4
+	VMINPS            Z4, Z5, Z4
+	VMOVUPS           192(SP), Z5
+	VADDPS            Z3, Z5, K1, Z5
+	VMOVUPS           Z5, 192(SP)
+	VMOVUPS           320(SP), Z5
+	VADDPS            Z2, Z5, K1, Z5
+	VMOVUPS           Z5, 320(SP)
+	VMOVUPS           256(SP), Z5
+	VADDPS            Z2, Z5, K2, Z5
+	VMOVUPS           Z5, 256(SP)
+	VMOVUPS           384(SP), Z2
+	VADDPS            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z1, Z2, K1, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPS            Z1, Z2, K2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VBROADCASTSS      oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z4, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z4, Z2, Z2
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z4, Z4, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z3, Z2, Z2
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore1:
+	VMULPS       Z1, Z2, Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z1, Z2, K1, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z1, Z2, K2, Z2
+	VMOVUPS      Z2, 640(SP)
+	VPCMPEQB     16(DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS      64(CX)(DI*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z4
+	VGETEXPPS    Z3, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VBROADCASTSS minusOneSingle<>+0(SB), Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
+	VBLENDMPS    Z6, Z7, K1, Z6
+	VFMADD231PS  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
+	VDIVPS           Z1, Z6, Z1
+	VMULPS           Z1, Z1, Z5
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
+	VFNMADD213PS     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
+	VFMSUB213PS       Z5, Z1, Z7
+	VSUBPS            Z7, Z6, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z1, K3, Z1
+	VMOVUPS           128(SP), Z4
+	VBLENDMPS         Z4, Z1, K4, Z1
+	VMOVUPS           (SP), Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z5
+	VSUBPS            Z4, Z5, Z5
+	VMAXPS            Z2, Z4, Z4
+	VMINPS            Z4, Z5, Z4
+	VMOVUPS           192(SP), Z5
+	VADDPS            Z3, Z5, K1, Z5
+	VMOVUPS           Z5, 192(SP)
+	VMOVUPS           320(SP), Z5
+	VADDPS            Z2, Z5, K1, Z5
+	VMOVUPS           Z5, 320(SP)
+	VMOVUPS           256(SP), Z5
+	VADDPS            Z2, Z5, K2, Z5
+	VMOVUPS           Z5, 256(SP)
+	VMOVUPS           384(SP), Z2
+	VADDPS            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z1, Z2, K1, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPS            Z1, Z2, K2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VBROADCASTSS      oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z4, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z4, Z2, Z2
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z4, Z4, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z3, Z2, Z2
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore2:
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z1, Z2, K1, Z2
+	VMOVUPS Z2, 576(SP)
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 640(SP)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K2, Z3
+	VBLENDMPS    Z2, Z1, K2, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K3, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z4
+	VGETEXPPS    Z3, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VBROADCASTSS minusOneSingle<>+0(SB), Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
+	VBLENDMPS    Z6, Z7, K2, Z6
+	VFMADD231PS  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
+	VDIVPS           Z1, Z6, Z1
+	VMULPS           Z1, Z1, Z5
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
+	VFNMADD213PS     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
+	VFMSUB213PS       Z5, Z1, Z7
+	VSUBPS            Z7, Z6, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z1, K1, Z1
+	VMOVUPS           128(SP), Z4
+	VBLENDMPS         Z4, Z1, K4, Z1
+	VMOVUPS           (SP), Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z5
+	VSUBPS            Z4, Z5, Z5
+	VMAXPS            Z2, Z4, Z4
+	VMINPS            Z4, Z5, Z4
+	VMOVUPS           192(SP), Z5
+	VADDPS            Z3, Z5, K2, Z5
+	VMOVUPS           Z5, 192(SP)
+	VMOVUPS           320(SP), Z5
+	VADDPS            Z2, Z5, K2, Z5
+	VMOVUPS           Z5, 320(SP)
+	VMOVUPS           256(SP), Z5
+	VADDPS            Z2, Z5, K3, Z5
+	VMOVUPS           Z5, 256(SP)
+	VMOVUPS           384(SP), Z2
+	VADDPS            Z3, Z2, K3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z1, Z2, K2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPS            Z1, Z2, K3, Z2
+	VMOVUPS           Z2, 512(SP)
+	VBROADCASTSS      oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z4, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z4, Z2, Z2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z4, Z4, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z3, Z2, Z2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore3:
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 576(SP)
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z1, Z2, K3, Z2
+	VMOVUPS Z2, 640(SP)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, R8
+	JMP     few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        704(SP), Z2, Z2
+	VMOVUPD       Z2, 704(SP)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        768(SP), Z2, Z2
+	VMOVUPD       Z2, 768(SP)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        832(SP), Z2, Z2
+	VMOVUPD       Z2, 832(SP)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        896(SP), Z2, Z2
+	VMOVUPD       Z2, 896(SP)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        960(SP), Z2, Z2
+	VMOVUPD       Z2, 960(SP)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1024(SP), Z2, Z2
+	VMOVUPD       Z2, 1024(SP)
+	VMOVUPS       576(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 576(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1088(SP), Z2, Z2
+	VMOVUPD       Z2, 1088(SP)
+	VMOVUPS       640(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 640(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1152(SP), Z2, Z2
+	VMOVUPD       Z2, 1152(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       704(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       768(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       832(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       896(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       1024(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       1088(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       1152(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNonePowersYF64AVX512(SB), $704-73
+	// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSD 8(BX), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSD 16(BX), Z1
+	VMOVUPS      Z1, 128(SP)
+	VCVTTSD2SI   32(BX), BX
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 256(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 384(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 512(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 576(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 640(SP)
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(DI*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD      (CX)(DI*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z4
+	VGETEXPPD    Z3, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VBROADCASTSD minusOne<>+0(SB), Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
+	VBLENDMPD    Z6, Z7, K1, Z6
+	VFMADD231PD  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z1
+	VDIVPD           Z1, Z6, Z1
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
+	VFNMADD213PD     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
+	VFMSUB213PD       Z5, Z1, Z7
+	VSUBPD            Z7, Z6, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z1, K3, Z1
+	VMOVUPS           128(SP), Z4
+	VBLENDMPD         Z4, Z1, K4, Z1
+	VMOVUPS           (SP), Z4
+	VBROADCASTSD      one<>+0(SB), Z5
+	VSUBPD            Z4, Z5, Z5
+	VMAXPD            Z2, Z4, Z4
+	VMINPD            Z4, Z5, Z4
+	VMOVUPS           192(SP), Z5
+	VADDPD            Z3, Z5, K1, Z5
+	VMOVUPS           Z5, 192(SP)
+	VMOVUPS           320(SP), Z5
+	VADDPD            Z2, Z5, K1, Z5
+	VMOVUPS           Z5, 320(SP)
+	VMOVUPS           256(SP), Z5
+	VADDPD            Z2, Z5, K2, Z5
+	VMOVUPS           Z5, 256(SP)
+	VMOVUPS           384(SP), Z2
+	VADDPD            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z1, Z2, K1, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPD            Z1, Z2, K2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VBROADCASTSD      one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z4, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z4, Z2, Z2
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z4, Z4, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z3, Z2, Z2
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore1:
+	VMULPD       Z1, Z2, Z1
+	VMOVUPS      576(SP), Z2
+	VADDPD       Z1, Z2, K1, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VADDPD       Z1, Z2, K2, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVQ        8(DX)(DI*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD      64(CX)(DI*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z4
+	VGETEXPPD    Z3, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VBROADCASTSD minusOne<>+0(SB), Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
+	VBLENDMPD    Z6, Z7, K1, Z6
+	VFMADD231PD  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z1
+	VDIVPD           Z1, Z6, Z1
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
+	VFNMADD213PD     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
+	VFMSUB213PD       Z5, Z1, Z7
+	VSUBPD            Z7, Z6, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z1, K3, Z1
+	VMOVUPS           128(SP), Z4
+	VBLENDMPD         Z4, Z1, K4, Z1
+	VMOVUPS           (SP), Z4
+	VBROADCASTSD      one<>+0(SB), Z5
+	VSUBPD            Z4, Z5, Z5
+	VMAXPD            Z2, Z4, Z4
+	VMINPD            Z4, Z5, Z4
+	VMOVUPS           192(SP), Z5
+	VADDPD            Z3, Z5, K1, Z5
+	VMOVUPS           Z5, 192(SP)
+	VMOVUPS           320(SP), Z5
+	VADDPD            Z2, Z5, K1, Z5
+	VMOVUPS           Z5, 320(SP)
+	VMOVUPS           256(SP), Z5
+	VADDPD            Z2, Z5, K2, Z5
+	VMOVUPS           Z5, 256(SP)
+	VMOVUPS           384(SP), Z2
+	VADDPD            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z1, Z2, K1, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPD            Z1, Z2, K2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VBROADCASTSD      one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z4, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z4, Z2, Z2
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z4, Z4, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z3, Z2, Z2
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore2:
+	VMULPD  Z1, Z2, Z1
+	VMOVUPS 576(SP), Z2
+	VADDPD  Z1, Z2, K1, Z2
+	VMOVUPS Z2, 576(SP)
+	VMOVUPS 640(SP), Z2
+	VADDPD  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 640(SP)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, AX
+	CMPQ    AX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R8
+	CMPQ         AX, R8
+	CMOVQLT      AX, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K2, Z3
+	VBLENDMPD    Z2, Z1, K2, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	VXORPD.BCST  signBit<>+0(SB), Z1, K3, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z4
+	VGETEXPPD    Z3, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VBROADCASTSD minusOne<>+0(SB), Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
+	VBLENDMPD    Z6, Z7, K2, Z6
+	VFMADD231PD  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z1
+	VDIVPD           Z1, Z6, Z1
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
+	VFNMADD213PD     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
+	VFMSUB213PD       Z5, Z1, Z7
+	VSUBPD            Z7, Z6, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z1, K1, Z1
+	VMOVUPS           128(SP), Z4
+	VBLENDMPD         Z4, Z1, K4, Z1
+	VMOVUPS           (SP), Z4
+	VBROADCASTSD      one<>+0(SB), Z5
+	VSUBPD            Z4, Z5, Z5
+	VMAXPD            Z2, Z4, Z4
+	VMINPD            Z4, Z5, Z4
+	VMOVUPS           192(SP), Z5
+	VADDPD            Z3, Z5, K2, Z5
+	VMOVUPS           Z5, 192(SP)
+	VMOVUPS           320(SP), Z5
+	VADDPD            Z2, Z5, K2, Z5
+	VMOVUPS           Z5, 320(SP)
+	VMOVUPS           256(SP), Z5
+	VADDPD            Z2, Z5, K3, Z5
+	VMOVUPS           Z5, 256(SP)
+	VMOVUPS           384(SP), Z2
+	VADDPD            Z3, Z2, K3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z1, Z2, K2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPD            Z1, Z2, K3, Z2
+	VMOVUPS           Z2, 512(SP)
+	VBROADCASTSD      one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z4, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z4, Z2, Z2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z4, Z4, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z3, Z2, Z2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore3:
+	VMULPD  Z1, Z2, Z1
+	VMOVUPS 576(SP), Z2
+	VADDPD  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 576(SP)
+	VMOVUPS 640(SP), Z2
+	VADDPD  Z1, Z2, K3, Z2
+	VMOVUPS Z2, 640(SP)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, AX
+	JMP     few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 192(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNonePowersYF32AVX512(SB), $512-97
+	// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSS 4(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSS 20(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSS 24(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSS 28(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSS 36(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VBROADCASTSS 44(DI), Z1
+	VMOVUPS      Z1, 448(SP)
+	VCVTTSS2SI   40(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	VMOVUPS      (BX)(R8*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z4
+	VGETEXPPS    Z3, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VBROADCASTSS minusOneSingle<>+0(SB), Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
+	VBLENDMPS    Z6, Z7, K1, Z6
+	VFMADD231PS  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
+	VDIVPS           Z1, Z6, Z1
+	VMULPS           Z1, Z1, Z5
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
+	VFNMADD213PS     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
+	VFMSUB213PS       Z5, Z1, Z7
+	VSUBPS            Z7, Z6, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
+	VMOVUPS           448(SP), Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z5
+	VSUBPS            Z4, Z5, Z5
+	VMAXPS            Z2, Z4, Z4
+	VMINPS            Z4, Z5, Z4
+	VMOVUPS           128(SP), Z5
+	VMOVUPS           192(SP), Z6
+	VBLENDMPS         Z5, Z6, K1, Z5
+	VMULPS            Z2, Z5, Z5
+	VMOVUPS           256(SP), Z6
+	VMOVUPS           320(SP), Z7
+	VBLENDMPS         Z6, Z7, K1, Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z4, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z4, Z7, Z7
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z4, Z4, Z4
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z4, Z7, Z7
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z4, Z4, Z4
+	VMULPS Z4, Z7, Z7
+
+noMore1:
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      384(SP), Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VMULPS       Z7, Z6, Z4
+	VFMADD231PS  Z1, Z4, Z5
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMULPS       Z2, Z3, Z2
+	VDIVPS       Z2, Z5, Z2
+	VMOVAPS.Z    Z2, K3, Z2
+	VADDPS       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z1, (AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z1, (AX)(R8*4)
+
+stored2:
+	VPCMPEQB     16(SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	VMOVUPS      64(BX)(R8*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z4
+	VGETEXPPS    Z3, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VBROADCASTSS minusOneSingle<>+0(SB), Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
+	VBLENDMPS    Z6, Z7, K1, Z6
+	VFMADD231PS  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
+	VDIVPS           Z1, Z6, Z1
+	VMULPS           Z1, Z1, Z5
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
+	VFNMADD213PS     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
+	VFMSUB213PS       Z5, Z1, Z7
+	VSUBPS            Z7, Z6, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
+	VMOVUPS           448(SP), Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z5
+	VSUBPS            Z4, Z5, Z5
+	VMAXPS            Z2, Z4, Z4
+	VMINPS            Z4, Z5, Z4
+	VMOVUPS           128(SP), Z5
+	VMOVUPS           192(SP), Z6
+	VBLENDMPS         Z5, Z6, K1, Z5
+	VMULPS            Z2, Z5, Z5
+	VMOVUPS           256(SP), Z6
+	VMOVUPS           320(SP), Z7
+	VBLENDMPS         Z6, Z7, K1, Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPS Z4, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPS Z4, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPS Z4, Z4, Z4
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPS Z4, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPS Z4, Z4, Z4
+	VMULPS Z4, Z7, Z7
+
+noMore3:
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      384(SP), Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VMULPS       Z7, Z6, Z4
+	VFMADD231PS  Z1, Z4, Z5
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMULPS       Z2, Z3, Z2
+	VDIVPS       Z2, Z5, Z2
+	VMOVAPS.Z    Z2, K3, Z2
+	VADDPS       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPS     Z1, 64(AX)(R8*4)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPS Z1, 64(AX)(R8*4)
+
+stored4:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	VMOVUPS.Z    (BX)(R8*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K2, Z3
+	VBLENDMPS    Z2, Z1, K2, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K4
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K3, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z4
+	VGETEXPPS    Z3, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VBROADCASTSS minusOneSingle<>+0(SB), Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
+	VBLENDMPS    Z6, Z7, K2, Z6
+	VFMADD231PS  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
+	VDIVPS           Z1, Z6, Z1
+	VMULPS           Z1, Z1, Z5
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
+	VFNMADD213PS     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
+	VFMSUB213PS       Z5, Z1, Z7
+	VSUBPS            Z7, Z6, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
+	VMOVUPS           448(SP), Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z5
+	VSUBPS            Z4, Z5, Z5
+	VMAXPS            Z2, Z4, Z4
+	VMINPS            Z4, Z5, Z4
+	VMOVUPS           128(SP), Z5
+	VMOVUPS           192(SP), Z6
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMULPS            Z2, Z5, Z5
+	VMOVUPS           256(SP), Z6
+	VMOVUPS           320(SP), Z7
+	VBLENDMPS         Z6, Z7, K2, Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z4, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z4, Z7, Z7
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z4, Z4, Z4
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z4, Z7, Z7
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z4, Z4, Z4
+	VMULPS Z4, Z7, Z7
+
+noMore5:
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      384(SP), Z4
+	VFNMADD213PS Z2, Z4, Z1
+	VMULPS       Z7, Z6, Z4
+	VFMADD231PS  Z1, Z4, Z5
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPS    Z1, Z4, K2, Z1
+	VMULPS       Z2, Z3, Z2
+	VDIVPS       Z2, Z5, Z2
+	VMOVAPS.Z    Z2, K4, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      Z1, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNonePowersYF64AVX512(SB), $512-97
+	// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSD 8(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSD 40(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSD 48(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSD 56(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSD 72(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VBROADCASTSD 88(DI), Z1
+	VMOVUPS      Z1, 448(SP)
+	VCVTTSD2SI   80(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (SI)(R8*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	VMOVUPD      (BX)(R8*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z4
+	VGETEXPPD    Z3, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VBROADCASTSD minusOne<>+0(SB), Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
+	VBLENDMPD    Z6, Z7, K1, Z6
+	VFMADD231PD  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z1
+	VDIVPD           Z1, Z6, Z1
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
+	VFNMADD213PD     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
+	VFMSUB213PD       Z5, Z1, Z7
+	VSUBPD            Z7, Z6, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VMOVUPS           448(SP), Z4
+	VBROADCASTSD      one<>+0(SB), Z5
+	VSUBPD            Z4, Z5, Z5
+	VMAXPD            Z2, Z4, Z4
+	VMINPD            Z4, Z5, Z4
+	VMOVUPS           128(SP), Z5
+	VMOVUPS           192(SP), Z6
+	VBLENDMPD         Z5, Z6, K1, Z5
+	VMULPD            Z2, Z5, Z5
+	VMOVUPS           256(SP), Z6
+	VMOVUPS           320(SP), Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z4, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z4, Z7, Z7
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z4, Z4, Z4
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z4, Z7, Z7
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z4, Z4, Z4
+	VMULPD Z4, Z7, Z7
+
+noMore1:
+	VMULPD       Z1, Z3, Z1
+	VMOVUPS      384(SP), Z4
+	VFNMADD213PD Z2, Z4, Z1
+	VMULPD       Z7, Z6, Z4
+	VFMADD231PD  Z1, Z4, Z5
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPD    Z1, Z4, K1, Z1
+	VMULPD       Z2, Z3, Z2
+	VDIVPD       Z2, Z5, Z2
+	VMOVAPD.Z    Z2, K3, Z2
+	VADDPD       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z1, (AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z1, (AX)(R8*8)
+
+stored2:
+	VMOVQ        8(SI)(R8*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	VMOVUPD      64(BX)(R8*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z4
+	VGETEXPPD    Z3, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VBROADCASTSD minusOne<>+0(SB), Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
+	VBLENDMPD    Z6, Z7, K1, Z6
+	VFMADD231PD  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z1
+	VDIVPD           Z1, Z6, Z1
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
+	VFNMADD213PD     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
+	VFMSUB213PD       Z5, Z1, Z7
+	VSUBPD            Z7, Z6, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VMOVUPS           448(SP), Z4
+	VBROADCASTSD      one<>+0(SB), Z5
+	VSUBPD            Z4, Z5, Z5
+	VMAXPD            Z2, Z4, Z4
+	VMINPD            Z4, Z5, Z4
+	VMOVUPS           128(SP), Z5
+	VMOVUPS           192(SP), Z6
+	VBLENDMPD         Z5, Z6, K1, Z5
+	VMULPD            Z2, Z5, Z5
+	VMOVUPS           256(SP), Z6
+	VMOVUPS           320(SP), Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPD Z4, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPD Z4, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPD Z4, Z4, Z4
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPD Z4, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPD Z4, Z4, Z4
+	VMULPD Z4, Z7, Z7
+
+noMore3:
+	VMULPD       Z1, Z3, Z1
+	VMOVUPS      384(SP), Z4
+	VFNMADD213PD Z2, Z4, Z1
+	VMULPD       Z7, Z6, Z4
+	VFMADD231PD  Z1, Z4, Z5
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPD    Z1, Z4, K1, Z1
+	VMULPD       Z2, Z3, Z2
+	VDIVPD       Z2, Z5, Z2
+	VMOVAPD.Z    Z2, K3, Z2
+	VADDPD       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPD     Z1, 64(AX)(R8*8)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPD Z1, 64(AX)(R8*8)
+
+stored4:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	VMOVUPD.Z    (BX)(R8*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K2, Z3
+	VBLENDMPD    Z2, Z1, K2, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K4
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VXORPD.BCST  signBit<>+0(SB), Z1, K3, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z4
+	VGETEXPPD    Z3, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VBROADCASTSD minusOne<>+0(SB), Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
+	VBLENDMPD    Z6, Z7, K2, Z6
+	VFMADD231PD  Z1, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z1
+	VDIVPD           Z1, Z6, Z1
+	VMULPD           Z1, Z1, Z5
+	VBROADCASTSD     log64g<>+0(SB), Z7
+	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
+	VFNMADD213PD     Z6, Z5, Z7
+
+	// Add k ln(2).
+	VPXORQ            Z5, Z5, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
+	VFMSUB213PD       Z5, Z1, Z7
+	VSUBPD            Z7, Z6, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
+	VMOVUPS           448(SP), Z4
+	VBROADCASTSD      one<>+0(SB), Z5
+	VSUBPD            Z4, Z5, Z5
+	VMAXPD            Z2, Z4, Z4
+	VMINPD            Z4, Z5, Z4
+	VMOVUPS           128(SP), Z5
+	VMOVUPS           192(SP), Z6
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMULPD            Z2, Z5, Z5
+	VMOVUPS           256(SP), Z6
+	VMOVUPS           320(SP), Z7
+	VBLENDMPD         Z6, Z7, K2, Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z4, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z4, Z7, Z7
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z4, Z4, Z4
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z4, Z7, Z7
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z4, Z4, Z4
+	VMULPD Z4, Z7, Z7
+
+noMore5:
+	VMULPD       Z1, Z3, Z1
+	VMOVUPS      384(SP), Z4
+	VFNMADD213PD Z2, Z4, Z1
+	VMULPD       Z7, Z6, Z4
+	VFMADD231PD  Z1, Z4, Z5
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPD    Z1, Z4, K2, Z1
+	VMULPD       Z2, Z3, Z2
+	VDIVPD       Z2, Z5, Z2
+	VMOVAPD.Z    Z2, K4, Z2
+	VADDPD       Z2, Z1, Z1
+	VMOVUPD      Z1, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNonePowersF32AVX512(SB), $1600-65
+	// forwardNonePowersF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(BX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 8(BX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VCVTTSS2SI   16(BX), BX
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 256(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 512(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 576(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 640(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 704(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 768(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 832(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 896(SP)
+	VMOVUPS      Z0, 960(SP)
+	VMOVUPS      Z0, 1024(SP)
+	VMOVUPS      Z0, 1088(SP)
+	VMOVUPS      Z0, 1152(SP)
+	VMOVUPS      Z0, 1216(SP)
+	VMOVUPS      Z0, 1280(SP)
+	VMOVUPS      Z0, 1344(SP)
+	VMOVUPS      Z0, 1408(SP)
+	VMOVUPS      Z0, 1472(SP)
+	VMOVUPS      Z0, 1536(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (DX)(SI*4), Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      (CX)(SI*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VMAXPS            Z2, Z6, Z6
+	VMINPS            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
+	VMAXPS            Z3, Z7, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVUPS           192(SP), Z8
+	VFMADD231PS       Z0, Z2, Z8
+	VMOVUPS           Z8, 192(SP)
+	VMOVUPS           256(SP), Z8
+	VFNMADD231PS      Z1, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z2
+	VFNMADD231PS      Z5, Z1, Z2
+	VMOVUPS           Z2, 704(SP)
+	VBROADCASTSS      oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z7, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z7, Z2, Z2
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z3, Z2, Z2
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore1:
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      768(SP), Z2
+	VFMADD231PS  Z4, Z0, Z2
+	VMOVUPS      Z2, 768(SP)
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z6, Z2
+	VMULPS  Z2, Z0, Z0
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z6, Z0, Z0
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z2, Z0, Z0
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z0, Z0
+
+noMore2:
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      832(SP), Z1
+	VFNMADD231PS Z5, Z0, Z1
+	VMOVUPS      Z1, 832(SP)
+	VMOVUPS      64(DX)(SI*4), Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      64(CX)(SI*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VMAXPS            Z2, Z6, Z6
+	VMINPS            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
+	VMAXPS            Z3, Z7, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVUPS           192(SP), Z8
+	VFMADD231PS       Z0, Z2, Z8
+	VMOVUPS           Z8, 192(SP)
+	VMOVUPS           256(SP), Z8
+	VFNMADD231PS      Z1, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z2
+	VFNMADD231PS      Z5, Z1, Z2
+	VMOVUPS           Z2, 704(SP)
+	VBROADCASTSS      oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z7, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z7, Z2, Z2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z3, Z2, Z2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore3:
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      768(SP), Z2
+	VFMADD231PS  Z4, Z0, Z2
+	VMOVUPS      Z2, 768(SP)
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Z6, Z2
+	VMULPS  Z2, Z0, Z0
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Z6, Z0, Z0
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Z2, Z0, Z0
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z0, Z0
+
+noMore4:
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      832(SP), Z1
+	VFNMADD231PS Z5, Z0, Z1
+	VMOVUPS      Z1, 832(SP)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS.Z    (CX)(SI*4), K1, Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VMAXPS            Z2, Z6, Z6
+	VMINPS            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
+	VMAXPS            Z3, Z7, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVUPS           192(SP), Z8
+	VFMADD231PS       Z0, Z2, Z8
+	VMOVUPS           Z8, 192(SP)
+	VMOVUPS           256(SP), Z8
+	VFNMADD231PS      Z1, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z2
+	VFNMADD231PS      Z5, Z1, Z2
+	VMOVUPS           Z2, 704(SP)
+	VBROADCASTSS      oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPS Z7, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPS Z7, Z2, Z2
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPS Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPS Z3, Z2, Z2
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore5:
+	VMULPS       Z0, Z2, Z0
+	VMOVUPS      768(SP), Z2
+	VFMADD231PS  Z4, Z0, Z2
+	VMOVUPS      Z2, 768(SP)
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPS Z6, Z2
+	VMULPS  Z2, Z0, Z0
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPS Z6, Z0, Z0
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPS Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPS Z2, Z0, Z0
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z0, Z0
+
+noMore6:
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      832(SP), Z1
+	VFNMADD231PS Z5, Z0, Z1
+	VMOVUPS      Z1, 832(SP)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 192(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        896(SP), Z1, Z1
+	VMOVUPD       Z1, 896(SP)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        960(SP), Z1, Z1
+	VMOVUPD       Z1, 960(SP)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1024(SP), Z1, Z1
+	VMOVUPD       Z1, 1024(SP)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1088(SP), Z1, Z1
+	VMOVUPD       Z1, 1088(SP)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1152(SP), Z1, Z1
+	VMOVUPD       Z1, 1152(SP)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1216(SP), Z1, Z1
+	VMOVUPD       Z1, 1216(SP)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1280(SP), Z1, Z1
+	VMOVUPD       Z1, 1280(SP)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1344(SP), Z1, Z1
+	VMOVUPD       Z1, 1344(SP)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1408(SP), Z1, Z1
+	VMOVUPD       Z1, 1408(SP)
+	VMOVUPS       768(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 768(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1472(SP), Z1, Z1
+	VMOVUPD       Z1, 1472(SP)
+	VMOVUPS       832(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 832(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1536(SP), Z1, Z1
+	VMOVUPD       Z1, 1536(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       896(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       1024(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       1088(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       1152(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       1216(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       1280(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       1344(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       1408(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       1472(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       1536(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNonePowersF64AVX512(SB), $896-65
+	// forwardNonePowersF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(BX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 16(BX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VCVTTSD2SI   32(BX), BX
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 256(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 512(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 576(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 640(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 704(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 768(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 832(SP)
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(SI*8), Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPD      (CX)(SI*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VMAXPD            Z2, Z6, Z6
+	VMINPD            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z7, Z8, Z8
+	VMAXPD            Z3, Z7, Z7
+	VMINPD            Z7, Z8, Z7
+	VMOVUPS           192(SP), Z8
+	VFMADD231PD       Z0, Z2, Z8
+	VMOVUPS           Z8, 192(SP)
+	VMOVUPS           256(SP), Z8
+	VFNMADD231PD      Z1, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z2
+	VFNMADD231PD      Z5, Z1, Z2
+	VMOVUPS           Z2, 704(SP)
+	VBROADCASTSD      one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z7, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z7, Z2, Z2
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z3, Z2, Z2
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore1:
+	VMULPD       Z0, Z2, Z0
+	VMOVUPS      768(SP), Z2
+	VFMADD231PD  Z4, Z0, Z2
+	VMOVUPS      Z2, 768(SP)
+	VBROADCASTSD one<>+0(SB), Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z6, Z2
+	VMULPD  Z2, Z0, Z0
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z6, Z0, Z0
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z2, Z0, Z0
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z0, Z0
+
+noMore2:
+	VMULPD       Z1, Z0, Z0
+	VMOVUPS      832(SP), Z1
+	VFNMADD231PD Z5, Z0, Z1
+	VMOVUPS      Z1, 832(SP)
+	VMOVUPD      64(DX)(SI*8), Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPD      64(CX)(SI*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VMAXPD            Z2, Z6, Z6
+	VMINPD            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z7, Z8, Z8
+	VMAXPD            Z3, Z7, Z7
+	VMINPD            Z7, Z8, Z7
+	VMOVUPS           192(SP), Z8
+	VFMADD231PD       Z0, Z2, Z8
+	VMOVUPS           Z8, 192(SP)
+	VMOVUPS           256(SP), Z8
+	VFNMADD231PD      Z1, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z2
+	VFNMADD231PD      Z5, Z1, Z2
+	VMOVUPS           Z2, 704(SP)
+	VBROADCASTSD      one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z7, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z7, Z2, Z2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z3, Z2, Z2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore3:
+	VMULPD       Z0, Z2, Z0
+	VMOVUPS      768(SP), Z2
+	VFMADD231PD  Z4, Z0, Z2
+	VMOVUPS      Z2, 768(SP)
+	VBROADCASTSD one<>+0(SB), Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Z6, Z2
+	VMULPD  Z2, Z0, Z0
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Z6, Z0, Z0
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Z2, Z0, Z0
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z0, Z0
+
+noMore4:
+	VMULPD       Z1, Z0, Z0
+	VMOVUPS      832(SP), Z1
+	VFNMADD231PD Z5, Z0, Z1
+	VMOVUPS      Z1, 832(SP)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPD.Z    (DX)(SI*8), K1, Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVAPD.Z    Z1, K1, Z1
+	VMOVUPS      448(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VMOVUPS      512(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPD.Z    (CX)(SI*8), K1, Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VMAXPD            Z2, Z6, Z6
+	VMINPD            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z7, Z8, Z8
+	VMAXPD            Z3, Z7, Z7
+	VMINPD            Z7, Z8, Z7
+	VMOVUPS           192(SP), Z8
+	VFMADD231PD       Z0, Z2, Z8
+	VMOVUPS           Z8, 192(SP)
+	VMOVUPS           256(SP), Z8
+	VFNMADD231PD      Z1, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           640(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 640(SP)
+	VMOVUPS           704(SP), Z2
+	VFNMADD231PD      Z5, Z1, Z2
+	VMOVUPS           Z2, 704(SP)
+	VBROADCASTSD      one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPD Z7, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPD Z7, Z2, Z2
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPD Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPD Z3, Z2, Z2
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore5:
+	VMULPD       Z0, Z2, Z0
+	VMOVUPS      768(SP), Z2
+	VFMADD231PD  Z4, Z0, Z2
+	VMOVUPS      Z2, 768(SP)
+	VBROADCASTSD one<>+0(SB), Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPD Z6, Z2
+	VMULPD  Z2, Z0, Z0
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPD Z6, Z0, Z0
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPD Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPD Z2, Z0, Z0
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z0, Z0
+
+noMore6:
+	VMULPD       Z1, Z0, Z0
+	VMOVUPS      832(SP), Z1
+	VFNMADD231PD Z5, Z0, Z1
+	VMOVUPS      Z1, 832(SP)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 192(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPS       768(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 768(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPS       832(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 832(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardNonePowersF32AVX512(SB), $512-89
+	// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSS 28(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSS 32(DI), Z0
+	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSS 36(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS 44(DI), Z0
+	VMOVUPS      Z0, 448(SP)
+	VCVTTSS2SI   40(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(R8*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS      (BX)(R8*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
+	VDIVPS           Z7, Z6, Z7
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z7, Z9
+	VSUBPS            Z9, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z4, Z5
+	VGETEXPPS    Z4, Z7
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z5, Z7, Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z8, Z7
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
+	VFMSUB213PS       Z9, Z7, Z10
+	VSUBPS            Z10, Z8, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z5, Z8, Z8
+	VMAXPS            Z3, Z5, Z5
+	VMINPS            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VMAXPS            Z4, Z8, Z8
+	VMINPS            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPS            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPS            Z10, Z1, Z10
+	VMULPS            Z4, Z9, Z9
+	VFNMADD231PS      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPS            Z10, Z0, Z0
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z8, Z10, Z10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z8, Z10, Z10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore1:
+	VMULPS       Z6, Z3, Z6
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PS Z4, Z8, Z6
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z6, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPS       Z0, Z1, Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Z5, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Z5, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore2:
+	VMULPS       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z3, Z6, Z5
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z5, Z0, Z9
+	VMULPS       Z4, Z3, Z0
+	VDIVPS       Z0, Z9, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VADDPS       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Z0, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Z0, (AX)(R8*4)
+
+stored3:
+	VMOVUPS      64(SI)(R8*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS      64(BX)(R8*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
+	VDIVPS           Z7, Z6, Z7
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z7, Z9
+	VSUBPS            Z9, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z4, Z5
+	VGETEXPPS    Z4, Z7
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z5, Z7, Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z8, Z7
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
+	VFMSUB213PS       Z9, Z7, Z10
+	VSUBPS            Z10, Z8, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z5, Z8, Z8
+	VMAXPS            Z3, Z5, Z5
+	VMINPS            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VMAXPS            Z4, Z8, Z8
+	VMINPS            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPS            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPS            Z10, Z1, Z10
+	VMULPS            Z4, Z9, Z9
+	VFNMADD231PS      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPS            Z10, Z0, Z0
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Z8, Z10, Z10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Z8, Z10, Z10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore4:
+	VMULPS       Z6, Z3, Z6
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PS Z4, Z8, Z6
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z6, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPS       Z0, Z1, Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z1, Z1
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z5, Z1, Z1
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z5, Z1, Z1
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore5:
+	VMULPS       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z3, Z6, Z5
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z5, Z0, Z9
+	VMULPS       Z4, Z3, Z0
+	VDIVPS       Z0, Z9, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VADDPS       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPS     Z0, 64(AX)(R8*4)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPS Z0, 64(AX)(R8*4)
+
+stored6:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS.Z    (BX)(R8*4), K1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K2
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
+	VDIVPS           Z7, Z6, Z7
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z7, Z9
+	VSUBPS            Z9, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z4, Z5
+	VGETEXPPS    Z4, Z7
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z5, Z7, Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z8, Z7
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
+	VFMSUB213PS       Z9, Z7, Z10
+	VSUBPS            Z10, Z8, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z5, Z8, Z8
+	VMAXPS            Z3, Z5, Z5
+	VMINPS            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VMAXPS            Z4, Z8, Z8
+	VMINPS            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPS            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPS            Z10, Z1, Z10
+	VMULPS            Z4, Z9, Z9
+	VFNMADD231PS      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPS            Z10, Z0, Z0
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPS Z8, Z10, Z10
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPS Z8, Z10, Z10
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore7:
+	VMULPS       Z6, Z3, Z6
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PS Z4, Z8, Z6
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z6, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPS       Z0, Z1, Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z1, Z1
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPS Z5, Z1, Z1
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPS Z5, Z1, Z1
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore8:
+	VMULPS       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z3, Z6, Z5
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z5, Z0, Z9
+	VMULPS       Z4, Z3, Z0
+	VDIVPS       Z0, Z9, Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VADDPS       Z0, Z2, Z0
+	VMOVUPS      Z0, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardNonePowersF64AVX512(SB), $512-89
+	// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSD 56(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSD 64(DI), Z0
+	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSD 72(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSD 88(DI), Z0
+	VMOVUPS      Z0, 448(SP)
+	VCVTTSD2SI   80(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(R8*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD      (BX)(R8*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VMULPD       Z6, Z3, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z4, Z5
+	VGETEXPPD    Z4, Z7
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z7, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z5, Z7, Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
+	VFNMADD231PD Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z8, Z7
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
+	VFMSUB213PD       Z9, Z7, Z10
+	VSUBPD            Z10, Z8, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z5, Z8, Z8
+	VMAXPD            Z3, Z5, Z5
+	VMINPD            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VMAXPD            Z4, Z8, Z8
+	VMINPD            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPD            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPD            Z10, Z1, Z10
+	VMULPD            Z4, Z9, Z9
+	VFNMADD231PD      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPD            Z10, Z0, Z0
+	VBROADCASTSD      one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z8, Z10, Z10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z8, Z10, Z10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore1:
+	VMULPD       Z6, Z3, Z6
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PD Z4, Z8, Z6
+	VMULPD       Z10, Z0, Z0
+	VFMADD231PD  Z6, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPD       Z0, Z1, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Z5, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Z5, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore2:
+	VMULPD       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z3, Z6, Z5
+	VMULPD       Z1, Z0, Z0
+	VFMADD231PD  Z5, Z0, Z9
+	VMULPD       Z4, Z3, Z0
+	VDIVPD       Z0, Z9, Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VADDPD       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Z0, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Z0, (AX)(R8*8)
+
+stored3:
+	VMOVUPD      64(SI)(R8*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD      64(BX)(R8*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VMULPD       Z6, Z3, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z4, Z5
+	VGETEXPPD    Z4, Z7
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z7, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z5, Z7, Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
+	VFNMADD231PD Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z8, Z7
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
+	VFMSUB213PD       Z9, Z7, Z10
+	VSUBPD            Z10, Z8, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z5, Z8, Z8
+	VMAXPD            Z3, Z5, Z5
+	VMINPD            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VMAXPD            Z4, Z8, Z8
+	VMINPD            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPD            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPD            Z10, Z1, Z10
+	VMULPD            Z4, Z9, Z9
+	VFNMADD231PD      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPD            Z10, Z0, Z0
+	VBROADCASTSD      one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Z8, Z10, Z10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Z8, Z10, Z10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore4:
+	VMULPD       Z6, Z3, Z6
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PD Z4, Z8, Z6
+	VMULPD       Z10, Z0, Z0
+	VFMADD231PD  Z6, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPD       Z0, Z1, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z1, Z1
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z5, Z1, Z1
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z5, Z1, Z1
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore5:
+	VMULPD       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z3, Z6, Z5
+	VMULPD       Z1, Z0, Z0
+	VFMADD231PD  Z5, Z0, Z9
+	VMULPD       Z4, Z3, Z0
+	VDIVPD       Z0, Z9, Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VADDPD       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPD     Z0, 64(AX)(R8*8)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPD Z0, 64(AX)(R8*8)
+
+stored6:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD.Z    (BX)(R8*8), K1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K2
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VMULPD       Z6, Z3, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z4, Z5
+	VGETEXPPD    Z4, Z7
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z7, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z5, Z7, Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
+	VFNMADD231PD Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z8, Z7
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
+	VFMSUB213PD       Z9, Z7, Z10
+	VSUBPD            Z10, Z8, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z5, Z8, Z8
+	VMAXPD            Z3, Z5, Z5
+	VMINPD            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VMAXPD            Z4, Z8, Z8
+	VMINPD            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPD            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPD            Z10, Z1, Z10
+	VMULPD            Z4, Z9, Z9
+	VFNMADD231PD      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPD            Z10, Z0, Z0
+	VBROADCASTSD      one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPD Z8, Z10, Z10
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPD Z8, Z10, Z10
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore7:
+	VMULPD       Z6, Z3, Z6
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PD Z4, Z8, Z6
+	VMULPD       Z10, Z0, Z0
+	VFMADD231PD  Z6, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPD       Z0, Z1, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z1, Z1
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPD Z5, Z1, Z1
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPD Z5, Z1, Z1
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore8:
+	VMULPD       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z3, Z6, Z5
+	VMULPD       Z1, Z0, Z0
+	VFMADD231PD  Z5, Z0, Z9
+	VMULPD       Z4, Z3, Z0
+	VDIVPD       Z0, Z9, Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VADDPD       Z0, Z2, Z0
+	VMOVUPD      Z0, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidPowersYF32AVX512(SB), $1024-73
+	// forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VCVTTSS2SI   16(BX), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, (SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 64(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 128(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 192(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 256(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 320(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 384(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	XORQ         SI, SI
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS      Z2, 704(SP)
+	VMOVUPS      Z2, 768(SP)
+	VMOVUPS      Z2, 832(SP)
+	VMOVUPS      Z2, 896(SP)
+	VMOVUPS      Z2, 960(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(DI*1), X0, K1
+	VPCMPEQB    16(DX)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     (CX)(DI*4), Z2
+	VMOVUPS     64(CX)(DI*4), Z3
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
+	VPMAXUD     Z4, Z1, Z1
+	VPMAXUD     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VSCALEFPS        Z6, Z9, Z9
+	VSCALEFPS        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
+	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
+	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VMULPS       Z6, Z4, Z11
+	VMULPS       Z7, Z5, Z12
+	VDIVPS       Z11, Z10, Z11
+	VDIVPS       Z12, Z10, Z10
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z7, Z10, Z7
+	VMULPS       Z4, Z11, Z4
+	VMULPS       Z5, Z10, Z5
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z10
+	VMULPS           Z5, Z5, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z13
+	VFNMADD213PS     Z8, Z11, Z12
+	VFNMADD213PS     Z9, Z4, Z13
+	VFNMADD213PS     Z8, Z5, Z12
+	VMULPS           Z6, Z9, Z4
+	VMULPS           Z7, Z8, Z5
+	VPMOVD2M         Z2, K5
+	VPMOVD2M         Z3, K6
+	VBLENDMPS        Z4, Z6, K5, Z8
+	VBLENDMPS        Z5, Z7, K6, Z9
+	VBLENDMPS        Z6, Z4, K5, Z4
+	VBLENDMPS        Z7, Z5, K6, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z2, Z6, Z2
+	VMINPS           Z3, Z6, Z3
+	VSUBPS           Z13, Z2, Z2
+	VSUBPS           Z12, Z3, Z3
+	VMOVUPS          (SP), Z6
+	VADDPS           Z8, Z6, K1, Z6
+	VMOVUPS          Z6, (SP)
+	VMOVUPS          (SP), Z6
+	VADDPS           Z9, Z6, K2, Z6
+	VMOVUPS          Z6, (SP)
+	VMOVUPS          128(SP), Z6
+	VADDPS           Z4, Z6, K1, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          128(SP), Z6
+	VADDPS           Z5, Z6, K2, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          64(SP), Z6
+	VADDPS           Z4, Z6, K3, Z6
+	VMOVUPS          Z6, 64(SP)
+	VMOVUPS          64(SP), Z6
+	VADDPS           Z5, Z6, K4, Z6
+	VMOVUPS          Z6, 64(SP)
+	VMOVUPS          192(SP), Z6
+	VADDPS           Z8, Z6, K3, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          192(SP), Z6
+	VADDPS           Z9, Z6, K4, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          256(SP), Z6
+	VADDPS           Z2, Z6, K1, Z6
+	VMOVUPS          Z6, 256(SP)
+	VMOVUPS          256(SP), Z6
+	VADDPS           Z3, Z6, K2, Z6
+	VMOVUPS          Z6, 256(SP)
+	VMOVUPS          320(SP), Z6
+	VADDPS           Z2, Z6, K3, Z6
+	VMOVUPS          Z6, 320(SP)
+	VMOVUPS          320(SP), Z6
+	VADDPS           Z3, Z6, K4, Z6
+	VMOVUPS          Z6, 320(SP)
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z4, Z8
+	VSQRTPS Z5, Z9
+	VMULPS  Z8, Z7, Z7
+	VMULPS  Z9, Z6, Z6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z4, Z7, Z7
+	VMULPS Z5, Z6, Z6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z4, Z4, Z4
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z4, Z7, Z7
+	VMULPS Z5, Z6, Z6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z4, Z4, Z4
+	VMULPS Z5, Z5, Z5
+	VMULPS Z4, Z7, Z7
+	VMULPS Z5, Z6, Z6
+
+noMore1:
+	VMULPS  Z2, Z7, Z2
+	VMULPS  Z3, Z6, Z3
+	VMOVUPS 384(SP), Z4
+	VADDPS  Z2, Z4, K1, Z4
+	VMOVUPS Z4, 384(SP)
+	VMOVUPS 384(SP), Z4
+	VADDPS  Z3, Z4, K2, Z4
+	VMOVUPS Z4, 384(SP)
+	VMOVUPS 448(SP), Z4
+	VADDPS  Z2, Z4, K3, Z4
+	VMOVUPS Z4, 448(SP)
+	VMOVUPS 448(SP), Z2
+	VADDPS  Z3, Z2, K4, Z2
+	VMOVUPS Z2, 448(SP)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVDQU8.Z  (DX)(DI*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS.Z   (CX)(DI*4), K1, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VSCALEFPS        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
+	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VMULPS       Z4, Z3, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z4
+	VMULPS       Z3, Z6, Z3
+	VMULPS       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z3, Z3, Z6
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
+	VFNMADD213PS     Z5, Z6, Z7
+	VFNMADD213PS     Z5, Z3, Z7
+	VMULPS           Z4, Z5, Z3
+	VPMOVD2M         Z2, K1
+	VBLENDMPS        Z3, Z4, K1, Z5
+	VBLENDMPS        Z4, Z3, K1, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPS           Z2, Z4, Z2
+	VSUBPS           Z7, Z2, Z2
+	VMOVUPS          (SP), Z4
+	VADDPS           Z5, Z4, K2, Z4
+	VMOVUPS          Z4, (SP)
+	VMOVUPS          128(SP), Z4
+	VADDPS           Z3, Z4, K2, Z4
+	VMOVUPS          Z4, 128(SP)
+	VMOVUPS          64(SP), Z4
+	VADDPS           Z3, Z4, K3, Z4
+	VMOVUPS          Z4, 64(SP)
+	VMOVUPS          192(SP), Z4
+	VADDPS           Z5, Z4, K3, Z4
+	VMOVUPS          Z4, 192(SP)
+	VMOVUPS          256(SP), Z4
+	VADDPS           Z2, Z4, K2, Z4
+	VMOVUPS          Z4, 256(SP)
+	VMOVUPS          320(SP), Z4
+	VADDPS           Z2, Z4, K3, Z4
+	VMOVUPS          Z4, 320(SP)
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z3, Z5
+	VMULPS  Z5, Z4, Z4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z3, Z4, Z4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z3, Z3, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z3, Z4, Z4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z4, Z4
+
+noMore2:
+	VMULPS  Z2, Z4, Z2
+	VMOVUPS 384(SP), Z3
+	VADDPS  Z2, Z3, K2, Z3
+	VMOVUPS Z3, 384(SP)
+	VMOVUPS 448(SP), Z3
+	VADDPS  Z2, Z3, K3, Z3
+	VMOVUPS Z3, 448(SP)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, R8
+	JMP     few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       (SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, (SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        512(SP), Z3, Z3
+	VMOVUPD       Z3, 512(SP)
+	VMOVUPS       64(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 64(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        576(SP), Z3, Z3
+	VMOVUPD       Z3, 576(SP)
+	VMOVUPS       128(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 128(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        640(SP), Z3, Z3
+	VMOVUPD       Z3, 640(SP)
+	VMOVUPS       192(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 192(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        704(SP), Z3, Z3
+	VMOVUPD       Z3, 704(SP)
+	VMOVUPS       256(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 256(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        768(SP), Z3, Z3
+	VMOVUPD       Z3, 768(SP)
+	VMOVUPS       320(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 320(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        832(SP), Z3, Z3
+	VMOVUPD       Z3, 832(SP)
+	VMOVUPS       384(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 384(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        896(SP), Z3, Z3
+	VMOVUPD       Z3, 896(SP)
+	VMOVUPS       448(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 448(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        960(SP), Z3, Z3
+	VMOVUPD       Z3, 960(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       512(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       576(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       640(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       704(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       768(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       832(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       896(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidPowersYF64AVX512(SB), $512-73
+	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VCVTTSD2SI   32(BX), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, (SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 64(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 128(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 192(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 256(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 320(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 384(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ       (DX)(DI*1), X2
+	VPCMPEQB    X2, X0, K1
+	VMOVQ       8(DX)(DI*1), X2
+	VPCMPEQB    X2, X0, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	KMOVB       K1, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	KMOVB       K2, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     (CX)(DI*8), Z2
+	VMOVUPD     64(CX)(DI*8), Z3
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
+	VORPD.BCST  signBit<>+0(SB), Z2, Z4
+	VORPD.BCST  signBit<>+0(SB), Z3, Z5
+	VPMAXUQ     Z4, Z1, Z1
+	VPMAXUQ     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VSCALEFPD        Z6, Z9, Z9
+	VSCALEFPD        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z9, Z4
+	VADDPD.BCST  one<>+0(SB), Z8, Z5
+	VADDPD.BCST  two<>+0(SB), Z9, Z6
+	VADDPD.BCST  two<>+0(SB), Z8, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z6, Z4, Z11
+	VMULPD       Z7, Z5, Z12
+	VDIVPD       Z11, Z10, Z11
+	VDIVPD       Z12, Z10, Z10
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z7, Z10, Z7
+	VMULPD       Z4, Z11, Z4
+	VMULPD       Z5, Z10, Z5
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z10
+	VMULPD           Z5, Z5, Z11
+	VBROADCASTSD     unit64j<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z13
+	VFNMADD213PD     Z8, Z11, Z12
+	VFNMADD213PD     Z9, Z4, Z13
+	VFNMADD213PD     Z8, Z5, Z12
+	VMULPD           Z6, Z9, Z4
+	VMULPD           Z7, Z8, Z5
+	VPMOVQ2M         Z2, K5
+	VPMOVQ2M         Z3, K6
+	VBLENDMPD        Z4, Z6, K5, Z8
+	VBLENDMPD        Z5, Z7, K6, Z9
+	VBLENDMPD        Z6, Z4, K5, Z4
+	VBLENDMPD        Z7, Z5, K6, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z2, Z6, Z2
+	VMINPD           Z3, Z6, Z3
+	VSUBPD           Z13, Z2, Z2
+	VSUBPD           Z12, Z3, Z3
+	VMOVUPS          (SP), Z6
+	VADDPD           Z8, Z6, K1, Z6
+	VMOVUPS          Z6, (SP)
+	VMOVUPS          (SP), Z6
+	VADDPD           Z9, Z6, K2, Z6
+	VMOVUPS          Z6, (SP)
+	VMOVUPS          128(SP), Z6
+	VADDPD           Z4, Z6, K1, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          128(SP), Z6
+	VADDPD           Z5, Z6, K2, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          64(SP), Z6
+	VADDPD           Z4, Z6, K3, Z6
+	VMOVUPS          Z6, 64(SP)
+	VMOVUPS          64(SP), Z6
+	VADDPD           Z5, Z6, K4, Z6
+	VMOVUPS          Z6, 64(SP)
+	VMOVUPS          192(SP), Z6
+	VADDPD           Z8, Z6, K3, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          192(SP), Z6
+	VADDPD           Z9, Z6, K4, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          256(SP), Z6
+	VADDPD           Z2, Z6, K1, Z6
+	VMOVUPS          Z6, 256(SP)
+	VMOVUPS          256(SP), Z6
+	VADDPD           Z3, Z6, K2, Z6
+	VMOVUPS          Z6, 256(SP)
+	VMOVUPS          320(SP), Z6
+	VADDPD           Z2, Z6, K3, Z6
+	VMOVUPS          Z6, 320(SP)
+	VMOVUPS          320(SP), Z6
+	VADDPD           Z3, Z6, K4, Z6
+	VMOVUPS          Z6, 320(SP)
+	VBROADCASTSD     one<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z4, Z8
+	VSQRTPD Z5, Z9
+	VMULPD  Z8, Z7, Z7
+	VMULPD  Z9, Z6, Z6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z4, Z7, Z7
+	VMULPD Z5, Z6, Z6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z4, Z4, Z4
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z4, Z7, Z7
+	VMULPD Z5, Z6, Z6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z4, Z4, Z4
+	VMULPD Z5, Z5, Z5
+	VMULPD Z4, Z7, Z7
+	VMULPD Z5, Z6, Z6
+
+noMore1:
+	VMULPD  Z2, Z7, Z2
+	VMULPD  Z3, Z6, Z3
+	VMOVUPS 384(SP), Z4
+	VADDPD  Z2, Z4, K1, Z4
+	VMOVUPS Z4, 384(SP)
+	VMOVUPS 384(SP), Z4
+	VADDPD  Z3, Z4, K2, Z4
+	VMOVUPS Z4, 384(SP)
+	VMOVUPS 448(SP), Z4
+	VADDPD  Z2, Z4, K3, Z4
+	VMOVUPS Z4, 448(SP)
+	VMOVUPS 448(SP), Z2
+	VADDPD  Z3, Z2, K4, Z2
+	VMOVUPS Z2, 448(SP)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, AX
+	CMPQ    AX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        AX, R8
+	CMOVQLT     AX, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVDQU8.Z  (DX)(DI*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTB       K2, K3
+	KANDB       K1, K3, K3
+	KMOVB       K2, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD.Z   (CX)(DI*8), K1, Z2
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VORPD.BCST  signBit<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z5, Z3
+	VADDPD.BCST  two<>+0(SB), Z5, Z4
+	VBROADCASTSD one<>+0(SB), Z6
+	VMULPD       Z4, Z3, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z4, Z6, Z4
+	VMULPD       Z3, Z6, Z3
+	VMULPD       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z3, Z3, Z6
+	VBROADCASTSD     unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
+	VFNMADD213PD     Z5, Z6, Z7
+	VFNMADD213PD     Z5, Z3, Z7
+	VMULPD           Z4, Z5, Z3
+	VPMOVQ2M         Z2, K1
+	VBLENDMPD        Z3, Z4, K1, Z5
+	VBLENDMPD        Z4, Z3, K1, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPD           Z2, Z4, Z2
+	VSUBPD           Z7, Z2, Z2
+	VMOVUPS          (SP), Z4
+	VADDPD           Z5, Z4, K2, Z4
+	VMOVUPS          Z4, (SP)
+	VMOVUPS          128(SP), Z4
+	VADDPD           Z3, Z4, K2, Z4
+	VMOVUPS          Z4, 128(SP)
+	VMOVUPS          64(SP), Z4
+	VADDPD           Z3, Z4, K3, Z4
+	VMOVUPS          Z4, 64(SP)
+	VMOVUPS          192(SP), Z4
+	VADDPD           Z5, Z4, K3, Z4
+	VMOVUPS          Z4, 192(SP)
+	VMOVUPS          256(SP), Z4
+	VADDPD           Z2, Z4, K2, Z4
+	VMOVUPS          Z4, 256(SP)
+	VMOVUPS          320(SP), Z4
+	VADDPD           Z2, Z4, K3, Z4
+	VMOVUPS          Z4, 320(SP)
+	VBROADCASTSD     one<>+0(SB), Z4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z3, Z5
+	VMULPD  Z5, Z4, Z4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z3, Z4, Z4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z3, Z3, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z3, Z4, Z4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z4, Z4
+
+noMore2:
+	VMULPD  Z2, Z4, Z2
+	VMOVUPS 384(SP), Z3
+	VADDPD  Z2, Z3, K2, Z3
+	VMOVUPS Z3, 384(SP)
+	VMOVUPS 448(SP), Z3
+	VADDPD  Z2, Z3, K3, Z3
+	VMOVUPS Z3, 448(SP)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, AX
+	JMP     few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       (SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, (SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       64(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       128(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidPowersYF32AVX512(SB), $448-97
+	// backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSS 4(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSS 20(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSS 24(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSS 28(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSS 36(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VCVTTSS2SI   40(DI), DI
+	VPXORQ       Z1, Z1, Z1
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(R8*1), X0, K1
+	VPCMPEQB    16(SI)(R8*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(R8*4), Z2
+	VMOVUPS     64(BX)(R8*4), Z3
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
+	VPMAXUD     Z4, Z1, Z1
+	VPMAXUD     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VSCALEFPS        Z6, Z9, Z9
+	VSCALEFPS        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
+	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
+	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VMULPS       Z6, Z4, Z11
+	VMULPS       Z7, Z5, Z12
+	VDIVPS       Z11, Z10, Z11
+	VDIVPS       Z12, Z10, Z10
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z7, Z10, Z7
+	VMULPS       Z4, Z11, Z4
+	VMULPS       Z5, Z10, Z5
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z10
+	VMULPS           Z5, Z5, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z13
+	VFNMADD213PS     Z8, Z11, Z12
+	VFNMADD213PS     Z9, Z4, Z13
+	VFNMADD213PS     Z8, Z5, Z12
+	VMULPS           Z6, Z9, Z4
+	VMULPS           Z7, Z8, Z5
+	VPMOVD2M         Z2, K3
+	VPMOVD2M         Z3, K4
+	VBLENDMPS        Z4, Z6, K3, Z8
+	VBLENDMPS        Z5, Z7, K4, Z9
+	VBLENDMPS        Z6, Z4, K3, Z4
+	VBLENDMPS        Z7, Z5, K4, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z2, Z6, Z2
+	VMINPS           Z3, Z6, Z3
+	VSUBPS           Z13, Z2, Z2
+	VSUBPS           Z12, Z3, Z3
+	VMOVUPS          128(SP), Z6
+	VMOVUPS          192(SP), Z7
+	VBLENDMPS        Z6, Z7, K1, Z10
+	VBLENDMPS        Z6, Z7, K2, Z6
+	VMULPS           Z4, Z10, Z7
+	VMULPS           Z5, Z6, Z6
+	VMOVUPS          256(SP), Z10
+	VMOVUPS          320(SP), Z11
+	VBLENDMPS        Z10, Z11, K1, Z12
+	VBLENDMPS        Z10, Z11, K2, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z4, Z14
+	VSQRTPS Z5, Z15
+	VMULPS  Z14, Z13, Z13
+	VMULPS  Z15, Z11, Z11
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z4, Z13, Z13
+	VMULPS Z5, Z11, Z11
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z4, Z4, Z14
+	VMULPS Z5, Z5, Z15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z14, Z13, Z13
+	VMULPS Z15, Z11, Z11
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z15, Z15, Z15
+	VMULPS Z14, Z13, Z13
+	VMULPS Z15, Z11, Z11
+
+noMore1:
+	VMULPS       Z2, Z8, Z2
+	VMULPS       Z3, Z9, Z3
+	VMOVUPS      384(SP), Z14
+	VFNMADD213PS Z4, Z14, Z2
+	VFNMADD213PS Z5, Z14, Z3
+	VMULPS       Z13, Z12, Z12
+	VMULPS       Z11, Z10, Z10
+	VFMADD231PS  Z2, Z12, Z7
+	VFMADD231PS  Z3, Z10, Z6
+	VMOVUPS      (SP), Z2
+	VMOVUPS      64(SP), Z3
+	VBLENDMPS    Z2, Z3, K1, Z10
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMULPS       Z8, Z10, Z3
+	VMULPS       Z9, Z2, Z2
+	VFMADD231PS  Z4, Z3, Z7
+	VFMADD231PS  Z5, Z2, Z6
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z7, (AX)(R8*4)
+	VMOVNTPS     Z6, 64(AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z7, (AX)(R8*4)
+	VMOVUPS Z6, 64(AX)(R8*4)
+
+stored2:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	VMOVDQU8.Z  (SI)(R8*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	VMOVUPS.Z   (BX)(R8*4), K1, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VSCALEFPS        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
+	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VMULPS       Z4, Z3, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z4
+	VMULPS       Z3, Z6, Z3
+	VMULPS       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z3, Z3, Z6
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
+	VFNMADD213PS     Z5, Z6, Z7
+	VFNMADD213PS     Z5, Z3, Z7
+	VMULPS           Z4, Z5, Z3
+	VPMOVD2M         Z2, K3
+	VBLENDMPS        Z3, Z4, K3, Z5
+	VBLENDMPS        Z4, Z3, K3, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPS           Z2, Z4, Z2
+	VSUBPS           Z7, Z2, Z2
+	VMOVUPS          128(SP), Z4
+	VMOVUPS          192(SP), Z6
+	VBLENDMPS        Z4, Z6, K2, Z4
+	VMULPS           Z3, Z4, Z4
+	VMOVUPS          256(SP), Z6
+	VMOVUPS          320(SP), Z7
+	VBLENDMPS        Z6, Z7, K2, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPS Z3, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPS Z3, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPS Z3, Z3, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPS Z8, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z7, Z7
+
+noMore3:
+	VMULPS       Z2, Z5, Z2
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PS Z3, Z8, Z2
+	VMULPS       Z7, Z6, Z6
+	VFMADD231PS  Z2, Z6, Z4
+	VMOVUPS      (SP), Z2
+	VMOVUPS      64(SP), Z6
+	VBLENDMPS    Z2, Z6, K2, Z2
+	VMULPS       Z5, Z2, Z2
+	VFMADD231PS  Z3, Z2, Z4
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidPowersYF64AVX512(SB), $448-97
+	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSD 8(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSD 40(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSD 48(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSD 56(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSD 72(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VCVTTSD2SI   80(DI), DI
+	VPXORQ       Z1, Z1, Z1
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ       (SI)(R8*1), X2
+	VPCMPEQB    X2, X0, K1
+	VMOVQ       8(SI)(R8*1), X2
+	VPCMPEQB    X2, X0, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	VMOVUPD     (BX)(R8*8), Z2
+	VMOVUPD     64(BX)(R8*8), Z3
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
+	VORPD.BCST  signBit<>+0(SB), Z2, Z4
+	VORPD.BCST  signBit<>+0(SB), Z3, Z5
+	VPMAXUQ     Z4, Z1, Z1
+	VPMAXUQ     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VSCALEFPD        Z6, Z9, Z9
+	VSCALEFPD        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z9, Z4
+	VADDPD.BCST  one<>+0(SB), Z8, Z5
+	VADDPD.BCST  two<>+0(SB), Z9, Z6
+	VADDPD.BCST  two<>+0(SB), Z8, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z6, Z4, Z11
+	VMULPD       Z7, Z5, Z12
+	VDIVPD       Z11, Z10, Z11
+	VDIVPD       Z12, Z10, Z10
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z7, Z10, Z7
+	VMULPD       Z4, Z11, Z4
+	VMULPD       Z5, Z10, Z5
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z10
+	VMULPD           Z5, Z5, Z11
+	VBROADCASTSD     unit64j<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z13
+	VFNMADD213PD     Z8, Z11, Z12
+	VFNMADD213PD     Z9, Z4, Z13
+	VFNMADD213PD     Z8, Z5, Z12
+	VMULPD           Z6, Z9, Z4
+	VMULPD           Z7, Z8, Z5
+	VPMOVQ2M         Z2, K3
+	VPMOVQ2M         Z3, K4
+	VBLENDMPD        Z4, Z6, K3, Z8
+	VBLENDMPD        Z5, Z7, K4, Z9
+	VBLENDMPD        Z6, Z4, K3, Z4
+	VBLENDMPD        Z7, Z5, K4, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z2, Z6, Z2
+	VMINPD           Z3, Z6, Z3
+	VSUBPD           Z13, Z2, Z2
+	VSUBPD           Z12, Z3, Z3
+	VMOVUPS          128(SP), Z6
+	VMOVUPS          192(SP), Z7
+	VBLENDMPD        Z6, Z7, K1, Z10
+	VBLENDMPD        Z6, Z7, K2, Z6
+	VMULPD           Z4, Z10, Z7
+	VMULPD           Z5, Z6, Z6
+	VMOVUPS          256(SP), Z10
+	VMOVUPS          320(SP), Z11
+	VBLENDMPD        Z10, Z11, K1, Z12
+	VBLENDMPD        Z10, Z11, K2, Z10
+	VBROADCASTSD     one<>+0(SB), Z11
+	VMOVAPD          Z11, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z4, Z14
+	VSQRTPD Z5, Z15
+	VMULPD  Z14, Z13, Z13
+	VMULPD  Z15, Z11, Z11
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z4, Z13, Z13
+	VMULPD Z5, Z11, Z11
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z4, Z4, Z14
+	VMULPD Z5, Z5, Z15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z11, Z11
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z11, Z11
+
+noMore1:
+	VMULPD       Z2, Z8, Z2
+	VMULPD       Z3, Z9, Z3
+	VMOVUPS      384(SP), Z14
+	VFNMADD213PD Z4, Z14, Z2
+	VFNMADD213PD Z5, Z14, Z3
+	VMULPD       Z13, Z12, Z12
+	VMULPD       Z11, Z10, Z10
+	VFMADD231PD  Z2, Z12, Z7
+	VFMADD231PD  Z3, Z10, Z6
+	VMOVUPS      (SP), Z2
+	VMOVUPS      64(SP), Z3
+	VBLENDMPD    Z2, Z3, K1, Z10
+	VBLENDMPD    Z2, Z3, K2, Z2
+	VMULPD       Z8, Z10, Z3
+	VMULPD       Z9, Z2, Z2
+	VFMADD231PD  Z4, Z3, Z7
+	VFMADD231PD  Z5, Z2, Z6
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z7, (AX)(R8*8)
+	VMOVNTPD     Z6, 64(AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z7, (AX)(R8*8)
+	VMOVUPD Z6, 64(AX)(R8*8)
+
+stored2:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	VMOVDQU8.Z  (SI)(R8*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTB       K2, K3
+	KANDB       K1, K3, K3
+	VMOVUPD.Z   (BX)(R8*8), K1, Z2
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VORPD.BCST  signBit<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z5, Z3
+	VADDPD.BCST  two<>+0(SB), Z5, Z4
+	VBROADCASTSD one<>+0(SB), Z6
+	VMULPD       Z4, Z3, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z4, Z6, Z4
+	VMULPD       Z3, Z6, Z3
+	VMULPD       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z3, Z3, Z6
+	VBROADCASTSD     unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
+	VFNMADD213PD     Z5, Z6, Z7
+	VFNMADD213PD     Z5, Z3, Z7
+	VMULPD           Z4, Z5, Z3
+	VPMOVQ2M         Z2, K3
+	VBLENDMPD        Z3, Z4, K3, Z5
+	VBLENDMPD        Z4, Z3, K3, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPD           Z2, Z4, Z2
+	VSUBPD           Z7, Z2, Z2
+	VMOVUPS          128(SP), Z4
+	VMOVUPS          192(SP), Z6
+	VBLENDMPD        Z4, Z6, K2, Z4
+	VMULPD           Z3, Z4, Z4
+	VMOVUPS          256(SP), Z6
+	VMOVUPS          320(SP), Z7
+	VBLENDMPD        Z6, Z7, K2, Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPD Z3, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPD Z3, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPD Z3, Z3, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPD Z8, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z7, Z7
+
+noMore3:
+	VMULPD       Z2, Z5, Z2
+	VMOVUPS      384(SP), Z8
+	VFNMADD213PD Z3, Z8, Z2
+	VMULPD       Z7, Z6, Z6
+	VFMADD231PD  Z2, Z6, Z4
+	VMOVUPS      (SP), Z2
+	VMOVUPS      64(SP), Z6
+	VBLENDMPD    Z2, Z6, K2, Z2
+	VMULPD       Z5, Z2, Z2
+	VFMADD231PD  Z3, Z2, Z4
+	VMOVUPD      Z4, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidPowersF32AVX512(SB), $1408-65
+	// forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSS2SI 16(BX), BX
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, (SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 64(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 128(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 192(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 256(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 320(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 384(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 448(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 512(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 576(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 640(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 704(SP)
+	VMOVUPS    Z1, 768(SP)
+	VMOVUPS    Z1, 832(SP)
+	VMOVUPS    Z1, 896(SP)
+	VMOVUPS    Z1, 960(SP)
+	VMOVUPS    Z1, 1024(SP)
+	VMOVUPS    Z1, 1088(SP)
+	VMOVUPS    Z1, 1152(SP)
+	VMOVUPS    Z1, 1216(SP)
+	VMOVUPS    Z1, 1280(SP)
+	VMOVUPS    Z1, 1344(SP)
+	XORQ       SI, SI
+	TESTQ      AX, AX
+	JLE        folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(SI*4), Z1
+	VMOVUPS     64(DX)(SI*4), Z2
+	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z3
+	VADDPS.BCST minusOneSingle<>+0(SB), Z2, Z4
+	VMOVUPS     256(SP), Z5
+	VADDPS      Z1, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     256(SP), Z5
+	VADDPS      Z2, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPS      Z3, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PS Z1, Z1, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PS Z2, Z2, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     (CX)(SI*4), Z5
+	VMOVUPS     64(CX)(SI*4), Z6
+	VORPS.BCST  signBitSingle<>+0(SB), Z5, Z7
+	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
+	VPMAXUD     Z7, Z0, Z0
+	VPMAXUD     Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VSCALEFPS        Z9, Z12, Z12
+	VSCALEFPS        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z8
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z9
+	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VMULPS       Z9, Z7, Z14
+	VMULPS       Z10, Z8, Z15
+	VDIVPS       Z14, Z13, Z14
+	VDIVPS       Z15, Z13, Z13
+	VMULPS       Z9, Z14, Z9
+	VMULPS       Z10, Z13, Z10
+	VMULPS       Z7, Z14, Z7
+	VMULPS       Z8, Z13, Z8
+	VMULPS       Z12, Z7, Z7
+	VMULPS       Z11, Z8, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z7, Z7, Z13
+	VMULPS           Z8, Z8, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z12, Z13, Z16
+	VFNMADD213PS     Z11, Z14, Z15
+	VFNMADD213PS     Z12, Z7, Z16
+	VFNMADD213PS     Z11, Z8, Z15
+	VMULPS           Z9, Z12, Z7
+	VMULPS           Z10, Z11, Z8
+	VPMOVD2M         Z5, K1
+	VPMOVD2M         Z6, K2
+	VBLENDMPS        Z7, Z9, K1, Z11
+	VBLENDMPS        Z8, Z10, K2, Z12
+	VBLENDMPS        Z9, Z7, K1, Z7
+	VBLENDMPS        Z10, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z5, Z9, Z10
+	VMINPS           Z6, Z9, Z9
+	VSUBPS           Z16, Z10, Z10
+	VSUBPS           Z15, Z9, Z9
+	VPXORQ           Z13, Z13, Z13
+	VMAXPS           Z5, Z13, Z5
+	VMAXPS           Z6, Z13, Z6
+	VADDPS           Z5, Z16, Z5
+	VADDPS           Z6, Z15, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VMOVUPS          (SP), Z13
+	VFMADD231PS      Z1, Z11, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          (SP), Z13
+	VFMADD231PS      Z2, Z12, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          64(SP), Z13
+	VFNMADD231PS     Z3, Z11, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          64(SP), Z13
+	VFNMADD231PS     Z4, Z12, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          128(SP), Z13
+	VFMADD231PS      Z1, Z7, Z13
+	VMOVUPS          Z13, 128(SP)
+	VMOVUPS          128(SP), Z13
+	VFMADD231PS      Z2, Z8, Z13
+	VMOVUPS          Z13, 128(SP)
+	VMOVUPS          192(SP), Z13
+	VFNMADD231PS     Z3, Z7, Z13
+	VMOVUPS          Z13, 192(SP)
+	VMOVUPS          192(SP), Z13
+	VFNMADD231PS     Z4, Z8, Z13
+	VMOVUPS          Z13, 192(SP)
+	VMOVUPS          448(SP), Z13
+	VFMADD231PS      Z10, Z1, Z13
+	VMOVUPS          Z13, 448(SP)
+	VMOVUPS          448(SP), Z13
+	VFMADD231PS      Z9, Z2, Z13
+	VMOVUPS          Z13, 448(SP)
+	VMOVUPS          512(SP), Z13
+	VFNMADD231PS     Z5, Z3, Z13
+	VMOVUPS          Z13, 512(SP)
+	VMOVUPS          512(SP), Z13
+	VFNMADD231PS     Z6, Z4, Z13
+	VMOVUPS          Z13, 512(SP)
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z7, Z15
+	VSQRTPS Z8, Z16
+	VMULPS  Z15, Z14, Z14
+	VMULPS  Z16, Z13, Z13
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z7, Z14, Z14
+	VMULPS Z8, Z13, Z13
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z7, Z7, Z7
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z7, Z14, Z14
+	VMULPS Z8, Z13, Z13
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z7, Z7, Z7
+	VMULPS Z8, Z8, Z8
+	VMULPS Z7, Z14, Z14
+	VMULPS Z8, Z13, Z13
+
+noMore1:
+	VMULPS       Z1, Z14, Z1
+	VMULPS       Z2, Z13, Z2
+	VMOVUPS      576(SP), Z7
+	VFMADD231PS  Z10, Z1, Z7
+	VMOVUPS      Z7, 576(SP)
+	VMOVUPS      576(SP), Z1
+	VFMADD231PS  Z9, Z2, Z1
+	VMOVUPS      Z1, 576(SP)
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VMOVAPD      Z1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z11, Z7
+	VSQRTPS Z12, Z8
+	VMULPS  Z7, Z2, Z2
+	VMULPS  Z8, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z11, Z2, Z2
+	VMULPS Z12, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z11, Z11, Z7
+	VMULPS Z12, Z12, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z7, Z2, Z2
+	VMULPS Z8, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z7, Z7, Z7
+	VMULPS Z8, Z8, Z8
+	VMULPS Z7, Z2, Z2
+	VMULPS Z8, Z1, Z1
+
+noMore2:
+	VMULPS       Z3, Z2, Z2
+	VMULPS       Z4, Z1, Z1
+	VMOVUPS      640(SP), Z3
+	VFNMADD231PS Z5, Z2, Z3
+	VMOVUPS      Z3, 640(SP)
+	VMOVUPS      640(SP), Z2
+	VFNMADD231PS Z6, Z1, Z2
+	VMOVUPS      Z2, 640(SP)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z1
+	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVUPS     256(SP), Z3
+	VADDPS      Z1, Z3, Z3
+	VMOVUPS     Z3, 256(SP)
+	VMOVUPS     320(SP), Z3
+	VSUBPS      Z2, Z3, Z3
+	VMOVUPS     Z3, 320(SP)
+	VMOVUPS     384(SP), Z3
+	VFMADD231PS Z1, Z1, Z3
+	VMOVUPS     Z3, 384(SP)
+	VMOVUPS.Z   (CX)(SI*4), K1, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z4
+	VADDPS.BCST  twoSingle<>+0(SB), Z6, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VMULPS       Z5, Z4, Z8
+	VDIVPS       Z8, Z7, Z7
+	VMULPS       Z5, Z7, Z5
+	VMULPS       Z4, Z7, Z4
+	VMULPS       Z6, Z4, Z4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z6, Z7, Z8
+	VFNMADD213PS     Z6, Z4, Z8
+	VMULPS           Z5, Z6, Z4
+	VPMOVD2M         Z3, K1
+	VBLENDMPS        Z4, Z5, K1, Z6
+	VBLENDMPS        Z5, Z4, K1, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMINPS           Z3, Z5, Z5
+	VSUBPS           Z8, Z5, Z5
+	VPXORQ           Z7, Z7, Z7
+	VMAXPS           Z3, Z7, Z3
+	VADDPS           Z3, Z8, Z3
+	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
+	VMOVUPS          (SP), Z7
+	VFMADD231PS      Z1, Z6, Z7
+	VMOVUPS          Z7, (SP)
+	VMOVUPS          64(SP), Z7
+	VFNMADD231PS     Z2, Z6, Z7
+	VMOVUPS          Z7, 64(SP)
+	VMOVUPS          128(SP), Z7
+	VFMADD231PS      Z1, Z4, Z7
+	VMOVUPS          Z7, 128(SP)
+	VMOVUPS          192(SP), Z7
+	VFNMADD231PS     Z2, Z4, Z7
+	VMOVUPS          Z7, 192(SP)
+	VMOVUPS          448(SP), Z7
+	VFMADD231PS      Z5, Z1, Z7
+	VMOVUPS          Z7, 448(SP)
+	VMOVUPS          512(SP), Z7
+	VFNMADD231PS     Z3, Z2, Z7
+	VMOVUPS          Z7, 512(SP)
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z4, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z4, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z4, Z4, Z4
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z4, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z4, Z4, Z4
+	VMULPS Z4, Z7, Z7
+
+noMore3:
+	VMULPS       Z1, Z7, Z1
+	VMOVUPS      576(SP), Z4
+	VFMADD231PS  Z5, Z1, Z4
+	VMOVUPS      Z4, 576(SP)
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Z6, Z4
+	VMULPS  Z4, Z1, Z1
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Z6, Z1, Z1
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Z6, Z6, Z4
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Z4, Z1, Z1
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Z4, Z4, Z4
+	VMULPS Z4, Z1, Z1
+
+noMore4:
+	VMULPS       Z2, Z1, Z1
+	VMOVUPS      640(SP), Z2
+	VFNMADD231PS Z3, Z1, Z2
+	VMOVUPS      Z2, 640(SP)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       (SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, (SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        704(SP), Z2, Z2
+	VMOVUPD       Z2, 704(SP)
+	VMOVUPS       64(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        768(SP), Z2, Z2
+	VMOVUPD       Z2, 768(SP)
+	VMOVUPS       128(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        832(SP), Z2, Z2
+	VMOVUPD       Z2, 832(SP)
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        896(SP), Z2, Z2
+	VMOVUPD       Z2, 896(SP)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        960(SP), Z2, Z2
+	VMOVUPD       Z2, 960(SP)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1024(SP), Z2, Z2
+	VMOVUPD       Z2, 1024(SP)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1088(SP), Z2, Z2
+	VMOVUPD       Z2, 1088(SP)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1152(SP), Z2, Z2
+	VMOVUPD       Z2, 1152(SP)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1216(SP), Z2, Z2
+	VMOVUPD       Z2, 1216(SP)
+	VMOVUPS       576(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 576(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1280(SP), Z2, Z2
+	VMOVUPD       Z2, 1280(SP)
+	VMOVUPS       640(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 640(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1344(SP), Z2, Z2
+	VMOVUPD       Z2, 1344(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       704(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPD       768(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPD       832(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPD       896(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPD       960(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       1024(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       1088(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       1152(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPD       1216(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+	VMOVUPD       1280(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVUPD       1344(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidPowersF64AVX512(SB), $704-65
+	// forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSD2SI 32(BX), BX
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, (SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 64(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 128(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 192(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 256(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 320(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 384(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 448(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 512(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 576(SP)
+	VPXORQ     Z1, Z1, Z1
+	VMOVUPS    Z1, 640(SP)
+	XORQ       SI, SI
+	CMPQ       AX, $0x00000010
+	JL         few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(SI*8), Z1
+	VMOVUPD     64(DX)(SI*8), Z2
+	VADDPD.BCST minusOne<>+0(SB), Z1, Z3
+	VADDPD.BCST minusOne<>+0(SB), Z2, Z4
+	VMOVUPS     256(SP), Z5
+	VADDPD      Z1, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     256(SP), Z5
+	VADDPD      Z2, Z5, Z5
+	VMOVUPS     Z5, 256(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPD      Z3, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     320(SP), Z5
+	VSUBPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PD Z1, Z1, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     384(SP), Z5
+	VFMADD231PD Z2, Z2, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPD     (CX)(SI*8), Z5
+	VMOVUPD     64(CX)(SI*8), Z6
+	VORPD.BCST  signBit<>+0(SB), Z5, Z7
+	VORPD.BCST  signBit<>+0(SB), Z6, Z8
+	VPMAXUQ     Z7, Z0, Z0
+	VPMAXUQ     Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VSCALEFPD        Z9, Z12, Z12
+	VSCALEFPD        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z12, Z7
+	VADDPD.BCST  one<>+0(SB), Z11, Z8
+	VADDPD.BCST  two<>+0(SB), Z12, Z9
+	VADDPD.BCST  two<>+0(SB), Z11, Z10
+	VBROADCASTSD one<>+0(SB), Z13
+	VMULPD       Z9, Z7, Z14
+	VMULPD       Z10, Z8, Z15
+	VDIVPD       Z14, Z13, Z14
+	VDIVPD       Z15, Z13, Z13
+	VMULPD       Z9, Z14, Z9
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z7, Z14, Z7
+	VMULPD       Z8, Z13, Z8
+	VMULPD       Z12, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z7, Z7, Z13
+	VMULPD           Z8, Z8, Z14
+	VBROADCASTSD     unit64j<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z12, Z13, Z16
+	VFNMADD213PD     Z11, Z14, Z15
+	VFNMADD213PD     Z12, Z7, Z16
+	VFNMADD213PD     Z11, Z8, Z15
+	VMULPD           Z9, Z12, Z7
+	VMULPD           Z10, Z11, Z8
+	VPMOVQ2M         Z5, K1
+	VPMOVQ2M         Z6, K2
+	VBLENDMPD        Z7, Z9, K1, Z11
+	VBLENDMPD        Z8, Z10, K2, Z12
+	VBLENDMPD        Z9, Z7, K1, Z7
+	VBLENDMPD        Z10, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z5, Z9, Z10
+	VMINPD           Z6, Z9, Z9
+	VSUBPD           Z16, Z10, Z10
+	VSUBPD           Z15, Z9, Z9
+	VPXORQ           Z13, Z13, Z13
+	VMAXPD           Z5, Z13, Z5
+	VMAXPD           Z6, Z13, Z6
+	VADDPD           Z5, Z16, Z5
+	VADDPD           Z6, Z15, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VMOVUPS          (SP), Z13
+	VFMADD231PD      Z1, Z11, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          (SP), Z13
+	VFMADD231PD      Z2, Z12, Z13
+	VMOVUPS          Z13, (SP)
+	VMOVUPS          64(SP), Z13
+	VFNMADD231PD     Z3, Z11, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          64(SP), Z13
+	VFNMADD231PD     Z4, Z12, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          128(SP), Z13
+	VFMADD231PD      Z1, Z7, Z13
+	VMOVUPS          Z13, 128(SP)
+	VMOVUPS          128(SP), Z13
+	VFMADD231PD      Z2, Z8, Z13
+	VMOVUPS          Z13, 128(SP)
+	VMOVUPS          192(SP), Z13
+	VFNMADD231PD     Z3, Z7, Z13
+	VMOVUPS          Z13, 192(SP)
+	VMOVUPS          192(SP), Z13
+	VFNMADD231PD     Z4, Z8, Z13
+	VMOVUPS          Z13, 192(SP)
+	VMOVUPS          448(SP), Z13
+	VFMADD231PD      Z10, Z1, Z13
+	VMOVUPS          Z13, 448(SP)
+	VMOVUPS          448(SP), Z13
+	VFMADD231PD      Z9, Z2, Z13
+	VMOVUPS          Z13, 448(SP)
+	VMOVUPS          512(SP), Z13
+	VFNMADD231PD     Z5, Z3, Z13
+	VMOVUPS          Z13, 512(SP)
+	VMOVUPS          512(SP), Z13
+	VFNMADD231PD     Z6, Z4, Z13
+	VMOVUPS          Z13, 512(SP)
+	VBROADCASTSD     one<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z7, Z15
+	VSQRTPD Z8, Z16
+	VMULPD  Z15, Z14, Z14
+	VMULPD  Z16, Z13, Z13
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z7, Z14, Z14
+	VMULPD Z8, Z13, Z13
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z7, Z7, Z7
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z7, Z14, Z14
+	VMULPD Z8, Z13, Z13
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z7, Z7, Z7
+	VMULPD Z8, Z8, Z8
+	VMULPD Z7, Z14, Z14
+	VMULPD Z8, Z13, Z13
+
+noMore1:
+	VMULPD       Z1, Z14, Z1
+	VMULPD       Z2, Z13, Z2
+	VMOVUPS      576(SP), Z7
+	VFMADD231PD  Z10, Z1, Z7
+	VMOVUPS      Z7, 576(SP)
+	VMOVUPS      576(SP), Z1
+	VFMADD231PD  Z9, Z2, Z1
+	VMOVUPS      Z1, 576(SP)
+	VBROADCASTSD one<>+0(SB), Z1
+	VMOVAPD      Z1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z11, Z7
+	VSQRTPD Z12, Z8
+	VMULPD  Z7, Z2, Z2
+	VMULPD  Z8, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z11, Z2, Z2
+	VMULPD Z12, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z11, Z11, Z7
+	VMULPD Z12, Z12, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z7, Z2, Z2
+	VMULPD Z8, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z7, Z7, Z7
+	VMULPD Z8, Z8, Z8
+	VMULPD Z7, Z2, Z2
+	VMULPD Z8, Z1, Z1
+
+noMore2:
+	VMULPD       Z3, Z2, Z2
+	VMULPD       Z4, Z1, Z1
+	VMOVUPS      640(SP), Z3
+	VFNMADD231PD Z5, Z2, Z3
+	VMOVUPS      Z3, 640(SP)
+	VMOVUPS      640(SP), Z2
+	VFNMADD231PD Z6, Z1, Z2
+	VMOVUPS      Z2, 640(SP)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z1
+	VADDPD.BCST minusOne<>+0(SB), Z1, Z2
+	VMOVAPD.Z   Z2, K1, Z2
+	VMOVUPS     256(SP), Z3
+	VADDPD      Z1, Z3, Z3
+	VMOVUPS     Z3, 256(SP)
+	VMOVUPS     320(SP), Z3
+	VSUBPD      Z2, Z3, Z3
+	VMOVUPS     Z3, 320(SP)
+	VMOVUPS     384(SP), Z3
+	VFMADD231PD Z1, Z1, Z3
+	VMOVUPS     Z3, 384(SP)
+	VMOVUPD.Z   (CX)(SI*8), K1, Z3
+	VORPD.BCST  signBit<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z6, Z4
+	VADDPD.BCST  two<>+0(SB), Z6, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VMULPD       Z5, Z4, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z5, Z7, Z5
+	VMULPD       Z4, Z7, Z4
+	VMULPD       Z6, Z4, Z4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z7
+	VBROADCASTSD     unit64j<>+0(SB), Z8
+	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z6, Z7, Z8
+	VFNMADD213PD     Z6, Z4, Z8
+	VMULPD           Z5, Z6, Z4
+	VPMOVQ2M         Z3, K1
+	VBLENDMPD        Z4, Z5, K1, Z6
+	VBLENDMPD        Z5, Z4, K1, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMINPD           Z3, Z5, Z5
+	VSUBPD           Z8, Z5, Z5
+	VPXORQ           Z7, Z7, Z7
+	VMAXPD           Z3, Z7, Z3
+	VADDPD           Z3, Z8, Z3
+	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
+	VMOVUPS          (SP), Z7
+	VFMADD231PD      Z1, Z6, Z7
+	VMOVUPS          Z7, (SP)
+	VMOVUPS          64(SP), Z7
+	VFNMADD231PD     Z2, Z6, Z7
+	VMOVUPS          Z7, 64(SP)
+	VMOVUPS          128(SP), Z7
+	VFMADD231PD      Z1, Z4, Z7
+	VMOVUPS          Z7, 128(SP)
+	VMOVUPS          192(SP), Z7
+	VFNMADD231PD     Z2, Z4, Z7
+	VMOVUPS          Z7, 192(SP)
+	VMOVUPS          448(SP), Z7
+	VFMADD231PD      Z5, Z1, Z7
+	VMOVUPS          Z7, 448(SP)
+	VMOVUPS          512(SP), Z7
+	VFNMADD231PD     Z3, Z2, Z7
+	VMOVUPS          Z7, 512(SP)
+	VBROADCASTSD     one<>+0(SB), Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z4, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z4, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z4, Z4, Z4
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z4, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z4, Z4, Z4
+	VMULPD Z4, Z7, Z7
+
+noMore3:
+	VMULPD       Z1, Z7, Z1
+	VMOVUPS      576(SP), Z4
+	VFMADD231PD  Z5, Z1, Z4
+	VMOVUPS      Z4, 576(SP)
+	VBROADCASTSD one<>+0(SB), Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Z6, Z4
+	VMULPD  Z4, Z1, Z1
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Z6, Z1, Z1
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Z6, Z6, Z4
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Z4, Z1, Z1
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Z4, Z4, Z4
+	VMULPD Z4, Z1, Z1
+
+noMore4:
+	VMULPD       Z2, Z1, Z1
+	VMOVUPS      640(SP), Z2
+	VFNMADD231PD Z3, Z1, Z2
+	VMOVUPS      Z2, 640(SP)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       (SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, (SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPS       64(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPS       128(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+	VMOVUPS       576(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 576(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVUPS       640(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 640(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidPowersF32AVX512(SB), $448-89
+	// backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSS 28(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSS 32(DI), Z0
+	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSS 36(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VCVTTSS2SI   40(DI), DI
+	VPXORQ       Z0, Z0, Z0
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(R8*4), Z1
+	VMOVUPS      64(SI)(R8*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z1, Z3, Z4
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z5
+	VMULPS       Z5, Z1, Z6
+	VMULPS       Z5, Z2, Z5
+	VMOVUPS      64(SP), Z7
+	VFMADD231PS  Z7, Z4, Z6
+	VFMADD231PS  Z7, Z3, Z5
+	VMOVUPS      (BX)(R8*4), Z7
+	VMOVUPS      64(BX)(R8*4), Z8
+	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z9
+	VORPS.BCST   signBitSingle<>+0(SB), Z8, Z10
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
+	VSCALEFPS        Z11, Z14, Z14
+	VSCALEFPS        Z12, Z13, Z13
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z10
+	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VMULPS       Z11, Z9, Z16
+	VMULPS       Z12, Z10, Z17
+	VDIVPS       Z16, Z15, Z16
+	VDIVPS       Z17, Z15, Z15
+	VMULPS       Z11, Z16, Z11
+	VMULPS       Z12, Z15, Z12
+	VMULPS       Z9, Z16, Z9
+	VMULPS       Z10, Z15, Z10
+	VMULPS       Z14, Z9, Z9
+	VMULPS       Z13, Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z15
+	VMULPS           Z10, Z10, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z15, Z18
+	VFNMADD213PS     Z13, Z16, Z17
+	VFNMADD213PS     Z14, Z9, Z18
+	VFNMADD213PS     Z13, Z10, Z17
+	VMULPS           Z11, Z14, Z9
+	VMULPS           Z12, Z13, Z10
+	VPMOVD2M         Z7, K1
+	VPMOVD2M         Z8, K2
+	VBLENDMPS        Z9, Z11, K1, Z13
+	VBLENDMPS        Z10, Z12, K2, Z14
+	VBLENDMPS        Z11, Z9, K1, Z9
+	VBLENDMPS        Z12, Z10, K2, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPS           Z7, Z11, Z12
+	VMINPS           Z8, Z11, Z11
+	VSUBPS           Z18, Z12, Z12
+	VSUBPS           Z17, Z11, Z11
+	VPXORQ           Z15, Z15, Z15
+	VMAXPS           Z7, Z15, Z7
+	VMAXPS           Z8, Z15, Z8
+	VADDPS           Z7, Z18, Z7
+	VADDPS           Z8, Z17, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
+	VMOVUPS          128(SP), Z15
+	VMULPS           Z15, Z1, Z16
+	VMULPS           Z15, Z2, Z15
+	VMOVUPS          192(SP), Z17
+	VMULPS           Z17, Z4, Z18
+	VMULPS           Z17, Z3, Z17
+	VMULPS           Z9, Z16, Z16
+	VMULPS           Z10, Z15, Z15
+	VFNMADD231PS     Z13, Z18, Z16
+	VFNMADD231PS     Z14, Z17, Z15
+	VMOVUPS          256(SP), Z17
+	VMULPS           Z17, Z1, Z1
+	VMULPS           Z17, Z2, Z2
+	VBROADCASTSS     oneSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z9, Z19
+	VSQRTPS Z10, Z20
+	VMULPS  Z19, Z18, Z18
+	VMULPS  Z20, Z17, Z17
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z9, Z18, Z18
+	VMULPS Z10, Z17, Z17
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z9, Z9, Z19
+	VMULPS Z10, Z10, Z20
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z19, Z18, Z18
+	VMULPS Z20, Z17, Z17
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z19, Z19, Z19
+	VMULPS Z20, Z20, Z20
+	VMULPS Z19, Z18, Z18
+	VMULPS Z20, Z17, Z17
+
+noMore1:
+	VMULPS       Z12, Z13, Z12
+	VMULPS       Z11, Z14, Z11
+	VMOVUPS      384(SP), Z19
+	VFNMADD213PS Z9, Z19, Z12
+	VFNMADD213PS Z10, Z19, Z11
+	VMULPS       Z18, Z1, Z1
+	VMULPS       Z17, Z2, Z2
+	VFMADD231PS  Z12, Z1, Z16
+	VFMADD231PS  Z11, Z2, Z15
+	VMOVUPS      320(SP), Z1
+	VMULPS       Z1, Z4, Z2
+	VMULPS       Z1, Z3, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VMOVAPD      Z3, Z4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Z13, Z11
+	VSQRTPS Z14, Z12
+	VMULPS  Z11, Z4, Z4
+	VMULPS  Z12, Z3, Z3
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Z13, Z4, Z4
+	VMULPS Z14, Z3, Z3
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Z13, Z13, Z11
+	VMULPS Z14, Z14, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Z11, Z4, Z4
+	VMULPS Z12, Z3, Z3
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Z11, Z11, Z11
+	VMULPS Z12, Z12, Z12
+	VMULPS Z11, Z4, Z4
+	VMULPS Z12, Z3, Z3
+
+noMore2:
+	VMULPS       Z7, Z9, Z7
+	VMULPS       Z8, Z10, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PS Z13, Z11, Z7
+	VFNMADD213PS Z14, Z11, Z8
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z3, Z1, Z1
+	VFMADD231PS  Z7, Z2, Z16
+	VFMADD231PS  Z8, Z1, Z15
+	VMULPS       Z13, Z6, Z1
+	VMULPS       Z14, Z5, Z2
+	VFMADD231PS  Z9, Z1, Z16
+	VFMADD231PS  Z10, Z2, Z15
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Z16, (AX)(R8*4)
+	VMOVNTPS     Z15, 64(AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Z16, (AX)(R8*4)
+	VMOVUPS Z15, 64(AX)(R8*4)
+
+stored3:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      (SP), Z3
+	VMULPS       Z3, Z1, Z3
+	VMOVUPS      64(SP), Z4
+	VFMADD231PS  Z4, Z2, Z3
+	VMOVUPS.Z    (BX)(R8*4), K1, Z4
+	VORPS.BCST   signBitSingle<>+0(SB), Z4, Z5
+	VPMAXUD      Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VSCALEFPS        Z6, Z7, Z7
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VMULPS       Z6, Z5, Z9
+	VDIVPS       Z9, Z8, Z8
+	VMULPS       Z6, Z8, Z6
+	VMULPS       Z5, Z8, Z5
+	VMULPS       Z7, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z5, Z5, Z8
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+	VFNMADD213PS     Z7, Z5, Z9
+	VMULPS           Z6, Z7, Z5
+	VPMOVD2M         Z4, K2
+	VBLENDMPS        Z5, Z6, K2, Z7
+	VBLENDMPS        Z6, Z5, K2, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z4, Z6, Z6
+	VSUBPS           Z9, Z6, Z6
+	VPXORQ           Z8, Z8, Z8
+	VMAXPS           Z4, Z8, Z4
+	VADDPS           Z4, Z9, Z4
+	VXORPS.BCST      signBitSingle<>+0(SB), Z4, Z4
+	VMOVUPS          128(SP), Z8
+	VMULPS           Z8, Z1, Z8
+	VMOVUPS          192(SP), Z9
+	VMULPS           Z9, Z2, Z9
+	VMULPS           Z5, Z8, Z8
+	VFNMADD231PS     Z7, Z9, Z8
+	VMOVUPS          256(SP), Z9
+	VMULPS           Z9, Z1, Z1
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Z5, Z10
+	VMULPS  Z10, Z9, Z9
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Z5, Z9, Z9
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Z5, Z5, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Z10, Z9, Z9
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z9, Z9
+
+noMore4:
+	VMULPS       Z6, Z7, Z6
+	VMOVUPS      384(SP), Z10
+	VFNMADD213PS Z5, Z10, Z6
+	VMULPS       Z9, Z1, Z1
+	VFMADD231PS  Z6, Z1, Z8
+	VMOVUPS      320(SP), Z1
+	VMULPS       Z1, Z2, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z7, Z6
+	VMULPS  Z6, Z2, Z2
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z7, Z2, Z2
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z7, Z7, Z6
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z6, Z2, Z2
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z6, Z6, Z6
+	VMULPS Z6, Z2, Z2
+
+noMore5:
+	VMULPS       Z4, Z5, Z4
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z7, Z6, Z4
+	VMULPS       Z2, Z1, Z1
+	VFMADD231PS  Z4, Z1, Z8
+	VMULPS       Z7, Z3, Z1
+	VFMADD231PS  Z5, Z1, Z8
+	VMOVUPS      Z8, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidPowersF64AVX512(SB), $448-89
+	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSD 56(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSD 64(DI), Z0
+	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSD 72(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VCVTTSD2SI   80(DI), DI
+	VPXORQ       Z0, Z0, Z0
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(R8*8), Z1
+	VMOVUPD      64(SI)(R8*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z1, Z3, Z4
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z5
+	VMULPD       Z5, Z1, Z6
+	VMULPD       Z5, Z2, Z5
+	VMOVUPS      64(SP), Z7
+	VFMADD231PD  Z7, Z4, Z6
+	VFMADD231PD  Z7, Z3, Z5
+	VMOVUPD      (BX)(R8*8), Z7
+	VMOVUPD      64(BX)(R8*8), Z8
+	VORPD.BCST   signBit<>+0(SB), Z7, Z9
+	VORPD.BCST   signBit<>+0(SB), Z8, Z10
+	VPMAXUQ      Z9, Z0, Z0
+	VPMAXUQ      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VSCALEFPD        Z11, Z14, Z14
+	VSCALEFPD        Z12, Z13, Z13
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z14, Z9
+	VADDPD.BCST  one<>+0(SB), Z13, Z10
+	VADDPD.BCST  two<>+0(SB), Z14, Z11
+	VADDPD.BCST  two<>+0(SB), Z13, Z12
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z11, Z9, Z16
+	VMULPD       Z12, Z10, Z17
+	VDIVPD       Z16, Z15, Z16
+	VDIVPD       Z17, Z15, Z15
+	VMULPD       Z11, Z16, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z9, Z16, Z9
+	VMULPD       Z10, Z15, Z10
+	VMULPD       Z14, Z9, Z9
+	VMULPD       Z13, Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z9, Z9, Z15
+	VMULPD           Z10, Z10, Z16
+	VBROADCASTSD     unit64j<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z15, Z18
+	VFNMADD213PD     Z13, Z16, Z17
+	VFNMADD213PD     Z14, Z9, Z18
+	VFNMADD213PD     Z13, Z10, Z17
+	VMULPD           Z11, Z14, Z9
+	VMULPD           Z12, Z13, Z10
+	VPMOVQ2M         Z7, K1
+	VPMOVQ2M         Z8, K2
+	VBLENDMPD        Z9, Z11, K1, Z13
+	VBLENDMPD        Z10, Z12, K2, Z14
+	VBLENDMPD        Z11, Z9, K1, Z9
+	VBLENDMPD        Z12, Z10, K2, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z7, Z11, Z12
+	VMINPD           Z8, Z11, Z11
+	VSUBPD           Z18, Z12, Z12
+	VSUBPD           Z17, Z11, Z11
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z7, Z15, Z7
+	VMAXPD           Z8, Z15, Z8
+	VADDPD           Z7, Z18, Z7
+	VADDPD           Z8, Z17, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
+	VMOVUPS          128(SP), Z15
+	VMULPD           Z15, Z1, Z16
+	VMULPD           Z15, Z2, Z15
+	VMOVUPS          192(SP), Z17
+	VMULPD           Z17, Z4, Z18
+	VMULPD           Z17, Z3, Z17
+	VMULPD           Z9, Z16, Z16
+	VMULPD           Z10, Z15, Z15
+	VFNMADD231PD     Z13, Z18, Z16
+	VFNMADD231PD     Z14, Z17, Z15
+	VMOVUPS          256(SP), Z17
+	VMULPD           Z17, Z1, Z1
+	VMULPD           Z17, Z2, Z2
+	VBROADCASTSD     one<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z9, Z19
+	VSQRTPD Z10, Z20
+	VMULPD  Z19, Z18, Z18
+	VMULPD  Z20, Z17, Z17
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z9, Z18, Z18
+	VMULPD Z10, Z17, Z17
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z9, Z9, Z19
+	VMULPD Z10, Z10, Z20
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z19, Z18, Z18
+	VMULPD Z20, Z17, Z17
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z19, Z19, Z19
+	VMULPD Z20, Z20, Z20
+	VMULPD Z19, Z18, Z18
+	VMULPD Z20, Z17, Z17
+
+noMore1:
+	VMULPD       Z12, Z13, Z12
+	VMULPD       Z11, Z14, Z11
+	VMOVUPS      384(SP), Z19
+	VFNMADD213PD Z9, Z19, Z12
+	VFNMADD213PD Z10, Z19, Z11
+	VMULPD       Z18, Z1, Z1
+	VMULPD       Z17, Z2, Z2
+	VFMADD231PD  Z12, Z1, Z16
+	VFMADD231PD  Z11, Z2, Z15
+	VMOVUPS      320(SP), Z1
+	VMULPD       Z1, Z4, Z2
+	VMULPD       Z1, Z3, Z1
+	VBROADCASTSD one<>+0(SB), Z3
+	VMOVAPD      Z3, Z4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Z13, Z11
+	VSQRTPD Z14, Z12
+	VMULPD  Z11, Z4, Z4
+	VMULPD  Z12, Z3, Z3
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Z13, Z4, Z4
+	VMULPD Z14, Z3, Z3
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Z13, Z13, Z11
+	VMULPD Z14, Z14, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Z11, Z4, Z4
+	VMULPD Z12, Z3, Z3
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Z11, Z11, Z11
+	VMULPD Z12, Z12, Z12
+	VMULPD Z11, Z4, Z4
+	VMULPD Z12, Z3, Z3
+
+noMore2:
+	VMULPD       Z7, Z9, Z7
+	VMULPD       Z8, Z10, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PD Z13, Z11, Z7
+	VFNMADD213PD Z14, Z11, Z8
+	VMULPD       Z4, Z2, Z2
+	VMULPD       Z3, Z1, Z1
+	VFMADD231PD  Z7, Z2, Z16
+	VFMADD231PD  Z8, Z1, Z15
+	VMULPD       Z13, Z6, Z1
+	VMULPD       Z14, Z5, Z2
+	VFMADD231PD  Z9, Z1, Z16
+	VFMADD231PD  Z10, Z2, Z15
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Z16, (AX)(R8*8)
+	VMOVNTPD     Z15, 64(AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Z16, (AX)(R8*8)
+	VMOVUPD Z15, 64(AX)(R8*8)
+
+stored3:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      (SP), Z3
+	VMULPD       Z3, Z1, Z3
+	VMOVUPS      64(SP), Z4
+	VFMADD231PD  Z4, Z2, Z3
+	VMOVUPD.Z    (BX)(R8*8), K1, Z4
+	VORPD.BCST   signBit<>+0(SB), Z4, Z5
+	VPMAXUQ      Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VSCALEFPD        Z6, Z7, Z7
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z7, Z5
+	VADDPD.BCST  two<>+0(SB), Z7, Z6
+	VBROADCASTSD one<>+0(SB), Z8
+	VMULPD       Z6, Z5, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z5, Z8, Z5
+	VMULPD       Z7, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z5, Z5, Z8
+	VBROADCASTSD     unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+	VFNMADD213PD     Z7, Z5, Z9
+	VMULPD           Z6, Z7, Z5
+	VPMOVQ2M         Z4, K2
+	VBLENDMPD        Z5, Z6, K2, Z7
+	VBLENDMPD        Z6, Z5, K2, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z4, Z6, Z6
+	VSUBPD           Z9, Z6, Z6
+	VPXORQ           Z8, Z8, Z8
+	VMAXPD           Z4, Z8, Z4
+	VADDPD           Z4, Z9, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z4, Z4
+	VMOVUPS          128(SP), Z8
+	VMULPD           Z8, Z1, Z8
+	VMOVUPS          192(SP), Z9
+	VMULPD           Z9, Z2, Z9
+	VMULPD           Z5, Z8, Z8
+	VFNMADD231PD     Z7, Z9, Z8
+	VMOVUPS          256(SP), Z9
+	VMULPD           Z9, Z1, Z1
+	VBROADCASTSD     one<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Z5, Z10
+	VMULPD  Z10, Z9, Z9
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Z5, Z9, Z9
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Z5, Z5, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Z10, Z9, Z9
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z9, Z9
+
+noMore4:
+	VMULPD       Z6, Z7, Z6
+	VMOVUPS      384(SP), Z10
+	VFNMADD213PD Z5, Z10, Z6
+	VMULPD       Z9, Z1, Z1
+	VFMADD231PD  Z6, Z1, Z8
+	VMOVUPS      320(SP), Z1
+	VMULPD       Z1, Z2, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z7, Z6
+	VMULPD  Z6, Z2, Z2
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z7, Z2, Z2
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z7, Z7, Z6
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z6, Z2, Z2
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z6, Z6, Z6
+	VMULPD Z6, Z2, Z2
+
+noMore5:
+	VMULPD       Z4, Z5, Z4
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z7, Z6, Z4
+	VMULPD       Z2, Z1, Z1
+	VFMADD231PD  Z4, Z1, Z8
+	VMULPD       Z7, Z3, Z1
+	VFMADD231PD  Z5, Z1, Z8
+	VMOVUPD      Z8, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $1280-73
+	// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSS 4(BX), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSS 8(BX), Z1
+	VMOVUPS      Z1, 128(SP)
+	VMOVSS       12(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, BX
+	VCVTSI2SSL   BX, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         BX, BX
+	VBROADCASTSS X1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 256(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 384(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 512(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 576(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 640(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 704(SP)
+	XORQ         SI, SI
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 768(SP)
+	VMOVUPS      Z1, 832(SP)
+	VMOVUPS      Z1, 896(SP)
+	VMOVUPS      Z1, 960(SP)
+	VMOVUPS      Z1, 1024(SP)
+	VMOVUPS      Z1, 1088(SP)
+	VMOVUPS      Z1, 1152(SP)
+	VMOVUPS      Z1, 1216(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS      (CX)(DI*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVAPD      Z1, Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VBROADCASTSS minusOneSingle<>+0(SB), Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
+	VBLENDMPS    Z7, Z8, K1, Z7
+	VFMADD231PS  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
+	VDIVPS           Z4, Z7, Z4
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
+	VFNMADD213PS     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
+	VFMSUB213PS       Z6, Z4, Z8
+	VSUBPS            Z8, Z7, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z4, K3, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K4, Z4
+	VMOVUPS           (SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z6
+	VSUBPS            Z5, Z6, Z6
+	VMAXPS            Z2, Z5, Z5
+	VMINPS            Z5, Z6, Z5
+	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z6
+	VGETEXPPS    Z2, Z7
+	VGETEXPPS    Z6, Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z6, Z7, Z7
+	VBROADCASTSS minusOneSingle<>+0(SB), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
+	VBLENDMPS    Z8, Z9, K2, Z8
+	VFMADD231PS  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z1, Z1, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
+	VFNMADD213PS     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
+	VFMSUB213PS       Z7, Z1, Z9
+	VSUBPS            Z9, Z8, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
+	VMOVUPS           64(SP), Z6
+	VBLENDMPS         Z6, Z1, K4, Z1
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z1, K3, Z1
+	VMOVUPS           256(SP), Z6
+	VADDPS            Z3, Z6, K1, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           384(SP), Z6
+	VADDPS            Z2, Z6, K1, Z6
+	VMOVUPS           Z6, 384(SP)
+	VMOVUPS           320(SP), Z6
+	VADDPS            Z2, Z6, K2, Z6
+	VMOVUPS           Z6, 320(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPS            Z4, Z2, K1, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VADDPS            Z4, Z2, K2, Z2
+	VMOVUPS           Z2, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
+	VSCALEFPS        Z3, Z6, Z6
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
+	VMOVAPS.Z        Z6, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z5, Z2
+	VMULPS  Z2, Z1, Z1
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z5, Z1, Z1
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z5, Z5, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z2, Z1, Z1
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z1, Z1
+
+noMore1:
+	VMULPS       Z4, Z1, Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z1, Z2, K1, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS      704(SP), Z2
+	VADDPS       Z1, Z2, K2, Z2
+	VMOVUPS      Z2, 704(SP)
+	VPCMPEQB     16(DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS      64(CX)(DI*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVAPD      Z1, Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VBROADCASTSS minusOneSingle<>+0(SB), Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
+	VBLENDMPS    Z7, Z8, K1, Z7
+	VFMADD231PS  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
+	VDIVPS           Z4, Z7, Z4
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
+	VFNMADD213PS     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
+	VFMSUB213PS       Z6, Z4, Z8
+	VSUBPS            Z8, Z7, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z4, K3, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K4, Z4
+	VMOVUPS           (SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z6
+	VSUBPS            Z5, Z6, Z6
+	VMAXPS            Z2, Z5, Z5
+	VMINPS            Z5, Z6, Z5
+	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z6
+	VGETEXPPS    Z2, Z7
+	VGETEXPPS    Z6, Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z6, Z7, Z7
+	VBROADCASTSS minusOneSingle<>+0(SB), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
+	VBLENDMPS    Z8, Z9, K2, Z8
+	VFMADD231PS  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z1, Z1, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
+	VFNMADD213PS     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
+	VFMSUB213PS       Z7, Z1, Z9
+	VSUBPS            Z9, Z8, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
+	VMOVUPS           64(SP), Z6
+	VBLENDMPS         Z6, Z1, K4, Z1
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z1, K3, Z1
+	VMOVUPS           256(SP), Z6
+	VADDPS            Z3, Z6, K1, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           384(SP), Z6
+	VADDPS            Z2, Z6, K1, Z6
+	VMOVUPS           Z6, 384(SP)
+	VMOVUPS           320(SP), Z6
+	VADDPS            Z2, Z6, K2, Z6
+	VMOVUPS           Z6, 320(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPS            Z4, Z2, K1, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VADDPS            Z4, Z2, K2, Z2
+	VMOVUPS           Z2, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
+	VSCALEFPS        Z3, Z6, Z6
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
+	VMOVAPS.Z        Z6, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z5, Z2
+	VMULPS  Z2, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z5, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z5, Z5, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z2, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z1, Z1
+
+noMore2:
+	VMULPS  Z4, Z1, Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z1, Z2, K1, Z2
+	VMOVUPS Z2, 640(SP)
+	VMOVUPS 704(SP), Z2
+	VADDPS  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 704(SP)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K2, Z3
+	VBLENDMPS    Z2, Z1, K2, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVAPD      Z1, Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K3, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VBROADCASTSS minusOneSingle<>+0(SB), Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
+	VBLENDMPS    Z7, Z8, K2, Z7
+	VFMADD231PS  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
+	VDIVPS           Z4, Z7, Z4
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
+	VFNMADD213PS     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
+	VFMSUB213PS       Z6, Z4, Z8
+	VSUBPS            Z8, Z7, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z4, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K4, Z4
+	VMOVUPS           (SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z6
+	VSUBPS            Z5, Z6, Z6
+	VMAXPS            Z2, Z5, Z5
+	VMINPS            Z5, Z6, Z5
+	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z6
+	VGETEXPPS    Z2, Z7
+	VGETEXPPS    Z6, Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z6, Z7, Z7
+	VBROADCASTSS minusOneSingle<>+0(SB), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
+	VBLENDMPS    Z8, Z9, K3, Z8
+	VFMADD231PS  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z1, Z1, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
+	VFNMADD213PS     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
+	VFMSUB213PS       Z7, Z1, Z9
+	VSUBPS            Z9, Z8, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
+	VMOVUPS           64(SP), Z6
+	VBLENDMPS         Z6, Z1, K4, Z1
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z1, K1, Z1
+	VMOVUPS           256(SP), Z6
+	VADDPS            Z3, Z6, K2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           384(SP), Z6
+	VADDPS            Z2, Z6, K2, Z6
+	VMOVUPS           Z6, 384(SP)
+	VMOVUPS           320(SP), Z6
+	VADDPS            Z2, Z6, K3, Z6
+	VMOVUPS           Z6, 320(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPS            Z3, Z2, K3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPS            Z4, Z2, K2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VADDPS            Z4, Z2, K3, Z2
+	VMOVUPS           Z2, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPS       Z2, Z1, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
+	VMAXPS       Z1, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
+	VSCALEFPS        Z3, Z6, Z6
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K1
+	VMOVAPS.Z        Z6, K1, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z5, Z2
+	VMULPS  Z2, Z1, Z1
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z5, Z1, Z1
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z5, Z5, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z2, Z1, Z1
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z1, Z1
+
+noMore3:
+	VMULPS  Z4, Z1, Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 640(SP)
+	VMOVUPS 704(SP), Z2
+	VADDPS  Z1, Z2, K3, Z2
+	VMOVUPS Z2, 704(SP)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, R8
+	JMP     few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        768(SP), Z2, Z2
+	VMOVUPD       Z2, 768(SP)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        832(SP), Z2, Z2
+	VMOVUPD       Z2, 832(SP)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        896(SP), Z2, Z2
+	VMOVUPD       Z2, 896(SP)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        960(SP), Z2, Z2
+	VMOVUPD       Z2, 960(SP)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1024(SP), Z2, Z2
+	VMOVUPD       Z2, 1024(SP)
+	VMOVUPS       576(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 576(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1088(SP), Z2, Z2
+	VMOVUPD       Z2, 1088(SP)
+	VMOVUPS       640(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 640(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1152(SP), Z2, Z2
+	VMOVUPD       Z2, 1152(SP)
+	VMOVUPS       704(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 704(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1216(SP), Z2, Z2
+	VMOVUPD       Z2, 1216(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       768(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       832(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       896(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       1024(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       1088(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       1152(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       1216(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA fourSingle<>+0(SB)/4, $0x40800000
+GLOBL fourSingle<>(SB), RODATA|NOPTR, $4
+
+DATA leastNormalExpSingle<>+0(SB)/4, $0xc2ae0000
+GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $4
+
+// func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardNoneAnyPowerYF64AVX512(SB), $768-73
+	// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSD 8(BX), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSD 16(BX), Z1
+	VMOVUPS      Z1, 128(SP)
+	VMOVSD       24(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, BX
+	VCVTSI2SDL   BX, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         BX, BX
+	VBROADCASTSD X1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 256(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 384(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 512(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 576(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 640(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 704(SP)
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(DI*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD      (CX)(DI*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVAPD      Z1, Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VBROADCASTSD minusOne<>+0(SB), Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
+	VBLENDMPD    Z7, Z8, K1, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z4, K3, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K4, Z4
+	VMOVUPS           (SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z6
+	VSUBPD            Z5, Z6, Z6
+	VMAXPD            Z2, Z5, Z5
+	VMINPD            Z5, Z6, Z5
+	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z6
+	VGETEXPPD    Z2, Z7
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z7, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VBROADCASTSD minusOne<>+0(SB), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
+	VBLENDMPD    Z8, Z9, K2, Z8
+	VFMADD231PD  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z1
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z1, Z9
+	VSUBPD            Z9, Z8, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
+	VMOVUPS           64(SP), Z6
+	VBLENDMPD         Z6, Z1, K4, Z1
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z1, K3, Z1
+	VMOVUPS           256(SP), Z6
+	VADDPD            Z3, Z6, K1, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           384(SP), Z6
+	VADDPD            Z2, Z6, K1, Z6
+	VMOVUPS           Z6, 384(SP)
+	VMOVUPS           320(SP), Z6
+	VADDPD            Z2, Z6, K2, Z6
+	VMOVUPS           Z6, 320(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPD            Z4, Z2, K1, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VADDPD            Z4, Z2, K2, Z2
+	VMOVUPS           Z2, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPD       Z2, Z1, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z2
+	VMAXPD       Z1, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z6, Z6
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
+	VMOVAPD.Z        Z6, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z5, Z2
+	VMULPD  Z2, Z1, Z1
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z5, Z1, Z1
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z5, Z5, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z2, Z1, Z1
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z1, Z1
+
+noMore1:
+	VMULPD       Z4, Z1, Z1
+	VMOVUPS      640(SP), Z2
+	VADDPD       Z1, Z2, K1, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS      704(SP), Z2
+	VADDPD       Z1, Z2, K2, Z2
+	VMOVUPS      Z2, 704(SP)
+	VMOVQ        8(DX)(DI*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD      64(CX)(DI*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVAPD      Z1, Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VBROADCASTSD minusOne<>+0(SB), Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
+	VBLENDMPD    Z7, Z8, K1, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z4, K3, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K4, Z4
+	VMOVUPS           (SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z6
+	VSUBPD            Z5, Z6, Z6
+	VMAXPD            Z2, Z5, Z5
+	VMINPD            Z5, Z6, Z5
+	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z6
+	VGETEXPPD    Z2, Z7
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z7, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VBROADCASTSD minusOne<>+0(SB), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
+	VBLENDMPD    Z8, Z9, K2, Z8
+	VFMADD231PD  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z1
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z1, Z9
+	VSUBPD            Z9, Z8, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
+	VMOVUPS           64(SP), Z6
+	VBLENDMPD         Z6, Z1, K4, Z1
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z1, K3, Z1
+	VMOVUPS           256(SP), Z6
+	VADDPD            Z3, Z6, K1, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           384(SP), Z6
+	VADDPD            Z2, Z6, K1, Z6
+	VMOVUPS           Z6, 384(SP)
+	VMOVUPS           320(SP), Z6
+	VADDPD            Z2, Z6, K2, Z6
+	VMOVUPS           Z6, 320(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z3, Z2, K2, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPD            Z4, Z2, K1, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VADDPD            Z4, Z2, K2, Z2
+	VMOVUPS           Z2, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPD       Z2, Z1, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z2
+	VMAXPD       Z1, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z6, Z6
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
+	VMOVAPD.Z        Z6, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z5, Z2
+	VMULPD  Z2, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z5, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z5, Z5, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z2, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z1, Z1
+
+noMore2:
+	VMULPD  Z4, Z1, Z1
+	VMOVUPS 640(SP), Z2
+	VADDPD  Z1, Z2, K1, Z2
+	VMOVUPS Z2, 640(SP)
+	VMOVUPS 704(SP), Z2
+	VADDPD  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 704(SP)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, AX
+	CMPQ    AX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R8
+	CMPQ         AX, R8
+	CMOVQLT      AX, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K2, Z3
+	VBLENDMPD    Z2, Z1, K2, Z2
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVAPD      Z1, Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, K3, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VBROADCASTSD minusOne<>+0(SB), Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
+	VBLENDMPD    Z7, Z8, K2, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z4, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K4, Z4
+	VMOVUPS           (SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z6
+	VSUBPD            Z5, Z6, Z6
+	VMAXPD            Z2, Z5, Z5
+	VMINPD            Z5, Z6, Z5
+	VXORPD.BCST       signBit<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z6
+	VGETEXPPD    Z2, Z7
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z7, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VBROADCASTSD minusOne<>+0(SB), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
+	VBLENDMPD    Z8, Z9, K3, Z8
+	VFMADD231PD  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z1
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z1, Z9
+	VSUBPD            Z9, Z8, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
+	VMOVUPS           64(SP), Z6
+	VBLENDMPD         Z6, Z1, K4, Z1
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z1, K1, Z1
+	VMOVUPS           256(SP), Z6
+	VADDPD            Z3, Z6, K2, Z6
+	VMOVUPS           Z6, 256(SP)
+	VMOVUPS           384(SP), Z6
+	VADDPD            Z2, Z6, K2, Z6
+	VMOVUPS           Z6, 384(SP)
+	VMOVUPS           320(SP), Z6
+	VADDPD            Z2, Z6, K3, Z6
+	VMOVUPS           Z6, 320(SP)
+	VMOVUPS           448(SP), Z2
+	VADDPD            Z3, Z2, K3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           512(SP), Z2
+	VADDPD            Z4, Z2, K2, Z2
+	VMOVUPS           Z2, 512(SP)
+	VMOVUPS           576(SP), Z2
+	VADDPD            Z4, Z2, K3, Z2
+	VMOVUPS           Z2, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPD       Z2, Z1, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z2
+	VMAXPD       Z1, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
+	VSCALEFPD        Z3, Z6, Z6
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K1
+	VMOVAPD.Z        Z6, K1, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z5, Z2
+	VMULPD  Z2, Z1, Z1
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z5, Z1, Z1
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z5, Z5, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z2, Z1, Z1
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z1, Z1
+
+noMore3:
+	VMULPD  Z4, Z1, Z1
+	VMOVUPS 640(SP), Z2
+	VADDPD  Z1, Z2, K2, Z2
+	VMOVUPS Z2, 640(SP)
+	VMOVUPS 704(SP), Z2
+	VADDPD  Z1, Z2, K3, Z2
+	VMOVUPS Z2, 704(SP)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, AX
+	JMP     few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA four<>+0(SB)/8, $0x4010000000000000
+GLOBL four<>(SB), RODATA|NOPTR, $8
+
+DATA leastNormalExp<>+0(SB)/8, $0xc086180000000000
+GLOBL leastNormalExp<>(SB), RODATA|NOPTR, $8
+
+// func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneAnyPowerYF32AVX512(SB), $576-97
+	// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSS 4(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSS 20(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSS 24(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSS 28(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSS 36(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VBROADCASTSS 44(DI), Z1
+	VMOVUPS      Z1, 448(SP)
+	VMOVSS       36(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, DI
+	VCVTSI2SSL   DI, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSS X1, Z1
+	VMOVUPS      Z1, 512(SP)
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	VMOVUPS      (BX)(R8*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z1, Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VBROADCASTSS minusOneSingle<>+0(SB), Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
+	VBLENDMPS    Z7, Z8, K1, Z7
+	VFMADD231PS  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
+	VDIVPS           Z4, Z7, Z4
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
+	VFNMADD213PS     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
+	VFMSUB213PS       Z6, Z4, Z8
+	VSUBPS            Z8, Z7, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z6
+	VSUBPS            Z5, Z6, Z6
+	VMAXPS            Z2, Z5, Z5
+	VMINPS            Z5, Z6, Z5
+	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z6
+	VGETEXPPS    Z2, Z7
+	VGETEXPPS    Z6, Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z6, Z7, Z7
+	VBROADCASTSS minusOneSingle<>+0(SB), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
+	VBLENDMPS    Z8, Z9, K2, Z8
+	VFMADD231PS  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z1, Z1, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
+	VFNMADD213PS     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
+	VFMSUB213PS       Z7, Z1, Z9
+	VSUBPS            Z9, Z8, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
+	VMOVUPS           128(SP), Z6
+	VMOVUPS           192(SP), Z7
+	VBLENDMPS         Z6, Z7, K1, Z6
+	VMULPS            Z2, Z6, Z6
+	VMOVUPS           256(SP), Z7
+	VMOVUPS           320(SP), Z8
+	VBLENDMPS         Z7, Z8, K1, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z8
+	VMULPS       Z8, Z1, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
+	VMAXPS       Z1, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VSCALEFPS        Z9, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
+	VMOVAPS.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z5, Z8
+	VMULPS  Z8, Z1, Z1
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z5, Z1, Z1
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z5, Z1, Z1
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore1:
+	VMULPS       Z4, Z3, Z4
+	VMOVUPS      384(SP), Z5
+	VFNMADD213PS Z2, Z5, Z4
+	VMULPS       Z1, Z7, Z1
+	VFMADD231PS  Z4, Z1, Z6
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMULPS       Z2, Z3, Z2
+	VDIVPS       Z2, Z6, Z2
+	VMOVAPS.Z    Z2, K3, Z2
+	VADDPS       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z1, (AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z1, (AX)(R8*4)
+
+stored2:
+	VPCMPEQB     16(SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	VMOVUPS      64(BX)(R8*4), Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K1, Z3
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z1, Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VBROADCASTSS minusOneSingle<>+0(SB), Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
+	VBLENDMPS    Z7, Z8, K1, Z7
+	VFMADD231PS  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
+	VDIVPS           Z4, Z7, Z4
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
+	VFNMADD213PS     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
+	VFMSUB213PS       Z6, Z4, Z8
+	VSUBPS            Z8, Z7, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z6
+	VSUBPS            Z5, Z6, Z6
+	VMAXPS            Z2, Z5, Z5
+	VMINPS            Z5, Z6, Z5
+	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z6
+	VGETEXPPS    Z2, Z7
+	VGETEXPPS    Z6, Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z6, Z7, Z7
+	VBROADCASTSS minusOneSingle<>+0(SB), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
+	VBLENDMPS    Z8, Z9, K2, Z8
+	VFMADD231PS  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z1, Z1, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
+	VFNMADD213PS     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
+	VFMSUB213PS       Z7, Z1, Z9
+	VSUBPS            Z9, Z8, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
+	VMOVUPS           128(SP), Z6
+	VMOVUPS           192(SP), Z7
+	VBLENDMPS         Z6, Z7, K1, Z6
+	VMULPS            Z2, Z6, Z6
+	VMOVUPS           256(SP), Z7
+	VMOVUPS           320(SP), Z8
+	VBLENDMPS         Z7, Z8, K1, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z8
+	VMULPS       Z8, Z1, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
+	VMAXPS       Z1, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VSCALEFPS        Z9, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
+	VMOVAPS.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPS Z5, Z8
+	VMULPS  Z8, Z1, Z1
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPS Z5, Z1, Z1
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPS Z5, Z1, Z1
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore3:
+	VMULPS       Z4, Z3, Z4
+	VMOVUPS      384(SP), Z5
+	VFNMADD213PS Z2, Z5, Z4
+	VMULPS       Z1, Z7, Z1
+	VFMADD231PS  Z4, Z1, Z6
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMULPS       Z2, Z3, Z2
+	VDIVPS       Z2, Z6, Z2
+	VMOVAPS.Z    Z2, K3, Z2
+	VADDPS       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPS     Z1, 64(AX)(R8*4)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPS Z1, 64(AX)(R8*4)
+
+stored4:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	VMOVUPS.Z    (BX)(R8*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VBLENDMPS    Z1, Z2, K2, Z3
+	VBLENDMPS    Z2, Z1, K2, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K4
+	VMOVUPS      448(SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VMOVAPD      Z1, Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K3, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VBROADCASTSS minusOneSingle<>+0(SB), Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
+	VBLENDMPS    Z7, Z8, K2, Z7
+	VFMADD231PS  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
+	VDIVPS           Z4, Z7, Z4
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
+	VFNMADD213PS     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
+	VFMSUB213PS       Z6, Z4, Z8
+	VSUBPS            Z8, Z7, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z6
+	VSUBPS            Z5, Z6, Z6
+	VMAXPS            Z2, Z5, Z5
+	VMINPS            Z5, Z6, Z5
+	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z6
+	VGETEXPPS    Z2, Z7
+	VGETEXPPS    Z6, Z6
+	VSUBPS       Z7, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z6, Z7, Z7
+	VBROADCASTSS minusOneSingle<>+0(SB), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
+	VBLENDMPS    Z8, Z9, K3, Z8
+	VFMADD231PS  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
+	VDIVPS           Z1, Z8, Z1
+	VMULPS           Z1, Z1, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
+	VFNMADD213PS     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
+	VFMSUB213PS       Z7, Z1, Z9
+	VSUBPS            Z9, Z8, Z1
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
+	VMOVUPS           128(SP), Z6
+	VMOVUPS           192(SP), Z7
+	VBLENDMPS         Z6, Z7, K2, Z6
+	VMULPS            Z2, Z6, Z6
+	VMOVUPS           256(SP), Z7
+	VMOVUPS           320(SP), Z8
+	VBLENDMPS         Z7, Z8, K2, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z8
+	VMULPS       Z8, Z1, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
+	VMAXPS       Z1, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VSCALEFPS        Z9, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
+	VMOVAPS.Z        Z10, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z5, Z8
+	VMULPS  Z8, Z1, Z1
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z5, Z1, Z1
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z5, Z1, Z1
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore5:
+	VMULPS       Z4, Z3, Z4
+	VMOVUPS      384(SP), Z5
+	VFNMADD213PS Z2, Z5, Z4
+	VMULPS       Z1, Z7, Z1
+	VFMADD231PS  Z4, Z1, Z6
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPS    Z1, Z4, K2, Z1
+	VMULPS       Z2, Z3, Z2
+	VDIVPS       Z2, Z6, Z2
+	VMOVAPS.Z    Z2, K4, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      Z1, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardNoneAnyPowerYF64AVX512(SB), $576-97
+	// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSD 8(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSD 40(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSD 48(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSD 56(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSD 72(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VBROADCASTSD 88(DI), Z1
+	VMOVUPS      Z1, 448(SP)
+	VMOVSD       72(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, DI
+	VCVTSI2SDL   DI, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSD X1, Z1
+	VMOVUPS      Z1, 512(SP)
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (SI)(R8*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	VMOVUPD      (BX)(R8*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z1, Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VBROADCASTSD minusOne<>+0(SB), Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
+	VBLENDMPD    Z7, Z8, K1, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z6
+	VSUBPD            Z5, Z6, Z6
+	VMAXPD            Z2, Z5, Z5
+	VMINPD            Z5, Z6, Z5
+	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z6
+	VGETEXPPD    Z2, Z7
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z7, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VBROADCASTSD minusOne<>+0(SB), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
+	VBLENDMPD    Z8, Z9, K2, Z8
+	VFMADD231PD  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z1
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z1, Z9
+	VSUBPD            Z9, Z8, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
+	VMOVUPS           128(SP), Z6
+	VMOVUPS           192(SP), Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VMULPD            Z2, Z6, Z6
+	VMOVUPS           256(SP), Z7
+	VMOVUPS           320(SP), Z8
+	VBLENDMPD         Z7, Z8, K1, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z8
+	VMULPD       Z8, Z1, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z8
+	VMAXPD       Z1, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VSCALEFPD        Z9, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
+	VMOVAPD.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z5, Z8
+	VMULPD  Z8, Z1, Z1
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z5, Z1, Z1
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z5, Z1, Z1
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore1:
+	VMULPD       Z4, Z3, Z4
+	VMOVUPS      384(SP), Z5
+	VFNMADD213PD Z2, Z5, Z4
+	VMULPD       Z1, Z7, Z1
+	VFMADD231PD  Z4, Z1, Z6
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPD    Z1, Z4, K1, Z1
+	VMULPD       Z2, Z3, Z2
+	VDIVPD       Z2, Z6, Z2
+	VMOVAPD.Z    Z2, K3, Z2
+	VADDPD       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z1, (AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z1, (AX)(R8*8)
+
+stored2:
+	VMOVQ        8(SI)(R8*1), X1
+	VPCMPEQB     X1, X0, K1
+	KNOTB        K1, K2
+	VMOVUPD      64(BX)(R8*8), Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K1, Z3
+	VBLENDMPD    Z2, Z1, K1, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K3
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z1, Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VBROADCASTSD minusOne<>+0(SB), Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
+	VBLENDMPD    Z7, Z8, K1, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z6
+	VSUBPD            Z5, Z6, Z6
+	VMAXPD            Z2, Z5, Z5
+	VMINPD            Z5, Z6, Z5
+	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z6
+	VGETEXPPD    Z2, Z7
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z7, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VBROADCASTSD minusOne<>+0(SB), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
+	VBLENDMPD    Z8, Z9, K2, Z8
+	VFMADD231PD  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z1
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z1, Z9
+	VSUBPD            Z9, Z8, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
+	VMOVUPS           128(SP), Z6
+	VMOVUPS           192(SP), Z7
+	VBLENDMPD         Z6, Z7, K1, Z6
+	VMULPD            Z2, Z6, Z6
+	VMOVUPS           256(SP), Z7
+	VMOVUPS           320(SP), Z8
+	VBLENDMPD         Z7, Z8, K1, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z8
+	VMULPD       Z8, Z1, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z8
+	VMAXPD       Z1, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VSCALEFPD        Z9, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
+	VMOVAPD.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPD Z5, Z8
+	VMULPD  Z8, Z1, Z1
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPD Z5, Z1, Z1
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPD Z5, Z1, Z1
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore3:
+	VMULPD       Z4, Z3, Z4
+	VMOVUPS      384(SP), Z5
+	VFNMADD213PD Z2, Z5, Z4
+	VMULPD       Z1, Z7, Z1
+	VFMADD231PD  Z4, Z1, Z6
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPD    Z1, Z4, K1, Z1
+	VMULPD       Z2, Z3, Z2
+	VDIVPD       Z2, Z6, Z2
+	VMOVAPD.Z    Z2, K3, Z2
+	VADDPD       Z2, Z1, Z1
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPD     Z1, 64(AX)(R8*8)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPD Z1, 64(AX)(R8*8)
+
+stored4:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X1
+	VPCMPEQB     X1, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	VMOVUPD.Z    (BX)(R8*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VBLENDMPD    Z1, Z2, K2, Z3
+	VBLENDMPD    Z2, Z1, K2, Z2
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K4
+	VMOVUPS      448(SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VMOVAPD      Z1, Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, K3, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VBROADCASTSD minusOne<>+0(SB), Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
+	VBLENDMPD    Z7, Z8, K2, Z7
+	VFMADD231PD  Z4, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z4
+	VDIVPD           Z4, Z7, Z4
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
+	VFNMADD213PD     Z7, Z6, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z6, Z6, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
+	VFMSUB213PD       Z6, Z4, Z8
+	VSUBPD            Z8, Z7, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z6
+	VSUBPD            Z5, Z6, Z6
+	VMAXPD            Z2, Z5, Z5
+	VMINPD            Z5, Z6, Z5
+	VXORPD.BCST       signBit<>+0(SB), Z1, K2, Z1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z6
+	VGETEXPPD    Z2, Z7
+	VGETEXPPD    Z6, Z6
+	VSUBPD       Z7, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z6, Z7, Z7
+	VBROADCASTSD minusOne<>+0(SB), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
+	VBLENDMPD    Z8, Z9, K3, Z8
+	VFMADD231PD  Z1, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z1
+	VDIVPD           Z1, Z8, Z1
+	VMULPD           Z1, Z1, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
+	VFNMADD213PD     Z8, Z7, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
+	VFMSUB213PD       Z7, Z1, Z9
+	VSUBPD            Z9, Z8, Z1
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
+	VMOVUPS           128(SP), Z6
+	VMOVUPS           192(SP), Z7
+	VBLENDMPD         Z6, Z7, K2, Z6
+	VMULPD            Z2, Z6, Z6
+	VMOVUPS           256(SP), Z7
+	VMOVUPS           320(SP), Z8
+	VBLENDMPD         Z7, Z8, K2, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z8
+	VMULPD       Z8, Z1, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z8
+	VMAXPD       Z1, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VSCALEFPD        Z9, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
+	VMOVAPD.Z        Z10, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z5, Z8
+	VMULPD  Z8, Z1, Z1
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z5, Z1, Z1
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z5, Z1, Z1
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore5:
+	VMULPD       Z4, Z3, Z4
+	VMOVUPS      384(SP), Z5
+	VFNMADD213PD Z2, Z5, Z4
+	VMULPD       Z1, Z7, Z1
+	VFMADD231PD  Z4, Z1, Z6
+	VMOVUPS      (SP), Z1
+	VMOVUPS      64(SP), Z4
+	VBLENDMPD    Z1, Z4, K2, Z1
+	VMULPD       Z2, Z3, Z2
+	VDIVPD       Z2, Z6, Z2
+	VMOVAPD.Z    Z2, K4, Z2
+	VADDPD       Z2, Z1, Z1
+	VMOVUPD      Z1, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneAnyPowerF32AVX512(SB), $1664-65
+	// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(BX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 8(BX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VMOVSS       12(BX), X0
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X0, X1
+	VCVTTSS2SI   X1, BX
+	VCVTSI2SSL   BX, X1, X1
+	VSUBSS       X1, X0, X0
+	ADDL         BX, BX
+	VBROADCASTSS X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 256(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 512(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 576(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 640(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 704(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 768(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 832(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 896(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 960(SP)
+	VMOVUPS      Z0, 1024(SP)
+	VMOVUPS      Z0, 1088(SP)
+	VMOVUPS      Z0, 1152(SP)
+	VMOVUPS      Z0, 1216(SP)
+	VMOVUPS      Z0, 1280(SP)
+	VMOVUPS      Z0, 1344(SP)
+	VMOVUPS      Z0, 1408(SP)
+	VMOVUPS      Z0, 1472(SP)
+	VMOVUPS      Z0, 1536(SP)
+	VMOVUPS      Z0, 1600(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (DX)(SI*4), Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVUPS      512(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS      (CX)(SI*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VMAXPS            Z2, Z6, Z6
+	VMINPS            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
+	VMAXPS            Z3, Z7, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVUPS           256(SP), Z8
+	VFMADD231PS       Z0, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z8
+	VFNMADD231PS      Z1, Z2, Z8
+	VMOVUPS           Z8, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           704(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 704(SP)
+	VMOVUPS           768(SP), Z2
+	VFNMADD231PS      Z5, Z1, Z2
+	VMOVUPS           Z2, 768(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPS       Z2, Z5, Z2
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
+	VSCALEFPS        Z8, Z9, Z9
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
+	VMOVAPS.Z        Z9, K1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z7, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z7, Z2, Z2
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z3, Z2, Z2
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore1:
+	VMULPS      Z0, Z2, Z0
+	VMOVUPS     832(SP), Z2
+	VFMADD231PS Z4, Z0, Z2
+	VMOVUPS     Z2, 832(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z0
+	VMULPS       Z0, Z4, Z0
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
+	VSCALEFPS        Z3, Z4, Z4
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z0, K1
+	VMOVAPS.Z        Z4, K1, Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z6, Z2
+	VMULPS  Z2, Z0, Z0
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z6, Z0, Z0
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z2, Z0, Z0
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z0, Z0
+
+noMore2:
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      896(SP), Z1
+	VFNMADD231PS Z5, Z0, Z1
+	VMOVUPS      Z1, 896(SP)
+	VMOVUPS      64(DX)(SI*4), Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVUPS      512(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS      64(CX)(SI*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VMAXPS            Z2, Z6, Z6
+	VMINPS            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
+	VMAXPS            Z3, Z7, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVUPS           256(SP), Z8
+	VFMADD231PS       Z0, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z8
+	VFNMADD231PS      Z1, Z2, Z8
+	VMOVUPS           Z8, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           704(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 704(SP)
+	VMOVUPS           768(SP), Z2
+	VFNMADD231PS      Z5, Z1, Z2
+	VMOVUPS           Z2, 768(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPS       Z2, Z5, Z2
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
+	VSCALEFPS        Z8, Z9, Z9
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
+	VMOVAPS.Z        Z9, K1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z7, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z7, Z2, Z2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z3, Z2, Z2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore3:
+	VMULPS      Z0, Z2, Z0
+	VMOVUPS     832(SP), Z2
+	VFMADD231PS Z4, Z0, Z2
+	VMOVUPS     Z2, 832(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z0
+	VMULPS       Z0, Z4, Z0
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
+	VSCALEFPS        Z3, Z4, Z4
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z0, K1
+	VMOVAPS.Z        Z4, K1, Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Z6, Z2
+	VMULPS  Z2, Z0, Z0
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Z6, Z0, Z0
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Z2, Z0, Z0
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z0, Z0
+
+noMore4:
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      896(SP), Z1
+	VFNMADD231PS Z5, Z0, Z1
+	VMOVUPS      Z1, 896(SP)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z0
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      512(SP), Z2
+	VADDPS       Z0, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VFMADD231PS  Z0, Z0, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS.Z    (CX)(SI*4), K1, Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPS       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z2, Z4
+	VGETEXPPS    Z2, Z5
+	VGETEXPPS    Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSCALEFPS    Z4, Z5, Z5
+	VMULPS       Z5, Z2, Z5
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
+	VDIVPS           Z6, Z5, Z6
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
+	VFMSUB213PS       Z7, Z6, Z8
+	VSUBPS            Z8, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPS         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPS         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z6, Z9
+	VSUBPS            Z9, Z7, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPS         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPS         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VMAXPS            Z2, Z6, Z6
+	VMINPS            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z7, Z8, Z8
+	VMAXPS            Z3, Z7, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVUPS           256(SP), Z8
+	VFMADD231PS       Z0, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z8
+	VFNMADD231PS      Z1, Z2, Z8
+	VMOVUPS           Z8, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFMADD231PS       Z0, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VFNMADD231PS      Z1, Z3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           704(SP), Z2
+	VFMADD231PS       Z4, Z0, Z2
+	VMOVUPS           Z2, 704(SP)
+	VMOVUPS           768(SP), Z2
+	VFNMADD231PS      Z5, Z1, Z2
+	VMOVUPS           Z2, 768(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPS       Z2, Z5, Z2
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
+	VSCALEFPS        Z8, Z9, Z9
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
+	VMOVAPS.Z        Z9, K1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPS Z7, Z3
+	VMULPS  Z3, Z2, Z2
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPS Z7, Z2, Z2
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPS Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPS Z3, Z2, Z2
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPS Z3, Z3, Z3
+	VMULPS Z3, Z2, Z2
+
+noMore5:
+	VMULPS      Z0, Z2, Z0
+	VMOVUPS     832(SP), Z2
+	VFMADD231PS Z4, Z0, Z2
+	VMOVUPS     Z2, 832(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z0
+	VMULPS       Z0, Z4, Z0
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
+	VMAXPS       Z0, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
+	VSCALEFPS        Z3, Z4, Z4
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z0, K1
+	VMOVAPS.Z        Z4, K1, Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPS Z6, Z2
+	VMULPS  Z2, Z0, Z0
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPS Z6, Z0, Z0
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPS Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPS Z2, Z0, Z0
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPS Z2, Z2, Z2
+	VMULPS Z2, Z0, Z0
+
+noMore6:
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      896(SP), Z1
+	VFNMADD231PS Z5, Z0, Z1
+	VMOVUPS      Z1, 896(SP)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        960(SP), Z1, Z1
+	VMOVUPD       Z1, 960(SP)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1024(SP), Z1, Z1
+	VMOVUPD       Z1, 1024(SP)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1088(SP), Z1, Z1
+	VMOVUPD       Z1, 1088(SP)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1152(SP), Z1, Z1
+	VMOVUPD       Z1, 1152(SP)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1216(SP), Z1, Z1
+	VMOVUPD       Z1, 1216(SP)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1280(SP), Z1, Z1
+	VMOVUPD       Z1, 1280(SP)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1344(SP), Z1, Z1
+	VMOVUPD       Z1, 1344(SP)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1408(SP), Z1, Z1
+	VMOVUPD       Z1, 1408(SP)
+	VMOVUPS       768(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 768(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1472(SP), Z1, Z1
+	VMOVUPD       Z1, 1472(SP)
+	VMOVUPS       832(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 832(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1536(SP), Z1, Z1
+	VMOVUPD       Z1, 1536(SP)
+	VMOVUPS       896(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 896(SP)
+	VCVTPS2PD     Y0, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPS2PD     Y0, Z0
+	VADDPD        Z0, Z1, Z1
+	VADDPD        1600(SP), Z1, Z1
+	VMOVUPD       Z1, 1600(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       1024(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       1088(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       1152(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       1216(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       1280(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       1344(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       1408(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       1472(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       1536(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       1600(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardNoneAnyPowerF64AVX512(SB), $960-65
+	// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(BX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 16(BX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VMOVSD       24(BX), X0
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X0, X1
+	VCVTTSD2SI   X1, BX
+	VCVTSI2SDL   BX, X1, X1
+	VSUBSD       X1, X0, X0
+	ADDL         BX, BX
+	VBROADCASTSD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 256(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 512(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 576(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 640(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 704(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 768(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 832(SP)
+	VPXORQ       Z0, Z0, Z0
+	VMOVUPS      Z0, 896(SP)
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(SI*8), Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVUPS      512(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPD      (CX)(SI*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VMAXPD            Z2, Z6, Z6
+	VMINPD            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z7, Z8, Z8
+	VMAXPD            Z3, Z7, Z7
+	VMINPD            Z7, Z8, Z7
+	VMOVUPS           256(SP), Z8
+	VFMADD231PD       Z0, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z8
+	VFNMADD231PD      Z1, Z2, Z8
+	VMOVUPS           Z8, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           704(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 704(SP)
+	VMOVUPS           768(SP), Z2
+	VFNMADD231PD      Z5, Z1, Z2
+	VMOVUPS           Z2, 768(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPD       Z2, Z5, Z2
+	VBROADCASTSD leastNormalExp<>+0(SB), Z3
+	VMAXPD       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VSCALEFPD        Z8, Z9, Z9
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
+	VMOVAPD.Z        Z9, K1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z7, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z7, Z2, Z2
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z3, Z2, Z2
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore1:
+	VMULPD      Z0, Z2, Z0
+	VMOVUPS     832(SP), Z2
+	VFMADD231PD Z4, Z0, Z2
+	VMOVUPS     Z2, 832(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z0
+	VMULPD       Z0, Z4, Z0
+	VBROADCASTSD leastNormalExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
+	VSCALEFPD        Z3, Z4, Z4
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z0, K1
+	VMOVAPD.Z        Z4, K1, Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z6, Z2
+	VMULPD  Z2, Z0, Z0
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z6, Z0, Z0
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z2, Z0, Z0
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z0, Z0
+
+noMore2:
+	VMULPD       Z1, Z0, Z0
+	VMOVUPS      896(SP), Z1
+	VFNMADD231PD Z5, Z0, Z1
+	VMOVUPS      Z1, 896(SP)
+	VMOVUPD      64(DX)(SI*8), Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVUPS      512(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPD      64(CX)(SI*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VMAXPD            Z2, Z6, Z6
+	VMINPD            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z7, Z8, Z8
+	VMAXPD            Z3, Z7, Z7
+	VMINPD            Z7, Z8, Z7
+	VMOVUPS           256(SP), Z8
+	VFMADD231PD       Z0, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z8
+	VFNMADD231PD      Z1, Z2, Z8
+	VMOVUPS           Z8, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           704(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 704(SP)
+	VMOVUPS           768(SP), Z2
+	VFNMADD231PD      Z5, Z1, Z2
+	VMOVUPS           Z2, 768(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPD       Z2, Z5, Z2
+	VBROADCASTSD leastNormalExp<>+0(SB), Z3
+	VMAXPD       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VSCALEFPD        Z8, Z9, Z9
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
+	VMOVAPD.Z        Z9, K1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z7, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z7, Z2, Z2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z3, Z2, Z2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore3:
+	VMULPD      Z0, Z2, Z0
+	VMOVUPS     832(SP), Z2
+	VFMADD231PD Z4, Z0, Z2
+	VMOVUPS     Z2, 832(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z0
+	VMULPD       Z0, Z4, Z0
+	VBROADCASTSD leastNormalExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
+	VSCALEFPD        Z3, Z4, Z4
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z0, K1
+	VMOVAPD.Z        Z4, K1, Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Z6, Z2
+	VMULPD  Z2, Z0, Z0
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Z6, Z0, Z0
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Z2, Z0, Z0
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z0, Z0
+
+noMore4:
+	VMULPD       Z1, Z0, Z0
+	VMOVUPS      896(SP), Z1
+	VFNMADD231PD Z5, Z0, Z1
+	VMOVUPS      Z1, 896(SP)
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPD.Z    (DX)(SI*8), K1, Z0
+	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
+	VMOVAPD.Z    Z1, K1, Z1
+	VMOVUPS      512(SP), Z2
+	VADDPD       Z0, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	VMOVUPS      576(SP), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      640(SP), Z2
+	VFMADD231PD  Z0, Z0, Z2
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPD.Z    (CX)(SI*8), K1, Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z2, K1
+	VMOVUPS      (SP), Z4
+	VCMPPD       $0x11, Z4, Z3, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z2, Z4
+	VGETEXPPD    Z2, Z5
+	VGETEXPPD    Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSCALEFPD    Z4, Z5, Z5
+	VMULPD       Z5, Z2, Z5
+	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     log64g<>+0(SB), Z8
+	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+
+	// Add k ln(2).
+	VPXORQ            Z7, Z7, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
+	VFMSUB213PD       Z7, Z6, Z8
+	VSUBPD            Z8, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
+	VMOVUPS           64(SP), Z4
+	VBLENDMPD         Z4, Z5, K1, Z4
+	VMOVUPS           128(SP), Z5
+	VBLENDMPD         Z5, Z4, K2, Z4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
+	VFNMADD231PD Z2, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z7, Z6
+	VDIVPD           Z6, Z7, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z6, Z9
+	VSUBPD            Z9, Z7, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VMOVUPS           64(SP), Z5
+	VBLENDMPD         Z5, Z6, K2, Z5
+	VMOVUPS           128(SP), Z6
+	VBLENDMPD         Z6, Z5, K1, Z5
+	VMOVUPS           (SP), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VMAXPD            Z2, Z6, Z6
+	VMINPD            Z6, Z7, Z6
+	VMOVUPS           (SP), Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z7, Z8, Z8
+	VMAXPD            Z3, Z7, Z7
+	VMINPD            Z7, Z8, Z7
+	VMOVUPS           256(SP), Z8
+	VFMADD231PD       Z0, Z2, Z8
+	VMOVUPS           Z8, 256(SP)
+	VMOVUPS           320(SP), Z8
+	VFNMADD231PD      Z1, Z2, Z8
+	VMOVUPS           Z8, 320(SP)
+	VMOVUPS           384(SP), Z2
+	VFMADD231PD       Z0, Z3, Z2
+	VMOVUPS           Z2, 384(SP)
+	VMOVUPS           448(SP), Z2
+	VFNMADD231PD      Z1, Z3, Z2
+	VMOVUPS           Z2, 448(SP)
+	VMOVUPS           704(SP), Z2
+	VFMADD231PD       Z4, Z0, Z2
+	VMOVUPS           Z2, 704(SP)
+	VMOVUPS           768(SP), Z2
+	VFNMADD231PD      Z5, Z1, Z2
+	VMOVUPS           Z2, 768(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z2
+	VMULPD       Z2, Z5, Z2
+	VBROADCASTSD leastNormalExp<>+0(SB), Z3
+	VMAXPD       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
+	VSCALEFPD        Z8, Z9, Z9
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
+	VMOVAPD.Z        Z9, K1, Z2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPD Z7, Z3
+	VMULPD  Z3, Z2, Z2
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPD Z7, Z2, Z2
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPD Z7, Z7, Z3
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPD Z3, Z2, Z2
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPD Z3, Z3, Z3
+	VMULPD Z3, Z2, Z2
+
+noMore5:
+	VMULPD      Z0, Z2, Z0
+	VMOVUPS     832(SP), Z2
+	VFMADD231PD Z4, Z0, Z2
+	VMOVUPS     Z2, 832(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      192(SP), Z0
+	VMULPD       Z0, Z4, Z0
+	VBROADCASTSD leastNormalExp<>+0(SB), Z2
+	VMAXPD       Z0, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z4
+	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
+	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
+	VSCALEFPD        Z3, Z4, Z4
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z0, K1
+	VMOVAPD.Z        Z4, K1, Z0
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPD Z6, Z2
+	VMULPD  Z2, Z0, Z0
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPD Z6, Z0, Z0
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPD Z6, Z6, Z2
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPD Z2, Z0, Z0
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPD Z2, Z2, Z2
+	VMULPD Z2, Z0, Z0
+
+noMore6:
+	VMULPD       Z1, Z0, Z0
+	VMOVUPS      896(SP), Z1
+	VFNMADD231PD Z5, Z0, Z1
+	VMOVUPS      Z1, 896(SP)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 512(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPS       576(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 576(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPS       640(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 640(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPS       704(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 704(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       768(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 768(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPS       832(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 832(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPS       896(SP), Z0
+	VPXORQ        Z1, Z1, Z1
+	VMOVUPS       Z1, 896(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardNoneAnyPowerF32AVX512(SB), $576-89
+	// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSS 28(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSS 32(DI), Z0
+	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSS 36(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS 44(DI), Z0
+	VMOVUPS      Z0, 448(SP)
+	VMOVSS       36(DI), X0
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X0, X1
+	VCVTTSS2SI   X1, DI
+	VCVTSI2SSL   DI, X1, X1
+	VSUBSS       X1, X0, X0
+	ADDL         DI, DI
+	VBROADCASTSS X0, Z0
+	VMOVUPS      Z0, 512(SP)
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(R8*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS      (BX)(R8*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
+	VDIVPS           Z7, Z6, Z7
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z7, Z9
+	VSUBPS            Z9, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z4, Z5
+	VGETEXPPS    Z4, Z7
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z5, Z7, Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z8, Z7
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
+	VFMSUB213PS       Z9, Z7, Z10
+	VSUBPS            Z10, Z8, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z5, Z8, Z8
+	VMAXPS            Z3, Z5, Z5
+	VMINPS            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VMAXPS            Z4, Z8, Z8
+	VMINPS            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPS            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPS            Z10, Z1, Z10
+	VMULPS            Z4, Z9, Z9
+	VFNMADD231PS      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPS            Z10, Z0, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z10
+	VMULPS       Z10, Z7, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VSCALEFPS        Z12, Z13, Z13
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z8, Z10, Z10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z8, Z10, Z10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore1:
+	VMULPS       Z6, Z3, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PS Z4, Z11, Z8
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPS       Z0, Z1, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z1
+	VMULPS       Z1, Z6, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
+	VMAXPS       Z1, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VSCALEFPS        Z8, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
+	VMOVAPS.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Z5, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Z5, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore2:
+	VMULPS       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z3, Z6, Z5
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z5, Z0, Z9
+	VMULPS       Z4, Z3, Z0
+	VDIVPS       Z0, Z9, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VADDPS       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Z0, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Z0, (AX)(R8*4)
+
+stored3:
+	VMOVUPS      64(SI)(R8*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS      64(BX)(R8*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
+	VDIVPS           Z7, Z6, Z7
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z7, Z9
+	VSUBPS            Z9, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z4, Z5
+	VGETEXPPS    Z4, Z7
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z5, Z7, Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z8, Z7
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
+	VFMSUB213PS       Z9, Z7, Z10
+	VSUBPS            Z10, Z8, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z5, Z8, Z8
+	VMAXPS            Z3, Z5, Z5
+	VMINPS            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VMAXPS            Z4, Z8, Z8
+	VMINPS            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPS            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPS            Z10, Z1, Z10
+	VMULPS            Z4, Z9, Z9
+	VFNMADD231PS      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPS            Z10, Z0, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z10
+	VMULPS       Z10, Z7, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VSCALEFPS        Z12, Z13, Z13
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Z8, Z10, Z10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Z8, Z10, Z10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore4:
+	VMULPS       Z6, Z3, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PS Z4, Z11, Z8
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPS       Z0, Z1, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z1
+	VMULPS       Z1, Z6, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
+	VMAXPS       Z1, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VSCALEFPS        Z8, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
+	VMOVAPS.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z1, Z1
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z5, Z1, Z1
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z5, Z1, Z1
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore5:
+	VMULPS       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z3, Z6, Z5
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z5, Z0, Z9
+	VMULPS       Z4, Z3, Z0
+	VDIVPS       Z0, Z9, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VADDPS       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPS     Z0, 64(AX)(R8*4)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPS Z0, 64(AX)(R8*4)
+
+stored6:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPS       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PS  Z3, Z1, Z2
+	VMOVUPS.Z    (BX)(R8*4), K1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z3, K2
+	VMOVUPS      448(SP), Z5
+	VCMPPS       $0x11, Z5, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z3, Z5
+	VGETEXPPS    Z3, Z6
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSCALEFPS    Z5, Z6, Z6
+	VMULPS       Z6, Z3, Z6
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
+	VDIVPS           Z7, Z6, Z7
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
+	VFMSUB213PS       Z8, Z7, Z9
+	VSUBPS            Z9, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z4, Z5
+	VGETEXPPS    Z4, Z7
+	VGETEXPPS    Z5, Z5
+	VSUBPS       Z7, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSCALEFPS    Z5, Z7, Z7
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z8, Z7
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
+	VFMSUB213PS       Z9, Z7, Z10
+	VSUBPS            Z10, Z8, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z5, Z8, Z8
+	VMAXPS            Z3, Z5, Z5
+	VMINPS            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z8, Z9, Z9
+	VMAXPS            Z4, Z8, Z8
+	VMINPS            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPS            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPS            Z10, Z1, Z10
+	VMULPS            Z4, Z9, Z9
+	VFNMADD231PS      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPS            Z10, Z0, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z10
+	VMULPS       Z10, Z7, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VSCALEFPS        Z12, Z13, Z13
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
+	VMOVAPS.Z        Z13, K3, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPS Z8, Z10, Z10
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPS Z8, Z10, Z10
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore7:
+	VMULPS       Z6, Z3, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PS Z4, Z11, Z8
+	VMULPS       Z10, Z0, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPS       Z0, Z1, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z1
+	VMULPS       Z1, Z6, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
+	VMAXPS       Z1, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VSCALEFPS        Z8, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
+	VMOVAPS.Z        Z10, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z1, Z1
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPS Z5, Z1, Z1
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPS Z5, Z1, Z1
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z1, Z1
+
+noMore8:
+	VMULPS       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PS Z3, Z6, Z5
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z5, Z0, Z9
+	VMULPS       Z4, Z3, Z0
+	VDIVPS       Z0, Z9, Z0
+	VMOVAPS.Z    Z0, K2, Z0
+	VADDPS       Z0, Z2, Z0
+	VMOVUPS      Z0, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardNoneAnyPowerF64AVX512(SB), $576-89
+	// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSD 56(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSD 64(DI), Z0
+	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSD 72(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSD 88(DI), Z0
+	VMOVUPS      Z0, 448(SP)
+	VMOVSD       72(DI), X0
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X0, X1
+	VCVTTSD2SI   X1, DI
+	VCVTSI2SDL   DI, X1, X1
+	VSUBSD       X1, X0, X0
+	ADDL         DI, DI
+	VBROADCASTSD X0, Z0
+	VMOVUPS      Z0, 512(SP)
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(R8*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD      (BX)(R8*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VMULPD       Z6, Z3, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z4, Z5
+	VGETEXPPD    Z4, Z7
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z7, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z5, Z7, Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
+	VFNMADD231PD Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z8, Z7
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
+	VFMSUB213PD       Z9, Z7, Z10
+	VSUBPD            Z10, Z8, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z5, Z8, Z8
+	VMAXPD            Z3, Z5, Z5
+	VMINPD            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VMAXPD            Z4, Z8, Z8
+	VMINPD            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPD            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPD            Z10, Z1, Z10
+	VMULPD            Z4, Z9, Z9
+	VFNMADD231PD      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPD            Z10, Z0, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z10
+	VMULPD       Z10, Z7, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VSCALEFPD        Z12, Z13, Z13
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z8, Z10, Z10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z8, Z10, Z10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore1:
+	VMULPD       Z6, Z3, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PD Z4, Z11, Z8
+	VMULPD       Z10, Z0, Z0
+	VFMADD231PD  Z8, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPD       Z0, Z1, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z1
+	VMULPD       Z1, Z6, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z6
+	VMAXPD       Z1, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VSCALEFPD        Z8, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
+	VMOVAPD.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z1, Z1
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Z5, Z1, Z1
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Z5, Z1, Z1
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore2:
+	VMULPD       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z3, Z6, Z5
+	VMULPD       Z1, Z0, Z0
+	VFMADD231PD  Z5, Z0, Z9
+	VMULPD       Z4, Z3, Z0
+	VDIVPD       Z0, Z9, Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VADDPD       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Z0, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Z0, (AX)(R8*8)
+
+stored3:
+	VMOVUPD      64(SI)(R8*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD      64(BX)(R8*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K1
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VMULPD       Z6, Z3, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z4, Z5
+	VGETEXPPD    Z4, Z7
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z7, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z5, Z7, Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
+	VFNMADD231PD Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z8, Z7
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
+	VFMSUB213PD       Z9, Z7, Z10
+	VSUBPD            Z10, Z8, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z5, Z8, Z8
+	VMAXPD            Z3, Z5, Z5
+	VMINPD            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VMAXPD            Z4, Z8, Z8
+	VMINPD            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPD            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPD            Z10, Z1, Z10
+	VMULPD            Z4, Z9, Z9
+	VFNMADD231PD      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPD            Z10, Z0, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z10
+	VMULPD       Z10, Z7, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VSCALEFPD        Z12, Z13, Z13
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Z8, Z10, Z10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Z8, Z10, Z10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore4:
+	VMULPD       Z6, Z3, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PD Z4, Z11, Z8
+	VMULPD       Z10, Z0, Z0
+	VFMADD231PD  Z8, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPD       Z0, Z1, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z1
+	VMULPD       Z1, Z6, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z6
+	VMAXPD       Z1, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VSCALEFPD        Z8, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
+	VMOVAPD.Z        Z10, K2, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z1, Z1
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z5, Z1, Z1
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z5, Z1, Z1
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore5:
+	VMULPD       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z3, Z6, Z5
+	VMULPD       Z1, Z0, Z0
+	VFMADD231PD  Z5, Z0, Z9
+	VMULPD       Z4, Z3, Z0
+	VDIVPD       Z0, Z9, Z0
+	VMOVAPD.Z    Z0, K1, Z0
+	VADDPD       Z0, Z2, Z0
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPD     Z0, 64(AX)(R8*8)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPD Z0, 64(AX)(R8*8)
+
+stored6:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPS      (SP), Z2
+	VMULPD       Z2, Z0, Z2
+	VMOVUPS      64(SP), Z3
+	VFMADD231PD  Z3, Z1, Z2
+	VMOVUPD.Z    (BX)(R8*8), K1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z3, K2
+	VMOVUPS      448(SP), Z5
+	VCMPPD       $0x11, Z5, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z3, Z5
+	VGETEXPPD    Z3, Z6
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSCALEFPD    Z5, Z6, Z6
+	VMULPD       Z6, Z3, Z6
+	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z9
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
+	VFMSUB213PD       Z8, Z7, Z9
+	VSUBPD            Z9, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z4, Z5
+	VGETEXPPD    Z4, Z7
+	VGETEXPPD    Z5, Z5
+	VSUBPD       Z7, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VSCALEFPD    Z5, Z7, Z7
+	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
+	VFNMADD231PD Z3, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z8, Z7
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z8, Z9, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
+	VFMSUB213PD       Z9, Z7, Z10
+	VSUBPD            Z10, Z8, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
+	VMOVUPS           448(SP), Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z5, Z8, Z8
+	VMAXPD            Z3, Z5, Z5
+	VMINPD            Z5, Z8, Z5
+	VMOVUPS           448(SP), Z8
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z8, Z9, Z9
+	VMAXPD            Z4, Z8, Z8
+	VMINPD            Z8, Z9, Z8
+	VMOVUPS           128(SP), Z9
+	VMULPD            Z9, Z0, Z9
+	VMOVUPS           192(SP), Z10
+	VMULPD            Z10, Z1, Z10
+	VMULPD            Z4, Z9, Z9
+	VFNMADD231PD      Z3, Z10, Z9
+	VMOVUPS           256(SP), Z10
+	VMULPD            Z10, Z0, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z10
+	VMULPD       Z10, Z7, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VSCALEFPD        Z12, Z13, Z13
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
+	VMOVAPD.Z        Z13, K3, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPD Z8, Z10, Z10
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPD Z8, Z10, Z10
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore7:
+	VMULPD       Z6, Z3, Z8
+	VMOVUPS      384(SP), Z11
+	VFNMADD213PD Z4, Z11, Z8
+	VMULPD       Z10, Z0, Z0
+	VFMADD231PD  Z8, Z0, Z9
+	VMOVUPS      320(SP), Z0
+	VMULPD       Z0, Z1, Z0
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      512(SP), Z1
+	VMULPD       Z1, Z6, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z6
+	VMAXPD       Z1, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VSCALEFPD        Z8, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
+	VMOVAPD.Z        Z10, K3, Z1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z1, Z1
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPD Z5, Z1, Z1
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPD Z5, Z1, Z1
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z1, Z1
+
+noMore8:
+	VMULPD       Z7, Z4, Z5
+	VMOVUPS      384(SP), Z6
+	VFNMADD213PD Z3, Z6, Z5
+	VMULPD       Z1, Z0, Z0
+	VFMADD231PD  Z5, Z0, Z9
+	VMULPD       Z4, Z3, Z0
+	VDIVPD       Z0, Z9, Z0
+	VMOVAPD.Z    Z0, K2, Z0
+	VADDPD       Z0, Z2, Z0
+	VMOVUPD      Z0, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $1088-73
+	// forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VMOVSS       12(BX), X1
+	VBROADCASTSS X1, Z1
+	VMOVUPS      Z1, (SP)
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 64(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 128(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 192(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 256(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 320(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 384(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	XORQ         BX, BX
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 576(SP)
+	VMOVUPS      Z2, 640(SP)
+	VMOVUPS      Z2, 704(SP)
+	VMOVUPS      Z2, 768(SP)
+	VMOVUPS      Z2, 832(SP)
+	VMOVUPS      Z2, 896(SP)
+	VMOVUPS      Z2, 960(SP)
+	VMOVUPS      Z2, 1024(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(SI*1), X0, K1
+	VPCMPEQB    16(DX)(SI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	KMOVW       K2, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     64(CX)(SI*4), Z3
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
+	VPMAXUD     Z4, Z1, Z1
+	VPMAXUD     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VSCALEFPS        Z6, Z9, Z9
+	VSCALEFPS        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
+	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
+	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VMULPS       Z6, Z4, Z11
+	VMULPS       Z7, Z5, Z12
+	VDIVPS       Z11, Z10, Z11
+	VDIVPS       Z12, Z10, Z10
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z7, Z10, Z7
+	VMULPS       Z4, Z11, Z4
+	VMULPS       Z5, Z10, Z5
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z10
+	VMULPS           Z5, Z5, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z13
+	VFNMADD213PS     Z8, Z11, Z12
+	VFNMADD213PS     Z9, Z4, Z13
+	VFNMADD213PS     Z8, Z5, Z12
+	VMULPS           Z6, Z9, Z4
+	VMULPS           Z7, Z8, Z5
+	VPMOVD2M         Z2, K5
+	VPMOVD2M         Z3, K6
+	VBLENDMPS        Z4, Z6, K5, Z8
+	VBLENDMPS        Z5, Z7, K6, Z9
+	VBLENDMPS        Z6, Z4, K5, Z4
+	VBLENDMPS        Z7, Z5, K6, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z2, Z6, Z7
+	VMINPS           Z3, Z6, Z6
+	VSUBPS           Z13, Z7, Z7
+	VSUBPS           Z12, Z6, Z6
+	VPXORQ           Z10, Z10, Z10
+	VMAXPS           Z2, Z10, Z2
+	VMAXPS           Z3, Z10, Z3
+	VADDPS           Z2, Z13, Z2
+	VADDPS           Z3, Z12, Z3
+	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
+	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
+	VMOVUPS          64(SP), Z10
+	VADDPS           Z8, Z10, K1, Z10
+	VMOVUPS          Z10, 64(SP)
+	VMOVUPS          64(SP), Z10
+	VADDPS           Z9, Z10, K2, Z10
+	VMOVUPS          Z10, 64(SP)
+	VMOVUPS          192(SP), Z10
+	VADDPS           Z4, Z10, K1, Z10
+	VMOVUPS          Z10, 192(SP)
+	VMOVUPS          192(SP), Z10
+	VADDPS           Z5, Z10, K2, Z10
+	VMOVUPS          Z10, 192(SP)
+	VMOVUPS          128(SP), Z10
+	VADDPS           Z4, Z10, K3, Z10
+	VMOVUPS          Z10, 128(SP)
+	VMOVUPS          128(SP), Z4
+	VADDPS           Z5, Z4, K4, Z4
+	VMOVUPS          Z4, 128(SP)
+	VMOVUPS          256(SP), Z4
+	VADDPS           Z8, Z4, K3, Z4
+	VMOVUPS          Z4, 256(SP)
+	VMOVUPS          256(SP), Z4
+	VADDPS           Z9, Z4, K4, Z4
+	VMOVUPS          Z4, 256(SP)
+	VMOVUPS          320(SP), Z4
+	VADDPS           Z7, Z4, K1, Z4
+	VMOVUPS          Z4, 320(SP)
+	VMOVUPS          320(SP), Z4
+	VADDPS           Z6, Z4, K2, Z4
+	VMOVUPS          Z4, 320(SP)
+	VMOVUPS          384(SP), Z4
+	VADDPS           Z7, Z4, K3, Z4
+	VMOVUPS          Z4, 384(SP)
+	VMOVUPS          384(SP), Z4
+	VADDPS           Z6, Z4, K4, Z4
+	VMOVUPS          Z4, 384(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z4
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z5
+	VMAXPS       Z3, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z9
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z10
+	VSCALEFPS        Z8, Z11, Z11
+	VSCALEFPS        Z9, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K5
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z3, K6
+	VMOVAPS.Z        Z11, K5, Z2
+	VMOVAPS.Z        Z10, K6, Z3
+	VMULPS           Z7, Z2, Z2
+	VMULPS           Z6, Z3, Z3
+	VMOVUPS          448(SP), Z4
+	VADDPS           Z2, Z4, K1, Z4
+	VMOVUPS          Z4, 448(SP)
+	VMOVUPS          448(SP), Z4
+	VADDPS           Z3, Z4, K2, Z4
+	VMOVUPS          Z4, 448(SP)
+	VMOVUPS          512(SP), Z4
+	VADDPS           Z2, Z4, K3, Z4
+	VMOVUPS          Z4, 512(SP)
+	VMOVUPS          512(SP), Z2
+	VADDPS           Z3, Z2, K4, Z2
+	VMOVUPS          Z2, 512(SP)
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVDQU8.Z  (DX)(SI*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	KMOVW       K2, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VSCALEFPS        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
+	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VMULPS       Z4, Z3, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z4
+	VMULPS       Z3, Z6, Z3
+	VMULPS       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z3, Z3, Z6
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
+	VFNMADD213PS     Z5, Z6, Z7
+	VFNMADD213PS     Z5, Z3, Z7
+	VMULPS           Z4, Z5, Z3
+	VPMOVD2M         Z2, K1
+	VBLENDMPS        Z3, Z4, K1, Z5
+	VBLENDMPS        Z4, Z3, K1, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPS           Z2, Z4, Z4
+	VSUBPS           Z7, Z4, Z4
+	VPXORQ           Z6, Z6, Z6
+	VMAXPS           Z2, Z6, Z2
+	VADDPS           Z2, Z7, Z2
+	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
+	VMOVUPS          64(SP), Z6
+	VADDPS           Z5, Z6, K2, Z6
+	VMOVUPS          Z6, 64(SP)
+	VMOVUPS          192(SP), Z6
+	VADDPS           Z3, Z6, K2, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          128(SP), Z6
+	VADDPS           Z3, Z6, K3, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          256(SP), Z3
+	VADDPS           Z5, Z3, K3, Z3
+	VMOVUPS          Z3, 256(SP)
+	VMOVUPS          320(SP), Z3
+	VADDPS           Z4, Z3, K2, Z3
+	VMOVUPS          Z3, 320(SP)
+	VMOVUPS          384(SP), Z3
+	VADDPS           Z4, Z3, K3, Z3
+	VMOVUPS          Z3, 384(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z3
+	VMULPS       Z3, Z2, Z2
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z6
+	VSCALEFPS        Z5, Z6, Z6
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
+	VMOVAPS.Z        Z6, K1, Z2
+	VMULPS           Z4, Z2, Z2
+	VMOVUPS          448(SP), Z3
+	VADDPS           Z2, Z3, K2, Z3
+	VMOVUPS          Z3, 448(SP)
+	VMOVUPS          512(SP), Z3
+	VADDPS           Z2, Z3, K3, Z3
+	VMOVUPS          Z3, 512(SP)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       64(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 64(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        576(SP), Z3, Z3
+	VMOVUPD       Z3, 576(SP)
+	VMOVUPS       128(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 128(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        640(SP), Z3, Z3
+	VMOVUPD       Z3, 640(SP)
+	VMOVUPS       192(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 192(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        704(SP), Z3, Z3
+	VMOVUPD       Z3, 704(SP)
+	VMOVUPS       256(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 256(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        768(SP), Z3, Z3
+	VMOVUPD       Z3, 768(SP)
+	VMOVUPS       320(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 320(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        832(SP), Z3, Z3
+	VMOVUPD       Z3, 832(SP)
+	VMOVUPS       384(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 384(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        896(SP), Z3, Z3
+	VMOVUPD       Z3, 896(SP)
+	VMOVUPS       448(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 448(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        960(SP), Z3, Z3
+	VMOVUPD       Z3, 960(SP)
+	VMOVUPS       512(SP), Z2
+	VPXORQ        Z3, Z3, Z3
+	VMOVUPS       Z3, 512(SP)
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z3, Z3
+	VADDPD        1024(SP), Z3, Z3
+	VMOVUPD       Z3, 1024(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       576(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       640(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       704(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       768(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       832(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       896(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       960(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       1024(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $576-73
+	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VMOVSD       24(BX), X1
+	VBROADCASTSD X1, Z1
+	VMOVUPS      Z1, (SP)
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 64(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 128(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 192(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 256(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 320(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 384(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 448(SP)
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, 512(SP)
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ       (DX)(SI*1), X2
+	VPCMPEQB    X2, X0, K1
+	VMOVQ       8(DX)(SI*1), X2
+	VPCMPEQB    X2, X0, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	KMOVB       K1, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	KMOVB       K2, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMOVUPD     (CX)(SI*8), Z2
+	VMOVUPD     64(CX)(SI*8), Z3
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
+	VORPD.BCST  signBit<>+0(SB), Z2, Z4
+	VORPD.BCST  signBit<>+0(SB), Z3, Z5
+	VPMAXUQ     Z4, Z1, Z1
+	VPMAXUQ     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VSCALEFPD        Z6, Z9, Z9
+	VSCALEFPD        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z9, Z4
+	VADDPD.BCST  one<>+0(SB), Z8, Z5
+	VADDPD.BCST  two<>+0(SB), Z9, Z6
+	VADDPD.BCST  two<>+0(SB), Z8, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z6, Z4, Z11
+	VMULPD       Z7, Z5, Z12
+	VDIVPD       Z11, Z10, Z11
+	VDIVPD       Z12, Z10, Z10
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z7, Z10, Z7
+	VMULPD       Z4, Z11, Z4
+	VMULPD       Z5, Z10, Z5
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z10
+	VMULPD           Z5, Z5, Z11
+	VBROADCASTSD     unit64j<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z13
+	VFNMADD213PD     Z8, Z11, Z12
+	VFNMADD213PD     Z9, Z4, Z13
+	VFNMADD213PD     Z8, Z5, Z12
+	VMULPD           Z6, Z9, Z4
+	VMULPD           Z7, Z8, Z5
+	VPMOVQ2M         Z2, K5
+	VPMOVQ2M         Z3, K6
+	VBLENDMPD        Z4, Z6, K5, Z8
+	VBLENDMPD        Z5, Z7, K6, Z9
+	VBLENDMPD        Z6, Z4, K5, Z4
+	VBLENDMPD        Z7, Z5, K6, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z2, Z6, Z7
+	VMINPD           Z3, Z6, Z6
+	VSUBPD           Z13, Z7, Z7
+	VSUBPD           Z12, Z6, Z6
+	VPXORQ           Z10, Z10, Z10
+	VMAXPD           Z2, Z10, Z2
+	VMAXPD           Z3, Z10, Z3
+	VADDPD           Z2, Z13, Z2
+	VADDPD           Z3, Z12, Z3
+	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
+	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
+	VMOVUPS          64(SP), Z10
+	VADDPD           Z8, Z10, K1, Z10
+	VMOVUPS          Z10, 64(SP)
+	VMOVUPS          64(SP), Z10
+	VADDPD           Z9, Z10, K2, Z10
+	VMOVUPS          Z10, 64(SP)
+	VMOVUPS          192(SP), Z10
+	VADDPD           Z4, Z10, K1, Z10
+	VMOVUPS          Z10, 192(SP)
+	VMOVUPS          192(SP), Z10
+	VADDPD           Z5, Z10, K2, Z10
+	VMOVUPS          Z10, 192(SP)
+	VMOVUPS          128(SP), Z10
+	VADDPD           Z4, Z10, K3, Z10
+	VMOVUPS          Z10, 128(SP)
+	VMOVUPS          128(SP), Z4
+	VADDPD           Z5, Z4, K4, Z4
+	VMOVUPS          Z4, 128(SP)
+	VMOVUPS          256(SP), Z4
+	VADDPD           Z8, Z4, K3, Z4
+	VMOVUPS          Z4, 256(SP)
+	VMOVUPS          256(SP), Z4
+	VADDPD           Z9, Z4, K4, Z4
+	VMOVUPS          Z4, 256(SP)
+	VMOVUPS          320(SP), Z4
+	VADDPD           Z7, Z4, K1, Z4
+	VMOVUPS          Z4, 320(SP)
+	VMOVUPS          320(SP), Z4
+	VADDPD           Z6, Z4, K2, Z4
+	VMOVUPS          Z4, 320(SP)
+	VMOVUPS          384(SP), Z4
+	VADDPD           Z7, Z4, K3, Z4
+	VMOVUPS          Z4, 384(SP)
+	VMOVUPS          384(SP), Z4
+	VADDPD           Z6, Z4, K4, Z4
+	VMOVUPS          Z4, 384(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z4
+	VMULPD       Z4, Z2, Z2
+	VMULPD       Z4, Z3, Z3
+	VBROADCASTSD leastNormalExp<>+0(SB), Z4
+	VMAXPD       Z2, Z4, Z5
+	VMAXPD       Z3, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z9
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z10
+	VSCALEFPD        Z8, Z11, Z11
+	VSCALEFPD        Z9, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K5
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z3, K6
+	VMOVAPD.Z        Z11, K5, Z2
+	VMOVAPD.Z        Z10, K6, Z3
+	VMULPD           Z7, Z2, Z2
+	VMULPD           Z6, Z3, Z3
+	VMOVUPS          448(SP), Z4
+	VADDPD           Z2, Z4, K1, Z4
+	VMOVUPS          Z4, 448(SP)
+	VMOVUPS          448(SP), Z4
+	VADDPD           Z3, Z4, K2, Z4
+	VMOVUPS          Z4, 448(SP)
+	VMOVUPS          512(SP), Z4
+	VADDPD           Z2, Z4, K3, Z4
+	VMOVUPS          Z4, 512(SP)
+	VMOVUPS          512(SP), Z2
+	VADDPD           Z3, Z2, K4, Z2
+	VMOVUPS          Z2, 512(SP)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVDQU8.Z  (DX)(SI*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTB       K2, K3
+	KANDB       K1, K3, K3
+	KMOVB       K2, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMOVUPD.Z   (CX)(SI*8), K1, Z2
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VORPD.BCST  signBit<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z5, Z3
+	VADDPD.BCST  two<>+0(SB), Z5, Z4
+	VBROADCASTSD one<>+0(SB), Z6
+	VMULPD       Z4, Z3, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z4, Z6, Z4
+	VMULPD       Z3, Z6, Z3
+	VMULPD       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z3, Z3, Z6
+	VBROADCASTSD     unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
+	VFNMADD213PD     Z5, Z6, Z7
+	VFNMADD213PD     Z5, Z3, Z7
+	VMULPD           Z4, Z5, Z3
+	VPMOVQ2M         Z2, K1
+	VBLENDMPD        Z3, Z4, K1, Z5
+	VBLENDMPD        Z4, Z3, K1, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPD           Z2, Z4, Z4
+	VSUBPD           Z7, Z4, Z4
+	VPXORQ           Z6, Z6, Z6
+	VMAXPD           Z2, Z6, Z2
+	VADDPD           Z2, Z7, Z2
+	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
+	VMOVUPS          64(SP), Z6
+	VADDPD           Z5, Z6, K2, Z6
+	VMOVUPS          Z6, 64(SP)
+	VMOVUPS          192(SP), Z6
+	VADDPD           Z3, Z6, K2, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          128(SP), Z6
+	VADDPD           Z3, Z6, K3, Z6
+	VMOVUPS          Z6, 128(SP)
+	VMOVUPS          256(SP), Z3
+	VADDPD           Z5, Z3, K3, Z3
+	VMOVUPS          Z3, 256(SP)
+	VMOVUPS          320(SP), Z3
+	VADDPD           Z4, Z3, K2, Z3
+	VMOVUPS          Z3, 320(SP)
+	VMOVUPS          384(SP), Z3
+	VADDPD           Z4, Z3, K3, Z3
+	VMOVUPS          Z3, 384(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z3
+	VMULPD       Z3, Z2, Z2
+	VBROADCASTSD leastNormalExp<>+0(SB), Z3
+	VMAXPD       Z2, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z6
+	VSCALEFPD        Z5, Z6, Z6
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
+	VMOVAPD.Z        Z6, K1, Z2
+	VMULPD           Z4, Z2, Z2
+	VMOVUPS          448(SP), Z3
+	VADDPD           Z2, Z3, K2, Z3
+	VMOVUPS          Z3, 448(SP)
+	VMOVUPS          512(SP), Z3
+	VADDPD           Z2, Z3, K3, Z3
+	VMOVUPS          Z3, 512(SP)
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       64(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPS       128(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPS       192(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPS       256(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPS       320(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPS       384(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPS       448(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPS       512(SP), Z0
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $512-97
+	// backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSS 4(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSS 20(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSS 24(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSS 28(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSS 36(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VMOVSS       36(DI), X1
+	VBROADCASTSS X1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(DI*1), X0, K1
+	VPCMPEQB    16(SI)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(DI*4), Z2
+	VMOVUPS     64(BX)(DI*4), Z3
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
+	VPMAXUD     Z4, Z1, Z1
+	VPMAXUD     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
+	VSCALEFPS        Z6, Z9, Z9
+	VSCALEFPS        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
+	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
+	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VMULPS       Z6, Z4, Z11
+	VMULPS       Z7, Z5, Z12
+	VDIVPS       Z11, Z10, Z11
+	VDIVPS       Z12, Z10, Z10
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z7, Z10, Z7
+	VMULPS       Z4, Z11, Z4
+	VMULPS       Z5, Z10, Z5
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z10
+	VMULPS           Z5, Z5, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z13
+	VFNMADD213PS     Z8, Z11, Z12
+	VFNMADD213PS     Z9, Z4, Z13
+	VFNMADD213PS     Z8, Z5, Z12
+	VMULPS           Z6, Z9, Z4
+	VMULPS           Z7, Z8, Z5
+	VPMOVD2M         Z2, K3
+	VPMOVD2M         Z3, K4
+	VBLENDMPS        Z4, Z6, K3, Z8
+	VBLENDMPS        Z5, Z7, K4, Z9
+	VBLENDMPS        Z6, Z4, K3, Z4
+	VBLENDMPS        Z7, Z5, K4, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z2, Z6, Z7
+	VMINPS           Z3, Z6, Z6
+	VSUBPS           Z13, Z7, Z7
+	VSUBPS           Z12, Z6, Z6
+	VPXORQ           Z10, Z10, Z10
+	VMAXPS           Z2, Z10, Z2
+	VMAXPS           Z3, Z10, Z3
+	VADDPS           Z2, Z13, Z2
+	VADDPS           Z3, Z12, Z3
+	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
+	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
+	VMOVUPS          128(SP), Z10
+	VMOVUPS          192(SP), Z11
+	VBLENDMPS        Z10, Z11, K1, Z12
+	VBLENDMPS        Z10, Z11, K2, Z10
+	VMULPS           Z4, Z12, Z11
+	VMULPS           Z5, Z10, Z10
+	VMOVUPS          256(SP), Z12
+	VMOVUPS          320(SP), Z13
+	VBLENDMPS        Z12, Z13, K1, Z14
+	VBLENDMPS        Z12, Z13, K2, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z13
+	VMULPS       Z13, Z2, Z2
+	VMULPS       Z13, Z3, Z3
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z2, Z13, Z15
+	VMAXPS       Z3, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z16
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z17
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
+	VSCALEFPS        Z16, Z19, Z19
+	VSCALEFPS        Z17, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K3
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z3, K4
+	VMOVAPS.Z        Z19, K3, Z2
+	VMOVAPS.Z        Z18, K4, Z3
+	VMULPS           Z7, Z8, Z7
+	VMULPS           Z6, Z9, Z6
+	VMOVUPS          384(SP), Z13
+	VFNMADD213PS     Z4, Z13, Z7
+	VFNMADD213PS     Z5, Z13, Z6
+	VMULPS           Z2, Z14, Z2
+	VMULPS           Z3, Z12, Z3
+	VFMADD231PS      Z7, Z2, Z11
+	VFMADD231PS      Z6, Z3, Z10
+	VMOVUPS          (SP), Z2
+	VMOVUPS          64(SP), Z3
+	VBLENDMPS        Z2, Z3, K1, Z6
+	VBLENDMPS        Z2, Z3, K2, Z2
+	VMULPS           Z8, Z6, Z3
+	VMULPS           Z9, Z2, Z2
+	VFMADD231PS      Z4, Z3, Z11
+	VFMADD231PS      Z5, Z2, Z10
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z11, (AX)(DI*4)
+	VMOVNTPS         Z10, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z11, (AX)(DI*4)
+	VMOVUPS Z10, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DX*2), K1
+	VMOVDQU8.Z  (SI)(DI*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	VMOVUPS.Z   (BX)(DI*4), K1, Z2
+	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
+	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
+	VSCALEFPS        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
+	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VMULPS       Z4, Z3, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMULPS       Z4, Z6, Z4
+	VMULPS       Z3, Z6, Z3
+	VMULPS       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z3, Z3, Z6
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
+	VFNMADD213PS     Z5, Z6, Z7
+	VFNMADD213PS     Z5, Z3, Z7
+	VMULPS           Z4, Z5, Z3
+	VPMOVD2M         Z2, K3
+	VBLENDMPS        Z3, Z4, K3, Z5
+	VBLENDMPS        Z4, Z3, K3, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPS           Z2, Z4, Z4
+	VSUBPS           Z7, Z4, Z4
+	VPXORQ           Z6, Z6, Z6
+	VMAXPS           Z2, Z6, Z2
+	VADDPS           Z2, Z7, Z2
+	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
+	VMOVUPS          128(SP), Z6
+	VMOVUPS          192(SP), Z7
+	VBLENDMPS        Z6, Z7, K2, Z6
+	VMULPS           Z3, Z6, Z6
+	VMOVUPS          256(SP), Z7
+	VMOVUPS          320(SP), Z8
+	VBLENDMPS        Z7, Z8, K2, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z8
+	VMULPS       Z8, Z2, Z2
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
+	VMAXPS       Z2, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VSCALEFPS        Z9, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K3
+	VMOVAPS.Z        Z10, K3, Z2
+	VMULPS           Z4, Z5, Z4
+	VMOVUPS          384(SP), Z8
+	VFNMADD213PS     Z3, Z8, Z4
+	VMULPS           Z2, Z7, Z2
+	VFMADD231PS      Z4, Z2, Z6
+	VMOVUPS          (SP), Z2
+	VMOVUPS          64(SP), Z4
+	VBLENDMPS        Z2, Z4, K2, Z2
+	VMULPS           Z5, Z2, Z2
+	VFMADD231PS      Z3, Z2, Z6
+	VMOVUPS          Z6, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $512-97
+	// backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Z1
+	VMOVUPS      Z1, (SP)
+	VBROADCASTSD 8(DI), Z1
+	VMOVUPS      Z1, 64(SP)
+	VBROADCASTSD 40(DI), Z1
+	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSD 48(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VBROADCASTSD 56(DI), Z1
+	VMOVUPS      Z1, 256(SP)
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VBROADCASTSD 72(DI), Z1
+	VMOVUPS      Z1, 384(SP)
+	VMOVSD       72(DI), X1
+	VBROADCASTSD X1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ       (SI)(DI*1), X2
+	VPCMPEQB    X2, X0, K1
+	VMOVQ       8(SI)(DI*1), X2
+	VPCMPEQB    X2, X0, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	VMOVUPD     (BX)(DI*8), Z2
+	VMOVUPD     64(BX)(DI*8), Z3
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
+	VORPD.BCST  signBit<>+0(SB), Z2, Z4
+	VORPD.BCST  signBit<>+0(SB), Z3, Z5
+	VPMAXUQ     Z4, Z1, Z1
+	VPMAXUQ     Z5, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
+	VSCALEFPD        Z6, Z9, Z9
+	VSCALEFPD        Z7, Z8, Z8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z9, Z4
+	VADDPD.BCST  one<>+0(SB), Z8, Z5
+	VADDPD.BCST  two<>+0(SB), Z9, Z6
+	VADDPD.BCST  two<>+0(SB), Z8, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z6, Z4, Z11
+	VMULPD       Z7, Z5, Z12
+	VDIVPD       Z11, Z10, Z11
+	VDIVPD       Z12, Z10, Z10
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z7, Z10, Z7
+	VMULPD       Z4, Z11, Z4
+	VMULPD       Z5, Z10, Z5
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z10
+	VMULPD           Z5, Z5, Z11
+	VBROADCASTSD     unit64j<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z13
+	VFNMADD213PD     Z8, Z11, Z12
+	VFNMADD213PD     Z9, Z4, Z13
+	VFNMADD213PD     Z8, Z5, Z12
+	VMULPD           Z6, Z9, Z4
+	VMULPD           Z7, Z8, Z5
+	VPMOVQ2M         Z2, K3
+	VPMOVQ2M         Z3, K4
+	VBLENDMPD        Z4, Z6, K3, Z8
+	VBLENDMPD        Z5, Z7, K4, Z9
+	VBLENDMPD        Z6, Z4, K3, Z4
+	VBLENDMPD        Z7, Z5, K4, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z2, Z6, Z7
+	VMINPD           Z3, Z6, Z6
+	VSUBPD           Z13, Z7, Z7
+	VSUBPD           Z12, Z6, Z6
+	VPXORQ           Z10, Z10, Z10
+	VMAXPD           Z2, Z10, Z2
+	VMAXPD           Z3, Z10, Z3
+	VADDPD           Z2, Z13, Z2
+	VADDPD           Z3, Z12, Z3
+	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
+	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
+	VMOVUPS          128(SP), Z10
+	VMOVUPS          192(SP), Z11
+	VBLENDMPD        Z10, Z11, K1, Z12
+	VBLENDMPD        Z10, Z11, K2, Z10
+	VMULPD           Z4, Z12, Z11
+	VMULPD           Z5, Z10, Z10
+	VMOVUPS          256(SP), Z12
+	VMOVUPS          320(SP), Z13
+	VBLENDMPD        Z12, Z13, K1, Z14
+	VBLENDMPD        Z12, Z13, K2, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z13
+	VMULPD       Z13, Z2, Z2
+	VMULPD       Z13, Z3, Z3
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z2, Z13, Z15
+	VMAXPD       Z3, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z17
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
+	VSCALEFPD        Z16, Z19, Z19
+	VSCALEFPD        Z17, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K3
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z3, K4
+	VMOVAPD.Z        Z19, K3, Z2
+	VMOVAPD.Z        Z18, K4, Z3
+	VMULPD           Z7, Z8, Z7
+	VMULPD           Z6, Z9, Z6
+	VMOVUPS          384(SP), Z13
+	VFNMADD213PD     Z4, Z13, Z7
+	VFNMADD213PD     Z5, Z13, Z6
+	VMULPD           Z2, Z14, Z2
+	VMULPD           Z3, Z12, Z3
+	VFMADD231PD      Z7, Z2, Z11
+	VFMADD231PD      Z6, Z3, Z10
+	VMOVUPS          (SP), Z2
+	VMOVUPS          64(SP), Z3
+	VBLENDMPD        Z2, Z3, K1, Z6
+	VBLENDMPD        Z2, Z3, K2, Z2
+	VMULPD           Z8, Z6, Z3
+	VMULPD           Z9, Z2, Z2
+	VFMADD231PD      Z4, Z3, Z11
+	VFMADD231PD      Z5, Z2, Z10
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z11, (AX)(DI*8)
+	VMOVNTPD         Z10, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z11, (AX)(DI*8)
+	VMOVUPD Z10, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DX*2), K1
+	VMOVDQU8.Z  (SI)(DI*1), K1, X2
+	VPCMPEQB    X2, X0, K1, K2
+	KNOTB       K2, K3
+	KANDB       K1, K3, K3
+	VMOVUPD.Z   (BX)(DI*8), K1, Z2
+	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
+	VORPD.BCST  signBit<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
+	VRNDSCALEPD       $0x08, Z4, Z4
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z5
+	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
+	VSCALEFPD        Z4, Z5, Z5
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z5, Z3
+	VADDPD.BCST  two<>+0(SB), Z5, Z4
+	VBROADCASTSD one<>+0(SB), Z6
+	VMULPD       Z4, Z3, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z4, Z6, Z4
+	VMULPD       Z3, Z6, Z3
+	VMULPD       Z5, Z3, Z3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z3, Z3, Z6
+	VBROADCASTSD     unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
+	VFNMADD213PD     Z5, Z6, Z7
+	VFNMADD213PD     Z5, Z3, Z7
+	VMULPD           Z4, Z5, Z3
+	VPMOVQ2M         Z2, K3
+	VBLENDMPD        Z3, Z4, K3, Z5
+	VBLENDMPD        Z4, Z3, K3, Z3
+	VPXORQ           Z4, Z4, Z4
+	VMINPD           Z2, Z4, Z4
+	VSUBPD           Z7, Z4, Z4
+	VPXORQ           Z6, Z6, Z6
+	VMAXPD           Z2, Z6, Z2
+	VADDPD           Z2, Z7, Z2
+	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
+	VMOVUPS          128(SP), Z6
+	VMOVUPS          192(SP), Z7
+	VBLENDMPD        Z6, Z7, K2, Z6
+	VMULPD           Z3, Z6, Z6
+	VMOVUPS          256(SP), Z7
+	VMOVUPS          320(SP), Z8
+	VBLENDMPD        Z7, Z8, K2, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z8
+	VMULPD       Z8, Z2, Z2
+	VBROADCASTSD leastNormalExp<>+0(SB), Z8
+	VMAXPD       Z2, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VSCALEFPD        Z9, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K3
+	VMOVAPD.Z        Z10, K3, Z2
+	VMULPD           Z4, Z5, Z4
+	VMOVUPS          384(SP), Z8
+	VFNMADD213PD     Z3, Z8, Z4
+	VMULPD           Z2, Z7, Z2
+	VFMADD231PD      Z4, Z2, Z6
+	VMOVUPS          (SP), Z2
+	VMOVUPS          64(SP), Z4
+	VBLENDMPD        Z2, Z4, K2, Z2
+	VMULPD           Z5, Z2, Z2
+	VFMADD231PD      Z3, Z2, Z6
+	VMOVUPD          Z6, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $1472-65
+	// forwardSigmoidAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSS       12(BX), X0
+	VBROADCASTSS X0, Z0
+	VMOVUPS      Z0, (SP)
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 64(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 128(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 256(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 384(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 512(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 576(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 640(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 704(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 768(SP)
+	VMOVUPS      Z1, 832(SP)
+	VMOVUPS      Z1, 896(SP)
+	VMOVUPS      Z1, 960(SP)
+	VMOVUPS      Z1, 1024(SP)
+	VMOVUPS      Z1, 1088(SP)
+	VMOVUPS      Z1, 1152(SP)
+	VMOVUPS      Z1, 1216(SP)
+	VMOVUPS      Z1, 1280(SP)
+	VMOVUPS      Z1, 1344(SP)
+	VMOVUPS      Z1, 1408(SP)
+	XORQ         BX, BX
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Z1
+	VMOVUPS     64(DX)(BX*4), Z2
+	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z3
+	VADDPS.BCST minusOneSingle<>+0(SB), Z2, Z4
+	VMOVUPS     320(SP), Z5
+	VADDPS      Z1, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     320(SP), Z5
+	VADDPS      Z2, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     384(SP), Z5
+	VSUBPS      Z3, Z5, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     384(SP), Z5
+	VSUBPS      Z4, Z5, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     448(SP), Z5
+	VFMADD231PS Z1, Z1, Z5
+	VMOVUPS     Z5, 448(SP)
+	VMOVUPS     448(SP), Z5
+	VFMADD231PS Z2, Z2, Z5
+	VMOVUPS     Z5, 448(SP)
+	VMOVUPS     (CX)(BX*4), Z5
+	VMOVUPS     64(CX)(BX*4), Z6
+	VORPS.BCST  signBitSingle<>+0(SB), Z5, Z7
+	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
+	VPMAXUD     Z7, Z0, Z0
+	VPMAXUD     Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VSCALEFPS        Z9, Z12, Z12
+	VSCALEFPS        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z8
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z9
+	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VMULPS       Z9, Z7, Z14
+	VMULPS       Z10, Z8, Z15
+	VDIVPS       Z14, Z13, Z14
+	VDIVPS       Z15, Z13, Z13
+	VMULPS       Z9, Z14, Z9
+	VMULPS       Z10, Z13, Z10
+	VMULPS       Z7, Z14, Z7
+	VMULPS       Z8, Z13, Z8
+	VMULPS       Z12, Z7, Z7
+	VMULPS       Z11, Z8, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z7, Z7, Z13
+	VMULPS           Z8, Z8, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z12, Z13, Z16
+	VFNMADD213PS     Z11, Z14, Z15
+	VFNMADD213PS     Z12, Z7, Z16
+	VFNMADD213PS     Z11, Z8, Z15
+	VMULPS           Z9, Z12, Z7
+	VMULPS           Z10, Z11, Z8
+	VPMOVD2M         Z5, K1
+	VPMOVD2M         Z6, K2
+	VBLENDMPS        Z7, Z9, K1, Z11
+	VBLENDMPS        Z8, Z10, K2, Z12
+	VBLENDMPS        Z9, Z7, K1, Z7
+	VBLENDMPS        Z10, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z5, Z9, Z10
+	VMINPS           Z6, Z9, Z9
+	VSUBPS           Z16, Z10, Z10
+	VSUBPS           Z15, Z9, Z9
+	VPXORQ           Z13, Z13, Z13
+	VMAXPS           Z5, Z13, Z5
+	VMAXPS           Z6, Z13, Z6
+	VADDPS           Z5, Z16, Z5
+	VADDPS           Z6, Z15, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VMOVUPS          64(SP), Z13
+	VFMADD231PS      Z1, Z11, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          64(SP), Z13
+	VFMADD231PS      Z2, Z12, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          128(SP), Z13
+	VFNMADD231PS     Z3, Z11, Z13
+	VMOVUPS          Z13, 128(SP)
+	VMOVUPS          128(SP), Z11
+	VFNMADD231PS     Z4, Z12, Z11
+	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          192(SP), Z11
+	VFMADD231PS      Z1, Z7, Z11
+	VMOVUPS          Z11, 192(SP)
+	VMOVUPS          192(SP), Z11
+	VFMADD231PS      Z2, Z8, Z11
+	VMOVUPS          Z11, 192(SP)
+	VMOVUPS          256(SP), Z11
+	VFNMADD231PS     Z3, Z7, Z11
+	VMOVUPS          Z11, 256(SP)
+	VMOVUPS          256(SP), Z7
+	VFNMADD231PS     Z4, Z8, Z7
+	VMOVUPS          Z7, 256(SP)
+	VMOVUPS          512(SP), Z7
+	VFMADD231PS      Z10, Z1, Z7
+	VMOVUPS          Z7, 512(SP)
+	VMOVUPS          512(SP), Z7
+	VFMADD231PS      Z9, Z2, Z7
+	VMOVUPS          Z7, 512(SP)
+	VMOVUPS          576(SP), Z7
+	VFNMADD231PS     Z5, Z3, Z7
+	VMOVUPS          Z7, 576(SP)
+	VMOVUPS          576(SP), Z7
+	VFNMADD231PS     Z6, Z4, Z7
+	VMOVUPS          Z7, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z7
+	VMULPS       Z7, Z5, Z8
+	VMULPS       Z7, Z6, Z7
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z8, Z11, Z12
+	VMAXPS       Z7, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z13
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z14
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z15
+	VSCALEFPS        Z13, Z16, Z16
+	VSCALEFPS        Z14, Z15, Z15
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z8, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z7, K2
+	VMOVAPS.Z        Z16, K1, Z7
+	VMOVAPS.Z        Z15, K2, Z8
+	VMULPS           Z1, Z7, Z1
+	VMULPS           Z2, Z8, Z2
+	VMOVUPS          640(SP), Z7
+	VFMADD231PS      Z10, Z1, Z7
+	VMOVUPS          Z7, 640(SP)
+	VMOVUPS          640(SP), Z1
+	VFMADD231PS      Z9, Z2, Z1
+	VMOVUPS          Z1, 640(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z1
+	VMULPS       Z1, Z10, Z2
+	VMULPS       Z1, Z9, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z7
+	VMAXPS       Z2, Z7, Z8
+	VMAXPS       Z1, Z7, Z7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z10
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z11
+	VSCALEFPS        Z9, Z12, Z12
+	VSCALEFPS        Z10, Z11, Z11
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
+	VMOVAPS.Z        Z12, K1, Z1
+	VMOVAPS.Z        Z11, K2, Z2
+	VMULPS           Z3, Z1, Z1
+	VMULPS           Z4, Z2, Z2
+	VMOVUPS          704(SP), Z3
+	VFNMADD231PS     Z5, Z1, Z3
+	VMOVUPS          Z3, 704(SP)
+	VMOVUPS          704(SP), Z1
+	VFNMADD231PS     Z6, Z2, Z1
+	VMOVUPS          Z1, 704(SP)
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, SI
+	CMPQ             SI, $0x00000020
+	JGE              many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DI
+	CMPQ        SI, DI
+	CMOVQLT     SI, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVUPS.Z   (DX)(BX*4), K1, Z1
+	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVUPS     320(SP), Z3
+	VADDPS      Z1, Z3, Z3
+	VMOVUPS     Z3, 320(SP)
+	VMOVUPS     384(SP), Z3
+	VSUBPS      Z2, Z3, Z3
+	VMOVUPS     Z3, 384(SP)
+	VMOVUPS     448(SP), Z3
+	VFMADD231PS Z1, Z1, Z3
+	VMOVUPS     Z3, 448(SP)
+	VMOVUPS.Z   (CX)(BX*4), K1, Z3
+	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z4
+	VADDPS.BCST  twoSingle<>+0(SB), Z6, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VMULPS       Z5, Z4, Z8
+	VDIVPS       Z8, Z7, Z7
+	VMULPS       Z5, Z7, Z5
+	VMULPS       Z4, Z7, Z4
+	VMULPS       Z6, Z4, Z4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z6, Z7, Z8
+	VFNMADD213PS     Z6, Z4, Z8
+	VMULPS           Z5, Z6, Z4
+	VPMOVD2M         Z3, K1
+	VBLENDMPS        Z4, Z5, K1, Z6
+	VBLENDMPS        Z5, Z4, K1, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMINPS           Z3, Z5, Z5
+	VSUBPS           Z8, Z5, Z5
+	VPXORQ           Z7, Z7, Z7
+	VMAXPS           Z3, Z7, Z3
+	VADDPS           Z3, Z8, Z3
+	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
+	VMOVUPS          64(SP), Z7
+	VFMADD231PS      Z1, Z6, Z7
+	VMOVUPS          Z7, 64(SP)
+	VMOVUPS          128(SP), Z7
+	VFNMADD231PS     Z2, Z6, Z7
+	VMOVUPS          Z7, 128(SP)
+	VMOVUPS          192(SP), Z6
+	VFMADD231PS      Z1, Z4, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          256(SP), Z6
+	VFNMADD231PS     Z2, Z4, Z6
+	VMOVUPS          Z6, 256(SP)
+	VMOVUPS          512(SP), Z4
+	VFMADD231PS      Z5, Z1, Z4
+	VMOVUPS          Z4, 512(SP)
+	VMOVUPS          576(SP), Z4
+	VFNMADD231PS     Z3, Z2, Z4
+	VMOVUPS          Z4, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z4
+	VMULPS       Z4, Z3, Z4
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
+	VMAXPS       Z4, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z7
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
+	VSCALEFPS        Z7, Z8, Z8
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z4, K1
+	VMOVAPS.Z        Z8, K1, Z4
+	VMULPS           Z1, Z4, Z1
+	VMOVUPS          640(SP), Z4
+	VFMADD231PS      Z5, Z1, Z4
+	VMOVUPS          Z4, 640(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z1
+	VMULPS       Z1, Z5, Z1
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z4
+	VMAXPS       Z1, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K1
+	VMOVAPS.Z        Z6, K1, Z1
+	VMULPS           Z2, Z1, Z1
+	VMOVUPS          704(SP), Z2
+	VFNMADD231PS     Z3, Z1, Z2
+	VMOVUPS          Z2, 704(SP)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, SI
+	JMP              few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS       64(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        768(SP), Z2, Z2
+	VMOVUPD       Z2, 768(SP)
+	VMOVUPS       128(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        832(SP), Z2, Z2
+	VMOVUPD       Z2, 832(SP)
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        896(SP), Z2, Z2
+	VMOVUPD       Z2, 896(SP)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        960(SP), Z2, Z2
+	VMOVUPD       Z2, 960(SP)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1024(SP), Z2, Z2
+	VMOVUPD       Z2, 1024(SP)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1088(SP), Z2, Z2
+	VMOVUPD       Z2, 1088(SP)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1152(SP), Z2, Z2
+	VMOVUPD       Z2, 1152(SP)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1216(SP), Z2, Z2
+	VMOVUPD       Z2, 1216(SP)
+	VMOVUPS       576(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 576(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1280(SP), Z2, Z2
+	VMOVUPD       Z2, 1280(SP)
+	VMOVUPS       640(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 640(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1344(SP), Z2, Z2
+	VMOVUPD       Z2, 1344(SP)
+	VMOVUPS       704(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 704(SP)
+	VCVTPS2PD     Y1, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z2, Z2
+	VADDPD        1408(SP), Z2, Z2
+	VMOVUPD       Z2, 1408(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       768(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPD       832(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPD       896(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPD       960(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPD       1024(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       1088(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       1152(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       1216(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPD       1280(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+	VMOVUPD       1344(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVUPD       1408(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $768-65
+	// forwardSigmoidAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSD       24(BX), X0
+	VBROADCASTSD X0, Z0
+	VMOVUPS      Z0, (SP)
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 64(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 128(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 192(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 256(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 320(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 384(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 448(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 512(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 576(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 640(SP)
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, 704(SP)
+	XORQ         BX, BX
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Z1
+	VMOVUPD     64(DX)(BX*8), Z2
+	VADDPD.BCST minusOne<>+0(SB), Z1, Z3
+	VADDPD.BCST minusOne<>+0(SB), Z2, Z4
+	VMOVUPS     320(SP), Z5
+	VADDPD      Z1, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     320(SP), Z5
+	VADDPD      Z2, Z5, Z5
+	VMOVUPS     Z5, 320(SP)
+	VMOVUPS     384(SP), Z5
+	VSUBPD      Z3, Z5, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     384(SP), Z5
+	VSUBPD      Z4, Z5, Z5
+	VMOVUPS     Z5, 384(SP)
+	VMOVUPS     448(SP), Z5
+	VFMADD231PD Z1, Z1, Z5
+	VMOVUPS     Z5, 448(SP)
+	VMOVUPS     448(SP), Z5
+	VFMADD231PD Z2, Z2, Z5
+	VMOVUPS     Z5, 448(SP)
+	VMOVUPD     (CX)(BX*8), Z5
+	VMOVUPD     64(CX)(BX*8), Z6
+	VORPD.BCST  signBit<>+0(SB), Z5, Z7
+	VORPD.BCST  signBit<>+0(SB), Z6, Z8
+	VPMAXUQ     Z7, Z0, Z0
+	VPMAXUQ     Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VSCALEFPD        Z9, Z12, Z12
+	VSCALEFPD        Z10, Z11, Z11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z12, Z7
+	VADDPD.BCST  one<>+0(SB), Z11, Z8
+	VADDPD.BCST  two<>+0(SB), Z12, Z9
+	VADDPD.BCST  two<>+0(SB), Z11, Z10
+	VBROADCASTSD one<>+0(SB), Z13
+	VMULPD       Z9, Z7, Z14
+	VMULPD       Z10, Z8, Z15
+	VDIVPD       Z14, Z13, Z14
+	VDIVPD       Z15, Z13, Z13
+	VMULPD       Z9, Z14, Z9
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z7, Z14, Z7
+	VMULPD       Z8, Z13, Z8
+	VMULPD       Z12, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z7, Z7, Z13
+	VMULPD           Z8, Z8, Z14
+	VBROADCASTSD     unit64j<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z12, Z13, Z16
+	VFNMADD213PD     Z11, Z14, Z15
+	VFNMADD213PD     Z12, Z7, Z16
+	VFNMADD213PD     Z11, Z8, Z15
+	VMULPD           Z9, Z12, Z7
+	VMULPD           Z10, Z11, Z8
+	VPMOVQ2M         Z5, K1
+	VPMOVQ2M         Z6, K2
+	VBLENDMPD        Z7, Z9, K1, Z11
+	VBLENDMPD        Z8, Z10, K2, Z12
+	VBLENDMPD        Z9, Z7, K1, Z7
+	VBLENDMPD        Z10, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z5, Z9, Z10
+	VMINPD           Z6, Z9, Z9
+	VSUBPD           Z16, Z10, Z10
+	VSUBPD           Z15, Z9, Z9
+	VPXORQ           Z13, Z13, Z13
+	VMAXPD           Z5, Z13, Z5
+	VMAXPD           Z6, Z13, Z6
+	VADDPD           Z5, Z16, Z5
+	VADDPD           Z6, Z15, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VMOVUPS          64(SP), Z13
+	VFMADD231PD      Z1, Z11, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          64(SP), Z13
+	VFMADD231PD      Z2, Z12, Z13
+	VMOVUPS          Z13, 64(SP)
+	VMOVUPS          128(SP), Z13
+	VFNMADD231PD     Z3, Z11, Z13
+	VMOVUPS          Z13, 128(SP)
+	VMOVUPS          128(SP), Z11
+	VFNMADD231PD     Z4, Z12, Z11
+	VMOVUPS          Z11, 128(SP)
+	VMOVUPS          192(SP), Z11
+	VFMADD231PD      Z1, Z7, Z11
+	VMOVUPS          Z11, 192(SP)
+	VMOVUPS          192(SP), Z11
+	VFMADD231PD      Z2, Z8, Z11
+	VMOVUPS          Z11, 192(SP)
+	VMOVUPS          256(SP), Z11
+	VFNMADD231PD     Z3, Z7, Z11
+	VMOVUPS          Z11, 256(SP)
+	VMOVUPS          256(SP), Z7
+	VFNMADD231PD     Z4, Z8, Z7
+	VMOVUPS          Z7, 256(SP)
+	VMOVUPS          512(SP), Z7
+	VFMADD231PD      Z10, Z1, Z7
+	VMOVUPS          Z7, 512(SP)
+	VMOVUPS          512(SP), Z7
+	VFMADD231PD      Z9, Z2, Z7
+	VMOVUPS          Z7, 512(SP)
+	VMOVUPS          576(SP), Z7
+	VFNMADD231PD     Z5, Z3, Z7
+	VMOVUPS          Z7, 576(SP)
+	VMOVUPS          576(SP), Z7
+	VFNMADD231PD     Z6, Z4, Z7
+	VMOVUPS          Z7, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z7
+	VMULPD       Z7, Z5, Z8
+	VMULPD       Z7, Z6, Z7
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z8, Z11, Z12
+	VMAXPD       Z7, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z14
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z15
+	VSCALEFPD        Z13, Z16, Z16
+	VSCALEFPD        Z14, Z15, Z15
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z8, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z7, K2
+	VMOVAPD.Z        Z16, K1, Z7
+	VMOVAPD.Z        Z15, K2, Z8
+	VMULPD           Z1, Z7, Z1
+	VMULPD           Z2, Z8, Z2
+	VMOVUPS          640(SP), Z7
+	VFMADD231PD      Z10, Z1, Z7
+	VMOVUPS          Z7, 640(SP)
+	VMOVUPS          640(SP), Z1
+	VFMADD231PD      Z9, Z2, Z1
+	VMOVUPS          Z1, 640(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z1
+	VMULPD       Z1, Z10, Z2
+	VMULPD       Z1, Z9, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z7
+	VMAXPD       Z2, Z7, Z8
+	VMAXPD       Z1, Z7, Z7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z10
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z11
+	VSCALEFPD        Z9, Z12, Z12
+	VSCALEFPD        Z10, Z11, Z11
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
+	VMOVAPD.Z        Z12, K1, Z1
+	VMOVAPD.Z        Z11, K2, Z2
+	VMULPD           Z3, Z1, Z1
+	VMULPD           Z4, Z2, Z2
+	VMOVUPS          704(SP), Z3
+	VFNMADD231PD     Z5, Z1, Z3
+	VMOVUPS          Z3, 704(SP)
+	VMOVUPS          704(SP), Z1
+	VFNMADD231PD     Z6, Z2, Z1
+	VMOVUPS          Z1, 704(SP)
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPD.Z   (DX)(BX*8), K1, Z1
+	VADDPD.BCST minusOne<>+0(SB), Z1, Z2
+	VMOVAPD.Z   Z2, K1, Z2
+	VMOVUPS     320(SP), Z3
+	VADDPD      Z1, Z3, Z3
+	VMOVUPS     Z3, 320(SP)
+	VMOVUPS     384(SP), Z3
+	VSUBPD      Z2, Z3, Z3
+	VMOVUPS     Z3, 384(SP)
+	VMOVUPS     448(SP), Z3
+	VFMADD231PD Z1, Z1, Z3
+	VMOVUPS     Z3, 448(SP)
+	VMOVUPD.Z   (CX)(BX*8), K1, Z3
+	VORPD.BCST  signBit<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z6, Z4
+	VADDPD.BCST  two<>+0(SB), Z6, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VMULPD       Z5, Z4, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z5, Z7, Z5
+	VMULPD       Z4, Z7, Z4
+	VMULPD       Z6, Z4, Z4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z4, Z4, Z7
+	VBROADCASTSD     unit64j<>+0(SB), Z8
+	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z6, Z7, Z8
+	VFNMADD213PD     Z6, Z4, Z8
+	VMULPD           Z5, Z6, Z4
+	VPMOVQ2M         Z3, K1
+	VBLENDMPD        Z4, Z5, K1, Z6
+	VBLENDMPD        Z5, Z4, K1, Z4
+	VPXORQ           Z5, Z5, Z5
+	VMINPD           Z3, Z5, Z5
+	VSUBPD           Z8, Z5, Z5
+	VPXORQ           Z7, Z7, Z7
+	VMAXPD           Z3, Z7, Z3
+	VADDPD           Z3, Z8, Z3
+	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
+	VMOVUPS          64(SP), Z7
+	VFMADD231PD      Z1, Z6, Z7
+	VMOVUPS          Z7, 64(SP)
+	VMOVUPS          128(SP), Z7
+	VFNMADD231PD     Z2, Z6, Z7
+	VMOVUPS          Z7, 128(SP)
+	VMOVUPS          192(SP), Z6
+	VFMADD231PD      Z1, Z4, Z6
+	VMOVUPS          Z6, 192(SP)
+	VMOVUPS          256(SP), Z6
+	VFNMADD231PD     Z2, Z4, Z6
+	VMOVUPS          Z6, 256(SP)
+	VMOVUPS          512(SP), Z4
+	VFMADD231PD      Z5, Z1, Z4
+	VMOVUPS          Z4, 512(SP)
+	VMOVUPS          576(SP), Z4
+	VFNMADD231PD     Z3, Z2, Z4
+	VMOVUPS          Z4, 576(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z4
+	VMULPD       Z4, Z3, Z4
+	VBROADCASTSD leastNormalExp<>+0(SB), Z6
+	VMAXPD       Z4, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z7
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
+	VSCALEFPD        Z7, Z8, Z8
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z4, K1
+	VMOVAPD.Z        Z8, K1, Z4
+	VMULPD           Z1, Z4, Z1
+	VMOVUPS          640(SP), Z4
+	VFMADD231PD      Z5, Z1, Z4
+	VMOVUPS          Z4, 640(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SP), Z1
+	VMULPD       Z1, Z5, Z1
+	VBROADCASTSD leastNormalExp<>+0(SB), Z4
+	VMAXPD       Z1, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K1
+	VMOVAPD.Z        Z6, K1, Z1
+	VMULPD           Z2, Z1, Z1
+	VMOVUPS          704(SP), Z2
+	VFNMADD231PD     Z3, Z1, Z2
+	VMOVUPS          Z2, 704(SP)
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPS       64(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPS       128(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 128(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPS       192(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 192(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPS       256(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 256(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPS       320(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 320(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPS       384(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 384(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPS       448(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 448(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPS       512(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 512(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPS       576(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 576(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+	VMOVUPS       640(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 640(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVUPS       704(SP), Z1
+	VPXORQ        Z2, Z2, Z2
+	VMOVUPS       Z2, 704(SP)
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $512-89
+	// backwardSigmoidAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSS 28(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSS 32(DI), Z0
+	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSS 36(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VMOVSS       36(DI), X0
+	VBROADCASTSS X0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(DI*4), Z1
+	VMOVUPS      64(SI)(DI*4), Z2
+	VBROADCASTSS oneSingle<>+0(SB), Z3
+	VSUBPS       Z1, Z3, Z4
+	VSUBPS       Z2, Z3, Z3
+	VMOVUPS      (SP), Z5
+	VMULPS       Z5, Z1, Z6
+	VMULPS       Z5, Z2, Z5
+	VMOVUPS      64(SP), Z7
+	VFMADD231PS  Z7, Z4, Z6
+	VFMADD231PS  Z7, Z3, Z5
+	VMOVUPS      (BX)(DI*4), Z7
+	VMOVUPS      64(BX)(DI*4), Z8
+	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z9
+	VORPS.BCST   signBitSingle<>+0(SB), Z8, Z10
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
+	VSCALEFPS        Z11, Z14, Z14
+	VSCALEFPS        Z12, Z13, Z13
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z10
+	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VMULPS       Z11, Z9, Z16
+	VMULPS       Z12, Z10, Z17
+	VDIVPS       Z16, Z15, Z16
+	VDIVPS       Z17, Z15, Z15
+	VMULPS       Z11, Z16, Z11
+	VMULPS       Z12, Z15, Z12
+	VMULPS       Z9, Z16, Z9
+	VMULPS       Z10, Z15, Z10
+	VMULPS       Z14, Z9, Z9
+	VMULPS       Z13, Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z15
+	VMULPS           Z10, Z10, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z15, Z18
+	VFNMADD213PS     Z13, Z16, Z17
+	VFNMADD213PS     Z14, Z9, Z18
+	VFNMADD213PS     Z13, Z10, Z17
+	VMULPS           Z11, Z14, Z9
+	VMULPS           Z12, Z13, Z10
+	VPMOVD2M         Z7, K1
+	VPMOVD2M         Z8, K2
+	VBLENDMPS        Z9, Z11, K1, Z13
+	VBLENDMPS        Z10, Z12, K2, Z14
+	VBLENDMPS        Z11, Z9, K1, Z9
+	VBLENDMPS        Z12, Z10, K2, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPS           Z7, Z11, Z12
+	VMINPS           Z8, Z11, Z11
+	VSUBPS           Z18, Z12, Z12
+	VSUBPS           Z17, Z11, Z11
+	VPXORQ           Z15, Z15, Z15
+	VMAXPS           Z7, Z15, Z7
+	VMAXPS           Z8, Z15, Z8
+	VADDPS           Z7, Z18, Z7
+	VADDPS           Z8, Z17, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
+	VMOVUPS          128(SP), Z15
+	VMULPS           Z15, Z1, Z16
+	VMULPS           Z15, Z2, Z15
+	VMOVUPS          192(SP), Z17
+	VMULPS           Z17, Z4, Z18
+	VMULPS           Z17, Z3, Z17
+	VMULPS           Z9, Z16, Z16
+	VMULPS           Z10, Z15, Z15
+	VFNMADD231PS     Z13, Z18, Z16
+	VFNMADD231PS     Z14, Z17, Z15
+	VMOVUPS          256(SP), Z17
+	VMULPS           Z17, Z1, Z1
+	VMULPS           Z17, Z2, Z2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z17
+	VMULPS       Z17, Z7, Z18
+	VMULPS       Z17, Z8, Z17
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z18, Z19, Z20
+	VMAXPS       Z17, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
+	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z22
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z22, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z22, Z19
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z23
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z24
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z23
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z24
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z23
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z24
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z23
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z23
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z23
+	VSCALEFPS        Z21, Z24, Z24
+	VSCALEFPS        Z22, Z23, Z23
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K2
+	VMOVAPS.Z        Z24, K1, Z17
+	VMOVAPS.Z        Z23, K2, Z18
+	VMULPS           Z12, Z13, Z19
+	VMULPS           Z11, Z14, Z20
+	VMOVUPS          384(SP), Z21
+	VFNMADD213PS     Z9, Z21, Z19
+	VFNMADD213PS     Z10, Z21, Z20
+	VMULPS           Z17, Z1, Z1
+	VMULPS           Z18, Z2, Z2
+	VFMADD231PS      Z19, Z1, Z16
+	VFMADD231PS      Z20, Z2, Z15
+	VMOVUPS          320(SP), Z1
+	VMULPS           Z1, Z4, Z2
+	VMULPS           Z1, Z3, Z1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z3
+	VMULPS       Z3, Z12, Z4
+	VMULPS       Z3, Z11, Z3
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z4, Z11, Z12
+	VMAXPS       Z3, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z17
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z18
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z19
+	VSCALEFPS        Z17, Z20, Z20
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z4, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z3, K2
+	VMOVAPS.Z        Z20, K1, Z3
+	VMOVAPS.Z        Z19, K2, Z4
+	VMULPS           Z7, Z9, Z7
+	VMULPS           Z8, Z10, Z8
+	VMOVUPS          384(SP), Z11
+	VFNMADD213PS     Z13, Z11, Z7
+	VFNMADD213PS     Z14, Z11, Z8
+	VMULPS           Z3, Z2, Z2
+	VMULPS           Z4, Z1, Z1
+	VFMADD231PS      Z7, Z2, Z16
+	VFMADD231PS      Z8, Z1, Z15
+	VMULPS           Z13, Z6, Z1
+	VMULPS           Z14, Z5, Z2
+	VFMADD231PS      Z9, Z1, Z16
+	VFMADD231PS      Z10, Z2, Z15
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPS         Z16, (AX)(DI*4)
+	VMOVNTPS         Z15, 64(AX)(DI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z16, (AX)(DI*4)
+	VMOVUPS Z15, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z1
+	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VSUBPS       Z1, Z2, Z2
+	VMOVUPS      (SP), Z3
+	VMULPS       Z3, Z1, Z3
+	VMOVUPS      64(SP), Z4
+	VFMADD231PS  Z4, Z2, Z3
+	VMOVUPS.Z    (BX)(DI*4), K1, Z4
+	VORPS.BCST   signBitSingle<>+0(SB), Z4, Z5
+	VPMAXUD      Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
+	VSCALEFPS        Z6, Z7, Z7
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z5
+	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VMULPS       Z6, Z5, Z9
+	VDIVPS       Z9, Z8, Z8
+	VMULPS       Z6, Z8, Z6
+	VMULPS       Z5, Z8, Z5
+	VMULPS       Z7, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z5, Z5, Z8
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z7, Z8, Z9
+	VFNMADD213PS     Z7, Z5, Z9
+	VMULPS           Z6, Z7, Z5
+	VPMOVD2M         Z4, K2
+	VBLENDMPS        Z5, Z6, K2, Z7
+	VBLENDMPS        Z6, Z5, K2, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z4, Z6, Z6
+	VSUBPS           Z9, Z6, Z6
+	VPXORQ           Z8, Z8, Z8
+	VMAXPS           Z4, Z8, Z4
+	VADDPS           Z4, Z9, Z4
+	VXORPS.BCST      signBitSingle<>+0(SB), Z4, Z4
+	VMOVUPS          128(SP), Z8
+	VMULPS           Z8, Z1, Z8
+	VMOVUPS          192(SP), Z9
+	VMULPS           Z9, Z2, Z9
+	VMULPS           Z5, Z8, Z8
+	VFNMADD231PS     Z7, Z9, Z8
+	VMOVUPS          256(SP), Z9
+	VMULPS           Z9, Z1, Z1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z9
+	VMULPS       Z9, Z4, Z9
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z10
+	VMAXPS       Z9, Z10, Z10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z11
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
+	VSCALEFPS        Z11, Z12, Z12
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z9, K2
+	VMOVAPS.Z        Z12, K2, Z9
+	VMULPS           Z6, Z7, Z10
+	VMOVUPS          384(SP), Z11
+	VFNMADD213PS     Z5, Z11, Z10
+	VMULPS           Z9, Z1, Z1
+	VFMADD231PS      Z10, Z1, Z8
+	VMOVUPS          320(SP), Z1
+	VMULPS           Z1, Z2, Z1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z2
+	VMULPS       Z2, Z6, Z2
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
+	VMAXPS       Z2, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z9
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
+	VSCALEFPS        Z9, Z10, Z10
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K2
+	VMOVAPS.Z        Z10, K2, Z2
+	VMULPS           Z4, Z5, Z4
+	VMOVUPS          384(SP), Z6
+	VFNMADD213PS     Z7, Z6, Z4
+	VMULPS           Z2, Z1, Z1
+	VFMADD231PS      Z4, Z1, Z8
+	VMULPS           Z7, Z3, Z1
+	VFMADD231PS      Z5, Z1, Z8
+	VMOVUPS          Z8, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $512-89
+	// backwardSigmoidAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSD 56(DI), Z0
+	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSD 64(DI), Z0
+	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
+	VMOVUPS      Z0, 320(SP)
+	VBROADCASTSD 72(DI), Z0
+	VMOVUPS      Z0, 384(SP)
+	VMOVSD       72(DI), X0
+	VBROADCASTSD X0, Z0
+	VMOVUPS      Z0, 448(SP)
+	VPXORQ       Z0, Z0, Z0
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(DI*8), Z1
+	VMOVUPD      64(SI)(DI*8), Z2
+	VBROADCASTSD one<>+0(SB), Z3
+	VSUBPD       Z1, Z3, Z4
+	VSUBPD       Z2, Z3, Z3
+	VMOVUPS      (SP), Z5
+	VMULPD       Z5, Z1, Z6
+	VMULPD       Z5, Z2, Z5
+	VMOVUPS      64(SP), Z7
+	VFMADD231PD  Z7, Z4, Z6
+	VFMADD231PD  Z7, Z3, Z5
+	VMOVUPD      (BX)(DI*8), Z7
+	VMOVUPD      64(BX)(DI*8), Z8
+	VORPD.BCST   signBit<>+0(SB), Z7, Z9
+	VORPD.BCST   signBit<>+0(SB), Z8, Z10
+	VPMAXUQ      Z9, Z0, Z0
+	VPMAXUQ      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VSCALEFPD        Z11, Z14, Z14
+	VSCALEFPD        Z12, Z13, Z13
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z14, Z9
+	VADDPD.BCST  one<>+0(SB), Z13, Z10
+	VADDPD.BCST  two<>+0(SB), Z14, Z11
+	VADDPD.BCST  two<>+0(SB), Z13, Z12
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z11, Z9, Z16
+	VMULPD       Z12, Z10, Z17
+	VDIVPD       Z16, Z15, Z16
+	VDIVPD       Z17, Z15, Z15
+	VMULPD       Z11, Z16, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z9, Z16, Z9
+	VMULPD       Z10, Z15, Z10
+	VMULPD       Z14, Z9, Z9
+	VMULPD       Z13, Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z9, Z9, Z15
+	VMULPD           Z10, Z10, Z16
+	VBROADCASTSD     unit64j<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z15, Z18
+	VFNMADD213PD     Z13, Z16, Z17
+	VFNMADD213PD     Z14, Z9, Z18
+	VFNMADD213PD     Z13, Z10, Z17
+	VMULPD           Z11, Z14, Z9
+	VMULPD           Z12, Z13, Z10
+	VPMOVQ2M         Z7, K1
+	VPMOVQ2M         Z8, K2
+	VBLENDMPD        Z9, Z11, K1, Z13
+	VBLENDMPD        Z10, Z12, K2, Z14
+	VBLENDMPD        Z11, Z9, K1, Z9
+	VBLENDMPD        Z12, Z10, K2, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z7, Z11, Z12
+	VMINPD           Z8, Z11, Z11
+	VSUBPD           Z18, Z12, Z12
+	VSUBPD           Z17, Z11, Z11
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z7, Z15, Z7
+	VMAXPD           Z8, Z15, Z8
+	VADDPD           Z7, Z18, Z7
+	VADDPD           Z8, Z17, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
+	VMOVUPS          128(SP), Z15
+	VMULPD           Z15, Z1, Z16
+	VMULPD           Z15, Z2, Z15
+	VMOVUPS          192(SP), Z17
+	VMULPD           Z17, Z4, Z18
+	VMULPD           Z17, Z3, Z17
+	VMULPD           Z9, Z16, Z16
+	VMULPD           Z10, Z15, Z15
+	VFNMADD231PD     Z13, Z18, Z16
+	VFNMADD231PD     Z14, Z17, Z15
+	VMOVUPS          256(SP), Z17
+	VMULPD           Z17, Z1, Z1
+	VMULPD           Z17, Z2, Z2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z17
+	VMULPD       Z17, Z7, Z18
+	VMULPD       Z17, Z8, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z18, Z19, Z20
+	VMAXPD       Z17, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
+	VMULPD.BCST       log2e<>+0(SB), Z19, Z22
+	VRNDSCALEPD       $0x08, Z21, Z21
+	VRNDSCALEPD       $0x08, Z22, Z22
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z22, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z22, Z19
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z23
+	VSCALEFPD        Z21, Z24, Z24
+	VSCALEFPD        Z22, Z23, Z23
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z18, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K2
+	VMOVAPD.Z        Z24, K1, Z17
+	VMOVAPD.Z        Z23, K2, Z18
+	VMULPD           Z12, Z13, Z19
+	VMULPD           Z11, Z14, Z20
+	VMOVUPS          384(SP), Z21
+	VFNMADD213PD     Z9, Z21, Z19
+	VFNMADD213PD     Z10, Z21, Z20
+	VMULPD           Z17, Z1, Z1
+	VMULPD           Z18, Z2, Z2
+	VFMADD231PD      Z19, Z1, Z16
+	VFMADD231PD      Z20, Z2, Z15
+	VMOVUPS          320(SP), Z1
+	VMULPD           Z1, Z4, Z2
+	VMULPD           Z1, Z3, Z1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z3
+	VMULPD       Z3, Z12, Z4
+	VMULPD       Z3, Z11, Z3
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z4, Z11, Z12
+	VMAXPD       Z3, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z17
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z18
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z19
+	VSCALEFPD        Z17, Z20, Z20
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z4, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z3, K2
+	VMOVAPD.Z        Z20, K1, Z3
+	VMOVAPD.Z        Z19, K2, Z4
+	VMULPD           Z7, Z9, Z7
+	VMULPD           Z8, Z10, Z8
+	VMOVUPS          384(SP), Z11
+	VFNMADD213PD     Z13, Z11, Z7
+	VFNMADD213PD     Z14, Z11, Z8
+	VMULPD           Z3, Z2, Z2
+	VMULPD           Z4, Z1, Z1
+	VFMADD231PD      Z7, Z2, Z16
+	VFMADD231PD      Z8, Z1, Z15
+	VMULPD           Z13, Z6, Z1
+	VMULPD           Z14, Z5, Z2
+	VFMADD231PD      Z9, Z1, Z16
+	VFMADD231PD      Z10, Z2, Z15
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z16, (AX)(DI*8)
+	VMOVNTPD         Z15, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z16, (AX)(DI*8)
+	VMOVUPD Z15, 64(AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z1
+	VBROADCASTSD one<>+0(SB), Z2
+	VSUBPD       Z1, Z2, Z2
+	VMOVUPS      (SP), Z3
+	VMULPD       Z3, Z1, Z3
+	VMOVUPS      64(SP), Z4
+	VFMADD231PD  Z4, Z2, Z3
+	VMOVUPD.Z    (BX)(DI*8), K1, Z4
+	VORPD.BCST   signBit<>+0(SB), Z4, Z5
+	VPMAXUQ      Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
+	VRNDSCALEPD       $0x08, Z6, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z7
+	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
+	VSCALEFPD        Z6, Z7, Z7
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z7, Z5
+	VADDPD.BCST  two<>+0(SB), Z7, Z6
+	VBROADCASTSD one<>+0(SB), Z8
+	VMULPD       Z6, Z5, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z5, Z8, Z5
+	VMULPD       Z7, Z5, Z5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z5, Z5, Z8
+	VBROADCASTSD     unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z7, Z8, Z9
+	VFNMADD213PD     Z7, Z5, Z9
+	VMULPD           Z6, Z7, Z5
+	VPMOVQ2M         Z4, K2
+	VBLENDMPD        Z5, Z6, K2, Z7
+	VBLENDMPD        Z6, Z5, K2, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z4, Z6, Z6
+	VSUBPD           Z9, Z6, Z6
+	VPXORQ           Z8, Z8, Z8
+	VMAXPD           Z4, Z8, Z4
+	VADDPD           Z4, Z9, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z4, Z4
+	VMOVUPS          128(SP), Z8
+	VMULPD           Z8, Z1, Z8
+	VMOVUPS          192(SP), Z9
+	VMULPD           Z9, Z2, Z9
+	VMULPD           Z5, Z8, Z8
+	VFNMADD231PD     Z7, Z9, Z8
+	VMOVUPS          256(SP), Z9
+	VMULPD           Z9, Z1, Z1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z9
+	VMULPD       Z9, Z4, Z9
+	VBROADCASTSD leastNormalExp<>+0(SB), Z10
+	VMAXPD       Z9, Z10, Z10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z11
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
+	VSCALEFPD        Z11, Z12, Z12
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z9, K2
+	VMOVAPD.Z        Z12, K2, Z9
+	VMULPD           Z6, Z7, Z10
+	VMOVUPS          384(SP), Z11
+	VFNMADD213PD     Z5, Z11, Z10
+	VMULPD           Z9, Z1, Z1
+	VFMADD231PD      Z10, Z1, Z8
+	VMOVUPS          320(SP), Z1
+	VMULPD           Z1, Z2, Z1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      448(SP), Z2
+	VMULPD       Z2, Z6, Z2
+	VBROADCASTSD leastNormalExp<>+0(SB), Z6
+	VMAXPD       Z2, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z9
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
+	VSCALEFPD        Z9, Z10, Z10
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K2
+	VMOVAPD.Z        Z10, K2, Z2
+	VMULPD           Z4, Z5, Z4
+	VMOVUPS          384(SP), Z6
+	VFNMADD213PD     Z7, Z6, Z4
+	VMULPD           Z2, Z1, Z1
+	VFMADD231PD      Z4, Z1, Z8
+	VMULPD           Z7, Z3, Z1
+	VFMADD231PD      Z5, Z1, Z8
+	VMOVUPD          Z8, K1, (AX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
 	VZEROUPPER
 	RET

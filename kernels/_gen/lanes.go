@@ -124,9 +124,14 @@ func (g *gen) byteClass() reg.Register {
 
 // members compares the next labels of y with a class that is in every byte.
 func (g *gen) members(y array, class reg.Register, vectors int) mask {
+	return g.membersFrom(y, class, 0, vectors)
+}
+
+// membersFrom is members of the vectors from the at-th one on.
+func (g *gen) membersFrom(y array, class reg.Register, at, vectors int) mask {
 	m := g.masks(vectors)
 	for i := range m {
-		x := g.readBytes(y, i)
+		x := g.readBytes(y, at+i)
 		switch {
 		case g.wide() && g.tail != nil:
 			g.VPCMPEQB(x, class, g.tail[0], m[i])
@@ -312,7 +317,10 @@ func (g *gen) not(m mask) mask {
 
 // streamed stores vectors to a row past the caches if the flag is set: then the
 // row is aligned to a vector.
-func (g *gen) streamed(a array, v vec, flag reg.Register) {
+func (g *gen) streamed(a array, v vec, flag reg.Register) { g.streamedFrom(a, 0, v, flag) }
+
+// streamedFrom is streamed of the vectors from the at-th one on.
+func (g *gen) streamedFrom(a array, at int, v vec, flag reg.Register) {
 	if g.tail != nil {
 		g.write(a, v)
 		return
@@ -322,10 +330,12 @@ func (g *gen) streamed(a array, v vec, flag reg.Register) {
 	g.TESTB(flag, flag)
 	g.JZ(operand.LabelRef(ordinary))
 	for i, r := range v {
-		fp(g, g.VMOVNTPD, g.VMOVNTPS)(r, a.mem(g.index, i*g.lanes()))
+		fp(g, g.VMOVNTPD, g.VMOVNTPS)(r, a.mem(g.index, (at+i)*g.lanes()))
 	}
 	g.JMP(operand.LabelRef(done))
 	g.Label(ordinary)
-	g.write(a, v)
+	for i, r := range v {
+		g.writeAt(a.mem(g.index, (at+i)*g.lanes()), a.size, r)
+	}
 	g.Label(done)
 }

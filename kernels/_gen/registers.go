@@ -19,7 +19,7 @@ func compile(f *ir.File, vectors int) error {
 		pass.FunctionPass(pass.LabelTarget),
 		pass.FunctionPass(pass.CFG),
 		pass.InstructionPass(pass.ZeroExtend32BitOutputs),
-		pass.InstructionPass(blendsOverwrite),
+		pass.InstructionPass(inputs),
 		pass.FunctionPass(pass.Liveness),
 		pass.FunctionPass(func(fn *ir.Function) error {
 			if err := allocate(fn, vectors); err != nil {
@@ -37,11 +37,17 @@ func compile(f *ir.File, vectors int) error {
 	).Execute(f)
 }
 
-// blendsOverwrite corrects what avo says of blends by mask: that they read their
-// last operand too, which would keep it alive from the start of the function.
-func blendsOverwrite(i *ir.Instruction) error {
-	if i.Opcode == "VBLENDMPS" || i.Opcode == "VBLENDMPD" {
-		i.Inputs = i.Operands[:len(i.Operands)-1]
+// inputs corrects what avo says is read: a blend does not read what it writes,
+// and the exclusive or of a register with itself depends on nothing. Either
+// would be live from the function's first instruction on.
+func inputs(i *ir.Instruction) error {
+	switch i.Opcode {
+	case "VBLENDMPS", "VBLENDMPD":
+		i.Inputs = i.Operands[:3]
+	case "VPXORQ", "VXORPS", "VXORPD", "VPCMPEQD":
+		if len(i.Operands) == 3 && i.Operands[0] == i.Operands[1] && i.Operands[1] == i.Operands[2] {
+			i.CancellingInputs = true
+		}
 	}
 	return nil
 }

@@ -262,6 +262,7 @@ const (
 	le  = 0x12
 	nlt = 0x15 // not less: true with a NaN
 	ngt = 0x1a // not greater: true with a NaN
+	ge  = 0x1d
 	gt  = 0x1e
 )
 

@@ -1,0 +1,133 @@
+package main
+
+// forwardLabels adds the sums of k vectors from the at-th one on. The sums of
+// members and of the others are those of u, the probability of what the label
+// says, and v = 1 − u; only where there are no logarithms p and q are as good.
+func (b *rowKernel) forwardLabels(at, k int) {
+	s := b.sides(at, k)
+	b.countMembers(s)
+	x := b.readFrom(b.x, at, k)
+	if !b.logs {
+		p, q := b.probabilities(x)
+		if b.region {
+			b.addIn(sumTP, at, s, p)
+			b.addIn(sumFN, at, s, q)
+			b.addOut(sumFP, at, s, p)
+			b.addOut(sumTN, at, s, q)
+			return
+		}
+		b.addSquaresLabels(at, s, p, q)
+		return
+	}
+	t := b.truthOf(s, x)
+	if b.region {
+		b.addIn(sumTP, at, s, t.u)
+		b.addIn(sumFN, at, s, t.v)
+		b.addOut(sumFP, at, s, t.v)
+		b.addOut(sumTN, at, s, t.u)
+	}
+	b.addIn(sumLogP, at, s, t.log)
+	b.addOut(sumLogQ, at, s, t.log)
+	if b.powers {
+		w := b.mul(b.powerOf(t.base, t.baseLog), t.log)
+		b.addIn(sumPos, at, s, w)
+		b.addOut(sumNeg, at, s, w)
+	}
+}
+
+// addSquaresLabels adds p², q² of members and p² of the others.
+func (b *rowKernel) addSquaresLabels(at int, s sides, p, q vec) {
+	qq := b.where(s.in, q)
+	b.plusProduct(sumSQR, at, qq, q)
+	b.plusProduct(sumPP, at, b.existing(p), p)
+	pp := p
+	switch {
+	case s.out == nil:
+		pp = b.unless(s.in, p)
+	default:
+		pp = b.where(s.out, p)
+	}
+	b.plusProduct(sumSQB, at, pp, p)
+}
+
+// readFrom loads vectors from the at-th one on.
+func (b *rowKernel) readFrom(a array, at, k int) vec {
+	v := b.regs(k)
+	for i := range v {
+		b.readAt(a.mem(b.gen.index, (at+i)*b.lanes()), a.size, v[i])
+	}
+	return v
+}
+
+// probabilities is p and q without their logarithms.
+func (b *rowKernel) probabilities(x vec) (p, q vec) {
+	if !b.sigmoid {
+		return x, b.sub(b.load(one).times(len(x)), x)
+	}
+	b.watchSize(x)
+	b.Comment("q = 1/(1+e^x), p = e^x q.")
+	e := b.exp(x, inside)
+	q = b.div(b.load(one).times(len(x)), b.add(e, one))
+	return b.mul(e, q), q
+}
+
+// minusOne is added to make 1 − r of the other sign, with the 1 in memory.
+var minusOne = number("minusOne", -1)
+
+// forwardDense is forwardLabels with targets between 0 and 1; other is r − 1.
+func (b *rowKernel) forwardDense(at, k int) {
+	r := b.readFrom(b.r, at, k)
+	other := b.existing(b.add(r, minusOne))
+	b.plus(sumR, at, r)
+	b.less(sumNR, at, other)
+	b.plusProduct(sumRR, at, r, r)
+	x := b.readFrom(b.x, at, k)
+	if !b.logs {
+		if b.region && !b.sigmoid {
+			b.plusProduct(sumTP, at, x, r)
+			b.lessProduct(sumFP, at, x, other)
+			q := b.add(x, minusOne) // of the other sign
+			b.lessProduct(sumFN, at, q, r)
+			b.plusProduct(sumTN, at, q, other)
+			return
+		}
+		p, q := b.probabilities(x)
+		if b.region {
+			b.addRegion(at, p, q, r, other)
+		} else {
+			b.addSquares(at, p, q, r, other)
+		}
+		return
+	}
+	f := b.featuresOf(x)
+	if b.region {
+		b.addRegion(at, f.p, f.q, r, other)
+	}
+	b.plusProduct(sumLogP, at, r, f.lp)
+	b.lessProduct(sumLogQ, at, other, f.lq)
+	if b.powers {
+		b.plusProduct(sumPos, at, b.mul(b.powerOf(f.qBase, f.lq), r), f.lp)
+		b.lessProduct(sumNeg, at, b.mul(b.powerOf(f.pBase, f.lp), other), f.lq)
+	}
+}
+
+func (b *rowKernel) addRegion(at int, p, q, r, other vec) {
+	b.plusProduct(sumTP, at, p, r)
+	b.lessProduct(sumFP, at, p, other)
+	b.plusProduct(sumFN, at, q, r)
+	b.lessProduct(sumTN, at, q, other)
+}
+
+func (b *rowKernel) addSquares(at int, p, q, r, other vec) {
+	b.plusProduct(sumPP, at, b.existing(p), p)
+	d := b.fromTarget(p, q, r, other)
+	d = b.mul(d, d)
+	b.plusProduct(sumSQR, at, d, r)
+	b.lessProduct(sumSQB, at, d, other)
+}
+
+// fromTarget is p − r, or r − p, without cancellation where both are near 1.
+func (b *rowKernel) fromTarget(p, q, r, other vec) vec {
+	small := b.cmp(lt, p, half)
+	return b.choose(small, b.sub(p, r), b.sub(b.xor(other, signBit), q))
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// rowSums is the sums of a forward kernel in lanes: in registers, or where they
+// are too few in the frame. Those of float32 are moved to float64, in the frame,
+// before their rounding adds up.
+type rowSums struct {
+	acc    map[int]vec
+	slots  map[int]operand.Mem
+	totals operand.Mem
+}
+
+// sumsInFrame reports whether registers are too few for the sums.
+func (b *rowKernel) sumsInFrame() bool { return b.inFrame() && len(b.index()) > 5 }
+
+// openSums makes all sums 0.
+func (b *rowKernel) openSums() {
+	b.sums.acc, b.sums.slots = map[int]vec{}, map[int]operand.Mem{}
+	for _, i := range b.index() {
+		n := b.registersOf(i)
+		if !b.sumsInFrame() {
+			b.sums.acc[i] = b.zero(n)
+			continue
+		}
+		b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
+		b.sums.slots[i] = b.AllocLocal(n * b.bytes)
+		b.clearSlots(i)
+	}
+}
+
+func (b *rowKernel) clearSlots(i int) {
+	zeros := b.zero(1)
+	for j := range b.registersOf(i) {
+		b.VMOVUPS(zeros[0], b.sums.slots[i].Offset(j*b.bytes))
+	}
+}
+
+// takeSum is the lanes of a sum, which begins anew.
+func (b *rowKernel) takeSum(i int) (v vec) {
+	if !b.sumsInFrame() {
+		v = b.sums.acc[i]
+		first := b.copy(v[:1])
+		for _, r := range v[1:] {
+			fp(b.gen, b.VADDPD, b.VADDPS)(r, first[0], first[0])
+		}
+		for _, r := range v {
+			b.VXORPS(r, r, r)
+		}
+		return first
+	}
+	v = b.regs(1)
+	b.VMOVUPS(b.sums.slots[i], v[0])
+	for j := 1; j < b.registersOf(i); j++ {
+		fp(b.gen, b.VADDPD, b.VADDPS)(b.sums.slots[i].Offset(j*b.bytes), v[0], v[0])
+	}
+	b.clearSlots(i)
+	return v
+}
+
+// laneAdditions is how often a lane of float32 is added to before it goes to
+// float64.
+const laneAdditions = 32
+
+// sumsOver runs body over the n positions of a row and adds what it adds to the
+// sums to the numbers at acc.
+func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)) {
+	index := b.index()
+	b.openSums()
+	registers := 1
+	for _, i := range index {
+		registers = max(registers, b.registersOf(i))
+	}
+	if b.labels {
+		b.members = b.GP64()
+		b.XORQ(b.members, b.members)
+	}
+	if b.single {
+		b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
+		b.sums.totals = b.AllocLocal(len(index) * b.bytes)
+		b.windows(n, unroll, laneAdditions*registers*b.lanes(), body)
+	} else {
+		b.row(n, unroll, body)
+	}
+	b.Comment("Fold the lanes and add to the sums.")
+	acc := b.pointer("acc")
+	for j, i := range index {
+		if b.single {
+			v := b.regs(1)
+			b.VMOVUPD(b.sums.totals.Offset(j*b.bytes), v[0])
+			b.addTotal(acc.base, i, v)
+			continue
+		}
+		b.addTotal(acc.base, i, b.takeSum(i))
+	}
+	if b.labels {
+		count, at := b.XMM(), operand.Mem{Base: acc.base, Disp: 8 * sumR}
+		b.VXORPS(count, count, count)
+		b.VCVTSI2SDQ(b.members, count, count)
+		b.VADDSD(at, count, count)
+		b.VMOVSD(count, at)
+	}
+}
+
+// windows is the loop over a row of float32, whose lanes go to the totals after
+// each window.
+func (b *rowKernel) windows(n reg.GPVirtual, unroll, window int, body func(vectors int)) {
+	zeros := b.zero(1)
+	for j := range b.index() {
+		b.VMOVUPS(zeros[0], b.sums.totals.Offset(j*b.bytes))
+	}
+	left, size := b.GP64(), b.GP64()
+	b.gen.index = b.GP64()
+	b.XORQ(b.gen.index, b.gen.index)
+	b.MOVQ(n, left)
+	b.TESTQ(left, left)
+	b.JLE(operand.LabelRef("folded"))
+	b.Label("window")
+	b.Commentf("%d elements are added in lanes of float32.", window)
+	b.MOVQ(operand.U32(window), size)
+	b.CMPQ(left, size)
+	b.CMOVQLT(left, size)
+	b.SUBQ(size, left)
+	b.rowOn(size, unroll, body)
+	b.Comment("The lanes go to float64.")
+	for j, i := range b.index() {
+		b.foldSum(b.takeSum(i), b.sums.totals.Offset(j*b.bytes))
+	}
+	b.TESTQ(left, left)
+	b.JG(operand.LabelRef("window"))
+	b.Label("folded")
+}
+
+// foldSum moves a sum's lanes of float32 to its total.
+func (b *rowKernel) foldSum(v vec, total operand.Mem) {
+	low, high := b.reg(), b.reg()
+	if b.wide() {
+		y := b.YMM()
+		b.VCVTPS2PD(v[0].(reg.VecVirtual).AsY(), low)
+		b.VEXTRACTF64X4(operand.U8(1), v[0], y)
+		b.VCVTPS2PD(y, high)
+	} else {
+		x := b.XMM()
+		b.VCVTPS2PD(v[0].(reg.VecVirtual).AsX(), low)
+		b.VEXTRACTF128(operand.U8(1), v[0], x)
+		b.VCVTPS2PD(x, high)
+	}
+	b.VADDPD(high, low, low)
+	b.VADDPD(total, low, low)
+	b.VMOVUPD(low, total)
+}
+
+// intoSum changes a sum by each vector, the at-th one and those after it.
+func (b *rowKernel) intoSum(i, at, k int, change func(j int, sum vec)) {
+	n := b.registersOf(i)
+	for j := range k {
+		slot := (at + j) % n
+		if !b.sumsInFrame() {
+			change(j, b.sums.acc[i][slot:][:1])
+			continue
+		}
+		mem, sum := b.sums.slots[i].Offset(slot*b.bytes), b.regs(1)
+		b.VMOVUPS(mem, sum[0])
+		change(j, sum)
+		b.VMOVUPS(sum[0], mem)
+	}
+}
+
+// plus adds to a sum, less subtracts, plusProduct and lessProduct do it with a
+// product.
+func (b *rowKernel) plus(i, at int, v vec) {
+	b.intoSum(i, at, len(v), func(j int, sum vec) {
+		fp(b.gen, b.VADDPD, b.VADDPS)(v[j], sum[0], sum[0])
+	})
+}
+
+func (b *rowKernel) less(i, at int, v vec) {
+	b.intoSum(i, at, len(v), func(j int, sum vec) {
+		fp(b.gen, b.VSUBPD, b.VSUBPS)(v[j], sum[0], sum[0])
+	})
+}
+
+func (b *rowKernel) plusProduct(i, at int, v, w vec) {
+	b.intoSum(i, at, len(v), func(j int, sum vec) { b.addTo(sum, v[j:j+1], w[j:j+1]) })
+}
+
+func (b *rowKernel) lessProduct(i, at int, v, w vec) {
+	b.intoSum(i, at, len(v), func(j int, sum vec) { b.subFrom(sum, v[j:j+1], w[j:j+1]) })
+}
+
+// sides is which positions have the class as their label and which have not:
+// out is nil where it is all that are not in.
+type sides struct{ in, out mask }
+
+func (b *rowKernel) sides(at, k int) (s sides) {
+	s.in = b.membersFrom(b.y, b.class, at, k)
+	switch {
+	case b.wide():
+		s.out = b.not(s.in)
+	case b.tail != nil:
+		s.out = b.masks(k)
+		b.VANDNPS(b.tail[0], s.in[0], s.out[0])
+	}
+	return s
+}
+
+// countMembers adds the number of members to R.
+func (b *rowKernel) countMembers(s sides) {
+	for _, m := range s.in {
+		bits, wide := b.GP32(), b.GP64()
+		if b.wide() {
+			fp(b.gen, b.KMOVB, b.KMOVW)(m, bits)
+		} else {
+			fp(b.gen, b.VMOVMSKPD, b.VMOVMSKPS)(m, bits)
+		}
+		b.POPCNTL(bits, wide.As32())
+		b.ADDQ(wide, b.members)
+	}
+}
+
+// addIn adds the lanes of members to a sum, addOut those of the others.
+func (b *rowKernel) addIn(i, at int, s sides, v vec) {
+	if b.wide() {
+		b.addMasked(i, at, s.in, v)
+		return
+	}
+	b.plus(i, at, b.where(s.in, v))
+}
+
+func (b *rowKernel) addOut(i, at int, s sides, v vec) {
+	switch {
+	case b.wide():
+		b.addMasked(i, at, s.out, v)
+	case s.out == nil:
+		b.plus(i, at, b.unless(s.in, v))
+	default:
+		b.plus(i, at, b.where(s.out, v))
+	}
+}
+
+func (b *rowKernel) addMasked(i, at int, m mask, v vec) {
+	b.intoSum(i, at, len(v), func(j int, sum vec) {
+		fp(b.gen, b.VADDPD, b.VADDPS)(v[j], sum[0], m[j], sum[0])
+	})
+}
