@@ -14,6 +14,12 @@ type fused[T Float] struct {
 	rows    [2]rowKernels[T] // by activation: None, Sigmoid
 	softmax softmaxKernels[T]
 
+	memoryKernels[T]
+}
+
+// memoryKernels bring labels and elements into the form that the others take, and
+// gradients back.
+type memoryKernels[T Float] struct {
 	// Labels become bytes. narrow keeps the low byte and returns the largest
 	// label as an unsigned number, so that a negative one is huge.
 	labelsMost func(y []uint8) uint8

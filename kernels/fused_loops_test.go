@@ -23,11 +23,13 @@ func fusedLoops[T Float]() *fused[T] {
 			memberPowersGrad: memberPowersGradLoop[T],
 			memberExpLogGrad: memberExpLogGradLoop[T],
 		},
-		labelsMost: labelsMostLoop,
-		narrow32:   narrow32Loop,
-		narrow64:   narrow64Loop,
-		within:     withinLoop[T],
-		fence:      func() {},
+		memoryKernels: memoryKernels[T]{
+			labelsMost: labelsMostLoop,
+			narrow32:   narrow32Loop,
+			narrow64:   narrow64Loop,
+			within:     withinLoop[T],
+			fence:      func() {},
+		},
 	}
 	for _, a := range []Activation{None, Sigmoid} {
 		for s := range numSets {

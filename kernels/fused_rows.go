@@ -73,9 +73,15 @@ func (w *worker[T]) label(c int) uint8 {
 }
 
 // settle moves the sums of a step to the cell of class c. It reports false
-// where one of them is not to be trusted.
+// where one of them is not to be trusted, or where one that the loss does not
+// ask for shows a NaN.
 func (w *worker[T]) settle(step *step[T], c int, acc *[numSums]float64) (ok bool) {
 	s := w.span
+	for _, v := range acc {
+		if math.IsNaN(v) {
+			return false
+		}
+	}
 	if s.y != nil {
 		acc[sumNR], acc[sumRR] = float64(s.n)-acc[sumR], acc[sumR]
 	}
