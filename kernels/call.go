@@ -167,7 +167,7 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 	c.n, c.s = t.size(p.spec)
 	c.perSample, c.unit = p.units(c.s)
 	c.inPlace = len(dx) > 0 && &dx[0] == &x[0]
-	c.stream = !c.inPlace && len(dx)*elementSize[T]() >= p.config.thresholds.stream
+	c.stream = !c.inPlace && !g.Accumulate && len(dx)*elementSize[T]() >= p.config.thresholds.stream
 	if ctx != nil {
 		c.done = ctx.Done()
 	}
@@ -215,6 +215,9 @@ func (p *Plan[T]) units(s int) (count, length int) {
 	}
 	most := p.maxUnits(s)
 	length = (s-1)/most + 1
+	if length > cacheLine { // units start as aligned as the sample does
+		length = (length + cacheLine - 1) &^ (cacheLine - 1)
+	}
 	return (s-1)/length + 1, length
 }
 
@@ -231,7 +234,7 @@ func (p *Plan[T]) allocate() {
 		th.tile = tileSize[T](p.spec.C)
 	}
 	if th.span == 0 {
-		th.span, th.block = spanSizes[T](p.spec)
+		th.span, th.block = p.spanSizes()
 	}
 	units := p.spec.N * p.maxUnits(p.spec.S)
 	p.chunks = make([]float64, units*p.program.Stride())

@@ -34,6 +34,11 @@ type memoryKernels[T Float] struct {
 	pack   [maxUnrolled + 1]func(dst, src *T, stride, n int)
 	unpack [maxUnrolled + 1]func(dst, src *T, stride, n int)
 
+	// The same for maxUnrolled classes or more, and unpack with streaming stores
+	// to a dst that is aligned to 64 bytes.
+	packMany, unpackMany func(dst, src *T, stride, c, n int)
+	stream               [maxUnrolled + 1]func(dst, src *T, stride, n int)
+
 	// fence orders streaming stores before what follows.
 	fence func()
 }
@@ -82,10 +87,9 @@ const (
 	sumSQB
 	sumLogP
 	sumLogQ
-	sumPos     // Σ r q^γ ln p
-	sumNeg     // Σ (1−r) p^γ ln q
-	sumMembers // free for the driver: a sum over the members of a class
-	numSums    = 16
+	sumPos  // Σ r q^γ ln p
+	sumNeg  // Σ (1−r) p^γ ln q
+	numSums = 16
 )
 
 // What a row kernel takes beside its rows: forward the first five, backward
@@ -112,8 +116,8 @@ const (
 	byClip       = 11
 )
 
-// softmaxKernels work on all classes of a span with labels. p and q are C rows
-// of stride elements, aligned to 64 bytes as stride is.
+// softmaxKernels work on all classes of a block with labels. p and q are C rows
+// of stride elements.
 type softmaxKernels[T Float] struct {
 	// Probabilities by the number of classes, and for any; false as above.
 	// work has (C+2)·stride elements.
@@ -127,6 +131,12 @@ type softmaxKernels[T Float] struct {
 	regionY func(acc *[numSums]float64, p, q []T, y []uint8, class uint8)
 	squareY func(acc *[numSums]float64, p, q []T, y []uint8, class uint8)
 	sumY    func(acc *float64, row []T, y []uint8, class uint8)
+
+	// From logits at once, by the number of classes: TP FP FN TN, and LogP too,
+	// of all classes, whose acc follow each other; R is left to the caller. The
+	// gradient of what needs no m, where out may lie on x.
+	sumsY, logSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool
+	gradY           [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool
 
 	// Features of members, from l and qy: q^γ ln p and (−ln p)^γ, and their
 	// derivatives by the log-odds over q.

@@ -51,6 +51,20 @@ func fusedLoops[T Float]() *fused[T] {
 		f.pack[c] = func(dst, src *T, stride, n int) { packLoop(dst, src, stride, c, n) }
 		f.unpack[c] = func(dst, src *T, stride, n int) { unpackLoop(dst, src, stride, c, n) }
 	}
+	f.packMany = packLoop[T]
+	f.unpackMany = unpackLoop[T]
+	f.stream = f.unpack
+	for c := 2; c <= 4; c++ {
+		f.softmax.sumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
+			return sumsYLoop(acc, x, y, xstride, c, false)
+		}
+		f.softmax.logSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
+			return sumsYLoop(acc, x, y, xstride, c, true)
+		}
+		f.softmax.gradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool {
+			return gradYLoop(out, x, coef, y, outStride, xstride, c, stream)
+		}
+	}
 	for _, c := range []int{2, 3, 4, 8} {
 		f.softmax.few[c] = func(p, q, x *T, stride, xstride, n int) bool {
 			return softmaxLoop(p, q, x, nil, stride, xstride, c, n)
@@ -216,6 +230,35 @@ func softmaxLoop[T Float](p, q, x, _ *T, stride, xstride, c, n int) bool {
 			*element(q, k*stride+i) = T(others / (e[k] + others))
 		}
 	}
+	return true
+}
+
+func sumsYLoop[T Float](acc *[numSums]float64, x *T, y []uint8, xstride, c int, logs bool) bool {
+	n := len(y)
+	p, q, l, qy := make([]T, c*n), make([]T, c*n), make([]T, n), make([]T, n)
+	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n) {
+		return false
+	}
+	memberLogsLoop(l, qy, &p[0], &q[0], y, n, c)
+	for k := range c {
+		to := element(acc, k)
+		r := to[sumR]
+		regionYLoop(to, p[k*n:][:n], q[k*n:][:n], y, uint8(k))
+		to[sumR] = r
+		if logs {
+			sumYLoop(&to[sumLogP], l, y, uint8(k))
+		}
+	}
+	return true
+}
+
+func gradYLoop[T Float](out, x, coef *T, y []uint8, outStride, xstride, c int, stream bool) bool {
+	n := len(y)
+	p, q, none := make([]T, c*n), make([]T, c*n), make([]T, n)
+	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n) {
+		return false
+	}
+	chainYLoop(out, &p[0], &q[0], &none[0], coef, nil, y, outStride, n, c, stream)
 	return true
 }
 

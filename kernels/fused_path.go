@@ -14,6 +14,10 @@ type fusedPath[T Float] struct {
 	gradient bool
 	set      set
 	power    *losses.Power // the one that the loss has, or nil
+
+	// Under softmax, what does all of a pass at once; or nil.
+	sums func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool
+	grad func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool
 }
 
 // step is one walk through a class.
@@ -131,6 +135,12 @@ func (p *Plan[T]) chooseSoftmax(path *fusedPath[T]) {
 		gradient = gradient && derivatives
 	}
 	path.steps, path.gradient = steps, gradient
+	if c := p.spec.C; c <= maxUnrolled && len(l.Powers) == 0 && !f.Square {
+		path.sums, path.grad = k.sumsY[c], k.gradY[c]
+		if f.LogP {
+			path.sums = k.logSumsY[c]
+		}
+	}
 }
 
 // activates reports whether there is a kernel for that many classes.

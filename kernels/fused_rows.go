@@ -239,8 +239,7 @@ func (w *worker[T]) differentiateSpan(b, from, to int) (ok bool) {
 
 func (w *worker[T]) differentiateRows() bool {
 	s, c := w.span, &w.plan.call
-	once := !s.packed && (c.inPlace || c.grad.Accumulate)
-	if once && !w.ordinary() {
+	if !s.packed && (c.inPlace || c.grad.Accumulate) && !w.ordinary() {
 		return false
 	}
 	stream := s.direct && c.stream
@@ -310,14 +309,24 @@ func (w *worker[T]) storeRow(c int, out []T) {
 
 // storeSpan brings all classes of the gradient to the caller.
 func (w *worker[T]) storeSpan() {
-	s, c := w.span, &w.plan.call
+	s, c, k := w.span, &w.plan.call, w.plan.fused
 	if s.direct {
 		return
 	}
 	classes, at := w.plan.spec.C, w.at(s.b, s.from)
-	if s.packed && s.keep == nil && !c.grad.Accumulate && classes <= maxUnrolled && w.plan.fused.unpack[classes] != nil {
-		w.plan.fused.unpack[classes](&c.dx[at.start], &s.out[0], s.stride, s.n)
-		return
+	if s.packed && s.keep == nil && !c.grad.Accumulate {
+		to, few := c.dx[at.start:], classes <= maxUnrolled
+		switch {
+		case few && c.stream && misaligned(to) == 0 && k.stream[classes] != nil:
+			k.stream[classes](&to[0], &s.out[0], s.stride, s.n)
+			return
+		case few && k.unpack[classes] != nil:
+			k.unpack[classes](&to[0], &s.out[0], s.stride, s.n)
+			return
+		case !few && k.unpackMany != nil:
+			k.unpackMany(&to[0], &s.out[0], s.stride, classes, s.n)
+			return
+		}
 	}
 	for k := range classes {
 		w.storeRow(k, s.out[k*s.stride:][:s.n])

@@ -20,12 +20,23 @@ func (w *worker[T]) softmax(i, j int) (ok bool) {
 func (w *worker[T]) reduceSoftmax() (ok bool) {
 	s, classes := w.span, w.plan.spec.C
 	clear(s.acc)
-	for i := 0; i < s.n; i += s.block {
-		if !w.reduceBlock(i, min(i+s.block, s.n)) {
+	whole, step := s.path.sums, s.block
+	if whole != nil && !s.packed && s.keep == nil {
+		step = s.n
+	}
+	for i := 0; i < s.n; i += step {
+		j := min(i+step, s.n)
+		if whole != nil {
+			x, stride := w.inputs(i, j)
+			ok = whole(&s.acc[0], &x[0], s.y[i:j], stride)
+		} else {
+			ok = w.reduceBlock(i, j)
+		}
+		if !ok {
 			return false
 		}
 	}
-	counted := w.plan.program.Region >= 0 || w.plan.program.Soft >= 0
+	counted := whole == nil && (w.plan.program.Region >= 0 || w.plan.program.Soft >= 0)
 	for c := range classes {
 		members := &s.acc[c][sumR]
 		if !counted {
@@ -87,31 +98,18 @@ func (w *worker[T]) reducePower(power *losses.Power, acc [][numSums]float64, y [
 	return true
 }
 
+// differentiateSoftmax forms the gradient. It stores past the caches where
+// every class reaches a cache line at the same position.
 func (w *worker[T]) differentiateSoftmax() (ok bool) {
-	s, k, power := w.span, &w.plan.fused.softmax, w.span.path.power
-	if !w.softmax(0, s.n) {
+	s, c := w.span, &w.plan.call
+	if s.path.grad == nil {
+		ok = w.loadChain()
+	} else { // it might decline after a part of x is gone
+		ok = !(s.direct && c.inPlace) || w.ordinary()
+	}
+	if !ok {
 		return false
 	}
-	if power != nil {
-		l, qy, m, gamma := s.l[:s.n], s.qy[:s.n], s.m[:s.n], T(power.Gamma)
-		ok := k.memberLogs(l, qy, &s.p[0], &s.q[0], s.y, s.stride, w.plan.spec.C)
-		if ok && power.ExpLog {
-			ok = k.memberExpLogGrad(m, l, qy, gamma)
-		} else if ok {
-			ok = k.memberPowersGrad(m, l, qy, gamma)
-		}
-		if !ok {
-			return false
-		}
-	}
-	w.chainSpan()
-	return true
-}
-
-// chainSpan forms the gradient. It stores past the caches where every class
-// reaches a cache line at the same position.
-func (w *worker[T]) chainSpan() {
-	s, c := w.span, &w.plan.call
 	out, stride := s.out, s.stride
 	if s.direct {
 		at := w.at(s.b, s.from)
@@ -119,17 +117,40 @@ func (w *worker[T]) chainSpan() {
 	}
 	from, stream := 0, s.direct && c.stream && misaligned(out) == misaligned(out[stride:])
 	if stream {
-		if from = min(misaligned(out), s.n); from > 0 {
-			w.chainPart(out, stride, 0, from, false)
+		if from = min(misaligned(out), s.n); from > 0 && !w.chain(out, stride, 0, from, false) {
+			return false
 		}
 	}
-	if from < s.n {
-		w.chainPart(out, stride, from, s.n, stream)
-	}
+	return from == s.n || w.chain(out, stride, from, s.n, stream)
 }
 
-func (w *worker[T]) chainPart(out []T, stride, from, to int, stream bool) {
+// loadChain forms what the chain takes: p, q and m.
+func (w *worker[T]) loadChain() (ok bool) {
+	s, k, power := w.span, &w.plan.fused.softmax, w.span.path.power
+	if !w.softmax(0, s.n) {
+		return false
+	}
+	if power == nil {
+		return true
+	}
+	l, qy, m, gamma := s.l[:s.n], s.qy[:s.n], s.m[:s.n], T(power.Gamma)
+	if !k.memberLogs(l, qy, &s.p[0], &s.q[0], s.y, s.stride, w.plan.spec.C) {
+		return false
+	}
+	if power.ExpLog {
+		return k.memberExpLogGrad(m, l, qy, gamma)
+	}
+	return k.memberPowersGrad(m, l, qy, gamma)
+}
+
+// chain forms the elements [from, to) of all classes in out.
+func (w *worker[T]) chain(out []T, stride, from, to int, stream bool) (ok bool) {
 	s, classes := w.span, w.plan.spec.C
+	if s.path.grad != nil {
+		x, xStride := w.inputs(from, to)
+		return s.path.grad(&out[from], &x[0], &s.coef[0], s.y[from:to], stride, xStride, stream)
+	}
 	chain := w.plan.fused.softmax.chain(w.plan.program.Square >= 0, classes)
 	chain(&out[from], &s.p[from], &s.q[from], &s.m[from], &s.coef[0], &s.work[0], s.y[from:to], stride, s.stride, classes, stream)
+	return true
 }

@@ -36,19 +36,22 @@ type span[T Float] struct {
 }
 
 // spanSizes are how many positions are a span, and how many of them a block.
-// They depend on the shape alone. The rows of planar elements are walked one by
-// one, and the labels again for each. Channels-last elements are packed for all
-// classes at once, and the probabilities of a softmax stay in the first cache.
-func spanSizes[T Float](s Spec) (span, block int) {
-	row := s.C * elementSize[T]() // bytes of all classes
-	switch {
-	case s.Activation == Softmax:
-		block = clamp64(24<<10/(2*row), 64, 512)
-		return 4096, block
-	case s.Layout == NSC && s.C > 1:
+// They depend on the shape and the loss alone. The rows of planar elements are
+// walked one by one, and the labels again for each. Channels-last elements are
+// packed for all classes at once, and the probabilities of a softmax stay in
+// the first cache, unless they stay in registers.
+func (p *Plan[T]) spanSizes() (span, block int) {
+	c := p.spec.C
+	row := c * elementSize[T]() // bytes of all classes
+	switch whole := &p.fusedLabels; {
+	case whole.sums != nil && whole.grad != nil:
+		return 4096, 2048
+	case p.spec.Activation == Softmax:
+		return 4096, clamp64(24<<10/(2*row), 64, 512)
+	case p.spec.Layout == NSC && c > 1:
 		span = clamp64(256<<10/row, 64, 4096)
 	default:
-		span = clamp64(16<<10/s.C, 4096, 16<<10)
+		span = clamp64(16<<10/c, 4096, 16<<10)
 	}
 	return span, span
 }
@@ -77,8 +80,10 @@ func newSpan[T Float](p *Plan[T], size, block int) *span[T] {
 		s.k = make([][numFactors]T, classes)
 		return s
 	}
-	s.p, s.q, s.work = aligned[T](classes*stride), aligned[T](classes*stride), aligned[T]((classes+2)*stride)
-	s.l, s.qy, s.m = aligned[T](stride), aligned[T](stride), aligned[T](stride)
+	if p.fusedLabels.sums == nil || p.fusedLabels.grad == nil {
+		s.p, s.q, s.work = aligned[T](classes*stride), aligned[T](classes*stride), aligned[T]((classes+2)*stride)
+		s.l, s.qy, s.m = aligned[T](stride), aligned[T](stride), aligned[T](stride)
+	}
 	s.coef = aligned[T](numCoefs * classes)
 	for c := range min(classes, maxLabelClasses) {
 		s.class = append(s.class, uint8(c))
@@ -265,10 +270,17 @@ func (w *worker[T]) loadSpan() {
 
 // pack brings the elements [i, j) of those that exist into rows, all classes.
 func (w *worker[T]) pack(rows, src []T, i, j int) {
-	s, at := w.span, w.at(w.span.b, w.span.from)
-	if s.packed && s.keep == nil && at.classes <= maxUnrolled && w.plan.fused.pack[at.classes] != nil {
-		w.plan.fused.pack[at.classes](&rows[0], &src[at.start+i*at.classes], s.stride, j-i)
-		return
+	s, k, at := w.span, w.plan.fused, w.at(w.span.b, w.span.from)
+	if s.packed && s.keep == nil {
+		from := &src[at.start+i*at.classes]
+		switch {
+		case at.classes <= maxUnrolled && k.pack[at.classes] != nil:
+			k.pack[at.classes](&rows[0], from, s.stride, j-i)
+			return
+		case at.classes > maxUnrolled && k.packMany != nil:
+			k.packMany(&rows[0], from, s.stride, at.classes, j-i)
+			return
+		}
 	}
 	gather(rows, s.stride, src, s.kept()[i:j], at)
 }
