@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"testing"
 
@@ -65,6 +66,9 @@ func TestPlanMemory(t *testing.T) { onBackends(t, testPlanMemory) }
 func testPlanMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a tensor of 57 MB")
+	}
+	if os.Getenv(kernels.BackendEnv) == kernels.LoopsBackend {
+		t.Skip("the loops allocate")
 	}
 	spec := kernels.Spec{N: 4, C: 4, S: 96 * 96 * 96, Activation: kernels.Softmax}
 	l := mustParse(t, "dice + ce")

@@ -6,13 +6,13 @@ import (
 	"github.com/segloss/segloss/kernels/cpu"
 )
 
-// loopsBackend is the fused kernels' loops in place of assembly. The tests run
+// LoopsBackend is the fused kernels' loops in place of assembly. The tests run
 // on it as on any other backend.
-const loopsBackend = "loops"
+const LoopsBackend = "loops"
 
 func init() {
 	implementations = slices.Insert(implementations, 1, implementation{
-		Backend{Name: loopsBackend},
+		Backend{Name: LoopsBackend},
 		tables[float32]{cpu.Generic[float32](), fusedLoops[float32]()},
 		tables[float64]{cpu.Generic[float64](), fusedLoops[float64]()},
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -435,6 +436,26 @@ func testFusedBits(t *testing.T) {
 				other.runOn(t, plan)
 				again, d := p.runOn(t, plan)
 				sameBits(t, c.ID+" on a plan in use", again, d, loss, dx)
+			}
+		}
+	}
+}
+
+func TestFusedAllocateNothing(t *testing.T) { onFused(t, testFusedAllocateNothing) }
+
+func testFusedAllocateNothing(t *testing.T) {
+	if raceDetector || os.Getenv(kernels.BackendEnv) == kernels.LoopsBackend {
+		t.Skip("the race detector allocates, and so do the loops")
+	}
+	rnd := rand.New(rand.NewPCG(65, 66))
+	for _, l := range fusedLosses {
+		for _, dense := range []bool{true, false} {
+			for _, with := range covers(dense) {
+				c := randomCase(rnd, l.expr, l.act, 2, l.classes, 100, dense, with)
+				for _, layout := range layouts {
+					allocations[float32](t, newProblem[float32](t, c, layout, manyUnits(2)...), c.ID)
+					allocations[float64](t, newProblem[float64](t, c, layout, alone), c.ID)
+				}
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 func TestTables(t *testing.T) {
 	for i := range implementations {
 		b := &implementations[i]
-		if b.Err != nil || b.Name == "generic" || b.Name == loopsBackend {
+		if b.Err != nil || b.Name == "generic" || b.Name == LoopsBackend {
 			continue
 		}
 		t.Run("backend="+b.Name+"/f32", func(t *testing.T) { testTable(t, b.f32.rows, 1e-8) })
