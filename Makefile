@@ -1,7 +1,7 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover gen bench bench-peers bench-plot ceiling ratio readme
+.PHONY: check test cover gen bench bench-losses bench-peers bench-plot ceiling ratio readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
@@ -19,6 +19,9 @@ gen: ## write the assembly of package kernels anew
 
 bench: ## time every kernel against ceiling, portable backend and plain Go
 	go run ./bench/table
+
+bench-losses: ## time every loss in the L2 against portable backend and plain Go
+	go run ./bench/losses
 
 bench-peers: ## time the losses against PyTorch, where it is installed
 	go run ./bench/peers

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 	"unsafe"
 
 	"github.com/segloss/segloss/bench/internal/machine"
@@ -53,12 +52,12 @@ func measure[T kernels.Float](p setting, o *options) ([]report.Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		run = append(run, timer(call, p.in == "l2"))
+		run = append(run, stat.Timer(call, p.in == "l2"))
 	}
 	base := -1
 	if f := plainLoop(&p, t); f != nil && o.baseline {
 		base = len(run)
-		run = append(run, timer(func() error { f(); return nil }, p.in == "l2"))
+		run = append(run, stat.Timer(func() error { f(); return nil }, p.in == "l2"))
 	}
 	ceilings, free := newCeilings(&p, t.n*t.c*t.s*size/4)
 	defer free()
@@ -131,30 +130,6 @@ func plainLoop[T kernels.Float](p *setting, t *tensors[T]) func() float64 {
 	return p.baseline(t32)
 }
 
-// least is how long a timing lasts at least where a call is short.
-const least = 2 * time.Millisecond
-
-// timer returns a function that returns the ns of a call; a short call is
-// repeated. The first calls, which warm up, are not counted.
-func timer(call func() error, short bool) func() float64 {
-	calls := 1
-	run := func() time.Duration {
-		began := time.Now()
-		for range calls {
-			if err := call(); err != nil {
-				panic(err) // the same call has succeeded before
-			}
-		}
-		return time.Since(began)
-	}
-	took := run()
-	for short && took < least {
-		calls = int(float64(calls)*math.Min(100, 1.2*float64(least)/float64(max(took, 1)))) + 1
-		took = run()
-	}
-	return func() float64 { return float64(run()) / float64(calls) }
-}
-
 // ceiling is a probe of the kernel's traffic.
 type ceiling struct {
 	probe   string
@@ -180,7 +155,7 @@ func newCeilings(p *setting, elements int) (all []ceiling, free func()) {
 				passes := 1
 				if p.in == "l2" {
 					took := streams.Time(&im, pattern, p.workers, 10)
-					passes = int(least/max(took, 1)) + 1
+					passes = int(stat.Least/max(took, 1)) + 1
 				}
 				all = append(all, ceiling{im.Name, pattern, part, float64(4 * pattern.Arrays() * elements), func() float64 {
 					return float64(streams.Time(&im, pattern, p.workers, passes))
