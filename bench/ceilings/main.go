@@ -57,8 +57,9 @@ func main() {
 	}
 }
 
-// compare prints a line for every probe. A pattern is low where none of the
-// probes in assembly reaches C's figure, for the ceiling is the best of them.
+// compare prints a line for every probe, without a ratio where C has no such
+// pattern. A pattern is low where none of the probes in assembly reaches C's
+// figure, for the ceiling is the best of them.
 func compare(w io.Writer, o options, c *programs) error {
 	var low []string
 	for _, at := range []place{memory(o.mib), resident()} {
@@ -70,7 +71,7 @@ func compare(w io.Writer, o options, c *programs) error {
 			fmt.Fprintf(w, "\n%s, %d KiB an array, %d thread(s)\n", at.name, at.bytes(threads)>>10, threads)
 			best := lines(w, ours, theirs)
 			for p := range probe.Patterns {
-				if best[p] < enough {
+				if p.InC() && best[p] < enough {
 					low = append(low, fmt.Sprintf("%v in %s with %d thread(s): %.2f", p, at.name, threads, best[p]))
 				}
 			}
@@ -94,9 +95,13 @@ func lines(w io.Writer, ours map[key][]float64, theirs map[probe.Pattern][]float
 				continue
 			}
 			t := ours[key{im.Name, p}]
+			gbs := func(ns []float64) float64 { return float64(4*p.Arrays()) / stat.Median(ns) }
+			if !p.InC() {
+				fmt.Fprintf(w, "%-7s  %-7v  %8.1f  %8s  %8s\n", im.Name, p, gbs(t), "-", "-")
+				continue
+			}
 			r := stat.Ratios(theirs[p], t)
 			best[p] = max(best[p], r.Median)
-			gbs := func(ns []float64) float64 { return float64(4*p.Arrays()) / stat.Median(ns) }
 			fmt.Fprintf(w, "%-7s  %-7v  %8.1f  %8.1f  %8.2f  %.2f … %.2f\n", im.Name, p, gbs(t), gbs(theirs[p]), r.Median, r.Min, r.Max)
 		}
 	}

@@ -47,7 +47,9 @@ func alternate(rounds int, at place, threads int, c *programs) (map[key][]float6
 			failed = err
 		}
 		for p := range probe.Patterns {
-			theirs[p] = append(theirs[p], lines[p.String()])
+			if p.InC() {
+				theirs[p] = append(theirs[p], lines[p.String()])
+			}
 		}
 		return 0
 	}, func() float64 {

@@ -3,7 +3,7 @@ package probe
 var portable = Implementation{
 	Name:  "go",
 	block: 1,
-	loops: [Patterns]loop{Read1: read1, Read2: read2, R1W1: r1w1, R2W1: r2w1},
+	loops: [Patterns]loop{Read1: read1, Read2: read2, R1W1: r1w1, R2W1: r2w1, W1: w1},
 }
 
 const factor = 1.5
@@ -50,6 +50,14 @@ func r2w1(o, a, b []float32) float32 {
 	o, b = o[:len(a)], b[:len(a)]
 	for i, x := range a {
 		o[i] = factor*x + b[i]
+	}
+	return 0
+}
+
+func w1(o, a, _ []float32) float32 {
+	o = o[:len(a)]
+	for i := range o {
+		o[i] = factor
 	}
 	return 0
 }

@@ -19,19 +19,24 @@ const (
 	R1W1NT                // the same with streaming stores, which go past the caches
 	R2W1                  // two read, one written
 	R2W1NT                // the same with streaming stores
+	W1                    // one written; ceiling.c has no such pattern
+	W1NT                  // the same with streaming stores
 	Patterns
 )
 
-var names = [Patterns]string{"read1", "read2", "r1w1", "r1w1nt", "r2w1", "r2w1nt"}
+var names = [Patterns]string{"read1", "read2", "r1w1", "r1w1nt", "r2w1", "r2w1nt", "w1", "w1nt"}
 
-// String returns the name that ceiling.c has for p.
+// String returns the name of p, which is that of ceiling.c.
 func (p Pattern) String() string { return names[p] }
 
 // Arrays returns the number of streams, those written included.
-func (p Pattern) Arrays() int { return [Patterns]int{1, 2, 2, 2, 3, 3}[p] }
+func (p Pattern) Arrays() int { return [Patterns]int{1, 2, 2, 2, 3, 3, 1, 1}[p] }
+
+// InC reports whether ceiling.c has p.
+func (p Pattern) InC() bool { return p < W1 }
 
 // streaming says that the stores of p go past the caches.
-func (p Pattern) streaming() bool { return p == R1W1NT || p == R2W1NT }
+func (p Pattern) streaming() bool { return p == R1W1NT || p == R2W1NT || p == W1NT }
 
 // A loop runs one pattern over as many whole blocks of a as there are. It reads
 // a, or a and b, and returns a sum, or writes o.
@@ -55,7 +60,7 @@ func Available() []Implementation { return append(assembly(), portable) }
 const vector = 64
 
 // Run runs pattern p once over the whole of a; b and o are as long where p has
-// them. It returns Σ 1.5·a or Σ a·b, or 0 and writes o = 1.5·a + 1.5 or 1.5·a + b.
+// them. It returns Σ 1.5·a or Σ a·b, or 0 and writes o = 1.5·a + 1.5, 1.5·a + b or 1.5.
 func (im *Implementation) Run(p Pattern, o, a, b []float32) float32 {
 	if p.streaming() && len(o) > 0 {
 		misaligned := uintptr(unsafe.Pointer(&o[0])) % vector / unsafe.Sizeof(o[0])
@@ -96,6 +101,8 @@ func rest(p Pattern, o, a, b []float32, lo, hi int) float32 {
 		return read2(nil, a, b)
 	case R1W1, R1W1NT:
 		return r1w1(o, a, nil)
+	case W1, W1NT:
+		return w1(o, a, nil)
 	}
 	return r2w1(o, a, b)
 }

@@ -79,3 +79,28 @@ done2:
 	VZEROUPPER
 	MOVL       $0, ret+72(FP)
 	RET
+
+// func w1ntAVX2(o, a, b []float32) float32
+//
+// o = 1.5; a gives the length.
+TEXT ·w1ntAVX2(SB), NOSPLIT, $0-76
+	MOVQ         o_base+0(FP), DI
+	MOVQ         a_len+32(FP), CX
+	VBROADCASTSS factor<>(SB), Y15
+	SHRQ         $5, CX // steps of 4 vectors; what is left is the caller's
+	JZ           done3
+
+loop3:
+	VMOVNTPS Y15, (DI)
+	VMOVNTPS Y15, 32(DI)
+	VMOVNTPS Y15, 64(DI)
+	VMOVNTPS Y15, 96(DI)
+	ADDQ     $128, DI
+	DECQ     CX
+	JNZ      loop3
+
+done3:
+	SFENCE     // streaming stores are weakly ordered: done before anyone is told
+	VZEROUPPER
+	MOVL       $0, ret+72(FP)
+	RET

@@ -79,3 +79,28 @@ done2:
 	VZEROUPPER
 	MOVL       $0, ret+72(FP)
 	RET
+
+// func w1ntAVX512(o, a, b []float32) float32
+//
+// o = 1.5; a gives the length.
+TEXT ·w1ntAVX512(SB), NOSPLIT, $0-76
+	MOVQ         o_base+0(FP), DI
+	MOVQ         a_len+32(FP), CX
+	VBROADCASTSS factor<>(SB), Z15
+	SHRQ         $6, CX // steps of 4 vectors; what is left is the caller's
+	JZ           done3
+
+loop3:
+	VMOVNTPS Z15, (DI)
+	VMOVNTPS Z15, 64(DI)
+	VMOVNTPS Z15, 128(DI)
+	VMOVNTPS Z15, 192(DI)
+	ADDQ     $256, DI
+	DECQ     CX
+	JNZ      loop3
+
+done3:
+	SFENCE     // streaming stores are weakly ordered: done before anyone is told
+	VZEROUPPER
+	MOVL       $0, ret+72(FP)
+	RET

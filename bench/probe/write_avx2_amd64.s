@@ -76,3 +76,27 @@ done2:
 	VZEROUPPER
 	MOVL       $0, ret+72(FP)
 	RET
+
+// func w1AVX2(o, a, b []float32) float32
+//
+// o = 1.5; a gives the length.
+TEXT ·w1AVX2(SB), NOSPLIT, $0-76
+	MOVQ         o_base+0(FP), DI
+	MOVQ         a_len+32(FP), CX
+	VBROADCASTSS factor<>(SB), Y15
+	SHRQ         $5, CX // steps of 4 vectors; what is left is the caller's
+	JZ           done3
+
+loop3:
+	VMOVUPS Y15, (DI)
+	VMOVUPS Y15, 32(DI)
+	VMOVUPS Y15, 64(DI)
+	VMOVUPS Y15, 96(DI)
+	ADDQ    $128, DI
+	DECQ    CX
+	JNZ     loop3
+
+done3:
+	VZEROUPPER
+	MOVL       $0, ret+72(FP)
+	RET
