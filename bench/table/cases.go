@@ -53,50 +53,71 @@ func allKernels() (all []kernel) {
 	return all
 }
 
-// streams returns the arrays of the prediction's size that the call reads and
-// writes at least, each once: x and a dense target, and dx. What both passes
-// read counts twice.
-func (k *kernel) streams() (reads, writes int) {
-	reads = 1
-	if !k.labels {
-		reads++
+// arrays are those of the prediction's size that a pass reads and writes at
+// least, each once.
+type arrays struct{ reads, writes int }
+
+// forward reads x and a dense target; with labels there is a byte a position.
+func (k *kernel) forward() arrays {
+	if k.labels {
+		return arrays{reads: 1}
 	}
-	switch k.op {
-	case backward:
-		return reads, 1
-	case both:
-		return 2 * reads, 1
-	}
-	return reads, 0
+	return arrays{reads: 2}
 }
 
-// traffic returns the bytes an element that the call moves at least: the streams
-// and, with labels, one byte a position for each pass.
-func (k *kernel) traffic(size, classes int) float64 {
-	reads, writes := k.streams()
-	bytes := float64((reads + writes) * size)
-	if k.labels {
-		bytes += 1 / float64(classes)
-		if k.op == both {
+// backward reads the same and writes dx. On probabilities it does not read x: the
+// losses of the table that take them are linear in each position's probability
+// there, and the labels or the target say which of two numbers it gets.
+func (k *kernel) backward() arrays {
+	a := k.forward()
+	if a.writes = 1; k.activation == kernels.None {
+		a.reads--
+	}
+	return a
+}
+
+// passes are what the call is made of.
+func (k *kernel) passes() []arrays {
+	switch k.op {
+	case forward:
+		return []arrays{k.forward()}
+	case backward:
+		return []arrays{k.backward()}
+	}
+	return []arrays{k.forward(), k.backward()}
+}
+
+// traffic returns the bytes an element that the call moves at least. What both
+// passes read counts twice.
+func (k *kernel) traffic(size, classes int) (bytes float64) {
+	for _, a := range k.passes() {
+		bytes += float64((a.reads + a.writes) * size)
+		if k.labels {
 			bytes += 1 / float64(classes)
 		}
 	}
 	return bytes
 }
 
-// patterns returns the probes whose traffic is the kernel's, with ordinary and
-// with streaming stores: whichever is faster is the ceiling. A forward and a
-// backward pass are as one of each.
-func (k *kernel) patterns() [][]probe.Pattern {
-	read, write := probe.Read2, []probe.Pattern{probe.R2W1, probe.R2W1NT}
-	if k.labels {
-		read, write = probe.Read1, []probe.Pattern{probe.R1W1, probe.R1W1NT}
+// resident returns the bytes an element of what lies in the cache.
+func (k *kernel) resident(size, classes int) float64 {
+	one := *k
+	if one.op != both {
+		return one.traffic(size, classes)
 	}
-	switch k.op {
-	case forward:
-		return [][]probe.Pattern{{read}}
-	case backward:
-		return [][]probe.Pattern{write}
+	one.op = forward
+	return one.traffic(size, classes) + float64(size) // and dx
+}
+
+// patterns returns, for each pass, the probes whose traffic is the kernel's, with
+// ordinary and with streaming stores: whichever is faster is the ceiling.
+func (k *kernel) patterns() (all [][]probe.Pattern) {
+	of := map[arrays][]probe.Pattern{
+		{1, 0}: {probe.Read1}, {2, 0}: {probe.Read2},
+		{0, 1}: {probe.W1, probe.W1NT}, {1, 1}: {probe.R1W1, probe.R1W1NT}, {2, 1}: {probe.R2W1, probe.R2W1NT},
 	}
-	return [][]probe.Pattern{{read}, write}
+	for _, a := range k.passes() {
+		all = append(all, of[a])
+	}
+	return all
 }

@@ -1,10 +1,12 @@
 // Command table times the kernels of every backend that this machine has, in
 // memory and in the L2, and beside each of them, in turn in every round of the
 // same run: what the memory gives for the same traffic (bench/probe), the
-// portable backend, and the plain loop of bench/baseline where that has the
-// loss. It prints medians; ratios are medians of the rounds' ratios.
+// portable backend, the other element type, and the plain loop of bench/baseline
+// where that has the loss. Then it times planar against channels-last for C = 2
+// to 8. It prints medians; ratios are medians of the rounds' ratios; and at the
+// end, what C with intrinsics reached elsewhere and which rows miss the targets.
 //
-//	go run ./bench/table [-c 1,4,19,150] [-in l2,memory] [-workers 1,2] [-type f32,f64]
+//	go run ./bench/table [-part kernels,layouts] [-c 1,4,19,150] [-in l2,memory] [-workers 1,2] [-type f32,f64]
 //	                     [-layout ncs,nsc] [-backend generic,…] [-kernel part of a name] [-rounds 9] [-mib 64]
 //	                     [-csv file] [-json file]
 package main
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/segloss/segloss/bench/internal/list"
@@ -24,6 +27,7 @@ import (
 
 type options struct {
 	classes, workers []int
+	parts            list.Names
 	places, types    list.Names
 	layouts          list.Names
 	backends         list.Names
@@ -53,6 +57,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	names := available()
 	o := &options{
 		classes: []int{1, 4, 19, 150}, workers: []int{1, 2},
+		parts:    list.Names{Chosen: []string{"kernels", "layouts"}, Of: []string{"kernels", "layouts"}},
 		places:   list.Names{Chosen: []string{"l2", "memory"}, Of: []string{"l2", "memory"}},
 		types:    list.Names{Chosen: []string{"f32", "f64"}, Of: []string{"f32", "f64"}},
 		layouts:  list.Names{Chosen: []string{"ncs"}, Of: []string{"ncs", "nsc"}},
@@ -60,6 +65,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	}
 	f := flag.NewFlagSet("table", flag.ContinueOnError)
 	f.SetOutput(out)
+	f.Var(&o.parts, "part", "parts of the run: the kernels with -c, -workers, -type and -layout, and channels-last against planar")
 	f.Var((*list.Ints)(&o.classes), "c", "numbers of classes")
 	f.Var((*list.Ints)(&o.workers), "workers", "numbers of workers")
 	f.Var(&o.places, "in", "where the tensors lie")
@@ -97,49 +103,62 @@ func run(o *options) error {
 		fmt.Fprintln(o.table, busy)
 	}
 	for _, p := range settings(o) {
-		for _, t := range o.types.Chosen {
-			fmt.Fprintf(o.progress, "\r\x1b[K%s, %s, C = %d, %s, %v, %s, %d worker(s)", p.name, p.op, p.c, t, p.layout, p.in, p.workers)
-			f := measure[float32]
-			if t == "f64" {
-				f = measure[float64]
-			}
-			rows, err := f(p, o)
-			if err != nil {
-				return err
-			}
-			r.Rows = append(r.Rows, rows...)
+		fmt.Fprintf(o.progress, "\r\x1b[K%s, %s, C = %d, %s, %d worker(s)", p.name, p.op, p.c, p.in, p.workers)
+		rows, err := measure(&p, o)
+		if err != nil {
+			return err
 		}
+		r.Rows = append(r.Rows, rows...)
 	}
 	fmt.Fprint(o.progress, "\r\x1b[K")
 	if err := r.Table(o.table); err != nil {
 		return err
 	}
+	againstC(o.table, r.Rows)
+	verdict(o.table, r.Rows)
 	if err := save(o.csv, r.CSV); err != nil {
 		return err
 	}
 	return save(o.json, r.JSON)
 }
 
-// settings lists what is measured, kernel by kernel.
+// settings lists what is measured, part by part and kernel by kernel.
 func settings(o *options) (all []setting) {
-	for _, k := range allKernels() {
-		if !strings.Contains(k.name+", "+string(k.op), o.kernel) {
-			continue
+	for _, part := range o.parts.Chosen {
+		p := setting{types: o.types.Chosen, backends: o.backends.Chosen}
+		classes, workers := o.classes, o.workers
+		for _, name := range o.layouts.Chosen {
+			p.layouts = append(p.layouts, layoutOf(name))
 		}
-		for _, c := range o.classes {
-			if c < k.classes {
+		if part == "layouts" {
+			classes, workers = []int{2, 3, 4, 5, 6, 7, 8}, []int{1}
+			p.layouts, p.types = []kernels.Layout{kernels.NCS, kernels.NSC}, p.types[:1]
+			p.backends = vectors(p.backends)
+		}
+		for _, p.kernel = range allKernels() {
+			if !strings.Contains(p.name+", "+string(p.op), o.kernel) || part == "layouts" && p.op == both {
 				continue
 			}
-			for _, layout := range o.layouts.Chosen {
-				for _, in := range o.places.Chosen {
-					for _, w := range o.workers {
-						all = append(all, setting{kernel: k, c: c, workers: w, in: in, layout: layoutOf(layout)})
+			for _, p.c = range classes {
+				for _, p.in = range o.places.Chosen {
+					for _, p.workers = range workers {
+						if p.c >= p.kernel.classes {
+							all = append(all, p)
+						}
 					}
 				}
 			}
 		}
 	}
 	return all
+}
+
+// vectors leaves out the portable backend where there is another.
+func vectors(names []string) []string {
+	if v := slices.DeleteFunc(slices.Clone(names), func(b string) bool { return b == portableBackend }); len(v) > 0 {
+		return v
+	}
+	return names
 }
 
 func layoutOf(name string) kernels.Layout {

@@ -36,8 +36,12 @@ type Row struct {
 	Probe        string  // its instruction set
 	CeilingGBs   float64 // what it reached
 	Ceiling      float64 // part of it that the kernel reaches
+	ReadGBs      float64 // what one thread reads in the L2
+	Scaled       float64 // NS as it would be if that were 117 GB/s, as it was where C's figures were taken
 	Portable     float64 // times as fast as the portable backend
 	Baseline     float64 // times as fast as bench/baseline
+	Single       float64 // times the float32 ns, for float64
+	Planar       float64 // part of the speed of the planar layout, for channels-last
 }
 
 var columns = []struct {
@@ -49,8 +53,11 @@ var columns = []struct {
 	{"GB/s", func(r *Row) float64 { return r.GBs }, 1},
 	{"ceiling GB/s", func(r *Row) float64 { return r.CeilingGBs }, 1},
 	{"of ceiling", func(r *Row) float64 { return r.Ceiling }, 3},
+	{"scaled ns", func(r *Row) float64 { return r.Scaled }, 3},
 	{"× portable", func(r *Row) float64 { return r.Portable }, 2},
 	{"× baseline", func(r *Row) float64 { return r.Baseline }, 2},
+	{"× f32 ns", func(r *Row) float64 { return r.Single }, 2},
+	{"of planar", func(r *Row) float64 { return r.Planar }, 2},
 }
 
 // Table writes the rows for readers, with a heading for each kernel.
@@ -91,12 +98,13 @@ func figure(v float64, digits int) string {
 func (r *Report) CSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"kernel", "loss", "op", "backend", "type", "layout", "in", "workers", "n", "c", "s", "ns", "ns_min", "ns_max",
-		"gbs", "traffic", "probe", "ceiling_gbs", "of_ceiling", "times_portable", "times_baseline"})
+		"gbs", "traffic", "probe", "ceiling_gbs", "of_ceiling", "l2_read_gbs", "ns_scaled", "times_portable", "times_baseline", "times_f32_ns", "of_planar"})
 	for _, row := range r.Rows {
 		f := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 		_ = c.Write([]string{row.Kernel, row.Loss, row.Op, row.Backend, row.Type, row.Layout, row.In, strconv.Itoa(row.Workers),
 			strconv.Itoa(row.N), strconv.Itoa(row.C), strconv.Itoa(row.S), f(row.NS), f(row.Min), f(row.Max), f(row.GBs),
-			row.Traffic, row.Probe, f(row.CeilingGBs), f(row.Ceiling), f(row.Portable), f(row.Baseline)})
+			row.Traffic, row.Probe, f(row.CeilingGBs), f(row.Ceiling), f(row.ReadGBs), f(row.Scaled),
+			f(row.Portable), f(row.Baseline), f(row.Single), f(row.Planar)})
 	}
 	c.Flush()
 	return c.Error()
