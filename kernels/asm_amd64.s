@@ -14150,14 +14150,14 @@ done:
 	VZEROUPPER
 	RET
 
-DATA largeSingle<>+0(SB)/4, $0x71800000
-DATA largeSingle<>+4(SB)/4, $0x71800000
-DATA largeSingle<>+8(SB)/4, $0x71800000
-DATA largeSingle<>+12(SB)/4, $0x71800000
-DATA largeSingle<>+16(SB)/4, $0x71800000
-DATA largeSingle<>+20(SB)/4, $0x71800000
-DATA largeSingle<>+24(SB)/4, $0x71800000
-DATA largeSingle<>+28(SB)/4, $0x71800000
+DATA largeSingle<>+0(SB)/4, $0x7b800000
+DATA largeSingle<>+4(SB)/4, $0x7b800000
+DATA largeSingle<>+8(SB)/4, $0x7b800000
+DATA largeSingle<>+12(SB)/4, $0x7b800000
+DATA largeSingle<>+16(SB)/4, $0x7b800000
+DATA largeSingle<>+20(SB)/4, $0x7b800000
+DATA largeSingle<>+24(SB)/4, $0x7b800000
+DATA largeSingle<>+28(SB)/4, $0x7b800000
 GLOBL largeSingle<>(SB), RODATA|NOPTR, $32
 
 DATA downScaleSingle<>+0(SB)/4, $0x1f800000
@@ -14418,10 +14418,10 @@ done:
 	VZEROUPPER
 	RET
 
-DATA large<>+0(SB)/8, $0x4630000000000000
-DATA large<>+8(SB)/8, $0x4630000000000000
-DATA large<>+16(SB)/8, $0x4630000000000000
-DATA large<>+24(SB)/8, $0x4630000000000000
+DATA large<>+0(SB)/8, $0x4770000000000000
+DATA large<>+8(SB)/8, $0x4770000000000000
+DATA large<>+16(SB)/8, $0x4770000000000000
+DATA large<>+24(SB)/8, $0x4770000000000000
 GLOBL large<>(SB), RODATA|NOPTR, $32
 
 DATA downScale<>+0(SB)/8, $0x3bf0000000000000

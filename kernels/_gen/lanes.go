@@ -97,7 +97,7 @@ func (g *gen) log1pAny(x vec) vec {
 		y = g.log1p(x)
 	} else {
 		g.Comment("Large numbers are made smaller: 2^-k would be subnormal.")
-		large := g.cmp(gt, x, number("large", 0x1p100))
+		large := g.cmp(gt, x, number("large", 0x1p120))
 		y = g.log1p(g.choose(large, g.mul(x, number("downScale", 0x1p-64)), x))
 		y = g.add(y, g.where(large, g.load(number("downLog", 64*math.Ln2))))
 	}
