@@ -6,8 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/segloss/segloss/bench/internal/stat"
+	"github.com/segloss/segloss/kernels"
 )
 
 func TestParse(t *testing.T) {
@@ -15,7 +19,7 @@ func TestParse(t *testing.T) {
 	if err != nil || !o.labels.Has("uint8") || o.losses.Has("dice") || !o.losses.Has("gdl") || o.side != 8 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, bad := range [][]string{{"-labels", "float"}, {"-labels", "uint8,int64"}, {"-loss", "mse"}, {"-threads", "0"}, {"-side", "1"}, {"x"}} {
+	for _, bad := range [][]string{{"-labels", "float"}, {"-labels", "uint8,int64"}, {"-loss", "mse"}, {"-threads", "0"}, {"-side", "1"}, {"-allocator", "mine"}, {"x"}} {
 		if _, err := parse(bad, io.Discard); err == nil {
 			t.Errorf("%v was taken", bad)
 		}
@@ -60,8 +64,65 @@ func TestAgree(t *testing.T) {
 		{1, 1, []float32{1, -2, 0.501}, false},
 		{1, 1, g[:2], false},
 	} {
-		if err := agree(c.ours, c.theirs, g, c.h); (err == nil) != c.ok {
+		if err := agree(c.ours, c.theirs, g, c.h, 1e-4); (err == nil) != c.ok {
 			t.Errorf("%v and %v, %v: %v", c.ours, c.theirs, c.h, err)
+		}
+	}
+}
+
+// Every loss of the list is compared.
+func TestLosses(t *testing.T) {
+	for _, info := range kernels.Losses() {
+		if !slices.Contains(lossNames(), info.Name) {
+			t.Errorf("no PyTorch for %s", info.Name)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	if env, ok := allocators[0].environment(); !ok || len(env) != 1 {
+		t.Errorf("the system's own: %v, %v", env, ok)
+	}
+	dir := t.TempDir()
+	libraries = append(libraries, dir)
+	a := allocator{name: "mine", library: "libmine.so", env: []string{"A=b"}}
+	if _, ok := a.environment(); ok {
+		t.Error("found a library that is not there")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "libmine.so"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env, ok := a.environment()
+	if want := []string{"A=b", "LD_PRELOAD=" + filepath.Join(dir, "libmine.so")}; !ok || !slices.Equal(env, want) {
+		t.Errorf("got %v, %v", env, ok)
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := report{GradientBytes: 100 << 20, Results: []*result{
+		{Loss: "dice", Wanted: 5, OverEager: stat.Spread{Median: 6}, OverBest: stat.Spread{Median: 2.5}, Peak: 101 << 20, EagerPeak: 1 << 30},
+		{Loss: "focal", Wanted: 15, OverEager: stat.Spread{Median: 14}, OverBest: stat.Spread{Median: 4}, Peak: 110 << 20},
+	}}
+	var b strings.Builder
+	r.verdict(&b)
+	const want = `times eager as wanted: 1 of 2 losses; missed by focal 14.0 of 15
+3 times its best settings: 1 of 2 losses; missed by dice 2.5
+memory beside the gradient below 4 MiB: 1 of 2 losses; missed by focal 10 MiB
+`
+	if b.String() != want {
+		t.Errorf("got %s", b.String())
+	}
+	if line := r.Results[1].String(); !strings.Contains(line, "14.0×   ! 15×") || !strings.Contains(line, "110 MiB, unknown, unknown") {
+		t.Errorf("got %s", line)
+	}
+	dir := t.TempDir()
+	for name, part := range map[string]string{"a.md": "| `dice` | 0.0 | 0 | 6.0 |", "a.json": `"Loss": "dice"`} {
+		if err := r.save(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !strings.Contains(string(text), part) {
+			t.Errorf("%s is %s, %v", name, text, err)
 		}
 	}
 }
@@ -93,7 +154,7 @@ func TestSave(t *testing.T) {
 			t.Fatal(err)
 		}
 		g, err := loadGradient(dir)
-		if err != nil || agree(1, 1, x.x, g) != nil {
+		if err != nil || agree(1, 1, x.x, g, 1e-4) != nil {
 			t.Errorf("%s: x came back as %v, %v", labels, g[:2], err)
 		}
 	}

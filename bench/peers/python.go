@@ -17,17 +17,14 @@ import (
 //go:embed peers.py
 var script []byte
 
-// tuned keeps memory that was freed, in large pages: the system's cost of fresh
-// pages, which PyTorch has at every step otherwise, is gone. It is what glibc 2.35
-// and newer offer; others ignore it.
-var tuned = []string{"GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=67108864"}
-
 // python is a process that runs peers.py.
 type python struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   *bufio.Reader
 	notes *strings.Builder
+
+	allocator string // "" for the one it comes with
 
 	hello
 }
