@@ -27941,67 +27941,47 @@ many:
 	VMOVUPS   signBitSingle<>+0(SB), Y4
 	VANDNPD   Y4, Y2, Y4
 	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y3, Y4
+	VPADDD    Y3, Y3, Y4
 	VPMAXUD   Y4, Y1, Y1
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y3
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y3
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y3
-	VSUBPS       Y8, Y3, Y3
-	VMOVUPS      64(SP), Y3
-	VMOVUPS      96(SP), Y6
-	VBLENDVPS    Y2, Y3, Y6, Y3
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      (SP), Y6
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y2, Y6, Y7, Y2
-	VMULPS       Y5, Y2, Y2
-	VFMADD231PS  Y4, Y2, Y3
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPS     Y3, (AX)(DI*4)
-	JMP          stored1
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
+	VPSLLD      $0x17, Y4, Y3
+	VPADDD      Y3, Y5, Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VADDPS      oneSingle<>+0(SB), Y3, Y5
+	VDIVPS      Y5, Y4, Y4
+	VMULPS      Y4, Y3, Y3
+	VMOVUPS     64(SP), Y5
+	VMOVUPS     96(SP), Y6
+	VBLENDVPS   Y2, Y5, Y6, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     (SP), Y6
+	VMOVUPS     32(SP), Y7
+	VBLENDVPS   Y2, Y6, Y7, Y2
+	VMULPS      Y3, Y2, Y2
+	VFMADD231PS Y4, Y2, Y5
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPS    Y5, (AX)(DI*4)
+	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y3, (AX)(DI*4)
+	VMOVUPS Y5, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -28041,68 +28021,48 @@ bytes2:
 	VMOVUPS    signBitSingle<>+0(SB), Y5
 	VANDNPD    Y5, Y3, Y5
 	VXORPS     Y5, Y4, Y4
-	VORPS      signBitSingle<>+0(SB), Y4, Y5
+	VPADDD     Y4, Y4, Y5
 	VPMAXUD    Y5, Y1, Y1
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y7, Y6
-	VBLENDVPS    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y4, Y7, Y4
-	VSUBPS       Y9, Y4, Y4
-	VMOVUPS      64(SP), Y4
-	VMOVUPS      96(SP), Y7
-	VBLENDVPS    Y3, Y4, Y7, Y4
-	VMULPS       Y5, Y4, Y4
-	VMOVUPS      (SP), Y7
-	VMOVUPS      32(SP), Y8
-	VBLENDVPS    Y3, Y7, Y8, Y3
-	VMULPS       Y6, Y3, Y3
-	VFMADD231PS  Y5, Y3, Y4
-	VMASKMOVPS   Y4, Y2, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMOVUPS     expLanefSingle<>+0(SB), Y6
+	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
+	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
+	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
+	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
+	VPSLLD      $0x17, Y5, Y4
+	VPADDD      Y4, Y6, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VADDPS      oneSingle<>+0(SB), Y4, Y6
+	VDIVPS      Y6, Y5, Y5
+	VMULPS      Y5, Y4, Y4
+	VMOVUPS     64(SP), Y6
+	VMOVUPS     96(SP), Y7
+	VBLENDVPS   Y3, Y6, Y7, Y6
+	VMULPS      Y5, Y6, Y6
+	VMOVUPS     (SP), Y7
+	VMOVUPS     32(SP), Y8
+	VBLENDVPS   Y3, Y7, Y8, Y3
+	VMULPS      Y4, Y3, Y3
+	VFMADD231PS Y5, Y3, Y6
+	VMASKMOVPS  Y6, Y2, (AX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, CX
+	JMP         few
 
 done:
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
 	VPMAXUD   Y0, Y1, Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
@@ -28149,79 +28109,53 @@ many:
 	VMOVUPD   signBit<>+0(SB), Y4
 	VANDNPD   Y4, Y2, Y4
 	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y3, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD    Y5, Y1, Y1
+	VANDPD    absBits<>+0(SB), Y3, Y4
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y4, Y4
+	VANDPD    Y4, Y1, Y1
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y3
-	VSUBPD       Y8, Y3, Y3
-	VMOVUPS      64(SP), Y3
-	VMOVUPS      96(SP), Y6
-	VBLENDVPD    Y2, Y3, Y6, Y3
-	VMULPD       Y4, Y3, Y3
-	VMOVUPS      (SP), Y6
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y2, Y6, Y7, Y2
-	VMULPD       Y5, Y2, Y2
-	VFMADD231PD  Y4, Y2, Y3
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPD     Y3, (AX)(DI*8)
-	JMP          stored1
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y3, Y5
+	VFMADD213PD exp64i<>+0(SB), Y3, Y5
+	VFMADD213PD exp64h<>+0(SB), Y3, Y5
+	VFMADD213PD exp64g<>+0(SB), Y3, Y5
+	VFMADD213PD exp64f<>+0(SB), Y3, Y5
+	VFMADD213PD exp64e<>+0(SB), Y3, Y5
+	VFMADD213PD exp64d<>+0(SB), Y3, Y5
+	VFMADD213PD exp64c<>+0(SB), Y3, Y5
+	VFMADD213PD exp64b<>+0(SB), Y3, Y5
+	VFMADD213PD one<>+0(SB), Y3, Y5
+	VFMADD213PD one<>+0(SB), Y3, Y5
+	VPSLLQ      $0x34, Y4, Y3
+	VPADDQ      Y3, Y5, Y3
+	VMOVUPD     one<>+0(SB), Y4
+	VADDPD      one<>+0(SB), Y3, Y5
+	VDIVPD      Y5, Y4, Y4
+	VMULPD      Y4, Y3, Y3
+	VMOVUPS     64(SP), Y5
+	VMOVUPS     96(SP), Y6
+	VBLENDVPD   Y2, Y5, Y6, Y5
+	VMULPD      Y4, Y5, Y5
+	VMOVUPS     (SP), Y6
+	VMOVUPS     32(SP), Y7
+	VBLENDVPD   Y2, Y6, Y7, Y2
+	VMULPD      Y3, Y2, Y2
+	VFMADD231PD Y4, Y2, Y5
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPD    Y5, (AX)(DI*8)
+	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y3, (AX)(DI*8)
+	VMOVUPD Y5, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -28261,76 +28195,50 @@ bytes2:
 	VMOVUPD    signBit<>+0(SB), Y5
 	VANDNPD    Y5, Y3, Y5
 	VXORPD     Y5, Y4, Y4
-	VORPD      signBit<>+0(SB), Y4, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VANDPD     Y5, Y1, Y1
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y7, Y6
-	VBLENDVPD    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y4, Y7, Y4
-	VSUBPD       Y9, Y4, Y4
-	VMOVUPS      64(SP), Y4
-	VMOVUPS      96(SP), Y7
-	VBLENDVPD    Y3, Y4, Y7, Y4
-	VMULPD       Y5, Y4, Y4
-	VMOVUPS      (SP), Y7
-	VMOVUPS      32(SP), Y8
-	VBLENDVPD    Y3, Y7, Y8, Y3
-	VMULPD       Y6, Y3, Y3
-	VFMADD231PD  Y5, Y3, Y4
-	VMASKMOVPD   Y4, Y2, (AX)(DI*8)
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, CX
-	JMP          few
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VFMADD213PD exp64j<>+0(SB), Y4, Y6
+	VFMADD213PD exp64i<>+0(SB), Y4, Y6
+	VFMADD213PD exp64h<>+0(SB), Y4, Y6
+	VFMADD213PD exp64g<>+0(SB), Y4, Y6
+	VFMADD213PD exp64f<>+0(SB), Y4, Y6
+	VFMADD213PD exp64e<>+0(SB), Y4, Y6
+	VFMADD213PD exp64d<>+0(SB), Y4, Y6
+	VFMADD213PD exp64c<>+0(SB), Y4, Y6
+	VFMADD213PD exp64b<>+0(SB), Y4, Y6
+	VFMADD213PD one<>+0(SB), Y4, Y6
+	VFMADD213PD one<>+0(SB), Y4, Y6
+	VPSLLQ      $0x34, Y5, Y4
+	VPADDQ      Y4, Y6, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VADDPD      one<>+0(SB), Y4, Y6
+	VDIVPD      Y6, Y5, Y5
+	VMULPD      Y5, Y4, Y4
+	VMOVUPS     64(SP), Y6
+	VMOVUPS     96(SP), Y7
+	VBLENDVPD   Y3, Y6, Y7, Y6
+	VMULPD      Y5, Y6, Y6
+	VMOVUPS     (SP), Y7
+	VMOVUPS     32(SP), Y8
+	VBLENDVPD   Y3, Y7, Y8, Y3
+	VMULPD      Y4, Y3, Y3
+	VFMADD231PD Y5, Y3, Y6
+	VMASKMOVPD  Y6, Y2, (AX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, CX
+	JMP         few
 
 done:
 	VMOVMSKPD Y1, AX
@@ -29098,62 +29006,38 @@ many:
 	VMOVUPS     32(SP), Y4
 	VFMADD231PS Y4, Y2, Y3
 	VMOVUPS     (BX)(DI*4), Y4
-	VORPS       signBitSingle<>+0(SB), Y4, Y5
+	VPADDD      Y4, Y4, Y5
 	VPMAXUD     Y5, Y0, Y0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y7, Y6
-	VBLENDVPS    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y4, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y4, Y7, Y4
-	VADDPS       Y4, Y9, Y4
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SP), Y4
-	VMULPS       Y4, Y2, Y2
+	VMOVUPS      expLanefSingle<>+0(SB), Y6
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  expLanedSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  expLanecSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  expLanebSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
+	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
+	VPSLLD       $0x17, Y5, Y4
+	VPADDD       Y4, Y6, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      64(SP), Y6
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      96(SP), Y6
+	VMULPS       Y6, Y2, Y2
 	VMULPS       Y5, Y1, Y1
-	VFNMADD231PS Y6, Y2, Y1
-	VMULPS       Y6, Y3, Y2
+	VFNMADD231PS Y4, Y2, Y1
+	VMULPS       Y4, Y3, Y2
 	VFMADD231PS  Y5, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary1
@@ -29188,62 +29072,38 @@ few:
 	VMOVUPS     32(SP), Y5
 	VFMADD231PS Y5, Y3, Y4
 	VMASKMOVPS  (BX)(DI*4), Y1, Y5
-	VORPS       signBitSingle<>+0(SB), Y5, Y6
+	VPADDD      Y5, Y5, Y6
 	VPMAXUD     Y6, Y0, Y0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y8, Y6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y6, Y7
-	VADDPS  twoSingle<>+0(SB), Y6, Y8
-	VMOVUPS oneSingle<>+0(SB), Y9
-	VMULPS  Y8, Y7, Y10
-	VDIVPS  Y10, Y9, Y9
-	VMULPS  Y8, Y9, Y8
-	VMULPS  Y7, Y9, Y7
-	VMULPS  Y6, Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y6, Y9, Y10
-	VFNMADD213PS Y6, Y7, Y10
-	VMULPS       Y8, Y6, Y6
-	VBLENDVPS    Y5, Y6, Y8, Y7
-	VBLENDVPS    Y5, Y8, Y6, Y6
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y5, Y8, Y8
-	VSUBPS       Y10, Y8, Y8
-	VXORPD       Y8, Y8, Y8
-	VMAXPS       Y5, Y8, Y5
-	VADDPS       Y5, Y10, Y5
-	VXORPS       signBitSingle<>+0(SB), Y5, Y5
-	VMOVUPS      64(SP), Y5
-	VMULPS       Y5, Y2, Y2
-	VMOVUPS      96(SP), Y5
-	VMULPS       Y5, Y3, Y3
+	VMOVUPS      expLanefSingle<>+0(SB), Y7
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y5, Y7
+	VFMADD213PS  expLanedSingle<>+0(SB), Y5, Y7
+	VFMADD213PS  expLanecSingle<>+0(SB), Y5, Y7
+	VFMADD213PS  expLanebSingle<>+0(SB), Y5, Y7
+	VFMADD213PS  oneSingle<>+0(SB), Y5, Y7
+	VFMADD213PS  oneSingle<>+0(SB), Y5, Y7
+	VPSLLD       $0x17, Y6, Y5
+	VPADDD       Y5, Y7, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      64(SP), Y7
+	VMULPS       Y7, Y2, Y2
+	VMOVUPS      96(SP), Y7
+	VMULPS       Y7, Y3, Y3
 	VMULPS       Y6, Y2, Y2
-	VFNMADD231PS Y7, Y3, Y2
-	VMULPS       Y7, Y4, Y3
+	VFNMADD231PS Y5, Y3, Y2
+	VMULPS       Y5, Y4, Y3
 	VFMADD231PS  Y6, Y3, Y2
 	VMASKMOVPS   Y2, Y1, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
@@ -29252,7 +29112,7 @@ few:
 
 done:
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
 	VPMAXUD   Y1, Y0, Y0
 	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
@@ -29296,74 +29156,44 @@ many:
 	VMOVUPS     32(SP), Y4
 	VFMADD231PD Y4, Y2, Y3
 	VMOVUPD     (BX)(DI*8), Y4
-	VORPD       signBit<>+0(SB), Y4, Y5
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD      Y6, Y0, Y0
+	VANDPD      absBits<>+0(SB), Y4, Y5
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VANDPD      Y5, Y0, Y0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
+	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y7, Y6
-	VBLENDVPD    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y4, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y4, Y7, Y4
-	VADDPD       Y4, Y9, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y4
-	VMULPD       Y4, Y1, Y1
-	VMOVUPS      96(SP), Y4
-	VMULPD       Y4, Y2, Y2
+	VMOVUPD      exp64k<>+0(SB), Y6
+	VFMADD213PD  exp64j<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64i<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64h<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64g<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64f<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64e<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64d<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64c<>+0(SB), Y4, Y6
+	VFMADD213PD  exp64b<>+0(SB), Y4, Y6
+	VFMADD213PD  one<>+0(SB), Y4, Y6
+	VFMADD213PD  one<>+0(SB), Y4, Y6
+	VPSLLQ       $0x34, Y5, Y4
+	VPADDQ       Y4, Y6, Y4
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y4, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VMOVUPS      64(SP), Y6
+	VMULPD       Y6, Y1, Y1
+	VMOVUPS      96(SP), Y6
+	VMULPD       Y6, Y2, Y2
 	VMULPD       Y5, Y1, Y1
-	VFNMADD231PD Y6, Y2, Y1
-	VMULPD       Y6, Y3, Y2
+	VFNMADD231PD Y4, Y2, Y1
+	VMULPD       Y4, Y3, Y2
 	VFMADD231PD  Y5, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary1
@@ -29398,74 +29228,44 @@ few:
 	VMOVUPS     32(SP), Y5
 	VFMADD231PD Y5, Y3, Y4
 	VMASKMOVPD  (BX)(DI*8), Y1, Y5
-	VORPD       signBit<>+0(SB), Y5, Y6
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y7
-	VANDPD      Y7, Y0, Y0
+	VANDPD      absBits<>+0(SB), Y5, Y6
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD      Y6, Y0, Y0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y6, Y8
-	VFMADD213PD exp64i<>+0(SB), Y6, Y8
-	VFMADD213PD exp64h<>+0(SB), Y6, Y8
-	VFMADD213PD exp64g<>+0(SB), Y6, Y8
-	VFMADD213PD exp64f<>+0(SB), Y6, Y8
-	VFMADD213PD exp64e<>+0(SB), Y6, Y8
-	VFMADD213PD exp64d<>+0(SB), Y6, Y8
-	VFMADD213PD exp64c<>+0(SB), Y6, Y8
-	VFMADD213PD exp64b<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y8, Y6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y6, Y7
-	VADDPD  two<>+0(SB), Y6, Y8
-	VMOVUPD one<>+0(SB), Y9
-	VMULPD  Y8, Y7, Y10
-	VDIVPD  Y10, Y9, Y9
-	VMULPD  Y8, Y9, Y8
-	VMULPD  Y7, Y9, Y7
-	VMULPD  Y6, Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unit64j<>+0(SB), Y10
-	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y6, Y9, Y10
-	VFNMADD213PD Y6, Y7, Y10
-	VMULPD       Y8, Y6, Y6
-	VBLENDVPD    Y5, Y6, Y8, Y7
-	VBLENDVPD    Y5, Y8, Y6, Y6
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y10, Y8, Y8
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y5, Y8, Y5
-	VADDPD       Y5, Y10, Y5
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      64(SP), Y5
-	VMULPD       Y5, Y2, Y2
-	VMOVUPS      96(SP), Y5
-	VMULPD       Y5, Y3, Y3
+	VMOVUPD      exp64k<>+0(SB), Y7
+	VFMADD213PD  exp64j<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64i<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64h<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64g<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64f<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64e<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64d<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64c<>+0(SB), Y5, Y7
+	VFMADD213PD  exp64b<>+0(SB), Y5, Y7
+	VFMADD213PD  one<>+0(SB), Y5, Y7
+	VFMADD213PD  one<>+0(SB), Y5, Y7
+	VPSLLQ       $0x34, Y6, Y5
+	VPADDQ       Y5, Y7, Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      64(SP), Y7
+	VMULPD       Y7, Y2, Y2
+	VMOVUPS      96(SP), Y7
+	VMULPD       Y7, Y3, Y3
 	VMULPD       Y6, Y2, Y2
-	VFNMADD231PD Y7, Y3, Y2
-	VMULPD       Y7, Y4, Y3
+	VFNMADD231PD Y5, Y3, Y2
+	VMULPD       Y5, Y4, Y3
 	VFMADD231PD  Y6, Y3, Y2
 	VMASKMOVPD   Y2, Y1, (AX)(DI*8)
 	ADDQ         $0x00000004, DI

@@ -29343,103 +29343,65 @@ many:
 	VMOVUPS     64(BX)(DI*4), Z7
 	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
 	VXORPS.BCST signBitSingle<>+0(SB), Z7, K4, Z7
-	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
-	VORPS.BCST  signBitSingle<>+0(SB), Z7, Z9
+	VPADDD      Z6, Z6, Z8
+	VPADDD      Z7, Z7, Z9
 	VPMAXUD     Z8, Z5, Z5
 	VPMAXUD     Z9, Z5, Z5
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VRNDSCALEPS       $0x08, Z8, Z8
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z12
-	VSCALEFPS        Z10, Z13, Z13
-	VSCALEFPS        Z11, Z12, Z12
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z8
-	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z9
-	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z10
-	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z11
-	VBROADCASTSS oneSingle<>+0(SB), Z14
-	VMULPS       Z10, Z8, Z15
-	VMULPS       Z11, Z9, Z16
-	VDIVPS       Z15, Z14, Z15
-	VDIVPS       Z16, Z14, Z14
-	VMULPS       Z10, Z15, Z10
-	VMULPS       Z11, Z14, Z11
-	VMULPS       Z8, Z15, Z8
-	VMULPS       Z9, Z14, Z9
-	VMULPS       Z13, Z8, Z8
-	VMULPS       Z12, Z9, Z9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z8, Z8, Z14
-	VMULPS           Z9, Z9, Z15
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
-	VFNMADD213PS     Z13, Z14, Z17
-	VFNMADD213PS     Z12, Z15, Z16
-	VFNMADD213PS     Z13, Z8, Z17
-	VFNMADD213PS     Z12, Z9, Z16
-	VMULPS           Z10, Z13, Z8
-	VMULPS           Z11, Z12, Z9
-	VPMOVD2M         Z6, K3
-	VPMOVD2M         Z7, K4
-	VBLENDMPS        Z8, Z10, K3, Z12
-	VBLENDMPS        Z9, Z11, K4, Z13
-	VBLENDMPS        Z10, Z8, K3, Z8
-	VBLENDMPS        Z11, Z9, K4, Z9
-	VPXORQ           Z10, Z10, Z10
-	VMINPS           Z6, Z10, Z6
-	VMINPS           Z7, Z10, Z7
-	VSUBPS           Z17, Z6, Z6
-	VSUBPS           Z16, Z7, Z6
-	VBLENDMPS        Z3, Z4, K1, Z6
-	VBLENDMPS        Z3, Z4, K2, Z7
-	VMULPS           Z8, Z6, Z6
-	VMULPS           Z9, Z7, Z7
-	VBLENDMPS        Z1, Z2, K1, Z10
-	VBLENDMPS        Z1, Z2, K2, Z11
-	VMULPS           Z12, Z10, Z10
-	VMULPS           Z13, Z11, Z11
-	VFMADD231PS      Z8, Z10, Z6
-	VFMADD231PS      Z9, Z11, Z7
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
+	VSCALEFPS        Z8, Z11, Z11
+	VSCALEFPS        Z9, Z10, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z8
+	VDIVPS           Z7, Z6, Z7
+	VDIVPS           Z8, Z6, Z6
+	VMULPS           Z7, Z11, Z8
+	VMULPS           Z6, Z10, Z9
+	VBLENDMPS        Z3, Z4, K1, Z10
+	VBLENDMPS        Z3, Z4, K2, Z11
+	VMULPS           Z7, Z10, Z10
+	VMULPS           Z6, Z11, Z11
+	VBLENDMPS        Z1, Z2, K1, Z12
+	VBLENDMPS        Z1, Z2, K2, Z13
+	VMULPS           Z8, Z12, Z8
+	VMULPS           Z9, Z13, Z9
+	VFMADD231PS      Z7, Z8, Z10
+	VFMADD231PS      Z6, Z9, Z11
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z6, (AX)(DI*4)
-	VMOVNTPS         Z7, 64(AX)(DI*4)
+	VMOVNTPS         Z10, (AX)(DI*4)
+	VMOVNTPS         Z11, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z6, (AX)(DI*4)
-	VMOVUPS Z7, 64(AX)(DI*4)
+	VMOVUPS Z10, (AX)(DI*4)
+	VMOVUPS Z11, 64(AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000020, DI
@@ -29463,63 +29425,42 @@ few:
 	KANDW       K1, K3, K3
 	VMOVUPS.Z   (BX)(DI*4), K1, Z6
 	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
-	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z7
+	VPADDD      Z6, Z6, Z7
 	VPMAXUD     Z7, Z5, Z5
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z7
+	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z7
+	VRNDSCALEPS       $0x08, Z7, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z6
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
-	VSCALEFPS        Z8, Z9, Z9
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z7
-	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z8
-	VBROADCASTSS oneSingle<>+0(SB), Z10
-	VMULPS       Z8, Z7, Z11
-	VDIVPS       Z11, Z10, Z10
-	VMULPS       Z8, Z10, Z8
-	VMULPS       Z7, Z10, Z7
-	VMULPS       Z9, Z7, Z7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z7, Z7, Z10
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z11
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z11
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z11
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z11
-	VFNMADD213PS     Z9, Z10, Z11
-	VFNMADD213PS     Z9, Z7, Z11
-	VMULPS           Z8, Z9, Z7
-	VPMOVD2M         Z6, K3
-	VBLENDMPS        Z7, Z8, K3, Z9
-	VBLENDMPS        Z8, Z7, K3, Z7
-	VPXORQ           Z8, Z8, Z8
-	VMINPS           Z6, Z8, Z6
-	VSUBPS           Z11, Z6, Z6
-	VBLENDMPS        Z3, Z4, K2, Z6
-	VMULPS           Z7, Z6, Z6
-	VBLENDMPS        Z1, Z2, K2, Z8
-	VMULPS           Z9, Z8, Z8
-	VFMADD231PS      Z7, Z8, Z6
-	VMOVUPS          Z6, K1, (AX)(DI*4)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
+	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z7
+	VDIVPS           Z7, Z6, Z6
+	VMULPS           Z6, Z8, Z7
+	VBLENDMPS        Z3, Z4, K2, Z8
+	VMULPS           Z6, Z8, Z8
+	VBLENDMPS        Z1, Z2, K2, Z9
+	VMULPS           Z7, Z9, Z7
+	VFMADD231PS      Z6, Z7, Z8
+	VMOVUPS          Z8, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
 	JMP              few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z5, Z5
 	VPCMPEQD     Z0, Z5, K1
 	KMOVW        K1, AX
@@ -29565,125 +29506,75 @@ many:
 	VMOVUPD     64(BX)(DI*8), Z7
 	VXORPD.BCST signBit<>+0(SB), Z6, K3, Z6
 	VXORPD.BCST signBit<>+0(SB), Z7, K4, Z7
-	VORPD.BCST  signBit<>+0(SB), Z6, Z8
-	VORPD.BCST  signBit<>+0(SB), Z7, Z9
+	VPADDQ      Z6, Z6, Z8
+	VPADDQ      Z7, Z7, Z9
 	VPMAXUQ     Z8, Z5, Z5
 	VPMAXUQ     Z9, Z5, Z5
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VRNDSCALEPD       $0x08, Z8, Z8
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z12
-	VSCALEFPD        Z10, Z13, Z13
-	VSCALEFPD        Z11, Z12, Z12
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z13, Z8
-	VADDPD.BCST  one<>+0(SB), Z12, Z9
-	VADDPD.BCST  two<>+0(SB), Z13, Z10
-	VADDPD.BCST  two<>+0(SB), Z12, Z11
-	VBROADCASTSD one<>+0(SB), Z14
-	VMULPD       Z10, Z8, Z15
-	VMULPD       Z11, Z9, Z16
-	VDIVPD       Z15, Z14, Z15
-	VDIVPD       Z16, Z14, Z14
-	VMULPD       Z10, Z15, Z10
-	VMULPD       Z11, Z14, Z11
-	VMULPD       Z8, Z15, Z8
-	VMULPD       Z9, Z14, Z9
-	VMULPD       Z13, Z8, Z8
-	VMULPD       Z12, Z9, Z9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z8, Z8, Z14
-	VMULPD           Z9, Z9, Z15
-	VBROADCASTSD     unit64j<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z13, Z14, Z17
-	VFNMADD213PD     Z12, Z15, Z16
-	VFNMADD213PD     Z13, Z8, Z17
-	VFNMADD213PD     Z12, Z9, Z16
-	VMULPD           Z10, Z13, Z8
-	VMULPD           Z11, Z12, Z9
-	VPMOVQ2M         Z6, K3
-	VPMOVQ2M         Z7, K4
-	VBLENDMPD        Z8, Z10, K3, Z12
-	VBLENDMPD        Z9, Z11, K4, Z13
-	VBLENDMPD        Z10, Z8, K3, Z8
-	VBLENDMPD        Z11, Z9, K4, Z9
-	VPXORQ           Z10, Z10, Z10
-	VMINPD           Z6, Z10, Z6
-	VMINPD           Z7, Z10, Z7
-	VSUBPD           Z17, Z6, Z6
-	VSUBPD           Z16, Z7, Z6
-	VBLENDMPD        Z3, Z4, K1, Z6
-	VBLENDMPD        Z3, Z4, K2, Z7
-	VMULPD           Z8, Z6, Z6
-	VMULPD           Z9, Z7, Z7
-	VBLENDMPD        Z1, Z2, K1, Z10
-	VBLENDMPD        Z1, Z2, K2, Z11
-	VMULPD           Z12, Z10, Z10
-	VMULPD           Z13, Z11, Z11
-	VFMADD231PD      Z8, Z10, Z6
-	VFMADD231PD      Z9, Z11, Z7
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
+	VSCALEFPD        Z8, Z11, Z11
+	VSCALEFPD        Z9, Z10, Z10
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z11, Z7
+	VADDPD.BCST      one<>+0(SB), Z10, Z8
+	VDIVPD           Z7, Z6, Z7
+	VDIVPD           Z8, Z6, Z6
+	VMULPD           Z7, Z11, Z8
+	VMULPD           Z6, Z10, Z9
+	VBLENDMPD        Z3, Z4, K1, Z10
+	VBLENDMPD        Z3, Z4, K2, Z11
+	VMULPD           Z7, Z10, Z10
+	VMULPD           Z6, Z11, Z11
+	VBLENDMPD        Z1, Z2, K1, Z12
+	VBLENDMPD        Z1, Z2, K2, Z13
+	VMULPD           Z8, Z12, Z8
+	VMULPD           Z9, Z13, Z9
+	VFMADD231PD      Z7, Z8, Z10
+	VFMADD231PD      Z6, Z9, Z11
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z6, (AX)(DI*8)
-	VMOVNTPD         Z7, 64(AX)(DI*8)
+	VMOVNTPD         Z10, (AX)(DI*8)
+	VMOVNTPD         Z11, 64(AX)(DI*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z6, (AX)(DI*8)
-	VMOVUPD Z7, 64(AX)(DI*8)
+	VMOVUPD Z10, (AX)(DI*8)
+	VMOVUPD Z11, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -29707,74 +29598,47 @@ few:
 	KANDB       K1, K3, K3
 	VMOVUPD.Z   (BX)(DI*8), K1, Z6
 	VXORPD.BCST signBit<>+0(SB), Z6, K3, Z6
-	VORPD.BCST  signBit<>+0(SB), Z6, Z7
+	VPADDQ      Z6, Z6, Z7
 	VPMAXUQ     Z7, Z5, Z5
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z7
+	VMULPD.BCST       log2e<>+0(SB), Z6, Z7
+	VRNDSCALEPD       $0x08, Z7, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z6
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
-	VSCALEFPD        Z8, Z9, Z9
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z9, Z7
-	VADDPD.BCST  two<>+0(SB), Z9, Z8
-	VBROADCASTSD one<>+0(SB), Z10
-	VMULPD       Z8, Z7, Z11
-	VDIVPD       Z11, Z10, Z10
-	VMULPD       Z8, Z10, Z8
-	VMULPD       Z7, Z10, Z7
-	VMULPD       Z9, Z7, Z7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z7, Z7, Z10
-	VBROADCASTSD     unit64j<>+0(SB), Z11
-	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z11
-	VFNMADD213PD     Z9, Z10, Z11
-	VFNMADD213PD     Z9, Z7, Z11
-	VMULPD           Z8, Z9, Z7
-	VPMOVQ2M         Z6, K3
-	VBLENDMPD        Z7, Z8, K3, Z9
-	VBLENDMPD        Z8, Z7, K3, Z7
-	VPXORQ           Z8, Z8, Z8
-	VMINPD           Z6, Z8, Z6
-	VSUBPD           Z11, Z6, Z6
-	VBLENDMPD        Z3, Z4, K2, Z6
-	VMULPD           Z7, Z6, Z6
-	VBLENDMPD        Z1, Z2, K2, Z8
-	VMULPD           Z9, Z8, Z8
-	VFMADD231PD      Z7, Z8, Z6
-	VMOVUPD          Z6, K1, (AX)(DI*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z8
+	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
+	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z8, Z7
+	VDIVPD           Z7, Z6, Z6
+	VMULPD           Z6, Z8, Z7
+	VBLENDMPD        Z3, Z4, K2, Z8
+	VMULPD           Z6, Z8, Z8
+	VBLENDMPD        Z1, Z2, K2, Z9
+	VMULPD           Z7, Z9, Z7
+	VFMADD231PD      Z6, Z7, Z8
+	VMOVUPD          Z8, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
 	JMP              few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z5, Z5
 	VPCMPEQQ     Z0, Z5, K1
 	KMOVB        K1, AX
@@ -30687,7 +30551,7 @@ done:
 	RET
 
 // func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV
 TEXT ·backwardSigmoidLogsF32AVX512(SB), $256-89
 	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -30725,105 +30589,60 @@ many:
 	VFMADD231PS  Z7, Z3, Z5
 	VMOVUPS      (BX)(DI*4), Z7
 	VMOVUPS      64(BX)(DI*4), Z8
-	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z9
-	VORPS.BCST   signBitSingle<>+0(SB), Z8, Z10
+	VPADDD       Z7, Z7, Z9
+	VPADDD       Z8, Z8, Z10
 	VPMAXUD      Z9, Z0, Z0
 	VPMAXUD      Z10, Z0, Z0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
+	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VRNDSCALEPS       $0x08, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
-	VSCALEFPS        Z11, Z14, Z14
-	VSCALEFPS        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z9
-	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z10
-	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z11
-	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
-	VBROADCASTSS oneSingle<>+0(SB), Z15
-	VMULPS       Z11, Z9, Z16
-	VMULPS       Z12, Z10, Z17
-	VDIVPS       Z16, Z15, Z16
-	VDIVPS       Z17, Z15, Z15
-	VMULPS       Z11, Z16, Z11
-	VMULPS       Z12, Z15, Z12
-	VMULPS       Z9, Z16, Z9
-	VMULPS       Z10, Z15, Z10
-	VMULPS       Z14, Z9, Z9
-	VMULPS       Z13, Z10, Z10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z9, Z9, Z15
-	VMULPS           Z10, Z10, Z16
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
-	VFNMADD213PS     Z14, Z15, Z18
-	VFNMADD213PS     Z13, Z16, Z17
-	VFNMADD213PS     Z14, Z9, Z18
-	VFNMADD213PS     Z13, Z10, Z17
-	VMULPS           Z11, Z14, Z9
-	VMULPS           Z12, Z13, Z10
-	VPMOVD2M         Z7, K1
-	VPMOVD2M         Z8, K2
-	VBLENDMPS        Z9, Z11, K1, Z13
-	VBLENDMPS        Z10, Z12, K2, Z14
-	VBLENDMPS        Z11, Z9, K1, Z9
-	VBLENDMPS        Z12, Z10, K2, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPS           Z7, Z11, Z12
-	VMINPS           Z8, Z11, Z11
-	VSUBPS           Z18, Z12, Z12
-	VSUBPS           Z17, Z11, Z11
-	VPXORQ           Z11, Z11, Z11
-	VMAXPS           Z7, Z11, Z7
-	VMAXPS           Z8, Z11, Z8
-	VADDPS           Z7, Z18, Z7
-	VADDPS           Z8, Z17, Z8
-	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
-	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z7
-	VMOVUPS          128(SP), Z7
-	VMULPS           Z7, Z1, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
+	VSCALEFPS        Z9, Z12, Z12
+	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z9
+	VDIVPS           Z8, Z7, Z8
+	VDIVPS           Z9, Z7, Z7
+	VMULPS           Z8, Z12, Z9
+	VMULPS           Z7, Z11, Z10
+	VMOVUPS          128(SP), Z11
+	VMULPS           Z11, Z1, Z1
+	VMULPS           Z11, Z2, Z2
+	VMOVUPS          192(SP), Z11
+	VMULPS           Z11, Z4, Z4
+	VMULPS           Z11, Z3, Z3
+	VMULPS           Z8, Z1, Z1
 	VMULPS           Z7, Z2, Z2
-	VMOVUPS          192(SP), Z7
-	VMULPS           Z7, Z4, Z4
-	VMULPS           Z7, Z3, Z3
-	VMULPS           Z9, Z1, Z1
-	VMULPS           Z10, Z2, Z2
-	VFNMADD231PS     Z13, Z4, Z1
-	VFNMADD231PS     Z14, Z3, Z2
-	VMULPS           Z13, Z6, Z3
-	VMULPS           Z14, Z5, Z4
-	VFMADD231PS      Z9, Z3, Z1
-	VFMADD231PS      Z10, Z4, Z2
+	VFNMADD231PS     Z9, Z4, Z1
+	VFNMADD231PS     Z10, Z3, Z2
+	VMULPS           Z9, Z6, Z3
+	VMULPS           Z10, Z5, Z4
+	VFMADD231PS      Z8, Z3, Z1
+	VFMADD231PS      Z7, Z4, Z2
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPS         Z1, (AX)(DI*4)
@@ -30858,62 +30677,37 @@ few:
 	VMOVUPS      64(SP), Z4
 	VFMADD231PS  Z4, Z2, Z3
 	VMOVUPS.Z    (BX)(DI*4), K1, Z4
-	VORPS.BCST   signBitSingle<>+0(SB), Z4, Z5
+	VPADDD       Z4, Z4, Z5
 	VPMAXUD      Z5, Z0, Z0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
+	VRNDSCALEPS       $0x08, Z5, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VSCALEFPS        Z6, Z7, Z7
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z8
-	VMULPS       Z6, Z5, Z9
-	VDIVPS       Z9, Z8, Z8
-	VMULPS       Z6, Z8, Z6
-	VMULPS       Z5, Z8, Z5
-	VMULPS       Z7, Z5, Z5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z5, Z5, Z8
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
-	VFNMADD213PS     Z7, Z5, Z9
-	VMULPS           Z6, Z7, Z5
-	VPMOVD2M         Z4, K2
-	VBLENDMPS        Z5, Z6, K2, Z7
-	VBLENDMPS        Z6, Z5, K2, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z4, Z6, Z6
-	VSUBPS           Z9, Z6, Z6
-	VPXORQ           Z6, Z6, Z6
-	VMAXPS           Z4, Z6, Z4
-	VADDPS           Z4, Z9, Z4
-	VXORPS.BCST      signBitSingle<>+0(SB), Z4, Z4
-	VMOVUPS          128(SP), Z4
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z5
+	VDIVPS           Z5, Z4, Z4
+	VMULPS           Z4, Z6, Z5
+	VMOVUPS          128(SP), Z6
+	VMULPS           Z6, Z1, Z1
+	VMOVUPS          192(SP), Z6
+	VMULPS           Z6, Z2, Z2
 	VMULPS           Z4, Z1, Z1
-	VMOVUPS          192(SP), Z4
-	VMULPS           Z4, Z2, Z2
-	VMULPS           Z5, Z1, Z1
-	VFNMADD231PS     Z7, Z2, Z1
-	VMULPS           Z7, Z3, Z2
-	VFMADD231PS      Z5, Z2, Z1
+	VFNMADD231PS     Z5, Z2, Z1
+	VMULPS           Z5, Z3, Z2
+	VFMADD231PS      Z4, Z2, Z1
 	VMOVUPS          Z1, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -30921,7 +30715,7 @@ few:
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z1
 	VPMAXUD      Z1, Z0, Z0
 	VPCMPEQD     Z1, Z0, K1
 	KMOVW        K1, AX
@@ -30970,127 +30764,70 @@ many:
 	VFMADD231PD  Z7, Z3, Z5
 	VMOVUPD      (BX)(DI*8), Z7
 	VMOVUPD      64(BX)(DI*8), Z8
-	VORPD.BCST   signBit<>+0(SB), Z7, Z9
-	VORPD.BCST   signBit<>+0(SB), Z8, Z10
+	VPADDQ       Z7, Z7, Z9
+	VPADDQ       Z8, Z8, Z10
 	VPMAXUQ      Z9, Z0, Z0
 	VPMAXUQ      Z10, Z0, Z0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VRNDSCALEPD       $0x08, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
-	VSCALEFPD        Z11, Z14, Z14
-	VSCALEFPD        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z14, Z9
-	VADDPD.BCST  one<>+0(SB), Z13, Z10
-	VADDPD.BCST  two<>+0(SB), Z14, Z11
-	VADDPD.BCST  two<>+0(SB), Z13, Z12
-	VBROADCASTSD one<>+0(SB), Z15
-	VMULPD       Z11, Z9, Z16
-	VMULPD       Z12, Z10, Z17
-	VDIVPD       Z16, Z15, Z16
-	VDIVPD       Z17, Z15, Z15
-	VMULPD       Z11, Z16, Z11
-	VMULPD       Z12, Z15, Z12
-	VMULPD       Z9, Z16, Z9
-	VMULPD       Z10, Z15, Z10
-	VMULPD       Z14, Z9, Z9
-	VMULPD       Z13, Z10, Z10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z9, Z9, Z15
-	VMULPD           Z10, Z10, Z16
-	VBROADCASTSD     unit64j<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z14, Z15, Z18
-	VFNMADD213PD     Z13, Z16, Z17
-	VFNMADD213PD     Z14, Z9, Z18
-	VFNMADD213PD     Z13, Z10, Z17
-	VMULPD           Z11, Z14, Z9
-	VMULPD           Z12, Z13, Z10
-	VPMOVQ2M         Z7, K1
-	VPMOVQ2M         Z8, K2
-	VBLENDMPD        Z9, Z11, K1, Z13
-	VBLENDMPD        Z10, Z12, K2, Z14
-	VBLENDMPD        Z11, Z9, K1, Z9
-	VBLENDMPD        Z12, Z10, K2, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPD           Z7, Z11, Z12
-	VMINPD           Z8, Z11, Z11
-	VSUBPD           Z18, Z12, Z12
-	VSUBPD           Z17, Z11, Z11
-	VPXORQ           Z11, Z11, Z11
-	VMAXPD           Z7, Z11, Z7
-	VMAXPD           Z8, Z11, Z8
-	VADDPD           Z7, Z18, Z7
-	VADDPD           Z8, Z17, Z8
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z7
-	VMOVUPS          128(SP), Z7
-	VMULPD           Z7, Z1, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
+	VSCALEFPD        Z9, Z12, Z12
+	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z12, Z8
+	VADDPD.BCST      one<>+0(SB), Z11, Z9
+	VDIVPD           Z8, Z7, Z8
+	VDIVPD           Z9, Z7, Z7
+	VMULPD           Z8, Z12, Z9
+	VMULPD           Z7, Z11, Z10
+	VMOVUPS          128(SP), Z11
+	VMULPD           Z11, Z1, Z1
+	VMULPD           Z11, Z2, Z2
+	VMOVUPS          192(SP), Z11
+	VMULPD           Z11, Z4, Z4
+	VMULPD           Z11, Z3, Z3
+	VMULPD           Z8, Z1, Z1
 	VMULPD           Z7, Z2, Z2
-	VMOVUPS          192(SP), Z7
-	VMULPD           Z7, Z4, Z4
-	VMULPD           Z7, Z3, Z3
-	VMULPD           Z9, Z1, Z1
-	VMULPD           Z10, Z2, Z2
-	VFNMADD231PD     Z13, Z4, Z1
-	VFNMADD231PD     Z14, Z3, Z2
-	VMULPD           Z13, Z6, Z3
-	VMULPD           Z14, Z5, Z4
-	VFMADD231PD      Z9, Z3, Z1
-	VFMADD231PD      Z10, Z4, Z2
+	VFNMADD231PD     Z9, Z4, Z1
+	VFNMADD231PD     Z10, Z3, Z2
+	VMULPD           Z9, Z6, Z3
+	VMULPD           Z10, Z5, Z4
+	VFMADD231PD      Z8, Z3, Z1
+	VFMADD231PD      Z7, Z4, Z2
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z1, (AX)(DI*8)
@@ -31125,73 +30862,42 @@ few:
 	VMOVUPS      64(SP), Z4
 	VFMADD231PD  Z4, Z2, Z3
 	VMOVUPD.Z    (BX)(DI*8), K1, Z4
-	VORPD.BCST   signBit<>+0(SB), Z4, Z5
+	VPADDQ       Z4, Z4, Z5
 	VPMAXUQ      Z5, Z0, Z0
 
+	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
+	VRNDSCALEPD       $0x08, Z5, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z7
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VSCALEFPD        Z6, Z7, Z7
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z7, Z5
-	VADDPD.BCST  two<>+0(SB), Z7, Z6
-	VBROADCASTSD one<>+0(SB), Z8
-	VMULPD       Z6, Z5, Z9
-	VDIVPD       Z9, Z8, Z8
-	VMULPD       Z6, Z8, Z6
-	VMULPD       Z5, Z8, Z5
-	VMULPD       Z7, Z5, Z5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z5, Z5, Z8
-	VBROADCASTSD     unit64j<>+0(SB), Z9
-	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
-	VFNMADD213PD     Z7, Z5, Z9
-	VMULPD           Z6, Z7, Z5
-	VPMOVQ2M         Z4, K2
-	VBLENDMPD        Z5, Z6, K2, Z7
-	VBLENDMPD        Z6, Z5, K2, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z4, Z6, Z6
-	VSUBPD           Z9, Z6, Z6
-	VPXORQ           Z6, Z6, Z6
-	VMAXPD           Z4, Z6, Z4
-	VADDPD           Z4, Z9, Z4
-	VXORPD.BCST      signBit<>+0(SB), Z4, Z4
-	VMOVUPS          128(SP), Z4
+	VBROADCASTSD     exp64k<>+0(SB), Z6
+	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
+	VSCALEFPD        Z5, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z4
+	VADDPD.BCST      one<>+0(SB), Z6, Z5
+	VDIVPD           Z5, Z4, Z4
+	VMULPD           Z4, Z6, Z5
+	VMOVUPS          128(SP), Z6
+	VMULPD           Z6, Z1, Z1
+	VMOVUPS          192(SP), Z6
+	VMULPD           Z6, Z2, Z2
 	VMULPD           Z4, Z1, Z1
-	VMOVUPS          192(SP), Z4
-	VMULPD           Z4, Z2, Z2
-	VMULPD           Z5, Z1, Z1
-	VFNMADD231PD     Z7, Z2, Z1
-	VMULPD           Z7, Z3, Z2
-	VFMADD231PD      Z5, Z2, Z1
+	VFNMADD231PD     Z5, Z2, Z1
+	VMULPD           Z5, Z3, Z2
+	VFMADD231PD      Z4, Z2, Z1
 	VMOVUPD          Z1, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -31199,7 +30905,7 @@ few:
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VBROADCASTSD doubledLimit<>+0(SB), Z1
 	VPMAXUQ      Z1, Z0, Z0
 	VPCMPEQQ     Z1, Z0, K1
 	KMOVB        K1, AX

@@ -16,6 +16,11 @@ type truth struct {
 
 // truthOf is the truth with its logarithm.
 func (b *rowKernel) truthOf(s sides, x vec) truth {
+	if b.sigmoid && b.backward && !b.powers {
+		var t truth
+		t.u, t.v = b.probabilities(b.flipped(s, x))
+		return t
+	}
 	if b.sigmoid {
 		return b.sigmoidTruth(b.flipped(s, x))
 	}
@@ -154,6 +159,10 @@ type features struct {
 }
 
 func (b *rowKernel) featuresOf(x vec) (f features) {
+	if b.sigmoid && b.backward && !b.powers {
+		f.p, f.q = b.probabilities(x)
+		return f
+	}
 	if b.sigmoid {
 		l := b.sigmoidOf(x, b.region || b.powers)
 		f.p, f.q, f.pBase, f.qBase = l.p, l.q, l.p, l.q
