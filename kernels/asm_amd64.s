@@ -22755,7 +22755,7 @@ done:
 
 // func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneSquareYF32AVX2(SB), $160-97
+TEXT ·backwardNoneSquareYF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -22767,47 +22767,37 @@ TEXT ·backwardNoneSquareYF32AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 8(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 12(DI), Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 16(DI), Y1
-	VMOVUPS      Y1, 128(SP)
+	VBROADCASTSS 4(DI), Y2
+	VBROADCASTSS 8(DI), Y3
+	VBROADCASTSS 12(DI), Y4
+	VBROADCASTSS 16(DI), Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ       (SI)(DI*1), X1
-	VPCMPEQB    X1, X0, X1
-	VPMOVSXBD   X1, Y1
-	VMOVUPS     (BX)(DI*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMOVUPS     32(SP), Y5
-	VBLENDVPS   Y1, Y4, Y5, Y4
-	VXORPS      signBitSingle<>+0(SB), Y3, Y3
-	VBLENDVPS   Y1, Y3, Y2, Y3
-	VMOVUPS     96(SP), Y5
-	VMOVUPS     128(SP), Y6
-	VBLENDVPS   Y1, Y5, Y6, Y1
-	VMULPS      Y1, Y3, Y1
-	VMOVUPS     64(SP), Y3
-	VFMADD231PS Y3, Y2, Y1
-	VMOVAPD     Y4, Y2
-	VFMADD231PS twoSingle<>+0(SB), Y1, Y2
+	VMOVQ       (SI)(DI*1), X6
+	VPCMPEQB    X6, X0, X6
+	VPMOVSXBD   X6, Y6
+	VMOVUPS     (BX)(DI*4), Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y7, Y8, Y8
+	VBLENDVPS   Y6, Y1, Y2, Y9
+	VXORPS      signBitSingle<>+0(SB), Y8, Y8
+	VBLENDVPS   Y6, Y8, Y7, Y8
+	VBLENDVPS   Y6, Y4, Y5, Y6
+	VMULPS      Y6, Y8, Y6
+	VFMADD231PS Y3, Y7, Y6
+	VMOVAPD     Y9, Y7
+	VFMADD231PS twoSingle<>+0(SB), Y6, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y2, (AX)(DI*4)
+	VMOVNTPS    Y7, (AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y2, (AX)(DI*4)
+	VMOVUPS Y7, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -22826,7 +22816,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y1
+	VMOVDQU 32(R8)(R9*4), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -22838,28 +22828,23 @@ bytes2:
 	ORQ         R9, R8
 	DECQ        DX
 	JNZ         bytes2
-	VMOVQ       R8, X2
-	VPCMPEQB    X2, X0, X2
-	VPMOVSXBD   X2, Y2
-	VANDPS      Y1, Y2, Y2
-	VANDNPS     Y1, Y2, Y3
-	VMASKMOVPS  (BX)(DI*4), Y1, Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     (SP), Y5
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y2, Y5, Y6, Y5
-	VXORPS      signBitSingle<>+0(SB), Y4, Y4
-	VBLENDVPS   Y2, Y4, Y3, Y4
-	VMOVUPS     96(SP), Y6
-	VMOVUPS     128(SP), Y7
-	VBLENDVPS   Y2, Y6, Y7, Y2
-	VMULPS      Y2, Y4, Y2
-	VMOVUPS     64(SP), Y4
-	VFMADD231PS Y4, Y3, Y2
-	VMOVAPD     Y5, Y3
-	VFMADD231PS twoSingle<>+0(SB), Y2, Y3
-	VMASKMOVPS  Y3, Y1, (AX)(DI*4)
+	VMOVQ       R8, X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VANDPS      Y6, Y7, Y7
+	VANDNPS     Y6, Y7, Y8
+	VMASKMOVPS  (BX)(DI*4), Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VBLENDVPS   Y7, Y1, Y2, Y10
+	VXORPS      signBitSingle<>+0(SB), Y9, Y9
+	VBLENDVPS   Y7, Y9, Y8, Y9
+	VBLENDVPS   Y7, Y4, Y5, Y7
+	VMULPS      Y7, Y9, Y7
+	VFMADD231PS Y3, Y8, Y7
+	VMOVAPD     Y10, Y8
+	VFMADD231PS twoSingle<>+0(SB), Y7, Y8
+	VMASKMOVPS  Y8, Y6, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
@@ -22872,7 +22857,7 @@ done:
 
 // func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneSquareYF64AVX2(SB), $160-97
+TEXT ·backwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -22884,47 +22869,37 @@ TEXT ·backwardNoneSquareYF64AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 16(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 24(DI), Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 32(DI), Y1
-	VMOVUPS      Y1, 128(SP)
+	VBROADCASTSD 8(DI), Y2
+	VBROADCASTSD 16(DI), Y3
+	VBROADCASTSD 24(DI), Y4
+	VBROADCASTSD 32(DI), Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD       (SI)(DI*1), X1
-	VPCMPEQB    X1, X0, X1
-	VPMOVSXBQ   X1, Y1
-	VMOVUPD     (BX)(DI*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMOVUPS     32(SP), Y5
-	VBLENDVPD   Y1, Y4, Y5, Y4
-	VXORPD      signBit<>+0(SB), Y3, Y3
-	VBLENDVPD   Y1, Y3, Y2, Y3
-	VMOVUPS     96(SP), Y5
-	VMOVUPS     128(SP), Y6
-	VBLENDVPD   Y1, Y5, Y6, Y1
-	VMULPD      Y1, Y3, Y1
-	VMOVUPS     64(SP), Y3
-	VFMADD231PD Y3, Y2, Y1
-	VMOVAPD     Y4, Y2
-	VFMADD231PD two<>+0(SB), Y1, Y2
+	VMOVD       (SI)(DI*1), X6
+	VPCMPEQB    X6, X0, X6
+	VPMOVSXBQ   X6, Y6
+	VMOVUPD     (BX)(DI*8), Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VBLENDVPD   Y6, Y1, Y2, Y9
+	VXORPD      signBit<>+0(SB), Y8, Y8
+	VBLENDVPD   Y6, Y8, Y7, Y8
+	VBLENDVPD   Y6, Y4, Y5, Y6
+	VMULPD      Y6, Y8, Y6
+	VFMADD231PD Y3, Y7, Y6
+	VMOVAPD     Y9, Y7
+	VFMADD231PD two<>+0(SB), Y6, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y2, (AX)(DI*8)
+	VMOVNTPD    Y7, (AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y2, (AX)(DI*8)
+	VMOVUPD Y7, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -22943,7 +22918,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y1
+	VMOVDQU 32(R8)(R9*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -22955,28 +22930,23 @@ bytes2:
 	ORQ         R9, R8
 	DECQ        DX
 	JNZ         bytes2
-	VMOVQ       R8, X2
-	VPCMPEQB    X2, X0, X2
-	VPMOVSXBQ   X2, Y2
-	VANDPS      Y1, Y2, Y2
-	VANDNPS     Y1, Y2, Y3
-	VMASKMOVPD  (BX)(DI*8), Y1, Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     (SP), Y5
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y2, Y5, Y6, Y5
-	VXORPD      signBit<>+0(SB), Y4, Y4
-	VBLENDVPD   Y2, Y4, Y3, Y4
-	VMOVUPS     96(SP), Y6
-	VMOVUPS     128(SP), Y7
-	VBLENDVPD   Y2, Y6, Y7, Y2
-	VMULPD      Y2, Y4, Y2
-	VMOVUPS     64(SP), Y4
-	VFMADD231PD Y4, Y3, Y2
-	VMOVAPD     Y5, Y3
-	VFMADD231PD two<>+0(SB), Y2, Y3
-	VMASKMOVPD  Y3, Y1, (AX)(DI*8)
+	VMOVQ       R8, X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VANDPS      Y6, Y7, Y7
+	VANDNPS     Y6, Y7, Y8
+	VMASKMOVPD  (BX)(DI*8), Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VBLENDVPD   Y7, Y1, Y2, Y10
+	VXORPD      signBit<>+0(SB), Y9, Y9
+	VBLENDVPD   Y7, Y9, Y8, Y9
+	VBLENDVPD   Y7, Y4, Y5, Y7
+	VMULPD      Y7, Y9, Y7
+	VFMADD231PD Y3, Y8, Y7
+	VMOVAPD     Y10, Y8
+	VFMADD231PD two<>+0(SB), Y7, Y8
+	VMASKMOVPD  Y8, Y6, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
@@ -22989,35 +22959,29 @@ done:
 
 // func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, CMOV, FMA3
-TEXT ·forwardNoneSquareF32AVX2(SB), $512-65
+TEXT ·forwardNoneSquareF32AVX2(SB), $192-65
 	// forwardNoneSquareF32AVX2 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, (SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 32(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SP)
-	VMOVUPS Y0, 96(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 128(SP)
-	VMOVUPS Y0, 160(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 192(SP)
-	VMOVUPS Y0, 224(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 256(SP)
-	VMOVUPS Y0, 288(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 320(SP)
-	VMOVUPS Y0, 352(SP)
-	VMOVUPS Y0, 384(SP)
-	VMOVUPS Y0, 416(SP)
-	VMOVUPS Y0, 448(SP)
-	VMOVUPS Y0, 480(SP)
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VXORPD  Y9, Y9, Y9
+	VXORPD  Y10, Y10, Y10
+	VMOVUPS Y10, (SP)
+	VMOVUPS Y10, 32(SP)
+	VMOVUPS Y10, 64(SP)
+	VMOVUPS Y10, 96(SP)
+	VMOVUPS Y10, 128(SP)
+	VMOVUPS Y10, 160(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
@@ -23033,64 +22997,40 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (DX)(BX*4), Y0
-	VADDPS       minusOneSingle<>+0(SB), Y0, Y1
-	VMOVUPS      (SP), Y2
-	VADDPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VMOVUPS      32(SP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      64(SP), Y2
-	VFMADD231PS  Y0, Y0, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMOVUPS      (CX)(BX*4), Y2
-	VMOVUPS      oneSingle<>+0(SB), Y3
-	VSUBPS       Y2, Y3, Y3
-	VMOVUPS      128(SP), Y4
-	VFMADD231PS  Y2, Y2, Y4
-	VMOVUPS      Y4, 128(SP)
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y2, Y4
-	VSUBPS       Y0, Y2, Y2
-	VXORPS       signBitSingle<>+0(SB), Y1, Y5
-	VSUBPS       Y3, Y5, Y3
-	VBLENDVPS    Y4, Y2, Y3, Y2
-	VMULPS       Y2, Y2, Y2
-	VMOVUPS      192(SP), Y3
-	VFMADD231PS  Y0, Y2, Y3
-	VMOVUPS      Y3, 192(SP)
-	VMOVUPS      256(SP), Y0
-	VFNMADD231PS Y1, Y2, Y0
-	VMOVUPS      Y0, 256(SP)
-	VMOVUPS      32(DX)(BX*4), Y0
-	VADDPS       minusOneSingle<>+0(SB), Y0, Y1
-	VMOVUPS      (SP), Y2
-	VADDPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VMOVUPS      32(SP), Y2
-	VSUBPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      96(SP), Y2
-	VFMADD231PS  Y0, Y0, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMOVUPS      32(CX)(BX*4), Y2
-	VMOVUPS      oneSingle<>+0(SB), Y3
-	VSUBPS       Y2, Y3, Y3
-	VMOVUPS      160(SP), Y4
-	VFMADD231PS  Y2, Y2, Y4
-	VMOVUPS      Y4, 160(SP)
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y2, Y4
-	VSUBPS       Y0, Y2, Y2
-	VXORPS       signBitSingle<>+0(SB), Y1, Y5
-	VSUBPS       Y3, Y5, Y3
-	VBLENDVPS    Y4, Y2, Y3, Y2
-	VMULPS       Y2, Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VFMADD231PS  Y0, Y2, Y3
-	VMOVUPS      Y3, 224(SP)
-	VMOVUPS      288(SP), Y0
-	VFNMADD231PS Y1, Y2, Y0
-	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      (DX)(BX*4), Y10
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
+	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y11, Y1, Y1
+	VFMADD231PS  Y10, Y10, Y2
+	VMOVUPS      (CX)(BX*4), Y12
+	VMOVUPS      oneSingle<>+0(SB), Y13
+	VSUBPS       Y12, Y13, Y13
+	VFMADD231PS  Y12, Y12, Y4
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y12, Y14
+	VSUBPS       Y10, Y12, Y12
+	VXORPS       signBitSingle<>+0(SB), Y11, Y15
+	VSUBPS       Y13, Y15, Y13
+	VBLENDVPS    Y14, Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFNMADD231PS Y11, Y12, Y8
+	VMOVUPS      32(DX)(BX*4), Y10
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
+	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y11, Y1, Y1
+	VFMADD231PS  Y10, Y10, Y3
+	VMOVUPS      32(CX)(BX*4), Y12
+	VMOVUPS      oneSingle<>+0(SB), Y13
+	VSUBPS       Y12, Y13, Y13
+	VFMADD231PS  Y12, Y12, Y5
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y12, Y14
+	VSUBPS       Y10, Y12, Y12
+	VXORPS       signBitSingle<>+0(SB), Y11, Y15
+	VSUBPS       Y13, Y15, Y13
+	VBLENDVPS    Y14, Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y12
+	VFMADD231PS  Y10, Y12, Y7
+	VFNMADD231PS Y11, Y12, Y9
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000010, SI
 	CMPQ         SI, $0x00000010
@@ -23106,148 +23046,130 @@ few:
 	CMOVQLT      SI, DI
 	LEAQ         tailMasks<>+0(SB), R8
 	NEGQ         DI
-	VMOVDQU      32(R8)(DI*4), Y0
-	VMASKMOVPS   (DX)(BX*4), Y0, Y1
-	VADDPS       minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD       Y2, Y0, Y2
-	VMOVUPS      (SP), Y3
-	VADDPS       Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VMOVUPS      32(SP), Y3
-	VSUBPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMOVUPS      64(SP), Y3
-	VFMADD231PS  Y1, Y1, Y3
-	VMOVUPS      Y3, 64(SP)
-	VMASKMOVPS   (CX)(BX*4), Y0, Y3
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VANDPD       Y3, Y0, Y0
-	VMOVUPS      128(SP), Y5
-	VFMADD231PS  Y3, Y0, Y5
-	VMOVUPS      Y5, 128(SP)
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y3, Y0
-	VSUBPS       Y1, Y3, Y3
-	VXORPS       signBitSingle<>+0(SB), Y2, Y5
-	VSUBPS       Y4, Y5, Y4
-	VBLENDVPS    Y0, Y3, Y4, Y0
-	VMULPS       Y0, Y0, Y0
-	VMOVUPS      192(SP), Y3
-	VFMADD231PS  Y1, Y0, Y3
-	VMOVUPS      Y3, 192(SP)
-	VMOVUPS      256(SP), Y1
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVDQU      32(R8)(DI*4), Y10
+	VMASKMOVPS   (DX)(BX*4), Y10, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y11, Y12
+	VANDPD       Y12, Y10, Y12
+	VADDPS       Y11, Y0, Y0
+	VSUBPS       Y12, Y1, Y1
+	VFMADD231PS  Y11, Y11, Y2
+	VMASKMOVPS   (CX)(BX*4), Y10, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y14
+	VSUBPS       Y13, Y14, Y14
+	VANDPD       Y13, Y10, Y10
+	VFMADD231PS  Y13, Y10, Y4
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y13, Y10
+	VSUBPS       Y11, Y13, Y13
+	VXORPS       signBitSingle<>+0(SB), Y12, Y15
+	VSUBPS       Y14, Y15, Y14
+	VBLENDVPS    Y10, Y13, Y14, Y10
+	VMULPS       Y10, Y10, Y10
+	VFMADD231PS  Y11, Y10, Y6
+	VFNMADD231PS Y12, Y10, Y8
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      (SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       320(SP), Y1, Y1
-	VMOVUPD      Y1, 320(SP)
-	VMOVUPS      32(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       352(SP), Y1, Y1
-	VMOVUPD      Y1, 352(SP)
-	VMOVUPS      64(SP), Y0
-	VADDPS       96(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      Y1, 96(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       384(SP), Y1, Y1
-	VMOVUPD      Y1, 384(SP)
-	VMOVUPS      128(SP), Y0
-	VADDPS       160(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VMOVUPS      Y1, 160(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       416(SP), Y1, Y1
-	VMOVUPD      Y1, 416(SP)
-	VMOVUPS      192(SP), Y0
-	VADDPS       224(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VMOVUPS      Y1, 224(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       448(SP), Y1, Y1
-	VMOVUPD      Y1, 448(SP)
-	VMOVUPS      256(SP), Y0
-	VADDPS       288(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VMOVUPS      Y1, 288(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       480(SP), Y1, Y1
-	VMOVUPD      Y1, 480(SP)
+	VMOVAPD      Y0, Y10
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y10, Y11, Y11
+	VADDPD       (SP), Y11, Y11
+	VMOVUPD      Y11, (SP)
+	VMOVAPD      Y1, Y10
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y10, Y11, Y11
+	VADDPD       32(SP), Y11, Y11
+	VMOVUPD      Y11, 32(SP)
+	VMOVAPD      Y2, Y10
+	VADDPS       Y3, Y10, Y10
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y10, Y11, Y11
+	VADDPD       64(SP), Y11, Y11
+	VMOVUPD      Y11, 64(SP)
+	VMOVAPD      Y4, Y10
+	VADDPS       Y5, Y10, Y10
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y10, Y11, Y11
+	VADDPD       96(SP), Y11, Y11
+	VMOVUPD      Y11, 96(SP)
+	VMOVAPD      Y6, Y10
+	VADDPS       Y7, Y10, Y10
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y10, Y11, Y11
+	VADDPD       128(SP), Y11, Y11
+	VMOVUPD      Y11, 128(SP)
+	VMOVAPD      Y8, Y10
+	VADDPS       Y9, Y10, Y10
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y10, Y11, Y11
+	VADDPD       160(SP), Y11, Y11
+	VMOVUPD      Y11, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      320(SP), Y0
+	VMOVUPD      (SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPD      352(SP), Y0
+	VMOVUPD      32(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPD      384(SP), Y0
+	VMOVUPD      64(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPD      416(SP), Y0
+	VMOVUPD      96(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       56(AX), X0, X0
 	VMOVSD       X0, 56(AX)
-	VMOVUPD      448(SP), Y0
+	VMOVUPD      128(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       64(AX), X0, X0
 	VMOVSD       X0, 64(AX)
-	VMOVUPD      480(SP), Y0
+	VMOVUPD      160(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -23261,92 +23183,62 @@ folded:
 
 // func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, CMOV, FMA3
-TEXT ·forwardNoneSquareF64AVX2(SB), $320-65
+TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-65
 	// forwardNoneSquareF64AVX2 adds the sums of a class. It reports true.
-	MOVQ    x_len+16(FP), AX
-	MOVQ    x_base+8(FP), CX
-	MOVQ    r_base+32(FP), DX
-	MOVQ    k+56(FP), BX
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, (SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 32(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SP)
-	VMOVUPS Y0, 96(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 128(SP)
-	VMOVUPS Y0, 160(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 192(SP)
-	VMOVUPS Y0, 224(SP)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 256(SP)
-	VMOVUPS Y0, 288(SP)
-	XORQ    BX, BX
-	CMPQ    AX, $0x00000008
-	JL      few
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000008
+	JL     few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (DX)(BX*8), Y0
-	VADDPD       minusOne<>+0(SB), Y0, Y1
-	VMOVUPS      (SP), Y2
-	VADDPD       Y0, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VMOVUPS      32(SP), Y2
-	VSUBPD       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      64(SP), Y2
-	VFMADD231PD  Y0, Y0, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMOVUPD      (CX)(BX*8), Y2
-	VMOVUPD      one<>+0(SB), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      128(SP), Y4
-	VFMADD231PD  Y2, Y2, Y4
-	VMOVUPS      Y4, 128(SP)
-	VCMPPD       $0x11, half<>+0(SB), Y2, Y4
-	VSUBPD       Y0, Y2, Y2
-	VXORPD       signBit<>+0(SB), Y1, Y5
-	VSUBPD       Y3, Y5, Y3
-	VBLENDVPD    Y4, Y2, Y3, Y2
-	VMULPD       Y2, Y2, Y2
-	VMOVUPS      192(SP), Y3
-	VFMADD231PD  Y0, Y2, Y3
-	VMOVUPS      Y3, 192(SP)
-	VMOVUPS      256(SP), Y0
-	VFNMADD231PD Y1, Y2, Y0
-	VMOVUPS      Y0, 256(SP)
-	VMOVUPD      32(DX)(BX*8), Y0
-	VADDPD       minusOne<>+0(SB), Y0, Y1
-	VMOVUPS      (SP), Y2
-	VADDPD       Y0, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VMOVUPS      32(SP), Y2
-	VSUBPD       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      96(SP), Y2
-	VFMADD231PD  Y0, Y0, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMOVUPD      32(CX)(BX*8), Y2
-	VMOVUPD      one<>+0(SB), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      160(SP), Y4
-	VFMADD231PD  Y2, Y2, Y4
-	VMOVUPS      Y4, 160(SP)
-	VCMPPD       $0x11, half<>+0(SB), Y2, Y4
-	VSUBPD       Y0, Y2, Y2
-	VXORPD       signBit<>+0(SB), Y1, Y5
-	VSUBPD       Y3, Y5, Y3
-	VBLENDVPD    Y4, Y2, Y3, Y2
-	VMULPD       Y2, Y2, Y2
-	VMOVUPS      224(SP), Y3
-	VFMADD231PD  Y0, Y2, Y3
-	VMOVUPS      Y3, 224(SP)
-	VMOVUPS      288(SP), Y0
-	VFNMADD231PD Y1, Y2, Y0
-	VMOVUPS      Y0, 288(SP)
+	VMOVUPD      (DX)(BX*8), Y10
+	VADDPD       minusOne<>+0(SB), Y10, Y11
+	VADDPD       Y10, Y0, Y0
+	VSUBPD       Y11, Y1, Y1
+	VFMADD231PD  Y10, Y10, Y2
+	VMOVUPD      (CX)(BX*8), Y12
+	VMOVUPD      one<>+0(SB), Y13
+	VSUBPD       Y12, Y13, Y13
+	VFMADD231PD  Y12, Y12, Y4
+	VCMPPD       $0x11, half<>+0(SB), Y12, Y14
+	VSUBPD       Y10, Y12, Y12
+	VXORPD       signBit<>+0(SB), Y11, Y15
+	VSUBPD       Y13, Y15, Y13
+	VBLENDVPD    Y14, Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFNMADD231PD Y11, Y12, Y8
+	VMOVUPD      32(DX)(BX*8), Y10
+	VADDPD       minusOne<>+0(SB), Y10, Y11
+	VADDPD       Y10, Y0, Y0
+	VSUBPD       Y11, Y1, Y1
+	VFMADD231PD  Y10, Y10, Y3
+	VMOVUPD      32(CX)(BX*8), Y12
+	VMOVUPD      one<>+0(SB), Y13
+	VSUBPD       Y12, Y13, Y13
+	VFMADD231PD  Y12, Y12, Y5
+	VCMPPD       $0x11, half<>+0(SB), Y12, Y14
+	VSUBPD       Y10, Y12, Y12
+	VXORPD       signBit<>+0(SB), Y11, Y15
+	VSUBPD       Y13, Y15, Y13
+	VBLENDVPD    Y14, Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y12
+	VFMADD231PD  Y10, Y12, Y7
+	VFNMADD231PD Y11, Y12, Y9
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, AX
 	CMPQ         AX, $0x00000008
@@ -23362,38 +23254,26 @@ few:
 	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), DI
 	NEGQ         SI
-	VMOVDQU      32(DI)(SI*8), Y0
-	VMASKMOVPD   (DX)(BX*8), Y0, Y1
-	VADDPD       minusOne<>+0(SB), Y1, Y2
-	VANDPD       Y2, Y0, Y2
-	VMOVUPS      (SP), Y3
-	VADDPD       Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VMOVUPS      32(SP), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMOVUPS      64(SP), Y3
-	VFMADD231PD  Y1, Y1, Y3
-	VMOVUPS      Y3, 64(SP)
-	VMASKMOVPD   (CX)(BX*8), Y0, Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VSUBPD       Y3, Y4, Y4
-	VANDPD       Y3, Y0, Y0
-	VMOVUPS      128(SP), Y5
-	VFMADD231PD  Y3, Y0, Y5
-	VMOVUPS      Y5, 128(SP)
-	VCMPPD       $0x11, half<>+0(SB), Y3, Y0
-	VSUBPD       Y1, Y3, Y3
-	VXORPD       signBit<>+0(SB), Y2, Y5
-	VSUBPD       Y4, Y5, Y4
-	VBLENDVPD    Y0, Y3, Y4, Y0
-	VMULPD       Y0, Y0, Y0
-	VMOVUPS      192(SP), Y3
-	VFMADD231PD  Y1, Y0, Y3
-	VMOVUPS      Y3, 192(SP)
-	VMOVUPS      256(SP), Y1
-	VFNMADD231PD Y2, Y0, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVDQU      32(DI)(SI*8), Y10
+	VMASKMOVPD   (DX)(BX*8), Y10, Y11
+	VADDPD       minusOne<>+0(SB), Y11, Y12
+	VANDPD       Y12, Y10, Y12
+	VADDPD       Y11, Y0, Y0
+	VSUBPD       Y12, Y1, Y1
+	VFMADD231PD  Y11, Y11, Y2
+	VMASKMOVPD   (CX)(BX*8), Y10, Y13
+	VMOVUPD      one<>+0(SB), Y14
+	VSUBPD       Y13, Y14, Y14
+	VANDPD       Y13, Y10, Y10
+	VFMADD231PD  Y13, Y10, Y4
+	VCMPPD       $0x11, half<>+0(SB), Y13, Y10
+	VSUBPD       Y11, Y13, Y13
+	VXORPD       signBit<>+0(SB), Y12, Y15
+	VSUBPD       Y14, Y15, Y14
+	VBLENDVPD    Y10, Y13, Y14, Y10
+	VMULPD       Y10, Y10, Y10
+	VFMADD231PD  Y11, Y10, Y6
+	VFNMADD231PD Y12, Y10, Y8
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -23401,62 +23281,56 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      (SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      32(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVAPD      Y0, Y10
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y10, X0
+	VADDPD       X0, X10, X10
+	VUNPCKHPD    X10, X10, X0
+	VADDSD       X0, X10, X10
+	VADDSD       32(AX), X10, X10
+	VMOVSD       X10, 32(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPS      64(SP), Y0
-	VADDPD       96(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVUPS      Y1, 96(SP)
+	VMOVAPD      Y2, Y0
+	VADDPD       Y3, Y0, Y0
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      128(SP), Y0
-	VADDPD       160(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VMOVUPS      Y1, 160(SP)
+	VMOVAPD      Y4, Y0
+	VADDPD       Y5, Y0, Y0
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       56(AX), X0, X0
 	VMOVSD       X0, 56(AX)
-	VMOVUPS      192(SP), Y0
-	VADDPD       224(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VMOVUPS      Y1, 224(SP)
+	VMOVAPD      Y6, Y0
+	VADDPD       Y7, Y0, Y0
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       64(AX), X0, X0
 	VMOVSD       X0, 64(AX)
-	VMOVUPS      256(SP), Y0
-	VADDPD       288(SP), Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VMOVUPS      Y1, 288(SP)
+	VMOVAPD      Y8, Y0
+	VADDPD       Y9, Y0, Y0
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -23470,7 +23344,7 @@ done:
 
 // func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, CMOV, FMA3
-TEXT ·backwardNoneSquareF32AVX2(SB), $160-89
+TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -23479,50 +23353,40 @@ TEXT ·backwardNoneSquareF32AVX2(SB), $160-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 8(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 12(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSS 16(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y0
-	VMOVUPS     oneSingle<>+0(SB), Y1
-	VSUBPS      Y0, Y1, Y1
-	VMOVUPS     (SP), Y2
-	VMULPS      Y2, Y0, Y2
-	VMOVUPS     32(SP), Y3
-	VFMADD231PS Y3, Y1, Y2
-	VMOVUPS     (BX)(DI*4), Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y4
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y3, Y5
-	VSUBPS      Y0, Y3, Y6
-	VSUBPS      Y4, Y1, Y4
-	VBLENDVPS   Y5, Y6, Y4, Y4
-	VMOVUPS     96(SP), Y5
-	VMULPS      Y5, Y0, Y0
-	VMOVUPS     128(SP), Y5
-	VFMADD231PS Y5, Y1, Y0
-	VMULPS      Y0, Y4, Y0
-	VMOVUPS     64(SP), Y1
-	VFMADD231PS Y1, Y3, Y0
-	VFMADD231PS twoSingle<>+0(SB), Y0, Y2
+	VMOVUPS     (SI)(DI*4), Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMULPS      Y0, Y5, Y7
+	VFMADD231PS Y1, Y6, Y7
+	VMOVUPS     (BX)(DI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y8, Y10
+	VSUBPS      Y5, Y8, Y11
+	VSUBPS      Y9, Y6, Y9
+	VBLENDVPS   Y10, Y11, Y9, Y9
+	VMULPS      Y3, Y5, Y5
+	VFMADD231PS Y4, Y6, Y5
+	VMULPS      Y5, Y9, Y5
+	VFMADD231PS Y2, Y8, Y5
+	VFMADD231PS twoSingle<>+0(SB), Y5, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y2, (AX)(DI*4)
+	VMOVNTPS    Y7, (AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y2, (AX)(DI*4)
+	VMOVUPS Y7, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -23540,30 +23404,25 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y0
-	VMASKMOVPS  (SI)(DI*4), Y0, Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMASKMOVPS  (BX)(DI*4), Y0, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VSUBPS      Y4, Y5, Y5
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y4, Y6
-	VSUBPS      Y1, Y4, Y7
-	VSUBPS      Y5, Y2, Y5
-	VBLENDVPS   Y6, Y7, Y5, Y5
-	VMOVUPS     96(SP), Y6
-	VMULPS      Y6, Y1, Y1
-	VMOVUPS     128(SP), Y6
-	VFMADD231PS Y6, Y2, Y1
-	VMULPS      Y1, Y5, Y1
-	VMOVUPS     64(SP), Y2
-	VFMADD231PS Y2, Y4, Y1
-	VFMADD231PS twoSingle<>+0(SB), Y1, Y3
-	VMASKMOVPS  Y3, Y0, (AX)(DI*4)
+	VMOVDQU     32(R8)(DX*4), Y5
+	VMASKMOVPS  (SI)(DI*4), Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMULPS      Y0, Y6, Y8
+	VFMADD231PS Y1, Y7, Y8
+	VMASKMOVPS  (BX)(DI*4), Y5, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y9, Y10, Y10
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y9, Y11
+	VSUBPS      Y6, Y9, Y12
+	VSUBPS      Y10, Y7, Y10
+	VBLENDVPS   Y11, Y12, Y10, Y10
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y4, Y7, Y6
+	VMULPS      Y6, Y10, Y6
+	VFMADD231PS Y2, Y9, Y6
+	VFMADD231PS twoSingle<>+0(SB), Y6, Y8
+	VMASKMOVPS  Y8, Y5, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
@@ -23576,7 +23435,7 @@ done:
 
 // func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, CMOV, FMA3
-TEXT ·backwardNoneSquareF64AVX2(SB), $160-89
+TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -23585,50 +23444,40 @@ TEXT ·backwardNoneSquareF64AVX2(SB), $160-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 16(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 32(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 16(DI), Y2
+	VBROADCASTSD 24(DI), Y3
+	VBROADCASTSD 32(DI), Y4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y0
-	VMOVUPD     one<>+0(SB), Y1
-	VSUBPD      Y0, Y1, Y1
-	VMOVUPS     (SP), Y2
-	VMULPD      Y2, Y0, Y2
-	VMOVUPS     32(SP), Y3
-	VFMADD231PD Y3, Y1, Y2
-	VMOVUPD     (BX)(DI*8), Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y3, Y4, Y4
-	VCMPPD      $0x11, half<>+0(SB), Y3, Y5
-	VSUBPD      Y0, Y3, Y6
-	VSUBPD      Y4, Y1, Y4
-	VBLENDVPD   Y5, Y6, Y4, Y4
-	VMOVUPS     96(SP), Y5
-	VMULPD      Y5, Y0, Y0
-	VMOVUPS     128(SP), Y5
-	VFMADD231PD Y5, Y1, Y0
-	VMULPD      Y0, Y4, Y0
-	VMOVUPS     64(SP), Y1
-	VFMADD231PD Y1, Y3, Y0
-	VFMADD231PD two<>+0(SB), Y0, Y2
+	VMOVUPD     (SI)(DI*8), Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y5, Y6, Y6
+	VMULPD      Y0, Y5, Y7
+	VFMADD231PD Y1, Y6, Y7
+	VMOVUPD     (BX)(DI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VCMPPD      $0x11, half<>+0(SB), Y8, Y10
+	VSUBPD      Y5, Y8, Y11
+	VSUBPD      Y9, Y6, Y9
+	VBLENDVPD   Y10, Y11, Y9, Y9
+	VMULPD      Y3, Y5, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMULPD      Y5, Y9, Y5
+	VFMADD231PD Y2, Y8, Y5
+	VFMADD231PD two<>+0(SB), Y5, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y2, (AX)(DI*8)
+	VMOVNTPD    Y7, (AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y2, (AX)(DI*8)
+	VMOVUPD Y7, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -23646,30 +23495,25 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y0
-	VMASKMOVPD  (SI)(DI*8), Y0, Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMASKMOVPD  (BX)(DI*8), Y0, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VSUBPD      Y4, Y5, Y5
-	VCMPPD      $0x11, half<>+0(SB), Y4, Y6
-	VSUBPD      Y1, Y4, Y7
-	VSUBPD      Y5, Y2, Y5
-	VBLENDVPD   Y6, Y7, Y5, Y5
-	VMOVUPS     96(SP), Y6
-	VMULPD      Y6, Y1, Y1
-	VMOVUPS     128(SP), Y6
-	VFMADD231PD Y6, Y2, Y1
-	VMULPD      Y1, Y5, Y1
-	VMOVUPS     64(SP), Y2
-	VFMADD231PD Y2, Y4, Y1
-	VFMADD231PD two<>+0(SB), Y1, Y3
-	VMASKMOVPD  Y3, Y0, (AX)(DI*8)
+	VMOVDQU     32(R8)(DX*8), Y5
+	VMASKMOVPD  (SI)(DI*8), Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y6, Y8
+	VFMADD231PD Y1, Y7, Y8
+	VMASKMOVPD  (BX)(DI*8), Y5, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y9, Y10, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y9, Y11
+	VSUBPD      Y6, Y9, Y12
+	VSUBPD      Y10, Y7, Y10
+	VBLENDVPD   Y11, Y12, Y10, Y10
+	VMULPD      Y3, Y6, Y6
+	VFMADD231PD Y4, Y7, Y6
+	VMULPD      Y6, Y10, Y6
+	VFMADD231PD Y2, Y9, Y6
+	VFMADD231PD two<>+0(SB), Y6, Y8
+	VMASKMOVPD  Y8, Y5, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
@@ -24078,7 +23922,7 @@ done:
 
 // func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareYF32AVX2(SB), $160-97
+TEXT ·backwardSigmoidSquareYF32AVX2(SB), NOSPLIT, $0-97
 	// backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -24091,72 +23935,62 @@ TEXT ·backwardSigmoidSquareYF32AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 8(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 12(DI), Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 16(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
+	VBROADCASTSS 4(DI), Y2
+	VBROADCASTSS 8(DI), Y3
+	VBROADCASTSS 12(DI), Y4
+	VBROADCASTSS 16(DI), Y5
+	VXORPD       Y6, Y6, Y6
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVUPS   (BX)(DI*4), Y3
-	VPADDD    Y3, Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
+	VMOVQ     (SI)(DI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBD X7, Y7
+	VMOVUPS   (BX)(DI*4), Y8
+	VPADDD    Y8, Y8, Y9
+	VPMAXUD   Y9, Y6, Y6
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y5
-	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y5
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
-	VPSLLD      $0x17, Y4, Y3
-	VPADDD      Y3, Y5, Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VADDPS      oneSingle<>+0(SB), Y3, Y5
-	VDIVPS      Y5, Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VMOVUPS     (SP), Y5
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y2, Y5, Y6, Y5
-	VXORPS      signBitSingle<>+0(SB), Y4, Y6
-	VBLENDVPS   Y2, Y6, Y3, Y6
-	VMOVUPS     96(SP), Y7
-	VMOVUPS     128(SP), Y8
-	VBLENDVPS   Y2, Y7, Y8, Y2
-	VMULPS      Y2, Y6, Y2
-	VMOVUPS     64(SP), Y6
-	VFMADD231PS Y6, Y3, Y2
-	VFMADD231PS twoSingle<>+0(SB), Y2, Y5
-	VMULPS      Y3, Y5, Y2
-	VMULPS      Y4, Y2, Y2
+	VMOVUPS     expLanefSingle<>+0(SB), Y10
+	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VPSLLD      $0x17, Y9, Y8
+	VPADDD      Y8, Y10, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VADDPS      oneSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y10, Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VBLENDVPS   Y7, Y1, Y2, Y10
+	VXORPS      signBitSingle<>+0(SB), Y9, Y11
+	VBLENDVPS   Y7, Y11, Y8, Y11
+	VBLENDVPS   Y7, Y4, Y5, Y7
+	VMULPS      Y7, Y11, Y7
+	VFMADD231PS Y3, Y8, Y7
+	VFMADD231PS twoSingle<>+0(SB), Y7, Y10
+	VMULPS      Y8, Y10, Y7
+	VMULPS      Y9, Y7, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y2, (AX)(DI*4)
+	VMOVNTPS    Y7, (AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y2, (AX)(DI*4)
+	VMOVUPS Y7, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -24175,7 +24009,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y2
+	VMOVDQU 32(R8)(R9*4), Y7
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -24187,52 +24021,47 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPS (BX)(DI*4), Y2, Y4
-	VPADDD     Y4, Y4, Y5
-	VPMAXUD    Y5, Y1, Y1
+	VMOVQ      R8, X8
+	VPCMPEQB   X8, X0, X8
+	VPMOVSXBD  X8, Y8
+	VANDPS     Y7, Y8, Y8
+	VANDNPS    Y7, Y8, Y9
+	VMASKMOVPS (BX)(DI*4), Y7, Y9
+	VPADDD     Y9, Y9, Y10
+	VPMAXUD    Y10, Y6, Y6
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VADDPS      oneSingle<>+0(SB), Y4, Y6
-	VDIVPS      Y6, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VMOVUPS     (SP), Y6
-	VMOVUPS     32(SP), Y7
-	VBLENDVPS   Y3, Y6, Y7, Y6
-	VXORPS      signBitSingle<>+0(SB), Y5, Y7
-	VBLENDVPS   Y3, Y7, Y4, Y7
-	VMOVUPS     96(SP), Y8
-	VMOVUPS     128(SP), Y9
-	VBLENDVPS   Y3, Y8, Y9, Y3
-	VMULPS      Y3, Y7, Y3
-	VMOVUPS     64(SP), Y7
-	VFMADD231PS Y7, Y4, Y3
-	VFMADD231PS twoSingle<>+0(SB), Y3, Y6
-	VMULPS      Y4, Y6, Y3
-	VMULPS      Y5, Y3, Y3
-	VMASKMOVPS  Y3, Y2, (AX)(DI*4)
+	VMOVUPS     expLanefSingle<>+0(SB), Y11
+	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VPSLLD      $0x17, Y10, Y9
+	VPADDD      Y9, Y11, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VADDPS      oneSingle<>+0(SB), Y9, Y11
+	VDIVPS      Y11, Y10, Y10
+	VMULPS      Y10, Y9, Y9
+	VBLENDVPS   Y8, Y1, Y2, Y11
+	VXORPS      signBitSingle<>+0(SB), Y10, Y12
+	VBLENDVPS   Y8, Y12, Y9, Y12
+	VBLENDVPS   Y8, Y4, Y5, Y8
+	VMULPS      Y8, Y12, Y8
+	VFMADD231PS Y3, Y9, Y8
+	VFMADD231PS twoSingle<>+0(SB), Y8, Y11
+	VMULPS      Y9, Y11, Y8
+	VMULPS      Y10, Y8, Y8
+	VMASKMOVPS  Y8, Y7, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
@@ -24240,8 +24069,8 @@ bytes2:
 done:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VPMAXUD   Y0, Y6, Y6
+	VPCMPEQD  Y0, Y6, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -24251,7 +24080,7 @@ done:
 
 // func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareYF64AVX2(SB), $160-97
+TEXT ·backwardSigmoidSquareYF64AVX2(SB), NOSPLIT, $0-97
 	// backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -24264,78 +24093,68 @@ TEXT ·backwardSigmoidSquareYF64AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 16(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 24(DI), Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 32(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VPCMPEQD     Y1, Y1, Y1
+	VBROADCASTSD 8(DI), Y2
+	VBROADCASTSD 16(DI), Y3
+	VBROADCASTSD 24(DI), Y4
+	VBROADCASTSD 32(DI), Y5
+	VPCMPEQD     Y6, Y6, Y6
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVUPD   (BX)(DI*8), Y3
-	VANDPD    absBits<>+0(SB), Y3, Y4
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y4, Y4
-	VANDPD    Y4, Y1, Y1
+	VMOVD     (SI)(DI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBQ X7, Y7
+	VMOVUPD   (BX)(DI*8), Y8
+	VANDPD    absBits<>+0(SB), Y8, Y9
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD    Y9, Y6, Y6
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y5
-	VFMADD213PD exp64j<>+0(SB), Y3, Y5
-	VFMADD213PD exp64i<>+0(SB), Y3, Y5
-	VFMADD213PD exp64h<>+0(SB), Y3, Y5
-	VFMADD213PD exp64g<>+0(SB), Y3, Y5
-	VFMADD213PD exp64f<>+0(SB), Y3, Y5
-	VFMADD213PD exp64e<>+0(SB), Y3, Y5
-	VFMADD213PD exp64d<>+0(SB), Y3, Y5
-	VFMADD213PD exp64c<>+0(SB), Y3, Y5
-	VFMADD213PD exp64b<>+0(SB), Y3, Y5
-	VFMADD213PD one<>+0(SB), Y3, Y5
-	VFMADD213PD one<>+0(SB), Y3, Y5
-	VPSLLQ      $0x34, Y4, Y3
-	VPADDQ      Y3, Y5, Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VADDPD      one<>+0(SB), Y3, Y5
-	VDIVPD      Y5, Y4, Y4
-	VMULPD      Y4, Y3, Y3
-	VMOVUPS     (SP), Y5
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y2, Y5, Y6, Y5
-	VXORPD      signBit<>+0(SB), Y4, Y6
-	VBLENDVPD   Y2, Y6, Y3, Y6
-	VMOVUPS     96(SP), Y7
-	VMOVUPS     128(SP), Y8
-	VBLENDVPD   Y2, Y7, Y8, Y2
-	VMULPD      Y2, Y6, Y2
-	VMOVUPS     64(SP), Y6
-	VFMADD231PD Y6, Y3, Y2
-	VFMADD231PD two<>+0(SB), Y2, Y5
-	VMULPD      Y3, Y5, Y2
-	VMULPD      Y4, Y2, Y2
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VFMADD213PD exp64j<>+0(SB), Y8, Y10
+	VFMADD213PD exp64i<>+0(SB), Y8, Y10
+	VFMADD213PD exp64h<>+0(SB), Y8, Y10
+	VFMADD213PD exp64g<>+0(SB), Y8, Y10
+	VFMADD213PD exp64f<>+0(SB), Y8, Y10
+	VFMADD213PD exp64e<>+0(SB), Y8, Y10
+	VFMADD213PD exp64d<>+0(SB), Y8, Y10
+	VFMADD213PD exp64c<>+0(SB), Y8, Y10
+	VFMADD213PD exp64b<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VPSLLQ      $0x34, Y9, Y8
+	VPADDQ      Y8, Y10, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VADDPD      one<>+0(SB), Y8, Y10
+	VDIVPD      Y10, Y9, Y9
+	VMULPD      Y9, Y8, Y8
+	VBLENDVPD   Y7, Y1, Y2, Y10
+	VXORPD      signBit<>+0(SB), Y9, Y11
+	VBLENDVPD   Y7, Y11, Y8, Y11
+	VBLENDVPD   Y7, Y4, Y5, Y7
+	VMULPD      Y7, Y11, Y7
+	VFMADD231PD Y3, Y8, Y7
+	VFMADD231PD two<>+0(SB), Y7, Y10
+	VMULPD      Y8, Y10, Y7
+	VMULPD      Y9, Y7, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y2, (AX)(DI*8)
+	VMOVNTPD    Y7, (AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y2, (AX)(DI*8)
+	VMOVUPD Y7, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -24354,7 +24173,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y2
+	VMOVDQU 32(R8)(R9*8), Y7
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -24366,64 +24185,59 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPD (BX)(DI*8), Y2, Y4
-	VANDPD     absBits<>+0(SB), Y4, Y5
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD     Y5, Y1, Y1
+	VMOVQ      R8, X8
+	VPCMPEQB   X8, X0, X8
+	VPMOVSXBQ  X8, Y8
+	VANDPS     Y7, Y8, Y8
+	VANDNPS    Y7, Y8, Y9
+	VMASKMOVPD (BX)(DI*8), Y7, Y9
+	VANDPD     absBits<>+0(SB), Y9, Y10
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y10, Y10
+	VANDPD     Y10, Y6, Y6
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VADDPD      one<>+0(SB), Y4, Y6
-	VDIVPD      Y6, Y5, Y5
-	VMULPD      Y5, Y4, Y4
-	VMOVUPS     (SP), Y6
-	VMOVUPS     32(SP), Y7
-	VBLENDVPD   Y3, Y6, Y7, Y6
-	VXORPD      signBit<>+0(SB), Y5, Y7
-	VBLENDVPD   Y3, Y7, Y4, Y7
-	VMOVUPS     96(SP), Y8
-	VMOVUPS     128(SP), Y9
-	VBLENDVPD   Y3, Y8, Y9, Y3
-	VMULPD      Y3, Y7, Y3
-	VMOVUPS     64(SP), Y7
-	VFMADD231PD Y7, Y4, Y3
-	VFMADD231PD two<>+0(SB), Y3, Y6
-	VMULPD      Y4, Y6, Y3
-	VMULPD      Y5, Y3, Y3
-	VMASKMOVPD  Y3, Y2, (AX)(DI*8)
+	VMOVUPD     exp64k<>+0(SB), Y11
+	VFMADD213PD exp64j<>+0(SB), Y9, Y11
+	VFMADD213PD exp64i<>+0(SB), Y9, Y11
+	VFMADD213PD exp64h<>+0(SB), Y9, Y11
+	VFMADD213PD exp64g<>+0(SB), Y9, Y11
+	VFMADD213PD exp64f<>+0(SB), Y9, Y11
+	VFMADD213PD exp64e<>+0(SB), Y9, Y11
+	VFMADD213PD exp64d<>+0(SB), Y9, Y11
+	VFMADD213PD exp64c<>+0(SB), Y9, Y11
+	VFMADD213PD exp64b<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VPSLLQ      $0x34, Y10, Y9
+	VPADDQ      Y9, Y11, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      one<>+0(SB), Y9, Y11
+	VDIVPD      Y11, Y10, Y10
+	VMULPD      Y10, Y9, Y9
+	VBLENDVPD   Y8, Y1, Y2, Y11
+	VXORPD      signBit<>+0(SB), Y10, Y12
+	VBLENDVPD   Y8, Y12, Y9, Y12
+	VBLENDVPD   Y8, Y4, Y5, Y8
+	VMULPD      Y8, Y12, Y8
+	VFMADD231PD Y3, Y9, Y8
+	VFMADD231PD two<>+0(SB), Y8, Y11
+	VMULPD      Y9, Y11, Y8
+	VMULPD      Y10, Y8, Y8
+	VMASKMOVPD  Y8, Y7, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
 
 done:
-	VMOVMSKPD Y1, AX
+	VMOVMSKPD Y6, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -24432,7 +24246,7 @@ done:
 
 // func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidSquareF32AVX2(SB), $384-65
+TEXT ·forwardSigmoidSquareF32AVX2(SB), $192-65
 	// forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -24441,24 +24255,18 @@ TEXT ·forwardSigmoidSquareF32AVX2(SB), $384-65
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, (SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 32(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 64(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 96(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 128(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 160(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 192(SP)
-	VMOVUPS Y1, 224(SP)
-	VMOVUPS Y1, 256(SP)
-	VMOVUPS Y1, 288(SP)
-	VMOVUPS Y1, 320(SP)
-	VMOVUPS Y1, 352(SP)
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VMOVUPS Y7, (SP)
+	VMOVUPS Y7, 32(SP)
+	VMOVUPS Y7, 64(SP)
+	VMOVUPS Y7, 96(SP)
+	VMOVUPS Y7, 128(SP)
+	VMOVUPS Y7, 160(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
@@ -24474,58 +24282,46 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VMOVUPS     (SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, (SP)
-	VMOVUPS     32(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 32(SP)
-	VMOVUPS     64(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 64(SP)
-	VMOVUPS     (CX)(BX*4), Y3
-	VPADDD      Y3, Y3, Y4
-	VPMAXUD     Y4, Y0, Y0
+	VMOVUPS     (DX)(BX*4), Y7
+	VADDPS      minusOneSingle<>+0(SB), Y7, Y8
+	VADDPS      Y7, Y1, Y1
+	VSUBPS      Y8, Y2, Y2
+	VFMADD231PS Y7, Y7, Y3
+	VMOVUPS     (CX)(BX*4), Y9
+	VPADDD      Y9, Y9, Y10
+	VPMAXUD     Y10, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y5
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y3, Y5
-	VFMADD213PS  expLanedSingle<>+0(SB), Y3, Y5
-	VFMADD213PS  expLanecSingle<>+0(SB), Y3, Y5
-	VFMADD213PS  expLanebSingle<>+0(SB), Y3, Y5
-	VFMADD213PS  oneSingle<>+0(SB), Y3, Y5
-	VFMADD213PS  oneSingle<>+0(SB), Y3, Y5
-	VPSLLD       $0x17, Y4, Y3
-	VPADDD       Y3, Y5, Y3
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y3, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      96(SP), Y5
-	VFMADD231PS  Y3, Y3, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y3, Y5
-	VSUBPS       Y1, Y3, Y3
-	VXORPS       signBitSingle<>+0(SB), Y2, Y6
-	VSUBPS       Y4, Y6, Y4
-	VBLENDVPS    Y5, Y3, Y4, Y3
-	VMULPS       Y3, Y3, Y3
-	VMOVUPS      128(SP), Y4
-	VFMADD231PS  Y1, Y3, Y4
-	VMOVUPS      Y4, 128(SP)
-	VMOVUPS      160(SP), Y1
-	VFNMADD231PS Y2, Y3, Y1
-	VMOVUPS      Y1, 160(SP)
+	VMOVUPS      expLanefSingle<>+0(SB), Y11
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  expLanedSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  expLanecSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  expLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
+	VPSLLD       $0x17, Y10, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y9, Y11
+	VDIVPS       Y11, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VFMADD231PS  Y9, Y9, Y4
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y9, Y11
+	VSUBPS       Y7, Y9, Y9
+	VXORPS       signBitSingle<>+0(SB), Y8, Y12
+	VSUBPS       Y10, Y12, Y10
+	VBLENDVPS    Y11, Y9, Y10, Y9
+	VMULPS       Y9, Y9, Y9
+	VFMADD231PS  Y7, Y9, Y5
+	VFNMADD231PS Y8, Y9, Y6
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	CMPQ         SI, $0x00000008
@@ -24541,163 +24337,145 @@ few:
 	CMOVQLT     SI, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y1
-	VMASKMOVPS  (DX)(BX*4), Y1, Y2
-	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     (SP), Y4
-	VADDPS      Y2, Y4, Y4
-	VMOVUPS     Y4, (SP)
-	VMOVUPS     32(SP), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 32(SP)
-	VMOVUPS     64(SP), Y4
-	VFMADD231PS Y2, Y2, Y4
-	VMOVUPS     Y4, 64(SP)
-	VMASKMOVPS  (CX)(BX*4), Y1, Y4
-	VPADDD      Y4, Y4, Y5
-	VPMAXUD     Y5, Y0, Y0
+	VMOVDQU     32(R8)(DI*4), Y7
+	VMASKMOVPS  (DX)(BX*4), Y7, Y8
+	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
+	VANDPD      Y9, Y7, Y9
+	VADDPS      Y8, Y1, Y1
+	VSUBPS      Y9, Y2, Y2
+	VFMADD231PS Y8, Y8, Y3
+	VMASKMOVPS  (CX)(BX*4), Y7, Y10
+	VPADDD      Y10, Y10, Y11
+	VPMAXUD     Y11, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y6
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VPSLLD       $0x17, Y5, Y4
-	VPADDD       Y4, Y6, Y4
-	VMOVUPS      oneSingle<>+0(SB), Y5
-	VADDPS       oneSingle<>+0(SB), Y4, Y6
-	VDIVPS       Y6, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VANDPD       Y4, Y1, Y1
-	VMOVUPS      96(SP), Y6
-	VFMADD231PS  Y4, Y1, Y6
-	VMOVUPS      Y6, 96(SP)
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y4, Y1
-	VSUBPS       Y2, Y4, Y4
-	VXORPS       signBitSingle<>+0(SB), Y3, Y6
-	VSUBPS       Y5, Y6, Y5
-	VBLENDVPS    Y1, Y4, Y5, Y1
-	VMULPS       Y1, Y1, Y1
-	VMOVUPS      128(SP), Y4
-	VFMADD231PS  Y2, Y1, Y4
-	VMOVUPS      Y4, 128(SP)
-	VMOVUPS      160(SP), Y2
-	VFNMADD231PS Y3, Y1, Y2
-	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      expLanefSingle<>+0(SB), Y12
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
+	VPSLLD       $0x17, Y11, Y10
+	VPADDD       Y10, Y12, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VADDPS       oneSingle<>+0(SB), Y10, Y12
+	VDIVPS       Y12, Y11, Y11
+	VMULPS       Y11, Y10, Y10
+	VANDPD       Y10, Y7, Y7
+	VFMADD231PS  Y10, Y7, Y4
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y10, Y7
+	VSUBPS       Y8, Y10, Y10
+	VXORPS       signBitSingle<>+0(SB), Y9, Y12
+	VSUBPS       Y11, Y12, Y11
+	VBLENDVPS    Y7, Y10, Y11, Y7
+	VMULPS       Y7, Y7, Y7
+	VFMADD231PS  Y8, Y7, Y5
+	VFNMADD231PS Y9, Y7, Y6
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      (SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       192(SP), Y2, Y2
-	VMOVUPD      Y2, 192(SP)
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       224(SP), Y2, Y2
-	VMOVUPD      Y2, 224(SP)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       256(SP), Y2, Y2
-	VMOVUPD      Y2, 256(SP)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       288(SP), Y2, Y2
-	VMOVUPD      Y2, 288(SP)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       320(SP), Y2, Y2
-	VMOVUPD      Y2, 320(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       352(SP), Y2, Y2
-	VMOVUPD      Y2, 352(SP)
+	VMOVAPD      Y1, Y7
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       (SP), Y8, Y8
+	VMOVUPD      Y8, (SP)
+	VMOVAPD      Y2, Y7
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       32(SP), Y8, Y8
+	VMOVUPD      Y8, 32(SP)
+	VMOVAPD      Y3, Y7
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       64(SP), Y8, Y8
+	VMOVUPD      Y8, 64(SP)
+	VMOVAPD      Y4, Y7
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       96(SP), Y8, Y8
+	VMOVUPD      Y8, 96(SP)
+	VMOVAPD      Y5, Y7
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       128(SP), Y8, Y8
+	VMOVUPD      Y8, 128(SP)
+	VMOVAPD      Y6, Y7
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       160(SP), Y8, Y8
+	VMOVUPD      Y8, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      192(SP), Y1
+	VMOVUPD      (SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
-	VMOVUPD      224(SP), Y1
+	VMOVUPD      32(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       40(AX), X1, X1
 	VMOVSD       X1, 40(AX)
-	VMOVUPD      256(SP), Y1
+	VMOVUPD      64(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       48(AX), X1, X1
 	VMOVSD       X1, 48(AX)
-	VMOVUPD      288(SP), Y1
+	VMOVUPD      96(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       56(AX), X1, X1
 	VMOVSD       X1, 56(AX)
-	VMOVUPD      320(SP), Y1
+	VMOVUPD      128(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       64(AX), X1, X1
 	VMOVSD       X1, 64(AX)
-	VMOVUPD      352(SP), Y1
+	VMOVUPD      160(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -24718,7 +24496,7 @@ folded:
 
 // func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidSquareF64AVX2(SB), $192-65
+TEXT ·forwardSigmoidSquareF64AVX2(SB), NOSPLIT, $0-65
 	// forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ     x_len+16(FP), AX
@@ -24727,81 +24505,63 @@ TEXT ·forwardSigmoidSquareF64AVX2(SB), $192-65
 	MOVQ     k+56(FP), BX
 	VPCMPEQD Y0, Y0, Y0
 	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, (SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 32(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 64(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 96(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 128(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 160(SP)
+	VXORPD   Y2, Y2, Y2
+	VXORPD   Y3, Y3, Y3
+	VXORPD   Y4, Y4, Y4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
 	XORQ     BX, BX
 	CMPQ     AX, $0x00000004
 	JL       few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VMOVUPS     (SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, (SP)
-	VMOVUPS     32(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 32(SP)
-	VMOVUPS     64(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 64(SP)
-	VMOVUPD     (CX)(BX*8), Y3
-	VANDPD      absBits<>+0(SB), Y3, Y4
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y4, Y4
-	VANDPD      Y4, Y0, Y0
+	VMOVUPD     (DX)(BX*8), Y7
+	VADDPD      minusOne<>+0(SB), Y7, Y8
+	VADDPD      Y7, Y1, Y1
+	VSUBPD      Y8, Y2, Y2
+	VFMADD231PD Y7, Y7, Y3
+	VMOVUPD     (CX)(BX*8), Y9
+	VANDPD      absBits<>+0(SB), Y9, Y10
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y10, Y10
+	VANDPD      Y10, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y5
-	VFMADD213PD  exp64j<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64i<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64h<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64g<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64f<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64e<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64d<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64c<>+0(SB), Y3, Y5
-	VFMADD213PD  exp64b<>+0(SB), Y3, Y5
-	VFMADD213PD  one<>+0(SB), Y3, Y5
-	VFMADD213PD  one<>+0(SB), Y3, Y5
-	VPSLLQ       $0x34, Y4, Y3
-	VPADDQ       Y3, Y5, Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y3, Y5
-	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VMOVUPS      96(SP), Y5
-	VFMADD231PD  Y3, Y3, Y5
-	VMOVUPS      Y5, 96(SP)
-	VCMPPD       $0x11, half<>+0(SB), Y3, Y5
-	VSUBPD       Y1, Y3, Y3
-	VXORPD       signBit<>+0(SB), Y2, Y6
-	VSUBPD       Y4, Y6, Y4
-	VBLENDVPD    Y5, Y3, Y4, Y3
-	VMULPD       Y3, Y3, Y3
-	VMOVUPS      128(SP), Y4
-	VFMADD231PD  Y1, Y3, Y4
-	VMOVUPS      Y4, 128(SP)
-	VMOVUPS      160(SP), Y1
-	VFNMADD231PD Y2, Y3, Y1
-	VMOVUPS      Y1, 160(SP)
+	VMOVUPD      exp64k<>+0(SB), Y11
+	VFMADD213PD  exp64j<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64i<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64h<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64g<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64f<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64e<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64d<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64c<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64b<>+0(SB), Y9, Y11
+	VFMADD213PD  one<>+0(SB), Y9, Y11
+	VFMADD213PD  one<>+0(SB), Y9, Y11
+	VPSLLQ       $0x34, Y10, Y9
+	VPADDQ       Y9, Y11, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y9, Y11
+	VDIVPD       Y11, Y10, Y10
+	VMULPD       Y10, Y9, Y9
+	VFMADD231PD  Y9, Y9, Y4
+	VCMPPD       $0x11, half<>+0(SB), Y9, Y11
+	VSUBPD       Y7, Y9, Y9
+	VXORPD       signBit<>+0(SB), Y8, Y12
+	VSUBPD       Y10, Y12, Y10
+	VBLENDVPD    Y11, Y9, Y10, Y9
+	VMULPD       Y9, Y9, Y9
+	VFMADD231PD  Y7, Y9, Y5
+	VFNMADD231PD Y8, Y9, Y6
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -24817,67 +24577,55 @@ few:
 	CMOVQLT     AX, SI
 	LEAQ        tailMasks<>+0(SB), DI
 	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y1
-	VMASKMOVPD  (DX)(BX*8), Y1, Y2
-	VADDPD      minusOne<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     (SP), Y4
-	VADDPD      Y2, Y4, Y4
-	VMOVUPS     Y4, (SP)
-	VMOVUPS     32(SP), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 32(SP)
-	VMOVUPS     64(SP), Y4
-	VFMADD231PD Y2, Y2, Y4
-	VMOVUPS     Y4, 64(SP)
-	VMASKMOVPD  (CX)(BX*8), Y1, Y4
-	VANDPD      absBits<>+0(SB), Y4, Y5
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVDQU     32(DI)(SI*8), Y7
+	VMASKMOVPD  (DX)(BX*8), Y7, Y8
+	VADDPD      minusOne<>+0(SB), Y8, Y9
+	VANDPD      Y9, Y7, Y9
+	VADDPD      Y8, Y1, Y1
+	VSUBPD      Y9, Y2, Y2
+	VFMADD231PD Y8, Y8, Y3
+	VMASKMOVPD  (CX)(BX*8), Y7, Y10
+	VANDPD      absBits<>+0(SB), Y10, Y11
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y11, Y11
+	VANDPD      Y11, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y6
-	VFMADD213PD  exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VPSLLQ       $0x34, Y5, Y4
-	VPADDQ       Y4, Y6, Y4
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y4, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VANDPD       Y4, Y1, Y1
-	VMOVUPS      96(SP), Y6
-	VFMADD231PD  Y4, Y1, Y6
-	VMOVUPS      Y6, 96(SP)
-	VCMPPD       $0x11, half<>+0(SB), Y4, Y1
-	VSUBPD       Y2, Y4, Y4
-	VXORPD       signBit<>+0(SB), Y3, Y6
-	VSUBPD       Y5, Y6, Y5
-	VBLENDVPD    Y1, Y4, Y5, Y1
-	VMULPD       Y1, Y1, Y1
-	VMOVUPS      128(SP), Y4
-	VFMADD231PD  Y2, Y1, Y4
-	VMOVUPS      Y4, 128(SP)
-	VMOVUPS      160(SP), Y2
-	VFNMADD231PD Y3, Y1, Y2
-	VMOVUPS      Y2, 160(SP)
+	VMOVUPD      exp64k<>+0(SB), Y12
+	VFMADD213PD  exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD  exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD  one<>+0(SB), Y10, Y12
+	VFMADD213PD  one<>+0(SB), Y10, Y12
+	VPSLLQ       $0x34, Y11, Y10
+	VPADDQ       Y10, Y12, Y10
+	VMOVUPD      one<>+0(SB), Y11
+	VADDPD       one<>+0(SB), Y10, Y12
+	VDIVPD       Y12, Y11, Y11
+	VMULPD       Y11, Y10, Y10
+	VANDPD       Y10, Y7, Y7
+	VFMADD231PD  Y10, Y7, Y4
+	VCMPPD       $0x11, half<>+0(SB), Y10, Y7
+	VSUBPD       Y8, Y10, Y10
+	VXORPD       signBit<>+0(SB), Y9, Y12
+	VSUBPD       Y11, Y12, Y11
+	VBLENDVPD    Y7, Y10, Y11, Y7
+	VMULPD       Y7, Y7, Y7
+	VFMADD231PD  Y8, Y7, Y5
+	VFNMADD231PD Y9, Y7, Y6
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -24885,54 +24633,48 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      (SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VMOVAPD      Y1, Y7
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       32(AX), X7, X7
+	VMOVSD       X7, 32(AX)
+	VMOVAPD      Y2, Y1
+	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       40(AX), X1, X1
 	VMOVSD       X1, 40(AX)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
+	VMOVAPD      Y3, Y1
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       48(AX), X1, X1
 	VMOVSD       X1, 48(AX)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
+	VMOVAPD      Y4, Y1
+	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       56(AX), X1, X1
 	VMOVSD       X1, 56(AX)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
+	VMOVAPD      Y5, Y1
+	VXORPS       Y5, Y5, Y5
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       64(AX), X1, X1
 	VMOVSD       X1, 64(AX)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
+	VMOVAPD      Y6, Y1
+	VXORPS       Y6, Y6, Y6
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -24948,7 +24690,7 @@ done:
 
 // func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareF32AVX2(SB), $160-89
+TEXT ·backwardSigmoidSquareF32AVX2(SB), NOSPLIT, $0-89
 	// backwardSigmoidSquareF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -24958,76 +24700,66 @@ TEXT ·backwardSigmoidSquareF32AVX2(SB), $160-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 8(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 12(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSS 16(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VXORPD       Y5, Y5, Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMOVUPS     (BX)(DI*4), Y4
-	VPADDD      Y4, Y4, Y5
-	VPMAXUD     Y5, Y0, Y0
+	VMOVUPS     (SI)(DI*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMULPS      Y0, Y6, Y8
+	VFMADD231PS Y1, Y7, Y8
+	VMOVUPS     (BX)(DI*4), Y9
+	VPADDD      Y9, Y9, Y10
+	VPMAXUD     Y10, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VADDPS      oneSingle<>+0(SB), Y4, Y6
-	VDIVPS      Y6, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y4, Y6
-	VSUBPS      Y1, Y4, Y7
-	VSUBPS      Y5, Y2, Y8
-	VBLENDVPS   Y6, Y7, Y8, Y6
-	VMOVUPS     96(SP), Y7
-	VMULPS      Y7, Y1, Y1
-	VMOVUPS     128(SP), Y7
-	VFMADD231PS Y7, Y2, Y1
-	VMULPS      Y1, Y6, Y1
-	VMOVUPS     64(SP), Y2
-	VFMADD231PS Y2, Y4, Y1
-	VFMADD231PS twoSingle<>+0(SB), Y1, Y3
-	VMULPS      Y4, Y3, Y1
-	VMULPS      Y5, Y1, Y1
+	VMOVUPS     expLanefSingle<>+0(SB), Y11
+	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VPSLLD      $0x17, Y10, Y9
+	VPADDD      Y9, Y11, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VADDPS      oneSingle<>+0(SB), Y9, Y11
+	VDIVPS      Y11, Y10, Y10
+	VMULPS      Y10, Y9, Y9
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y9, Y11
+	VSUBPS      Y6, Y9, Y12
+	VSUBPS      Y10, Y7, Y13
+	VBLENDVPS   Y11, Y12, Y13, Y11
+	VMULPS      Y3, Y6, Y6
+	VFMADD231PS Y4, Y7, Y6
+	VMULPS      Y6, Y11, Y6
+	VFMADD231PS Y2, Y9, Y6
+	VFMADD231PS twoSingle<>+0(SB), Y6, Y8
+	VMULPS      Y9, Y8, Y6
+	VMULPS      Y10, Y6, Y6
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y1, (AX)(DI*4)
+	VMOVNTPS    Y6, (AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y1, (AX)(DI*4)
+	VMOVUPS Y6, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -25045,64 +24777,59 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y1
-	VMASKMOVPS  (SI)(DI*4), Y1, Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (BX)(DI*4), Y1, Y5
-	VPADDD      Y5, Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
+	VMOVDQU     32(R8)(DX*4), Y6
+	VMASKMOVPS  (SI)(DI*4), Y6, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y7, Y8, Y8
+	VMULPS      Y0, Y7, Y9
+	VFMADD231PS Y1, Y8, Y9
+	VMASKMOVPS  (BX)(DI*4), Y6, Y10
+	VPADDD      Y10, Y10, Y11
+	VPMAXUD     Y11, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VADDPS      oneSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y6, Y5, Y5
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y5, Y7
-	VSUBPS      Y2, Y5, Y8
-	VSUBPS      Y6, Y3, Y9
-	VBLENDVPS   Y7, Y8, Y9, Y7
-	VMOVUPS     96(SP), Y8
-	VMULPS      Y8, Y2, Y2
-	VMOVUPS     128(SP), Y8
-	VFMADD231PS Y8, Y3, Y2
-	VMULPS      Y2, Y7, Y2
-	VMOVUPS     64(SP), Y3
-	VFMADD231PS Y3, Y5, Y2
-	VFMADD231PS twoSingle<>+0(SB), Y2, Y4
-	VMULPS      Y5, Y4, Y2
-	VMULPS      Y6, Y2, Y2
-	VMASKMOVPS  Y2, Y1, (AX)(DI*4)
+	VMOVUPS     expLanefSingle<>+0(SB), Y12
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y12, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VADDPS      oneSingle<>+0(SB), Y10, Y12
+	VDIVPS      Y12, Y11, Y11
+	VMULPS      Y11, Y10, Y10
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y10, Y12
+	VSUBPS      Y7, Y10, Y13
+	VSUBPS      Y11, Y8, Y14
+	VBLENDVPS   Y12, Y13, Y14, Y12
+	VMULPS      Y3, Y7, Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMULPS      Y7, Y12, Y7
+	VFMADD231PS Y2, Y10, Y7
+	VFMADD231PS twoSingle<>+0(SB), Y7, Y9
+	VMULPS      Y10, Y9, Y7
+	VMULPS      Y11, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
 
 done:
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y5, Y5
+	VPCMPEQD  Y0, Y5, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -25112,7 +24839,7 @@ done:
 
 // func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareF64AVX2(SB), $160-89
+TEXT ·backwardSigmoidSquareF64AVX2(SB), NOSPLIT, $0-89
 	// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -25122,82 +24849,72 @@ TEXT ·backwardSigmoidSquareF64AVX2(SB), $160-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 16(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 32(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VPCMPEQD     Y0, Y0, Y0
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 16(DI), Y2
+	VBROADCASTSD 24(DI), Y3
+	VBROADCASTSD 32(DI), Y4
+	VPCMPEQD     Y5, Y5, Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMOVUPD     (BX)(DI*8), Y4
-	VANDPD      absBits<>+0(SB), Y4, Y5
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVUPD     (SI)(DI*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y6, Y8
+	VFMADD231PD Y1, Y7, Y8
+	VMOVUPD     (BX)(DI*8), Y9
+	VANDPD      absBits<>+0(SB), Y9, Y10
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y10, Y10
+	VANDPD      Y10, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VADDPD      one<>+0(SB), Y4, Y6
-	VDIVPD      Y6, Y5, Y5
-	VMULPD      Y5, Y4, Y4
-	VCMPPD      $0x11, half<>+0(SB), Y4, Y6
-	VSUBPD      Y1, Y4, Y7
-	VSUBPD      Y5, Y2, Y8
-	VBLENDVPD   Y6, Y7, Y8, Y6
-	VMOVUPS     96(SP), Y7
-	VMULPD      Y7, Y1, Y1
-	VMOVUPS     128(SP), Y7
-	VFMADD231PD Y7, Y2, Y1
-	VMULPD      Y1, Y6, Y1
-	VMOVUPS     64(SP), Y2
-	VFMADD231PD Y2, Y4, Y1
-	VFMADD231PD two<>+0(SB), Y1, Y3
-	VMULPD      Y4, Y3, Y1
-	VMULPD      Y5, Y1, Y1
+	VMOVUPD     exp64k<>+0(SB), Y11
+	VFMADD213PD exp64j<>+0(SB), Y9, Y11
+	VFMADD213PD exp64i<>+0(SB), Y9, Y11
+	VFMADD213PD exp64h<>+0(SB), Y9, Y11
+	VFMADD213PD exp64g<>+0(SB), Y9, Y11
+	VFMADD213PD exp64f<>+0(SB), Y9, Y11
+	VFMADD213PD exp64e<>+0(SB), Y9, Y11
+	VFMADD213PD exp64d<>+0(SB), Y9, Y11
+	VFMADD213PD exp64c<>+0(SB), Y9, Y11
+	VFMADD213PD exp64b<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VPSLLQ      $0x34, Y10, Y9
+	VPADDQ      Y9, Y11, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      one<>+0(SB), Y9, Y11
+	VDIVPD      Y11, Y10, Y10
+	VMULPD      Y10, Y9, Y9
+	VCMPPD      $0x11, half<>+0(SB), Y9, Y11
+	VSUBPD      Y6, Y9, Y12
+	VSUBPD      Y10, Y7, Y13
+	VBLENDVPD   Y11, Y12, Y13, Y11
+	VMULPD      Y3, Y6, Y6
+	VFMADD231PD Y4, Y7, Y6
+	VMULPD      Y6, Y11, Y6
+	VFMADD231PD Y2, Y9, Y6
+	VFMADD231PD two<>+0(SB), Y6, Y8
+	VMULPD      Y9, Y8, Y6
+	VMULPD      Y10, Y6, Y6
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y1, (AX)(DI*8)
+	VMOVNTPD    Y6, (AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y1, (AX)(DI*8)
+	VMOVUPD Y6, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -25215,67 +24932,62 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y1
-	VMASKMOVPD  (SI)(DI*8), Y1, Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMASKMOVPD  (BX)(DI*8), Y1, Y5
-	VANDPD      absBits<>+0(SB), Y5, Y6
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD      Y6, Y0, Y0
+	VMOVDQU     32(R8)(DX*8), Y6
+	VMASKMOVPD  (SI)(DI*8), Y6, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VMULPD      Y0, Y7, Y9
+	VFMADD231PD Y1, Y8, Y9
+	VMASKMOVPD  (BX)(DI*8), Y6, Y10
+	VANDPD      absBits<>+0(SB), Y10, Y11
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y11, Y11
+	VANDPD      Y11, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VADDPD      one<>+0(SB), Y5, Y7
-	VDIVPD      Y7, Y6, Y6
-	VMULPD      Y6, Y5, Y5
-	VCMPPD      $0x11, half<>+0(SB), Y5, Y7
-	VSUBPD      Y2, Y5, Y8
-	VSUBPD      Y6, Y3, Y9
-	VBLENDVPD   Y7, Y8, Y9, Y7
-	VMOVUPS     96(SP), Y8
-	VMULPD      Y8, Y2, Y2
-	VMOVUPS     128(SP), Y8
-	VFMADD231PD Y8, Y3, Y2
-	VMULPD      Y2, Y7, Y2
-	VMOVUPS     64(SP), Y3
-	VFMADD231PD Y3, Y5, Y2
-	VFMADD231PD two<>+0(SB), Y2, Y4
-	VMULPD      Y5, Y4, Y2
-	VMULPD      Y6, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (AX)(DI*8)
+	VMOVUPD     exp64k<>+0(SB), Y12
+	VFMADD213PD exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y12, Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VADDPD      one<>+0(SB), Y10, Y12
+	VDIVPD      Y12, Y11, Y11
+	VMULPD      Y11, Y10, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y10, Y12
+	VSUBPD      Y7, Y10, Y13
+	VSUBPD      Y11, Y8, Y14
+	VBLENDVPD   Y12, Y13, Y14, Y12
+	VMULPD      Y3, Y7, Y7
+	VFMADD231PD Y4, Y8, Y7
+	VMULPD      Y7, Y12, Y7
+	VFMADD231PD Y2, Y10, Y7
+	VFMADD231PD two<>+0(SB), Y7, Y9
+	VMULPD      Y10, Y9, Y7
+	VMULPD      Y11, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
 
 done:
-	VMOVMSKPD Y0, AX
+	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -25284,41 +24996,37 @@ done:
 
 // func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNoneLogsYF32AVX2(SB), $480-73
+TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
 	// forwardNoneLogsYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      256(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 256(SP)
 	MOVQ         k+64(FP), BX
-	VBROADCASTSS (BX), Y1
-	VMOVUPS      Y1, (SP)
+	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 64(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
+	VBROADCASTSS 8(BX), Y1
 	VMOVUPS      Y1, 224(SP)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
 	XORQ         BX, BX
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VMOVUPS      Y1, 320(SP)
-	VMOVUPS      Y1, 352(SP)
-	VMOVUPS      Y1, 384(SP)
-	VMOVUPS      Y1, 416(SP)
-	VMOVUPS      Y1, 448(SP)
+	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VMOVUPS      Y7, 32(SP)
+	VMOVUPS      Y7, 64(SP)
+	VMOVUPS      Y7, 96(SP)
+	VMOVUPS      Y7, 128(SP)
+	VMOVUPS      Y7, 160(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
 	JLE          folded
@@ -25334,81 +25042,70 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBD X1, Y1
-	VMOVMSKPS Y1, R8
+	VMOVQ     (DX)(SI*1), X7
+	VMOVUPS   256(SP), Y8
+	VPCMPEQB  X7, X8, X7
+	VPMOVSXBD X7, Y7
+	VMOVMSKPS Y7, R8
 	POPCNTL   R8, R8
 	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y3
-	VMOVUPS   (SP), Y5
-	VCMPPS    $0x11, Y5, Y4, Y5
-	VMOVUPS   (SP), Y6
-	VCMPPS    $0x11, Y6, Y3, Y6
-	VMOVUPS   signBitSingle<>+0(SB), Y7
-	VANDNPD   Y7, Y1, Y7
-	VXORPS    Y7, Y2, Y2
+	VMOVUPS   (CX)(SI*4), Y8
+	VMOVUPS   oneSingle<>+0(SB), Y9
+	VSUBPS    Y8, Y9, Y9
+	VBLENDVPS Y7, Y8, Y9, Y10
+	VBLENDVPS Y7, Y9, Y8, Y9
+	VCMPPS    $0x11, Y0, Y10, Y11
+	VMOVUPS   Y11, 320(SP)
+	VCMPPS    $0x11, Y0, Y9, Y11
+	VMOVUPS   signBitSingle<>+0(SB), Y12
+	VANDNPD   Y12, Y7, Y12
+	VXORPS    Y12, Y8, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y7
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y8
-	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD      Y9, Y8, Y8
-	VPSRLD      $0x17, Y7, Y7
-	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
-	VMOVUPS     minusOneSingle<>+0(SB), Y9
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y10
-	VBLENDVPS   Y1, Y9, Y10, Y9
-	VFMADD231PS Y2, Y8, Y9
+	VPADDD      quarterUpSingle<>+0(SB), Y10, Y12
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y12, Y12
+	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
+	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y7, Y14, Y15, Y14
+	VFMADD231PS Y8, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y2
-	VDIVPS       Y2, Y9, Y2
-	VMULPS       Y2, Y2, Y8
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y10
-	VFNMADD213PS Y9, Y8, Y10
+	VADDPS       twoSingle<>+0(SB), Y14, Y8
+	VDIVPS       Y8, Y14, Y8
+	VMULPS       Y8, Y8, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
+	VFNMADD213PS Y14, Y13, Y15
 
 	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y8
-	VFMSUB213PS Y8, Y2, Y10
-	VSUBPS      Y10, Y9, Y2
-	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y2
-	VMOVUPS     32(SP), Y7
-	VBLENDVPS   Y5, Y7, Y2, Y2
-	VMOVUPS     64(SP), Y5
-	VBLENDVPS   Y6, Y5, Y2, Y2
-	VANDPD      Y4, Y1, Y5
-	VMOVUPS     96(SP), Y6
-	VADDPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 96(SP)
-	VANDPD      Y3, Y1, Y5
-	VMOVUPS     160(SP), Y6
-	VADDPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 160(SP)
-	VANDNPD     Y3, Y1, Y3
-	VMOVUPS     128(SP), Y5
-	VADDPS      Y3, Y5, Y5
-	VMOVUPS     Y5, 128(SP)
-	VANDNPD     Y4, Y1, Y3
-	VMOVUPS     192(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 192(SP)
-	VANDPD      Y2, Y1, Y3
-	VMOVUPS     224(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDNPD     Y2, Y1, Y1
-	VMOVUPS     256(SP), Y2
-	VADDPS      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
+	VFMSUB213PS Y13, Y8, Y15
+	VSUBPS      Y15, Y14, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y8
+	VMOVUPS     192(SP), Y12
+	VMOVUPS     320(SP), Y13
+	VBLENDVPS   Y13, Y12, Y8, Y8
+	VMOVUPS     224(SP), Y12
+	VBLENDVPS   Y11, Y12, Y8, Y8
+	VANDPD      Y10, Y7, Y11
+	VADDPS      Y11, Y1, Y1
+	VANDPD      Y9, Y7, Y11
+	VADDPS      Y11, Y3, Y3
+	VANDNPD     Y9, Y7, Y9
+	VADDPS      Y9, Y2, Y2
+	VANDNPD     Y10, Y7, Y9
+	VADDPS      Y9, Y4, Y4
+	VANDPD      Y8, Y7, Y9
+	VADDPS      Y9, Y5, Y5
+	VANDNPD     Y8, Y7, Y7
+	VADDPS      Y7, Y6, Y6
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DI
 	CMPQ        DI, $0x00000008
@@ -25425,7 +25122,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    R8, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y1
+	VMOVDQU 32(R9)(R10*4), Y7
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -25437,185 +25134,170 @@ bytes1:
 	ORQ        R10, R9
 	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBD  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMOVMSKPS  Y2, R8
+	VMOVQ      R9, X8
+	VMOVUPS    256(SP), Y9
+	VPCMPEQB   X8, X9, X8
+	VPMOVSXBD  X8, Y8
+	VANDPS     Y7, Y8, Y8
+	VANDNPS    Y7, Y8, Y9
+	VMOVMSKPS  Y8, R8
 	POPCNTL    R8, R8
 	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y1, Y1
-	VMOVUPS    oneSingle<>+0(SB), Y4
-	VSUBPS     Y1, Y4, Y4
-	VBLENDVPS  Y2, Y1, Y4, Y5
-	VBLENDVPS  Y2, Y4, Y1, Y4
-	VMOVUPS    (SP), Y6
-	VCMPPS     $0x11, Y6, Y5, Y6
-	VMOVUPS    (SP), Y7
-	VCMPPS     $0x11, Y7, Y4, Y7
-	VMOVUPS    signBitSingle<>+0(SB), Y8
-	VANDNPD    Y8, Y2, Y8
-	VXORPS     Y8, Y1, Y1
+	VMASKMOVPS (CX)(SI*4), Y7, Y7
+	VMOVUPS    oneSingle<>+0(SB), Y10
+	VSUBPS     Y7, Y10, Y10
+	VBLENDVPS  Y8, Y7, Y10, Y11
+	VBLENDVPS  Y8, Y10, Y7, Y10
+	VCMPPS     $0x11, Y0, Y11, Y12
+	VMOVUPS    Y12, 288(SP)
+	VCMPPS     $0x11, Y0, Y10, Y12
+	VMOVUPS    Y12, 352(SP)
+	VMOVUPS    signBitSingle<>+0(SB), Y12
+	VANDNPD    Y12, Y8, Y12
+	VXORPS     Y12, Y7, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y5, Y8
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y9
-	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y10
-	VPSUBD      Y10, Y9, Y9
-	VPSRLD      $0x17, Y8, Y8
-	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
-	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
-	VMOVUPS     minusOneSingle<>+0(SB), Y10
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y11
-	VBLENDVPS   Y2, Y10, Y11, Y10
-	VFMADD231PS Y1, Y9, Y10
+	VPADDD      quarterUpSingle<>+0(SB), Y11, Y12
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y12, Y12
+	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
+	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y8, Y14, Y15, Y14
+	VFMADD231PS Y7, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y1
-	VDIVPS       Y1, Y10, Y1
-	VMULPS       Y1, Y1, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y11
-	VFNMADD213PS Y10, Y9, Y11
+	VADDPS       twoSingle<>+0(SB), Y14, Y7
+	VDIVPS       Y7, Y14, Y7
+	VMULPS       Y7, Y7, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
+	VFNMADD213PS Y14, Y13, Y15
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y9
-	VFMSUB213PS Y9, Y1, Y11
-	VSUBPS      Y11, Y10, Y1
-	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y1
-	VMOVUPS     32(SP), Y8
-	VBLENDVPS   Y6, Y8, Y1, Y1
-	VMOVUPS     64(SP), Y6
-	VBLENDVPS   Y7, Y6, Y1, Y1
-	VANDPD      Y5, Y2, Y6
-	VMOVUPS     96(SP), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SP)
-	VANDPD      Y4, Y2, Y6
-	VMOVUPS     160(SP), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 160(SP)
-	VANDPD      Y4, Y3, Y4
-	VMOVUPS     128(SP), Y6
-	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 128(SP)
-	VANDPD      Y5, Y3, Y4
-	VMOVUPS     192(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SP)
-	VANDPD      Y1, Y2, Y2
-	VMOVUPS     224(SP), Y4
-	VADDPS      Y2, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDPD      Y1, Y3, Y1
-	VMOVUPS     256(SP), Y2
-	VADDPS      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
+	VFMSUB213PS Y13, Y7, Y15
+	VSUBPS      Y15, Y14, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y7
+	VMOVUPS     192(SP), Y12
+	VMOVUPS     288(SP), Y13
+	VBLENDVPS   Y13, Y12, Y7, Y7
+	VMOVUPS     224(SP), Y12
+	VMOVUPS     352(SP), Y13
+	VBLENDVPS   Y13, Y12, Y7, Y7
+	VANDPD      Y11, Y8, Y12
+	VADDPS      Y12, Y1, Y1
+	VANDPD      Y10, Y8, Y12
+	VADDPS      Y12, Y3, Y3
+	VANDPD      Y10, Y9, Y10
+	VADDPS      Y10, Y2, Y2
+	VANDPD      Y11, Y9, Y10
+	VADDPS      Y10, Y4, Y4
+	VANDPD      Y7, Y8, Y8
+	VADDPS      Y8, Y5, Y5
+	VANDPD      Y7, Y9, Y7
+	VADDPS      Y7, Y6, Y6
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DI
 	JMP         few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       288(SP), Y2, Y2
-	VMOVUPD      Y2, 288(SP)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       320(SP), Y2, Y2
-	VMOVUPD      Y2, 320(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       352(SP), Y2, Y2
-	VMOVUPD      Y2, 352(SP)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       384(SP), Y2, Y2
-	VMOVUPD      Y2, 384(SP)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       416(SP), Y2, Y2
-	VMOVUPD      Y2, 416(SP)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       448(SP), Y2, Y2
-	VMOVUPD      Y2, 448(SP)
+	VMOVAPD      Y1, Y7
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       (SP), Y8, Y8
+	VMOVUPD      Y8, (SP)
+	VMOVAPD      Y2, Y7
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       32(SP), Y8, Y8
+	VMOVUPD      Y8, 32(SP)
+	VMOVAPD      Y3, Y7
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       64(SP), Y8, Y8
+	VMOVUPD      Y8, 64(SP)
+	VMOVAPD      Y4, Y7
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       96(SP), Y8, Y8
+	VMOVUPD      Y8, 96(SP)
+	VMOVAPD      Y5, Y7
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       128(SP), Y8, Y8
+	VMOVUPD      Y8, 128(SP)
+	VMOVAPD      Y6, Y7
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       160(SP), Y8, Y8
+	VMOVUPD      Y8, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      288(SP), Y0
+	VMOVUPD      (SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      320(SP), Y0
+	VMOVUPD      32(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      352(SP), Y0
+	VMOVUPD      64(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      384(SP), Y0
+	VMOVUPD      96(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      416(SP), Y0
+	VMOVUPD      128(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      448(SP), Y0
+	VMOVUPD      160(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -25633,33 +25315,29 @@ folded:
 
 // func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNoneLogsYF64AVX2(SB), $288-73
+TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
 	// forwardNoneLogsYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      64(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 64(SP)
 	MOVQ         k+64(FP), BX
-	VBROADCASTSD (BX), Y1
-	VMOVUPS      Y1, (SP)
+	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, (SP)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y1, 32(SP)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
 	XORQ         BX, BX
 	XORQ         SI, SI
 	CMPQ         AX, $0x00000004
@@ -25667,85 +25345,74 @@ TEXT ·forwardNoneLogsYF64AVX2(SB), $288-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBQ X1, Y1
-	VMOVMSKPD Y1, DI
+	VMOVD     (DX)(SI*1), X7
+	VMOVUPS   64(SP), Y8
+	VPCMPEQB  X7, X8, X7
+	VPMOVSXBQ X7, Y7
+	VMOVMSKPD Y7, DI
 	POPCNTL   DI, DI
 	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y3
-	VMOVUPS   (SP), Y5
-	VCMPPD    $0x11, Y5, Y4, Y5
-	VMOVUPS   (SP), Y6
-	VCMPPD    $0x11, Y6, Y3, Y6
-	VMOVUPD   signBit<>+0(SB), Y7
-	VANDNPD   Y7, Y1, Y7
-	VXORPD    Y7, Y2, Y2
+	VMOVUPD   (CX)(SI*8), Y8
+	VMOVUPD   one<>+0(SB), Y9
+	VSUBPD    Y8, Y9, Y9
+	VBLENDVPD Y7, Y8, Y9, Y10
+	VBLENDVPD Y7, Y9, Y8, Y9
+	VCMPPD    $0x11, Y0, Y10, Y11
+	VMOVUPS   Y11, 128(SP)
+	VCMPPD    $0x11, Y0, Y9, Y11
+	VMOVUPD   signBit<>+0(SB), Y12
+	VANDNPD   Y12, Y7, Y12
+	VXORPD    Y12, Y8, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ      Y9, Y8, Y8
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VMOVUPD     minusOne<>+0(SB), Y9
-	VADDPD      minusOne<>+0(SB), Y8, Y10
-	VBLENDVPD   Y1, Y9, Y10, Y9
-	VFMADD231PD Y2, Y8, Y9
+	VPADDQ      quarterUp<>+0(SB), Y10, Y12
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y12, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y12, Y12
+	VORPD       integerBits<>+0(SB), Y12, Y12
+	VSUBPD      integerBias<>+0(SB), Y12, Y12
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y7, Y14, Y15, Y14
+	VFMADD231PD Y8, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y2
-	VDIVPD       Y2, Y9, Y2
-	VMULPD       Y2, Y2, Y8
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y8, Y10
-	VFMADD213PD  log64e<>+0(SB), Y8, Y10
-	VFMADD213PD  log64d<>+0(SB), Y8, Y10
-	VFMADD213PD  log64c<>+0(SB), Y8, Y10
-	VFMADD213PD  log64b<>+0(SB), Y8, Y10
-	VFMADD213PD  log64a<>+0(SB), Y8, Y10
-	VFNMADD213PD Y9, Y8, Y10
+	VADDPD       two<>+0(SB), Y14, Y8
+	VDIVPD       Y8, Y14, Y8
+	VMULPD       Y8, Y8, Y13
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y13, Y15
+	VFMADD213PD  log64e<>+0(SB), Y13, Y15
+	VFMADD213PD  log64d<>+0(SB), Y13, Y15
+	VFMADD213PD  log64c<>+0(SB), Y13, Y15
+	VFMADD213PD  log64b<>+0(SB), Y13, Y15
+	VFMADD213PD  log64a<>+0(SB), Y13, Y15
+	VFNMADD213PD Y14, Y13, Y15
 
 	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
-	VFMSUB213PD Y8, Y2, Y10
-	VSUBPD      Y10, Y9, Y2
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y2
-	VMOVUPS     32(SP), Y7
-	VBLENDVPD   Y5, Y7, Y2, Y2
-	VMOVUPS     64(SP), Y5
-	VBLENDVPD   Y6, Y5, Y2, Y2
-	VANDPD      Y4, Y1, Y5
-	VMOVUPS     96(SP), Y6
-	VADDPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 96(SP)
-	VANDPD      Y3, Y1, Y5
-	VMOVUPS     160(SP), Y6
-	VADDPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 160(SP)
-	VANDNPD     Y3, Y1, Y3
-	VMOVUPS     128(SP), Y5
-	VADDPD      Y3, Y5, Y5
-	VMOVUPS     Y5, 128(SP)
-	VANDNPD     Y4, Y1, Y3
-	VMOVUPS     192(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 192(SP)
-	VANDPD      Y2, Y1, Y3
-	VMOVUPS     224(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDNPD     Y2, Y1, Y1
-	VMOVUPS     256(SP), Y2
-	VADDPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
+	VFMSUB213PD Y13, Y8, Y15
+	VSUBPD      Y15, Y14, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y8
+	VMOVUPS     (SP), Y12
+	VMOVUPS     128(SP), Y13
+	VBLENDVPD   Y13, Y12, Y8, Y8
+	VMOVUPS     32(SP), Y12
+	VBLENDVPD   Y11, Y12, Y8, Y8
+	VANDPD      Y10, Y7, Y11
+	VADDPD      Y11, Y1, Y1
+	VANDPD      Y9, Y7, Y11
+	VADDPD      Y11, Y3, Y3
+	VANDNPD     Y9, Y7, Y9
+	VADDPD      Y9, Y2, Y2
+	VANDNPD     Y10, Y7, Y9
+	VADDPD      Y9, Y4, Y4
+	VANDPD      Y8, Y7, Y9
+	VADDPD      Y9, Y5, Y5
+	VANDNPD     Y8, Y7, Y7
+	VADDPD      Y7, Y6, Y6
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, AX
 	CMPQ        AX, $0x00000004
@@ -25762,7 +25429,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DI, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y1
+	VMOVDQU 32(R8)(R9*8), Y7
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -25774,87 +25441,78 @@ bytes1:
 	ORQ        R9, R8
 	DECQ       DI
 	JNZ        bytes1
-	VMOVQ      R8, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMOVMSKPD  Y2, DI
+	VMOVQ      R8, X8
+	VMOVUPS    64(SP), Y9
+	VPCMPEQB   X8, X9, X8
+	VPMOVSXBQ  X8, Y8
+	VANDPS     Y7, Y8, Y8
+	VANDNPS    Y7, Y8, Y9
+	VMOVMSKPD  Y8, DI
 	POPCNTL    DI, DI
 	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y1, Y1
-	VMOVUPD    one<>+0(SB), Y4
-	VSUBPD     Y1, Y4, Y4
-	VBLENDVPD  Y2, Y1, Y4, Y5
-	VBLENDVPD  Y2, Y4, Y1, Y4
-	VMOVUPS    (SP), Y6
-	VCMPPD     $0x11, Y6, Y5, Y6
-	VMOVUPS    (SP), Y7
-	VCMPPD     $0x11, Y7, Y4, Y7
-	VMOVUPD    signBit<>+0(SB), Y8
-	VANDNPD    Y8, Y2, Y8
-	VXORPD     Y8, Y1, Y1
+	VMASKMOVPD (CX)(SI*8), Y7, Y7
+	VMOVUPD    one<>+0(SB), Y10
+	VSUBPD     Y7, Y10, Y10
+	VBLENDVPD  Y8, Y7, Y10, Y11
+	VBLENDVPD  Y8, Y10, Y7, Y10
+	VCMPPD     $0x11, Y0, Y11, Y12
+	VMOVUPS    Y12, 96(SP)
+	VCMPPD     $0x11, Y0, Y10, Y12
+	VMOVUPS    Y12, 160(SP)
+	VMOVUPD    signBit<>+0(SB), Y12
+	VANDNPD    Y12, Y8, Y12
+	VXORPD     Y12, Y7, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y5, Y8
-	VMOVUPD     twiceBias<>+0(SB), Y9
-	VANDPD      exponentBits<>+0(SB), Y8, Y10
-	VPSUBQ      Y10, Y9, Y9
-	VPSRLQ      $0x34, Y8, Y8
-	VORPD       integerBits<>+0(SB), Y8, Y8
-	VSUBPD      integerBias<>+0(SB), Y8, Y8
-	VMOVUPD     minusOne<>+0(SB), Y10
-	VADDPD      minusOne<>+0(SB), Y9, Y11
-	VBLENDVPD   Y2, Y10, Y11, Y10
-	VFMADD231PD Y1, Y9, Y10
+	VPADDQ      quarterUp<>+0(SB), Y11, Y12
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y12, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y12, Y12
+	VORPD       integerBits<>+0(SB), Y12, Y12
+	VSUBPD      integerBias<>+0(SB), Y12, Y12
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y8, Y14, Y15, Y14
+	VFMADD231PD Y7, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y1
-	VDIVPD       Y1, Y10, Y1
-	VMULPD       Y1, Y1, Y9
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y9, Y11
-	VFMADD213PD  log64e<>+0(SB), Y9, Y11
-	VFMADD213PD  log64d<>+0(SB), Y9, Y11
-	VFMADD213PD  log64c<>+0(SB), Y9, Y11
-	VFMADD213PD  log64b<>+0(SB), Y9, Y11
-	VFMADD213PD  log64a<>+0(SB), Y9, Y11
-	VFNMADD213PD Y10, Y9, Y11
+	VADDPD       two<>+0(SB), Y14, Y7
+	VDIVPD       Y7, Y14, Y7
+	VMULPD       Y7, Y7, Y13
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y13, Y15
+	VFMADD213PD  log64e<>+0(SB), Y13, Y15
+	VFMADD213PD  log64d<>+0(SB), Y13, Y15
+	VFMADD213PD  log64c<>+0(SB), Y13, Y15
+	VFMADD213PD  log64b<>+0(SB), Y13, Y15
+	VFMADD213PD  log64a<>+0(SB), Y13, Y15
+	VFNMADD213PD Y14, Y13, Y15
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
-	VFMSUB213PD Y9, Y1, Y11
-	VSUBPD      Y11, Y10, Y1
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y1
-	VMOVUPS     32(SP), Y8
-	VBLENDVPD   Y6, Y8, Y1, Y1
-	VMOVUPS     64(SP), Y6
-	VBLENDVPD   Y7, Y6, Y1, Y1
-	VANDPD      Y5, Y2, Y6
-	VMOVUPS     96(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SP)
-	VANDPD      Y4, Y2, Y6
-	VMOVUPS     160(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 160(SP)
-	VANDPD      Y4, Y3, Y4
-	VMOVUPS     128(SP), Y6
-	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 128(SP)
-	VANDPD      Y5, Y3, Y4
-	VMOVUPS     192(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SP)
-	VANDPD      Y1, Y2, Y2
-	VMOVUPS     224(SP), Y4
-	VADDPD      Y2, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDPD      Y1, Y3, Y1
-	VMOVUPS     256(SP), Y2
-	VADDPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
+	VFMSUB213PD Y13, Y7, Y15
+	VSUBPD      Y15, Y14, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y7
+	VMOVUPS     (SP), Y12
+	VMOVUPS     96(SP), Y13
+	VBLENDVPD   Y13, Y12, Y7, Y7
+	VMOVUPS     32(SP), Y12
+	VMOVUPS     160(SP), Y13
+	VBLENDVPD   Y13, Y12, Y7, Y7
+	VANDPD      Y11, Y8, Y12
+	VADDPD      Y12, Y1, Y1
+	VANDPD      Y10, Y8, Y12
+	VADDPD      Y12, Y3, Y3
+	VANDPD      Y10, Y9, Y10
+	VADDPD      Y10, Y2, Y2
+	VANDPD      Y11, Y9, Y10
+	VADDPD      Y10, Y4, Y4
+	VANDPD      Y7, Y8, Y8
+	VADDPD      Y8, Y5, Y5
+	VANDPD      Y7, Y9, Y7
+	VADDPD      Y7, Y6, Y6
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, AX
 	JMP         few
@@ -25862,54 +25520,48 @@ bytes1:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -25927,7 +25579,7 @@ done:
 
 // func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV
-TEXT ·backwardNoneLogsYF32AVX2(SB), $160-97
+TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -25939,55 +25591,44 @@ TEXT ·backwardNoneLogsYF32AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 20(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 24(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 44(DI), Y1
-	VMOVUPS      Y1, 128(SP)
+	VBROADCASTSS 4(DI), Y2
+	VBROADCASTSS 20(DI), Y3
+	VBROADCASTSS 24(DI), Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VBROADCASTSS 44(DI), Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBD X1, Y1
-	VMOVUPS   (BX)(DI*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPS    $0x11, Y3, Y4, Y3
-	VMOVUPS   128(SP), Y5
-	VCMPPS    $0x11, Y5, Y2, Y2
-	VPCMPEQD  Y5, Y5, Y5
-	VORPS     Y3, Y2, Y2
-	VANDNPS   Y5, Y2, Y2
-	VMOVUPS   64(SP), Y3
-	VMOVUPS   96(SP), Y5
-	VBLENDVPS Y1, Y3, Y5, Y3
+	VMOVQ     (SI)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVUPS   (BX)(DI*4), Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VSUBPS    Y7, Y8, Y8
+	VBLENDVPS Y6, Y7, Y8, Y9
+	VBLENDVPS Y6, Y8, Y7, Y7
+	VCMPPS    $0x11, Y5, Y9, Y8
+	VCMPPS    $0x11, Y5, Y7, Y7
+	VPCMPEQD  Y10, Y10, Y10
+	VORPS     Y8, Y7, Y7
+	VANDNPS   Y10, Y7, Y7
+	VBLENDVPS Y6, Y3, Y4, Y8
 
 	// h plus the derivative by p, or by q, of its logarithm.
-	VMOVUPS   (SP), Y5
-	VMOVUPS   32(SP), Y6
-	VBLENDVPS Y1, Y5, Y6, Y1
-	VDIVPS    Y4, Y3, Y3
-	VANDPD    Y3, Y2, Y2
-	VADDPS    Y2, Y1, Y1
+	VBLENDVPS Y6, Y1, Y2, Y6
+	VDIVPS    Y9, Y8, Y8
+	VANDPD    Y8, Y7, Y7
+	VADDPS    Y7, Y6, Y6
 	TESTB     DL, DL
 	JZ        ordinary1
-	VMOVNTPS  Y1, (AX)(DI*4)
+	VMOVNTPS  Y6, (AX)(DI*4)
 	JMP       stored1
 
 ordinary1:
-	VMOVUPS Y1, (AX)(DI*4)
+	VMOVUPS Y6, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -26006,7 +25647,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y1
+	VMOVDQU 32(R8)(R9*4), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -26018,35 +25659,29 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBD  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPS (BX)(DI*4), Y1, Y3
-	VMOVUPS    oneSingle<>+0(SB), Y4
-	VSUBPS     Y3, Y4, Y4
-	VBLENDVPS  Y2, Y3, Y4, Y5
-	VBLENDVPS  Y2, Y4, Y3, Y3
-	VMOVUPS    128(SP), Y4
-	VCMPPS     $0x11, Y4, Y5, Y4
-	VMOVUPS    128(SP), Y6
-	VCMPPS     $0x11, Y6, Y3, Y3
-	VPCMPEQD   Y6, Y6, Y6
-	VORPS      Y4, Y3, Y3
-	VANDNPS    Y6, Y3, Y3
-	VMOVUPS    64(SP), Y4
-	VMOVUPS    96(SP), Y6
-	VBLENDVPS  Y2, Y4, Y6, Y4
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPS (BX)(DI*4), Y6, Y8
+	VMOVUPS    oneSingle<>+0(SB), Y9
+	VSUBPS     Y8, Y9, Y9
+	VBLENDVPS  Y7, Y8, Y9, Y10
+	VBLENDVPS  Y7, Y9, Y8, Y8
+	VCMPPS     $0x11, Y5, Y10, Y9
+	VCMPPS     $0x11, Y5, Y8, Y8
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y8, Y8
+	VANDNPS    Y11, Y8, Y8
+	VBLENDVPS  Y7, Y3, Y4, Y9
 
 	// h plus the derivative by p, or by q, of its logarithm.
-	VMOVUPS    (SP), Y6
-	VMOVUPS    32(SP), Y7
-	VBLENDVPS  Y2, Y6, Y7, Y2
-	VDIVPS     Y5, Y4, Y4
-	VANDPD     Y4, Y3, Y3
-	VADDPS     Y3, Y2, Y2
-	VMASKMOVPS Y2, Y1, (AX)(DI*4)
+	VBLENDVPS  Y7, Y1, Y2, Y7
+	VDIVPS     Y10, Y9, Y9
+	VANDPD     Y9, Y8, Y8
+	VADDPS     Y8, Y7, Y7
+	VMASKMOVPS Y7, Y6, (AX)(DI*4)
 	ADDQ       $0x00000008, DI
 	SUBQ       $0x00000008, CX
 	JMP        few
@@ -26059,7 +25694,7 @@ done:
 
 // func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV
-TEXT ·backwardNoneLogsYF64AVX2(SB), $160-97
+TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -26071,55 +25706,44 @@ TEXT ·backwardNoneLogsYF64AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 40(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 48(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 88(DI), Y1
-	VMOVUPS      Y1, 128(SP)
+	VBROADCASTSD 8(DI), Y2
+	VBROADCASTSD 40(DI), Y3
+	VBROADCASTSD 48(DI), Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VBROADCASTSD 88(DI), Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBQ X1, Y1
-	VMOVUPD   (BX)(DI*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y2
-	VMOVUPS   128(SP), Y3
-	VCMPPD    $0x11, Y3, Y4, Y3
-	VMOVUPS   128(SP), Y5
-	VCMPPD    $0x11, Y5, Y2, Y2
-	VPCMPEQD  Y5, Y5, Y5
-	VORPS     Y3, Y2, Y2
-	VANDNPS   Y5, Y2, Y2
-	VMOVUPS   64(SP), Y3
-	VMOVUPS   96(SP), Y5
-	VBLENDVPD Y1, Y3, Y5, Y3
+	VMOVD     (SI)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVUPD   (BX)(DI*8), Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VSUBPD    Y7, Y8, Y8
+	VBLENDVPD Y6, Y7, Y8, Y9
+	VBLENDVPD Y6, Y8, Y7, Y7
+	VCMPPD    $0x11, Y5, Y9, Y8
+	VCMPPD    $0x11, Y5, Y7, Y7
+	VPCMPEQD  Y10, Y10, Y10
+	VORPS     Y8, Y7, Y7
+	VANDNPS   Y10, Y7, Y7
+	VBLENDVPD Y6, Y3, Y4, Y8
 
 	// h plus the derivative by p, or by q, of its logarithm.
-	VMOVUPS   (SP), Y5
-	VMOVUPS   32(SP), Y6
-	VBLENDVPD Y1, Y5, Y6, Y1
-	VDIVPD    Y4, Y3, Y3
-	VANDPD    Y3, Y2, Y2
-	VADDPD    Y2, Y1, Y1
+	VBLENDVPD Y6, Y1, Y2, Y6
+	VDIVPD    Y9, Y8, Y8
+	VANDPD    Y8, Y7, Y7
+	VADDPD    Y7, Y6, Y6
 	TESTB     DL, DL
 	JZ        ordinary1
-	VMOVNTPD  Y1, (AX)(DI*8)
+	VMOVNTPD  Y6, (AX)(DI*8)
 	JMP       stored1
 
 ordinary1:
-	VMOVUPD Y1, (AX)(DI*8)
+	VMOVUPD Y6, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -26138,7 +25762,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y1
+	VMOVDQU 32(R8)(R9*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -26150,35 +25774,29 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPD (BX)(DI*8), Y1, Y3
-	VMOVUPD    one<>+0(SB), Y4
-	VSUBPD     Y3, Y4, Y4
-	VBLENDVPD  Y2, Y3, Y4, Y5
-	VBLENDVPD  Y2, Y4, Y3, Y3
-	VMOVUPS    128(SP), Y4
-	VCMPPD     $0x11, Y4, Y5, Y4
-	VMOVUPS    128(SP), Y6
-	VCMPPD     $0x11, Y6, Y3, Y3
-	VPCMPEQD   Y6, Y6, Y6
-	VORPS      Y4, Y3, Y3
-	VANDNPS    Y6, Y3, Y3
-	VMOVUPS    64(SP), Y4
-	VMOVUPS    96(SP), Y6
-	VBLENDVPD  Y2, Y4, Y6, Y4
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPD (BX)(DI*8), Y6, Y8
+	VMOVUPD    one<>+0(SB), Y9
+	VSUBPD     Y8, Y9, Y9
+	VBLENDVPD  Y7, Y8, Y9, Y10
+	VBLENDVPD  Y7, Y9, Y8, Y8
+	VCMPPD     $0x11, Y5, Y10, Y9
+	VCMPPD     $0x11, Y5, Y8, Y8
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y8, Y8
+	VANDNPS    Y11, Y8, Y8
+	VBLENDVPD  Y7, Y3, Y4, Y9
 
 	// h plus the derivative by p, or by q, of its logarithm.
-	VMOVUPS    (SP), Y6
-	VMOVUPS    32(SP), Y7
-	VBLENDVPD  Y2, Y6, Y7, Y2
-	VDIVPD     Y5, Y4, Y4
-	VANDPD     Y4, Y3, Y3
-	VADDPD     Y3, Y2, Y2
-	VMASKMOVPD Y2, Y1, (AX)(DI*8)
+	VBLENDVPD  Y7, Y1, Y2, Y7
+	VDIVPD     Y10, Y9, Y9
+	VANDPD     Y9, Y8, Y8
+	VADDPD     Y8, Y7, Y7
+	VMASKMOVPD Y7, Y6, (AX)(DI*8)
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, CX
 	JMP        few
@@ -26191,46 +25809,41 @@ done:
 
 // func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNoneLogsF32AVX2(SB), $672-65
+TEXT ·forwardNoneLogsF32AVX2(SB), $576-65
 	// forwardNoneLogsF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(BX), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 64(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SP)
-	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
+	VBROADCASTSS 4(BX), Y0
 	VMOVUPS      Y0, 320(SP)
-	VXORPD       Y0, Y0, Y0
+	VBROADCASTSS 8(BX), Y0
 	VMOVUPS      Y0, 352(SP)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 384(SP)
+	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 416(SP)
+	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 448(SP)
+	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 480(SP)
-	VMOVUPS      Y0, 512(SP)
-	VMOVUPS      Y0, 544(SP)
-	VMOVUPS      Y0, 576(SP)
-	VMOVUPS      Y0, 608(SP)
-	VMOVUPS      Y0, 640(SP)
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 64(SP)
+	VMOVUPS      Y5, 96(SP)
+	VMOVUPS      Y5, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y5, 192(SP)
+	VMOVUPS      Y5, 224(SP)
+	VMOVUPS      Y5, 256(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
@@ -26246,104 +25859,96 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y0
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y1
-	VMOVUPS     224(SP), Y2
-	VADDPS      Y0, Y2, Y2
-	VMOVUPS     Y2, 224(SP)
-	VMOVUPS     256(SP), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
-	VMOVUPS     288(SP), Y2
-	VFMADD231PS Y0, Y0, Y2
-	VMOVUPS     Y2, 288(SP)
-	VMOVUPS     (CX)(BX*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPS      $0x11, Y4, Y2, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
+	VMOVUPS     (DX)(BX*4), Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y6, Y1, Y1
+	VFMADD231PS Y5, Y5, Y2
+	VMOVUPS     (CX)(BX*4), Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y7, Y8, Y8
+	VMOVUPS     288(SP), Y9
+	VCMPPS      $0x11, Y9, Y7, Y9
+	VMOVUPS     288(SP), Y10
+	VCMPPS      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y2, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
+	VPADDD  quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS twiceBiasSingle<>+0(SB), Y12
+	VANDPS  exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD  Y13, Y12, Y12
+	VPSRLD  $0x17, Y11, Y11
+	VORPS   integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS  integerBiasSingle<>+0(SB), Y11, Y11
+	VMULPS  Y12, Y7, Y12
+	VADDPS  minusOneSingle<>+0(SB), Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
+	VADDPS       twoSingle<>+0(SB), Y12, Y13
+	VDIVPS       Y13, Y12, Y13
+	VMULPS       Y13, Y13, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y12, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y5, Y7, Y6, Y6
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y13, Y15
+	VSUBPS      Y15, Y12, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     320(SP), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y11
+	VMOVUPS     352(SP), Y12
+	VBLENDVPS   Y10, Y12, Y11, Y11
+	VMOVUPS     Y11, 512(SP)
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y3, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y2, Y8, Y9
+	VPADDD       quarterUpSingle<>+0(SB), Y8, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y7, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPS    Y4, Y7, Y5, Y4
-	VMOVUPS      96(SP), Y5
-	VFMADD231PS  Y0, Y2, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PS Y1, Y2, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      160(SP), Y2
-	VFMADD231PS  Y0, Y3, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      192(SP), Y2
-	VFNMADD231PS Y1, Y3, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      320(SP), Y2
-	VFMADD231PS  Y6, Y0, Y2
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      352(SP), Y0
-	VFNMADD231PS Y4, Y1, Y0
-	VMOVUPS      Y0, 352(SP)
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS      320(SP), Y11
+	VBLENDVPS    Y10, Y11, Y12, Y10
+	VMOVUPS      352(SP), Y11
+	VBLENDVPS    Y9, Y11, Y10, Y9
+	VMOVUPS      384(SP), Y10
+	VFMADD231PS  Y5, Y7, Y10
+	VMOVUPS      Y10, 384(SP)
+	VMOVUPS      416(SP), Y10
+	VFNMADD231PS Y6, Y7, Y10
+	VMOVUPS      Y10, 416(SP)
+	VMOVUPS      448(SP), Y7
+	VFMADD231PS  Y5, Y8, Y7
+	VMOVUPS      Y7, 448(SP)
+	VMOVUPS      480(SP), Y7
+	VFNMADD231PS Y6, Y8, Y7
+	VMOVUPS      Y7, 480(SP)
+	VMOVUPS      512(SP), Y7
+	VFMADD231PS  Y7, Y5, Y3
+	VFNMADD231PS Y9, Y6, Y4
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	CMPQ         SI, $0x00000008
@@ -26359,256 +25964,243 @@ few:
 	CMOVQLT     SI, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y0
-	VMASKMOVPS  (DX)(BX*4), Y0, Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     224(SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 224(SP)
-	VMOVUPS     256(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
-	VMOVUPS     288(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 288(SP)
-	VMASKMOVPS  (CX)(BX*4), Y0, Y0
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPS      $0x11, Y4, Y0, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
+	VMOVDQU     32(R8)(DI*4), Y5
+	VMASKMOVPS  (DX)(BX*4), Y5, Y6
+	VADDPS      minusOneSingle<>+0(SB), Y6, Y7
+	VANDPD      Y7, Y5, Y7
+	VADDPS      Y6, Y0, Y0
+	VSUBPS      Y7, Y1, Y1
+	VFMADD231PS Y6, Y6, Y2
+	VMASKMOVPS  (CX)(BX*4), Y5, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y5, Y8, Y8
+	VMOVUPS     288(SP), Y9
+	VCMPPS      $0x11, Y9, Y5, Y9
+	VMOVUPS     288(SP), Y10
+	VCMPPS      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y0, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y0, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
+	VPADDD  quarterUpSingle<>+0(SB), Y5, Y11
+	VMOVUPS twiceBiasSingle<>+0(SB), Y12
+	VANDPS  exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD  Y13, Y12, Y12
+	VPSRLD  $0x17, Y11, Y11
+	VORPS   integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS  integerBiasSingle<>+0(SB), Y11, Y11
+	VMULPS  Y12, Y5, Y12
+	VADDPS  minusOneSingle<>+0(SB), Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
+	VADDPS       twoSingle<>+0(SB), Y12, Y13
+	VDIVPS       Y13, Y12, Y13
+	VMULPS       Y13, Y13, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y12, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y5, Y7, Y6, Y6
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y13, Y15
+	VSUBPS      Y15, Y12, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     320(SP), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y11
+	VMOVUPS     352(SP), Y12
+	VBLENDVPS   Y10, Y12, Y11, Y11
+	VMOVUPS     Y11, 544(SP)
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y3, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y0, Y8, Y9
+	VPADDD       quarterUpSingle<>+0(SB), Y8, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y5, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPS    Y4, Y7, Y5, Y4
-	VMOVUPS      96(SP), Y5
-	VFMADD231PS  Y1, Y0, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PS Y2, Y0, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      160(SP), Y0
-	VFMADD231PS  Y1, Y3, Y0
-	VMOVUPS      Y0, 160(SP)
-	VMOVUPS      192(SP), Y0
-	VFNMADD231PS Y2, Y3, Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      320(SP), Y0
-	VFMADD231PS  Y6, Y1, Y0
-	VMOVUPS      Y0, 320(SP)
-	VMOVUPS      352(SP), Y0
-	VFNMADD231PS Y4, Y2, Y0
-	VMOVUPS      Y0, 352(SP)
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS      320(SP), Y11
+	VBLENDVPS    Y10, Y11, Y12, Y10
+	VMOVUPS      352(SP), Y11
+	VBLENDVPS    Y9, Y11, Y10, Y9
+	VMOVUPS      384(SP), Y10
+	VFMADD231PS  Y6, Y5, Y10
+	VMOVUPS      Y10, 384(SP)
+	VMOVUPS      416(SP), Y10
+	VFNMADD231PS Y7, Y5, Y10
+	VMOVUPS      Y10, 416(SP)
+	VMOVUPS      448(SP), Y5
+	VFMADD231PS  Y6, Y8, Y5
+	VMOVUPS      Y5, 448(SP)
+	VMOVUPS      480(SP), Y5
+	VFNMADD231PS Y7, Y8, Y5
+	VMOVUPS      Y5, 480(SP)
+	VMOVUPS      544(SP), Y5
+	VFMADD231PS  Y5, Y6, Y3
+	VFNMADD231PS Y9, Y7, Y4
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       384(SP), Y1, Y1
-	VMOVUPD      Y1, 384(SP)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       416(SP), Y1, Y1
-	VMOVUPD      Y1, 416(SP)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       448(SP), Y1, Y1
-	VMOVUPD      Y1, 448(SP)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       480(SP), Y1, Y1
-	VMOVUPD      Y1, 480(SP)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       512(SP), Y1, Y1
-	VMOVUPD      Y1, 512(SP)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       544(SP), Y1, Y1
-	VMOVUPD      Y1, 544(SP)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       576(SP), Y1, Y1
-	VMOVUPD      Y1, 576(SP)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       608(SP), Y1, Y1
-	VMOVUPD      Y1, 608(SP)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       640(SP), Y1, Y1
-	VMOVUPD      Y1, 640(SP)
+	VMOVUPS      384(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 384(SP)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       (SP), Y6, Y6
+	VMOVUPD      Y6, (SP)
+	VMOVUPS      416(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 416(SP)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       32(SP), Y6, Y6
+	VMOVUPD      Y6, 32(SP)
+	VMOVUPS      448(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 448(SP)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       64(SP), Y6, Y6
+	VMOVUPD      Y6, 64(SP)
+	VMOVUPS      480(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 480(SP)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       96(SP), Y6, Y6
+	VMOVUPD      Y6, 96(SP)
+	VMOVAPD      Y0, Y5
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       128(SP), Y6, Y6
+	VMOVUPD      Y6, 128(SP)
+	VMOVAPD      Y1, Y5
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       160(SP), Y6, Y6
+	VMOVUPD      Y6, 160(SP)
+	VMOVAPD      Y2, Y5
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       192(SP), Y6, Y6
+	VMOVUPD      Y6, 192(SP)
+	VMOVAPD      Y3, Y5
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       224(SP), Y6, Y6
+	VMOVUPD      Y6, 224(SP)
+	VMOVAPD      Y4, Y5
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       256(SP), Y6, Y6
+	VMOVUPD      Y6, 256(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      384(SP), Y0
+	VMOVUPD      (SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      416(SP), Y0
+	VMOVUPD      32(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      448(SP), Y0
+	VMOVUPD      64(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      480(SP), Y0
+	VMOVUPD      96(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      512(SP), Y0
+	VMOVUPD      128(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPD      544(SP), Y0
+	VMOVUPD      160(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPD      576(SP), Y0
+	VMOVUPD      192(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPD      608(SP), Y0
+	VMOVUPD      224(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      640(SP), Y0
+	VMOVUPD      256(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -26622,7 +26214,7 @@ folded:
 
 // func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNoneLogsF64AVX2(SB), $384-65
+TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
 	// forwardNoneLogsF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -26643,127 +26235,114 @@ TEXT ·forwardNoneLogsF64AVX2(SB), $384-65
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 192(SP)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SP)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
 	XORQ         BX, BX
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y0
-	VADDPD      minusOne<>+0(SB), Y0, Y1
-	VMOVUPS     224(SP), Y2
-	VADDPD      Y0, Y2, Y2
-	VMOVUPS     Y2, 224(SP)
-	VMOVUPS     256(SP), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
-	VMOVUPS     288(SP), Y2
-	VFMADD231PD Y0, Y0, Y2
-	VMOVUPS     Y2, 288(SP)
-	VMOVUPD     (CX)(BX*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPD      $0x11, Y4, Y2, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
+	VMOVUPD     (DX)(BX*8), Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VADDPD      Y5, Y0, Y0
+	VSUBPD      Y6, Y1, Y1
+	VFMADD231PD Y5, Y5, Y2
+	VMOVUPD     (CX)(BX*8), Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VMOVUPS     (SP), Y9
+	VCMPPD      $0x11, Y9, Y7, Y9
+	VMOVUPS     (SP), Y10
+	VCMPPD      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y2, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y2, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
+	VPADDQ  quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD twiceBias<>+0(SB), Y12
+	VANDPD  exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ  Y13, Y12, Y12
+	VPSRLQ  $0x34, Y11, Y11
+	VORPD   integerBits<>+0(SB), Y11, Y11
+	VSUBPD  integerBias<>+0(SB), Y11, Y11
+	VMULPD  Y12, Y7, Y12
+	VADDPD  minusOne<>+0(SB), Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
+	VADDPD       two<>+0(SB), Y12, Y13
+	VDIVPD       Y13, Y12, Y13
+	VMULPD       Y13, Y13, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y12, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y5, Y7, Y6, Y6
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y13, Y15
+	VSUBPD      Y15, Y12, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     32(SP), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y11
+	VMOVUPS     64(SP), Y12
+	VBLENDVPD   Y10, Y12, Y11, Y11
+	VMOVUPS     Y11, 224(SP)
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y3, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y2, Y8, Y9
+	VPADDQ       quarterUp<>+0(SB), Y8, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y7, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPD    Y4, Y7, Y5, Y4
-	VMOVUPS      96(SP), Y5
-	VFMADD231PD  Y0, Y2, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PD Y1, Y2, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      160(SP), Y2
-	VFMADD231PD  Y0, Y3, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      192(SP), Y2
-	VFNMADD231PD Y1, Y3, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      320(SP), Y2
-	VFMADD231PD  Y6, Y0, Y2
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      352(SP), Y0
-	VFNMADD231PD Y4, Y1, Y0
-	VMOVUPS      Y0, 352(SP)
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y10, Y11, Y12, Y10
+	VMOVUPS      64(SP), Y11
+	VBLENDVPD    Y9, Y11, Y10, Y9
+	VMOVUPS      96(SP), Y10
+	VFMADD231PD  Y5, Y7, Y10
+	VMOVUPS      Y10, 96(SP)
+	VMOVUPS      128(SP), Y10
+	VFNMADD231PD Y6, Y7, Y10
+	VMOVUPS      Y10, 128(SP)
+	VMOVUPS      160(SP), Y7
+	VFMADD231PD  Y5, Y8, Y7
+	VMOVUPS      Y7, 160(SP)
+	VMOVUPS      192(SP), Y7
+	VFNMADD231PD Y6, Y8, Y7
+	VMOVUPS      Y7, 192(SP)
+	VMOVUPS      224(SP), Y7
+	VFMADD231PD  Y7, Y5, Y3
+	VFNMADD231PD Y9, Y6, Y4
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -26779,114 +26358,106 @@ few:
 	CMOVQLT     AX, SI
 	LEAQ        tailMasks<>+0(SB), DI
 	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y0
-	VMASKMOVPD  (DX)(BX*8), Y0, Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     224(SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 224(SP)
-	VMOVUPS     256(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
-	VMOVUPS     288(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 288(SP)
-	VMASKMOVPD  (CX)(BX*8), Y0, Y0
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y0, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPD      $0x11, Y4, Y0, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
+	VMOVDQU     32(DI)(SI*8), Y5
+	VMASKMOVPD  (DX)(BX*8), Y5, Y6
+	VADDPD      minusOne<>+0(SB), Y6, Y7
+	VANDPD      Y7, Y5, Y7
+	VADDPD      Y6, Y0, Y0
+	VSUBPD      Y7, Y1, Y1
+	VFMADD231PD Y6, Y6, Y2
+	VMASKMOVPD  (CX)(BX*8), Y5, Y5
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y5, Y8, Y8
+	VMOVUPS     (SP), Y9
+	VCMPPD      $0x11, Y9, Y5, Y9
+	VMOVUPS     (SP), Y10
+	VCMPPD      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y0, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y0, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
+	VPADDQ  quarterUp<>+0(SB), Y5, Y11
+	VMOVUPD twiceBias<>+0(SB), Y12
+	VANDPD  exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ  Y13, Y12, Y12
+	VPSRLQ  $0x34, Y11, Y11
+	VORPD   integerBits<>+0(SB), Y11, Y11
+	VSUBPD  integerBias<>+0(SB), Y11, Y11
+	VMULPD  Y12, Y5, Y12
+	VADDPD  minusOne<>+0(SB), Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
+	VADDPD       two<>+0(SB), Y12, Y13
+	VDIVPD       Y13, Y12, Y13
+	VMULPD       Y13, Y13, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y12, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y5, Y7, Y6, Y6
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y13, Y15
+	VSUBPD      Y15, Y12, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     32(SP), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y11
+	VMOVUPS     64(SP), Y12
+	VBLENDVPD   Y10, Y12, Y11, Y11
+	VMOVUPS     Y11, 256(SP)
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y3, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y0, Y8, Y9
+	VPADDQ       quarterUp<>+0(SB), Y8, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y5, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPD    Y4, Y7, Y5, Y4
-	VMOVUPS      96(SP), Y5
-	VFMADD231PD  Y1, Y0, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PD Y2, Y0, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      160(SP), Y0
-	VFMADD231PD  Y1, Y3, Y0
-	VMOVUPS      Y0, 160(SP)
-	VMOVUPS      192(SP), Y0
-	VFNMADD231PD Y2, Y3, Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      320(SP), Y0
-	VFMADD231PD  Y6, Y1, Y0
-	VMOVUPS      Y0, 320(SP)
-	VMOVUPS      352(SP), Y0
-	VFNMADD231PD Y4, Y2, Y0
-	VMOVUPS      Y0, 352(SP)
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y10, Y11, Y12, Y10
+	VMOVUPS      64(SP), Y11
+	VBLENDVPD    Y9, Y11, Y10, Y9
+	VMOVUPS      96(SP), Y10
+	VFMADD231PD  Y6, Y5, Y10
+	VMOVUPS      Y10, 96(SP)
+	VMOVUPS      128(SP), Y10
+	VFNMADD231PD Y7, Y5, Y10
+	VMOVUPS      Y10, 128(SP)
+	VMOVUPS      160(SP), Y5
+	VFMADD231PD  Y6, Y8, Y5
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      192(SP), Y5
+	VFNMADD231PD Y7, Y8, Y5
+	VMOVUPS      Y5, 192(SP)
+	VMOVUPS      256(SP), Y5
+	VFMADD231PD  Y5, Y6, Y3
+	VFNMADD231PD Y9, Y7, Y4
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -26894,81 +26465,76 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVUPS      96(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 96(SP)
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPD       X6, X5, X5
+	VUNPCKHPD    X5, X5, X6
+	VADDSD       X6, X5, X5
+	VADDSD       (AX), X5, X5
+	VMOVSD       X5, (AX)
+	VMOVUPS      128(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 128(SP)
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPD       X6, X5, X5
+	VUNPCKHPD    X5, X5, X6
+	VADDSD       X6, X5, X5
+	VADDSD       8(AX), X5, X5
+	VMOVSD       X5, 8(AX)
+	VMOVUPS      160(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 160(SP)
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPD       X6, X5, X5
+	VUNPCKHPD    X5, X5, X6
+	VADDSD       X6, X5, X5
+	VADDSD       16(AX), X5, X5
+	VMOVSD       X5, 16(AX)
+	VMOVUPS      192(SP), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 192(SP)
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPD       X6, X5, X5
+	VUNPCKHPD    X5, X5, X6
+	VADDSD       X6, X5, X5
+	VADDSD       24(AX), X5, X5
+	VMOVSD       X5, 24(AX)
+	VMOVAPD      Y0, Y5
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPD       X0, X5, X5
+	VUNPCKHPD    X5, X5, X0
+	VADDSD       X0, X5, X5
+	VADDSD       32(AX), X5, X5
+	VMOVSD       X5, 32(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -26982,7 +26548,7 @@ done:
 
 // func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneLogsF32AVX2(SB), $160-89
+TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -26991,55 +26557,44 @@ TEXT ·backwardNoneLogsF32AVX2(SB), $160-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSS 44(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 20(DI), Y2
+	VBROADCASTSS 24(DI), Y3
+	VBROADCASTSS 44(DI), Y4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS      (SI)(DI*4), Y0
-	VMOVUPS      oneSingle<>+0(SB), Y1
-	VSUBPS       Y0, Y1, Y1
-	VMOVUPS      (SP), Y2
-	VMULPS       Y2, Y0, Y2
-	VMOVUPS      32(SP), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      (BX)(DI*4), Y3
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      128(SP), Y5
-	VCMPPS       $0x11, Y5, Y3, Y5
-	VMOVUPS      128(SP), Y6
-	VCMPPS       $0x11, Y6, Y4, Y6
-	VPCMPEQD     Y7, Y7, Y7
-	VORPS        Y5, Y6, Y5
-	VANDNPS      Y7, Y5, Y5
-	VMOVUPS      64(SP), Y6
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      96(SP), Y6
-	VMULPS       Y6, Y1, Y1
-	VMULPS       Y4, Y0, Y0
-	VFNMADD231PS Y3, Y1, Y0
-	VMULPS       Y4, Y3, Y1
-	VDIVPS       Y1, Y0, Y0
-	VANDPD       Y0, Y5, Y0
-	VADDPS       Y0, Y2, Y0
+	VMOVUPS      (SI)(DI*4), Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VMULPS       Y0, Y5, Y7
+	VFMADD231PS  Y1, Y6, Y7
+	VMOVUPS      (BX)(DI*4), Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y8, Y9, Y9
+	VCMPPS       $0x11, Y4, Y8, Y10
+	VCMPPS       $0x11, Y4, Y9, Y11
+	VPCMPEQD     Y12, Y12, Y12
+	VORPS        Y10, Y11, Y10
+	VANDNPS      Y12, Y10, Y10
+	VMULPS       Y2, Y5, Y5
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y9, Y5, Y5
+	VFNMADD231PS Y8, Y6, Y5
+	VMULPS       Y9, Y8, Y6
+	VDIVPS       Y6, Y5, Y5
+	VANDPD       Y5, Y10, Y5
+	VADDPS       Y5, Y7, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y0, (AX)(DI*4)
+	VMOVNTPS     Y5, (AX)(DI*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y0, (AX)(DI*4)
+	VMOVUPS Y5, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -27057,35 +26612,29 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	NEGQ         DX
-	VMOVDQU      32(R8)(DX*4), Y0
-	VMASKMOVPS   (SI)(DI*4), Y0, Y1
-	VMOVUPS      oneSingle<>+0(SB), Y2
-	VSUBPS       Y1, Y2, Y2
-	VMOVUPS      (SP), Y3
-	VMULPS       Y3, Y1, Y3
-	VMOVUPS      32(SP), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMASKMOVPS   (BX)(DI*4), Y0, Y4
-	VMOVUPS      oneSingle<>+0(SB), Y5
-	VSUBPS       Y4, Y5, Y5
-	VMOVUPS      128(SP), Y6
-	VCMPPS       $0x11, Y6, Y4, Y6
-	VMOVUPS      128(SP), Y7
-	VCMPPS       $0x11, Y7, Y5, Y7
-	VPCMPEQD     Y8, Y8, Y8
-	VORPS        Y6, Y7, Y6
-	VANDNPS      Y8, Y6, Y6
-	VMOVUPS      64(SP), Y7
-	VMULPS       Y7, Y1, Y1
-	VMOVUPS      96(SP), Y7
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y5, Y1, Y1
-	VFNMADD231PS Y4, Y2, Y1
-	VMULPS       Y5, Y4, Y2
-	VDIVPS       Y2, Y1, Y1
-	VANDPD       Y1, Y6, Y1
-	VADDPS       Y1, Y3, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(DI*4)
+	VMOVDQU      32(R8)(DX*4), Y5
+	VMASKMOVPS   (SI)(DI*4), Y5, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMULPS       Y0, Y6, Y8
+	VFMADD231PS  Y1, Y7, Y8
+	VMASKMOVPS   (BX)(DI*4), Y5, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VSUBPS       Y9, Y10, Y10
+	VCMPPS       $0x11, Y4, Y9, Y11
+	VCMPPS       $0x11, Y4, Y10, Y12
+	VPCMPEQD     Y13, Y13, Y13
+	VORPS        Y11, Y12, Y11
+	VANDNPS      Y13, Y11, Y11
+	VMULPS       Y2, Y6, Y6
+	VMULPS       Y3, Y7, Y7
+	VMULPS       Y10, Y6, Y6
+	VFNMADD231PS Y9, Y7, Y6
+	VMULPS       Y10, Y9, Y7
+	VDIVPS       Y7, Y6, Y6
+	VANDPD       Y6, Y11, Y6
+	VADDPS       Y6, Y8, Y6
+	VMASKMOVPS   Y6, Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -27098,7 +26647,7 @@ done:
 
 // func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneLogsF64AVX2(SB), $160-89
+TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -27107,55 +26656,44 @@ TEXT ·backwardNoneLogsF64AVX2(SB), $160-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 88(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 40(DI), Y2
+	VBROADCASTSD 48(DI), Y3
+	VBROADCASTSD 88(DI), Y4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD      (SI)(DI*8), Y0
-	VMOVUPD      one<>+0(SB), Y1
-	VSUBPD       Y0, Y1, Y1
-	VMOVUPS      (SP), Y2
-	VMULPD       Y2, Y0, Y2
-	VMOVUPS      32(SP), Y3
-	VFMADD231PD  Y3, Y1, Y2
-	VMOVUPD      (BX)(DI*8), Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VSUBPD       Y3, Y4, Y4
-	VMOVUPS      128(SP), Y5
-	VCMPPD       $0x11, Y5, Y3, Y5
-	VMOVUPS      128(SP), Y6
-	VCMPPD       $0x11, Y6, Y4, Y6
-	VPCMPEQD     Y7, Y7, Y7
-	VORPS        Y5, Y6, Y5
-	VANDNPS      Y7, Y5, Y5
-	VMOVUPS      64(SP), Y6
-	VMULPD       Y6, Y0, Y0
-	VMOVUPS      96(SP), Y6
-	VMULPD       Y6, Y1, Y1
-	VMULPD       Y4, Y0, Y0
-	VFNMADD231PD Y3, Y1, Y0
-	VMULPD       Y4, Y3, Y1
-	VDIVPD       Y1, Y0, Y0
-	VANDPD       Y0, Y5, Y0
-	VADDPD       Y0, Y2, Y0
+	VMOVUPD      (SI)(DI*8), Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMULPD       Y0, Y5, Y7
+	VFMADD231PD  Y1, Y6, Y7
+	VMOVUPD      (BX)(DI*8), Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y8, Y9, Y9
+	VCMPPD       $0x11, Y4, Y8, Y10
+	VCMPPD       $0x11, Y4, Y9, Y11
+	VPCMPEQD     Y12, Y12, Y12
+	VORPS        Y10, Y11, Y10
+	VANDNPS      Y12, Y10, Y10
+	VMULPD       Y2, Y5, Y5
+	VMULPD       Y3, Y6, Y6
+	VMULPD       Y9, Y5, Y5
+	VFNMADD231PD Y8, Y6, Y5
+	VMULPD       Y9, Y8, Y6
+	VDIVPD       Y6, Y5, Y5
+	VANDPD       Y5, Y10, Y5
+	VADDPD       Y5, Y7, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y0, (AX)(DI*8)
+	VMOVNTPD     Y5, (AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y0, (AX)(DI*8)
+	VMOVUPD Y5, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -27173,35 +26711,29 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	NEGQ         DX
-	VMOVDQU      32(R8)(DX*8), Y0
-	VMASKMOVPD   (SI)(DI*8), Y0, Y1
-	VMOVUPD      one<>+0(SB), Y2
-	VSUBPD       Y1, Y2, Y2
-	VMOVUPS      (SP), Y3
-	VMULPD       Y3, Y1, Y3
-	VMOVUPS      32(SP), Y4
-	VFMADD231PD  Y4, Y2, Y3
-	VMASKMOVPD   (BX)(DI*8), Y0, Y4
-	VMOVUPD      one<>+0(SB), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      128(SP), Y6
-	VCMPPD       $0x11, Y6, Y4, Y6
-	VMOVUPS      128(SP), Y7
-	VCMPPD       $0x11, Y7, Y5, Y7
-	VPCMPEQD     Y8, Y8, Y8
-	VORPS        Y6, Y7, Y6
-	VANDNPS      Y8, Y6, Y6
-	VMOVUPS      64(SP), Y7
-	VMULPD       Y7, Y1, Y1
-	VMOVUPS      96(SP), Y7
-	VMULPD       Y7, Y2, Y2
-	VMULPD       Y5, Y1, Y1
-	VFNMADD231PD Y4, Y2, Y1
-	VMULPD       Y5, Y4, Y2
-	VDIVPD       Y2, Y1, Y1
-	VANDPD       Y1, Y6, Y1
-	VADDPD       Y1, Y3, Y1
-	VMASKMOVPD   Y1, Y0, (AX)(DI*8)
+	VMOVDQU      32(R8)(DX*8), Y5
+	VMASKMOVPD   (SI)(DI*8), Y5, Y6
+	VMOVUPD      one<>+0(SB), Y7
+	VSUBPD       Y6, Y7, Y7
+	VMULPD       Y0, Y6, Y8
+	VFMADD231PD  Y1, Y7, Y8
+	VMASKMOVPD   (BX)(DI*8), Y5, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VSUBPD       Y9, Y10, Y10
+	VCMPPD       $0x11, Y4, Y9, Y11
+	VCMPPD       $0x11, Y4, Y10, Y12
+	VPCMPEQD     Y13, Y13, Y13
+	VORPS        Y11, Y12, Y11
+	VANDNPS      Y13, Y11, Y11
+	VMULPD       Y2, Y6, Y6
+	VMULPD       Y3, Y7, Y7
+	VMULPD       Y10, Y6, Y6
+	VFNMADD231PD Y9, Y7, Y6
+	VMULPD       Y10, Y9, Y7
+	VDIVPD       Y7, Y6, Y6
+	VANDPD       Y6, Y11, Y6
+	VADDPD       Y6, Y8, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
@@ -27214,7 +26746,7 @@ done:
 
 // func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidLogsYF32AVX2(SB), $384-73
+TEXT ·forwardSigmoidLogsYF32AVX2(SB), $192-73
 	// forwardSigmoidLogsYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -27226,25 +26758,19 @@ TEXT ·forwardSigmoidLogsYF32AVX2(SB), $384-73
 	MOVQ         k+64(FP), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
 	XORQ         BX, BX
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      Y2, 224(SP)
-	VMOVUPS      Y2, 256(SP)
-	VMOVUPS      Y2, 288(SP)
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      Y2, 352(SP)
+	VXORPD       Y8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 160(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
 	JLE          folded
@@ -27260,85 +26786,73 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVMSKPS Y2, R8
+	VMOVQ     (DX)(SI*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBD X8, Y8
+	VMOVMSKPS Y8, R8
 	POPCNTL   R8, R8
 	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y3
-	VMOVUPS   signBitSingle<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
+	VMOVUPS   (CX)(SI*4), Y9
+	VMOVUPS   signBitSingle<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPS    Y10, Y9, Y9
+	VORPS     signBitSingle<>+0(SB), Y9, Y10
+	VPMAXUD   Y10, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
+	VMOVUPS     expLanefSingle<>+0(SB), Y12
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y12, Y10
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	VADDPS  oneSingle<>+0(SB), Y10, Y11
+	VADDPS  twoSingle<>+0(SB), Y10, Y12
+	VMOVUPS oneSingle<>+0(SB), Y13
+	VMULPS  Y12, Y11, Y14
+	VDIVPS  Y14, Y13, Y13
+	VMULPS  Y12, Y13, Y12
+	VMULPS  Y11, Y13, Y11
+	VMULPS  Y10, Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y3
-	VSUBPS       Y8, Y3, Y3
-	VANDPD       Y5, Y2, Y6
-	VMOVUPS      (SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VANDPD       Y4, Y2, Y6
-	VMOVUPS      64(SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VANDNPD      Y4, Y2, Y4
-	VMOVUPS      32(SP), Y6
-	VADDPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VANDNPD      Y5, Y2, Y4
-	VMOVUPS      96(SP), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SP)
-	VANDPD       Y3, Y2, Y4
-	VMOVUPS      128(SP), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VANDNPD      Y3, Y2, Y2
-	VMOVUPS      160(SP), Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y10, Y13, Y14
+	VFNMADD213PS Y10, Y11, Y14
+	VMULPS       Y12, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y12, Y11
+	VBLENDVPS    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPS       Y9, Y12, Y9
+	VSUBPS       Y14, Y9, Y9
+	VANDPD       Y11, Y8, Y12
+	VADDPS       Y12, Y2, Y2
+	VANDPD       Y10, Y8, Y12
+	VADDPS       Y12, Y4, Y4
+	VANDNPD      Y10, Y8, Y10
+	VADDPS       Y10, Y3, Y3
+	VANDNPD      Y11, Y8, Y10
+	VADDPS       Y10, Y5, Y5
+	VANDPD       Y9, Y8, Y10
+	VADDPS       Y10, Y6, Y6
+	VANDNPD      Y9, Y8, Y8
+	VADDPS       Y8, Y7, Y7
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DI
 	CMPQ         DI, $0x00000008
@@ -27355,7 +26869,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    R8, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y2
+	VMOVDQU 32(R9)(R10*4), Y8
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -27367,189 +26881,171 @@ bytes1:
 	ORQ        R10, R9
 	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R9, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPS  Y3, R8
+	VMOVQ      R9, X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBD  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPS  Y9, R8
 	POPCNTL    R8, R8
 	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y2, Y2
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y2, Y2
-	VORPS      signBitSingle<>+0(SB), Y2, Y5
-	VPMAXUD    Y5, Y1, Y1
+	VMASKMOVPS (CX)(SI*4), Y8, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPS     Y11, Y8, Y8
+	VORPS      signBitSingle<>+0(SB), Y8, Y11
+	VPMAXUD    Y11, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y7, Y6
-	VBLENDVPS    Y2, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y2, Y7, Y2
-	VSUBPS       Y9, Y2, Y2
-	VANDPD       Y6, Y3, Y7
-	VMOVUPS      (SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VANDPD       Y5, Y3, Y7
-	VMOVUPS      64(SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
-	VANDPD       Y5, Y4, Y5
-	VMOVUPS      32(SP), Y7
-	VADDPS       Y5, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VANDPD       Y6, Y4, Y5
-	VMOVUPS      96(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VANDPD       Y2, Y3, Y3
-	VMOVUPS      128(SP), Y5
-	VADDPS       Y3, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VANDPD       Y2, Y4, Y2
-	VMOVUPS      160(SP), Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y8, Y11, Y13, Y12
+	VBLENDVPS    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y8, Y13, Y8
+	VSUBPS       Y15, Y8, Y8
+	VANDPD       Y12, Y9, Y13
+	VADDPS       Y13, Y2, Y2
+	VANDPD       Y11, Y9, Y13
+	VADDPS       Y13, Y4, Y4
+	VANDPD       Y11, Y10, Y11
+	VADDPS       Y11, Y3, Y3
+	VANDPD       Y12, Y10, Y11
+	VADDPS       Y11, Y5, Y5
+	VANDPD       Y8, Y9, Y9
+	VADDPS       Y9, Y6, Y6
+	VANDPD       Y8, Y10, Y8
+	VADDPS       Y8, Y7, Y7
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      (SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       192(SP), Y3, Y3
-	VMOVUPD      Y3, 192(SP)
-	VMOVUPS      32(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       224(SP), Y3, Y3
-	VMOVUPD      Y3, 224(SP)
-	VMOVUPS      64(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       256(SP), Y3, Y3
-	VMOVUPD      Y3, 256(SP)
-	VMOVUPS      96(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       288(SP), Y3, Y3
-	VMOVUPD      Y3, 288(SP)
-	VMOVUPS      128(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       320(SP), Y3, Y3
-	VMOVUPD      Y3, 320(SP)
-	VMOVUPS      160(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       352(SP), Y3, Y3
-	VMOVUPD      Y3, 352(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      192(SP), Y0
+	VMOVUPD      (SP), Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      224(SP), Y0
+	VMOVUPD      32(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      256(SP), Y0
+	VMOVUPD      64(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      288(SP), Y0
+	VMOVUPD      96(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      320(SP), Y0
+	VMOVUPD      128(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      352(SP), Y0
+	VMOVUPD      160(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
@@ -27584,7 +27080,7 @@ GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX2(SB), $192-73
+TEXT ·forwardSigmoidLogsYF64AVX2(SB), NOSPLIT, $0-73
 	// forwardSigmoidLogsYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -27596,17 +27092,11 @@ TEXT ·forwardSigmoidLogsYF64AVX2(SB), $192-73
 	MOVQ         k+64(FP), BX
 	VPCMPEQD     Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
 	XORQ         BX, BX
 	XORQ         SI, SI
 	CMPQ         AX, $0x00000004
@@ -27614,97 +27104,85 @@ TEXT ·forwardSigmoidLogsYF64AVX2(SB), $192-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVMSKPD Y2, DI
+	VMOVD     (DX)(SI*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBQ X8, Y8
+	VMOVMSKPD Y8, DI
 	POPCNTL   DI, DI
 	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y3, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD    Y5, Y1, Y1
+	VMOVUPD   (CX)(SI*8), Y9
+	VMOVUPD   signBit<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPD    Y10, Y9, Y9
+	VORPD     signBit<>+0(SB), Y9, Y10
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
+	VANDPD    Y11, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
+	VMOVUPD     exp64k<>+0(SB), Y12
+	VFMADD213PD exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y12, Y10
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	VADDPD  one<>+0(SB), Y10, Y11
+	VADDPD  two<>+0(SB), Y10, Y12
+	VMOVUPD one<>+0(SB), Y13
+	VMULPD  Y12, Y11, Y14
+	VDIVPD  Y14, Y13, Y13
+	VMULPD  Y12, Y13, Y12
+	VMULPD  Y11, Y13, Y11
+	VMULPD  Y10, Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y3
-	VSUBPD       Y8, Y3, Y3
-	VANDPD       Y5, Y2, Y6
-	VMOVUPS      (SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VANDPD       Y4, Y2, Y6
-	VMOVUPS      64(SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VANDNPD      Y4, Y2, Y4
-	VMOVUPS      32(SP), Y6
-	VADDPD       Y4, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VANDNPD      Y5, Y2, Y4
-	VMOVUPS      96(SP), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SP)
-	VANDPD       Y3, Y2, Y4
-	VMOVUPS      128(SP), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VANDNPD      Y3, Y2, Y2
-	VMOVUPS      160(SP), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unit64j<>+0(SB), Y14
+	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y10, Y13, Y14
+	VFNMADD213PD Y10, Y11, Y14
+	VMULPD       Y12, Y10, Y10
+	VBLENDVPD    Y9, Y10, Y12, Y11
+	VBLENDVPD    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPD       Y9, Y12, Y9
+	VSUBPD       Y14, Y9, Y9
+	VANDPD       Y11, Y8, Y12
+	VADDPD       Y12, Y2, Y2
+	VANDPD       Y10, Y8, Y12
+	VADDPD       Y12, Y4, Y4
+	VANDNPD      Y10, Y8, Y10
+	VADDPD       Y10, Y3, Y3
+	VANDNPD      Y11, Y8, Y10
+	VADDPD       Y10, Y5, Y5
+	VANDPD       Y9, Y8, Y10
+	VADDPD       Y10, Y6, Y6
+	VANDNPD      Y9, Y8, Y8
+	VADDPD       Y8, Y7, Y7
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -27721,7 +27199,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DI, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y2
+	VMOVDQU 32(R8)(R9*8), Y8
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -27733,99 +27211,87 @@ bytes1:
 	ORQ        R9, R8
 	DECQ       DI
 	JNZ        bytes1
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPD  Y3, DI
+	VMOVQ      R8, X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBQ  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPD  Y9, DI
 	POPCNTL    DI, DI
 	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y2, Y2
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y2, Y2
-	VORPD      signBit<>+0(SB), Y2, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	VMASKMOVPD (CX)(SI*8), Y8, Y8
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPD     Y11, Y8, Y8
+	VORPD      signBit<>+0(SB), Y8, Y11
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VANDPD     Y12, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y7, Y6
-	VBLENDVPD    Y2, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y2, Y7, Y2
-	VSUBPD       Y9, Y2, Y2
-	VANDPD       Y6, Y3, Y7
-	VMOVUPS      (SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VANDPD       Y5, Y3, Y7
-	VMOVUPS      64(SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
-	VANDPD       Y5, Y4, Y5
-	VMOVUPS      32(SP), Y7
-	VADDPD       Y5, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VANDPD       Y6, Y4, Y5
-	VMOVUPS      96(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VANDPD       Y2, Y3, Y3
-	VMOVUPS      128(SP), Y5
-	VADDPD       Y3, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VANDPD       Y2, Y4, Y2
-	VMOVUPS      160(SP), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y8, Y11, Y13, Y12
+	VBLENDVPD    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y8, Y13, Y8
+	VSUBPD       Y15, Y8, Y8
+	VANDPD       Y12, Y9, Y13
+	VADDPD       Y13, Y2, Y2
+	VANDPD       Y11, Y9, Y13
+	VADDPD       Y13, Y4, Y4
+	VANDPD       Y11, Y10, Y11
+	VADDPD       Y11, Y3, Y3
+	VANDPD       Y12, Y10, Y11
+	VADDPD       Y11, Y5, Y5
+	VANDPD       Y8, Y9, Y9
+	VADDPD       Y9, Y6, Y6
+	VANDPD       Y8, Y10, Y8
+	VADDPD       Y8, Y7, Y7
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -27833,54 +27299,48 @@ bytes1:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      (SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPS      32(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPS      64(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
 	VADDSD       X2, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VUNPCKHPD    X0, X0, X2
@@ -27906,7 +27366,7 @@ GLOBL minusLimit<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsYF32AVX2(SB), $128-97
+TEXT ·backwardSigmoidLogsYF32AVX2(SB), NOSPLIT, $0-97
 	// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -27919,69 +27379,61 @@ TEXT ·backwardSigmoidLogsYF32AVX2(SB), $128-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 20(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 24(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
+	VBROADCASTSS 4(DI), Y2
+	VBROADCASTSS 20(DI), Y3
+	VBROADCASTSS 24(DI), Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPD       Y5, Y5, Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVUPS   (BX)(DI*4), Y3
-	VMOVUPS   signBitSingle<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPS    Y4, Y3, Y3
-	VPADDD    Y3, Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
+	VMOVQ     (SI)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVUPS   (BX)(DI*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y6, Y8
+	VXORPS    Y8, Y7, Y7
+	VPADDD    Y7, Y7, Y8
+	VPMAXUD   Y8, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y7
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y5
-	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y5
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
-	VPSLLD      $0x17, Y4, Y3
-	VPADDD      Y3, Y5, Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VADDPS      oneSingle<>+0(SB), Y3, Y5
-	VDIVPS      Y5, Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VMOVUPS     64(SP), Y5
-	VMOVUPS     96(SP), Y6
-	VBLENDVPS   Y2, Y5, Y6, Y5
-	VMULPS      Y4, Y5, Y5
-	VMOVUPS     (SP), Y6
-	VMOVUPS     32(SP), Y7
-	VBLENDVPS   Y2, Y6, Y7, Y2
-	VMULPS      Y3, Y2, Y2
-	VFMADD231PS Y4, Y2, Y5
+	VMOVUPS     expLanefSingle<>+0(SB), Y9
+	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y9
+	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y9
+	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y9
+	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
+	VPSLLD      $0x17, Y8, Y7
+	VPADDD      Y7, Y9, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y9, Y8, Y8
+	VMULPS      Y8, Y7, Y7
+	VBLENDVPS   Y6, Y3, Y4, Y9
+	VMULPS      Y8, Y9, Y9
+	VBLENDVPS   Y6, Y1, Y2, Y6
+	VMULPS      Y7, Y6, Y6
+	VFMADD231PS Y8, Y6, Y9
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y5, (AX)(DI*4)
+	VMOVNTPS    Y9, (AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y5, (AX)(DI*4)
+	VMOVUPS Y9, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -28000,7 +27452,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y2
+	VMOVDQU 32(R8)(R9*4), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -28012,50 +27464,46 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPS (BX)(DI*4), Y2, Y4
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y4, Y4
-	VPADDD     Y4, Y4, Y5
-	VPMAXUD    Y5, Y1, Y1
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPS (BX)(DI*4), Y6, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y9
+	VANDNPD    Y9, Y7, Y9
+	VXORPS     Y9, Y8, Y8
+	VPADDD     Y8, Y8, Y9
+	VPMAXUD    Y9, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VADDPS      oneSingle<>+0(SB), Y4, Y6
-	VDIVPS      Y6, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VMOVUPS     64(SP), Y6
-	VMOVUPS     96(SP), Y7
-	VBLENDVPS   Y3, Y6, Y7, Y6
-	VMULPS      Y5, Y6, Y6
-	VMOVUPS     (SP), Y7
-	VMOVUPS     32(SP), Y8
-	VBLENDVPS   Y3, Y7, Y8, Y3
-	VMULPS      Y4, Y3, Y3
-	VFMADD231PS Y5, Y3, Y6
-	VMASKMOVPS  Y6, Y2, (AX)(DI*4)
+	VMOVUPS     expLanefSingle<>+0(SB), Y10
+	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VPSLLD      $0x17, Y9, Y8
+	VPADDD      Y8, Y10, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VADDPS      oneSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y10, Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VBLENDVPS   Y7, Y3, Y4, Y10
+	VMULPS      Y9, Y10, Y10
+	VBLENDVPS   Y7, Y1, Y2, Y7
+	VMULPS      Y8, Y7, Y7
+	VFMADD231PS Y9, Y7, Y10
+	VMASKMOVPS  Y10, Y6, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
@@ -28063,8 +27511,8 @@ bytes2:
 done:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VPMAXUD   Y0, Y5, Y5
+	VPCMPEQD  Y0, Y5, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -28074,7 +27522,7 @@ done:
 
 // func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsYF64AVX2(SB), $128-97
+TEXT ·backwardSigmoidLogsYF64AVX2(SB), NOSPLIT, $0-97
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -28087,75 +27535,67 @@ TEXT ·backwardSigmoidLogsYF64AVX2(SB), $128-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 40(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 48(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VPCMPEQD     Y1, Y1, Y1
+	VBROADCASTSD 8(DI), Y2
+	VBROADCASTSD 40(DI), Y3
+	VBROADCASTSD 48(DI), Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VPCMPEQD     Y5, Y5, Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVUPD   (BX)(DI*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPD    Y4, Y3, Y3
-	VANDPD    absBits<>+0(SB), Y3, Y4
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y4, Y4
-	VANDPD    Y4, Y1, Y1
+	VMOVD     (SI)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVUPD   (BX)(DI*8), Y7
+	VMOVUPD   signBit<>+0(SB), Y8
+	VANDNPD   Y8, Y6, Y8
+	VXORPD    Y8, Y7, Y7
+	VANDPD    absBits<>+0(SB), Y7, Y8
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD    Y8, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y7
+	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y7
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y5
-	VFMADD213PD exp64j<>+0(SB), Y3, Y5
-	VFMADD213PD exp64i<>+0(SB), Y3, Y5
-	VFMADD213PD exp64h<>+0(SB), Y3, Y5
-	VFMADD213PD exp64g<>+0(SB), Y3, Y5
-	VFMADD213PD exp64f<>+0(SB), Y3, Y5
-	VFMADD213PD exp64e<>+0(SB), Y3, Y5
-	VFMADD213PD exp64d<>+0(SB), Y3, Y5
-	VFMADD213PD exp64c<>+0(SB), Y3, Y5
-	VFMADD213PD exp64b<>+0(SB), Y3, Y5
-	VFMADD213PD one<>+0(SB), Y3, Y5
-	VFMADD213PD one<>+0(SB), Y3, Y5
-	VPSLLQ      $0x34, Y4, Y3
-	VPADDQ      Y3, Y5, Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VADDPD      one<>+0(SB), Y3, Y5
-	VDIVPD      Y5, Y4, Y4
-	VMULPD      Y4, Y3, Y3
-	VMOVUPS     64(SP), Y5
-	VMOVUPS     96(SP), Y6
-	VBLENDVPD   Y2, Y5, Y6, Y5
-	VMULPD      Y4, Y5, Y5
-	VMOVUPS     (SP), Y6
-	VMOVUPS     32(SP), Y7
-	VBLENDVPD   Y2, Y6, Y7, Y2
-	VMULPD      Y3, Y2, Y2
-	VFMADD231PD Y4, Y2, Y5
+	VMOVUPD     exp64k<>+0(SB), Y9
+	VFMADD213PD exp64j<>+0(SB), Y7, Y9
+	VFMADD213PD exp64i<>+0(SB), Y7, Y9
+	VFMADD213PD exp64h<>+0(SB), Y7, Y9
+	VFMADD213PD exp64g<>+0(SB), Y7, Y9
+	VFMADD213PD exp64f<>+0(SB), Y7, Y9
+	VFMADD213PD exp64e<>+0(SB), Y7, Y9
+	VFMADD213PD exp64d<>+0(SB), Y7, Y9
+	VFMADD213PD exp64c<>+0(SB), Y7, Y9
+	VFMADD213PD exp64b<>+0(SB), Y7, Y9
+	VFMADD213PD one<>+0(SB), Y7, Y9
+	VFMADD213PD one<>+0(SB), Y7, Y9
+	VPSLLQ      $0x34, Y8, Y7
+	VPADDQ      Y7, Y9, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y7, Y9
+	VDIVPD      Y9, Y8, Y8
+	VMULPD      Y8, Y7, Y7
+	VBLENDVPD   Y6, Y3, Y4, Y9
+	VMULPD      Y8, Y9, Y9
+	VBLENDVPD   Y6, Y1, Y2, Y6
+	VMULPD      Y7, Y6, Y6
+	VFMADD231PD Y8, Y6, Y9
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y5, (AX)(DI*8)
+	VMOVNTPD    Y9, (AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y5, (AX)(DI*8)
+	VMOVUPD Y9, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -28174,7 +27614,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y2
+	VMOVDQU 32(R8)(R9*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -28186,62 +27626,58 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPD (BX)(DI*8), Y2, Y4
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y4, Y4
-	VANDPD     absBits<>+0(SB), Y4, Y5
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD     Y5, Y1, Y1
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPD (BX)(DI*8), Y6, Y8
+	VMOVUPD    signBit<>+0(SB), Y9
+	VANDNPD    Y9, Y7, Y9
+	VXORPD     Y9, Y8, Y8
+	VANDPD     absBits<>+0(SB), Y8, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y9, Y5, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VADDPD      one<>+0(SB), Y4, Y6
-	VDIVPD      Y6, Y5, Y5
-	VMULPD      Y5, Y4, Y4
-	VMOVUPS     64(SP), Y6
-	VMOVUPS     96(SP), Y7
-	VBLENDVPD   Y3, Y6, Y7, Y6
-	VMULPD      Y5, Y6, Y6
-	VMOVUPS     (SP), Y7
-	VMOVUPS     32(SP), Y8
-	VBLENDVPD   Y3, Y7, Y8, Y3
-	VMULPD      Y4, Y3, Y3
-	VFMADD231PD Y5, Y3, Y6
-	VMASKMOVPD  Y6, Y2, (AX)(DI*8)
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VFMADD213PD exp64j<>+0(SB), Y8, Y10
+	VFMADD213PD exp64i<>+0(SB), Y8, Y10
+	VFMADD213PD exp64h<>+0(SB), Y8, Y10
+	VFMADD213PD exp64g<>+0(SB), Y8, Y10
+	VFMADD213PD exp64f<>+0(SB), Y8, Y10
+	VFMADD213PD exp64e<>+0(SB), Y8, Y10
+	VFMADD213PD exp64d<>+0(SB), Y8, Y10
+	VFMADD213PD exp64c<>+0(SB), Y8, Y10
+	VFMADD213PD exp64b<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VPSLLQ      $0x34, Y9, Y8
+	VPADDQ      Y8, Y10, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VADDPD      one<>+0(SB), Y8, Y10
+	VDIVPD      Y10, Y9, Y9
+	VMULPD      Y9, Y8, Y8
+	VBLENDVPD   Y7, Y3, Y4, Y10
+	VMULPD      Y9, Y10, Y10
+	VBLENDVPD   Y7, Y1, Y2, Y7
+	VMULPD      Y8, Y7, Y7
+	VFMADD231PD Y9, Y7, Y10
+	VMASKMOVPD  Y10, Y6, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
 
 done:
-	VMOVMSKPD Y1, AX
+	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -28250,7 +27686,7 @@ done:
 
 // func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidLogsF32AVX2(SB), $576-65
+TEXT ·forwardSigmoidLogsF32AVX2(SB), $352-65
 	// forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -28258,34 +27694,27 @@ TEXT ·forwardSigmoidLogsF32AVX2(SB), $576-65
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 288(SP)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 320(SP)
+	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, (SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 32(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 64(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 96(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 128(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 160(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 192(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 224(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 256(SP)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 288(SP)
-	VMOVUPS Y1, 320(SP)
-	VMOVUPS Y1, 352(SP)
-	VMOVUPS Y1, 384(SP)
-	VMOVUPS Y1, 416(SP)
-	VMOVUPS Y1, 448(SP)
-	VMOVUPS Y1, 480(SP)
-	VMOVUPS Y1, 512(SP)
-	VMOVUPS Y1, 544(SP)
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VMOVUPS Y8, (SP)
+	VMOVUPS Y8, 32(SP)
+	VMOVUPS Y8, 64(SP)
+	VMOVUPS Y8, 96(SP)
+	VMOVUPS Y8, 128(SP)
+	VMOVUPS Y8, 160(SP)
+	VMOVUPS Y8, 192(SP)
+	VMOVUPS Y8, 224(SP)
+	VMOVUPS Y8, 256(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
@@ -28301,85 +27730,71 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VMOVUPS     128(SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SP)
-	VMOVUPS     160(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SP)
-	VMOVUPS     192(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SP)
-	VMOVUPS     (CX)(BX*4), Y3
-	VORPS       signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD     Y4, Y0, Y0
+	VMOVUPS     (DX)(BX*4), Y8
+	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS      Y8, Y3, Y3
+	VSUBPS      Y9, Y4, Y4
+	VFMADD231PS Y8, Y8, Y5
+	VMOVUPS     (CX)(BX*4), Y10
+	VORPS       signBitSingle<>+0(SB), Y10, Y11
+	VMOVUPS     288(SP), Y12
+	VPMAXUD     Y11, Y12, Y12
+	VMOVUPS     Y12, 288(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y3, Y8, Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VMOVUPS      (SP), Y7
-	VFMADD231PS  Y1, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PS Y2, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y5
-	VFMADD231PS  Y1, Y4, Y5
-	VMOVUPS      Y5, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFNMADD231PS Y2, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      224(SP), Y4
-	VFMADD231PS  Y6, Y1, Y4
-	VMOVUPS      Y4, 224(SP)
-	VMOVUPS      256(SP), Y1
-	VFNMADD231PS Y3, Y2, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y13, Y12
+	VBLENDVPS    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y10, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y10, Y14, Y10
+	VADDPS       Y10, Y15, Y10
+	VXORPS       signBitSingle<>+0(SB), Y10, Y10
+	VMOVUPS      320(SP), Y14
+	VFMADD231PS  Y8, Y12, Y14
+	VMOVUPS      Y14, 320(SP)
+	VFNMADD231PS Y9, Y12, Y0
+	VFMADD231PS  Y8, Y11, Y1
+	VFNMADD231PS Y9, Y11, Y2
+	VFMADD231PS  Y13, Y8, Y6
+	VFNMADD231PS Y10, Y9, Y7
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	CMPQ         SI, $0x00000008
@@ -28395,248 +27810,229 @@ few:
 	CMOVQLT     SI, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y1
-	VMASKMOVPS  (DX)(BX*4), Y1, Y2
-	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     128(SP), Y4
-	VADDPS      Y2, Y4, Y4
-	VMOVUPS     Y4, 128(SP)
-	VMOVUPS     160(SP), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 160(SP)
-	VMOVUPS     192(SP), Y4
-	VFMADD231PS Y2, Y2, Y4
-	VMOVUPS     Y4, 192(SP)
-	VMASKMOVPS  (CX)(BX*4), Y1, Y1
-	VORPS       signBitSingle<>+0(SB), Y1, Y4
-	VPMAXUD     Y4, Y0, Y0
+	VMOVDQU     32(R8)(DI*4), Y8
+	VMASKMOVPS  (DX)(BX*4), Y8, Y9
+	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y8, Y10
+	VADDPS      Y9, Y3, Y3
+	VSUBPS      Y10, Y4, Y4
+	VFMADD231PS Y9, Y9, Y5
+	VMASKMOVPS  (CX)(BX*4), Y8, Y8
+	VORPS       signBitSingle<>+0(SB), Y8, Y11
+	VMOVUPS     288(SP), Y12
+	VPMAXUD     Y11, Y12, Y12
+	VMOVUPS     Y12, 288(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y1, Y4, Y6, Y5
-	VBLENDVPS    Y1, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y1, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y1, Y7, Y1
-	VADDPS       Y1, Y8, Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      (SP), Y7
-	VFMADD231PS  Y2, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PS Y3, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y5
-	VFMADD231PS  Y2, Y4, Y5
-	VMOVUPS      Y5, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFNMADD231PS Y3, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      224(SP), Y4
-	VFMADD231PS  Y6, Y2, Y4
-	VMOVUPS      Y4, 224(SP)
-	VMOVUPS      256(SP), Y2
-	VFNMADD231PS Y1, Y3, Y2
-	VMOVUPS      Y2, 256(SP)
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y8, Y11, Y13, Y12
+	VBLENDVPS    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y8, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y8, Y14, Y8
+	VADDPS       Y8, Y15, Y8
+	VXORPS       signBitSingle<>+0(SB), Y8, Y8
+	VMOVUPS      320(SP), Y14
+	VFMADD231PS  Y9, Y12, Y14
+	VMOVUPS      Y14, 320(SP)
+	VFNMADD231PS Y10, Y12, Y0
+	VFMADD231PS  Y9, Y11, Y1
+	VFNMADD231PS Y10, Y11, Y2
+	VFMADD231PS  Y13, Y9, Y6
+	VFNMADD231PS Y8, Y10, Y7
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000008, SI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      (SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       288(SP), Y2, Y2
-	VMOVUPD      Y2, 288(SP)
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       320(SP), Y2, Y2
-	VMOVUPD      Y2, 320(SP)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       352(SP), Y2, Y2
-	VMOVUPD      Y2, 352(SP)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       384(SP), Y2, Y2
-	VMOVUPD      Y2, 384(SP)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       416(SP), Y2, Y2
-	VMOVUPD      Y2, 416(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       448(SP), Y2, Y2
-	VMOVUPD      Y2, 448(SP)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       480(SP), Y2, Y2
-	VMOVUPD      Y2, 480(SP)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       512(SP), Y2, Y2
-	VMOVUPD      Y2, 512(SP)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       544(SP), Y2, Y2
-	VMOVUPD      Y2, 544(SP)
+	VMOVUPS      320(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 320(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       192(SP), Y9, Y9
+	VMOVUPD      Y9, 192(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       224(SP), Y9, Y9
+	VMOVUPD      Y9, 224(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       256(SP), Y9, Y9
+	VMOVUPD      Y9, 256(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      288(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPD      320(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPD      352(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPD      384(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPD      416(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPD      448(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPD      480(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPD      512(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPD      544(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      256(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   288(SP), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 288(SP)
+	VMOVUPS   288(SP), Y1
+	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -28646,7 +28042,7 @@ folded:
 
 // func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidLogsF64AVX2(SB), $288-65
+TEXT ·forwardSigmoidLogsF64AVX2(SB), $64-65
 	// forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ     x_len+16(FP), AX
@@ -28654,121 +28050,100 @@ TEXT ·forwardSigmoidLogsF64AVX2(SB), $288-65
 	MOVQ     r_base+32(FP), DX
 	MOVQ     k+56(FP), BX
 	VPCMPEQD Y0, Y0, Y0
+	VMOVUPS  Y0, (SP)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 32(SP)
+	VXORPD   Y0, Y0, Y0
 	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, (SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 32(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 64(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 96(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 128(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 160(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 192(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 224(SP)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 256(SP)
+	VXORPD   Y2, Y2, Y2
+	VXORPD   Y3, Y3, Y3
+	VXORPD   Y4, Y4, Y4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
+	VXORPD   Y7, Y7, Y7
 	XORQ     BX, BX
 	CMPQ     AX, $0x00000004
 	JL       few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VMOVUPS     128(SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SP)
-	VMOVUPS     160(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SP)
-	VMOVUPS     192(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SP)
-	VMOVUPD     (CX)(BX*8), Y3
-	VORPD       signBit<>+0(SB), Y3, Y4
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVUPD     (DX)(BX*8), Y8
+	VADDPD      minusOne<>+0(SB), Y8, Y9
+	VADDPD      Y8, Y3, Y3
+	VSUBPD      Y9, Y4, Y4
+	VFMADD231PD Y8, Y8, Y5
+	VMOVUPD     (CX)(BX*8), Y10
+	VORPD       signBit<>+0(SB), Y10, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS     (SP), Y13
+	VANDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, (SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y8, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VMOVUPS      (SP), Y7
-	VFMADD231PD  Y1, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PD Y2, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y5
-	VFMADD231PD  Y1, Y4, Y5
-	VMOVUPS      Y5, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFNMADD231PD Y2, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      224(SP), Y4
-	VFMADD231PD  Y6, Y1, Y4
-	VMOVUPS      Y4, 224(SP)
-	VMOVUPS      256(SP), Y1
-	VFNMADD231PD Y3, Y2, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y13, Y12
+	VBLENDVPD    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y10, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y10, Y14, Y10
+	VADDPD       Y10, Y15, Y10
+	VXORPD       signBit<>+0(SB), Y10, Y10
+	VMOVUPS      32(SP), Y14
+	VFMADD231PD  Y8, Y12, Y14
+	VMOVUPS      Y14, 32(SP)
+	VFNMADD231PD Y9, Y12, Y0
+	VFMADD231PD  Y8, Y11, Y1
+	VFNMADD231PD Y9, Y11, Y2
+	VFMADD231PD  Y13, Y8, Y6
+	VFNMADD231PD Y10, Y9, Y7
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -28784,99 +28159,85 @@ few:
 	CMOVQLT     AX, SI
 	LEAQ        tailMasks<>+0(SB), DI
 	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y1
-	VMASKMOVPD  (DX)(BX*8), Y1, Y2
-	VADDPD      minusOne<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     128(SP), Y4
-	VADDPD      Y2, Y4, Y4
-	VMOVUPS     Y4, 128(SP)
-	VMOVUPS     160(SP), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 160(SP)
-	VMOVUPS     192(SP), Y4
-	VFMADD231PD Y2, Y2, Y4
-	VMOVUPS     Y4, 192(SP)
-	VMASKMOVPD  (CX)(BX*8), Y1, Y1
-	VORPD       signBit<>+0(SB), Y1, Y4
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVDQU     32(DI)(SI*8), Y8
+	VMASKMOVPD  (DX)(BX*8), Y8, Y9
+	VADDPD      minusOne<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y8, Y10
+	VADDPD      Y9, Y3, Y3
+	VSUBPD      Y10, Y4, Y4
+	VFMADD231PD Y9, Y9, Y5
+	VMASKMOVPD  (CX)(BX*8), Y8, Y8
+	VORPD       signBit<>+0(SB), Y8, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS     (SP), Y13
+	VANDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, (SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y1, Y4, Y6, Y5
-	VBLENDVPD    Y1, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y1, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y1, Y7, Y1
-	VADDPD       Y1, Y8, Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      (SP), Y7
-	VFMADD231PD  Y2, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PD Y3, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y5
-	VFMADD231PD  Y2, Y4, Y5
-	VMOVUPS      Y5, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFNMADD231PD Y3, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      224(SP), Y4
-	VFMADD231PD  Y6, Y2, Y4
-	VMOVUPS      Y4, 224(SP)
-	VMOVUPS      256(SP), Y2
-	VFNMADD231PD Y1, Y3, Y2
-	VMOVUPS      Y2, 256(SP)
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y8, Y11, Y13, Y12
+	VBLENDVPD    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y8, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y8, Y14, Y8
+	VADDPD       Y8, Y15, Y8
+	VXORPD       signBit<>+0(SB), Y8, Y8
+	VMOVUPS      32(SP), Y14
+	VFMADD231PD  Y9, Y12, Y14
+	VMOVUPS      Y14, 32(SP)
+	VFNMADD231PD Y10, Y12, Y0
+	VFMADD231PD  Y9, Y11, Y1
+	VFNMADD231PD Y10, Y11, Y2
+	VFMADD231PD  Y13, Y9, Y6
+	VFNMADD231PD Y8, Y10, Y7
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -28884,87 +28245,80 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      (SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
+	VMOVUPS      32(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 32(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       (AX), X8, X8
+	VMOVSD       X8, (AX)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPD       X0, X8, X8
+	VUNPCKHPD    X8, X8, X0
+	VADDSD       X0, X8, X8
+	VADDSD       8(AX), X8, X8
+	VMOVSD       X8, 8(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPS      (SP), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -28974,7 +28328,7 @@ done:
 
 // func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsF32AVX2(SB), $128-89
+TEXT ·backwardSigmoidLogsF32AVX2(SB), NOSPLIT, $0-89
 	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -28984,68 +28338,60 @@ TEXT ·backwardSigmoidLogsF32AVX2(SB), $128-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 20(DI), Y2
+	VBROADCASTSS 24(DI), Y3
+	VXORPD       Y4, Y4, Y4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMOVUPS     (BX)(DI*4), Y4
-	VPADDD      Y4, Y4, Y5
-	VPMAXUD     Y5, Y0, Y0
+	VMOVUPS     (SI)(DI*4), Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMULPS      Y0, Y5, Y7
+	VFMADD231PS Y1, Y6, Y7
+	VMOVUPS     (BX)(DI*4), Y8
+	VPADDD      Y8, Y8, Y9
+	VPMAXUD     Y9, Y4, Y4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y6
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VPSLLD       $0x17, Y5, Y4
-	VPADDD       Y4, Y6, Y4
-	VMOVUPS      oneSingle<>+0(SB), Y5
-	VADDPS       oneSingle<>+0(SB), Y4, Y6
-	VDIVPS       Y6, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VMOVUPS      64(SP), Y6
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(SP), Y6
-	VMULPS       Y6, Y2, Y2
-	VMULPS       Y5, Y1, Y1
-	VFNMADD231PS Y4, Y2, Y1
-	VMULPS       Y4, Y3, Y2
-	VFMADD231PS  Y5, Y2, Y1
+	VMOVUPS      expLanefSingle<>+0(SB), Y10
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y8, Y10
+	VFMADD213PS  expLanedSingle<>+0(SB), Y8, Y10
+	VFMADD213PS  expLanecSingle<>+0(SB), Y8, Y10
+	VFMADD213PS  expLanebSingle<>+0(SB), Y8, Y10
+	VFMADD213PS  oneSingle<>+0(SB), Y8, Y10
+	VFMADD213PS  oneSingle<>+0(SB), Y8, Y10
+	VPSLLD       $0x17, Y9, Y8
+	VPADDD       Y8, Y10, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VADDPS       oneSingle<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y8
+	VMULPS       Y2, Y5, Y5
+	VMULPS       Y3, Y6, Y6
+	VMULPS       Y9, Y5, Y5
+	VFNMADD231PS Y8, Y6, Y5
+	VMULPS       Y8, Y7, Y6
+	VFMADD231PS  Y9, Y6, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y1, (AX)(DI*4)
+	VMOVNTPS     Y5, (AX)(DI*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y1, (AX)(DI*4)
+	VMOVUPS Y5, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -29063,58 +28409,54 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y1
-	VMASKMOVPS  (SI)(DI*4), Y1, Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (BX)(DI*4), Y1, Y5
-	VPADDD      Y5, Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
+	VMOVDQU     32(R8)(DX*4), Y5
+	VMASKMOVPS  (SI)(DI*4), Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMULPS      Y0, Y6, Y8
+	VFMADD231PS Y1, Y7, Y8
+	VMASKMOVPS  (BX)(DI*4), Y5, Y9
+	VPADDD      Y9, Y9, Y10
+	VPMAXUD     Y10, Y4, Y4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y7
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS  expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS  expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS  expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS  oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS  oneSingle<>+0(SB), Y5, Y7
-	VPSLLD       $0x17, Y6, Y5
-	VPADDD       Y5, Y7, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y5, Y7
-	VDIVPS       Y7, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      64(SP), Y7
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(SP), Y7
-	VMULPS       Y7, Y3, Y3
-	VMULPS       Y6, Y2, Y2
-	VFNMADD231PS Y5, Y3, Y2
-	VMULPS       Y5, Y4, Y3
-	VFMADD231PS  Y6, Y3, Y2
-	VMASKMOVPS   Y2, Y1, (AX)(DI*4)
+	VMOVUPS      expLanefSingle<>+0(SB), Y11
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  expLanedSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  expLanecSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  expLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
+	VPSLLD       $0x17, Y10, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y9, Y11
+	VDIVPS       Y11, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y2, Y6, Y6
+	VMULPS       Y3, Y7, Y7
+	VMULPS       Y10, Y6, Y6
+	VFNMADD231PS Y9, Y7, Y6
+	VMULPS       Y9, Y8, Y7
+	VFMADD231PS  Y10, Y7, Y6
+	VMASKMOVPS   Y6, Y5, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y4, Y4
+	VPCMPEQD  Y0, Y4, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -29124,7 +28466,7 @@ done:
 
 // func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsF64AVX2(SB), $128-89
+TEXT ·backwardSigmoidLogsF64AVX2(SB), NOSPLIT, $0-89
 	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -29134,74 +28476,66 @@ TEXT ·backwardSigmoidLogsF64AVX2(SB), $128-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VPCMPEQD     Y0, Y0, Y0
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 40(DI), Y2
+	VBROADCASTSD 48(DI), Y3
+	VPCMPEQD     Y4, Y4, Y4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMOVUPD     (BX)(DI*8), Y4
-	VANDPD      absBits<>+0(SB), Y4, Y5
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVUPD     (SI)(DI*8), Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y5, Y6, Y6
+	VMULPD      Y0, Y5, Y7
+	VFMADD231PD Y1, Y6, Y7
+	VMOVUPD     (BX)(DI*8), Y8
+	VANDPD      absBits<>+0(SB), Y8, Y9
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD      Y9, Y4, Y4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y6
-	VFMADD213PD  exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VPSLLQ       $0x34, Y5, Y4
-	VPADDQ       Y4, Y6, Y4
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y4, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VMOVUPS      64(SP), Y6
-	VMULPD       Y6, Y1, Y1
-	VMOVUPS      96(SP), Y6
-	VMULPD       Y6, Y2, Y2
-	VMULPD       Y5, Y1, Y1
-	VFNMADD231PD Y4, Y2, Y1
-	VMULPD       Y4, Y3, Y2
-	VFMADD231PD  Y5, Y2, Y1
+	VMOVUPD      exp64k<>+0(SB), Y10
+	VFMADD213PD  exp64j<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64i<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64h<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64g<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64f<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64e<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64d<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64c<>+0(SB), Y8, Y10
+	VFMADD213PD  exp64b<>+0(SB), Y8, Y10
+	VFMADD213PD  one<>+0(SB), Y8, Y10
+	VFMADD213PD  one<>+0(SB), Y8, Y10
+	VPSLLQ       $0x34, Y9, Y8
+	VPADDQ       Y8, Y10, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       one<>+0(SB), Y8, Y10
+	VDIVPD       Y10, Y9, Y9
+	VMULPD       Y9, Y8, Y8
+	VMULPD       Y2, Y5, Y5
+	VMULPD       Y3, Y6, Y6
+	VMULPD       Y9, Y5, Y5
+	VFNMADD231PD Y8, Y6, Y5
+	VMULPD       Y8, Y7, Y6
+	VFMADD231PD  Y9, Y6, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y1, (AX)(DI*8)
+	VMOVNTPD     Y5, (AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y1, (AX)(DI*8)
+	VMOVUPD Y5, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -29219,61 +28553,57 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y1
-	VMASKMOVPD  (SI)(DI*8), Y1, Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMASKMOVPD  (BX)(DI*8), Y1, Y5
-	VANDPD      absBits<>+0(SB), Y5, Y6
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD      Y6, Y0, Y0
+	VMOVDQU     32(R8)(DX*8), Y5
+	VMASKMOVPD  (SI)(DI*8), Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y6, Y8
+	VFMADD231PD Y1, Y7, Y8
+	VMASKMOVPD  (BX)(DI*8), Y5, Y9
+	VANDPD      absBits<>+0(SB), Y9, Y10
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y10, Y10
+	VANDPD      Y10, Y4, Y4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y7
-	VFMADD213PD  exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD  exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD  one<>+0(SB), Y5, Y7
-	VFMADD213PD  one<>+0(SB), Y5, Y7
-	VPSLLQ       $0x34, Y6, Y5
-	VPADDQ       Y5, Y7, Y5
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VMOVUPS      64(SP), Y7
-	VMULPD       Y7, Y2, Y2
-	VMOVUPS      96(SP), Y7
-	VMULPD       Y7, Y3, Y3
-	VMULPD       Y6, Y2, Y2
-	VFNMADD231PD Y5, Y3, Y2
-	VMULPD       Y5, Y4, Y3
-	VFMADD231PD  Y6, Y3, Y2
-	VMASKMOVPD   Y2, Y1, (AX)(DI*8)
+	VMOVUPD      exp64k<>+0(SB), Y11
+	VFMADD213PD  exp64j<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64i<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64h<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64g<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64f<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64e<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64d<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64c<>+0(SB), Y9, Y11
+	VFMADD213PD  exp64b<>+0(SB), Y9, Y11
+	VFMADD213PD  one<>+0(SB), Y9, Y11
+	VFMADD213PD  one<>+0(SB), Y9, Y11
+	VPSLLQ       $0x34, Y10, Y9
+	VPADDQ       Y9, Y11, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y9, Y11
+	VDIVPD       Y11, Y10, Y10
+	VMULPD       Y10, Y9, Y9
+	VMULPD       Y2, Y6, Y6
+	VMULPD       Y3, Y7, Y7
+	VMULPD       Y10, Y6, Y6
+	VFNMADD231PD Y9, Y7, Y6
+	VMULPD       Y9, Y8, Y7
+	VFMADD231PD  Y10, Y7, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y0, AX
+	VMOVMSKPD Y4, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -29282,48 +28612,43 @@ done:
 
 // func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNonePowersYF32AVX2(SB), $608-73
+TEXT ·forwardNonePowersYF32AVX2(SB), $576-73
 	// forwardNonePowersYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 320(SP)
+	VMOVUPS      320(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 320(SP)
 	MOVQ         k+64(FP), BX
-	VBROADCASTSS (BX), Y1
-	VMOVUPS      Y1, (SP)
+	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 256(SP)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y1, 288(SP)
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	XORQ         SI, SI
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VMOVUPS      Y1, 384(SP)
-	VMOVUPS      Y1, 416(SP)
-	VMOVUPS      Y1, 448(SP)
 	VMOVUPS      Y1, 480(SP)
-	VMOVUPS      Y1, 512(SP)
-	VMOVUPS      Y1, 544(SP)
-	VMOVUPS      Y1, 576(SP)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	XORQ         SI, SI
+	VXORPD       Y8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 160(SP)
+	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 224(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
@@ -29339,123 +28664,111 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBD X1, Y1
-	VMOVMSKPS Y1, R9
+	VMOVQ     (DX)(DI*1), X8
+	VMOVUPS   320(SP), Y9
+	VPCMPEQB  X8, X9, X8
+	VPMOVSXBD X8, Y8
+	VMOVMSKPS Y8, R9
 	POPCNTL   R9, R9
 	ADDQ      R9, SI
-	VMOVUPS   (CX)(DI*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y3
-	VMOVUPS   (SP), Y5
-	VCMPPS    $0x11, Y5, Y4, Y5
-	VMOVUPS   (SP), Y6
-	VCMPPS    $0x11, Y6, Y3, Y6
-	VMOVUPS   signBitSingle<>+0(SB), Y7
-	VANDNPD   Y7, Y1, Y7
-	VXORPS    Y7, Y2, Y2
+	VMOVUPS   (CX)(DI*4), Y9
+	VMOVUPS   oneSingle<>+0(SB), Y10
+	VSUBPS    Y9, Y10, Y10
+	VBLENDVPS Y8, Y9, Y10, Y11
+	VBLENDVPS Y8, Y10, Y9, Y10
+	VCMPPS    $0x11, Y0, Y11, Y12
+	VMOVUPS   Y12, 384(SP)
+	VCMPPS    $0x11, Y0, Y10, Y12
+	VMOVUPS   Y12, 448(SP)
+	VMOVUPS   signBitSingle<>+0(SB), Y12
+	VANDNPD   Y12, Y8, Y12
+	VXORPS    Y12, Y9, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y7
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y8
-	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD      Y9, Y8, Y8
-	VPSRLD      $0x17, Y7, Y7
-	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
-	VMOVUPS     minusOneSingle<>+0(SB), Y9
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y10
-	VBLENDVPS   Y1, Y9, Y10, Y9
-	VFMADD231PS Y2, Y8, Y9
+	VPADDD      quarterUpSingle<>+0(SB), Y11, Y12
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y12, Y12
+	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
+	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y8, Y14, Y15, Y14
+	VFMADD231PS Y9, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y2
-	VDIVPS       Y2, Y9, Y2
-	VMULPS       Y2, Y2, Y8
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y10
-	VFNMADD213PS Y9, Y8, Y10
+	VADDPS       twoSingle<>+0(SB), Y14, Y9
+	VDIVPS       Y9, Y14, Y9
+	VMULPS       Y9, Y9, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
+	VFNMADD213PS Y14, Y13, Y15
 
 	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y8
-	VFMSUB213PS Y8, Y2, Y10
-	VSUBPS      Y10, Y9, Y2
-	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y2
-	VMOVUPS     32(SP), Y7
-	VBLENDVPS   Y5, Y7, Y2, Y2
-	VMOVUPS     64(SP), Y5
-	VBLENDVPS   Y6, Y5, Y2, Y2
-	VMOVUPS     (SP), Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VSUBPS      Y5, Y6, Y6
-	VMAXPS      Y3, Y5, Y5
-	VMINPS      Y5, Y6, Y5
-	VANDPD      Y4, Y1, Y6
-	VMOVUPS     96(SP), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SP)
-	VANDPD      Y3, Y1, Y6
-	VMOVUPS     160(SP), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 160(SP)
-	VANDNPD     Y3, Y1, Y3
-	VMOVUPS     128(SP), Y6
-	VADDPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 128(SP)
-	VANDNPD     Y4, Y1, Y3
-	VMOVUPS     192(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 192(SP)
-	VANDPD      Y2, Y1, Y3
-	VMOVUPS     224(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDNPD     Y2, Y1, Y3
-	VMOVUPS     256(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 256(SP)
-	VMOVUPS     oneSingle<>+0(SB), Y3
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
+	VFMSUB213PS Y13, Y9, Y15
+	VSUBPS      Y15, Y14, Y9
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y9
+	VMOVUPS     256(SP), Y12
+	VMOVUPS     384(SP), Y13
+	VBLENDVPS   Y13, Y12, Y9, Y9
+	VMOVUPS     288(SP), Y12
+	VMOVUPS     448(SP), Y13
+	VBLENDVPS   Y13, Y12, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VSUBPS      Y0, Y12, Y12
+	VMAXPS      Y10, Y0, Y13
+	VMINPS      Y13, Y12, Y12
+	VANDPD      Y11, Y8, Y13
+	VMOVUPS     480(SP), Y14
+	VADDPS      Y13, Y14, Y14
+	VMOVUPS     Y14, 480(SP)
+	VANDPD      Y10, Y8, Y13
+	VADDPS      Y13, Y2, Y2
+	VANDNPD     Y10, Y8, Y10
+	VADDPS      Y10, Y1, Y1
+	VANDNPD     Y11, Y8, Y10
+	VADDPS      Y10, Y3, Y3
+	VANDPD      Y9, Y8, Y10
+	VADDPS      Y10, Y4, Y4
+	VANDNPD     Y9, Y8, Y10
+	VADDPS      Y10, Y5, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y5, Y4
-	VMULPS  Y4, Y3, Y3
+	VSQRTPS Y12, Y11
+	VMULPS  Y11, Y10, Y10
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y5, Y3, Y3
+	VMULPS Y12, Y10, Y10
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y5, Y5, Y4
+	VMULPS Y12, Y12, Y11
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y4, Y3, Y3
+	VMULPS Y11, Y10, Y10
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y3, Y3
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y10, Y10
 
 noMore1:
-	VMULPS  Y2, Y3, Y2
-	VANDPD  Y2, Y1, Y3
-	VMOVUPS 288(SP), Y4
-	VADDPS  Y3, Y4, Y4
-	VMOVUPS Y4, 288(SP)
-	VANDNPD Y2, Y1, Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y1, Y2, Y2
-	VMOVUPS Y2, 320(SP)
+	VMULPS  Y9, Y10, Y9
+	VANDPD  Y9, Y8, Y10
+	VADDPS  Y10, Y6, Y6
+	VANDNPD Y9, Y8, Y8
+	VADDPS  Y8, Y7, Y7
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, R8
 	CMPQ    R8, $0x00000008
@@ -29472,7 +28785,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R10
 	MOVQ    R9, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y1
+	VMOVDQU 32(R10)(R11*4), Y8
 
 	// The labels that exist, one by one.
 	XORQ R10, R10
@@ -29484,259 +28797,246 @@ bytes2:
 	ORQ        R11, R10
 	DECQ       R9
 	JNZ        bytes2
-	VMOVQ      R10, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBD  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMOVMSKPS  Y2, R9
+	VMOVQ      R10, X9
+	VMOVUPS    320(SP), Y10
+	VPCMPEQB   X9, X10, X9
+	VPMOVSXBD  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPS  Y9, R9
 	POPCNTL    R9, R9
 	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y1, Y1
-	VMOVUPS    oneSingle<>+0(SB), Y4
-	VSUBPS     Y1, Y4, Y4
-	VBLENDVPS  Y2, Y1, Y4, Y5
-	VBLENDVPS  Y2, Y4, Y1, Y4
-	VMOVUPS    (SP), Y6
-	VCMPPS     $0x11, Y6, Y5, Y6
-	VMOVUPS    (SP), Y7
-	VCMPPS     $0x11, Y7, Y4, Y7
-	VMOVUPS    signBitSingle<>+0(SB), Y8
-	VANDNPD    Y8, Y2, Y8
-	VXORPS     Y8, Y1, Y1
+	VMASKMOVPS (CX)(DI*4), Y8, Y8
+	VMOVUPS    oneSingle<>+0(SB), Y11
+	VSUBPS     Y8, Y11, Y11
+	VBLENDVPS  Y9, Y8, Y11, Y12
+	VBLENDVPS  Y9, Y11, Y8, Y11
+	VCMPPS     $0x11, Y0, Y12, Y13
+	VMOVUPS    Y13, 352(SP)
+	VCMPPS     $0x11, Y0, Y11, Y13
+	VMOVUPS    Y13, 416(SP)
+	VMOVUPS    signBitSingle<>+0(SB), Y13
+	VANDNPD    Y13, Y9, Y13
+	VXORPS     Y13, Y8, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y5, Y8
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y9
-	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y10
-	VPSUBD      Y10, Y9, Y9
-	VPSRLD      $0x17, Y8, Y8
-	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
-	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
-	VMOVUPS     minusOneSingle<>+0(SB), Y10
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y11
-	VBLENDVPS   Y2, Y10, Y11, Y10
-	VFMADD231PS Y1, Y9, Y10
+	VPADDD      quarterUpSingle<>+0(SB), Y12, Y13
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y14
+	VANDPS      exponentBitsSingle<>+0(SB), Y13, Y15
+	VPSUBD      Y15, Y14, Y14
+	VPSRLD      $0x17, Y13, Y13
+	VORPS       integerBitsSingle<>+0(SB), Y13, Y13
+	VSUBPS      integerBiasSingle<>+0(SB), Y13, Y13
+	VMOVUPS     Y13, 512(SP)
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y14, Y15
+	VBLENDVPS   Y9, Y13, Y15, Y13
+	VFMADD231PS Y8, Y14, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y1
-	VDIVPS       Y1, Y10, Y1
-	VMULPS       Y1, Y1, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y11
-	VFNMADD213PS Y10, Y9, Y11
+	VADDPS       twoSingle<>+0(SB), Y13, Y8
+	VDIVPS       Y8, Y13, Y8
+	VMOVUPS      Y8, 544(SP)
+	VMOVUPS      544(SP), Y8
+	VMULPS       Y8, Y8, Y8
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y14
+	VFNMADD213PS Y13, Y8, Y14
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y9
-	VFMSUB213PS Y9, Y1, Y11
-	VSUBPS      Y11, Y10, Y1
-	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y1
-	VMOVUPS     32(SP), Y8
-	VBLENDVPS   Y6, Y8, Y1, Y1
-	VMOVUPS     64(SP), Y6
-	VBLENDVPS   Y7, Y6, Y1, Y1
-	VMOVUPS     (SP), Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMAXPS      Y4, Y6, Y6
-	VMINPS      Y6, Y7, Y6
-	VANDPD      Y5, Y2, Y7
-	VMOVUPS     96(SP), Y8
-	VADDPS      Y7, Y8, Y8
-	VMOVUPS     Y8, 96(SP)
-	VANDPD      Y4, Y2, Y7
-	VMOVUPS     160(SP), Y8
-	VADDPS      Y7, Y8, Y8
-	VMOVUPS     Y8, 160(SP)
-	VANDPD      Y4, Y3, Y4
-	VMOVUPS     128(SP), Y7
-	VADDPS      Y4, Y7, Y7
-	VMOVUPS     Y7, 128(SP)
-	VANDPD      Y5, Y3, Y4
-	VMOVUPS     192(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SP)
-	VANDPD      Y1, Y2, Y4
-	VMOVUPS     224(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDPD      Y1, Y3, Y4
-	VMOVUPS     256(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 256(SP)
-	VMOVUPS     oneSingle<>+0(SB), Y4
+	VXORPD      Y8, Y8, Y8
+	VMOVUPS     512(SP), Y15
+	VFMADD231PS ln2LoSingle<>+0(SB), Y15, Y8
+	VMOVUPS     544(SP), Y15
+	VFMSUB213PS Y8, Y15, Y14
+	VSUBPS      Y14, Y13, Y8
+	VMOVUPS     512(SP), Y13
+	VFMADD231PS ln2HiSingle<>+0(SB), Y13, Y8
+	VMOVUPS     256(SP), Y13
+	VMOVUPS     352(SP), Y14
+	VBLENDVPS   Y14, Y13, Y8, Y8
+	VMOVUPS     288(SP), Y13
+	VMOVUPS     416(SP), Y14
+	VBLENDVPS   Y14, Y13, Y8, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VSUBPS      Y0, Y13, Y13
+	VMAXPS      Y11, Y0, Y14
+	VMINPS      Y14, Y13, Y13
+	VANDPD      Y12, Y9, Y14
+	VMOVUPS     480(SP), Y15
+	VADDPS      Y14, Y15, Y15
+	VMOVUPS     Y15, 480(SP)
+	VANDPD      Y11, Y9, Y14
+	VADDPS      Y14, Y2, Y2
+	VANDPD      Y11, Y10, Y11
+	VADDPS      Y11, Y1, Y1
+	VANDPD      Y12, Y10, Y11
+	VADDPS      Y11, Y3, Y3
+	VANDPD      Y8, Y9, Y11
+	VADDPS      Y11, Y4, Y4
+	VANDPD      Y8, Y10, Y11
+	VADDPS      Y11, Y5, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y6, Y5
-	VMULPS  Y5, Y4, Y4
+	VSQRTPS Y13, Y12
+	VMULPS  Y12, Y11, Y11
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y6, Y4, Y4
+	VMULPS Y13, Y11, Y11
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y6, Y6, Y5
+	VMULPS Y13, Y13, Y12
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y5, Y4, Y4
+	VMULPS Y12, Y11, Y11
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y5, Y5, Y5
-	VMULPS Y5, Y4, Y4
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y11, Y11
 
 noMore3:
-	VMULPS  Y1, Y4, Y1
-	VANDPD  Y1, Y2, Y2
-	VMOVUPS 288(SP), Y4
-	VADDPS  Y2, Y4, Y4
-	VMOVUPS Y4, 288(SP)
-	VANDPD  Y1, Y3, Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y1, Y2, Y2
-	VMOVUPS Y2, 320(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	JMP     few
+	VMULPS Y8, Y11, Y8
+	VANDPD Y8, Y9, Y9
+	VADDPS Y9, Y6, Y6
+	VANDPD Y8, Y10, Y8
+	VADDPS Y8, Y7, Y7
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, R8
+	JMP    few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       352(SP), Y2, Y2
-	VMOVUPD      Y2, 352(SP)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       384(SP), Y2, Y2
-	VMOVUPD      Y2, 384(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       416(SP), Y2, Y2
-	VMOVUPD      Y2, 416(SP)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       448(SP), Y2, Y2
-	VMOVUPD      Y2, 448(SP)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       480(SP), Y2, Y2
-	VMOVUPD      Y2, 480(SP)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       512(SP), Y2, Y2
-	VMOVUPD      Y2, 512(SP)
-	VMOVUPS      288(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       544(SP), Y2, Y2
-	VMOVUPD      Y2, 544(SP)
-	VMOVUPS      320(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       576(SP), Y2, Y2
-	VMOVUPD      Y2, 576(SP)
+	VMOVUPS      480(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 480(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       192(SP), Y9, Y9
+	VMOVUPD      Y9, 192(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       224(SP), Y9, Y9
+	VMOVUPD      Y9, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      352(SP), Y0
+	VMOVUPD      (SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      384(SP), Y0
+	VMOVUPD      32(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      416(SP), Y0
+	VMOVUPD      64(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      448(SP), Y0
+	VMOVUPD      96(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      480(SP), Y0
+	VMOVUPD      128(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      512(SP), Y0
+	VMOVUPD      160(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPD      544(SP), Y0
+	VMOVUPD      192(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPD      576(SP), Y0
+	VMOVUPD      224(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -29754,38 +29054,33 @@ folded:
 
 // func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNonePowersYF64AVX2(SB), $352-73
+TEXT ·forwardNonePowersYF64AVX2(SB), $320-73
 	// forwardNonePowersYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      64(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 64(SP)
 	MOVQ         k+64(FP), BX
-	VBROADCASTSD (BX), Y1
-	VMOVUPS      Y1, (SP)
+	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, (SP)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y1, 32(SP)
 	VCVTTSD2SI   32(BX), BX
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SP)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
 	XORQ         SI, SI
 	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
@@ -29793,127 +29088,115 @@ TEXT ·forwardNonePowersYF64AVX2(SB), $352-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBQ X1, Y1
-	VMOVMSKPD Y1, R8
+	VMOVD     (DX)(DI*1), X8
+	VMOVUPS   64(SP), Y9
+	VPCMPEQB  X8, X9, X8
+	VPMOVSXBQ X8, Y8
+	VMOVMSKPD Y8, R8
 	POPCNTL   R8, R8
 	ADDQ      R8, SI
-	VMOVUPD   (CX)(DI*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y3
-	VMOVUPS   (SP), Y5
-	VCMPPD    $0x11, Y5, Y4, Y5
-	VMOVUPS   (SP), Y6
-	VCMPPD    $0x11, Y6, Y3, Y6
-	VMOVUPD   signBit<>+0(SB), Y7
-	VANDNPD   Y7, Y1, Y7
-	VXORPD    Y7, Y2, Y2
+	VMOVUPD   (CX)(DI*8), Y9
+	VMOVUPD   one<>+0(SB), Y10
+	VSUBPD    Y9, Y10, Y10
+	VBLENDVPD Y8, Y9, Y10, Y11
+	VBLENDVPD Y8, Y10, Y9, Y10
+	VCMPPD    $0x11, Y0, Y11, Y12
+	VMOVUPS   Y12, 128(SP)
+	VCMPPD    $0x11, Y0, Y10, Y12
+	VMOVUPS   Y12, 192(SP)
+	VMOVUPD   signBit<>+0(SB), Y12
+	VANDNPD   Y12, Y8, Y12
+	VXORPD    Y12, Y9, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ      Y9, Y8, Y8
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VMOVUPD     minusOne<>+0(SB), Y9
-	VADDPD      minusOne<>+0(SB), Y8, Y10
-	VBLENDVPD   Y1, Y9, Y10, Y9
-	VFMADD231PD Y2, Y8, Y9
+	VPADDQ      quarterUp<>+0(SB), Y11, Y12
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y12, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y12, Y12
+	VORPD       integerBits<>+0(SB), Y12, Y12
+	VSUBPD      integerBias<>+0(SB), Y12, Y12
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y8, Y14, Y15, Y14
+	VFMADD231PD Y9, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y2
-	VDIVPD       Y2, Y9, Y2
-	VMULPD       Y2, Y2, Y8
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y8, Y10
-	VFMADD213PD  log64e<>+0(SB), Y8, Y10
-	VFMADD213PD  log64d<>+0(SB), Y8, Y10
-	VFMADD213PD  log64c<>+0(SB), Y8, Y10
-	VFMADD213PD  log64b<>+0(SB), Y8, Y10
-	VFMADD213PD  log64a<>+0(SB), Y8, Y10
-	VFNMADD213PD Y9, Y8, Y10
+	VADDPD       two<>+0(SB), Y14, Y9
+	VDIVPD       Y9, Y14, Y9
+	VMULPD       Y9, Y9, Y13
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y13, Y15
+	VFMADD213PD  log64e<>+0(SB), Y13, Y15
+	VFMADD213PD  log64d<>+0(SB), Y13, Y15
+	VFMADD213PD  log64c<>+0(SB), Y13, Y15
+	VFMADD213PD  log64b<>+0(SB), Y13, Y15
+	VFMADD213PD  log64a<>+0(SB), Y13, Y15
+	VFNMADD213PD Y14, Y13, Y15
 
 	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
-	VFMSUB213PD Y8, Y2, Y10
-	VSUBPD      Y10, Y9, Y2
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y2
-	VMOVUPS     32(SP), Y7
-	VBLENDVPD   Y5, Y7, Y2, Y2
-	VMOVUPS     64(SP), Y5
-	VBLENDVPD   Y6, Y5, Y2, Y2
-	VMOVUPS     (SP), Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VSUBPD      Y5, Y6, Y6
-	VMAXPD      Y3, Y5, Y5
-	VMINPD      Y5, Y6, Y5
-	VANDPD      Y4, Y1, Y6
-	VMOVUPS     96(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SP)
-	VANDPD      Y3, Y1, Y6
-	VMOVUPS     160(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 160(SP)
-	VANDNPD     Y3, Y1, Y3
-	VMOVUPS     128(SP), Y6
-	VADDPD      Y3, Y6, Y6
-	VMOVUPS     Y6, 128(SP)
-	VANDNPD     Y4, Y1, Y3
-	VMOVUPS     192(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 192(SP)
-	VANDPD      Y2, Y1, Y3
-	VMOVUPS     224(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDNPD     Y2, Y1, Y3
-	VMOVUPS     256(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 256(SP)
-	VMOVUPD     one<>+0(SB), Y3
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
+	VFMSUB213PD Y13, Y9, Y15
+	VSUBPD      Y15, Y14, Y9
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y9
+	VMOVUPS     (SP), Y12
+	VMOVUPS     128(SP), Y13
+	VBLENDVPD   Y13, Y12, Y9, Y9
+	VMOVUPS     32(SP), Y12
+	VMOVUPS     192(SP), Y13
+	VBLENDVPD   Y13, Y12, Y9, Y9
+	VMOVUPD     one<>+0(SB), Y12
+	VSUBPD      Y0, Y12, Y12
+	VMAXPD      Y10, Y0, Y13
+	VMINPD      Y13, Y12, Y12
+	VANDPD      Y11, Y8, Y13
+	VMOVUPS     224(SP), Y14
+	VADDPD      Y13, Y14, Y14
+	VMOVUPS     Y14, 224(SP)
+	VANDPD      Y10, Y8, Y13
+	VADDPD      Y13, Y2, Y2
+	VANDNPD     Y10, Y8, Y10
+	VADDPD      Y10, Y1, Y1
+	VANDNPD     Y11, Y8, Y10
+	VADDPD      Y10, Y3, Y3
+	VANDPD      Y9, Y8, Y10
+	VADDPD      Y10, Y4, Y4
+	VANDNPD     Y9, Y8, Y10
+	VADDPD      Y10, Y5, Y5
+	VMOVUPD     one<>+0(SB), Y10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y5, Y4
-	VMULPD  Y4, Y3, Y3
+	VSQRTPD Y12, Y11
+	VMULPD  Y11, Y10, Y10
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y5, Y3, Y3
+	VMULPD Y12, Y10, Y10
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y5, Y5, Y4
+	VMULPD Y12, Y12, Y11
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y4, Y3, Y3
+	VMULPD Y11, Y10, Y10
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y3, Y3
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y10, Y10
 
 noMore1:
-	VMULPD  Y2, Y3, Y2
-	VANDPD  Y2, Y1, Y3
-	VMOVUPS 288(SP), Y4
-	VADDPD  Y3, Y4, Y4
-	VMOVUPS Y4, 288(SP)
-	VANDNPD Y2, Y1, Y1
-	VMOVUPS 320(SP), Y2
-	VADDPD  Y1, Y2, Y2
-	VMOVUPS Y2, 320(SP)
+	VMULPD  Y9, Y10, Y9
+	VANDPD  Y9, Y8, Y10
+	VADDPD  Y10, Y6, Y6
+	VANDNPD Y9, Y8, Y8
+	VADDPD  Y8, Y7, Y7
 	ADDQ    $0x00000004, DI
 	SUBQ    $0x00000004, AX
 	CMPQ    AX, $0x00000004
@@ -29930,7 +29213,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    R8, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y1
+	VMOVDQU 32(R9)(R10*8), Y8
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -29942,202 +29225,189 @@ bytes2:
 	ORQ        R10, R9
 	DECQ       R8
 	JNZ        bytes2
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMOVMSKPD  Y2, R8
+	VMOVQ      R9, X9
+	VMOVUPS    64(SP), Y10
+	VPCMPEQB   X9, X10, X9
+	VPMOVSXBQ  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPD  Y9, R8
 	POPCNTL    R8, R8
 	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y1, Y1
-	VMOVUPD    one<>+0(SB), Y4
-	VSUBPD     Y1, Y4, Y4
-	VBLENDVPD  Y2, Y1, Y4, Y5
-	VBLENDVPD  Y2, Y4, Y1, Y4
-	VMOVUPS    (SP), Y6
-	VCMPPD     $0x11, Y6, Y5, Y6
-	VMOVUPS    (SP), Y7
-	VCMPPD     $0x11, Y7, Y4, Y7
-	VMOVUPD    signBit<>+0(SB), Y8
-	VANDNPD    Y8, Y2, Y8
-	VXORPD     Y8, Y1, Y1
+	VMASKMOVPD (CX)(DI*8), Y8, Y8
+	VMOVUPD    one<>+0(SB), Y11
+	VSUBPD     Y8, Y11, Y11
+	VBLENDVPD  Y9, Y8, Y11, Y12
+	VBLENDVPD  Y9, Y11, Y8, Y11
+	VCMPPD     $0x11, Y0, Y12, Y13
+	VMOVUPS    Y13, 96(SP)
+	VCMPPD     $0x11, Y0, Y11, Y13
+	VMOVUPS    Y13, 160(SP)
+	VMOVUPD    signBit<>+0(SB), Y13
+	VANDNPD    Y13, Y9, Y13
+	VXORPD     Y13, Y8, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y5, Y8
-	VMOVUPD     twiceBias<>+0(SB), Y9
-	VANDPD      exponentBits<>+0(SB), Y8, Y10
-	VPSUBQ      Y10, Y9, Y9
-	VPSRLQ      $0x34, Y8, Y8
-	VORPD       integerBits<>+0(SB), Y8, Y8
-	VSUBPD      integerBias<>+0(SB), Y8, Y8
-	VMOVUPD     minusOne<>+0(SB), Y10
-	VADDPD      minusOne<>+0(SB), Y9, Y11
-	VBLENDVPD   Y2, Y10, Y11, Y10
-	VFMADD231PD Y1, Y9, Y10
+	VPADDQ      quarterUp<>+0(SB), Y12, Y13
+	VMOVUPD     twiceBias<>+0(SB), Y14
+	VANDPD      exponentBits<>+0(SB), Y13, Y15
+	VPSUBQ      Y15, Y14, Y14
+	VPSRLQ      $0x34, Y13, Y13
+	VORPD       integerBits<>+0(SB), Y13, Y13
+	VSUBPD      integerBias<>+0(SB), Y13, Y13
+	VMOVUPS     Y13, 256(SP)
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y14, Y15
+	VBLENDVPD   Y9, Y13, Y15, Y13
+	VFMADD231PD Y8, Y14, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y1
-	VDIVPD       Y1, Y10, Y1
-	VMULPD       Y1, Y1, Y9
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y9, Y11
-	VFMADD213PD  log64e<>+0(SB), Y9, Y11
-	VFMADD213PD  log64d<>+0(SB), Y9, Y11
-	VFMADD213PD  log64c<>+0(SB), Y9, Y11
-	VFMADD213PD  log64b<>+0(SB), Y9, Y11
-	VFMADD213PD  log64a<>+0(SB), Y9, Y11
-	VFNMADD213PD Y10, Y9, Y11
+	VADDPD       two<>+0(SB), Y13, Y8
+	VDIVPD       Y8, Y13, Y8
+	VMOVUPS      Y8, 288(SP)
+	VMOVUPS      288(SP), Y8
+	VMULPD       Y8, Y8, Y8
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y8, Y14
+	VFMADD213PD  log64e<>+0(SB), Y8, Y14
+	VFMADD213PD  log64d<>+0(SB), Y8, Y14
+	VFMADD213PD  log64c<>+0(SB), Y8, Y14
+	VFMADD213PD  log64b<>+0(SB), Y8, Y14
+	VFMADD213PD  log64a<>+0(SB), Y8, Y14
+	VFNMADD213PD Y13, Y8, Y14
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
-	VFMSUB213PD Y9, Y1, Y11
-	VSUBPD      Y11, Y10, Y1
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y1
-	VMOVUPS     32(SP), Y8
-	VBLENDVPD   Y6, Y8, Y1, Y1
-	VMOVUPS     64(SP), Y6
-	VBLENDVPD   Y7, Y6, Y1, Y1
-	VMOVUPS     (SP), Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMAXPD      Y4, Y6, Y6
-	VMINPD      Y6, Y7, Y6
-	VANDPD      Y5, Y2, Y7
-	VMOVUPS     96(SP), Y8
-	VADDPD      Y7, Y8, Y8
-	VMOVUPS     Y8, 96(SP)
-	VANDPD      Y4, Y2, Y7
-	VMOVUPS     160(SP), Y8
-	VADDPD      Y7, Y8, Y8
-	VMOVUPS     Y8, 160(SP)
-	VANDPD      Y4, Y3, Y4
-	VMOVUPS     128(SP), Y7
-	VADDPD      Y4, Y7, Y7
-	VMOVUPS     Y7, 128(SP)
-	VANDPD      Y5, Y3, Y4
-	VMOVUPS     192(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SP)
-	VANDPD      Y1, Y2, Y4
-	VMOVUPS     224(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDPD      Y1, Y3, Y4
-	VMOVUPS     256(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 256(SP)
-	VMOVUPD     one<>+0(SB), Y4
+	VXORPD      Y8, Y8, Y8
+	VMOVUPS     256(SP), Y15
+	VFMADD231PD ln2Lo<>+0(SB), Y15, Y8
+	VMOVUPS     288(SP), Y15
+	VFMSUB213PD Y8, Y15, Y14
+	VSUBPD      Y14, Y13, Y8
+	VMOVUPS     256(SP), Y13
+	VFMADD231PD ln2Hi<>+0(SB), Y13, Y8
+	VMOVUPS     (SP), Y13
+	VMOVUPS     96(SP), Y14
+	VBLENDVPD   Y14, Y13, Y8, Y8
+	VMOVUPS     32(SP), Y13
+	VMOVUPS     160(SP), Y14
+	VBLENDVPD   Y14, Y13, Y8, Y8
+	VMOVUPD     one<>+0(SB), Y13
+	VSUBPD      Y0, Y13, Y13
+	VMAXPD      Y11, Y0, Y14
+	VMINPD      Y14, Y13, Y13
+	VANDPD      Y12, Y9, Y14
+	VMOVUPS     224(SP), Y15
+	VADDPD      Y14, Y15, Y15
+	VMOVUPS     Y15, 224(SP)
+	VANDPD      Y11, Y9, Y14
+	VADDPD      Y14, Y2, Y2
+	VANDPD      Y11, Y10, Y11
+	VADDPD      Y11, Y1, Y1
+	VANDPD      Y12, Y10, Y11
+	VADDPD      Y11, Y3, Y3
+	VANDPD      Y8, Y9, Y11
+	VADDPD      Y11, Y4, Y4
+	VANDPD      Y8, Y10, Y11
+	VADDPD      Y11, Y5, Y5
+	VMOVUPD     one<>+0(SB), Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y6, Y5
-	VMULPD  Y5, Y4, Y4
+	VSQRTPD Y13, Y12
+	VMULPD  Y12, Y11, Y11
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y6, Y4, Y4
+	VMULPD Y13, Y11, Y11
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y6, Y6, Y5
+	VMULPD Y13, Y13, Y12
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y5, Y4, Y4
+	VMULPD Y12, Y11, Y11
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y5, Y5, Y5
-	VMULPD Y5, Y4, Y4
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y11, Y11
 
 noMore3:
-	VMULPD  Y1, Y4, Y1
-	VANDPD  Y1, Y2, Y2
-	VMOVUPS 288(SP), Y4
-	VADDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 288(SP)
-	VANDPD  Y1, Y3, Y1
-	VMOVUPS 320(SP), Y2
-	VADDPD  Y1, Y2, Y2
-	VMOVUPS Y2, 320(SP)
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	JMP     few
+	VMULPD Y8, Y11, Y8
+	VANDPD Y8, Y9, Y9
+	VADDPD Y9, Y6, Y6
+	VANDPD Y8, Y10, Y8
+	VADDPD Y8, Y7, Y7
+	ADDQ   $0x00000004, DI
+	SUBQ   $0x00000004, AX
+	JMP    few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
+	VMOVUPS      224(SP), Y0
+	VXORPS       Y8, Y8, Y8
+	VMOVUPS      Y8, 224(SP)
+	VEXTRACTF128 $0x01, Y0, X8
+	VADDPD       X8, X0, X0
+	VUNPCKHPD    X0, X0, X8
+	VADDSD       X8, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -30155,7 +29425,7 @@ done:
 
 // func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersYF32AVX2(SB), $256-97
+TEXT ·backwardNonePowersYF32AVX2(SB), $128-97
 	// backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -30174,16 +29444,11 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $256-97
 	VMOVUPS      Y1, 64(SP)
 	VBROADCASTSS 24(DI), Y1
 	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 28(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSS 32(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSS 36(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VBROADCASTSS 44(DI), Y1
-	VMOVUPS      Y1, 224(SP)
+	VBROADCASTSS 28(DI), Y2
+	VBROADCASTSS 32(DI), Y3
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
+	VBROADCASTSS 36(DI), Y4
+	VBROADCASTSS 44(DI), Y5
 	VCVTTSS2SI   40(DI), DI
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000008
@@ -30191,3518 +29456,98 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $256-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(R8*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBD X1, Y1
-	VMOVUPS   (BX)(R8*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y3
-	VMOVUPS   224(SP), Y5
-	VCMPPS    $0x11, Y5, Y4, Y5
-	VMOVUPS   224(SP), Y6
-	VCMPPS    $0x11, Y6, Y3, Y6
-	VPCMPEQD  Y7, Y7, Y7
-	VORPS     Y5, Y6, Y5
-	VANDNPS   Y7, Y5, Y5
-	VMOVUPS   signBitSingle<>+0(SB), Y6
-	VANDNPD   Y6, Y1, Y6
-	VXORPS    Y6, Y2, Y2
+	VMOVQ     (SI)(R8*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVUPS   (BX)(R8*4), Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VSUBPS    Y7, Y8, Y8
+	VBLENDVPS Y6, Y7, Y8, Y9
+	VBLENDVPS Y6, Y8, Y7, Y8
+	VCMPPS    $0x11, Y5, Y9, Y10
+	VCMPPS    $0x11, Y5, Y8, Y11
+	VPCMPEQD  Y12, Y12, Y12
+	VORPS     Y10, Y11, Y10
+	VANDNPS   Y12, Y10, Y10
+	VMOVUPS   signBitSingle<>+0(SB), Y11
+	VANDNPD   Y11, Y6, Y11
+	VXORPS    Y11, Y7, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y6
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y7
-	VANDPS      exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD      Y8, Y7, Y7
-	VPSRLD      $0x17, Y6, Y6
-	VORPS       integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS      integerBiasSingle<>+0(SB), Y6, Y6
-	VMOVUPS     minusOneSingle<>+0(SB), Y8
-	VADDPS      minusOneSingle<>+0(SB), Y7, Y9
-	VBLENDVPS   Y1, Y8, Y9, Y8
-	VFMADD231PS Y2, Y7, Y8
+	VPADDD      quarterUpSingle<>+0(SB), Y9, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y6, Y13, Y14, Y13
+	VFMADD231PS Y7, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y8, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y2, Y7
-	VMOVUPS      logLanecSingle<>+0(SB), Y9
-	VFMADD213PS  logLanebSingle<>+0(SB), Y7, Y9
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y7, Y9
-	VFNMADD213PS Y8, Y7, Y9
+	VADDPS       twoSingle<>+0(SB), Y13, Y7
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y7, Y7, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
 
 	// Add k ln(2).
-	VXORPD      Y7, Y7, Y7
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y7
-	VFMSUB213PS Y7, Y2, Y9
-	VSUBPS      Y9, Y8, Y2
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y2
-	VMOVUPS     224(SP), Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMAXPS      Y3, Y6, Y6
-	VMINPS      Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VMOVUPS     96(SP), Y8
-	VBLENDVPS   Y1, Y7, Y8, Y7
-	VMULPS      Y3, Y7, Y7
-	VMOVUPS     128(SP), Y8
-	VMOVUPS     160(SP), Y9
-	VBLENDVPS   Y1, Y8, Y9, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y7, Y14
+	VSUBPS      Y14, Y13, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y5, Y11, Y11
+	VMAXPS      Y8, Y5, Y12
+	VMINPS      Y12, Y11, Y11
+	VMOVUPS     64(SP), Y12
+	VBLENDVPS   Y6, Y12, Y1, Y12
+	VMULPS      Y8, Y12, Y12
+	VBLENDVPS   Y6, Y2, Y3, Y13
+	VMOVUPS     oneSingle<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y6, Y10
-	VMULPS  Y10, Y9, Y9
+	VSQRTPS Y11, Y15
+	VMULPS  Y15, Y14, Y14
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y6, Y9, Y9
+	VMULPS Y11, Y14, Y14
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y6, Y6, Y6
+	VMULPS Y11, Y11, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y6, Y9, Y9
+	VMULPS Y11, Y14, Y14
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Y6, Y6, Y6
-	VMULPS Y6, Y9, Y9
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y14, Y14
 
 noMore1:
-	VMULPS       Y2, Y4, Y2
-	VMOVUPS      192(SP), Y6
-	VFNMADD213PS Y3, Y6, Y2
-	VMULPS       Y9, Y8, Y6
-	VFMADD231PS  Y2, Y6, Y7
-	VMOVUPS      (SP), Y2
-	VMOVUPS      32(SP), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMULPS       Y3, Y4, Y2
-	VDIVPS       Y2, Y7, Y2
-	VANDPD       Y2, Y5, Y2
-	VADDPS       Y2, Y1, Y1
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPS     Y1, (AX)(R8*4)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPS Y1, (AX)(R8*4)
-
-stored2:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y1
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
-
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBD  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPS (BX)(R8*4), Y1, Y3
-	VMOVUPS    oneSingle<>+0(SB), Y4
-	VSUBPS     Y3, Y4, Y4
-	VBLENDVPS  Y2, Y3, Y4, Y5
-	VBLENDVPS  Y2, Y4, Y3, Y4
-	VMOVUPS    224(SP), Y6
-	VCMPPS     $0x11, Y6, Y5, Y6
-	VMOVUPS    224(SP), Y7
-	VCMPPS     $0x11, Y7, Y4, Y7
-	VPCMPEQD   Y8, Y8, Y8
-	VORPS      Y6, Y7, Y6
-	VANDNPS    Y8, Y6, Y6
-	VMOVUPS    signBitSingle<>+0(SB), Y7
-	VANDNPD    Y7, Y2, Y7
-	VXORPS     Y7, Y3, Y3
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y5, Y7
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y8
-	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD      Y9, Y8, Y8
-	VPSRLD      $0x17, Y7, Y7
-	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
-	VMOVUPS     minusOneSingle<>+0(SB), Y9
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y10
-	VBLENDVPS   Y2, Y9, Y10, Y9
-	VFMADD231PS Y3, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y3
-	VDIVPS       Y3, Y9, Y3
-	VMULPS       Y3, Y3, Y8
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y10
-	VFNMADD213PS Y9, Y8, Y10
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y8
-	VFMSUB213PS Y8, Y3, Y10
-	VSUBPS      Y10, Y9, Y3
-	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y3
-	VMOVUPS     224(SP), Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y7, Y8, Y8
-	VMAXPS      Y4, Y7, Y7
-	VMINPS      Y7, Y8, Y7
-	VMOVUPS     64(SP), Y8
-	VMOVUPS     96(SP), Y9
-	VBLENDVPS   Y2, Y8, Y9, Y8
-	VMULPS      Y4, Y8, Y8
-	VMOVUPS     128(SP), Y9
-	VMOVUPS     160(SP), Y10
-	VBLENDVPS   Y2, Y9, Y10, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y10
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPS Y7, Y11
-	VMULPS  Y11, Y10, Y10
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPS Y7, Y10, Y10
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPS Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPS Y7, Y10, Y10
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPS Y7, Y7, Y7
-	VMULPS Y7, Y10, Y10
-
-noMore4:
-	VMULPS       Y3, Y5, Y3
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PS Y4, Y7, Y3
-	VMULPS       Y10, Y9, Y7
-	VFMADD231PS  Y3, Y7, Y8
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VMULPS       Y4, Y5, Y3
-	VDIVPS       Y3, Y8, Y3
-	VANDPD       Y3, Y6, Y3
-	VADDPS       Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y1, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
-	VZEROUPPER
-	RET
-
-// func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersYF64AVX2(SB), $256-97
-	// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 40(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 48(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 56(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSD 64(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSD 72(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VBROADCASTSD 88(DI), Y1
-	VMOVUPS      Y1, 224(SP)
-	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVD     (SI)(R8*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBQ X1, Y1
-	VMOVUPD   (BX)(R8*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y3
-	VMOVUPS   224(SP), Y5
-	VCMPPD    $0x11, Y5, Y4, Y5
-	VMOVUPS   224(SP), Y6
-	VCMPPD    $0x11, Y6, Y3, Y6
-	VPCMPEQD  Y7, Y7, Y7
-	VORPS     Y5, Y6, Y5
-	VANDNPS   Y7, Y5, Y5
-	VMOVUPD   signBit<>+0(SB), Y6
-	VANDNPD   Y6, Y1, Y6
-	VXORPD    Y6, Y2, Y2
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y6
-	VMOVUPD     twiceBias<>+0(SB), Y7
-	VANDPD      exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ      Y8, Y7, Y7
-	VPSRLQ      $0x34, Y6, Y6
-	VORPD       integerBits<>+0(SB), Y6, Y6
-	VSUBPD      integerBias<>+0(SB), Y6, Y6
-	VMOVUPD     minusOne<>+0(SB), Y8
-	VADDPD      minusOne<>+0(SB), Y7, Y9
-	VBLENDVPD   Y1, Y8, Y9, Y8
-	VFMADD231PD Y2, Y7, Y8
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y8, Y2
-	VDIVPD       Y2, Y8, Y2
-	VMULPD       Y2, Y2, Y7
-	VMOVUPD      log64g<>+0(SB), Y9
-	VFMADD213PD  log64f<>+0(SB), Y7, Y9
-	VFMADD213PD  log64e<>+0(SB), Y7, Y9
-	VFMADD213PD  log64d<>+0(SB), Y7, Y9
-	VFMADD213PD  log64c<>+0(SB), Y7, Y9
-	VFMADD213PD  log64b<>+0(SB), Y7, Y9
-	VFMADD213PD  log64a<>+0(SB), Y7, Y9
-	VFNMADD213PD Y8, Y7, Y9
-
-	// Add k ln(2).
-	VXORPD      Y7, Y7, Y7
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y7
-	VFMSUB213PD Y7, Y2, Y9
-	VSUBPD      Y9, Y8, Y2
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y2
-	VMOVUPS     224(SP), Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMAXPD      Y3, Y6, Y6
-	VMINPD      Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VMOVUPS     96(SP), Y8
-	VBLENDVPD   Y1, Y7, Y8, Y7
-	VMULPD      Y3, Y7, Y7
-	VMOVUPS     128(SP), Y8
-	VMOVUPS     160(SP), Y9
-	VBLENDVPD   Y1, Y8, Y9, Y8
-	VMOVUPD     one<>+0(SB), Y9
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPD Y6, Y10
-	VMULPD  Y10, Y9, Y9
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPD Y6, Y9, Y9
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPD Y6, Y6, Y6
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPD Y6, Y9, Y9
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPD Y6, Y6, Y6
-	VMULPD Y6, Y9, Y9
-
-noMore1:
-	VMULPD       Y2, Y4, Y2
-	VMOVUPS      192(SP), Y6
-	VFNMADD213PD Y3, Y6, Y2
-	VMULPD       Y9, Y8, Y6
-	VFMADD231PD  Y2, Y6, Y7
-	VMOVUPS      (SP), Y2
-	VMOVUPS      32(SP), Y6
-	VBLENDVPD    Y1, Y2, Y6, Y1
-	VMULPD       Y3, Y4, Y2
-	VDIVPD       Y2, Y7, Y2
-	VANDPD       Y2, Y5, Y2
-	VADDPD       Y2, Y1, Y1
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPD     Y1, (AX)(R8*8)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPD Y1, (AX)(R8*8)
-
-stored2:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y1
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
-
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPD (BX)(R8*8), Y1, Y3
-	VMOVUPD    one<>+0(SB), Y4
-	VSUBPD     Y3, Y4, Y4
-	VBLENDVPD  Y2, Y3, Y4, Y5
-	VBLENDVPD  Y2, Y4, Y3, Y4
-	VMOVUPS    224(SP), Y6
-	VCMPPD     $0x11, Y6, Y5, Y6
-	VMOVUPS    224(SP), Y7
-	VCMPPD     $0x11, Y7, Y4, Y7
-	VPCMPEQD   Y8, Y8, Y8
-	VORPS      Y6, Y7, Y6
-	VANDNPS    Y8, Y6, Y6
-	VMOVUPD    signBit<>+0(SB), Y7
-	VANDNPD    Y7, Y2, Y7
-	VXORPD     Y7, Y3, Y3
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y5, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ      Y9, Y8, Y8
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VMOVUPD     minusOne<>+0(SB), Y9
-	VADDPD      minusOne<>+0(SB), Y8, Y10
-	VBLENDVPD   Y2, Y9, Y10, Y9
-	VFMADD231PD Y3, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y3
-	VDIVPD       Y3, Y9, Y3
-	VMULPD       Y3, Y3, Y8
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y8, Y10
-	VFMADD213PD  log64e<>+0(SB), Y8, Y10
-	VFMADD213PD  log64d<>+0(SB), Y8, Y10
-	VFMADD213PD  log64c<>+0(SB), Y8, Y10
-	VFMADD213PD  log64b<>+0(SB), Y8, Y10
-	VFMADD213PD  log64a<>+0(SB), Y8, Y10
-	VFNMADD213PD Y9, Y8, Y10
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
-	VFMSUB213PD Y8, Y3, Y10
-	VSUBPD      Y10, Y9, Y3
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y3
-	VMOVUPS     224(SP), Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y7, Y8, Y8
-	VMAXPD      Y4, Y7, Y7
-	VMINPD      Y7, Y8, Y7
-	VMOVUPS     64(SP), Y8
-	VMOVUPS     96(SP), Y9
-	VBLENDVPD   Y2, Y8, Y9, Y8
-	VMULPD      Y4, Y8, Y8
-	VMOVUPS     128(SP), Y9
-	VMOVUPS     160(SP), Y10
-	VBLENDVPD   Y2, Y9, Y10, Y9
-	VMOVUPD     one<>+0(SB), Y10
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPD Y7, Y11
-	VMULPD  Y11, Y10, Y10
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPD Y7, Y10, Y10
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPD Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPD Y7, Y10, Y10
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPD Y7, Y7, Y7
-	VMULPD Y7, Y10, Y10
-
-noMore4:
-	VMULPD       Y3, Y5, Y3
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PD Y4, Y7, Y3
-	VMULPD       Y10, Y9, Y7
-	VFMADD231PD  Y3, Y7, Y8
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y2, Y3, Y7, Y2
-	VMULPD       Y4, Y5, Y3
-	VDIVPD       Y3, Y8, Y3
-	VANDPD       Y3, Y6, Y3
-	VADDPD       Y3, Y2, Y2
-	VMASKMOVPD   Y2, Y1, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
-	SUBQ         $0x00000004, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
-	VZEROUPPER
-	RET
-
-// func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNonePowersF32AVX2(SB), $800-65
-	// forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         r_base+32(FP), DX
-	MOVQ         k+56(FP), BX
-	VBROADCASTSS (BX), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(BX), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 64(SP)
-	VCVTTSS2SI   16(BX), BX
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
-	VMOVUPS      Y0, 480(SP)
-	VMOVUPS      Y0, 512(SP)
-	VMOVUPS      Y0, 544(SP)
-	VMOVUPS      Y0, 576(SP)
-	VMOVUPS      Y0, 608(SP)
-	VMOVUPS      Y0, 640(SP)
-	VMOVUPS      Y0, 672(SP)
-	VMOVUPS      Y0, 704(SP)
-	VMOVUPS      Y0, 736(SP)
-	VMOVUPS      Y0, 768(SP)
-	XORQ         SI, SI
-	TESTQ        AX, AX
-	JLE          folded
-
-window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
-	JL      few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(SI*4), Y0
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y1
-	VMOVUPS     224(SP), Y2
-	VADDPS      Y0, Y2, Y2
-	VMOVUPS     Y2, 224(SP)
-	VMOVUPS     256(SP), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
-	VMOVUPS     288(SP), Y2
-	VFMADD231PS Y0, Y0, Y2
-	VMOVUPS     Y2, 288(SP)
-	VMOVUPS     (CX)(SI*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPS      $0x11, Y4, Y2, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y2, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y3, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y2, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPS    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPS      oneSingle<>+0(SB), Y7
-	VSUBPS       Y5, Y7, Y7
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y7, Y5
+	VMULPS       Y7, Y9, Y7
+	VFNMADD213PS Y8, Y4, Y7
+	VMULPS       Y14, Y13, Y11
+	VFMADD231PS  Y7, Y11, Y12
 	VMOVUPS      (SP), Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VSUBPS       Y7, Y8, Y8
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VMOVUPS      96(SP), Y8
-	VFMADD231PS  Y0, Y2, Y8
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      128(SP), Y8
-	VFNMADD231PS Y1, Y2, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y2
-	VFMADD231PS  Y0, Y3, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      192(SP), Y2
-	VFNMADD231PS Y1, Y3, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      320(SP), Y2
-	VFMADD231PS  Y6, Y0, Y2
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      352(SP), Y2
-	VFNMADD231PS Y4, Y1, Y2
-	VMOVUPS      Y2, 352(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPS Y7, Y3
-	VMULPS  Y3, Y2, Y2
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPS Y7, Y2, Y2
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPS Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPS Y3, Y2, Y2
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y2, Y2
-
-noMore1:
-	VMULPS      Y0, Y2, Y0
-	VMOVUPS     384(SP), Y2
-	VFMADD231PS Y6, Y0, Y2
-	VMOVUPS     Y2, 384(SP)
-	VMOVUPS     oneSingle<>+0(SB), Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot2
-	VSQRTPS Y5, Y2
-	VMULPS  Y2, Y0, Y0
-
-noRoot2:
-	TESTL  $0x00000002, BX
-	JZ     noFirst2
-	VMULPS Y5, Y0, Y0
-
-noFirst2:
-	TESTL  $0x0000000c, BX
-	JZ     noMore2
-	VMULPS Y5, Y5, Y2
-	TESTL  $0x00000004, BX
-	JZ     noSquare2
-	VMULPS Y2, Y0, Y0
-
-noSquare2:
-	TESTL  $0x00000008, BX
-	JZ     noMore2
-	VMULPS Y2, Y2, Y2
-	VMULPS Y2, Y0, Y0
-
-noMore2:
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      416(SP), Y1
-	VFNMADD231PS Y4, Y0, Y1
-	VMOVUPS      Y1, 416(SP)
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
-	JGE          many
-
-few:
-	TESTQ DI, DI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y0
-	VMASKMOVPS  (DX)(SI*4), Y0, Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     224(SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 224(SP)
-	VMOVUPS     256(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
-	VMOVUPS     288(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 288(SP)
-	VMASKMOVPS  (CX)(SI*4), Y0, Y0
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPS      $0x11, Y4, Y0, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y0, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y0, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y3, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y0, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPS    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPS      oneSingle<>+0(SB), Y7
-	VSUBPS       Y5, Y7, Y7
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VSUBPS       Y7, Y8, Y8
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VMOVUPS      96(SP), Y8
-	VFMADD231PS  Y1, Y0, Y8
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      128(SP), Y8
-	VFNMADD231PS Y2, Y0, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y0
-	VFMADD231PS  Y1, Y3, Y0
-	VMOVUPS      Y0, 160(SP)
-	VMOVUPS      192(SP), Y0
-	VFNMADD231PS Y2, Y3, Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      320(SP), Y0
-	VFMADD231PS  Y6, Y1, Y0
-	VMOVUPS      Y0, 320(SP)
-	VMOVUPS      352(SP), Y0
-	VFNMADD231PS Y4, Y2, Y0
-	VMOVUPS      Y0, 352(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPS Y7, Y3
-	VMULPS  Y3, Y0, Y0
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPS Y7, Y0, Y0
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPS Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPS Y3, Y0, Y0
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y0, Y0
-
-noMore3:
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     384(SP), Y1
-	VFMADD231PS Y6, Y0, Y1
-	VMOVUPS     Y1, 384(SP)
-	VMOVUPS     oneSingle<>+0(SB), Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot4
-	VSQRTPS Y5, Y1
-	VMULPS  Y1, Y0, Y0
-
-noRoot4:
-	TESTL  $0x00000002, BX
-	JZ     noFirst4
-	VMULPS Y5, Y0, Y0
-
-noFirst4:
-	TESTL  $0x0000000c, BX
-	JZ     noMore4
-	VMULPS Y5, Y5, Y1
-	TESTL  $0x00000004, BX
-	JZ     noSquare4
-	VMULPS Y1, Y0, Y0
-
-noSquare4:
-	TESTL  $0x00000008, BX
-	JZ     noMore4
-	VMULPS Y1, Y1, Y1
-	VMULPS Y1, Y0, Y0
-
-noMore4:
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      416(SP), Y1
-	VFNMADD231PS Y4, Y0, Y1
-	VMOVUPS      Y1, 416(SP)
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	JMP          few
-
-done:
-	// The lanes go to float64.
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       448(SP), Y1, Y1
-	VMOVUPD      Y1, 448(SP)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       480(SP), Y1, Y1
-	VMOVUPD      Y1, 480(SP)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       512(SP), Y1, Y1
-	VMOVUPD      Y1, 512(SP)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       544(SP), Y1, Y1
-	VMOVUPD      Y1, 544(SP)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       576(SP), Y1, Y1
-	VMOVUPD      Y1, 576(SP)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       608(SP), Y1, Y1
-	VMOVUPD      Y1, 608(SP)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       640(SP), Y1, Y1
-	VMOVUPD      Y1, 640(SP)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       672(SP), Y1, Y1
-	VMOVUPD      Y1, 672(SP)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       704(SP), Y1, Y1
-	VMOVUPD      Y1, 704(SP)
-	VMOVUPS      384(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       736(SP), Y1, Y1
-	VMOVUPD      Y1, 736(SP)
-	VMOVUPS      416(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 416(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       768(SP), Y1, Y1
-	VMOVUPD      Y1, 768(SP)
-	TESTQ        AX, AX
-	JG           window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      448(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      480(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      512(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      544(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      576(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPD      608(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPD      640(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPD      672(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      704(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPD      736(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPD      768(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNonePowersF64AVX2(SB), $448-65
-	// forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         r_base+32(FP), DX
-	MOVQ         k+56(FP), BX
-	VBROADCASTSD (BX), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(BX), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 16(BX), Y0
-	VMOVUPS      Y0, 64(SP)
-	VCVTTSD2SI   32(BX), BX
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
-	XORQ         SI, SI
-	CMPQ         AX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(SI*8), Y0
-	VADDPD      minusOne<>+0(SB), Y0, Y1
-	VMOVUPS     224(SP), Y2
-	VADDPD      Y0, Y2, Y2
-	VMOVUPS     Y2, 224(SP)
-	VMOVUPS     256(SP), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
-	VMOVUPS     288(SP), Y2
-	VFMADD231PD Y0, Y0, Y2
-	VMOVUPS     Y2, 288(SP)
-	VMOVUPD     (CX)(SI*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPD      $0x11, Y4, Y2, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y2, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y2, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y3, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y2, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPD    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPD      one<>+0(SB), Y7
-	VSUBPD       Y5, Y7, Y7
-	VMAXPD       Y2, Y5, Y5
-	VMINPD       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VSUBPD       Y7, Y8, Y8
-	VMAXPD       Y3, Y7, Y7
-	VMINPD       Y7, Y8, Y7
-	VMOVUPS      96(SP), Y8
-	VFMADD231PD  Y0, Y2, Y8
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      128(SP), Y8
-	VFNMADD231PD Y1, Y2, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y2
-	VFMADD231PD  Y0, Y3, Y2
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      192(SP), Y2
-	VFNMADD231PD Y1, Y3, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      320(SP), Y2
-	VFMADD231PD  Y6, Y0, Y2
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      352(SP), Y2
-	VFNMADD231PD Y4, Y1, Y2
-	VMOVUPS      Y2, 352(SP)
-	VMOVUPD      one<>+0(SB), Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPD Y7, Y3
-	VMULPD  Y3, Y2, Y2
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPD Y7, Y2, Y2
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPD Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPD Y3, Y2, Y2
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y2, Y2
-
-noMore1:
-	VMULPD      Y0, Y2, Y0
-	VMOVUPS     384(SP), Y2
-	VFMADD231PD Y6, Y0, Y2
-	VMOVUPS     Y2, 384(SP)
-	VMOVUPD     one<>+0(SB), Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot2
-	VSQRTPD Y5, Y2
-	VMULPD  Y2, Y0, Y0
-
-noRoot2:
-	TESTL  $0x00000002, BX
-	JZ     noFirst2
-	VMULPD Y5, Y0, Y0
-
-noFirst2:
-	TESTL  $0x0000000c, BX
-	JZ     noMore2
-	VMULPD Y5, Y5, Y2
-	TESTL  $0x00000004, BX
-	JZ     noSquare2
-	VMULPD Y2, Y0, Y0
-
-noSquare2:
-	TESTL  $0x00000008, BX
-	JZ     noMore2
-	VMULPD Y2, Y2, Y2
-	VMULPD Y2, Y0, Y0
-
-noMore2:
-	VMULPD       Y1, Y0, Y0
-	VMOVUPS      416(SP), Y1
-	VFNMADD231PD Y4, Y0, Y1
-	VMOVUPS      Y1, 416(SP)
-	ADDQ         $0x00000004, SI
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y0
-	VMASKMOVPD  (DX)(SI*8), Y0, Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     224(SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 224(SP)
-	VMOVUPS     256(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
-	VMOVUPS     288(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 288(SP)
-	VMASKMOVPD  (CX)(SI*8), Y0, Y0
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y0, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPD      $0x11, Y4, Y0, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y0, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y0, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y3, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y0, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPD    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPD      one<>+0(SB), Y7
-	VSUBPD       Y5, Y7, Y7
-	VMAXPD       Y0, Y5, Y5
-	VMINPD       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VSUBPD       Y7, Y8, Y8
-	VMAXPD       Y3, Y7, Y7
-	VMINPD       Y7, Y8, Y7
-	VMOVUPS      96(SP), Y8
-	VFMADD231PD  Y1, Y0, Y8
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      128(SP), Y8
-	VFNMADD231PD Y2, Y0, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y0
-	VFMADD231PD  Y1, Y3, Y0
-	VMOVUPS      Y0, 160(SP)
-	VMOVUPS      192(SP), Y0
-	VFNMADD231PD Y2, Y3, Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      320(SP), Y0
-	VFMADD231PD  Y6, Y1, Y0
-	VMOVUPS      Y0, 320(SP)
-	VMOVUPS      352(SP), Y0
-	VFNMADD231PD Y4, Y2, Y0
-	VMOVUPS      Y0, 352(SP)
-	VMOVUPD      one<>+0(SB), Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPD Y7, Y3
-	VMULPD  Y3, Y0, Y0
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPD Y7, Y0, Y0
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPD Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPD Y3, Y0, Y0
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y0, Y0
-
-noMore3:
-	VMULPD      Y1, Y0, Y0
-	VMOVUPS     384(SP), Y1
-	VFMADD231PD Y6, Y0, Y1
-	VMOVUPS     Y1, 384(SP)
-	VMOVUPD     one<>+0(SB), Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot4
-	VSQRTPD Y5, Y1
-	VMULPD  Y1, Y0, Y0
-
-noRoot4:
-	TESTL  $0x00000002, BX
-	JZ     noFirst4
-	VMULPD Y5, Y0, Y0
-
-noFirst4:
-	TESTL  $0x0000000c, BX
-	JZ     noMore4
-	VMULPD Y5, Y5, Y1
-	TESTL  $0x00000004, BX
-	JZ     noSquare4
-	VMULPD Y1, Y0, Y0
-
-noSquare4:
-	TESTL  $0x00000008, BX
-	JZ     noMore4
-	VMULPD Y1, Y1, Y1
-	VMULPD Y1, Y0, Y0
-
-noMore4:
-	VMULPD       Y2, Y0, Y0
-	VMOVUPS      416(SP), Y1
-	VFNMADD231PD Y4, Y0, Y1
-	VMOVUPS      Y1, 416(SP)
-	ADDQ         $0x00000004, SI
-	SUBQ         $0x00000004, AX
-	JMP          few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPS      384(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPS      416(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 416(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersF32AVX2(SB), $256-89
-	// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSS 32(DI), Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 192(SP)
-	VBROADCASTSS 44(DI), Y0
-	VMOVUPS      Y0, 224(SP)
-	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(R8*4), Y0
-	VMOVUPS     oneSingle<>+0(SB), Y1
-	VSUBPS      Y0, Y1, Y1
-	VMOVUPS     (SP), Y2
-	VMULPS      Y2, Y0, Y2
-	VMOVUPS     32(SP), Y3
-	VFMADD231PS Y3, Y1, Y2
-	VMOVUPS     (BX)(R8*4), Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     224(SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPS      $0x11, Y6, Y4, Y6
-	VPCMPEQD    Y7, Y7, Y7
-	VORPS       Y5, Y6, Y5
-	VANDNPS     Y7, Y5, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y3, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y3, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y4, Y6
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y6, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y6, Y6
-	VORPS        integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS       integerBiasSingle<>+0(SB), Y6, Y6
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y3, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y6, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y6, Y8
-	VMOVUPS      224(SP), Y6
-	VMOVUPS      oneSingle<>+0(SB), Y9
-	VSUBPS       Y6, Y9, Y9
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y9, Y6
-	VMOVUPS      224(SP), Y9
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VSUBPS       Y9, Y10, Y10
-	VMAXPS       Y4, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VMOVUPS      64(SP), Y10
-	VMULPS       Y10, Y0, Y10
-	VMOVUPS      96(SP), Y11
-	VMULPS       Y11, Y1, Y11
-	VMULPS       Y4, Y10, Y10
-	VFNMADD231PS Y3, Y11, Y10
-	VMOVUPS      128(SP), Y11
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      oneSingle<>+0(SB), Y11
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPS Y9, Y12
-	VMULPS  Y12, Y11, Y11
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPS Y9, Y11, Y11
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPS Y9, Y11, Y11
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	VMULPS Y9, Y11, Y11
-
-noMore1:
-	VMULPS       Y7, Y3, Y7
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y4, Y9, Y7
-	VMULPS       Y11, Y0, Y0
-	VFMADD231PS  Y7, Y0, Y10
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y0, Y1, Y0
-	VMOVUPS      oneSingle<>+0(SB), Y1
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot2
-	VSQRTPS Y6, Y7
-	VMULPS  Y7, Y1, Y1
-
-noRoot2:
-	TESTL  $0x00000002, DI
-	JZ     noFirst2
-	VMULPS Y6, Y1, Y1
-
-noFirst2:
-	TESTL  $0x0000000c, DI
-	JZ     noMore2
-	VMULPS Y6, Y6, Y6
-	TESTL  $0x00000004, DI
-	JZ     noSquare2
-	VMULPS Y6, Y1, Y1
-
-noSquare2:
-	TESTL  $0x00000008, DI
-	JZ     noMore2
-	VMULPS Y6, Y6, Y6
-	VMULPS Y6, Y1, Y1
-
-noMore2:
-	VMULPS       Y8, Y4, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PS Y3, Y7, Y6
-	VMULPS       Y1, Y0, Y0
-	VFMADD231PS  Y6, Y0, Y10
-	VMULPS       Y4, Y3, Y0
-	VDIVPS       Y0, Y10, Y0
-	VANDPD       Y0, Y5, Y0
-	VADDPS       Y0, Y2, Y0
-	TESTB        DL, DL
-	JZ           ordinary3
-	VMOVNTPS     Y0, (AX)(R8*4)
-	JMP          stored3
-
-ordinary3:
-	VMOVUPS Y0, (AX)(R8*4)
-
-stored3:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y0
-	VMASKMOVPS  (SI)(R8*4), Y0, Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMASKMOVPS  (BX)(R8*4), Y0, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPS      $0x11, Y6, Y4, Y6
-	VMOVUPS     224(SP), Y7
-	VCMPPS      $0x11, Y7, Y5, Y7
-	VPCMPEQD    Y8, Y8, Y8
-	VORPS       Y6, Y7, Y6
-	VANDNPS     Y8, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y4, Y7
-	VMOVUPS twiceBiasSingle<>+0(SB), Y8
-	VANDPS  exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD  Y9, Y8, Y8
-	VPSRLD  $0x17, Y7, Y7
-	VORPS   integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS  integerBiasSingle<>+0(SB), Y7, Y7
-	VMULPS  Y8, Y4, Y8
-	VADDPS  minusOneSingle<>+0(SB), Y8, Y8
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y8, Y9
-	VDIVPS       Y9, Y8, Y9
-	VMULPS       Y9, Y9, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y8, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS Y10, Y9, Y11
-	VSUBPS      Y11, Y8, Y8
-	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y5, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y9
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y10
-	VPSUBD       Y10, Y9, Y9
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS Y4, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y9
-	VDIVPS       Y9, Y10, Y9
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y10, Y11, Y12
-
-	// Add k ln(2).
-	VXORPD       Y11, Y11, Y11
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y11
-	VFMSUB213PS  Y11, Y9, Y12
-	VSUBPS       Y12, Y10, Y9
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y9
-	VMOVUPS      224(SP), Y7
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VSUBPS       Y7, Y10, Y10
-	VMAXPS       Y4, Y7, Y7
-	VMINPS       Y7, Y10, Y7
-	VMOVUPS      224(SP), Y10
-	VMOVUPS      oneSingle<>+0(SB), Y11
-	VSUBPS       Y10, Y11, Y11
-	VMAXPS       Y5, Y10, Y10
-	VMINPS       Y10, Y11, Y10
-	VMOVUPS      64(SP), Y11
-	VMULPS       Y11, Y1, Y11
-	VMOVUPS      96(SP), Y12
-	VMULPS       Y12, Y2, Y12
-	VMULPS       Y5, Y11, Y11
-	VFNMADD231PS Y4, Y12, Y11
-	VMOVUPS      128(SP), Y12
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      oneSingle<>+0(SB), Y12
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPS Y10, Y13
-	VMULPS  Y13, Y12, Y12
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPS Y10, Y12, Y12
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPS Y10, Y12, Y12
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y12, Y12
-
-noMore4:
-	VMULPS       Y8, Y4, Y8
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PS Y5, Y10, Y8
-	VMULPS       Y12, Y1, Y1
-	VFMADD231PS  Y8, Y1, Y11
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y2, Y1
-	VMOVUPS      oneSingle<>+0(SB), Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot5
-	VSQRTPS Y7, Y8
-	VMULPS  Y8, Y2, Y2
-
-noRoot5:
-	TESTL  $0x00000002, DI
-	JZ     noFirst5
-	VMULPS Y7, Y2, Y2
-
-noFirst5:
-	TESTL  $0x0000000c, DI
-	JZ     noMore5
-	VMULPS Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare5
-	VMULPS Y7, Y2, Y2
-
-noSquare5:
-	TESTL  $0x00000008, DI
-	JZ     noMore5
-	VMULPS Y7, Y7, Y7
-	VMULPS Y7, Y2, Y2
-
-noMore5:
-	VMULPS       Y9, Y5, Y7
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PS Y4, Y8, Y7
-	VMULPS       Y2, Y1, Y1
-	VFMADD231PS  Y7, Y1, Y11
-	VMULPS       Y5, Y4, Y1
-	VDIVPS       Y1, Y11, Y1
-	VANDPD       Y1, Y6, Y1
-	VADDPS       Y1, Y3, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersF64AVX2(SB), $256-89
-	// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSD 64(DI), Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 192(SP)
-	VBROADCASTSD 88(DI), Y0
-	VMOVUPS      Y0, 224(SP)
-	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (SI)(R8*8), Y0
-	VMOVUPD     one<>+0(SB), Y1
-	VSUBPD      Y0, Y1, Y1
-	VMOVUPS     (SP), Y2
-	VMULPD      Y2, Y0, Y2
-	VMOVUPS     32(SP), Y3
-	VFMADD231PD Y3, Y1, Y2
-	VMOVUPD     (BX)(R8*8), Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     224(SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPD      $0x11, Y6, Y4, Y6
-	VPCMPEQD    Y7, Y7, Y7
-	VORPS       Y5, Y6, Y5
-	VANDNPS     Y7, Y5, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y3, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y3, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y4, Y6
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y6, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y6, Y6
-	VORPD        integerBits<>+0(SB), Y6, Y6
-	VSUBPD       integerBias<>+0(SB), Y6, Y6
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y3, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y6, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y6, Y8
-	VMOVUPS      224(SP), Y6
-	VMOVUPD      one<>+0(SB), Y9
-	VSUBPD       Y6, Y9, Y9
-	VMAXPD       Y3, Y6, Y6
-	VMINPD       Y6, Y9, Y6
-	VMOVUPS      224(SP), Y9
-	VMOVUPD      one<>+0(SB), Y10
-	VSUBPD       Y9, Y10, Y10
-	VMAXPD       Y4, Y9, Y9
-	VMINPD       Y9, Y10, Y9
-	VMOVUPS      64(SP), Y10
-	VMULPD       Y10, Y0, Y10
-	VMOVUPS      96(SP), Y11
-	VMULPD       Y11, Y1, Y11
-	VMULPD       Y4, Y10, Y10
-	VFNMADD231PD Y3, Y11, Y10
-	VMOVUPS      128(SP), Y11
-	VMULPD       Y11, Y0, Y0
-	VMOVUPD      one<>+0(SB), Y11
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPD Y9, Y12
-	VMULPD  Y12, Y11, Y11
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPD Y9, Y11, Y11
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPD Y9, Y9, Y9
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPD Y9, Y11, Y11
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y11, Y11
-
-noMore1:
-	VMULPD       Y7, Y3, Y7
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PD Y4, Y9, Y7
-	VMULPD       Y11, Y0, Y0
-	VFMADD231PD  Y7, Y0, Y10
-	VMOVUPS      160(SP), Y0
-	VMULPD       Y0, Y1, Y0
-	VMOVUPD      one<>+0(SB), Y1
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot2
-	VSQRTPD Y6, Y7
-	VMULPD  Y7, Y1, Y1
-
-noRoot2:
-	TESTL  $0x00000002, DI
-	JZ     noFirst2
-	VMULPD Y6, Y1, Y1
-
-noFirst2:
-	TESTL  $0x0000000c, DI
-	JZ     noMore2
-	VMULPD Y6, Y6, Y6
-	TESTL  $0x00000004, DI
-	JZ     noSquare2
-	VMULPD Y6, Y1, Y1
-
-noSquare2:
-	TESTL  $0x00000008, DI
-	JZ     noMore2
-	VMULPD Y6, Y6, Y6
-	VMULPD Y6, Y1, Y1
-
-noMore2:
-	VMULPD       Y8, Y4, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PD Y3, Y7, Y6
-	VMULPD       Y1, Y0, Y0
-	VFMADD231PD  Y6, Y0, Y10
-	VMULPD       Y4, Y3, Y0
-	VDIVPD       Y0, Y10, Y0
-	VANDPD       Y0, Y5, Y0
-	VADDPD       Y0, Y2, Y0
-	TESTB        DL, DL
-	JZ           ordinary3
-	VMOVNTPD     Y0, (AX)(R8*8)
-	JMP          stored3
-
-ordinary3:
-	VMOVUPD Y0, (AX)(R8*8)
-
-stored3:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y0
-	VMASKMOVPD  (SI)(R8*8), Y0, Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMASKMOVPD  (BX)(R8*8), Y0, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPD      $0x11, Y6, Y4, Y6
-	VMOVUPS     224(SP), Y7
-	VCMPPD      $0x11, Y7, Y5, Y7
-	VPCMPEQD    Y8, Y8, Y8
-	VORPS       Y6, Y7, Y6
-	VANDNPS     Y8, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y4, Y7
-	VMOVUPD twiceBias<>+0(SB), Y8
-	VANDPD  exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ  Y9, Y8, Y8
-	VPSRLQ  $0x34, Y7, Y7
-	VORPD   integerBits<>+0(SB), Y7, Y7
-	VSUBPD  integerBias<>+0(SB), Y7, Y7
-	VMULPD  Y8, Y4, Y8
-	VADDPD  minusOne<>+0(SB), Y8, Y8
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y8, Y9
-	VDIVPD       Y9, Y8, Y9
-	VMULPD       Y9, Y9, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y8, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD Y10, Y9, Y11
-	VSUBPD      Y11, Y8, Y8
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y5, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y9
-	VANDPD       exponentBits<>+0(SB), Y7, Y10
-	VPSUBQ       Y10, Y9, Y9
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y9, Y10
-	VFNMADD231PD Y4, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y9
-	VDIVPD       Y9, Y10, Y9
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y11, Y12
-	VFMADD213PD  log64e<>+0(SB), Y11, Y12
-	VFMADD213PD  log64d<>+0(SB), Y11, Y12
-	VFMADD213PD  log64c<>+0(SB), Y11, Y12
-	VFMADD213PD  log64b<>+0(SB), Y11, Y12
-	VFMADD213PD  log64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y10, Y11, Y12
-
-	// Add k ln(2).
-	VXORPD       Y11, Y11, Y11
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y11
-	VFMSUB213PD  Y11, Y9, Y12
-	VSUBPD       Y12, Y10, Y9
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y9
-	VMOVUPS      224(SP), Y7
-	VMOVUPD      one<>+0(SB), Y10
-	VSUBPD       Y7, Y10, Y10
-	VMAXPD       Y4, Y7, Y7
-	VMINPD       Y7, Y10, Y7
-	VMOVUPS      224(SP), Y10
-	VMOVUPD      one<>+0(SB), Y11
-	VSUBPD       Y10, Y11, Y11
-	VMAXPD       Y5, Y10, Y10
-	VMINPD       Y10, Y11, Y10
-	VMOVUPS      64(SP), Y11
-	VMULPD       Y11, Y1, Y11
-	VMOVUPS      96(SP), Y12
-	VMULPD       Y12, Y2, Y12
-	VMULPD       Y5, Y11, Y11
-	VFNMADD231PD Y4, Y12, Y11
-	VMOVUPS      128(SP), Y12
-	VMULPD       Y12, Y1, Y1
-	VMOVUPD      one<>+0(SB), Y12
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPD Y10, Y13
-	VMULPD  Y13, Y12, Y12
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPD Y10, Y12, Y12
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPD Y10, Y10, Y10
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPD Y10, Y12, Y12
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y12, Y12
-
-noMore4:
-	VMULPD       Y8, Y4, Y8
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PD Y5, Y10, Y8
-	VMULPD       Y12, Y1, Y1
-	VFMADD231PD  Y8, Y1, Y11
-	VMOVUPS      160(SP), Y1
-	VMULPD       Y1, Y2, Y1
-	VMOVUPD      one<>+0(SB), Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot5
-	VSQRTPD Y7, Y8
-	VMULPD  Y8, Y2, Y2
-
-noRoot5:
-	TESTL  $0x00000002, DI
-	JZ     noFirst5
-	VMULPD Y7, Y2, Y2
-
-noFirst5:
-	TESTL  $0x0000000c, DI
-	JZ     noMore5
-	VMULPD Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare5
-	VMULPD Y7, Y2, Y2
-
-noSquare5:
-	TESTL  $0x00000008, DI
-	JZ     noMore5
-	VMULPD Y7, Y7, Y7
-	VMULPD Y7, Y2, Y2
-
-noMore5:
-	VMULPD       Y9, Y5, Y7
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PD Y4, Y8, Y7
-	VMULPD       Y2, Y1, Y1
-	VFMADD231PD  Y7, Y1, Y11
-	VMULPD       Y5, Y4, Y1
-	VDIVPD       Y1, Y11, Y1
-	VANDPD       Y1, Y6, Y1
-	VADDPD       Y1, Y3, Y1
-	VMASKMOVPD   Y1, Y0, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
-	SUBQ         $0x00000004, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX2(SB), $512-73
-	// forwardSigmoidPowersYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         y_base+32(FP), DX
-	MOVBQZX      class+56(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+64(FP), BX
-	VCVTTSS2SI   16(BX), BX
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	XORQ         SI, SI
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VMOVUPS      Y2, 288(SP)
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      Y2, 352(SP)
-	VMOVUPS      Y2, 384(SP)
-	VMOVUPS      Y2, 416(SP)
-	VMOVUPS      Y2, 448(SP)
-	VMOVUPS      Y2, 480(SP)
-	XORQ         DI, DI
-	TESTQ        AX, AX
-	JLE          folded
-
-window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
-	JL      few
-
-many:
-	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVMSKPS Y2, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, SI
-	VMOVUPS   (CX)(DI*4), Y3
-	VMOVUPS   signBitSingle<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y3
-	VSUBPS       Y8, Y3, Y3
-	VANDPD       Y5, Y2, Y6
-	VMOVUPS      (SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VANDPD       Y4, Y2, Y6
-	VMOVUPS      64(SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VANDNPD      Y4, Y2, Y6
-	VMOVUPS      32(SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VANDNPD      Y5, Y2, Y5
-	VMOVUPS      96(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VANDPD       Y3, Y2, Y5
-	VMOVUPS      128(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
-	VANDNPD      Y3, Y2, Y5
-	VMOVUPS      160(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y5
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPS Y4, Y6
-	VMULPS  Y6, Y5, Y5
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPS Y4, Y5, Y5
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPS Y4, Y4, Y4
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPS Y4, Y5, Y5
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y5, Y5
-
-noMore1:
-	VMULPS  Y3, Y5, Y3
-	VANDPD  Y3, Y2, Y4
-	VMOVUPS 192(SP), Y5
-	VADDPS  Y4, Y5, Y5
-	VMOVUPS Y5, 192(SP)
-	VANDNPD Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  Y2, Y3, Y3
-	VMOVUPS Y3, 224(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	CMPQ    R8, $0x00000008
-	JGE     many
-
-few:
-	TESTQ R8, R8
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y2
-
-	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
-
-bytes2:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
-	JNZ        bytes2
-	VMOVQ      R10, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPS  Y3, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y2, Y2
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y2, Y2
-	VORPS      signBitSingle<>+0(SB), Y2, Y5
-	VPMAXUD    Y5, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y7, Y6
-	VBLENDVPS    Y2, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y2, Y7, Y2
-	VSUBPS       Y9, Y2, Y2
-	VANDPD       Y6, Y3, Y7
-	VMOVUPS      (SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VANDPD       Y5, Y3, Y7
-	VMOVUPS      64(SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
-	VANDPD       Y5, Y4, Y7
-	VMOVUPS      32(SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
-	VANDPD       Y6, Y4, Y6
-	VMOVUPS      96(SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
-	VANDPD       Y2, Y3, Y6
-	VMOVUPS      128(SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 128(SP)
-	VANDPD       Y2, Y4, Y6
-	VMOVUPS      160(SP), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y6
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPS Y5, Y7
-	VMULPS  Y7, Y6, Y6
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPS Y5, Y6, Y6
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPS Y5, Y5, Y5
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPS Y5, Y6, Y6
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPS Y5, Y5, Y5
-	VMULPS Y5, Y6, Y6
-
-noMore3:
-	VMULPS  Y2, Y6, Y2
-	VANDPD  Y2, Y3, Y3
-	VMOVUPS 192(SP), Y5
-	VADDPS  Y3, Y5, Y5
-	VMOVUPS Y5, 192(SP)
-	VANDPD  Y2, Y4, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPS  Y2, Y3, Y3
-	VMOVUPS Y3, 224(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	JMP     few
-
-done:
-	// The lanes go to float64.
-	VMOVUPS      (SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       256(SP), Y3, Y3
-	VMOVUPD      Y3, 256(SP)
-	VMOVUPS      32(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       288(SP), Y3, Y3
-	VMOVUPD      Y3, 288(SP)
-	VMOVUPS      64(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       320(SP), Y3, Y3
-	VMOVUPD      Y3, 320(SP)
-	VMOVUPS      96(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       352(SP), Y3, Y3
-	VMOVUPD      Y3, 352(SP)
-	VMOVUPS      128(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       384(SP), Y3, Y3
-	VMOVUPD      Y3, 384(SP)
-	VMOVUPS      160(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       416(SP), Y3, Y3
-	VMOVUPD      Y3, 416(SP)
-	VMOVUPS      192(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 192(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       448(SP), Y3, Y3
-	VMOVUPD      Y3, 448(SP)
-	VMOVUPS      224(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 224(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       480(SP), Y3, Y3
-	VMOVUPD      Y3, 480(SP)
-	TESTQ        AX, AX
-	JG           window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      256(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      288(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      320(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      352(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      384(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      416(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPD      448(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPD      480(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+72(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX2(SB), $256-73
-	// forwardSigmoidPowersYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         y_base+32(FP), DX
-	MOVBQZX      class+56(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+64(FP), BX
-	VCVTTSD2SI   32(BX), BX
-	VPCMPEQD     Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	XORQ         SI, SI
-	XORQ         DI, DI
-	CMPQ         AX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVMSKPD Y2, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, SI
-	VMOVUPD   (CX)(DI*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y3, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD    Y5, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y3
-	VSUBPD       Y8, Y3, Y3
-	VANDPD       Y5, Y2, Y6
-	VMOVUPS      (SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VANDPD       Y4, Y2, Y6
-	VMOVUPS      64(SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VANDNPD      Y4, Y2, Y6
-	VMOVUPS      32(SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
-	VANDNPD      Y5, Y2, Y5
-	VMOVUPS      96(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VANDPD       Y3, Y2, Y5
-	VMOVUPS      128(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
-	VANDNPD      Y3, Y2, Y5
-	VMOVUPS      160(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
-	VMOVUPD      one<>+0(SB), Y5
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPD Y4, Y6
-	VMULPD  Y6, Y5, Y5
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPD Y4, Y5, Y5
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPD Y4, Y4, Y4
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPD Y4, Y5, Y5
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y5, Y5
-
-noMore1:
-	VMULPD  Y3, Y5, Y3
-	VANDPD  Y3, Y2, Y4
-	VMOVUPS 192(SP), Y5
-	VADDPD  Y4, Y5, Y5
-	VMOVUPS Y5, 192(SP)
-	VANDNPD Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPD  Y2, Y3, Y3
-	VMOVUPS Y3, 224(SP)
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	CMPQ    AX, $0x00000004
-	JGE     many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y2
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
-
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes2
-	VMOVQ      R9, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPD  Y3, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y2, Y2
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y2, Y2
-	VORPD      signBit<>+0(SB), Y2, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y7, Y6
-	VBLENDVPD    Y2, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y2, Y7, Y2
-	VSUBPD       Y9, Y2, Y2
-	VANDPD       Y6, Y3, Y7
-	VMOVUPS      (SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VANDPD       Y5, Y3, Y7
-	VMOVUPS      64(SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
-	VANDPD       Y5, Y4, Y7
-	VMOVUPS      32(SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
-	VANDPD       Y6, Y4, Y6
-	VMOVUPS      96(SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
-	VANDPD       Y2, Y3, Y6
-	VMOVUPS      128(SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 128(SP)
-	VANDPD       Y2, Y4, Y6
-	VMOVUPS      160(SP), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SP)
-	VMOVUPD      one<>+0(SB), Y6
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPD Y5, Y7
-	VMULPD  Y7, Y6, Y6
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPD Y5, Y6, Y6
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPD Y5, Y5, Y5
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPD Y5, Y6, Y6
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPD Y5, Y5, Y5
-	VMULPD Y5, Y6, Y6
-
-noMore3:
-	VMULPD  Y2, Y6, Y2
-	VANDPD  Y2, Y3, Y3
-	VMOVUPS 192(SP), Y5
-	VADDPD  Y3, Y5, Y5
-	VMOVUPS Y5, 192(SP)
-	VANDPD  Y2, Y4, Y2
-	VMOVUPS 224(SP), Y3
-	VADDPD  Y2, Y3, Y3
-	VMOVUPS Y3, 224(SP)
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	JMP     few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPS      (SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      32(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      64(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
-	CMPL         AX, $0x0000000f
-	SETEQ        AL
-	MOVB         AL, ret+72(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersYF32AVX2(SB), $224-97
-	// backwardSigmoidPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 20(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 24(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 28(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSS 32(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSS 36(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VCVTTSS2SI   40(DI), DI
-	VXORPD       Y1, Y1, Y1
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVQ     (SI)(R8*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVUPS   (BX)(R8*4), Y3
-	VMOVUPS   signBitSingle<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y3
-	VSUBPS       Y8, Y3, Y3
-	VMOVUPS      64(SP), Y6
-	VMOVUPS      96(SP), Y7
-	VBLENDVPS    Y2, Y6, Y7, Y6
-	VMULPS       Y4, Y6, Y6
-	VMOVUPS      128(SP), Y7
-	VMOVUPS      160(SP), Y8
-	VBLENDVPS    Y2, Y7, Y8, Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPS Y4, Y9
-	VMULPS  Y9, Y8, Y8
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPS Y4, Y8, Y8
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPS Y4, Y4, Y9
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPS Y9, Y8, Y8
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	VMULPS Y9, Y8, Y8
-
-noMore1:
-	VMULPS       Y3, Y5, Y3
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y4, Y9, Y3
-	VMULPS       Y8, Y7, Y7
-	VFMADD231PS  Y3, Y7, Y6
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VMULPS       Y5, Y2, Y2
-	VFMADD231PS  Y4, Y2, Y6
+	VMOVUPS      32(SP), Y11
+	VBLENDVPS    Y6, Y7, Y11, Y6
+	VMULPS       Y8, Y9, Y7
+	VDIVPS       Y7, Y12, Y7
+	VANDPD       Y7, Y10, Y7
+	VADDPS       Y7, Y6, Y6
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPS     Y6, (AX)(R8*4)
@@ -33728,7 +29573,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y2
+	VMOVDQU 32(R9)(R10*4), Y6
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -33740,127 +29585,117 @@ bytes3:
 	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPS (BX)(R8*4), Y2, Y4
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y4, Y4
-	VORPS      signBitSingle<>+0(SB), Y4, Y5
-	VPMAXUD    Y5, Y1, Y1
+	VMOVQ      R9, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPS (BX)(R8*4), Y6, Y8
+	VMOVUPS    oneSingle<>+0(SB), Y9
+	VSUBPS     Y8, Y9, Y9
+	VBLENDVPS  Y7, Y8, Y9, Y10
+	VBLENDVPS  Y7, Y9, Y8, Y9
+	VCMPPS     $0x11, Y5, Y10, Y11
+	VCMPPS     $0x11, Y5, Y9, Y12
+	VPCMPEQD   Y13, Y13, Y13
+	VORPS      Y11, Y12, Y11
+	VANDNPS    Y13, Y11, Y11
+	VMOVUPS    signBitSingle<>+0(SB), Y12
+	VANDNPD    Y12, Y7, Y12
+	VXORPS     Y12, Y8, Y8
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y10, Y12
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y12, Y12
+	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
+	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y7, Y14, Y15, Y14
+	VFMADD231PS Y8, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y7, Y6
-	VBLENDVPS    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y4, Y7, Y4
-	VSUBPS       Y9, Y4, Y4
-	VMOVUPS      64(SP), Y7
-	VMOVUPS      96(SP), Y8
-	VBLENDVPS    Y3, Y7, Y8, Y7
-	VMULPS       Y5, Y7, Y7
-	VMOVUPS      128(SP), Y8
-	VMOVUPS      160(SP), Y9
-	VBLENDVPS    Y3, Y8, Y9, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y9
+	VADDPS       twoSingle<>+0(SB), Y14, Y8
+	VDIVPS       Y8, Y14, Y8
+	VMULPS       Y8, Y8, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
+	VFNMADD213PS Y14, Y13, Y15
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
+	VFMSUB213PS Y13, Y8, Y15
+	VSUBPS      Y15, Y14, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VSUBPS      Y5, Y12, Y12
+	VMAXPS      Y9, Y5, Y13
+	VMINPS      Y13, Y12, Y12
+	VMOVUPS     64(SP), Y13
+	VBLENDVPS   Y7, Y13, Y1, Y13
+	VMULPS      Y9, Y13, Y13
+	VBLENDVPS   Y7, Y2, Y3, Y14
+	VMOVUPS     Y14, 96(SP)
+	VMOVUPS     oneSingle<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y5, Y10
-	VMULPS  Y10, Y9, Y9
+	VSQRTPS Y12, Y15
+	VMULPS  Y15, Y14, Y14
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y5, Y9, Y9
+	VMULPS Y12, Y14, Y14
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y5, Y5, Y10
+	VMULPS Y12, Y12, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y10, Y9, Y9
+	VMULPS Y12, Y14, Y14
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y9, Y9
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y14, Y14
 
 noMore4:
-	VMULPS       Y4, Y6, Y4
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PS Y5, Y10, Y4
-	VMULPS       Y9, Y8, Y8
-	VFMADD231PS  Y4, Y8, Y7
-	VMOVUPS      (SP), Y4
-	VMOVUPS      32(SP), Y8
-	VBLENDVPS    Y3, Y4, Y8, Y3
-	VMULPS       Y6, Y3, Y3
-	VFMADD231PS  Y5, Y3, Y7
-	VMASKMOVPS   Y7, Y2, (AX)(R8*4)
+	VMULPS       Y8, Y10, Y8
+	VFNMADD213PS Y9, Y4, Y8
+	VMOVUPS      96(SP), Y12
+	VMULPS       Y14, Y12, Y12
+	VFMADD231PS  Y8, Y12, Y13
+	VMOVUPS      (SP), Y8
+	VMOVUPS      32(SP), Y12
+	VBLENDVPS    Y7, Y8, Y12, Y7
+	VMULPS       Y9, Y10, Y8
+	VDIVPS       Y8, Y13, Y8
+	VANDPD       Y8, Y11, Y8
+	VADDPS       Y8, Y7, Y7
+	VMASKMOVPS   Y7, Y6, (AX)(R8*4)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersYF64AVX2(SB), $224-97
-	// backwardSigmoidPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+TEXT ·backwardNonePowersYF64AVX2(SB), $128-97
+	// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -33878,131 +29713,114 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $224-97
 	VMOVUPS      Y1, 64(SP)
 	VBROADCASTSD 48(DI), Y1
 	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 56(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSD 64(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSD 72(DI), Y1
-	VMOVUPS      Y1, 192(SP)
+	VBROADCASTSD 56(DI), Y2
+	VBROADCASTSD 64(DI), Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VBROADCASTSD 72(DI), Y4
+	VBROADCASTSD 88(DI), Y5
 	VCVTTSD2SI   80(DI), DI
-	VPCMPEQD     Y1, Y1, Y1
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(R8*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVUPD   (BX)(R8*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y3, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD    Y5, Y1, Y1
+	VMOVD     (SI)(R8*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVUPD   (BX)(R8*8), Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VSUBPD    Y7, Y8, Y8
+	VBLENDVPD Y6, Y7, Y8, Y9
+	VBLENDVPD Y6, Y8, Y7, Y8
+	VCMPPD    $0x11, Y5, Y9, Y10
+	VCMPPD    $0x11, Y5, Y8, Y11
+	VPCMPEQD  Y12, Y12, Y12
+	VORPS     Y10, Y11, Y10
+	VANDNPS   Y12, Y10, Y10
+	VMOVUPD   signBit<>+0(SB), Y11
+	VANDNPD   Y11, Y6, Y11
+	VXORPD    Y11, Y7, Y7
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y9, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y6, Y13, Y14, Y13
+	VFMADD231PD Y7, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y3
-	VSUBPD       Y8, Y3, Y3
-	VMOVUPS      64(SP), Y6
-	VMOVUPS      96(SP), Y7
-	VBLENDVPD    Y2, Y6, Y7, Y6
-	VMULPD       Y4, Y6, Y6
-	VMOVUPS      128(SP), Y7
-	VMOVUPS      160(SP), Y8
-	VBLENDVPD    Y2, Y7, Y8, Y7
-	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       two<>+0(SB), Y13, Y7
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y7, Y7, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y7, Y14
+	VSUBPD      Y14, Y13, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y7
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y5, Y11, Y11
+	VMAXPD      Y8, Y5, Y12
+	VMINPD      Y12, Y11, Y11
+	VMOVUPS     64(SP), Y12
+	VBLENDVPD   Y6, Y12, Y1, Y12
+	VMULPD      Y8, Y12, Y12
+	VBLENDVPD   Y6, Y2, Y3, Y13
+	VMOVUPD     one<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y4, Y9
-	VMULPD  Y9, Y8, Y8
+	VSQRTPD Y11, Y15
+	VMULPD  Y15, Y14, Y14
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y4, Y8, Y8
+	VMULPD Y11, Y14, Y14
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y4, Y4, Y9
+	VMULPD Y11, Y11, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y9, Y8, Y8
+	VMULPD Y11, Y14, Y14
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y8, Y8
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y14, Y14
 
 noMore1:
-	VMULPD       Y3, Y5, Y3
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PD Y4, Y9, Y3
-	VMULPD       Y8, Y7, Y7
-	VFMADD231PD  Y3, Y7, Y6
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y2, Y3, Y7, Y2
-	VMULPD       Y5, Y2, Y2
-	VFMADD231PD  Y4, Y2, Y6
+	VMULPD       Y7, Y9, Y7
+	VFNMADD213PD Y8, Y4, Y7
+	VMULPD       Y14, Y13, Y11
+	VFMADD231PD  Y7, Y11, Y12
+	VMOVUPS      (SP), Y7
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y6, Y7, Y11, Y6
+	VMULPD       Y8, Y9, Y7
+	VDIVPD       Y7, Y12, Y7
+	VANDPD       Y7, Y10, Y7
+	VADDPD       Y7, Y6, Y6
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPD     Y6, (AX)(R8*8)
@@ -34028,7 +29846,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y2
+	VMOVDQU 32(R9)(R10*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -34040,178 +29858,165 @@ bytes3:
 	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPD (BX)(R8*8), Y2, Y4
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y4, Y4
-	VORPD      signBit<>+0(SB), Y4, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	VMOVQ      R9, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPD (BX)(R8*8), Y6, Y8
+	VMOVUPD    one<>+0(SB), Y9
+	VSUBPD     Y8, Y9, Y9
+	VBLENDVPD  Y7, Y8, Y9, Y10
+	VBLENDVPD  Y7, Y9, Y8, Y9
+	VCMPPD     $0x11, Y5, Y10, Y11
+	VCMPPD     $0x11, Y5, Y9, Y12
+	VPCMPEQD   Y13, Y13, Y13
+	VORPS      Y11, Y12, Y11
+	VANDNPS    Y13, Y11, Y11
+	VMOVUPD    signBit<>+0(SB), Y12
+	VANDNPD    Y12, Y7, Y12
+	VXORPD     Y12, Y8, Y8
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y10, Y12
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y12, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y12, Y12
+	VORPD       integerBits<>+0(SB), Y12, Y12
+	VSUBPD      integerBias<>+0(SB), Y12, Y12
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y7, Y14, Y15, Y14
+	VFMADD231PD Y8, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y7, Y6
-	VBLENDVPD    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y4, Y7, Y4
-	VSUBPD       Y9, Y4, Y4
-	VMOVUPS      64(SP), Y7
-	VMOVUPS      96(SP), Y8
-	VBLENDVPD    Y3, Y7, Y8, Y7
-	VMULPD       Y5, Y7, Y7
-	VMOVUPS      128(SP), Y8
-	VMOVUPS      160(SP), Y9
-	VBLENDVPD    Y3, Y8, Y9, Y8
-	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       two<>+0(SB), Y14, Y8
+	VDIVPD       Y8, Y14, Y8
+	VMULPD       Y8, Y8, Y13
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y13, Y15
+	VFMADD213PD  log64e<>+0(SB), Y13, Y15
+	VFMADD213PD  log64d<>+0(SB), Y13, Y15
+	VFMADD213PD  log64c<>+0(SB), Y13, Y15
+	VFMADD213PD  log64b<>+0(SB), Y13, Y15
+	VFMADD213PD  log64a<>+0(SB), Y13, Y15
+	VFNMADD213PD Y14, Y13, Y15
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
+	VFMSUB213PD Y13, Y8, Y15
+	VSUBPD      Y15, Y14, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y8
+	VMOVUPD     one<>+0(SB), Y12
+	VSUBPD      Y5, Y12, Y12
+	VMAXPD      Y9, Y5, Y13
+	VMINPD      Y13, Y12, Y12
+	VMOVUPS     64(SP), Y13
+	VBLENDVPD   Y7, Y13, Y1, Y13
+	VMULPD      Y9, Y13, Y13
+	VBLENDVPD   Y7, Y2, Y3, Y14
+	VMOVUPS     Y14, 96(SP)
+	VMOVUPD     one<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y5, Y10
-	VMULPD  Y10, Y9, Y9
+	VSQRTPD Y12, Y15
+	VMULPD  Y15, Y14, Y14
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y5, Y9, Y9
+	VMULPD Y12, Y14, Y14
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y5, Y5, Y10
+	VMULPD Y12, Y12, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y10, Y9, Y9
+	VMULPD Y12, Y14, Y14
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y9, Y9
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y14, Y14
 
 noMore4:
-	VMULPD       Y4, Y6, Y4
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PD Y5, Y10, Y4
-	VMULPD       Y9, Y8, Y8
-	VFMADD231PD  Y4, Y8, Y7
-	VMOVUPS      (SP), Y4
-	VMOVUPS      32(SP), Y8
-	VBLENDVPD    Y3, Y4, Y8, Y3
-	VMULPD       Y6, Y3, Y3
-	VFMADD231PD  Y5, Y3, Y7
-	VMASKMOVPD   Y7, Y2, (AX)(R8*8)
+	VMULPD       Y8, Y10, Y8
+	VFNMADD213PD Y9, Y4, Y8
+	VMOVUPS      96(SP), Y12
+	VMULPD       Y14, Y12, Y12
+	VFMADD231PD  Y8, Y12, Y13
+	VMOVUPS      (SP), Y8
+	VMOVUPS      32(SP), Y12
+	VBLENDVPD    Y7, Y8, Y12, Y7
+	VMULPD       Y9, Y10, Y8
+	VDIVPD       Y8, Y13, Y8
+	VANDPD       Y8, Y11, Y8
+	VADDPD       Y8, Y7, Y7
+	VMASKMOVPD   Y7, Y6, (AX)(R8*8)
 	ADDQ         $0x00000004, R8
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y1, AX
-	CMPL      AX, $0x0000000f
-	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidPowersF32AVX2(SB), $704-65
-	// forwardSigmoidPowersF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ       x_len+16(FP), AX
-	MOVQ       x_base+8(FP), CX
-	MOVQ       r_base+32(FP), DX
-	MOVQ       k+56(FP), BX
-	VCVTTSS2SI 16(BX), BX
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, (SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 32(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 64(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 96(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 128(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 160(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 192(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 224(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 256(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 288(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 320(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 352(SP)
-	VMOVUPS    Y1, 384(SP)
-	VMOVUPS    Y1, 416(SP)
-	VMOVUPS    Y1, 448(SP)
-	VMOVUPS    Y1, 480(SP)
-	VMOVUPS    Y1, 512(SP)
-	VMOVUPS    Y1, 544(SP)
-	VMOVUPS    Y1, 576(SP)
-	VMOVUPS    Y1, 608(SP)
-	VMOVUPS    Y1, 640(SP)
-	VMOVUPS    Y1, 672(SP)
-	XORQ       SI, SI
-	TESTQ      AX, AX
-	JLE        folded
+TEXT ·forwardNonePowersF32AVX2(SB), $672-65
+	// forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VMOVUPS      Y1, 352(SP)
+	VBROADCASTSS 8(BX), Y1
+	VMOVUPS      Y1, 384(SP)
+	VCVTTSS2SI   16(BX), BX
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 416(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 448(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 480(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 512(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 544(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 576(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 608(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 640(SP)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 224(SP)
+	VMOVUPS      Y4, 256(SP)
+	VMOVUPS      Y4, 288(SP)
+	VMOVUPS      Y4, 320(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
@@ -34224,149 +30029,168 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(SI*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VMOVUPS     128(SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SP)
-	VMOVUPS     160(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SP)
-	VMOVUPS     192(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SP)
-	VMOVUPS     (CX)(SI*4), Y3
-	VORPS       signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD     Y4, Y0, Y0
+	VMOVUPS     (DX)(SI*4), Y4
+	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
+	VMOVUPS     544(SP), Y6
+	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 544(SP)
+	VMOVUPS     576(SP), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 576(SP)
+	VMOVUPS     608(SP), Y6
+	VFMADD231PS Y4, Y4, Y6
+	VMOVUPS     Y6, 608(SP)
+	VMOVUPS     (CX)(SI*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VCMPPS      $0x11, Y0, Y6, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y6, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y3, Y8, Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VMOVUPS      (SP), Y7
-	VFMADD231PS  Y1, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PS Y2, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFMADD231PS  Y1, Y4, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y7
-	VFNMADD231PS Y2, Y4, Y7
-	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      224(SP), Y7
-	VFMADD231PS  Y6, Y1, Y7
-	VMOVUPS      Y7, 224(SP)
-	VMOVUPS      256(SP), Y7
-	VFNMADD231PS Y3, Y2, Y7
-	VMOVUPS      Y7, 256(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y7
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     352(SP), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     384(SP), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS      352(SP), Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VMOVUPS      384(SP), Y11
+	VBLENDVPS    Y8, Y11, Y9, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y0, Y9, Y9
+	VMAXPS       Y6, Y0, Y11
+	VMINPS       Y11, Y9, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VSUBPS       Y0, Y11, Y11
+	VMAXPS       Y7, Y0, Y12
+	VMINPS       Y12, Y11, Y11
+	VMOVUPS      416(SP), Y12
+	VFMADD231PS  Y4, Y6, Y12
+	VMOVUPS      Y12, 416(SP)
+	VMOVUPS      448(SP), Y12
+	VFNMADD231PS Y5, Y6, Y12
+	VMOVUPS      Y12, 448(SP)
+	VMOVUPS      480(SP), Y6
+	VFMADD231PS  Y4, Y7, Y6
+	VMOVUPS      Y6, 480(SP)
+	VMOVUPS      512(SP), Y6
+	VFNMADD231PS Y5, Y7, Y6
+	VMOVUPS      Y6, 512(SP)
+	VMOVUPS      640(SP), Y6
+	VFMADD231PS  Y10, Y4, Y6
+	VMOVUPS      Y6, 640(SP)
+	VFNMADD231PS Y8, Y5, Y1
+	VMOVUPS      oneSingle<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y4, Y8
-	VMULPS  Y8, Y7, Y7
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y4, Y7, Y7
+	VMULPS Y11, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y4, Y4, Y4
+	VMULPS Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y4, Y7, Y7
+	VMULPS Y7, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y7, Y7
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y6, Y6
 
 noMore1:
-	VMULPS      Y1, Y7, Y1
-	VMOVUPS     288(SP), Y4
-	VFMADD231PS Y6, Y1, Y4
-	VMOVUPS     Y4, 288(SP)
-	VMOVUPS     oneSingle<>+0(SB), Y1
+	VMULPS      Y4, Y6, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Y5, Y4
-	VMULPS  Y4, Y1, Y1
+	VSQRTPS Y9, Y6
+	VMULPS  Y6, Y4, Y4
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Y5, Y1, Y1
+	VMULPS Y9, Y4, Y4
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Y5, Y5, Y4
+	VMULPS Y9, Y9, Y6
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Y4, Y1, Y1
+	VMULPS Y6, Y4, Y4
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y1, Y1
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y4, Y4
 
 noMore2:
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      320(SP), Y2
-	VFNMADD231PS Y3, Y1, Y2
-	VMOVUPS      Y2, 320(SP)
+	VMULPS       Y5, Y4, Y4
+	VFNMADD231PS Y8, Y4, Y3
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DI
 	CMPQ         DI, $0x00000008
@@ -34382,545 +30206,569 @@ few:
 	CMOVQLT     DI, R8
 	LEAQ        tailMasks<>+0(SB), R9
 	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y1
-	VMASKMOVPS  (DX)(SI*4), Y1, Y2
-	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     128(SP), Y4
-	VADDPS      Y2, Y4, Y4
-	VMOVUPS     Y4, 128(SP)
-	VMOVUPS     160(SP), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 160(SP)
-	VMOVUPS     192(SP), Y4
-	VFMADD231PS Y2, Y2, Y4
-	VMOVUPS     Y4, 192(SP)
-	VMASKMOVPS  (CX)(SI*4), Y1, Y1
-	VORPS       signBitSingle<>+0(SB), Y1, Y4
-	VPMAXUD     Y4, Y0, Y0
+	VMOVDQU     32(R9)(R8*4), Y4
+	VMASKMOVPS  (DX)(SI*4), Y4, Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     544(SP), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 544(SP)
+	VMOVUPS     576(SP), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 576(SP)
+	VMOVUPS     608(SP), Y7
+	VFMADD231PS Y5, Y5, Y7
+	VMOVUPS     Y7, 608(SP)
+	VMASKMOVPS  (CX)(SI*4), Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x11, Y0, Y4, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y4, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y1, Y4, Y6, Y5
-	VBLENDVPS    Y1, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y1, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y1, Y7, Y1
-	VADDPS       Y1, Y8, Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      (SP), Y7
-	VFMADD231PS  Y2, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PS Y3, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFMADD231PS  Y2, Y4, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y7
-	VFNMADD231PS Y3, Y4, Y7
-	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      224(SP), Y7
-	VFMADD231PS  Y6, Y2, Y7
-	VMOVUPS      Y7, 224(SP)
-	VMOVUPS      256(SP), Y7
-	VFNMADD231PS Y1, Y3, Y7
-	VMOVUPS      Y7, 256(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y7
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     352(SP), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     384(SP), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS      352(SP), Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VMOVUPS      384(SP), Y11
+	VBLENDVPS    Y8, Y11, Y9, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y0, Y9, Y9
+	VMAXPS       Y4, Y0, Y11
+	VMINPS       Y11, Y9, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VSUBPS       Y0, Y11, Y11
+	VMAXPS       Y7, Y0, Y12
+	VMINPS       Y12, Y11, Y11
+	VMOVUPS      416(SP), Y12
+	VFMADD231PS  Y5, Y4, Y12
+	VMOVUPS      Y12, 416(SP)
+	VMOVUPS      448(SP), Y12
+	VFNMADD231PS Y6, Y4, Y12
+	VMOVUPS      Y12, 448(SP)
+	VMOVUPS      480(SP), Y4
+	VFMADD231PS  Y5, Y7, Y4
+	VMOVUPS      Y4, 480(SP)
+	VMOVUPS      512(SP), Y4
+	VFNMADD231PS Y6, Y7, Y4
+	VMOVUPS      Y4, 512(SP)
+	VMOVUPS      640(SP), Y4
+	VFMADD231PS  Y10, Y5, Y4
+	VMOVUPS      Y4, 640(SP)
+	VFNMADD231PS Y8, Y6, Y1
+	VMOVUPS      oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y4, Y8
-	VMULPS  Y8, Y7, Y7
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y4, Y4
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y4, Y7, Y7
+	VMULPS Y11, Y4, Y4
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y4, Y4, Y4
+	VMULPS Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y4, Y7, Y7
+	VMULPS Y7, Y4, Y4
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y7, Y7
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y4, Y4
 
 noMore3:
-	VMULPS      Y2, Y7, Y2
-	VMOVUPS     288(SP), Y4
-	VFMADD231PS Y6, Y2, Y4
-	VMOVUPS     Y4, 288(SP)
-	VMOVUPS     oneSingle<>+0(SB), Y2
+	VMULPS      Y5, Y4, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPS Y5, Y4
-	VMULPS  Y4, Y2, Y2
+	VSQRTPS Y9, Y5
+	VMULPS  Y5, Y4, Y4
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPS Y5, Y2, Y2
+	VMULPS Y9, Y4, Y4
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPS Y5, Y5, Y4
+	VMULPS Y9, Y9, Y5
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPS Y4, Y2, Y2
+	VMULPS Y5, Y4, Y4
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y2, Y2
+	VMULPS Y5, Y5, Y5
+	VMULPS Y5, Y4, Y4
 
 noMore4:
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      320(SP), Y3
-	VFNMADD231PS Y1, Y2, Y3
-	VMOVUPS      Y3, 320(SP)
+	VMULPS       Y6, Y4, Y4
+	VFNMADD231PS Y8, Y4, Y3
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      (SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       352(SP), Y2, Y2
-	VMOVUPD      Y2, 352(SP)
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       384(SP), Y2, Y2
-	VMOVUPD      Y2, 384(SP)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       416(SP), Y2, Y2
-	VMOVUPD      Y2, 416(SP)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       448(SP), Y2, Y2
-	VMOVUPD      Y2, 448(SP)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       480(SP), Y2, Y2
-	VMOVUPD      Y2, 480(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       512(SP), Y2, Y2
-	VMOVUPD      Y2, 512(SP)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       544(SP), Y2, Y2
-	VMOVUPD      Y2, 544(SP)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       576(SP), Y2, Y2
-	VMOVUPD      Y2, 576(SP)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       608(SP), Y2, Y2
-	VMOVUPD      Y2, 608(SP)
-	VMOVUPS      288(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       640(SP), Y2, Y2
-	VMOVUPD      Y2, 640(SP)
-	VMOVUPS      320(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       672(SP), Y2, Y2
-	VMOVUPD      Y2, 672(SP)
+	VMOVUPS      416(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 416(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVUPS      448(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 448(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVUPS      480(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 480(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVUPS      512(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 512(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
+	VMOVUPS      544(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 544(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
+	VMOVUPS      576(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 576(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       160(SP), Y5, Y5
+	VMOVUPD      Y5, 160(SP)
+	VMOVUPS      608(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 608(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       192(SP), Y5, Y5
+	VMOVUPD      Y5, 192(SP)
+	VMOVUPS      640(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 640(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       224(SP), Y5, Y5
+	VMOVUPD      Y5, 224(SP)
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       256(SP), Y5, Y5
+	VMOVUPD      Y5, 256(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       288(SP), Y5, Y5
+	VMOVUPD      Y5, 288(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       320(SP), Y5, Y5
+	VMOVUPD      Y5, 320(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      352(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPD      384(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPD      416(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPD      448(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPD      480(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPD      512(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPD      544(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPD      576(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPD      608(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
-	VMOVUPD      640(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       96(AX), X1, X1
-	VMOVSD       X1, 96(AX)
-	VMOVUPD      672(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       104(AX), X1, X1
-	VMOVSD       X1, 104(AX)
-
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      256(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPD      288(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      320(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidPowersF64AVX2(SB), $352-65
-	// forwardSigmoidPowersF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ       x_len+16(FP), AX
-	MOVQ       x_base+8(FP), CX
-	MOVQ       r_base+32(FP), DX
-	MOVQ       k+56(FP), BX
-	VCVTTSD2SI 32(BX), BX
-	VPCMPEQD   Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, (SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 32(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 64(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 96(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 128(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 160(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 192(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 224(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 256(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 288(SP)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 320(SP)
-	XORQ       SI, SI
-	CMPQ       AX, $0x00000004
-	JL         few
+TEXT ·forwardNonePowersF64AVX2(SB), $320-65
+	// forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSD 16(BX), Y1
+	VMOVUPS      Y1, 32(SP)
+	VCVTTSD2SI   32(BX), BX
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SP)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000004
+	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(SI*8), Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VMOVUPS     128(SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SP)
-	VMOVUPS     160(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SP)
-	VMOVUPS     192(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SP)
-	VMOVUPD     (CX)(SI*8), Y3
-	VORPD       signBit<>+0(SB), Y3, Y4
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVUPD     (DX)(SI*8), Y4
+	VADDPD      minusOne<>+0(SB), Y4, Y5
+	VMOVUPS     192(SP), Y6
+	VADDPD      Y4, Y6, Y6
+	VMOVUPS     Y6, 192(SP)
+	VMOVUPS     224(SP), Y6
+	VSUBPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 224(SP)
+	VMOVUPS     256(SP), Y6
+	VFMADD231PD Y4, Y4, Y6
+	VMOVUPS     Y6, 256(SP)
+	VMOVUPD     (CX)(SI*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VCMPPD      $0x11, Y0, Y6, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y6, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y8, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VMOVUPS      (SP), Y7
-	VFMADD231PD  Y1, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PD Y2, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFMADD231PD  Y1, Y4, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y7
-	VFNMADD231PD Y2, Y4, Y7
-	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      224(SP), Y7
-	VFMADD231PD  Y6, Y1, Y7
-	VMOVUPS      Y7, 224(SP)
-	VMOVUPS      256(SP), Y7
-	VFNMADD231PD Y3, Y2, Y7
-	VMOVUPS      Y7, 256(SP)
-	VMOVUPD      one<>+0(SB), Y7
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SP), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SP), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS      (SP), Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y8, Y11, Y9, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y0, Y9, Y9
+	VMAXPD       Y6, Y0, Y11
+	VMINPD       Y11, Y9, Y9
+	VMOVUPD      one<>+0(SB), Y11
+	VSUBPD       Y0, Y11, Y11
+	VMAXPD       Y7, Y0, Y12
+	VMINPD       Y12, Y11, Y11
+	VMOVUPS      64(SP), Y12
+	VFMADD231PD  Y4, Y6, Y12
+	VMOVUPS      Y12, 64(SP)
+	VMOVUPS      96(SP), Y12
+	VFNMADD231PD Y5, Y6, Y12
+	VMOVUPS      Y12, 96(SP)
+	VMOVUPS      128(SP), Y6
+	VFMADD231PD  Y4, Y7, Y6
+	VMOVUPS      Y6, 128(SP)
+	VMOVUPS      160(SP), Y6
+	VFNMADD231PD Y5, Y7, Y6
+	VMOVUPS      Y6, 160(SP)
+	VMOVUPS      288(SP), Y6
+	VFMADD231PD  Y10, Y4, Y6
+	VMOVUPS      Y6, 288(SP)
+	VFNMADD231PD Y8, Y5, Y1
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y4, Y8
-	VMULPD  Y8, Y7, Y7
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y4, Y7, Y7
+	VMULPD Y11, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y4, Y4, Y4
+	VMULPD Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y4, Y7, Y7
+	VMULPD Y7, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y7, Y7
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y6, Y6
 
 noMore1:
-	VMULPD      Y1, Y7, Y1
-	VMOVUPS     288(SP), Y4
-	VFMADD231PD Y6, Y1, Y4
-	VMOVUPS     Y4, 288(SP)
-	VMOVUPD     one<>+0(SB), Y1
+	VMULPD      Y4, Y6, Y4
+	VFMADD231PD Y10, Y4, Y2
+	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Y5, Y4
-	VMULPD  Y4, Y1, Y1
+	VSQRTPD Y9, Y6
+	VMULPD  Y6, Y4, Y4
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Y5, Y1, Y1
+	VMULPD Y9, Y4, Y4
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Y5, Y5, Y4
+	VMULPD Y9, Y9, Y6
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Y4, Y1, Y1
+	VMULPD Y6, Y4, Y4
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y1, Y1
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y4, Y4
 
 noMore2:
-	VMULPD       Y2, Y1, Y1
-	VMOVUPS      320(SP), Y2
-	VFNMADD231PD Y3, Y1, Y2
-	VMOVUPS      Y2, 320(SP)
+	VMULPD       Y5, Y4, Y4
+	VFNMADD231PD Y8, Y4, Y3
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -34936,163 +30784,178 @@ few:
 	CMOVQLT     AX, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y1
-	VMASKMOVPD  (DX)(SI*8), Y1, Y2
-	VADDPD      minusOne<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     128(SP), Y4
-	VADDPD      Y2, Y4, Y4
-	VMOVUPS     Y4, 128(SP)
-	VMOVUPS     160(SP), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 160(SP)
-	VMOVUPS     192(SP), Y4
-	VFMADD231PD Y2, Y2, Y4
-	VMOVUPS     Y4, 192(SP)
-	VMASKMOVPD  (CX)(SI*8), Y1, Y1
-	VORPD       signBit<>+0(SB), Y1, Y4
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD      Y5, Y0, Y0
+	VMOVDQU     32(R8)(DI*8), Y4
+	VMASKMOVPD  (DX)(SI*8), Y4, Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     192(SP), Y7
+	VADDPD      Y5, Y7, Y7
+	VMOVUPS     Y7, 192(SP)
+	VMOVUPS     224(SP), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 224(SP)
+	VMOVUPS     256(SP), Y7
+	VFMADD231PD Y5, Y5, Y7
+	VMOVUPS     Y7, 256(SP)
+	VMASKMOVPD  (CX)(SI*8), Y4, Y4
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y4, Y7, Y7
+	VCMPPD      $0x11, Y0, Y4, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y4, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y1, Y4, Y6, Y5
-	VBLENDVPD    Y1, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y1, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y1, Y7, Y1
-	VADDPD       Y1, Y8, Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      (SP), Y7
-	VFMADD231PD  Y2, Y5, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      32(SP), Y7
-	VFNMADD231PD Y3, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFMADD231PD  Y2, Y4, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y7
-	VFNMADD231PD Y3, Y4, Y7
-	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      224(SP), Y7
-	VFMADD231PD  Y6, Y2, Y7
-	VMOVUPS      Y7, 224(SP)
-	VMOVUPS      256(SP), Y7
-	VFNMADD231PD Y1, Y3, Y7
-	VMOVUPS      Y7, 256(SP)
-	VMOVUPD      one<>+0(SB), Y7
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SP), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SP), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS      (SP), Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y8, Y11, Y9, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y0, Y9, Y9
+	VMAXPD       Y4, Y0, Y11
+	VMINPD       Y11, Y9, Y9
+	VMOVUPD      one<>+0(SB), Y11
+	VSUBPD       Y0, Y11, Y11
+	VMAXPD       Y7, Y0, Y12
+	VMINPD       Y12, Y11, Y11
+	VMOVUPS      64(SP), Y12
+	VFMADD231PD  Y5, Y4, Y12
+	VMOVUPS      Y12, 64(SP)
+	VMOVUPS      96(SP), Y12
+	VFNMADD231PD Y6, Y4, Y12
+	VMOVUPS      Y12, 96(SP)
+	VMOVUPS      128(SP), Y4
+	VFMADD231PD  Y5, Y7, Y4
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      160(SP), Y4
+	VFNMADD231PD Y6, Y7, Y4
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      288(SP), Y4
+	VFMADD231PD  Y10, Y5, Y4
+	VMOVUPS      Y4, 288(SP)
+	VFNMADD231PD Y8, Y6, Y1
+	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y4, Y8
-	VMULPD  Y8, Y7, Y7
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y4, Y4
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y4, Y7, Y7
+	VMULPD Y11, Y4, Y4
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
+	VMULPD Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y4, Y7, Y7
+	VMULPD Y7, Y4, Y4
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y7, Y7
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y4, Y4
 
 noMore3:
-	VMULPD      Y2, Y7, Y2
-	VMOVUPS     288(SP), Y4
-	VFMADD231PD Y6, Y2, Y4
-	VMOVUPS     Y4, 288(SP)
-	VMOVUPD     one<>+0(SB), Y2
+	VMULPD      Y5, Y4, Y4
+	VFMADD231PD Y10, Y4, Y2
+	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Y5, Y4
-	VMULPD  Y4, Y2, Y2
+	VSQRTPD Y9, Y5
+	VMULPD  Y5, Y4, Y4
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Y5, Y2, Y2
+	VMULPD Y9, Y4, Y4
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Y5, Y5, Y4
+	VMULPD Y9, Y9, Y5
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Y4, Y2, Y2
+	VMULPD Y5, Y4, Y4
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y2, Y2
+	VMULPD Y5, Y5, Y5
+	VMULPD Y5, Y4, Y4
 
 noMore4:
-	VMULPD       Y3, Y2, Y2
-	VMOVUPS      320(SP), Y3
-	VFNMADD231PD Y1, Y2, Y3
-	VMOVUPS      Y3, 320(SP)
+	VMULPD       Y6, Y4, Y4
+	VFNMADD231PD Y8, Y4, Y3
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -35100,117 +30963,111 @@ noMore4:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      (SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
-	VMOVUPS      288(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       96(AX), X1, X1
-	VMOVSD       X1, 96(AX)
-	VMOVUPS      320(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       104(AX), X1, X1
-	VMOVSD       X1, 104(AX)
-	VMOVMSKPD    Y0, AX
-	CMPL         AX, $0x0000000f
-	SETEQ        AL
+	VMOVUPS      64(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      96(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      128(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      160(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 160(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      192(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 192(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      224(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 224(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      256(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 256(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      288(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 288(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
 	MOVB         AL, ret+64(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersF32AVX2(SB), $224-89
-	// backwardSigmoidPowersF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+TEXT ·backwardNonePowersF32AVX2(SB), $192-89
+	// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+80(FP), DL
@@ -35229,159 +31086,176 @@ TEXT ·backwardSigmoidPowersF32AVX2(SB), $224-89
 	VMOVUPS      Y0, 128(SP)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 192(SP)
+	VBROADCASTSS 36(DI), Y1
+	VBROADCASTSS 44(DI), Y2
 	VCVTTSS2SI   40(DI), DI
-	VXORPD       Y0, Y0, Y0
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (SI)(R8*4), Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMOVUPS     (BX)(R8*4), Y4
-	VORPS       signBitSingle<>+0(SB), Y4, Y5
-	VPMAXUD     Y5, Y0, Y0
+	VMOVUPS     (SI)(R8*4), Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     (SP), Y5
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     32(SP), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     (BX)(R8*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VCMPPS      $0x11, Y2, Y6, Y8
+	VCMPPS      $0x11, Y2, Y7, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VORPS       Y8, Y9, Y8
+	VANDNPS     Y10, Y8, Y8
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y9
+	VMOVUPS twiceBiasSingle<>+0(SB), Y10
+	VANDPS  exponentBitsSingle<>+0(SB), Y9, Y11
+	VPSUBD  Y11, Y10, Y10
+	VPSRLD  $0x17, Y9, Y9
+	VORPS   integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS  integerBiasSingle<>+0(SB), Y9, Y9
+	VMULPS  Y10, Y6, Y10
+	VADDPS  minusOneSingle<>+0(SB), Y10, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y7, Y6
-	VBLENDVPS    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y4, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPS       Y4, Y8, Y4
-	VADDPS       Y4, Y9, Y4
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y8
-	VMULPS       Y8, Y1, Y8
-	VMOVUPS      96(SP), Y9
-	VMULPS       Y9, Y2, Y9
-	VMULPS       Y5, Y8, Y8
-	VFNMADD231PS Y6, Y9, Y8
-	VMOVUPS      128(SP), Y9
-	VMULPS       Y9, Y1, Y1
+	VADDPS       twoSingle<>+0(SB), Y10, Y11
+	VDIVPS       Y11, Y10, Y11
+	VMULPS       Y11, Y11, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y12
+	VFMSUB213PS Y12, Y11, Y13
+	VSUBPS      Y13, Y10, Y10
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y9
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y11
+	VANDPS       exponentBitsSingle<>+0(SB), Y9, Y12
+	VPSUBD       Y12, Y11, Y11
+	VPSRLD       $0x17, Y9, Y9
+	VORPS        integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS       integerBiasSingle<>+0(SB), Y9, Y9
+	VADDPS       minusOneSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y11
+	VDIVPS       Y11, Y12, Y11
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD       Y13, Y13, Y13
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y9, Y13
+	VFMSUB213PS  Y13, Y11, Y14
+	VSUBPS       Y14, Y12, Y11
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y9, Y11
 	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y2, Y9, Y9
+	VMAXPS       Y6, Y2, Y12
+	VMINPS       Y12, Y9, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VSUBPS       Y2, Y12, Y12
+	VMAXPS       Y7, Y2, Y13
+	VMINPS       Y13, Y12, Y12
+	VMOVUPS      64(SP), Y13
+	VMULPS       Y13, Y3, Y13
+	VMOVUPS      96(SP), Y14
+	VMULPS       Y14, Y4, Y14
+	VMULPS       Y7, Y13, Y13
+	VFNMADD231PS Y6, Y14, Y13
+	VMOVUPS      128(SP), Y14
+	VMULPS       Y14, Y3, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y5, Y10
-	VMULPS  Y10, Y9, Y9
+	VSQRTPS Y12, Y15
+	VMULPS  Y15, Y14, Y14
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y5, Y9, Y9
+	VMULPS Y12, Y14, Y14
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y5, Y5, Y10
+	VMULPS Y12, Y12, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y10, Y9, Y9
+	VMULPS Y12, Y14, Y14
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y9, Y9
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y14, Y14
 
 noMore1:
-	VMULPS       Y7, Y6, Y7
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PS Y5, Y10, Y7
-	VMULPS       Y9, Y1, Y1
-	VFMADD231PS  Y7, Y1, Y8
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y2, Y1
-	VMOVUPS      oneSingle<>+0(SB), Y2
+	VMULPS       Y10, Y6, Y10
+	VFNMADD213PS Y7, Y1, Y10
+	VMULPS       Y14, Y3, Y3
+	VFMADD231PS  Y10, Y3, Y13
+	VMULPS       Y0, Y4, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Y6, Y7
-	VMULPS  Y7, Y2, Y2
+	VSQRTPS Y9, Y10
+	VMULPS  Y10, Y4, Y4
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Y6, Y2, Y2
+	VMULPS Y9, Y4, Y4
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Y6, Y6, Y7
+	VMULPS Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Y7, Y2, Y2
+	VMULPS Y9, Y4, Y4
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPS Y7, Y7, Y7
-	VMULPS Y7, Y2, Y2
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y4, Y4
 
 noMore2:
-	VMULPS       Y4, Y5, Y4
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PS Y6, Y7, Y4
-	VMULPS       Y2, Y1, Y1
-	VFMADD231PS  Y4, Y1, Y8
-	VMULPS       Y6, Y3, Y1
-	VFMADD231PS  Y5, Y1, Y8
+	VMULPS       Y11, Y7, Y9
+	VFNMADD213PS Y6, Y1, Y9
+	VMULPS       Y4, Y3, Y3
+	VFMADD231PS  Y9, Y3, Y13
+	VMULPS       Y7, Y6, Y3
+	VDIVPS       Y3, Y13, Y3
+	VANDPD       Y3, Y8, Y3
+	VADDPS       Y3, Y5, Y3
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y8, (AX)(R8*4)
+	VMOVNTPS     Y3, (AX)(R8*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y8, (AX)(R8*4)
+	VMOVUPS Y3, (AX)(R8*4)
 
 stored3:
 	ADDQ $0x00000008, R8
@@ -35399,164 +31273,178 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R9
 	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y1
-	VMASKMOVPS  (SI)(R8*4), Y1, Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (BX)(R8*4), Y1, Y5
-	VORPS       signBitSingle<>+0(SB), Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
+	VMOVDQU     32(R9)(DX*4), Y3
+	VMASKMOVPS  (SI)(R8*4), Y3, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     (SP), Y6
+	VMULPS      Y6, Y4, Y6
+	VMOVUPS     32(SP), Y7
+	VFMADD231PS Y7, Y5, Y6
+	VMASKMOVPS  (BX)(R8*4), Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y7, Y8, Y8
+	VCMPPS      $0x11, Y2, Y7, Y9
+	VCMPPS      $0x11, Y2, Y8, Y10
+	VPCMPEQD    Y11, Y11, Y11
+	VORPS       Y9, Y10, Y9
+	VANDNPS     Y11, Y9, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y8, Y6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y6, Y7
-	VADDPS  twoSingle<>+0(SB), Y6, Y8
-	VMOVUPS oneSingle<>+0(SB), Y9
-	VMULPS  Y8, Y7, Y10
-	VDIVPS  Y10, Y9, Y9
-	VMULPS  Y8, Y9, Y8
-	VMULPS  Y7, Y9, Y7
-	VMULPS  Y6, Y7, Y7
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y7, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y7, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y6, Y9, Y10
-	VFNMADD213PS Y6, Y7, Y10
-	VMULPS       Y8, Y6, Y6
-	VBLENDVPS    Y5, Y6, Y8, Y7
-	VBLENDVPS    Y5, Y8, Y6, Y6
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y5, Y8, Y8
-	VSUBPS       Y10, Y8, Y8
-	VXORPD       Y9, Y9, Y9
-	VMAXPS       Y5, Y9, Y5
-	VADDPS       Y5, Y10, Y5
-	VXORPS       signBitSingle<>+0(SB), Y5, Y5
-	VMOVUPS      64(SP), Y9
-	VMULPS       Y9, Y2, Y9
-	VMOVUPS      96(SP), Y10
-	VMULPS       Y10, Y3, Y10
-	VMULPS       Y6, Y9, Y9
-	VFNMADD231PS Y7, Y10, Y9
-	VMOVUPS      128(SP), Y10
-	VMULPS       Y10, Y2, Y2
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y8, Y10
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y10, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y10, Y10
+	VORPS        integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS       integerBiasSingle<>+0(SB), Y10, Y10
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y10, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y10, Y12
 	VMOVUPS      oneSingle<>+0(SB), Y10
+	VSUBPS       Y2, Y10, Y10
+	VMAXPS       Y7, Y2, Y13
+	VMINPS       Y13, Y10, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y13
+	VSUBPS       Y2, Y13, Y13
+	VMAXPS       Y8, Y2, Y14
+	VMINPS       Y14, Y13, Y13
+	VMOVUPS      64(SP), Y14
+	VMULPS       Y14, Y4, Y14
+	VMOVUPS      96(SP), Y15
+	VMULPS       Y15, Y5, Y15
+	VMULPS       Y8, Y14, Y14
+	VFNMADD231PS Y7, Y15, Y14
+	VMOVUPS      128(SP), Y15
+	VMULPS       Y15, Y4, Y4
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y6, Y11
-	VMULPS  Y11, Y10, Y10
+	VSQRTPS Y13, Y15
+	VMULPS  Y15, Y4, Y4
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y6, Y10, Y10
+	VMULPS Y13, Y4, Y4
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y6, Y6, Y11
+	VMULPS Y13, Y13, Y13
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y11, Y10, Y10
+	VMULPS Y13, Y4, Y4
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y10, Y10
+	VMULPS Y13, Y13, Y13
+	VMULPS Y13, Y4, Y4
 
 noMore4:
-	VMULPS       Y8, Y7, Y8
-	VMOVUPS      192(SP), Y11
-	VFNMADD213PS Y6, Y11, Y8
-	VMULPS       Y10, Y2, Y2
-	VFMADD231PS  Y8, Y2, Y9
-	VMOVUPS      160(SP), Y2
-	VMULPS       Y2, Y3, Y2
-	VMOVUPS      oneSingle<>+0(SB), Y3
+	VMULPS       Y11, Y7, Y11
+	VFNMADD213PS Y8, Y1, Y11
+	VMOVUPS      160(SP), Y13
+	VMULPS       Y4, Y13, Y4
+	VFMADD231PS  Y11, Y4, Y14
+	VMULPS       Y0, Y5, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Y7, Y8
-	VMULPS  Y8, Y3, Y3
+	VSQRTPS Y10, Y11
+	VMULPS  Y11, Y5, Y5
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Y7, Y3, Y3
+	VMULPS Y10, Y5, Y5
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Y7, Y7, Y8
+	VMULPS Y10, Y10, Y10
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Y8, Y3, Y3
+	VMULPS Y10, Y5, Y5
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Y8, Y8, Y8
-	VMULPS Y8, Y3, Y3
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y5, Y5
 
 noMore5:
-	VMULPS       Y5, Y6, Y5
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PS Y7, Y8, Y5
-	VMULPS       Y3, Y2, Y2
-	VFMADD231PS  Y5, Y2, Y9
-	VMULPS       Y7, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y9
-	VMASKMOVPS   Y9, Y1, (AX)(R8*4)
+	VMULPS       Y12, Y8, Y10
+	VFNMADD213PS Y7, Y1, Y10
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  Y10, Y4, Y14
+	VMULPS       Y8, Y7, Y4
+	VDIVPS       Y4, Y14, Y4
+	VANDPD       Y4, Y9, Y4
+	VADDPS       Y4, Y6, Y4
+	VMASKMOVPS   Y4, Y3, (AX)(R8*4)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersF64AVX2(SB), $224-89
-	// backwardSigmoidPowersF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+TEXT ·backwardNonePowersF64AVX2(SB), $192-89
+	// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+80(FP), DL
@@ -35575,171 +31463,184 @@ TEXT ·backwardSigmoidPowersF64AVX2(SB), $224-89
 	VMOVUPS      Y0, 128(SP)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 192(SP)
+	VBROADCASTSD 72(DI), Y1
+	VBROADCASTSD 88(DI), Y2
 	VCVTTSD2SI   80(DI), DI
-	VPCMPEQD     Y0, Y0, Y0
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(R8*8), Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMOVUPD     (BX)(R8*8), Y4
-	VORPD       signBit<>+0(SB), Y4, Y5
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD      Y6, Y0, Y0
+	VMOVUPD     (SI)(R8*8), Y3
+	VMOVUPD     one<>+0(SB), Y4
+	VSUBPD      Y3, Y4, Y4
+	VMOVUPS     (SP), Y5
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     32(SP), Y6
+	VFMADD231PD Y6, Y4, Y5
+	VMOVUPD     (BX)(R8*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VCMPPD      $0x11, Y2, Y6, Y8
+	VCMPPD      $0x11, Y2, Y7, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VORPS       Y8, Y9, Y8
+	VANDNPS     Y10, Y8, Y8
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y9
+	VMOVUPD twiceBias<>+0(SB), Y10
+	VANDPD  exponentBits<>+0(SB), Y9, Y11
+	VPSUBQ  Y11, Y10, Y10
+	VPSRLQ  $0x34, Y9, Y9
+	VORPD   integerBits<>+0(SB), Y9, Y9
+	VSUBPD  integerBias<>+0(SB), Y9, Y9
+	VMULPD  Y10, Y6, Y10
+	VADDPD  minusOne<>+0(SB), Y10, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y7, Y6
-	VBLENDVPD    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y4, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y9, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y8
-	VMULPD       Y8, Y1, Y8
-	VMOVUPS      96(SP), Y9
-	VMULPD       Y9, Y2, Y9
-	VMULPD       Y5, Y8, Y8
-	VFNMADD231PD Y6, Y9, Y8
-	VMOVUPS      128(SP), Y9
-	VMULPD       Y9, Y1, Y1
+	VADDPD       two<>+0(SB), Y10, Y11
+	VDIVPD       Y11, Y10, Y11
+	VMULPD       Y11, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
+	VFMSUB213PD Y12, Y11, Y13
+	VSUBPD      Y13, Y10, Y10
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y9
+	VMOVUPD      twiceBias<>+0(SB), Y11
+	VANDPD       exponentBits<>+0(SB), Y9, Y12
+	VPSUBQ       Y12, Y11, Y11
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBias<>+0(SB), Y9, Y9
+	VADDPD       minusOne<>+0(SB), Y11, Y12
+	VFNMADD231PD Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y11
+	VDIVPD       Y11, Y12, Y11
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD       Y13, Y13, Y13
+	VFMADD231PD  ln2Lo<>+0(SB), Y9, Y13
+	VFMSUB213PD  Y13, Y11, Y14
+	VSUBPD       Y14, Y12, Y11
+	VFMADD231PD  ln2Hi<>+0(SB), Y9, Y11
 	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y2, Y9, Y9
+	VMAXPD       Y6, Y2, Y12
+	VMINPD       Y12, Y9, Y9
+	VMOVUPD      one<>+0(SB), Y12
+	VSUBPD       Y2, Y12, Y12
+	VMAXPD       Y7, Y2, Y13
+	VMINPD       Y13, Y12, Y12
+	VMOVUPS      64(SP), Y13
+	VMULPD       Y13, Y3, Y13
+	VMOVUPS      96(SP), Y14
+	VMULPD       Y14, Y4, Y14
+	VMULPD       Y7, Y13, Y13
+	VFNMADD231PD Y6, Y14, Y13
+	VMOVUPS      128(SP), Y14
+	VMULPD       Y14, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y5, Y10
-	VMULPD  Y10, Y9, Y9
+	VSQRTPD Y12, Y15
+	VMULPD  Y15, Y14, Y14
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y5, Y9, Y9
+	VMULPD Y12, Y14, Y14
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y5, Y5, Y10
+	VMULPD Y12, Y12, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y10, Y9, Y9
+	VMULPD Y12, Y14, Y14
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y9, Y9
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y14, Y14
 
 noMore1:
-	VMULPD       Y7, Y6, Y7
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PD Y5, Y10, Y7
-	VMULPD       Y9, Y1, Y1
-	VFMADD231PD  Y7, Y1, Y8
-	VMOVUPS      160(SP), Y1
-	VMULPD       Y1, Y2, Y1
-	VMOVUPD      one<>+0(SB), Y2
+	VMULPD       Y10, Y6, Y10
+	VFNMADD213PD Y7, Y1, Y10
+	VMULPD       Y14, Y3, Y3
+	VFMADD231PD  Y10, Y3, Y13
+	VMULPD       Y0, Y4, Y3
+	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Y6, Y7
-	VMULPD  Y7, Y2, Y2
+	VSQRTPD Y9, Y10
+	VMULPD  Y10, Y4, Y4
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Y6, Y2, Y2
+	VMULPD Y9, Y4, Y4
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Y6, Y6, Y7
+	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Y7, Y2, Y2
+	VMULPD Y9, Y4, Y4
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Y7, Y7, Y7
-	VMULPD Y7, Y2, Y2
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y4, Y4
 
 noMore2:
-	VMULPD       Y4, Y5, Y4
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PD Y6, Y7, Y4
-	VMULPD       Y2, Y1, Y1
-	VFMADD231PD  Y4, Y1, Y8
-	VMULPD       Y6, Y3, Y1
-	VFMADD231PD  Y5, Y1, Y8
+	VMULPD       Y11, Y7, Y9
+	VFNMADD213PD Y6, Y1, Y9
+	VMULPD       Y4, Y3, Y3
+	VFMADD231PD  Y9, Y3, Y13
+	VMULPD       Y7, Y6, Y3
+	VDIVPD       Y3, Y13, Y3
+	VANDPD       Y3, Y8, Y3
+	VADDPD       Y3, Y5, Y3
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y8, (AX)(R8*8)
+	VMOVNTPD     Y3, (AX)(R8*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y8, (AX)(R8*8)
+	VMOVUPD Y3, (AX)(R8*8)
 
 stored3:
 	ADDQ $0x00000004, R8
@@ -35757,220 +31658,218 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R9
 	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y1
-	VMASKMOVPD  (SI)(R8*8), Y1, Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMASKMOVPD  (BX)(R8*8), Y1, Y5
-	VORPD       signBit<>+0(SB), Y5, Y6
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y7
-	VANDPD      Y7, Y0, Y0
+	VMOVDQU     32(R9)(DX*8), Y3
+	VMASKMOVPD  (SI)(R8*8), Y3, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     (SP), Y6
+	VMULPD      Y6, Y4, Y6
+	VMOVUPS     32(SP), Y7
+	VFMADD231PD Y7, Y5, Y6
+	VMASKMOVPD  (BX)(R8*8), Y3, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VCMPPD      $0x11, Y2, Y7, Y9
+	VCMPPD      $0x11, Y2, Y8, Y10
+	VPCMPEQD    Y11, Y11, Y11
+	VORPS       Y9, Y10, Y9
+	VANDNPS     Y11, Y9, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y6, Y8
-	VFMADD213PD exp64i<>+0(SB), Y6, Y8
-	VFMADD213PD exp64h<>+0(SB), Y6, Y8
-	VFMADD213PD exp64g<>+0(SB), Y6, Y8
-	VFMADD213PD exp64f<>+0(SB), Y6, Y8
-	VFMADD213PD exp64e<>+0(SB), Y6, Y8
-	VFMADD213PD exp64d<>+0(SB), Y6, Y8
-	VFMADD213PD exp64c<>+0(SB), Y6, Y8
-	VFMADD213PD exp64b<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y8, Y6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y6, Y7
-	VADDPD  two<>+0(SB), Y6, Y8
-	VMOVUPD one<>+0(SB), Y9
-	VMULPD  Y8, Y7, Y10
-	VDIVPD  Y10, Y9, Y9
-	VMULPD  Y8, Y9, Y8
-	VMULPD  Y7, Y9, Y7
-	VMULPD  Y6, Y7, Y7
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y7, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unit64j<>+0(SB), Y10
-	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y6, Y9, Y10
-	VFNMADD213PD Y6, Y7, Y10
-	VMULPD       Y8, Y6, Y6
-	VBLENDVPD    Y5, Y6, Y8, Y7
-	VBLENDVPD    Y5, Y8, Y6, Y6
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y10, Y8, Y8
-	VXORPD       Y9, Y9, Y9
-	VMAXPD       Y5, Y9, Y5
-	VADDPD       Y5, Y10, Y5
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      64(SP), Y9
-	VMULPD       Y9, Y2, Y9
-	VMOVUPS      96(SP), Y10
-	VMULPD       Y10, Y3, Y10
-	VMULPD       Y6, Y9, Y9
-	VFNMADD231PD Y7, Y10, Y9
-	VMOVUPS      128(SP), Y10
-	VMULPD       Y10, Y2, Y2
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y8, Y10
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y10, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBias<>+0(SB), Y10, Y10
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y10, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y10, Y12
 	VMOVUPD      one<>+0(SB), Y10
+	VSUBPD       Y2, Y10, Y10
+	VMAXPD       Y7, Y2, Y13
+	VMINPD       Y13, Y10, Y10
+	VMOVUPD      one<>+0(SB), Y13
+	VSUBPD       Y2, Y13, Y13
+	VMAXPD       Y8, Y2, Y14
+	VMINPD       Y14, Y13, Y13
+	VMOVUPS      64(SP), Y14
+	VMULPD       Y14, Y4, Y14
+	VMOVUPS      96(SP), Y15
+	VMULPD       Y15, Y5, Y15
+	VMULPD       Y8, Y14, Y14
+	VFNMADD231PD Y7, Y15, Y14
+	VMOVUPS      128(SP), Y15
+	VMULPD       Y15, Y4, Y4
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y6, Y11
-	VMULPD  Y11, Y10, Y10
+	VSQRTPD Y13, Y15
+	VMULPD  Y15, Y4, Y4
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y6, Y10, Y10
+	VMULPD Y13, Y4, Y4
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y6, Y6, Y11
+	VMULPD Y13, Y13, Y13
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y11, Y10, Y10
+	VMULPD Y13, Y4, Y4
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y10, Y10
+	VMULPD Y13, Y13, Y13
+	VMULPD Y13, Y4, Y4
 
 noMore4:
-	VMULPD       Y8, Y7, Y8
-	VMOVUPS      192(SP), Y11
-	VFNMADD213PD Y6, Y11, Y8
-	VMULPD       Y10, Y2, Y2
-	VFMADD231PD  Y8, Y2, Y9
-	VMOVUPS      160(SP), Y2
-	VMULPD       Y2, Y3, Y2
-	VMOVUPD      one<>+0(SB), Y3
+	VMULPD       Y11, Y7, Y11
+	VFNMADD213PD Y8, Y1, Y11
+	VMOVUPS      160(SP), Y13
+	VMULPD       Y4, Y13, Y4
+	VFMADD231PD  Y11, Y4, Y14
+	VMULPD       Y0, Y5, Y4
+	VMOVUPD      one<>+0(SB), Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Y7, Y8
-	VMULPD  Y8, Y3, Y3
+	VSQRTPD Y10, Y11
+	VMULPD  Y11, Y5, Y5
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Y7, Y3, Y3
+	VMULPD Y10, Y5, Y5
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Y7, Y7, Y8
+	VMULPD Y10, Y10, Y10
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Y8, Y3, Y3
+	VMULPD Y10, Y5, Y5
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Y8, Y8, Y8
-	VMULPD Y8, Y3, Y3
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y5, Y5
 
 noMore5:
-	VMULPD       Y5, Y6, Y5
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PD Y7, Y8, Y5
-	VMULPD       Y3, Y2, Y2
-	VFMADD231PD  Y5, Y2, Y9
-	VMULPD       Y7, Y4, Y2
-	VFMADD231PD  Y6, Y2, Y9
-	VMASKMOVPD   Y9, Y1, (AX)(R8*8)
+	VMULPD       Y12, Y8, Y10
+	VFNMADD213PD Y7, Y1, Y10
+	VMULPD       Y5, Y4, Y4
+	VFMADD231PD  Y10, Y4, Y14
+	VMULPD       Y8, Y7, Y4
+	VDIVPD       Y4, Y14, Y4
+	VANDPD       Y4, Y9, Y4
+	VADDPD       Y4, Y6, Y4
+	VMASKMOVPD   Y4, Y3, (AX)(R8*8)
 	ADDQ         $0x00000004, R8
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y0, AX
-	CMPL      AX, $0x0000000f
-	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
-	// forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+TEXT ·forwardSigmoidPowersYF32AVX2(SB), $320-73
+	// forwardSigmoidPowersYF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      256(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 256(SP)
 	MOVQ         k+64(FP), BX
-	VBROADCASTSS (BX), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 64(SP)
-	VMOVSS       12(BX), X1
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X1, X2
-	VCVTTSS2SI   X2, BX
-	VCVTSI2SSL   BX, X2, X2
-	VSUBSS       X2, X1, X1
-	ADDL         BX, BX
-	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VCVTTSS2SI   16(BX), BX
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 288(SP)
+	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
 	XORQ         SI, SI
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
-	VMOVUPS      Y1, 416(SP)
-	VMOVUPS      Y1, 448(SP)
-	VMOVUPS      Y1, 480(SP)
-	VMOVUPS      Y1, 512(SP)
-	VMOVUPS      Y1, 544(SP)
-	VMOVUPS      Y1, 576(SP)
-	VMOVUPS      Y1, 608(SP)
+	VXORPD       Y8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 160(SP)
+	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 224(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
@@ -35986,186 +31885,109 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBD X1, Y1
-	VMOVMSKPS Y1, R9
+	VMOVQ     (DX)(DI*1), X8
+	VMOVUPS   256(SP), Y9
+	VPCMPEQB  X8, X9, X8
+	VPMOVSXBD X8, Y8
+	VMOVMSKPS Y8, R9
 	POPCNTL   R9, R9
 	ADDQ      R9, SI
-	VMOVUPS   (CX)(DI*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y3
-	VMOVUPS   (SP), Y5
-	VCMPPS    $0x11, Y5, Y4, Y5
-	VMOVUPS   (SP), Y6
-	VCMPPS    $0x11, Y6, Y3, Y6
-	VMOVUPS   signBitSingle<>+0(SB), Y7
-	VANDNPD   Y7, Y1, Y7
-	VXORPS    Y7, Y2, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y8
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y9
-	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y10
-	VPSUBD      Y10, Y9, Y9
-	VPSRLD      $0x17, Y8, Y8
-	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
-	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
-	VMOVUPS     minusOneSingle<>+0(SB), Y10
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y11
-	VBLENDVPS   Y1, Y10, Y11, Y10
-	VFMADD231PS Y7, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y7
-	VDIVPS       Y7, Y10, Y7
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y11
-	VFNMADD213PS Y10, Y9, Y11
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y9
-	VFMSUB213PS Y9, Y7, Y11
-	VSUBPS      Y11, Y10, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y7
-	VMOVUPS     32(SP), Y8
-	VBLENDVPS   Y5, Y8, Y7, Y7
-	VMOVUPS     64(SP), Y8
-	VBLENDVPS   Y6, Y8, Y7, Y7
-	VMOVUPS     (SP), Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VSUBPS      Y8, Y9, Y9
-	VMAXPS      Y3, Y8, Y8
-	VMINPS      Y8, Y9, Y8
-	VPCMPEQD    Y9, Y9, Y9
-	VPXOR       Y1, Y9, Y9
-	VMOVUPS     signBitSingle<>+0(SB), Y10
-	VANDNPD     Y10, Y9, Y10
-	VXORPS      Y10, Y2, Y2
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y3, Y10
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
-	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
-	VPSUBD      Y12, Y11, Y11
-	VPSRLD      $0x17, Y10, Y10
-	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
-	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
-	VMOVUPS     minusOneSingle<>+0(SB), Y12
-	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
-	VBLENDVPS   Y9, Y12, Y13, Y9
-	VFMADD231PS Y2, Y11, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y2
-	VDIVPS       Y2, Y9, Y2
-	VMULPS       Y2, Y2, Y11
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y9, Y11, Y12
-
-	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
-	VFMSUB213PS Y11, Y2, Y12
-	VSUBPS      Y12, Y9, Y2
-	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y2
-	VMOVUPS     32(SP), Y9
-	VBLENDVPS   Y6, Y9, Y2, Y2
-	VMOVUPS     64(SP), Y6
-	VBLENDVPS   Y5, Y6, Y2, Y2
-	VANDPD      Y4, Y1, Y5
-	VMOVUPS     128(SP), Y6
-	VADDPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 128(SP)
-	VANDPD      Y3, Y1, Y5
-	VMOVUPS     192(SP), Y6
-	VADDPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 192(SP)
-	VANDNPD     Y3, Y1, Y3
-	VMOVUPS     160(SP), Y5
-	VADDPS      Y3, Y5, Y5
-	VMOVUPS     Y5, 160(SP)
-	VANDNPD     Y4, Y1, Y3
-	VMOVUPS     224(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDPD      Y7, Y1, Y3
-	VMOVUPS     256(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 256(SP)
-	VANDNPD     Y7, Y1, Y3
-	VMOVUPS     288(SP), Y4
-	VADDPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 288(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y3
-	VMULPS  Y3, Y2, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
-	VMAXPS  Y2, Y3, Y3
+	VMOVUPS   (CX)(DI*4), Y9
+	VMOVUPS   signBitSingle<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPS    Y10, Y9, Y9
+	VORPS     signBitSingle<>+0(SB), Y9, Y10
+	VMOVUPS   288(SP), Y11
+	VPMAXUD   Y10, Y11, Y11
+	VMOVUPS   Y11, 288(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y5
-	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y5
-	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y5
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
-	VPSLLD      $0x17, Y4, Y3
-	VPADDD      Y3, Y5, Y3
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y3, Y2, Y2
+	VMOVUPS     expLanefSingle<>+0(SB), Y12
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y10, Y11
+	VADDPS  twoSingle<>+0(SB), Y10, Y12
+	VMOVUPS oneSingle<>+0(SB), Y13
+	VMULPS  Y12, Y11, Y14
+	VDIVPS  Y14, Y13, Y13
+	VMULPS  Y12, Y13, Y12
+	VMULPS  Y11, Y13, Y11
+	VMULPS  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y10, Y13, Y14
+	VFNMADD213PS Y10, Y11, Y14
+	VMULPS       Y12, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y12, Y11
+	VBLENDVPS    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPS       Y9, Y12, Y9
+	VSUBPS       Y14, Y9, Y9
+	VANDPD       Y11, Y8, Y12
+	VADDPS       Y12, Y0, Y0
+	VANDPD       Y10, Y8, Y12
+	VADDPS       Y12, Y2, Y2
+	VANDNPD      Y10, Y8, Y12
+	VADDPS       Y12, Y1, Y1
+	VANDNPD      Y11, Y8, Y11
+	VADDPS       Y11, Y3, Y3
+	VANDPD       Y9, Y8, Y11
+	VADDPS       Y11, Y4, Y4
+	VANDNPD      Y9, Y8, Y11
+	VADDPS       Y11, Y5, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y8, Y3
-	VMULPS  Y3, Y2, Y2
+	VSQRTPS Y10, Y12
+	VMULPS  Y12, Y11, Y11
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y8, Y2, Y2
+	VMULPS Y10, Y11, Y11
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y8, Y8, Y3
+	VMULPS Y10, Y10, Y10
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y3, Y2, Y2
+	VMULPS Y10, Y11, Y11
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y2, Y2
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y11, Y11
 
 noMore1:
-	VMULPS  Y7, Y2, Y2
-	VANDPD  Y2, Y1, Y3
-	VMOVUPS 320(SP), Y4
-	VADDPS  Y3, Y4, Y4
-	VMOVUPS Y4, 320(SP)
-	VANDNPD Y2, Y1, Y1
-	VMOVUPS 352(SP), Y2
-	VADDPS  Y1, Y2, Y2
-	VMOVUPS Y2, 352(SP)
+	VMULPS  Y9, Y11, Y9
+	VANDPD  Y9, Y8, Y10
+	VADDPS  Y10, Y6, Y6
+	VANDNPD Y9, Y8, Y8
+	VADDPS  Y8, Y7, Y7
 	ADDQ    $0x00000008, DI
 	SUBQ    $0x00000008, R8
 	CMPQ    R8, $0x00000008
@@ -36182,7 +32004,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R10
 	MOVQ    R9, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y1
+	VMOVDQU 32(R10)(R11*4), Y8
 
 	// The labels that exist, one by one.
 	XORQ R10, R10
@@ -36194,72 +32016,2931 @@ bytes2:
 	ORQ        R11, R10
 	DECQ       R9
 	JNZ        bytes2
-	VMOVQ      R10, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBD  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMOVMSKPS  Y2, R9
+	VMOVQ      R10, X9
+	VMOVUPS    256(SP), Y10
+	VPCMPEQB   X9, X10, X9
+	VPMOVSXBD  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPS  Y9, R9
 	POPCNTL    R9, R9
 	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y1, Y1
-	VMOVUPS    oneSingle<>+0(SB), Y4
-	VSUBPS     Y1, Y4, Y4
-	VBLENDVPS  Y2, Y1, Y4, Y5
-	VBLENDVPS  Y2, Y4, Y1, Y4
-	VMOVUPS    (SP), Y6
-	VCMPPS     $0x11, Y6, Y5, Y6
-	VMOVUPS    (SP), Y7
-	VCMPPS     $0x11, Y7, Y4, Y7
-	VMOVUPS    signBitSingle<>+0(SB), Y8
-	VANDNPD    Y8, Y2, Y8
-	VXORPS     Y8, Y1, Y8
+	VMASKMOVPS (CX)(DI*4), Y8, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPS     Y11, Y8, Y8
+	VORPS      signBitSingle<>+0(SB), Y8, Y11
+	VMOVUPS    288(SP), Y12
+	VPMAXUD    Y11, Y12, Y12
+	VMOVUPS    Y12, 288(SP)
 
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y5, Y9
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y10
-	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y11
-	VPSUBD      Y11, Y10, Y10
-	VPSRLD      $0x17, Y9, Y9
-	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
-	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
-	VMOVUPS     minusOneSingle<>+0(SB), Y11
-	VADDPS      minusOneSingle<>+0(SB), Y10, Y12
-	VBLENDVPS   Y2, Y11, Y12, Y11
-	VFMADD231PS Y8, Y10, Y11
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y11, Y8
-	VDIVPS       Y8, Y11, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y12
-	VFNMADD213PS Y11, Y10, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y8, Y11, Y13, Y12
+	VBLENDVPS    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y8, Y13, Y8
+	VSUBPS       Y15, Y8, Y8
+	VANDPD       Y12, Y9, Y13
+	VADDPS       Y13, Y0, Y0
+	VANDPD       Y11, Y9, Y13
+	VADDPS       Y13, Y2, Y2
+	VANDPD       Y11, Y10, Y13
+	VADDPS       Y13, Y1, Y1
+	VANDPD       Y12, Y10, Y12
+	VADDPS       Y12, Y3, Y3
+	VANDPD       Y8, Y9, Y12
+	VADDPS       Y12, Y4, Y4
+	VANDPD       Y8, Y10, Y12
+	VADDPS       Y12, Y5, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y12
 
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y10
-	VFMSUB213PS Y10, Y8, Y12
-	VSUBPS      Y12, Y11, Y8
-	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y8
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y11, Y13
+	VMULPS  Y13, Y12, Y12
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y11, Y12, Y12
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y11, Y11, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y11, Y12, Y12
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y12, Y12
+
+noMore3:
+	VMULPS Y8, Y12, Y8
+	VANDPD Y8, Y9, Y9
+	VADDPS Y9, Y6, Y6
+	VANDPD Y8, Y10, Y8
+	VADDPS Y8, Y7, Y7
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, R8
+	JMP    few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       192(SP), Y9, Y9
+	VMOVUPD      Y9, 192(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       224(SP), Y9, Y9
+	VMOVUPD      Y9, 224(SP)
+	TESTQ        AX, AX
+	JG           window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   288(SP), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 288(SP)
+	VMOVUPS   288(SP), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+TEXT ·forwardSigmoidPowersYF64AVX2(SB), $64-73
+	// forwardSigmoidPowersYF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      (SP), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SP)
+	MOVQ         k+64(FP), BX
+	VCVTTSD2SI   32(BX), BX
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD     (DX)(DI*1), X8
+	VMOVUPS   (SP), Y9
+	VPCMPEQB  X8, X9, X8
+	VPMOVSXBQ X8, Y8
+	VMOVMSKPD Y8, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, SI
+	VMOVUPD   (CX)(DI*8), Y9
+	VMOVUPD   signBit<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPD    Y10, Y9, Y9
+	VORPD     signBit<>+0(SB), Y9, Y10
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
+	VMOVUPS   32(SP), Y12
+	VANDPD    Y11, Y12, Y12
+	VMOVUPS   Y12, 32(SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y12
+	VFMADD213PD exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y10, Y11
+	VADDPD  two<>+0(SB), Y10, Y12
+	VMOVUPD one<>+0(SB), Y13
+	VMULPD  Y12, Y11, Y14
+	VDIVPD  Y14, Y13, Y13
+	VMULPD  Y12, Y13, Y12
+	VMULPD  Y11, Y13, Y11
+	VMULPD  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unit64j<>+0(SB), Y14
+	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y10, Y13, Y14
+	VFNMADD213PD Y10, Y11, Y14
+	VMULPD       Y12, Y10, Y10
+	VBLENDVPD    Y9, Y10, Y12, Y11
+	VBLENDVPD    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPD       Y9, Y12, Y9
+	VSUBPD       Y14, Y9, Y9
+	VANDPD       Y11, Y8, Y12
+	VADDPD       Y12, Y0, Y0
+	VANDPD       Y10, Y8, Y12
+	VADDPD       Y12, Y2, Y2
+	VANDNPD      Y10, Y8, Y12
+	VADDPD       Y12, Y1, Y1
+	VANDNPD      Y11, Y8, Y11
+	VADDPD       Y11, Y3, Y3
+	VANDPD       Y9, Y8, Y11
+	VADDPD       Y11, Y4, Y4
+	VANDNPD      Y9, Y8, Y11
+	VADDPD       Y11, Y5, Y5
+	VMOVUPD      one<>+0(SB), Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y10, Y12
+	VMULPD  Y12, Y11, Y11
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y10, Y11, Y11
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y10, Y10, Y10
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y10, Y11, Y11
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y11, Y11
+
+noMore1:
+	VMULPD  Y9, Y11, Y9
+	VANDPD  Y9, Y8, Y10
+	VADDPD  Y10, Y6, Y6
+	VANDNPD Y9, Y8, Y8
+	VADDPD  Y8, Y7, Y7
+	ADDQ    $0x00000004, DI
+	SUBQ    $0x00000004, AX
+	CMPQ    AX, $0x00000004
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y8
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
+
+bytes2:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
+	JNZ        bytes2
+	VMOVQ      R9, X9
+	VMOVUPS    (SP), Y10
+	VPCMPEQB   X9, X10, X9
+	VPMOVSXBQ  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPD  Y9, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, SI
+	VMASKMOVPD (CX)(DI*8), Y8, Y8
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPD     Y11, Y8, Y8
+	VORPD      signBit<>+0(SB), Y8, Y11
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS    32(SP), Y13
+	VANDPD     Y12, Y13, Y13
+	VMOVUPS    Y13, 32(SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y8, Y11, Y13, Y12
+	VBLENDVPD    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y8, Y13, Y8
+	VSUBPD       Y15, Y8, Y8
+	VANDPD       Y12, Y9, Y13
+	VADDPD       Y13, Y0, Y0
+	VANDPD       Y11, Y9, Y13
+	VADDPD       Y13, Y2, Y2
+	VANDPD       Y11, Y10, Y13
+	VADDPD       Y13, Y1, Y1
+	VANDPD       Y12, Y10, Y12
+	VADDPD       Y12, Y3, Y3
+	VANDPD       Y8, Y9, Y12
+	VADDPD       Y12, Y4, Y4
+	VANDPD       Y8, Y10, Y12
+	VADDPD       Y12, Y5, Y5
+	VMOVUPD      one<>+0(SB), Y12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y11, Y13
+	VMULPD  Y13, Y12, Y12
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y11, Y12, Y12
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y11, Y11, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y11, Y12, Y12
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y12, Y12
+
+noMore3:
+	VMULPD Y8, Y12, Y8
+	VANDPD Y8, Y9, Y9
+	VADDPD Y9, Y6, Y6
+	VANDPD Y8, Y10, Y8
+	VADDPD Y8, Y7, Y7
+	ADDQ   $0x00000004, DI
+	SUBQ   $0x00000004, AX
+	JMP    few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPD       X0, X8, X8
+	VUNPCKHPD    X8, X8, X0
+	VADDSD       X0, X8, X8
+	VADDSD       (AX), X8, X8
+	VMOVSD       X8, (AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      32(SP), Y0
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidPowersYF32AVX2(SB), $64-97
+	// backwardSigmoidPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 20(DI), Y2
+	VBROADCASTSS 24(DI), Y3
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
+	VBROADCASTSS 28(DI), Y4
+	VBROADCASTSS 32(DI), Y5
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VBROADCASTSS 36(DI), Y6
+	VCVTTSS2SI   40(DI), DI
+	VXORPD       Y7, Y7, Y7
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ     (SI)(R8*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBD X8, Y8
+	VMOVUPS   (BX)(R8*4), Y9
+	VMOVUPS   signBitSingle<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPS    Y10, Y9, Y9
+	VORPS     signBitSingle<>+0(SB), Y9, Y10
+	VPMAXUD   Y10, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y12
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y10, Y11
+	VADDPS  twoSingle<>+0(SB), Y10, Y12
+	VMOVUPS oneSingle<>+0(SB), Y13
+	VMULPS  Y12, Y11, Y14
+	VDIVPS  Y14, Y13, Y13
+	VMULPS  Y12, Y13, Y12
+	VMULPS  Y11, Y13, Y11
+	VMULPS  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y10, Y13, Y14
+	VFNMADD213PS Y10, Y11, Y14
+	VMULPS       Y12, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y12, Y11
+	VBLENDVPS    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPS       Y9, Y12, Y9
+	VSUBPS       Y14, Y9, Y9
+	VBLENDVPS    Y8, Y2, Y3, Y12
+	VMULPS       Y10, Y12, Y12
+	VBLENDVPS    Y8, Y4, Y5, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y10, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y10, Y14, Y14
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y10, Y10, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y15, Y14, Y14
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y15, Y15, Y15
+	VMULPS Y15, Y14, Y14
+
+noMore1:
+	VMULPS       Y9, Y11, Y9
+	VFNMADD213PS Y10, Y6, Y9
+	VMULPS       Y14, Y13, Y13
+	VFMADD231PS  Y9, Y13, Y12
+	VMOVUPS      (SP), Y9
+	VBLENDVPS    Y8, Y9, Y1, Y8
+	VMULPS       Y11, Y8, Y8
+	VFMADD231PS  Y10, Y8, Y12
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Y12, (AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Y12, (AX)(R8*4)
+
+stored2:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y8
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (SI)(R8*1), R11
+
+bytes3:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R9, X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBD  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMASKMOVPS (BX)(R8*4), Y8, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPS     Y11, Y10, Y10
+	VORPS      signBitSingle<>+0(SB), Y10, Y11
+	VPMAXUD    Y11, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y13, Y12
+	VBLENDVPS    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y10, Y13, Y10
+	VSUBPS       Y15, Y10, Y10
+	VMOVUPS      Y10, 32(SP)
+	VBLENDVPS    Y9, Y2, Y3, Y10
+	VMULPS       Y11, Y10, Y10
+	VBLENDVPS    Y9, Y4, Y5, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y11, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y11, Y14, Y14
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y11, Y11, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y15, Y14, Y14
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y15, Y15, Y15
+	VMULPS Y15, Y14, Y14
+
+noMore4:
+	VMOVUPS      32(SP), Y15
+	VMULPS       Y15, Y12, Y15
+	VFNMADD213PS Y11, Y6, Y15
+	VMULPS       Y14, Y13, Y13
+	VFMADD231PS  Y15, Y13, Y10
+	VMOVUPS      (SP), Y13
+	VBLENDVPS    Y9, Y13, Y1, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD231PS  Y11, Y9, Y10
+	VMASKMOVPS   Y10, Y8, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y7, Y7
+	VPCMPEQD  Y0, Y7, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidPowersYF64AVX2(SB), $64-97
+	// backwardSigmoidPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 40(DI), Y2
+	VBROADCASTSD 48(DI), Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VBROADCASTSD 56(DI), Y4
+	VBROADCASTSD 64(DI), Y5
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VBROADCASTSD 72(DI), Y6
+	VCVTTSD2SI   80(DI), DI
+	VPCMPEQD     Y7, Y7, Y7
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD     (SI)(R8*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBQ X8, Y8
+	VMOVUPD   (BX)(R8*8), Y9
+	VMOVUPD   signBit<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPD    Y10, Y9, Y9
+	VORPD     signBit<>+0(SB), Y9, Y10
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
+	VANDPD    Y11, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y12
+	VFMADD213PD exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y10, Y11
+	VADDPD  two<>+0(SB), Y10, Y12
+	VMOVUPD one<>+0(SB), Y13
+	VMULPD  Y12, Y11, Y14
+	VDIVPD  Y14, Y13, Y13
+	VMULPD  Y12, Y13, Y12
+	VMULPD  Y11, Y13, Y11
+	VMULPD  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unit64j<>+0(SB), Y14
+	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y10, Y13, Y14
+	VFNMADD213PD Y10, Y11, Y14
+	VMULPD       Y12, Y10, Y10
+	VBLENDVPD    Y9, Y10, Y12, Y11
+	VBLENDVPD    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPD       Y9, Y12, Y9
+	VSUBPD       Y14, Y9, Y9
+	VBLENDVPD    Y8, Y2, Y3, Y12
+	VMULPD       Y10, Y12, Y12
+	VBLENDVPD    Y8, Y4, Y5, Y13
+	VMOVUPD      one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y10, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y10, Y14, Y14
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y10, Y10, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y15, Y14, Y14
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y15, Y15, Y15
+	VMULPD Y15, Y14, Y14
+
+noMore1:
+	VMULPD       Y9, Y11, Y9
+	VFNMADD213PD Y10, Y6, Y9
+	VMULPD       Y14, Y13, Y13
+	VFMADD231PD  Y9, Y13, Y12
+	VMOVUPS      (SP), Y9
+	VBLENDVPD    Y8, Y9, Y1, Y8
+	VMULPD       Y11, Y8, Y8
+	VFMADD231PD  Y10, Y8, Y12
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Y12, (AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Y12, (AX)(R8*8)
+
+stored2:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y8
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (SI)(R8*1), R11
+
+bytes3:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R9, X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBQ  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMASKMOVPD (BX)(R8*8), Y8, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPD     Y11, Y10, Y10
+	VORPD      signBit<>+0(SB), Y10, Y11
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VANDPD     Y12, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y13, Y12
+	VBLENDVPD    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y10, Y13, Y10
+	VSUBPD       Y15, Y10, Y10
+	VMOVUPS      Y10, 32(SP)
+	VBLENDVPD    Y9, Y2, Y3, Y10
+	VMULPD       Y11, Y10, Y10
+	VBLENDVPD    Y9, Y4, Y5, Y13
+	VMOVUPD      one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y11, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y11, Y14, Y14
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y11, Y11, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y15, Y14, Y14
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y15, Y15, Y15
+	VMULPD Y15, Y14, Y14
+
+noMore4:
+	VMOVUPS      32(SP), Y15
+	VMULPD       Y15, Y12, Y15
+	VFNMADD213PD Y11, Y6, Y15
+	VMULPD       Y14, Y13, Y13
+	VFMADD231PD  Y15, Y13, Y10
+	VMOVUPS      (SP), Y13
+	VBLENDVPD    Y9, Y13, Y1, Y9
+	VMULPD       Y12, Y9, Y9
+	VFMADD231PD  Y11, Y9, Y10
+	VMASKMOVPD   Y10, Y8, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	VMOVMSKPD Y7, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardSigmoidPowersF32AVX2(SB), $480-65
+	// forwardSigmoidPowersF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSS2SI 16(BX), BX
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 352(SP)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 384(SP)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 416(SP)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 448(SP)
+	VXORPD     Y0, Y0, Y0
+	VXORPD     Y1, Y1, Y1
+	VXORPD     Y2, Y2, Y2
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VXORPD     Y5, Y5, Y5
+	VXORPD     Y6, Y6, Y6
+	VXORPD     Y7, Y7, Y7
+	VXORPD     Y8, Y8, Y8
+	VMOVUPS    Y8, (SP)
+	VMOVUPS    Y8, 32(SP)
+	VMOVUPS    Y8, 64(SP)
+	VMOVUPS    Y8, 96(SP)
+	VMOVUPS    Y8, 128(SP)
+	VMOVUPS    Y8, 160(SP)
+	VMOVUPS    Y8, 192(SP)
+	VMOVUPS    Y8, 224(SP)
+	VMOVUPS    Y8, 256(SP)
+	VMOVUPS    Y8, 288(SP)
+	VMOVUPS    Y8, 320(SP)
+	XORQ       SI, SI
+	TESTQ      AX, AX
+	JLE        folded
+
+window:
+	// 256 elements are added in lanes of float32.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPS     (DX)(SI*4), Y8
+	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS      Y8, Y1, Y1
+	VSUBPS      Y9, Y2, Y2
+	VFMADD231PS Y8, Y8, Y3
+	VMOVUPS     (CX)(SI*4), Y10
+	VORPS       signBitSingle<>+0(SB), Y10, Y11
+	VMOVUPS     352(SP), Y12
+	VPMAXUD     Y11, Y12, Y12
+	VMOVUPS     Y12, 352(SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y13, Y12
+	VBLENDVPS    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y10, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y10, Y14, Y10
+	VADDPS       Y10, Y15, Y10
+	VXORPS       signBitSingle<>+0(SB), Y10, Y10
+	VMOVUPS      384(SP), Y14
+	VFMADD231PS  Y8, Y12, Y14
+	VMOVUPS      Y14, 384(SP)
+	VMOVUPS      416(SP), Y14
+	VFNMADD231PS Y9, Y12, Y14
+	VMOVUPS      Y14, 416(SP)
+	VMOVUPS      448(SP), Y14
+	VFMADD231PS  Y8, Y11, Y14
+	VMOVUPS      Y14, 448(SP)
+	VFNMADD231PS Y9, Y11, Y0
+	VFMADD231PS  Y13, Y8, Y4
+	VFNMADD231PS Y10, Y9, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y11, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y11, Y14, Y14
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y11, Y11, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y11, Y14, Y14
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y14, Y14
+
+noMore1:
+	VMULPS      Y8, Y14, Y8
+	VFMADD231PS Y13, Y8, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Y12, Y11
+	VMULPS  Y11, Y8, Y8
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Y12, Y8, Y8
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Y12, Y12, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Y11, Y8, Y8
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y8, Y8
+
+noMore2:
+	VMULPS       Y9, Y8, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y8
+	VMASKMOVPS  (DX)(SI*4), Y8, Y9
+	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y8, Y10
+	VADDPS      Y9, Y1, Y1
+	VSUBPS      Y10, Y2, Y2
+	VFMADD231PS Y9, Y9, Y3
+	VMASKMOVPS  (CX)(SI*4), Y8, Y8
+	VORPS       signBitSingle<>+0(SB), Y8, Y11
+	VMOVUPS     352(SP), Y12
+	VPMAXUD     Y11, Y12, Y12
+	VMOVUPS     Y12, 352(SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y8, Y11, Y13, Y12
+	VBLENDVPS    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y8, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y8, Y14, Y8
+	VADDPS       Y8, Y15, Y8
+	VXORPS       signBitSingle<>+0(SB), Y8, Y8
+	VMOVUPS      384(SP), Y14
+	VFMADD231PS  Y9, Y12, Y14
+	VMOVUPS      Y14, 384(SP)
+	VMOVUPS      416(SP), Y14
+	VFNMADD231PS Y10, Y12, Y14
+	VMOVUPS      Y14, 416(SP)
+	VMOVUPS      448(SP), Y14
+	VFMADD231PS  Y9, Y11, Y14
+	VMOVUPS      Y14, 448(SP)
+	VFNMADD231PS Y10, Y11, Y0
+	VFMADD231PS  Y13, Y9, Y4
+	VFNMADD231PS Y8, Y10, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y11, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y11, Y14, Y14
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y11, Y11, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y11, Y14, Y14
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y14, Y14
+
+noMore3:
+	VMULPS      Y9, Y14, Y9
+	VFMADD231PS Y13, Y9, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Y12, Y11
+	VMULPS  Y11, Y9, Y9
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Y12, Y9, Y9
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Y12, Y12, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Y11, Y9, Y9
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y9, Y9
+
+noMore4:
+	VMULPS       Y10, Y9, Y9
+	VFNMADD231PS Y8, Y9, Y7
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS      384(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 384(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVUPS      416(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 416(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVUPS      448(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 448(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       192(SP), Y9, Y9
+	VMOVUPD      Y9, 192(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       224(SP), Y9, Y9
+	VMOVUPD      Y9, 224(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       256(SP), Y9, Y9
+	VMOVUPD      Y9, 256(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       288(SP), Y9, Y9
+	VMOVUPD      Y9, 288(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       320(SP), Y9, Y9
+	VMOVUPD      Y9, 320(SP)
+	TESTQ        AX, AX
+	JG           window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      256(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPD      288(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      320(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   352(SP), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 352(SP)
+	VMOVUPS   352(SP), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardSigmoidPowersF64AVX2(SB), $128-65
+	// forwardSigmoidPowersF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSD2SI 32(BX), BX
+	VPCMPEQD   Y0, Y0, Y0
+	VMOVUPS    Y0, (SP)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 32(SP)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 64(SP)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 96(SP)
+	VXORPD     Y0, Y0, Y0
+	VXORPD     Y1, Y1, Y1
+	VXORPD     Y2, Y2, Y2
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VXORPD     Y5, Y5, Y5
+	VXORPD     Y6, Y6, Y6
+	VXORPD     Y7, Y7, Y7
+	XORQ       SI, SI
+	CMPQ       AX, $0x00000004
+	JL         few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (DX)(SI*8), Y8
+	VADDPD      minusOne<>+0(SB), Y8, Y9
+	VADDPD      Y8, Y1, Y1
+	VSUBPD      Y9, Y2, Y2
+	VFMADD231PD Y8, Y8, Y3
+	VMOVUPD     (CX)(SI*8), Y10
+	VORPD       signBit<>+0(SB), Y10, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS     (SP), Y13
+	VANDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, (SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y13, Y12
+	VBLENDVPD    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y10, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y10, Y14, Y10
+	VADDPD       Y10, Y15, Y10
+	VXORPD       signBit<>+0(SB), Y10, Y10
+	VMOVUPS      32(SP), Y14
+	VFMADD231PD  Y8, Y12, Y14
+	VMOVUPS      Y14, 32(SP)
+	VMOVUPS      64(SP), Y14
+	VFNMADD231PD Y9, Y12, Y14
+	VMOVUPS      Y14, 64(SP)
+	VMOVUPS      96(SP), Y14
+	VFMADD231PD  Y8, Y11, Y14
+	VMOVUPS      Y14, 96(SP)
+	VFNMADD231PD Y9, Y11, Y0
+	VFMADD231PD  Y13, Y8, Y4
+	VFNMADD231PD Y10, Y9, Y5
+	VMOVUPD      one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y11, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y11, Y14, Y14
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y11, Y11, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y11, Y14, Y14
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y14, Y14
+
+noMore1:
+	VMULPD      Y8, Y14, Y8
+	VFMADD231PD Y13, Y8, Y6
+	VMOVUPD     one<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Y12, Y11
+	VMULPD  Y11, Y8, Y8
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Y12, Y8, Y8
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Y12, Y12, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Y11, Y8, Y8
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y8, Y8
+
+noMore2:
+	VMULPD       Y9, Y8, Y8
+	VFNMADD231PD Y10, Y8, Y7
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, AX
+	CMPQ         AX, $0x00000004
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y8
+	VMASKMOVPD  (DX)(SI*8), Y8, Y9
+	VADDPD      minusOne<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y8, Y10
+	VADDPD      Y9, Y1, Y1
+	VSUBPD      Y10, Y2, Y2
+	VFMADD231PD Y9, Y9, Y3
+	VMASKMOVPD  (CX)(SI*8), Y8, Y8
+	VORPD       signBit<>+0(SB), Y8, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS     (SP), Y13
+	VANDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, (SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y8, Y11, Y13, Y12
+	VBLENDVPD    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y8, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y8, Y14, Y8
+	VADDPD       Y8, Y15, Y8
+	VXORPD       signBit<>+0(SB), Y8, Y8
+	VMOVUPS      32(SP), Y14
+	VFMADD231PD  Y9, Y12, Y14
+	VMOVUPS      Y14, 32(SP)
+	VMOVUPS      64(SP), Y14
+	VFNMADD231PD Y10, Y12, Y14
+	VMOVUPS      Y14, 64(SP)
+	VMOVUPS      96(SP), Y14
+	VFMADD231PD  Y9, Y11, Y14
+	VMOVUPS      Y14, 96(SP)
+	VFNMADD231PD Y10, Y11, Y0
+	VFMADD231PD  Y13, Y9, Y4
+	VFNMADD231PD Y8, Y10, Y5
+	VMOVUPD      one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y11, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y11, Y14, Y14
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y11, Y11, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y11, Y14, Y14
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y14, Y14
+
+noMore3:
+	VMULPD      Y9, Y14, Y9
+	VFMADD231PD Y13, Y9, Y6
+	VMOVUPD     one<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Y12, Y11
+	VMULPD  Y11, Y9, Y9
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Y12, Y9, Y9
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Y12, Y12, Y11
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Y11, Y9, Y9
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y9, Y9
+
+noMore4:
+	VMULPD       Y10, Y9, Y9
+	VFNMADD231PD Y8, Y9, Y7
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      32(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 32(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       (AX), X8, X8
+	VMOVSD       X8, (AX)
+	VMOVUPS      64(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 64(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       8(AX), X8, X8
+	VMOVSD       X8, 8(AX)
+	VMOVUPS      96(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 96(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       16(AX), X8, X8
+	VMOVSD       X8, 16(AX)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPD       X0, X8, X8
+	VUNPCKHPD    X8, X8, X0
+	VADDSD       X0, X8, X8
+	VADDSD       24(AX), X8, X8
+	VMOVSD       X8, 24(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VMOVUPS      (SP), Y0
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidPowersF32AVX2(SB), $96-89
+	// backwardSigmoidPowersF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 20(DI), Y0
+	VBROADCASTSS 24(DI), Y1
+	VBROADCASTSS 28(DI), Y2
+	VBROADCASTSS 32(DI), Y3
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
+	VBROADCASTSS 36(DI), Y4
+	VCVTTSS2SI   40(DI), DI
+	VXORPD       Y5, Y5, Y5
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPS     (SI)(R8*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     (SP), Y8
+	VMULPS      Y8, Y6, Y8
 	VMOVUPS     32(SP), Y9
-	VBLENDVPS   Y6, Y9, Y8, Y8
-	VMOVUPS     64(SP), Y9
-	VBLENDVPS   Y7, Y9, Y8, Y8
+	VFMADD231PS Y9, Y7, Y8
+	VMOVUPS     (BX)(R8*4), Y9
+	VORPS       signBitSingle<>+0(SB), Y9, Y10
+	VPMAXUD     Y10, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y12
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y10, Y11
+	VADDPS  twoSingle<>+0(SB), Y10, Y12
+	VMOVUPS oneSingle<>+0(SB), Y13
+	VMULPS  Y12, Y11, Y14
+	VDIVPS  Y14, Y13, Y13
+	VMULPS  Y12, Y13, Y12
+	VMULPS  Y11, Y13, Y11
+	VMULPS  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y10, Y13, Y14
+	VFNMADD213PS Y10, Y11, Y14
+	VMULPS       Y12, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y12, Y11
+	VBLENDVPS    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPS       Y9, Y12, Y12
+	VSUBPS       Y14, Y12, Y12
+	VXORPD       Y13, Y13, Y13
+	VMAXPS       Y9, Y13, Y9
+	VADDPS       Y9, Y14, Y9
+	VXORPS       signBitSingle<>+0(SB), Y9, Y9
+	VMULPS       Y0, Y6, Y13
+	VMULPS       Y1, Y7, Y14
+	VMULPS       Y10, Y13, Y13
+	VFNMADD231PS Y11, Y14, Y13
+	VMULPS       Y2, Y6, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y10, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y10, Y14, Y14
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y10, Y10, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y15, Y14, Y14
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y15, Y15, Y15
+	VMULPS Y15, Y14, Y14
+
+noMore1:
+	VMULPS       Y12, Y11, Y12
+	VFNMADD213PS Y10, Y4, Y12
+	VMULPS       Y14, Y6, Y6
+	VFMADD231PS  Y12, Y6, Y13
+	VMULPS       Y3, Y7, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Y11, Y12
+	VMULPS  Y12, Y7, Y7
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Y11, Y7, Y7
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Y11, Y11, Y12
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Y12, Y7, Y7
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y7, Y7
+
+noMore2:
+	VMULPS       Y9, Y10, Y9
+	VFNMADD213PS Y11, Y4, Y9
+	VMULPS       Y7, Y6, Y6
+	VFMADD231PS  Y9, Y6, Y13
+	VMULPS       Y11, Y8, Y6
+	VFMADD231PS  Y10, Y6, Y13
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Y13, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Y13, (AX)(R8*4)
+
+stored3:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*4), Y6
+	VMASKMOVPS  (SI)(R8*4), Y6, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y7, Y8, Y8
 	VMOVUPS     (SP), Y9
-	VMOVUPS     oneSingle<>+0(SB), Y10
-	VSUBPS      Y9, Y10, Y10
-	VMAXPS      Y4, Y9, Y9
-	VMINPS      Y9, Y10, Y9
-	VPCMPEQD    Y10, Y10, Y10
-	VPXOR       Y2, Y10, Y10
-	VMOVUPS     signBitSingle<>+0(SB), Y11
-	VANDNPD     Y11, Y10, Y11
-	VXORPS      Y11, Y1, Y1
+	VMULPS      Y9, Y7, Y9
+	VMOVUPS     32(SP), Y10
+	VFMADD231PS Y10, Y8, Y9
+	VMASKMOVPS  (BX)(R8*4), Y6, Y10
+	VORPS       signBitSingle<>+0(SB), Y10, Y11
+	VPMAXUD     Y11, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y13, Y12
+	VBLENDVPS    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y10, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VMOVUPS      Y13, 64(SP)
+	VXORPD       Y13, Y13, Y13
+	VMAXPS       Y10, Y13, Y10
+	VADDPS       Y10, Y15, Y10
+	VXORPS       signBitSingle<>+0(SB), Y10, Y10
+	VMULPS       Y0, Y7, Y13
+	VMULPS       Y1, Y8, Y14
+	VMULPS       Y11, Y13, Y13
+	VFNMADD231PS Y12, Y14, Y13
+	VMULPS       Y2, Y7, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y11, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y11, Y14, Y14
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y11, Y11, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y15, Y14, Y14
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y15, Y15, Y15
+	VMULPS Y15, Y14, Y14
+
+noMore4:
+	VMOVUPS      64(SP), Y15
+	VMULPS       Y15, Y12, Y15
+	VFNMADD213PS Y11, Y4, Y15
+	VMULPS       Y14, Y7, Y7
+	VFMADD231PS  Y15, Y7, Y13
+	VMULPS       Y3, Y8, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Y12, Y14
+	VMULPS  Y14, Y8, Y8
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Y12, Y8, Y8
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Y12, Y12, Y14
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Y14, Y8, Y8
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Y14, Y14, Y14
+	VMULPS Y14, Y8, Y8
+
+noMore5:
+	VMULPS       Y10, Y11, Y10
+	VFNMADD213PS Y12, Y4, Y10
+	VMULPS       Y8, Y7, Y7
+	VFMADD231PS  Y10, Y7, Y13
+	VMULPS       Y12, Y9, Y7
+	VFMADD231PS  Y11, Y7, Y13
+	VMASKMOVPS   Y13, Y6, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y5, Y5
+	VPCMPEQD  Y0, Y5, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidPowersF64AVX2(SB), $96-89
+	// backwardSigmoidPowersF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSD 40(DI), Y0
+	VBROADCASTSD 48(DI), Y1
+	VBROADCASTSD 56(DI), Y2
+	VBROADCASTSD 64(DI), Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VBROADCASTSD 72(DI), Y4
+	VCVTTSD2SI   80(DI), DI
+	VPCMPEQD     Y5, Y5, Y5
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (SI)(R8*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     (SP), Y8
+	VMULPD      Y8, Y6, Y8
+	VMOVUPS     32(SP), Y9
+	VFMADD231PD Y9, Y7, Y8
+	VMOVUPD     (BX)(R8*8), Y9
+	VORPD       signBit<>+0(SB), Y9, Y10
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y10, Y11
+	VANDPD      Y11, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y12
+	VFMADD213PD exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y10, Y11
+	VADDPD  two<>+0(SB), Y10, Y12
+	VMOVUPD one<>+0(SB), Y13
+	VMULPD  Y12, Y11, Y14
+	VDIVPD  Y14, Y13, Y13
+	VMULPD  Y12, Y13, Y12
+	VMULPD  Y11, Y13, Y11
+	VMULPD  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unit64j<>+0(SB), Y14
+	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y10, Y13, Y14
+	VFNMADD213PD Y10, Y11, Y14
+	VMULPD       Y12, Y10, Y10
+	VBLENDVPD    Y9, Y10, Y12, Y11
+	VBLENDVPD    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPD       Y9, Y12, Y12
+	VSUBPD       Y14, Y12, Y12
+	VXORPD       Y13, Y13, Y13
+	VMAXPD       Y9, Y13, Y9
+	VADDPD       Y9, Y14, Y9
+	VXORPD       signBit<>+0(SB), Y9, Y9
+	VMULPD       Y0, Y6, Y13
+	VMULPD       Y1, Y7, Y14
+	VMULPD       Y10, Y13, Y13
+	VFNMADD231PD Y11, Y14, Y13
+	VMULPD       Y2, Y6, Y6
+	VMOVUPD      one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y10, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y10, Y14, Y14
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y10, Y10, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y15, Y14, Y14
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y15, Y15, Y15
+	VMULPD Y15, Y14, Y14
+
+noMore1:
+	VMULPD       Y12, Y11, Y12
+	VFNMADD213PD Y10, Y4, Y12
+	VMULPD       Y14, Y6, Y6
+	VFMADD231PD  Y12, Y6, Y13
+	VMULPD       Y3, Y7, Y6
+	VMOVUPD      one<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Y11, Y12
+	VMULPD  Y12, Y7, Y7
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Y11, Y7, Y7
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Y11, Y11, Y12
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Y12, Y7, Y7
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y7, Y7
+
+noMore2:
+	VMULPD       Y9, Y10, Y9
+	VFNMADD213PD Y11, Y4, Y9
+	VMULPD       Y7, Y6, Y6
+	VFMADD231PD  Y9, Y6, Y13
+	VMULPD       Y11, Y8, Y6
+	VFMADD231PD  Y10, Y6, Y13
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Y13, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Y13, (AX)(R8*8)
+
+stored3:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*8), Y6
+	VMASKMOVPD  (SI)(R8*8), Y6, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VMOVUPS     (SP), Y9
+	VMULPD      Y9, Y7, Y9
+	VMOVUPS     32(SP), Y10
+	VFMADD231PD Y10, Y8, Y9
+	VMASKMOVPD  (BX)(R8*8), Y6, Y10
+	VORPD       signBit<>+0(SB), Y10, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VANDPD      Y12, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y13, Y12
+	VBLENDVPD    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y10, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VMOVUPS      Y13, 64(SP)
+	VXORPD       Y13, Y13, Y13
+	VMAXPD       Y10, Y13, Y10
+	VADDPD       Y10, Y15, Y10
+	VXORPD       signBit<>+0(SB), Y10, Y10
+	VMULPD       Y0, Y7, Y13
+	VMULPD       Y1, Y8, Y14
+	VMULPD       Y11, Y13, Y13
+	VFNMADD231PD Y12, Y14, Y13
+	VMULPD       Y2, Y7, Y7
+	VMOVUPD      one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y11, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y11, Y14, Y14
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y11, Y11, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y15, Y14, Y14
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y15, Y15, Y15
+	VMULPD Y15, Y14, Y14
+
+noMore4:
+	VMOVUPS      64(SP), Y15
+	VMULPD       Y15, Y12, Y15
+	VFNMADD213PD Y11, Y4, Y15
+	VMULPD       Y14, Y7, Y7
+	VFMADD231PD  Y15, Y7, Y13
+	VMULPD       Y3, Y8, Y7
+	VMOVUPD      one<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Y12, Y14
+	VMULPD  Y14, Y8, Y8
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Y12, Y8, Y8
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Y12, Y12, Y14
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Y14, Y8, Y8
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Y14, Y14, Y14
+	VMULPD Y14, Y8, Y8
+
+noMore5:
+	VMULPD       Y10, Y11, Y10
+	VFNMADD213PD Y12, Y4, Y10
+	VMULPD       Y8, Y7, Y7
+	VFMADD231PD  Y10, Y7, Y13
+	VMULPD       Y12, Y9, Y7
+	VFMADD231PD  Y11, Y7, Y13
+	VMASKMOVPD   Y13, Y6, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	VMOVMSKPD Y5, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
+	// forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      288(SP), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 288(SP)
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VMOVUPS      Y1, 320(SP)
+	VBROADCASTSS 8(BX), Y1
+	VMOVUPS      Y1, 352(SP)
+	VMOVSS       12(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, BX
+	VCVTSI2SSL   BX, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         BX, BX
+	VBROADCASTSS X1, Y1
+	VMOVUPS      Y1, 256(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 384(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 416(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 448(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 480(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 544(SP)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         SI, SI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 224(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 256 elements are added in lanes of float32.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ     (DX)(DI*1), X4
+	VMOVUPS   288(SP), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBD X4, Y4
+	VMOVMSKPS Y4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVUPS   (CX)(DI*4), Y5
+	VMOVUPS   oneSingle<>+0(SB), Y6
+	VSUBPS    Y5, Y6, Y6
+	VBLENDVPS Y4, Y5, Y6, Y7
+	VBLENDVPS Y4, Y6, Y5, Y6
+	VCMPPS    $0x11, Y0, Y7, Y8
+	VCMPPS    $0x11, Y0, Y6, Y9
+	VMOVUPS   signBitSingle<>+0(SB), Y10
+	VANDNPD   Y10, Y4, Y10
+	VXORPS    Y10, Y5, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y11
+	VPADDD      quarterUpSingle<>+0(SB), Y7, Y11
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
 	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
 	VPSUBD      Y13, Y12, Y12
@@ -36268,248 +34949,490 @@ bytes2:
 	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
 	VMOVUPS     minusOneSingle<>+0(SB), Y13
 	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
-	VBLENDVPS   Y10, Y13, Y14, Y10
-	VFMADD231PS Y1, Y12, Y10
+	VBLENDVPS   Y4, Y13, Y14, Y13
+	VFMADD231PS Y10, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y1
-	VDIVPS       Y1, Y10, Y1
-	VMULPS       Y1, Y1, Y12
-	VMOVUPS      logLanecSingle<>+0(SB), Y13
-	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
-	VFNMADD213PS Y10, Y12, Y13
+	VADDPS       twoSingle<>+0(SB), Y13, Y10
+	VDIVPS       Y10, Y13, Y10
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
 
 	// Add k ln(2).
 	VXORPD      Y12, Y12, Y12
 	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
-	VFMSUB213PS Y12, Y1, Y13
-	VSUBPS      Y13, Y10, Y1
-	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y1
-	VMOVUPS     32(SP), Y10
-	VBLENDVPS   Y7, Y10, Y1, Y1
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y6, Y7, Y1, Y1
-	VANDPD      Y5, Y2, Y6
-	VMOVUPS     128(SP), Y7
+	VFMSUB213PS Y12, Y10, Y14
+	VSUBPS      Y14, Y13, Y10
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y10
+	VMOVUPS     320(SP), Y11
+	VBLENDVPS   Y8, Y11, Y10, Y10
+	VMOVUPS     352(SP), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y0, Y11, Y11
+	VMAXPS      Y6, Y0, Y12
+	VMINPS      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y4, Y12, Y12
+	VMOVUPS     signBitSingle<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPS      Y13, Y5, Y5
+	VMOVUPS     Y5, 576(SP)
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y6, Y5
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y5, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y5, Y5
+	VORPS       integerBitsSingle<>+0(SB), Y5, Y5
+	VSUBPS      integerBiasSingle<>+0(SB), Y5, Y5
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y12, Y14, Y15, Y12
+	VMOVUPS     576(SP), Y14
+	VFMADD231PS Y14, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y13
+	VDIVPS       Y13, Y12, Y13
+	VMULPS       Y13, Y13, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y5, Y14
+	VFMSUB213PS Y14, Y13, Y15
+	VSUBPS      Y15, Y12, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y5, Y12
+	VMOVUPS     320(SP), Y5
+	VBLENDVPS   Y9, Y5, Y12, Y5
+	VMOVUPS     352(SP), Y9
+	VBLENDVPS   Y8, Y9, Y5, Y5
+	VANDPD      Y7, Y4, Y8
+	VMOVUPS     384(SP), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 384(SP)
+	VANDPD      Y6, Y4, Y8
+	VMOVUPS     448(SP), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 448(SP)
+	VANDNPD     Y6, Y4, Y6
+	VMOVUPS     416(SP), Y8
+	VADDPS      Y6, Y8, Y8
+	VMOVUPS     Y8, 416(SP)
+	VANDNPD     Y7, Y4, Y6
+	VMOVUPS     480(SP), Y7
 	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 128(SP)
-	VANDPD      Y4, Y2, Y6
-	VMOVUPS     192(SP), Y7
+	VMOVUPS     Y7, 480(SP)
+	VANDPD      Y10, Y4, Y6
+	VMOVUPS     544(SP), Y7
 	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 192(SP)
-	VANDPD      Y4, Y3, Y4
-	VMOVUPS     160(SP), Y6
-	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 160(SP)
-	VANDPD      Y5, Y3, Y4
-	VMOVUPS     224(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDPD      Y8, Y2, Y4
-	VMOVUPS     256(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 256(SP)
-	VANDPD      Y8, Y3, Y4
-	VMOVUPS     288(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 288(SP)
+	VMOVUPS     Y7, 544(SP)
+	VANDNPD     Y10, Y4, Y6
+	VADDPS      Y6, Y1, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y4
-	VMULPS  Y4, Y1, Y1
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y1, Y4, Y4
+	VMOVUPS 256(SP), Y6
+	VMULPS  Y6, Y5, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD      Y4, Y1, Y1
+	VMOVUPS     expLanefSingle<>+0(SB), Y8
+	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
+	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
+	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
+	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
+	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
+	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
+	VPSLLD      $0x17, Y7, Y6
+	VPADDD      Y6, Y8, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD      Y6, Y5, Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y11, Y6
+	VMULPS  Y6, Y5, Y5
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y11, Y5, Y5
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y11, Y11, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y6, Y5, Y5
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y5, Y5
+
+noMore1:
+	VMULPS  Y10, Y5, Y5
+	VANDPD  Y5, Y4, Y6
+	VADDPS  Y6, Y2, Y2
+	VANDNPD Y5, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes2:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes2
+	VMOVQ      R10, X5
+	VMOVUPS    288(SP), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMASKMOVPS (CX)(DI*4), Y4, Y4
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y4, Y7, Y7
+	VBLENDVPS  Y5, Y4, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y4, Y7
+	VCMPPS     $0x11, Y0, Y8, Y9
+	VMOVUPS    Y9, 512(SP)
+	VCMPPS     $0x11, Y0, Y7, Y9
+	VMOVUPS    signBitSingle<>+0(SB), Y10
+	VANDNPD    Y10, Y5, Y10
+	VXORPS     Y10, Y4, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y5, Y13, Y14, Y13
+	VFMADD231PS Y10, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y10
+	VDIVPS       Y10, Y13, Y10
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y10, Y14
+	VSUBPS      Y14, Y13, Y10
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y10
+	VMOVUPS     320(SP), Y11
+	VMOVUPS     512(SP), Y12
+	VBLENDVPS   Y12, Y11, Y10, Y10
+	VMOVUPS     352(SP), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y0, Y11, Y11
+	VMAXPS      Y7, Y0, Y12
+	VMINPS      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y5, Y12, Y12
+	VMOVUPS     signBitSingle<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPS      Y13, Y4, Y4
+	VMOVUPS     Y4, 608(SP)
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y7, Y4
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y4, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y4, Y4
+	VORPS       integerBitsSingle<>+0(SB), Y4, Y4
+	VSUBPS      integerBiasSingle<>+0(SB), Y4, Y4
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y12, Y14, Y15, Y12
+	VMOVUPS     608(SP), Y14
+	VFMADD231PS Y14, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y13
+	VDIVPS       Y13, Y12, Y13
+	VMULPS       Y13, Y13, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y4, Y14
+	VFMSUB213PS Y14, Y13, Y15
+	VSUBPS      Y15, Y12, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y4, Y12
+	VMOVUPS     320(SP), Y4
+	VBLENDVPS   Y9, Y4, Y12, Y4
+	VMOVUPS     352(SP), Y9
+	VMOVUPS     512(SP), Y12
+	VBLENDVPS   Y12, Y9, Y4, Y4
+	VANDPD      Y8, Y5, Y9
+	VMOVUPS     384(SP), Y12
+	VADDPS      Y9, Y12, Y12
+	VMOVUPS     Y12, 384(SP)
+	VANDPD      Y7, Y5, Y9
+	VMOVUPS     448(SP), Y12
+	VADDPS      Y9, Y12, Y12
+	VMOVUPS     Y12, 448(SP)
+	VANDPD      Y7, Y6, Y7
+	VMOVUPS     416(SP), Y9
+	VADDPS      Y7, Y9, Y9
+	VMOVUPS     Y9, 416(SP)
+	VANDPD      Y8, Y6, Y7
+	VMOVUPS     480(SP), Y8
+	VADDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, 480(SP)
+	VANDPD      Y10, Y5, Y7
+	VMOVUPS     544(SP), Y8
+	VADDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, 544(SP)
+	VANDPD      Y10, Y6, Y7
+	VADDPS      Y7, Y1, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 256(SP), Y7
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y4, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y9
+	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y9
+	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y9
+	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y9
+	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
+	VPSLLD      $0x17, Y8, Y7
+	VPADDD      Y7, Y9, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y4, Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y9, Y4
-	VMULPS  Y4, Y1, Y1
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y4, Y4
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y9, Y1, Y1
+	VMULPS Y11, Y4, Y4
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y9, Y9, Y4
+	VMULPS Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y4, Y1, Y1
+	VMULPS Y7, Y4, Y4
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y4, Y4, Y4
-	VMULPS Y4, Y1, Y1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y4, Y4
 
 noMore3:
-	VMULPS  Y8, Y1, Y1
-	VANDPD  Y1, Y2, Y2
-	VMOVUPS 320(SP), Y4
-	VADDPS  Y2, Y4, Y4
-	VMOVUPS Y4, 320(SP)
-	VANDPD  Y1, Y3, Y1
-	VMOVUPS 352(SP), Y2
-	VADDPS  Y1, Y2, Y2
-	VMOVUPS Y2, 352(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	JMP     few
+	VMULPS Y10, Y4, Y4
+	VANDPD Y4, Y5, Y5
+	VADDPS Y5, Y2, Y2
+	VANDPD Y4, Y6, Y4
+	VADDPS Y4, Y3, Y3
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, R8
+	JMP    few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       384(SP), Y2, Y2
-	VMOVUPD      Y2, 384(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       416(SP), Y2, Y2
-	VMOVUPD      Y2, 416(SP)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       448(SP), Y2, Y2
-	VMOVUPD      Y2, 448(SP)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       480(SP), Y2, Y2
-	VMOVUPD      Y2, 480(SP)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       512(SP), Y2, Y2
-	VMOVUPD      Y2, 512(SP)
-	VMOVUPS      288(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       544(SP), Y2, Y2
-	VMOVUPD      Y2, 544(SP)
-	VMOVUPS      320(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       576(SP), Y2, Y2
-	VMOVUPD      Y2, 576(SP)
-	VMOVUPS      352(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       608(SP), Y2, Y2
-	VMOVUPD      Y2, 608(SP)
+	VMOVUPS      384(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 384(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVUPS      416(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 416(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVUPS      448(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 448(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVUPS      480(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 480(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
+	VMOVUPS      544(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 544(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       160(SP), Y5, Y5
+	VMOVUPD      Y5, 160(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       192(SP), Y5, Y5
+	VMOVUPD      Y5, 192(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       224(SP), Y5, Y5
+	VMOVUPD      Y5, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      384(SP), Y0
+	VMOVUPD      (SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      416(SP), Y0
+	VMOVUPD      32(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      448(SP), Y0
+	VMOVUPD      64(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      480(SP), Y0
+	VMOVUPD      96(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      512(SP), Y0
+	VMOVUPD      128(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      544(SP), Y0
+	VMOVUPD      160(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPD      576(SP), Y0
+	VMOVUPD      192(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPD      608(SP), Y0
+	VMOVUPD      224(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -36554,14 +35477,16 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      32(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 32(SP)
 	MOVQ         k+64(FP), BX
-	VBROADCASTSD (BX), Y1
-	VMOVUPS      Y1, (SP)
+	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 16(BX), Y1
 	VMOVUPS      Y1, 64(SP)
+	VBROADCASTSD 16(BX), Y1
+	VMOVUPS      Y1, 96(SP)
 	VMOVSD       24(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -36571,7 +35496,7 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	VSUBSD       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VMOVUPS      Y1, (SP)
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SP)
 	VXORPD       Y1, Y1, Y1
@@ -36581,13 +35506,10 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SP)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 288(SP)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
 	XORQ         SI, SI
 	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
@@ -36595,199 +35517,193 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBQ X1, Y1
-	VMOVMSKPD Y1, R8
+	VMOVD     (DX)(DI*1), X4
+	VMOVUPS   32(SP), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBQ X4, Y4
+	VMOVMSKPD Y4, R8
 	POPCNTL   R8, R8
 	ADDQ      R8, SI
-	VMOVUPD   (CX)(DI*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y3
-	VMOVUPS   (SP), Y5
-	VCMPPD    $0x11, Y5, Y4, Y5
-	VMOVUPS   (SP), Y6
-	VCMPPD    $0x11, Y6, Y3, Y6
-	VMOVUPD   signBit<>+0(SB), Y7
-	VANDNPD   Y7, Y1, Y7
-	VXORPD    Y7, Y2, Y7
+	VMOVUPD   (CX)(DI*8), Y5
+	VMOVUPD   one<>+0(SB), Y6
+	VSUBPD    Y5, Y6, Y6
+	VBLENDVPD Y4, Y5, Y6, Y7
+	VBLENDVPD Y4, Y6, Y5, Y6
+	VCMPPD    $0x11, Y0, Y7, Y8
+	VCMPPD    $0x11, Y0, Y6, Y9
+	VMOVUPD   signBit<>+0(SB), Y10
+	VANDNPD   Y10, Y4, Y10
+	VXORPD    Y10, Y5, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y8
-	VMOVUPD     twiceBias<>+0(SB), Y9
-	VANDPD      exponentBits<>+0(SB), Y8, Y10
-	VPSUBQ      Y10, Y9, Y9
-	VPSRLQ      $0x34, Y8, Y8
-	VORPD       integerBits<>+0(SB), Y8, Y8
-	VSUBPD      integerBias<>+0(SB), Y8, Y8
-	VMOVUPD     minusOne<>+0(SB), Y10
-	VADDPD      minusOne<>+0(SB), Y9, Y11
-	VBLENDVPD   Y1, Y10, Y11, Y10
-	VFMADD231PD Y7, Y9, Y10
+	VPADDQ      quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y4, Y13, Y14, Y13
+	VFMADD231PD Y10, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y7
-	VDIVPD       Y7, Y10, Y7
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y9, Y11
-	VFMADD213PD  log64e<>+0(SB), Y9, Y11
-	VFMADD213PD  log64d<>+0(SB), Y9, Y11
-	VFMADD213PD  log64c<>+0(SB), Y9, Y11
-	VFMADD213PD  log64b<>+0(SB), Y9, Y11
-	VFMADD213PD  log64a<>+0(SB), Y9, Y11
-	VFNMADD213PD Y10, Y9, Y11
+	VADDPD       two<>+0(SB), Y13, Y10
+	VDIVPD       Y10, Y13, Y10
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
 
 	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
-	VFMSUB213PD Y9, Y7, Y11
-	VSUBPD      Y11, Y10, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y7
-	VMOVUPS     32(SP), Y8
-	VBLENDVPD   Y5, Y8, Y7, Y7
-	VMOVUPS     64(SP), Y8
-	VBLENDVPD   Y6, Y8, Y7, Y7
-	VMOVUPS     (SP), Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VSUBPD      Y8, Y9, Y9
-	VMAXPD      Y3, Y8, Y8
-	VMINPD      Y8, Y9, Y8
-	VPCMPEQD    Y9, Y9, Y9
-	VPXOR       Y1, Y9, Y9
-	VMOVUPD     signBit<>+0(SB), Y10
-	VANDNPD     Y10, Y9, Y10
-	VXORPD      Y10, Y2, Y2
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y10, Y14
+	VSUBPD      Y14, Y13, Y10
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y10
+	VMOVUPS     64(SP), Y11
+	VBLENDVPD   Y8, Y11, Y10, Y10
+	VMOVUPS     96(SP), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y0, Y11, Y11
+	VMAXPD      Y6, Y0, Y12
+	VMINPD      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y4, Y12, Y12
+	VMOVUPD     signBit<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPD      Y13, Y5, Y5
+	VMOVUPS     Y5, 320(SP)
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y3, Y10
-	VMOVUPD     twiceBias<>+0(SB), Y11
-	VANDPD      exponentBits<>+0(SB), Y10, Y12
-	VPSUBQ      Y12, Y11, Y11
-	VPSRLQ      $0x34, Y10, Y10
-	VORPD       integerBits<>+0(SB), Y10, Y10
-	VSUBPD      integerBias<>+0(SB), Y10, Y10
-	VMOVUPD     minusOne<>+0(SB), Y12
-	VADDPD      minusOne<>+0(SB), Y11, Y13
-	VBLENDVPD   Y9, Y12, Y13, Y9
-	VFMADD231PD Y2, Y11, Y9
+	VPADDQ      quarterUp<>+0(SB), Y6, Y5
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y5, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y5, Y5
+	VORPD       integerBits<>+0(SB), Y5, Y5
+	VSUBPD      integerBias<>+0(SB), Y5, Y5
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y12, Y14, Y15, Y12
+	VMOVUPS     320(SP), Y14
+	VFMADD231PD Y14, Y13, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y2
-	VDIVPD       Y2, Y9, Y2
-	VMULPD       Y2, Y2, Y11
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y11, Y12
-	VFMADD213PD  log64e<>+0(SB), Y11, Y12
-	VFMADD213PD  log64d<>+0(SB), Y11, Y12
-	VFMADD213PD  log64c<>+0(SB), Y11, Y12
-	VFMADD213PD  log64b<>+0(SB), Y11, Y12
-	VFMADD213PD  log64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y9, Y11, Y12
+	VADDPD       two<>+0(SB), Y12, Y13
+	VDIVPD       Y13, Y12, Y13
+	VMULPD       Y13, Y13, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y12, Y14, Y15
 
 	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
-	VFMSUB213PD Y11, Y2, Y12
-	VSUBPD      Y12, Y9, Y2
-	VFMADD231PD ln2Hi<>+0(SB), Y10, Y2
-	VMOVUPS     32(SP), Y9
-	VBLENDVPD   Y6, Y9, Y2, Y2
-	VMOVUPS     64(SP), Y6
-	VBLENDVPD   Y5, Y6, Y2, Y2
-	VANDPD      Y4, Y1, Y5
-	VMOVUPS     128(SP), Y6
-	VADDPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 128(SP)
-	VANDPD      Y3, Y1, Y5
-	VMOVUPS     192(SP), Y6
-	VADDPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 192(SP)
-	VANDNPD     Y3, Y1, Y3
-	VMOVUPS     160(SP), Y5
-	VADDPD      Y3, Y5, Y5
-	VMOVUPS     Y5, 160(SP)
-	VANDNPD     Y4, Y1, Y3
-	VMOVUPS     224(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 224(SP)
-	VANDPD      Y7, Y1, Y3
-	VMOVUPS     256(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 256(SP)
-	VANDNPD     Y7, Y1, Y3
-	VMOVUPS     288(SP), Y4
-	VADDPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 288(SP)
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y5, Y14
+	VFMSUB213PD Y14, Y13, Y15
+	VSUBPD      Y15, Y12, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y5, Y12
+	VMOVUPS     64(SP), Y5
+	VBLENDVPD   Y9, Y5, Y12, Y5
+	VMOVUPS     96(SP), Y9
+	VBLENDVPD   Y8, Y9, Y5, Y5
+	VANDPD      Y7, Y4, Y8
+	VMOVUPS     128(SP), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 128(SP)
+	VANDPD      Y6, Y4, Y8
+	VMOVUPS     192(SP), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 192(SP)
+	VANDNPD     Y6, Y4, Y6
+	VMOVUPS     160(SP), Y8
+	VADDPD      Y6, Y8, Y8
+	VMOVUPS     Y8, 160(SP)
+	VANDNPD     Y7, Y4, Y6
+	VMOVUPS     224(SP), Y7
+	VADDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 224(SP)
+	VANDPD      Y10, Y4, Y6
+	VMOVUPS     288(SP), Y7
+	VADDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 288(SP)
+	VANDNPD     Y10, Y4, Y6
+	VADDPD      Y6, Y1, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y3
-	VMULPD  Y3, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y3
-	VMAXPD  Y2, Y3, Y3
+	VMOVUPS (SP), Y6
+	VMULPD  Y6, Y5, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
+	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y5
-	VFMADD213PD exp64j<>+0(SB), Y3, Y5
-	VFMADD213PD exp64i<>+0(SB), Y3, Y5
-	VFMADD213PD exp64h<>+0(SB), Y3, Y5
-	VFMADD213PD exp64g<>+0(SB), Y3, Y5
-	VFMADD213PD exp64f<>+0(SB), Y3, Y5
-	VFMADD213PD exp64e<>+0(SB), Y3, Y5
-	VFMADD213PD exp64d<>+0(SB), Y3, Y5
-	VFMADD213PD exp64c<>+0(SB), Y3, Y5
-	VFMADD213PD exp64b<>+0(SB), Y3, Y5
-	VFMADD213PD one<>+0(SB), Y3, Y5
-	VFMADD213PD one<>+0(SB), Y3, Y5
-	VPSLLQ      $0x34, Y4, Y3
-	VPADDQ      Y3, Y5, Y3
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y3, Y2, Y2
+	VMOVUPD     exp64k<>+0(SB), Y8
+	VFMADD213PD exp64j<>+0(SB), Y6, Y8
+	VFMADD213PD exp64i<>+0(SB), Y6, Y8
+	VFMADD213PD exp64h<>+0(SB), Y6, Y8
+	VFMADD213PD exp64g<>+0(SB), Y6, Y8
+	VFMADD213PD exp64f<>+0(SB), Y6, Y8
+	VFMADD213PD exp64e<>+0(SB), Y6, Y8
+	VFMADD213PD exp64d<>+0(SB), Y6, Y8
+	VFMADD213PD exp64c<>+0(SB), Y6, Y8
+	VFMADD213PD exp64b<>+0(SB), Y6, Y8
+	VFMADD213PD one<>+0(SB), Y6, Y8
+	VFMADD213PD one<>+0(SB), Y6, Y8
+	VPSLLQ      $0x34, Y7, Y6
+	VPADDQ      Y6, Y8, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD      Y6, Y5, Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y8, Y3
-	VMULPD  Y3, Y2, Y2
+	VSQRTPD Y11, Y6
+	VMULPD  Y6, Y5, Y5
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y8, Y2, Y2
+	VMULPD Y11, Y5, Y5
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y8, Y8, Y3
+	VMULPD Y11, Y11, Y6
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y3, Y2, Y2
+	VMULPD Y6, Y5, Y5
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y2, Y2
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y5, Y5
 
 noMore1:
-	VMULPD  Y7, Y2, Y2
-	VANDPD  Y2, Y1, Y3
-	VMOVUPS 320(SP), Y4
-	VADDPD  Y3, Y4, Y4
-	VMOVUPS Y4, 320(SP)
-	VANDNPD Y2, Y1, Y1
-	VMOVUPS 352(SP), Y2
-	VADDPD  Y1, Y2, Y2
-	VMOVUPS Y2, 352(SP)
+	VMULPD  Y10, Y5, Y5
+	VANDPD  Y5, Y4, Y6
+	VADDPD  Y6, Y2, Y2
+	VANDNPD Y5, Y4, Y4
+	VADDPD  Y4, Y3, Y3
 	ADDQ    $0x00000004, DI
 	SUBQ    $0x00000004, AX
 	CMPQ    AX, $0x00000004
@@ -36804,7 +35720,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    R8, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y1
+	VMOVDQU 32(R9)(R10*8), Y4
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -36816,76 +35732,29 @@ bytes2:
 	ORQ        R10, R9
 	DECQ       R8
 	JNZ        bytes2
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMOVMSKPD  Y2, R8
+	VMOVQ      R9, X5
+	VMOVUPS    32(SP), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPD  Y5, R8
 	POPCNTL    R8, R8
 	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y1, Y1
-	VMOVUPD    one<>+0(SB), Y4
-	VSUBPD     Y1, Y4, Y4
-	VBLENDVPD  Y2, Y1, Y4, Y5
-	VBLENDVPD  Y2, Y4, Y1, Y4
-	VMOVUPS    (SP), Y6
-	VCMPPD     $0x11, Y6, Y5, Y6
-	VMOVUPS    (SP), Y7
-	VCMPPD     $0x11, Y7, Y4, Y7
-	VMOVUPD    signBit<>+0(SB), Y8
-	VANDNPD    Y8, Y2, Y8
-	VXORPD     Y8, Y1, Y8
+	VMASKMOVPD (CX)(DI*8), Y4, Y4
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y4, Y7, Y7
+	VBLENDVPD  Y5, Y4, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y4, Y7
+	VCMPPD     $0x11, Y0, Y8, Y9
+	VMOVUPS    Y9, 256(SP)
+	VCMPPD     $0x11, Y0, Y7, Y9
+	VMOVUPD    signBit<>+0(SB), Y10
+	VANDNPD    Y10, Y5, Y10
+	VXORPD     Y10, Y4, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y5, Y9
-	VMOVUPD     twiceBias<>+0(SB), Y10
-	VANDPD      exponentBits<>+0(SB), Y9, Y11
-	VPSUBQ      Y11, Y10, Y10
-	VPSRLQ      $0x34, Y9, Y9
-	VORPD       integerBits<>+0(SB), Y9, Y9
-	VSUBPD      integerBias<>+0(SB), Y9, Y9
-	VMOVUPD     minusOne<>+0(SB), Y11
-	VADDPD      minusOne<>+0(SB), Y10, Y12
-	VBLENDVPD   Y2, Y11, Y12, Y11
-	VFMADD231PD Y8, Y10, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y11, Y8
-	VDIVPD       Y8, Y11, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y10, Y12
-	VFMADD213PD  log64e<>+0(SB), Y10, Y12
-	VFMADD213PD  log64d<>+0(SB), Y10, Y12
-	VFMADD213PD  log64c<>+0(SB), Y10, Y12
-	VFMADD213PD  log64b<>+0(SB), Y10, Y12
-	VFMADD213PD  log64a<>+0(SB), Y10, Y12
-	VFNMADD213PD Y11, Y10, Y12
-
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
-	VFMSUB213PD Y10, Y8, Y12
-	VSUBPD      Y12, Y11, Y8
-	VFMADD231PD ln2Hi<>+0(SB), Y9, Y8
-	VMOVUPS     32(SP), Y9
-	VBLENDVPD   Y6, Y9, Y8, Y8
-	VMOVUPS     64(SP), Y9
-	VBLENDVPD   Y7, Y9, Y8, Y8
-	VMOVUPS     (SP), Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VSUBPD      Y9, Y10, Y10
-	VMAXPD      Y4, Y9, Y9
-	VMINPD      Y9, Y10, Y9
-	VPCMPEQD    Y10, Y10, Y10
-	VPXOR       Y2, Y10, Y10
-	VMOVUPD     signBit<>+0(SB), Y11
-	VANDNPD     Y11, Y10, Y11
-	VXORPD      Y11, Y1, Y1
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y11
+	VPADDQ      quarterUp<>+0(SB), Y8, Y11
 	VMOVUPD     twiceBias<>+0(SB), Y12
 	VANDPD      exponentBits<>+0(SB), Y11, Y13
 	VPSUBQ      Y13, Y12, Y12
@@ -36894,196 +35763,237 @@ bytes2:
 	VSUBPD      integerBias<>+0(SB), Y11, Y11
 	VMOVUPD     minusOne<>+0(SB), Y13
 	VADDPD      minusOne<>+0(SB), Y12, Y14
-	VBLENDVPD   Y10, Y13, Y14, Y10
-	VFMADD231PD Y1, Y12, Y10
+	VBLENDVPD   Y5, Y13, Y14, Y13
+	VFMADD231PD Y10, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y1
-	VDIVPD       Y1, Y10, Y1
-	VMULPD       Y1, Y1, Y12
-	VMOVUPD      log64g<>+0(SB), Y13
-	VFMADD213PD  log64f<>+0(SB), Y12, Y13
-	VFMADD213PD  log64e<>+0(SB), Y12, Y13
-	VFMADD213PD  log64d<>+0(SB), Y12, Y13
-	VFMADD213PD  log64c<>+0(SB), Y12, Y13
-	VFMADD213PD  log64b<>+0(SB), Y12, Y13
-	VFMADD213PD  log64a<>+0(SB), Y12, Y13
-	VFNMADD213PD Y10, Y12, Y13
+	VADDPD       two<>+0(SB), Y13, Y10
+	VDIVPD       Y10, Y13, Y10
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
 
 	// Add k ln(2).
 	VXORPD      Y12, Y12, Y12
 	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
-	VFMSUB213PD Y12, Y1, Y13
-	VSUBPD      Y13, Y10, Y1
-	VFMADD231PD ln2Hi<>+0(SB), Y11, Y1
-	VMOVUPS     32(SP), Y10
-	VBLENDVPD   Y7, Y10, Y1, Y1
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y6, Y7, Y1, Y1
-	VANDPD      Y5, Y2, Y6
-	VMOVUPS     128(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 128(SP)
-	VANDPD      Y4, Y2, Y6
-	VMOVUPS     192(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 192(SP)
-	VANDPD      Y4, Y3, Y4
-	VMOVUPS     160(SP), Y6
-	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 160(SP)
-	VANDPD      Y5, Y3, Y4
-	VMOVUPS     224(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDPD      Y8, Y2, Y4
-	VMOVUPS     256(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 256(SP)
-	VANDPD      Y8, Y3, Y4
-	VMOVUPS     288(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 288(SP)
+	VFMSUB213PD Y12, Y10, Y14
+	VSUBPD      Y14, Y13, Y10
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y10
+	VMOVUPS     64(SP), Y11
+	VMOVUPS     256(SP), Y12
+	VBLENDVPD   Y12, Y11, Y10, Y10
+	VMOVUPS     96(SP), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y0, Y11, Y11
+	VMAXPD      Y7, Y0, Y12
+	VMINPD      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y5, Y12, Y12
+	VMOVUPD     signBit<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPD      Y13, Y4, Y4
+	VMOVUPS     Y4, 352(SP)
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y7, Y4
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y4, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y4, Y4
+	VORPD       integerBits<>+0(SB), Y4, Y4
+	VSUBPD      integerBias<>+0(SB), Y4, Y4
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y12, Y14, Y15, Y12
+	VMOVUPS     352(SP), Y14
+	VFMADD231PD Y14, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y13
+	VDIVPD       Y13, Y12, Y13
+	VMULPD       Y13, Y13, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y4, Y14
+	VFMSUB213PD Y14, Y13, Y15
+	VSUBPD      Y15, Y12, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y4, Y12
+	VMOVUPS     64(SP), Y4
+	VBLENDVPD   Y9, Y4, Y12, Y4
+	VMOVUPS     96(SP), Y9
+	VMOVUPS     256(SP), Y12
+	VBLENDVPD   Y12, Y9, Y4, Y4
+	VANDPD      Y8, Y5, Y9
+	VMOVUPS     128(SP), Y12
+	VADDPD      Y9, Y12, Y12
+	VMOVUPS     Y12, 128(SP)
+	VANDPD      Y7, Y5, Y9
+	VMOVUPS     192(SP), Y12
+	VADDPD      Y9, Y12, Y12
+	VMOVUPS     Y12, 192(SP)
+	VANDPD      Y7, Y6, Y7
+	VMOVUPS     160(SP), Y9
+	VADDPD      Y7, Y9, Y9
+	VMOVUPS     Y9, 160(SP)
+	VANDPD      Y8, Y6, Y7
+	VMOVUPS     224(SP), Y8
+	VADDPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 224(SP)
+	VANDPD      Y10, Y5, Y7
+	VMOVUPS     288(SP), Y8
+	VADDPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 288(SP)
+	VANDPD      Y10, Y6, Y7
+	VADDPD      Y7, Y1, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y4
-	VMULPD  Y4, Y1, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y1, Y4, Y4
+	VMOVUPS (SP), Y7
+	VMULPD  Y7, Y4, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y4, Y7, Y7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y7
+	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y7
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD      Y4, Y1, Y1
+	VMOVUPD     exp64k<>+0(SB), Y9
+	VFMADD213PD exp64j<>+0(SB), Y7, Y9
+	VFMADD213PD exp64i<>+0(SB), Y7, Y9
+	VFMADD213PD exp64h<>+0(SB), Y7, Y9
+	VFMADD213PD exp64g<>+0(SB), Y7, Y9
+	VFMADD213PD exp64f<>+0(SB), Y7, Y9
+	VFMADD213PD exp64e<>+0(SB), Y7, Y9
+	VFMADD213PD exp64d<>+0(SB), Y7, Y9
+	VFMADD213PD exp64c<>+0(SB), Y7, Y9
+	VFMADD213PD exp64b<>+0(SB), Y7, Y9
+	VFMADD213PD one<>+0(SB), Y7, Y9
+	VFMADD213PD one<>+0(SB), Y7, Y9
+	VPSLLQ      $0x34, Y8, Y7
+	VPADDQ      Y7, Y9, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y4, Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y9, Y4
-	VMULPD  Y4, Y1, Y1
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y4, Y4
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y9, Y1, Y1
+	VMULPD Y11, Y4, Y4
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y9, Y9, Y4
+	VMULPD Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y4, Y1, Y1
+	VMULPD Y7, Y4, Y4
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y1, Y1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y4, Y4
 
 noMore3:
-	VMULPD  Y8, Y1, Y1
-	VANDPD  Y1, Y2, Y2
-	VMOVUPS 320(SP), Y4
-	VADDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 320(SP)
-	VANDPD  Y1, Y3, Y1
-	VMOVUPS 352(SP), Y2
-	VADDPD  Y1, Y2, Y2
-	VMOVUPS Y2, 352(SP)
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	JMP     few
+	VMULPD Y10, Y4, Y4
+	VANDPD Y4, Y5, Y5
+	VADDPD Y5, Y2, Y2
+	VANDPD Y4, Y6, Y4
+	VADDPD Y4, Y3, Y3
+	ADDQ   $0x00000004, DI
+	SUBQ   $0x00000004, AX
+	JMP    few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
 	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 160(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
 	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 192(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
 	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 224(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
+	VMOVUPS      288(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 288(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -37107,7 +36017,7 @@ GLOBL four<>(SB), RODATA|NOPTR, $32
 
 // func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $288-97
+TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $224-97
 	// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -37135,83 +36045,40 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $288-97
 	VBROADCASTSS 36(DI), Y1
 	VMOVUPS      Y1, 192(SP)
 	VBROADCASTSS 44(DI), Y1
-	VMOVUPS      Y1, 224(SP)
-	VMOVSS       36(DI), X1
+	VMOVSS       36(DI), X2
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X1, X2
-	VCVTTSS2SI   X2, DI
-	VCVTSI2SSL   DI, X2, X2
-	VSUBSS       X2, X1, X1
+	VMINSS       fourSingle<>+0(SB), X2, X3
+	VCVTTSS2SI   X3, DI
+	VCVTSI2SSL   DI, X3, X3
+	VSUBSS       X3, X2, X2
 	ADDL         DI, DI
-	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VBROADCASTSS X2, Y2
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(R8*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBD X1, Y1
-	VMOVUPS   (BX)(R8*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y3
-	VMOVUPS   224(SP), Y5
-	VCMPPS    $0x11, Y5, Y4, Y5
-	VMOVUPS   224(SP), Y6
-	VCMPPS    $0x11, Y6, Y3, Y6
-	VPCMPEQD  Y7, Y7, Y7
-	VORPS     Y5, Y6, Y5
-	VANDNPS   Y7, Y5, Y5
-	VMOVUPS   signBitSingle<>+0(SB), Y6
-	VANDNPD   Y6, Y1, Y6
-	VXORPS    Y6, Y2, Y6
+	VMOVQ     (SI)(R8*1), X3
+	VPCMPEQB  X3, X0, X3
+	VPMOVSXBD X3, Y3
+	VMOVUPS   (BX)(R8*4), Y4
+	VMOVUPS   oneSingle<>+0(SB), Y5
+	VSUBPS    Y4, Y5, Y5
+	VBLENDVPS Y3, Y4, Y5, Y6
+	VBLENDVPS Y3, Y5, Y4, Y5
+	VCMPPS    $0x11, Y1, Y6, Y7
+	VCMPPS    $0x11, Y1, Y5, Y8
+	VPCMPEQD  Y9, Y9, Y9
+	VORPS     Y7, Y8, Y7
+	VANDNPS   Y9, Y7, Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y3, Y8
+	VXORPS    Y8, Y4, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y7
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y8
-	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD      Y9, Y8, Y8
-	VPSRLD      $0x17, Y7, Y7
-	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
-	VMOVUPS     minusOneSingle<>+0(SB), Y9
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y10
-	VBLENDVPS   Y1, Y9, Y10, Y9
-	VFMADD231PS Y6, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y6
-	VDIVPS       Y6, Y9, Y6
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y10
-	VFNMADD213PS Y9, Y8, Y10
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y8
-	VFMSUB213PS Y8, Y6, Y10
-	VSUBPS      Y10, Y9, Y6
-	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y6
-	VMOVUPS     224(SP), Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y7, Y8, Y8
-	VMAXPS      Y3, Y7, Y7
-	VMINPS      Y7, Y8, Y7
-	VPCMPEQD    Y8, Y8, Y8
-	VPXOR       Y1, Y8, Y8
-	VMOVUPS     signBitSingle<>+0(SB), Y9
-	VANDNPD     Y9, Y8, Y9
-	VXORPS      Y9, Y2, Y2
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y3, Y9
+	VPADDD      quarterUpSingle<>+0(SB), Y6, Y9
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y10
 	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y11
 	VPSUBD      Y11, Y10, Y10
@@ -37220,103 +36087,140 @@ many:
 	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
 	VMOVUPS     minusOneSingle<>+0(SB), Y11
 	VADDPS      minusOneSingle<>+0(SB), Y10, Y12
-	VBLENDVPS   Y8, Y11, Y12, Y8
-	VFMADD231PS Y2, Y10, Y8
+	VBLENDVPS   Y3, Y11, Y12, Y11
+	VFMADD231PS Y8, Y10, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y8, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y2, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y8, Y10, Y11
+	VADDPS       twoSingle<>+0(SB), Y11, Y8
+	VDIVPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y12
+	VFNMADD213PS Y11, Y10, Y12
 
 	// Add k ln(2).
 	VXORPD      Y10, Y10, Y10
 	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y10
-	VFMSUB213PS Y10, Y2, Y11
-	VSUBPS      Y11, Y8, Y2
-	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y2
-	VMOVUPS     64(SP), Y8
-	VMOVUPS     96(SP), Y9
-	VBLENDVPS   Y1, Y8, Y9, Y8
-	VMULPS      Y3, Y8, Y8
-	VMOVUPS     128(SP), Y9
-	VMOVUPS     160(SP), Y10
-	VBLENDVPS   Y1, Y9, Y10, Y9
+	VFMSUB213PS Y10, Y8, Y12
+	VSUBPS      Y12, Y11, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y1, Y9, Y9
+	VMAXPS      Y5, Y1, Y10
+	VMINPS      Y10, Y9, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VPXOR       Y3, Y10, Y10
+	VMOVUPS     signBitSingle<>+0(SB), Y11
+	VANDNPD     Y11, Y10, Y11
+	VXORPS      Y11, Y4, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y5, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y10, Y13, Y14, Y10
+	VFMADD231PS Y4, Y12, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y4
+	VDIVPS       Y4, Y10, Y4
+	VMULPS       Y4, Y4, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y4, Y13
+	VSUBPS      Y13, Y10, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y4
+	VMOVUPS     64(SP), Y10
+	VMOVUPS     96(SP), Y11
+	VBLENDVPS   Y3, Y10, Y11, Y10
+	VMULPS      Y5, Y10, Y10
+	VMOVUPS     128(SP), Y11
+	VMOVUPS     160(SP), Y12
+	VBLENDVPS   Y3, Y11, Y12, Y11
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y10
-	VMULPS  Y10, Y2, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y2, Y10, Y10
+	VMULPS  Y2, Y4, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
+	VMAXPS  Y4, Y12, Y12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y13
+	VSUBPS       roundBitsSingle<>+0(SB), Y13, Y14
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y12
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y12
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y10, Y2, Y2
+	VMOVUPS     expLanefSingle<>+0(SB), Y14
+	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y14
+	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y14
+	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y14
+	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS oneSingle<>+0(SB), Y12, Y14
+	VFMADD213PS oneSingle<>+0(SB), Y12, Y14
+	VPSLLD      $0x17, Y13, Y12
+	VPADDD      Y12, Y14, Y12
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y12, Y4, Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y7, Y10
-	VMULPS  Y10, Y2, Y2
+	VSQRTPS Y9, Y12
+	VMULPS  Y12, Y4, Y4
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y7, Y2, Y2
+	VMULPS Y9, Y4, Y4
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y7, Y7, Y7
+	VMULPS Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y7, Y2, Y2
+	VMULPS Y9, Y4, Y4
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Y7, Y7, Y7
-	VMULPS Y7, Y2, Y2
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y4, Y4
 
 noMore1:
-	VMULPS       Y6, Y4, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PS Y3, Y7, Y6
-	VMULPS       Y2, Y9, Y2
-	VFMADD231PS  Y6, Y2, Y8
-	VMOVUPS      (SP), Y2
-	VMOVUPS      32(SP), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMULPS       Y3, Y4, Y2
-	VDIVPS       Y2, Y8, Y2
-	VANDPD       Y2, Y5, Y2
-	VADDPS       Y2, Y1, Y1
+	VMULPS       Y8, Y6, Y8
+	VMOVUPS      192(SP), Y9
+	VFNMADD213PS Y5, Y9, Y8
+	VMULPS       Y4, Y11, Y4
+	VFMADD231PS  Y8, Y4, Y10
+	VMOVUPS      (SP), Y4
+	VMOVUPS      32(SP), Y8
+	VBLENDVPS    Y3, Y4, Y8, Y3
+	VMULPS       Y5, Y6, Y4
+	VDIVPS       Y4, Y10, Y4
+	VANDPD       Y4, Y7, Y4
+	VADDPS       Y4, Y3, Y3
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y1, (AX)(R8*4)
+	VMOVNTPS     Y3, (AX)(R8*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y1, (AX)(R8*4)
+	VMOVUPS Y3, (AX)(R8*4)
 
 stored2:
 	ADDQ $0x00000008, R8
@@ -37335,7 +36239,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y1
+	VMOVDQU 32(R9)(R10*4), Y3
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -37347,68 +36251,27 @@ bytes3:
 	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBD  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPS (BX)(R8*4), Y1, Y3
-	VMOVUPS    oneSingle<>+0(SB), Y4
-	VSUBPS     Y3, Y4, Y4
-	VBLENDVPS  Y2, Y3, Y4, Y5
-	VBLENDVPS  Y2, Y4, Y3, Y4
-	VMOVUPS    224(SP), Y6
-	VCMPPS     $0x11, Y6, Y5, Y6
-	VMOVUPS    224(SP), Y7
-	VCMPPS     $0x11, Y7, Y4, Y7
-	VPCMPEQD   Y8, Y8, Y8
-	VORPS      Y6, Y7, Y6
-	VANDNPS    Y8, Y6, Y6
-	VMOVUPS    signBitSingle<>+0(SB), Y7
-	VANDNPD    Y7, Y2, Y7
-	VXORPS     Y7, Y3, Y7
+	VMOVQ      R9, X4
+	VPCMPEQB   X4, X0, X4
+	VPMOVSXBD  X4, Y4
+	VANDPS     Y3, Y4, Y4
+	VANDNPS    Y3, Y4, Y5
+	VMASKMOVPS (BX)(R8*4), Y3, Y5
+	VMOVUPS    oneSingle<>+0(SB), Y6
+	VSUBPS     Y5, Y6, Y6
+	VBLENDVPS  Y4, Y5, Y6, Y7
+	VBLENDVPS  Y4, Y6, Y5, Y6
+	VCMPPS     $0x11, Y1, Y7, Y8
+	VCMPPS     $0x11, Y1, Y6, Y9
+	VPCMPEQD   Y10, Y10, Y10
+	VORPS      Y8, Y9, Y8
+	VANDNPS    Y10, Y8, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y9
+	VANDNPD    Y9, Y4, Y9
+	VXORPS     Y9, Y5, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y5, Y8
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y9
-	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y10
-	VPSUBD      Y10, Y9, Y9
-	VPSRLD      $0x17, Y8, Y8
-	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
-	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
-	VMOVUPS     minusOneSingle<>+0(SB), Y10
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y11
-	VBLENDVPS   Y2, Y10, Y11, Y10
-	VFMADD231PS Y7, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y7
-	VDIVPS       Y7, Y10, Y7
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y11
-	VFNMADD213PS Y10, Y9, Y11
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y9
-	VFMSUB213PS Y9, Y7, Y11
-	VSUBPS      Y11, Y10, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y7
-	VMOVUPS     224(SP), Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VSUBPS      Y8, Y9, Y9
-	VMAXPS      Y4, Y8, Y8
-	VMINPS      Y8, Y9, Y8
-	VPCMPEQD    Y9, Y9, Y9
-	VPXOR       Y2, Y9, Y9
-	VMOVUPS     signBitSingle<>+0(SB), Y10
-	VANDNPD     Y10, Y9, Y10
-	VXORPS      Y10, Y3, Y3
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y4, Y10
+	VPADDD      quarterUpSingle<>+0(SB), Y7, Y10
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
 	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
 	VPSUBD      Y12, Y11, Y11
@@ -37417,97 +36280,134 @@ bytes3:
 	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
 	VMOVUPS     minusOneSingle<>+0(SB), Y12
 	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
-	VBLENDVPS   Y9, Y12, Y13, Y9
-	VFMADD231PS Y3, Y11, Y9
+	VBLENDVPS   Y4, Y12, Y13, Y12
+	VFMADD231PS Y9, Y11, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y3
-	VDIVPS       Y3, Y9, Y3
-	VMULPS       Y3, Y3, Y11
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y9, Y11, Y12
+	VADDPS       twoSingle<>+0(SB), Y12, Y9
+	VDIVPS       Y9, Y12, Y9
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y13
+	VFNMADD213PS Y12, Y11, Y13
 
 	// Add k ln(2).
 	VXORPD      Y11, Y11, Y11
 	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
-	VFMSUB213PS Y11, Y3, Y12
-	VSUBPS      Y12, Y9, Y3
-	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y3
-	VMOVUPS     64(SP), Y9
-	VMOVUPS     96(SP), Y10
-	VBLENDVPS   Y2, Y9, Y10, Y9
-	VMULPS      Y4, Y9, Y9
-	VMOVUPS     128(SP), Y10
-	VMOVUPS     160(SP), Y11
-	VBLENDVPS   Y2, Y10, Y11, Y10
+	VFMSUB213PS Y11, Y9, Y13
+	VSUBPS      Y13, Y12, Y9
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y1, Y10, Y10
+	VMAXPS      Y6, Y1, Y11
+	VMINPS      Y11, Y10, Y10
+	VPCMPEQD    Y11, Y11, Y11
+	VPXOR       Y4, Y11, Y11
+	VMOVUPS     signBitSingle<>+0(SB), Y12
+	VANDNPD     Y12, Y11, Y12
+	VXORPS      Y12, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y6, Y12
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y12, Y12
+	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
+	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y11, Y14, Y15, Y11
+	VFMADD231PS Y5, Y13, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y5
+	VDIVPS       Y5, Y11, Y5
+	VMULPS       Y5, Y5, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
+	VFMSUB213PS Y13, Y5, Y14
+	VSUBPS      Y14, Y11, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y5
+	VMOVUPS     64(SP), Y11
+	VMOVUPS     96(SP), Y12
+	VBLENDVPS   Y4, Y11, Y12, Y11
+	VMULPS      Y6, Y11, Y11
+	VMOVUPS     128(SP), Y12
+	VMOVUPS     160(SP), Y13
+	VBLENDVPS   Y4, Y12, Y13, Y12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y11
-	VMULPS  Y11, Y3, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y3, Y11, Y11
+	VMULPS  Y2, Y5, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
+	VMAXPS  Y5, Y13, Y13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD      Y11, Y3, Y3
+	VMOVUPS     expLanefSingle<>+0(SB), Y15
+	VFMADD213PS expLaneeSingle<>+0(SB), Y13, Y15
+	VFMADD213PS expLanedSingle<>+0(SB), Y13, Y15
+	VFMADD213PS expLanecSingle<>+0(SB), Y13, Y15
+	VFMADD213PS expLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
+	VPSLLD      $0x17, Y14, Y13
+	VPADDD      Y13, Y15, Y13
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD      Y13, Y5, Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y8, Y11
-	VMULPS  Y11, Y3, Y3
+	VSQRTPS Y10, Y13
+	VMULPS  Y13, Y5, Y5
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y8, Y3, Y3
+	VMULPS Y10, Y5, Y5
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y8, Y8, Y8
+	VMULPS Y10, Y10, Y10
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y8, Y3, Y3
+	VMULPS Y10, Y5, Y5
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y8, Y8, Y8
-	VMULPS Y8, Y3, Y3
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y5, Y5
 
 noMore4:
-	VMULPS       Y7, Y5, Y7
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PS Y4, Y8, Y7
-	VMULPS       Y3, Y10, Y3
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VMULPS       Y4, Y5, Y3
-	VDIVPS       Y3, Y9, Y3
-	VANDPD       Y3, Y6, Y3
-	VADDPS       Y3, Y2, Y2
-	VMASKMOVPS   Y2, Y1, (AX)(R8*4)
+	VMULPS       Y9, Y7, Y9
+	VMOVUPS      192(SP), Y10
+	VFNMADD213PS Y6, Y10, Y9
+	VMULPS       Y5, Y12, Y5
+	VFMADD231PS  Y9, Y5, Y11
+	VMOVUPS      (SP), Y5
+	VMOVUPS      32(SP), Y9
+	VBLENDVPS    Y4, Y5, Y9, Y4
+	VMULPS       Y6, Y7, Y5
+	VDIVPS       Y5, Y11, Y5
+	VANDPD       Y5, Y8, Y5
+	VADDPS       Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y3, (AX)(R8*4)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -37520,7 +36420,7 @@ done:
 
 // func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $288-97
+TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $224-97
 	// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -37548,87 +36448,40 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $288-97
 	VBROADCASTSD 72(DI), Y1
 	VMOVUPS      Y1, 192(SP)
 	VBROADCASTSD 88(DI), Y1
-	VMOVUPS      Y1, 224(SP)
-	VMOVSD       72(DI), X1
+	VMOVSD       72(DI), X2
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X1, X2
-	VCVTTSD2SI   X2, DI
-	VCVTSI2SDL   DI, X2, X2
-	VSUBSD       X2, X1, X1
+	VMINSD       four<>+0(SB), X2, X3
+	VCVTTSD2SI   X3, DI
+	VCVTSI2SDL   DI, X3, X3
+	VSUBSD       X3, X2, X2
 	ADDL         DI, DI
-	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VBROADCASTSD X2, Y2
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(R8*1), X1
-	VPCMPEQB  X1, X0, X1
-	VPMOVSXBQ X1, Y1
-	VMOVUPD   (BX)(R8*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y3
-	VMOVUPS   224(SP), Y5
-	VCMPPD    $0x11, Y5, Y4, Y5
-	VMOVUPS   224(SP), Y6
-	VCMPPD    $0x11, Y6, Y3, Y6
-	VPCMPEQD  Y7, Y7, Y7
-	VORPS     Y5, Y6, Y5
-	VANDNPS   Y7, Y5, Y5
-	VMOVUPD   signBit<>+0(SB), Y6
-	VANDNPD   Y6, Y1, Y6
-	VXORPD    Y6, Y2, Y6
+	VMOVD     (SI)(R8*1), X3
+	VPCMPEQB  X3, X0, X3
+	VPMOVSXBQ X3, Y3
+	VMOVUPD   (BX)(R8*8), Y4
+	VMOVUPD   one<>+0(SB), Y5
+	VSUBPD    Y4, Y5, Y5
+	VBLENDVPD Y3, Y4, Y5, Y6
+	VBLENDVPD Y3, Y5, Y4, Y5
+	VCMPPD    $0x11, Y1, Y6, Y7
+	VCMPPD    $0x11, Y1, Y5, Y8
+	VPCMPEQD  Y9, Y9, Y9
+	VORPS     Y7, Y8, Y7
+	VANDNPS   Y9, Y7, Y7
+	VMOVUPD   signBit<>+0(SB), Y8
+	VANDNPD   Y8, Y3, Y8
+	VXORPD    Y8, Y4, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y7
-	VMOVUPD     twiceBias<>+0(SB), Y8
-	VANDPD      exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ      Y9, Y8, Y8
-	VPSRLQ      $0x34, Y7, Y7
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBias<>+0(SB), Y7, Y7
-	VMOVUPD     minusOne<>+0(SB), Y9
-	VADDPD      minusOne<>+0(SB), Y8, Y10
-	VBLENDVPD   Y1, Y9, Y10, Y9
-	VFMADD231PD Y6, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y6
-	VDIVPD       Y6, Y9, Y6
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y8, Y10
-	VFMADD213PD  log64e<>+0(SB), Y8, Y10
-	VFMADD213PD  log64d<>+0(SB), Y8, Y10
-	VFMADD213PD  log64c<>+0(SB), Y8, Y10
-	VFMADD213PD  log64b<>+0(SB), Y8, Y10
-	VFMADD213PD  log64a<>+0(SB), Y8, Y10
-	VFNMADD213PD Y9, Y8, Y10
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
-	VFMSUB213PD Y8, Y6, Y10
-	VSUBPD      Y10, Y9, Y6
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y6
-	VMOVUPS     224(SP), Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y7, Y8, Y8
-	VMAXPD      Y3, Y7, Y7
-	VMINPD      Y7, Y8, Y7
-	VPCMPEQD    Y8, Y8, Y8
-	VPXOR       Y1, Y8, Y8
-	VMOVUPD     signBit<>+0(SB), Y9
-	VANDNPD     Y9, Y8, Y9
-	VXORPD      Y9, Y2, Y2
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y3, Y9
+	VPADDQ      quarterUp<>+0(SB), Y6, Y9
 	VMOVUPD     twiceBias<>+0(SB), Y10
 	VANDPD      exponentBits<>+0(SB), Y9, Y11
 	VPSUBQ      Y11, Y10, Y10
@@ -37637,2360 +36490,82 @@ many:
 	VSUBPD      integerBias<>+0(SB), Y9, Y9
 	VMOVUPD     minusOne<>+0(SB), Y11
 	VADDPD      minusOne<>+0(SB), Y10, Y12
-	VBLENDVPD   Y8, Y11, Y12, Y8
-	VFMADD231PD Y2, Y10, Y8
+	VBLENDVPD   Y3, Y11, Y12, Y11
+	VFMADD231PD Y8, Y10, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y8, Y2
-	VDIVPD       Y2, Y8, Y2
-	VMULPD       Y2, Y2, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y8, Y10, Y11
+	VADDPD       two<>+0(SB), Y11, Y8
+	VDIVPD       Y8, Y11, Y8
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      log64g<>+0(SB), Y12
+	VFMADD213PD  log64f<>+0(SB), Y10, Y12
+	VFMADD213PD  log64e<>+0(SB), Y10, Y12
+	VFMADD213PD  log64d<>+0(SB), Y10, Y12
+	VFMADD213PD  log64c<>+0(SB), Y10, Y12
+	VFMADD213PD  log64b<>+0(SB), Y10, Y12
+	VFMADD213PD  log64a<>+0(SB), Y10, Y12
+	VFNMADD213PD Y11, Y10, Y12
 
 	// Add k ln(2).
 	VXORPD      Y10, Y10, Y10
 	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
-	VFMSUB213PD Y10, Y2, Y11
-	VSUBPD      Y11, Y8, Y2
-	VFMADD231PD ln2Hi<>+0(SB), Y9, Y2
-	VMOVUPS     64(SP), Y8
-	VMOVUPS     96(SP), Y9
-	VBLENDVPD   Y1, Y8, Y9, Y8
-	VMULPD      Y3, Y8, Y8
-	VMOVUPS     128(SP), Y9
-	VMOVUPS     160(SP), Y10
-	VBLENDVPD   Y1, Y9, Y10, Y9
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y10
-	VMULPD  Y10, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y2, Y10, Y10
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y10, Y2, Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPD Y7, Y10
-	VMULPD  Y10, Y2, Y2
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPD Y7, Y2, Y2
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPD Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPD Y7, Y2, Y2
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPD Y7, Y7, Y7
-	VMULPD Y7, Y2, Y2
-
-noMore1:
-	VMULPD       Y6, Y4, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PD Y3, Y7, Y6
-	VMULPD       Y2, Y9, Y2
-	VFMADD231PD  Y6, Y2, Y8
-	VMOVUPS      (SP), Y2
-	VMOVUPS      32(SP), Y6
-	VBLENDVPD    Y1, Y2, Y6, Y1
-	VMULPD       Y3, Y4, Y2
-	VDIVPD       Y2, Y8, Y2
-	VANDPD       Y2, Y5, Y2
-	VADDPD       Y2, Y1, Y1
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPD     Y1, (AX)(R8*8)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPD Y1, (AX)(R8*8)
-
-stored2:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y1
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
-
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X2
-	VPCMPEQB   X2, X0, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPD (BX)(R8*8), Y1, Y3
-	VMOVUPD    one<>+0(SB), Y4
-	VSUBPD     Y3, Y4, Y4
-	VBLENDVPD  Y2, Y3, Y4, Y5
-	VBLENDVPD  Y2, Y4, Y3, Y4
-	VMOVUPS    224(SP), Y6
-	VCMPPD     $0x11, Y6, Y5, Y6
-	VMOVUPS    224(SP), Y7
-	VCMPPD     $0x11, Y7, Y4, Y7
-	VPCMPEQD   Y8, Y8, Y8
-	VORPS      Y6, Y7, Y6
-	VANDNPS    Y8, Y6, Y6
-	VMOVUPD    signBit<>+0(SB), Y7
-	VANDNPD    Y7, Y2, Y7
-	VXORPD     Y7, Y3, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y5, Y8
-	VMOVUPD     twiceBias<>+0(SB), Y9
-	VANDPD      exponentBits<>+0(SB), Y8, Y10
-	VPSUBQ      Y10, Y9, Y9
-	VPSRLQ      $0x34, Y8, Y8
-	VORPD       integerBits<>+0(SB), Y8, Y8
-	VSUBPD      integerBias<>+0(SB), Y8, Y8
-	VMOVUPD     minusOne<>+0(SB), Y10
-	VADDPD      minusOne<>+0(SB), Y9, Y11
-	VBLENDVPD   Y2, Y10, Y11, Y10
-	VFMADD231PD Y7, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y7
-	VDIVPD       Y7, Y10, Y7
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y9, Y11
-	VFMADD213PD  log64e<>+0(SB), Y9, Y11
-	VFMADD213PD  log64d<>+0(SB), Y9, Y11
-	VFMADD213PD  log64c<>+0(SB), Y9, Y11
-	VFMADD213PD  log64b<>+0(SB), Y9, Y11
-	VFMADD213PD  log64a<>+0(SB), Y9, Y11
-	VFNMADD213PD Y10, Y9, Y11
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
-	VFMSUB213PD Y9, Y7, Y11
-	VSUBPD      Y11, Y10, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y7
-	VMOVUPS     224(SP), Y8
+	VFMSUB213PD Y10, Y8, Y12
+	VSUBPD      Y12, Y11, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y8
 	VMOVUPD     one<>+0(SB), Y9
-	VSUBPD      Y8, Y9, Y9
-	VMAXPD      Y4, Y8, Y8
-	VMINPD      Y8, Y9, Y8
-	VPCMPEQD    Y9, Y9, Y9
-	VPXOR       Y2, Y9, Y9
-	VMOVUPD     signBit<>+0(SB), Y10
-	VANDNPD     Y10, Y9, Y10
-	VXORPD      Y10, Y3, Y3
+	VSUBPD      Y1, Y9, Y9
+	VMAXPD      Y5, Y1, Y10
+	VMINPD      Y10, Y9, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VPXOR       Y3, Y10, Y10
+	VMOVUPD     signBit<>+0(SB), Y11
+	VANDNPD     Y11, Y10, Y11
+	VXORPD      Y11, Y4, Y4
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y4, Y10
-	VMOVUPD     twiceBias<>+0(SB), Y11
-	VANDPD      exponentBits<>+0(SB), Y10, Y12
-	VPSUBQ      Y12, Y11, Y11
-	VPSRLQ      $0x34, Y10, Y10
-	VORPD       integerBits<>+0(SB), Y10, Y10
-	VSUBPD      integerBias<>+0(SB), Y10, Y10
-	VMOVUPD     minusOne<>+0(SB), Y12
-	VADDPD      minusOne<>+0(SB), Y11, Y13
-	VBLENDVPD   Y9, Y12, Y13, Y9
-	VFMADD231PD Y3, Y11, Y9
+	VPADDQ      quarterUp<>+0(SB), Y5, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y10, Y13, Y14, Y10
+	VFMADD231PD Y4, Y12, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y3
-	VDIVPD       Y3, Y9, Y3
-	VMULPD       Y3, Y3, Y11
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y11, Y12
-	VFMADD213PD  log64e<>+0(SB), Y11, Y12
-	VFMADD213PD  log64d<>+0(SB), Y11, Y12
-	VFMADD213PD  log64c<>+0(SB), Y11, Y12
-	VFMADD213PD  log64b<>+0(SB), Y11, Y12
-	VFMADD213PD  log64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y9, Y11, Y12
+	VADDPD       two<>+0(SB), Y10, Y4
+	VDIVPD       Y4, Y10, Y4
+	VMULPD       Y4, Y4, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y10, Y12, Y13
 
 	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
-	VFMSUB213PD Y11, Y3, Y12
-	VSUBPD      Y12, Y9, Y3
-	VFMADD231PD ln2Hi<>+0(SB), Y10, Y3
-	VMOVUPS     64(SP), Y9
-	VMOVUPS     96(SP), Y10
-	VBLENDVPD   Y2, Y9, Y10, Y9
-	VMULPD      Y4, Y9, Y9
-	VMOVUPS     128(SP), Y10
-	VMOVUPS     160(SP), Y11
-	VBLENDVPD   Y2, Y10, Y11, Y10
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y4, Y13
+	VSUBPD      Y13, Y10, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y4
+	VMOVUPS     64(SP), Y10
+	VMOVUPS     96(SP), Y11
+	VBLENDVPD   Y3, Y10, Y11, Y10
+	VMULPD      Y5, Y10, Y10
+	VMOVUPS     128(SP), Y11
+	VMOVUPS     160(SP), Y12
+	VBLENDVPD   Y3, Y11, Y12, Y11
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y11
-	VMULPD  Y11, Y3, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y3, Y11, Y11
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y11, Y3, Y3
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPD Y8, Y11
-	VMULPD  Y11, Y3, Y3
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPD Y8, Y3, Y3
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPD Y8, Y8, Y8
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPD Y8, Y3, Y3
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPD Y8, Y8, Y8
-	VMULPD Y8, Y3, Y3
-
-noMore4:
-	VMULPD       Y7, Y5, Y7
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PD Y4, Y8, Y7
-	VMULPD       Y3, Y10, Y3
-	VFMADD231PD  Y7, Y3, Y9
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y2, Y3, Y7, Y2
-	VMULPD       Y4, Y5, Y3
-	VDIVPD       Y3, Y9, Y3
-	VANDPD       Y3, Y6, Y3
-	VADDPD       Y3, Y2, Y2
-	VMASKMOVPD   Y2, Y1, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
-	SUBQ         $0x00000004, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
-	VZEROUPPER
-	RET
-
-// func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNoneAnyPowerF32AVX2(SB), $832-65
-	// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         r_base+32(FP), DX
-	MOVQ         k+56(FP), BX
-	VBROADCASTSS (BX), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(BX), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 64(SP)
-	VMOVSS       12(BX), X0
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X0, X1
-	VCVTTSS2SI   X1, BX
-	VCVTSI2SSL   BX, X1, X1
-	VSUBSS       X1, X0, X0
-	ADDL         BX, BX
-	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 480(SP)
-	VMOVUPS      Y0, 512(SP)
-	VMOVUPS      Y0, 544(SP)
-	VMOVUPS      Y0, 576(SP)
-	VMOVUPS      Y0, 608(SP)
-	VMOVUPS      Y0, 640(SP)
-	VMOVUPS      Y0, 672(SP)
-	VMOVUPS      Y0, 704(SP)
-	VMOVUPS      Y0, 736(SP)
-	VMOVUPS      Y0, 768(SP)
-	VMOVUPS      Y0, 800(SP)
-	XORQ         SI, SI
-	TESTQ        AX, AX
-	JLE          folded
-
-window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
-	JL      few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(SI*4), Y0
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y1
-	VMOVUPS     256(SP), Y2
-	VADDPS      Y0, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
-	VMOVUPS     288(SP), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     Y2, 288(SP)
-	VMOVUPS     320(SP), Y2
-	VFMADD231PS Y0, Y0, Y2
-	VMOVUPS     Y2, 320(SP)
-	VMOVUPS     (CX)(SI*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPS      $0x11, Y4, Y2, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y2, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y2, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y3, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y2, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPS    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPS      oneSingle<>+0(SB), Y7
-	VSUBPS       Y5, Y7, Y7
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VSUBPS       Y7, Y8, Y8
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VMOVUPS      128(SP), Y8
-	VFMADD231PS  Y0, Y2, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y8
-	VFNMADD231PS Y1, Y2, Y8
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      192(SP), Y2
-	VFMADD231PS  Y0, Y3, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      224(SP), Y2
-	VFNMADD231PS Y1, Y3, Y2
-	VMOVUPS      Y2, 224(SP)
-	VMOVUPS      352(SP), Y2
-	VFMADD231PS  Y6, Y0, Y2
-	VMOVUPS      Y2, 352(SP)
-	VMOVUPS      384(SP), Y2
-	VFNMADD231PS Y4, Y1, Y2
-	VMOVUPS      Y2, 384(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y2
-	VMULPS  Y2, Y4, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
-	VMAXPS  Y2, Y3, Y3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y3
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y9
-	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y9
-	VPSLLD      $0x17, Y8, Y3
-	VPADDD      Y3, Y9, Y3
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y3, Y2, Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPS Y7, Y3
-	VMULPS  Y3, Y2, Y2
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPS Y7, Y2, Y2
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPS Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPS Y3, Y2, Y2
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y2, Y2
-
-noMore1:
-	VMULPS      Y0, Y2, Y0
-	VMOVUPS     416(SP), Y2
-	VFMADD231PS Y6, Y0, Y2
-	VMOVUPS     Y2, 416(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y0
-	VMULPS  Y0, Y6, Y0
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y2
-	VMAXPS  Y0, Y2, Y2
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y3
-	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
-	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y2
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y2
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y2, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y2, Y6
-	VPSLLD      $0x17, Y3, Y2
-	VPADDD      Y2, Y6, Y2
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VANDPD      Y2, Y0, Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot2
-	VSQRTPS Y5, Y2
-	VMULPS  Y2, Y0, Y0
-
-noRoot2:
-	TESTL  $0x00000002, BX
-	JZ     noFirst2
-	VMULPS Y5, Y0, Y0
-
-noFirst2:
-	TESTL  $0x0000000c, BX
-	JZ     noMore2
-	VMULPS Y5, Y5, Y2
-	TESTL  $0x00000004, BX
-	JZ     noSquare2
-	VMULPS Y2, Y0, Y0
-
-noSquare2:
-	TESTL  $0x00000008, BX
-	JZ     noMore2
-	VMULPS Y2, Y2, Y2
-	VMULPS Y2, Y0, Y0
-
-noMore2:
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      448(SP), Y1
-	VFNMADD231PS Y4, Y0, Y1
-	VMOVUPS      Y1, 448(SP)
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
-	JGE          many
-
-few:
-	TESTQ DI, DI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y0
-	VMASKMOVPS  (DX)(SI*4), Y0, Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     256(SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
-	VMOVUPS     288(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 288(SP)
-	VMOVUPS     320(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 320(SP)
-	VMASKMOVPS  (CX)(SI*4), Y0, Y0
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPS      $0x11, Y4, Y0, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y0, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y0, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPS   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPS   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y3, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y0, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPS    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPS      oneSingle<>+0(SB), Y7
-	VSUBPS       Y5, Y7, Y7
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VSUBPS       Y7, Y8, Y8
-	VMAXPS       Y3, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VMOVUPS      128(SP), Y8
-	VFMADD231PS  Y1, Y0, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y8
-	VFNMADD231PS Y2, Y0, Y8
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      192(SP), Y0
-	VFMADD231PS  Y1, Y3, Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      224(SP), Y0
-	VFNMADD231PS Y2, Y3, Y0
-	VMOVUPS      Y0, 224(SP)
-	VMOVUPS      352(SP), Y0
-	VFMADD231PS  Y6, Y1, Y0
-	VMOVUPS      Y0, 352(SP)
-	VMOVUPS      384(SP), Y0
-	VFNMADD231PS Y4, Y2, Y0
-	VMOVUPS      Y0, 384(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y0
-	VMULPS  Y0, Y4, Y0
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
-	VMAXPS  Y0, Y3, Y3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y3
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y9
-	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y9
-	VPSLLD      $0x17, Y8, Y3
-	VPADDD      Y3, Y9, Y3
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VANDPD      Y3, Y0, Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPS Y7, Y3
-	VMULPS  Y3, Y0, Y0
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPS Y7, Y0, Y0
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPS Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPS Y3, Y0, Y0
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y0, Y0
-
-noMore3:
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     416(SP), Y1
-	VFMADD231PS Y6, Y0, Y1
-	VMOVUPS     Y1, 416(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y0
-	VMULPS  Y0, Y6, Y0
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y3
-	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y3
-	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y1
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y1
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y1, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y1, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y1, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y1, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y1, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y1, Y6
-	VPSLLD      $0x17, Y3, Y1
-	VPADDD      Y1, Y6, Y1
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VANDPD      Y1, Y0, Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot4
-	VSQRTPS Y5, Y1
-	VMULPS  Y1, Y0, Y0
-
-noRoot4:
-	TESTL  $0x00000002, BX
-	JZ     noFirst4
-	VMULPS Y5, Y0, Y0
-
-noFirst4:
-	TESTL  $0x0000000c, BX
-	JZ     noMore4
-	VMULPS Y5, Y5, Y1
-	TESTL  $0x00000004, BX
-	JZ     noSquare4
-	VMULPS Y1, Y0, Y0
-
-noSquare4:
-	TESTL  $0x00000008, BX
-	JZ     noMore4
-	VMULPS Y1, Y1, Y1
-	VMULPS Y1, Y0, Y0
-
-noMore4:
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      448(SP), Y1
-	VFNMADD231PS Y4, Y0, Y1
-	VMOVUPS      Y1, 448(SP)
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	JMP          few
-
-done:
-	// The lanes go to float64.
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       480(SP), Y1, Y1
-	VMOVUPD      Y1, 480(SP)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       512(SP), Y1, Y1
-	VMOVUPD      Y1, 512(SP)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       544(SP), Y1, Y1
-	VMOVUPD      Y1, 544(SP)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       576(SP), Y1, Y1
-	VMOVUPD      Y1, 576(SP)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       608(SP), Y1, Y1
-	VMOVUPD      Y1, 608(SP)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       640(SP), Y1, Y1
-	VMOVUPD      Y1, 640(SP)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       672(SP), Y1, Y1
-	VMOVUPD      Y1, 672(SP)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       704(SP), Y1, Y1
-	VMOVUPD      Y1, 704(SP)
-	VMOVUPS      384(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       736(SP), Y1, Y1
-	VMOVUPD      Y1, 736(SP)
-	VMOVUPS      416(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 416(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       768(SP), Y1, Y1
-	VMOVUPD      Y1, 768(SP)
-	VMOVUPS      448(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 448(SP)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       800(SP), Y1, Y1
-	VMOVUPD      Y1, 800(SP)
-	TESTQ        AX, AX
-	JG           window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      480(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      512(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      544(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      576(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      608(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPD      640(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPD      672(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPD      704(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      736(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPD      768(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPD      800(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNoneAnyPowerF64AVX2(SB), $480-65
-	// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         r_base+32(FP), DX
-	MOVQ         k+56(FP), BX
-	VBROADCASTSD (BX), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(BX), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 16(BX), Y0
-	VMOVUPS      Y0, 64(SP)
-	VMOVSD       24(BX), X0
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X0, X1
-	VCVTTSD2SI   X1, BX
-	VCVTSI2SDL   BX, X1, X1
-	VSUBSD       X1, X0, X0
-	ADDL         BX, BX
-	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
-	XORQ         SI, SI
-	CMPQ         AX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(SI*8), Y0
-	VADDPD      minusOne<>+0(SB), Y0, Y1
-	VMOVUPS     256(SP), Y2
-	VADDPD      Y0, Y2, Y2
-	VMOVUPS     Y2, 256(SP)
-	VMOVUPS     288(SP), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 288(SP)
-	VMOVUPS     320(SP), Y2
-	VFMADD231PD Y0, Y0, Y2
-	VMOVUPS     Y2, 320(SP)
-	VMOVUPD     (CX)(SI*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPD      $0x11, Y4, Y2, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y2, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y2, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y3, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y2, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPD    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPD      one<>+0(SB), Y7
-	VSUBPD       Y5, Y7, Y7
-	VMAXPD       Y2, Y5, Y5
-	VMINPD       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VSUBPD       Y7, Y8, Y8
-	VMAXPD       Y3, Y7, Y7
-	VMINPD       Y7, Y8, Y7
-	VMOVUPS      128(SP), Y8
-	VFMADD231PD  Y0, Y2, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y8
-	VFNMADD231PD Y1, Y2, Y8
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      192(SP), Y2
-	VFMADD231PD  Y0, Y3, Y2
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      224(SP), Y2
-	VFNMADD231PD Y1, Y3, Y2
-	VMOVUPS      Y2, 224(SP)
-	VMOVUPS      352(SP), Y2
-	VFMADD231PD  Y6, Y0, Y2
-	VMOVUPS      Y2, 352(SP)
-	VMOVUPS      384(SP), Y2
-	VFNMADD231PD Y4, Y1, Y2
-	VMOVUPS      Y2, 384(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y2
-	VMULPD  Y2, Y4, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y3
-	VMAXPD  Y2, Y3, Y3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y3, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y3
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y9
-	VFMADD213PD exp64j<>+0(SB), Y3, Y9
-	VFMADD213PD exp64i<>+0(SB), Y3, Y9
-	VFMADD213PD exp64h<>+0(SB), Y3, Y9
-	VFMADD213PD exp64g<>+0(SB), Y3, Y9
-	VFMADD213PD exp64f<>+0(SB), Y3, Y9
-	VFMADD213PD exp64e<>+0(SB), Y3, Y9
-	VFMADD213PD exp64d<>+0(SB), Y3, Y9
-	VFMADD213PD exp64c<>+0(SB), Y3, Y9
-	VFMADD213PD exp64b<>+0(SB), Y3, Y9
-	VFMADD213PD one<>+0(SB), Y3, Y9
-	VFMADD213PD one<>+0(SB), Y3, Y9
-	VPSLLQ      $0x34, Y8, Y3
-	VPADDQ      Y3, Y9, Y3
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y3, Y2, Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPD Y7, Y3
-	VMULPD  Y3, Y2, Y2
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPD Y7, Y2, Y2
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPD Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPD Y3, Y2, Y2
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y2, Y2
-
-noMore1:
-	VMULPD      Y0, Y2, Y0
-	VMOVUPS     416(SP), Y2
-	VFMADD231PD Y6, Y0, Y2
-	VMOVUPS     Y2, 416(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y0
-	VMULPD  Y0, Y6, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y2
-	VMAXPD  Y0, Y2, Y2
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y3
-	VFMADD231PD  log2e<>+0(SB), Y2, Y3
-	VSUBPD       roundBits<>+0(SB), Y3, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y2
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y2
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y2, Y6
-	VFMADD213PD exp64i<>+0(SB), Y2, Y6
-	VFMADD213PD exp64h<>+0(SB), Y2, Y6
-	VFMADD213PD exp64g<>+0(SB), Y2, Y6
-	VFMADD213PD exp64f<>+0(SB), Y2, Y6
-	VFMADD213PD exp64e<>+0(SB), Y2, Y6
-	VFMADD213PD exp64d<>+0(SB), Y2, Y6
-	VFMADD213PD exp64c<>+0(SB), Y2, Y6
-	VFMADD213PD exp64b<>+0(SB), Y2, Y6
-	VFMADD213PD one<>+0(SB), Y2, Y6
-	VFMADD213PD one<>+0(SB), Y2, Y6
-	VPSLLQ      $0x34, Y3, Y2
-	VPADDQ      Y2, Y6, Y2
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD      Y2, Y0, Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot2
-	VSQRTPD Y5, Y2
-	VMULPD  Y2, Y0, Y0
-
-noRoot2:
-	TESTL  $0x00000002, BX
-	JZ     noFirst2
-	VMULPD Y5, Y0, Y0
-
-noFirst2:
-	TESTL  $0x0000000c, BX
-	JZ     noMore2
-	VMULPD Y5, Y5, Y2
-	TESTL  $0x00000004, BX
-	JZ     noSquare2
-	VMULPD Y2, Y0, Y0
-
-noSquare2:
-	TESTL  $0x00000008, BX
-	JZ     noMore2
-	VMULPD Y2, Y2, Y2
-	VMULPD Y2, Y0, Y0
-
-noMore2:
-	VMULPD       Y1, Y0, Y0
-	VMOVUPS      448(SP), Y1
-	VFNMADD231PD Y4, Y0, Y1
-	VMOVUPS      Y1, 448(SP)
-	ADDQ         $0x00000004, SI
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y0
-	VMASKMOVPD  (DX)(SI*8), Y0, Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     256(SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
-	VMOVUPS     288(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 288(SP)
-	VMOVUPS     320(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 320(SP)
-	VMASKMOVPD  (CX)(SI*8), Y0, Y0
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y0, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VCMPPD      $0x11, Y4, Y0, Y4
-	VMOVUPS     (SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y0, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y0, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-	VMOVUPS     32(SP), Y6
-	VBLENDVPD   Y4, Y6, Y7, Y6
-	VMOVUPS     64(SP), Y7
-	VBLENDVPD   Y5, Y7, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y3, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y0, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y8
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y5, Y7, Y8, Y5
-	VMOVUPS      64(SP), Y7
-	VBLENDVPD    Y4, Y7, Y5, Y4
-	VMOVUPS      (SP), Y5
-	VMOVUPD      one<>+0(SB), Y7
-	VSUBPD       Y5, Y7, Y7
-	VMAXPD       Y0, Y5, Y5
-	VMINPD       Y5, Y7, Y5
-	VMOVUPS      (SP), Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VSUBPD       Y7, Y8, Y8
-	VMAXPD       Y3, Y7, Y7
-	VMINPD       Y7, Y8, Y7
-	VMOVUPS      128(SP), Y8
-	VFMADD231PD  Y1, Y0, Y8
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      160(SP), Y8
-	VFNMADD231PD Y2, Y0, Y8
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      192(SP), Y0
-	VFMADD231PD  Y1, Y3, Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      224(SP), Y0
-	VFNMADD231PD Y2, Y3, Y0
-	VMOVUPS      Y0, 224(SP)
-	VMOVUPS      352(SP), Y0
-	VFMADD231PD  Y6, Y1, Y0
-	VMOVUPS      Y0, 352(SP)
-	VMOVUPS      384(SP), Y0
-	VFNMADD231PD Y4, Y2, Y0
-	VMOVUPS      Y0, 384(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y0
-	VMULPD  Y0, Y4, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y3
-	VMAXPD  Y0, Y3, Y3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y3, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y3
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y9
-	VFMADD213PD exp64j<>+0(SB), Y3, Y9
-	VFMADD213PD exp64i<>+0(SB), Y3, Y9
-	VFMADD213PD exp64h<>+0(SB), Y3, Y9
-	VFMADD213PD exp64g<>+0(SB), Y3, Y9
-	VFMADD213PD exp64f<>+0(SB), Y3, Y9
-	VFMADD213PD exp64e<>+0(SB), Y3, Y9
-	VFMADD213PD exp64d<>+0(SB), Y3, Y9
-	VFMADD213PD exp64c<>+0(SB), Y3, Y9
-	VFMADD213PD exp64b<>+0(SB), Y3, Y9
-	VFMADD213PD one<>+0(SB), Y3, Y9
-	VFMADD213PD one<>+0(SB), Y3, Y9
-	VPSLLQ      $0x34, Y8, Y3
-	VPADDQ      Y3, Y9, Y3
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD      Y3, Y0, Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPD Y7, Y3
-	VMULPD  Y3, Y0, Y0
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPD Y7, Y0, Y0
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPD Y7, Y7, Y3
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPD Y3, Y0, Y0
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y0, Y0
-
-noMore3:
-	VMULPD      Y1, Y0, Y0
-	VMOVUPS     416(SP), Y1
-	VFMADD231PD Y6, Y0, Y1
-	VMOVUPS     Y1, 416(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 96(SP), Y0
-	VMULPD  Y0, Y6, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y1
-	VMAXPD  Y0, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y3
-	VFMADD231PD  log2e<>+0(SB), Y1, Y3
-	VSUBPD       roundBits<>+0(SB), Y3, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y1
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y1
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y1, Y6
-	VFMADD213PD exp64i<>+0(SB), Y1, Y6
-	VFMADD213PD exp64h<>+0(SB), Y1, Y6
-	VFMADD213PD exp64g<>+0(SB), Y1, Y6
-	VFMADD213PD exp64f<>+0(SB), Y1, Y6
-	VFMADD213PD exp64e<>+0(SB), Y1, Y6
-	VFMADD213PD exp64d<>+0(SB), Y1, Y6
-	VFMADD213PD exp64c<>+0(SB), Y1, Y6
-	VFMADD213PD exp64b<>+0(SB), Y1, Y6
-	VFMADD213PD one<>+0(SB), Y1, Y6
-	VFMADD213PD one<>+0(SB), Y1, Y6
-	VPSLLQ      $0x34, Y3, Y1
-	VPADDQ      Y1, Y6, Y1
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD      Y1, Y0, Y0
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot4
-	VSQRTPD Y5, Y1
-	VMULPD  Y1, Y0, Y0
-
-noRoot4:
-	TESTL  $0x00000002, BX
-	JZ     noFirst4
-	VMULPD Y5, Y0, Y0
-
-noFirst4:
-	TESTL  $0x0000000c, BX
-	JZ     noMore4
-	VMULPD Y5, Y5, Y1
-	TESTL  $0x00000004, BX
-	JZ     noSquare4
-	VMULPD Y1, Y0, Y0
-
-noSquare4:
-	TESTL  $0x00000008, BX
-	JZ     noMore4
-	VMULPD Y1, Y1, Y1
-	VMULPD Y1, Y0, Y0
-
-noMore4:
-	VMULPD       Y2, Y0, Y0
-	VMOVUPS      448(SP), Y1
-	VFNMADD231PD Y4, Y0, Y1
-	VMOVUPS      Y1, 448(SP)
-	ADDQ         $0x00000004, SI
-	SUBQ         $0x00000004, AX
-	JMP          few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPS      320(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPS      352(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPS      384(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPS      416(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 416(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPS      448(SP), Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 448(SP)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerF32AVX2(SB), $288-89
-	// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSS 32(DI), Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 192(SP)
-	VBROADCASTSS 44(DI), Y0
-	VMOVUPS      Y0, 224(SP)
-	VMOVSS       36(DI), X0
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X0, X1
-	VCVTTSS2SI   X1, DI
-	VCVTSI2SSL   DI, X1, X1
-	VSUBSS       X1, X0, X0
-	ADDL         DI, DI
-	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 256(SP)
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(R8*4), Y0
-	VMOVUPS     oneSingle<>+0(SB), Y1
-	VSUBPS      Y0, Y1, Y1
-	VMOVUPS     (SP), Y2
-	VMULPS      Y2, Y0, Y2
-	VMOVUPS     32(SP), Y3
-	VFMADD231PS Y3, Y1, Y2
-	VMOVUPS     (BX)(R8*4), Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     224(SP), Y5
-	VCMPPS      $0x11, Y5, Y3, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPS      $0x11, Y6, Y4, Y6
-	VPCMPEQD    Y7, Y7, Y7
-	VORPS       Y5, Y6, Y5
-	VANDNPS     Y7, Y5, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y3, Y6
-	VMOVUPS twiceBiasSingle<>+0(SB), Y7
-	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
-	VPSUBD  Y8, Y7, Y7
-	VPSRLD  $0x17, Y6, Y6
-	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
-	VMULPS  Y7, Y3, Y7
-	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y7, Y8
-	VDIVPS       Y8, Y7, Y8
-	VMULPS       Y8, Y8, Y9
-	VMOVUPS      logLanecSingle<>+0(SB), Y10
-	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
-	VFMSUB213PS Y9, Y8, Y10
-	VSUBPS      Y10, Y7, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y4, Y6
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
-	VANDPS       exponentBitsSingle<>+0(SB), Y6, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPSRLD       $0x17, Y6, Y6
-	VORPS        integerBitsSingle<>+0(SB), Y6, Y6
-	VSUBPS       integerBiasSingle<>+0(SB), Y6, Y6
-	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS Y3, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y8
-	VDIVPS       Y8, Y9, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y6, Y10
-	VFMSUB213PS  Y10, Y8, Y11
-	VSUBPS       Y11, Y9, Y8
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y6, Y8
-	VMOVUPS      224(SP), Y6
-	VMOVUPS      oneSingle<>+0(SB), Y9
-	VSUBPS       Y6, Y9, Y9
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y6, Y9, Y6
-	VMOVUPS      224(SP), Y9
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VSUBPS       Y9, Y10, Y10
-	VMAXPS       Y4, Y9, Y9
-	VMINPS       Y9, Y10, Y9
-	VMOVUPS      64(SP), Y10
-	VMULPS       Y10, Y0, Y10
-	VMOVUPS      96(SP), Y11
-	VMULPS       Y11, Y1, Y11
-	VMULPS       Y4, Y10, Y10
-	VFNMADD231PS Y3, Y11, Y10
-	VMOVUPS      128(SP), Y11
-	VMULPS       Y11, Y0, Y0
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y11
-	VMULPS  Y11, Y8, Y11
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
-	VMAXPS  Y11, Y12, Y12
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y13
-	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y13
-	VSUBPS       roundBitsSingle<>+0(SB), Y13, Y14
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y12
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y12
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y14
-	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y14
-	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y14
-	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y14
-	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y14
-	VPSLLD      $0x17, Y13, Y12
-	VPADDD      Y12, Y14, Y12
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y11, Y11
-	VANDPD      Y12, Y11, Y11
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPS Y9, Y12
-	VMULPS  Y12, Y11, Y11
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPS Y9, Y11, Y11
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPS Y9, Y11, Y11
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	VMULPS Y9, Y11, Y11
-
-noMore1:
-	VMULPS       Y7, Y3, Y9
-	VMOVUPS      192(SP), Y12
-	VFNMADD213PS Y4, Y12, Y9
-	VMULPS       Y11, Y0, Y0
-	VFMADD231PS  Y9, Y0, Y10
-	VMOVUPS      160(SP), Y0
-	VMULPS       Y0, Y1, Y0
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y1
-	VMULPS  Y1, Y7, Y1
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
-	VMAXPS  Y1, Y7, Y7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y7
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y11
-	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y11
-	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y11
-	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y11
-	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y11
-	VPSLLD      $0x17, Y9, Y7
-	VPADDD      Y7, Y11, Y7
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD      Y7, Y1, Y1
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot2
-	VSQRTPS Y6, Y7
-	VMULPS  Y7, Y1, Y1
-
-noRoot2:
-	TESTL  $0x00000002, DI
-	JZ     noFirst2
-	VMULPS Y6, Y1, Y1
-
-noFirst2:
-	TESTL  $0x0000000c, DI
-	JZ     noMore2
-	VMULPS Y6, Y6, Y6
-	TESTL  $0x00000004, DI
-	JZ     noSquare2
-	VMULPS Y6, Y1, Y1
-
-noSquare2:
-	TESTL  $0x00000008, DI
-	JZ     noMore2
-	VMULPS Y6, Y6, Y6
-	VMULPS Y6, Y1, Y1
-
-noMore2:
-	VMULPS       Y8, Y4, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PS Y3, Y7, Y6
-	VMULPS       Y1, Y0, Y0
-	VFMADD231PS  Y6, Y0, Y10
-	VMULPS       Y4, Y3, Y0
-	VDIVPS       Y0, Y10, Y0
-	VANDPD       Y0, Y5, Y0
-	VADDPS       Y0, Y2, Y0
-	TESTB        DL, DL
-	JZ           ordinary3
-	VMOVNTPS     Y0, (AX)(R8*4)
-	JMP          stored3
-
-ordinary3:
-	VMOVUPS Y0, (AX)(R8*4)
-
-stored3:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y0
-	VMASKMOVPS  (SI)(R8*4), Y0, Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMASKMOVPS  (BX)(R8*4), Y0, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPS      $0x11, Y6, Y4, Y6
-	VMOVUPS     224(SP), Y7
-	VCMPPS      $0x11, Y7, Y5, Y7
-	VPCMPEQD    Y8, Y8, Y8
-	VORPS       Y6, Y7, Y6
-	VANDNPS     Y8, Y6, Y6
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y4, Y7
-	VMOVUPS twiceBiasSingle<>+0(SB), Y8
-	VANDPS  exponentBitsSingle<>+0(SB), Y7, Y9
-	VPSUBD  Y9, Y8, Y8
-	VPSRLD  $0x17, Y7, Y7
-	VORPS   integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS  integerBiasSingle<>+0(SB), Y7, Y7
-	VMULPS  Y8, Y4, Y8
-	VADDPS  minusOneSingle<>+0(SB), Y8, Y8
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y8, Y9
-	VDIVPS       Y9, Y8, Y9
-	VMULPS       Y9, Y9, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y11
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
-	VFNMADD213PS Y8, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y10
-	VFMSUB213PS Y10, Y9, Y11
-	VSUBPS      Y11, Y8, Y8
-	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y5, Y7
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y9
-	VANDPS       exponentBitsSingle<>+0(SB), Y7, Y10
-	VPSUBD       Y10, Y9, Y9
-	VPSRLD       $0x17, Y7, Y7
-	VORPS        integerBitsSingle<>+0(SB), Y7, Y7
-	VSUBPS       integerBiasSingle<>+0(SB), Y7, Y7
-	VADDPS       minusOneSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS Y4, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y9
-	VDIVPS       Y9, Y10, Y9
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y10, Y11, Y12
-
-	// Add k ln(2).
-	VXORPD       Y11, Y11, Y11
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y7, Y11
-	VFMSUB213PS  Y11, Y9, Y12
-	VSUBPS       Y12, Y10, Y9
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y7, Y9
-	VMOVUPS      224(SP), Y7
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VSUBPS       Y7, Y10, Y10
-	VMAXPS       Y4, Y7, Y7
-	VMINPS       Y7, Y10, Y7
-	VMOVUPS      224(SP), Y10
-	VMOVUPS      oneSingle<>+0(SB), Y11
-	VSUBPS       Y10, Y11, Y11
-	VMAXPS       Y5, Y10, Y10
-	VMINPS       Y10, Y11, Y10
-	VMOVUPS      64(SP), Y11
-	VMULPS       Y11, Y1, Y11
-	VMOVUPS      96(SP), Y12
-	VMULPS       Y12, Y2, Y12
-	VMULPS       Y5, Y11, Y11
-	VFNMADD231PS Y4, Y12, Y11
-	VMOVUPS      128(SP), Y12
-	VMULPS       Y12, Y1, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y12
-	VMULPS  Y12, Y9, Y12
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y12, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y15
-	VFMADD213PS expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
-	VPSLLD      $0x17, Y14, Y13
-	VPADDD      Y13, Y15, Y13
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y12, Y12
-	VANDPD      Y13, Y12, Y12
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPS Y10, Y13
-	VMULPS  Y13, Y12, Y12
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPS Y10, Y12, Y12
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPS Y10, Y12, Y12
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y12, Y12
-
-noMore4:
-	VMULPS       Y8, Y4, Y10
-	VMOVUPS      192(SP), Y13
-	VFNMADD213PS Y5, Y13, Y10
-	VMULPS       Y12, Y1, Y1
-	VFMADD231PS  Y10, Y1, Y11
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y2, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y2
-	VMULPS  Y2, Y8, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y8
-	VMAXPS  Y2, Y8, Y8
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y8
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y12
-	VPSLLD      $0x17, Y10, Y8
-	VPADDD      Y8, Y12, Y8
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y8, Y2, Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot5
-	VSQRTPS Y7, Y8
-	VMULPS  Y8, Y2, Y2
-
-noRoot5:
-	TESTL  $0x00000002, DI
-	JZ     noFirst5
-	VMULPS Y7, Y2, Y2
-
-noFirst5:
-	TESTL  $0x0000000c, DI
-	JZ     noMore5
-	VMULPS Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare5
-	VMULPS Y7, Y2, Y2
-
-noSquare5:
-	TESTL  $0x00000008, DI
-	JZ     noMore5
-	VMULPS Y7, Y7, Y7
-	VMULPS Y7, Y2, Y2
-
-noMore5:
-	VMULPS       Y9, Y5, Y7
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PS Y4, Y8, Y7
-	VMULPS       Y2, Y1, Y1
-	VFMADD231PS  Y7, Y1, Y11
-	VMULPS       Y5, Y4, Y1
-	VDIVPS       Y1, Y11, Y1
-	VANDPD       Y1, Y6, Y1
-	VADDPS       Y1, Y3, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerF64AVX2(SB), $288-89
-	// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSD 64(DI), Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 192(SP)
-	VBROADCASTSD 88(DI), Y0
-	VMOVUPS      Y0, 224(SP)
-	VMOVSD       72(DI), X0
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X0, X1
-	VCVTTSD2SI   X1, DI
-	VCVTSI2SDL   DI, X1, X1
-	VSUBSD       X1, X0, X0
-	ADDL         DI, DI
-	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 256(SP)
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (SI)(R8*8), Y0
-	VMOVUPD     one<>+0(SB), Y1
-	VSUBPD      Y0, Y1, Y1
-	VMOVUPS     (SP), Y2
-	VMULPD      Y2, Y0, Y2
-	VMOVUPS     32(SP), Y3
-	VFMADD231PD Y3, Y1, Y2
-	VMOVUPD     (BX)(R8*8), Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     224(SP), Y5
-	VCMPPD      $0x11, Y5, Y3, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPD      $0x11, Y6, Y4, Y6
-	VPCMPEQD    Y7, Y7, Y7
-	VORPS       Y5, Y6, Y5
-	VANDNPS     Y7, Y5, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y3, Y6
-	VMOVUPD twiceBias<>+0(SB), Y7
-	VANDPD  exponentBits<>+0(SB), Y6, Y8
-	VPSUBQ  Y8, Y7, Y7
-	VPSRLQ  $0x34, Y6, Y6
-	VORPD   integerBits<>+0(SB), Y6, Y6
-	VSUBPD  integerBias<>+0(SB), Y6, Y6
-	VMULPD  Y7, Y3, Y7
-	VADDPD  minusOne<>+0(SB), Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      log64g<>+0(SB), Y10
-	VFMADD213PD  log64f<>+0(SB), Y9, Y10
-	VFMADD213PD  log64e<>+0(SB), Y9, Y10
-	VFMADD213PD  log64d<>+0(SB), Y9, Y10
-	VFMADD213PD  log64c<>+0(SB), Y9, Y10
-	VFMADD213PD  log64b<>+0(SB), Y9, Y10
-	VFMADD213PD  log64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-
-	// Add k ln(2).
-	VXORPD      Y9, Y9, Y9
-	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
-	VFMSUB213PD Y9, Y8, Y10
-	VSUBPD      Y10, Y7, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y4, Y6
-	VMOVUPD      twiceBias<>+0(SB), Y8
-	VANDPD       exponentBits<>+0(SB), Y6, Y9
-	VPSUBQ       Y9, Y8, Y8
-	VPSRLQ       $0x34, Y6, Y6
-	VORPD        integerBits<>+0(SB), Y6, Y6
-	VSUBPD       integerBias<>+0(SB), Y6, Y6
-	VADDPD       minusOne<>+0(SB), Y8, Y9
-	VFNMADD231PD Y3, Y8, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y8
-	VDIVPD       Y8, Y9, Y8
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y9, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD       Y10, Y10, Y10
-	VFMADD231PD  ln2Lo<>+0(SB), Y6, Y10
-	VFMSUB213PD  Y10, Y8, Y11
-	VSUBPD       Y11, Y9, Y8
-	VFMADD231PD  ln2Hi<>+0(SB), Y6, Y8
-	VMOVUPS      224(SP), Y6
-	VMOVUPD      one<>+0(SB), Y9
-	VSUBPD       Y6, Y9, Y9
-	VMAXPD       Y3, Y6, Y6
-	VMINPD       Y6, Y9, Y6
-	VMOVUPS      224(SP), Y9
-	VMOVUPD      one<>+0(SB), Y10
-	VSUBPD       Y9, Y10, Y10
-	VMAXPD       Y4, Y9, Y9
-	VMINPD       Y9, Y10, Y9
-	VMOVUPS      64(SP), Y10
-	VMULPD       Y10, Y0, Y10
-	VMOVUPS      96(SP), Y11
-	VMULPD       Y11, Y1, Y11
-	VMULPD       Y4, Y10, Y10
-	VFNMADD231PD Y3, Y11, Y10
-	VMOVUPS      128(SP), Y11
-	VMULPD       Y11, Y0, Y0
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y11
-	VMULPD  Y11, Y8, Y11
+	VMULPD  Y2, Y4, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y12
-	VMAXPD  Y11, Y12, Y12
+	VMAXPD  Y4, Y12, Y12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y13
@@ -40014,19 +36589,19 @@ many:
 	VFMADD213PD one<>+0(SB), Y12, Y14
 	VPSLLQ      $0x34, Y13, Y12
 	VPADDQ      Y12, Y14, Y12
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y11, Y11
-	VANDPD      Y12, Y11, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y12, Y4, Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
 	VSQRTPD Y9, Y12
-	VMULPD  Y12, Y11, Y11
+	VMULPD  Y12, Y4, Y4
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y9, Y11, Y11
+	VMULPD Y9, Y4, Y4
 
 noFirst1:
 	TESTL  $0x0000000c, DI
@@ -40034,98 +36609,36 @@ noFirst1:
 	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y9, Y11, Y11
+	VMULPD Y9, Y4, Y4
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
 	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y11, Y11
+	VMULPD Y9, Y4, Y4
 
 noMore1:
-	VMULPD       Y7, Y3, Y9
-	VMOVUPS      192(SP), Y12
-	VFNMADD213PD Y4, Y12, Y9
-	VMULPD       Y11, Y0, Y0
-	VFMADD231PD  Y9, Y0, Y10
-	VMOVUPS      160(SP), Y0
-	VMULPD       Y0, Y1, Y0
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y1
-	VMULPD  Y1, Y7, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y7
-	VMAXPD  Y1, Y7, Y7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y7
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y11
-	VFMADD213PD exp64j<>+0(SB), Y7, Y11
-	VFMADD213PD exp64i<>+0(SB), Y7, Y11
-	VFMADD213PD exp64h<>+0(SB), Y7, Y11
-	VFMADD213PD exp64g<>+0(SB), Y7, Y11
-	VFMADD213PD exp64f<>+0(SB), Y7, Y11
-	VFMADD213PD exp64e<>+0(SB), Y7, Y11
-	VFMADD213PD exp64d<>+0(SB), Y7, Y11
-	VFMADD213PD exp64c<>+0(SB), Y7, Y11
-	VFMADD213PD exp64b<>+0(SB), Y7, Y11
-	VFMADD213PD one<>+0(SB), Y7, Y11
-	VFMADD213PD one<>+0(SB), Y7, Y11
-	VPSLLQ      $0x34, Y9, Y7
-	VPADDQ      Y7, Y11, Y7
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD      Y7, Y1, Y1
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot2
-	VSQRTPD Y6, Y7
-	VMULPD  Y7, Y1, Y1
-
-noRoot2:
-	TESTL  $0x00000002, DI
-	JZ     noFirst2
-	VMULPD Y6, Y1, Y1
-
-noFirst2:
-	TESTL  $0x0000000c, DI
-	JZ     noMore2
-	VMULPD Y6, Y6, Y6
-	TESTL  $0x00000004, DI
-	JZ     noSquare2
-	VMULPD Y6, Y1, Y1
-
-noSquare2:
-	TESTL  $0x00000008, DI
-	JZ     noMore2
-	VMULPD Y6, Y6, Y6
-	VMULPD Y6, Y1, Y1
-
-noMore2:
-	VMULPD       Y8, Y4, Y6
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PD Y3, Y7, Y6
-	VMULPD       Y1, Y0, Y0
-	VFMADD231PD  Y6, Y0, Y10
-	VMULPD       Y4, Y3, Y0
-	VDIVPD       Y0, Y10, Y0
-	VANDPD       Y0, Y5, Y0
-	VADDPD       Y0, Y2, Y0
+	VMULPD       Y8, Y6, Y8
+	VMOVUPS      192(SP), Y9
+	VFNMADD213PD Y5, Y9, Y8
+	VMULPD       Y4, Y11, Y4
+	VFMADD231PD  Y8, Y4, Y10
+	VMOVUPS      (SP), Y4
+	VMOVUPS      32(SP), Y8
+	VBLENDVPD    Y3, Y4, Y8, Y3
+	VMULPD       Y5, Y6, Y4
+	VDIVPD       Y4, Y10, Y4
+	VANDPD       Y4, Y7, Y4
+	VADDPD       Y4, Y3, Y3
 	TESTB        DL, DL
-	JZ           ordinary3
-	VMOVNTPD     Y0, (AX)(R8*8)
-	JMP          stored3
+	JZ           ordinary2
+	VMOVNTPD     Y3, (AX)(R8*8)
+	JMP          stored2
 
-ordinary3:
-	VMOVUPD Y0, (AX)(R8*8)
+ordinary2:
+	VMOVUPD Y3, (AX)(R8*8)
 
-stored3:
+stored2:
 	ADDQ $0x00000004, R8
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
@@ -40136,115 +36649,129 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y0
-	VMASKMOVPD  (SI)(R8*8), Y0, Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMASKMOVPD  (BX)(R8*8), Y0, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     224(SP), Y6
-	VCMPPD      $0x11, Y6, Y4, Y6
-	VMOVUPS     224(SP), Y7
-	VCMPPD      $0x11, Y7, Y5, Y7
-	VPCMPEQD    Y8, Y8, Y8
-	VORPS       Y6, Y7, Y6
-	VANDNPS     Y8, Y6, Y6
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y3
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (SI)(R8*1), R11
+
+bytes3:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R9, X4
+	VPCMPEQB   X4, X0, X4
+	VPMOVSXBQ  X4, Y4
+	VANDPS     Y3, Y4, Y4
+	VANDNPS    Y3, Y4, Y5
+	VMASKMOVPD (BX)(R8*8), Y3, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VSUBPD     Y5, Y6, Y6
+	VBLENDVPD  Y4, Y5, Y6, Y7
+	VBLENDVPD  Y4, Y6, Y5, Y6
+	VCMPPD     $0x11, Y1, Y7, Y8
+	VCMPPD     $0x11, Y1, Y6, Y9
+	VPCMPEQD   Y10, Y10, Y10
+	VORPS      Y8, Y9, Y8
+	VANDNPS    Y10, Y8, Y8
+	VMOVUPD    signBit<>+0(SB), Y9
+	VANDNPD    Y9, Y4, Y9
+	VXORPD     Y9, Y5, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y4, Y7
-	VMOVUPD twiceBias<>+0(SB), Y8
-	VANDPD  exponentBits<>+0(SB), Y7, Y9
-	VPSUBQ  Y9, Y8, Y8
-	VPSRLQ  $0x34, Y7, Y7
-	VORPD   integerBits<>+0(SB), Y7, Y7
-	VSUBPD  integerBias<>+0(SB), Y7, Y7
-	VMULPD  Y8, Y4, Y8
-	VADDPD  minusOne<>+0(SB), Y8, Y8
+	VPADDQ      quarterUp<>+0(SB), Y7, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y11
+	VANDPD      exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y12
+	VADDPD      minusOne<>+0(SB), Y11, Y13
+	VBLENDVPD   Y4, Y12, Y13, Y12
+	VFMADD231PD Y9, Y11, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y8, Y9
-	VDIVPD       Y9, Y8, Y9
-	VMULPD       Y9, Y9, Y10
-	VMOVUPD      log64g<>+0(SB), Y11
-	VFMADD213PD  log64f<>+0(SB), Y10, Y11
-	VFMADD213PD  log64e<>+0(SB), Y10, Y11
-	VFMADD213PD  log64d<>+0(SB), Y10, Y11
-	VFMADD213PD  log64c<>+0(SB), Y10, Y11
-	VFMADD213PD  log64b<>+0(SB), Y10, Y11
-	VFMADD213PD  log64a<>+0(SB), Y10, Y11
-	VFNMADD213PD Y8, Y10, Y11
-
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PD ln2Lo<>+0(SB), Y7, Y10
-	VFMSUB213PD Y10, Y9, Y11
-	VSUBPD      Y11, Y8, Y8
-	VFMADD231PD ln2Hi<>+0(SB), Y7, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y5, Y7
-	VMOVUPD      twiceBias<>+0(SB), Y9
-	VANDPD       exponentBits<>+0(SB), Y7, Y10
-	VPSUBQ       Y10, Y9, Y9
-	VPSRLQ       $0x34, Y7, Y7
-	VORPD        integerBits<>+0(SB), Y7, Y7
-	VSUBPD       integerBias<>+0(SB), Y7, Y7
-	VADDPD       minusOne<>+0(SB), Y9, Y10
-	VFNMADD231PD Y4, Y9, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y9
-	VDIVPD       Y9, Y10, Y9
+	VADDPD       two<>+0(SB), Y12, Y9
+	VDIVPD       Y9, Y12, Y9
 	VMULPD       Y9, Y9, Y11
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y11, Y12
-	VFMADD213PD  log64e<>+0(SB), Y11, Y12
-	VFMADD213PD  log64d<>+0(SB), Y11, Y12
-	VFMADD213PD  log64c<>+0(SB), Y11, Y12
-	VFMADD213PD  log64b<>+0(SB), Y11, Y12
-	VFMADD213PD  log64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y10, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y11, Y13
+	VFMADD213PD  log64e<>+0(SB), Y11, Y13
+	VFMADD213PD  log64d<>+0(SB), Y11, Y13
+	VFMADD213PD  log64c<>+0(SB), Y11, Y13
+	VFMADD213PD  log64b<>+0(SB), Y11, Y13
+	VFMADD213PD  log64a<>+0(SB), Y11, Y13
+	VFNMADD213PD Y12, Y11, Y13
 
 	// Add k ln(2).
-	VXORPD       Y11, Y11, Y11
-	VFMADD231PD  ln2Lo<>+0(SB), Y7, Y11
-	VFMSUB213PD  Y11, Y9, Y12
-	VSUBPD       Y12, Y10, Y9
-	VFMADD231PD  ln2Hi<>+0(SB), Y7, Y9
-	VMOVUPS      224(SP), Y7
-	VMOVUPD      one<>+0(SB), Y10
-	VSUBPD       Y7, Y10, Y10
-	VMAXPD       Y4, Y7, Y7
-	VMINPD       Y7, Y10, Y7
-	VMOVUPS      224(SP), Y10
-	VMOVUPD      one<>+0(SB), Y11
-	VSUBPD       Y10, Y11, Y11
-	VMAXPD       Y5, Y10, Y10
-	VMINPD       Y10, Y11, Y10
-	VMOVUPS      64(SP), Y11
-	VMULPD       Y11, Y1, Y11
-	VMOVUPS      96(SP), Y12
-	VMULPD       Y12, Y2, Y12
-	VMULPD       Y5, Y11, Y11
-	VFNMADD231PD Y4, Y12, Y11
-	VMOVUPS      128(SP), Y12
-	VMULPD       Y12, Y1, Y1
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
+	VFMSUB213PD Y11, Y9, Y13
+	VSUBPD      Y13, Y12, Y9
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y1, Y10, Y10
+	VMAXPD      Y6, Y1, Y11
+	VMINPD      Y11, Y10, Y10
+	VPCMPEQD    Y11, Y11, Y11
+	VPXOR       Y4, Y11, Y11
+	VMOVUPD     signBit<>+0(SB), Y12
+	VANDNPD     Y12, Y11, Y12
+	VXORPD      Y12, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y6, Y12
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y12, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y12, Y12
+	VORPD       integerBits<>+0(SB), Y12, Y12
+	VSUBPD      integerBias<>+0(SB), Y12, Y12
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y11, Y14, Y15, Y11
+	VFMADD231PD Y5, Y13, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y5
+	VDIVPD       Y5, Y11, Y5
+	VMULPD       Y5, Y5, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
+	VFMSUB213PD Y13, Y5, Y14
+	VSUBPD      Y14, Y11, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y5
+	VMOVUPS     64(SP), Y11
+	VMOVUPS     96(SP), Y12
+	VBLENDVPD   Y4, Y11, Y12, Y11
+	VMULPD      Y6, Y11, Y11
+	VMOVUPS     128(SP), Y12
+	VMOVUPS     160(SP), Y13
+	VBLENDVPD   Y4, Y12, Y13, Y12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y12
-	VMULPD  Y12, Y9, Y12
+	VMULPD  Y2, Y5, Y5
 	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y12, Y13, Y13
+	VMAXPD  Y5, Y13, Y13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y14
@@ -40268,19 +36795,19 @@ few:
 	VFMADD213PD one<>+0(SB), Y13, Y15
 	VPSLLQ      $0x34, Y14, Y13
 	VPADDQ      Y13, Y15, Y13
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y12, Y12
-	VANDPD      Y13, Y12, Y12
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD      Y13, Y5, Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
 	VSQRTPD Y10, Y13
-	VMULPD  Y13, Y12, Y12
+	VMULPD  Y13, Y5, Y5
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y10, Y12, Y12
+	VMULPD Y10, Y5, Y5
 
 noFirst4:
 	TESTL  $0x0000000c, DI
@@ -40288,142 +36815,92 @@ noFirst4:
 	VMULPD Y10, Y10, Y10
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y10, Y12, Y12
+	VMULPD Y10, Y5, Y5
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
 	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y12, Y12
+	VMULPD Y10, Y5, Y5
 
 noMore4:
-	VMULPD       Y8, Y4, Y10
-	VMOVUPS      192(SP), Y13
-	VFNMADD213PD Y5, Y13, Y10
-	VMULPD       Y12, Y1, Y1
-	VFMADD231PD  Y10, Y1, Y11
-	VMOVUPS      160(SP), Y1
-	VMULPD       Y1, Y2, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y2
-	VMULPD  Y2, Y8, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y8
-	VMAXPD  Y2, Y8, Y8
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y8, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y8
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y8, Y12
-	VFMADD213PD exp64i<>+0(SB), Y8, Y12
-	VFMADD213PD exp64h<>+0(SB), Y8, Y12
-	VFMADD213PD exp64g<>+0(SB), Y8, Y12
-	VFMADD213PD exp64f<>+0(SB), Y8, Y12
-	VFMADD213PD exp64e<>+0(SB), Y8, Y12
-	VFMADD213PD exp64d<>+0(SB), Y8, Y12
-	VFMADD213PD exp64c<>+0(SB), Y8, Y12
-	VFMADD213PD exp64b<>+0(SB), Y8, Y12
-	VFMADD213PD one<>+0(SB), Y8, Y12
-	VFMADD213PD one<>+0(SB), Y8, Y12
-	VPSLLQ      $0x34, Y10, Y8
-	VPADDQ      Y8, Y12, Y8
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y8, Y2, Y2
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot5
-	VSQRTPD Y7, Y8
-	VMULPD  Y8, Y2, Y2
-
-noRoot5:
-	TESTL  $0x00000002, DI
-	JZ     noFirst5
-	VMULPD Y7, Y2, Y2
-
-noFirst5:
-	TESTL  $0x0000000c, DI
-	JZ     noMore5
-	VMULPD Y7, Y7, Y7
-	TESTL  $0x00000004, DI
-	JZ     noSquare5
-	VMULPD Y7, Y2, Y2
-
-noSquare5:
-	TESTL  $0x00000008, DI
-	JZ     noMore5
-	VMULPD Y7, Y7, Y7
-	VMULPD Y7, Y2, Y2
-
-noMore5:
-	VMULPD       Y9, Y5, Y7
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PD Y4, Y8, Y7
-	VMULPD       Y2, Y1, Y1
-	VFMADD231PD  Y7, Y1, Y11
-	VMULPD       Y5, Y4, Y1
-	VDIVPD       Y1, Y11, Y1
-	VANDPD       Y1, Y6, Y1
-	VADDPD       Y1, Y3, Y1
-	VMASKMOVPD   Y1, Y0, (AX)(R8*8)
+	VMULPD       Y9, Y7, Y9
+	VMOVUPS      192(SP), Y10
+	VFNMADD213PD Y6, Y10, Y9
+	VMULPD       Y5, Y12, Y5
+	VFMADD231PD  Y9, Y5, Y11
+	VMOVUPS      (SP), Y5
+	VMOVUPS      32(SP), Y9
+	VBLENDVPD    Y4, Y5, Y9, Y4
+	VMULPD       Y6, Y7, Y5
+	VDIVPD       Y5, Y11, Y5
+	VANDPD       Y5, Y8, Y5
+	VADDPD       Y5, Y4, Y4
+	VMASKMOVPD   Y4, Y3, (AX)(R8*8)
 	ADDQ         $0x00000004, R8
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $544-73
-	// forwardSigmoidAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardNoneAnyPowerF32AVX2(SB), $704-65
+	// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
-	MOVQ         y_base+32(FP), DX
-	MOVBQZX      class+56(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+64(FP), BX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VMOVUPS      Y1, 352(SP)
+	VBROADCASTSS 8(BX), Y1
+	VMOVUPS      Y1, 384(SP)
 	VMOVSS       12(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, BX
+	VCVTSI2SSL   BX, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, 416(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 448(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 480(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 512(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 544(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 576(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 608(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 640(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 672(SP)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	XORQ         BX, BX
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VMOVUPS      Y2, 320(SP)
-	VMOVUPS      Y2, 352(SP)
-	VMOVUPS      Y2, 384(SP)
-	VMOVUPS      Y2, 416(SP)
-	VMOVUPS      Y2, 448(SP)
-	VMOVUPS      Y2, 480(SP)
-	VMOVUPS      Y2, 512(SP)
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 224(SP)
+	VMOVUPS      Y4, 256(SP)
+	VMOVUPS      Y4, 288(SP)
+	VMOVUPS      Y4, 320(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
 	JLE          folded
@@ -40439,124 +36916,2452 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVMSKPS Y2, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y3
-	VMOVUPS   signBitSingle<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
+	VMOVUPS     (DX)(SI*4), Y4
+	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
+	VMOVUPS     576(SP), Y6
+	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 576(SP)
+	VMOVUPS     608(SP), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 608(SP)
+	VMOVUPS     640(SP), Y6
+	VFMADD231PS Y4, Y4, Y6
+	VMOVUPS     Y6, 640(SP)
+	VMOVUPS     (CX)(SI*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VCMPPS      $0x11, Y0, Y6, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y6, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y3, Y8, Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VANDPD       Y5, Y2, Y7
-	VMOVUPS      32(SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
-	VANDPD       Y4, Y2, Y7
-	VMOVUPS      96(SP), Y8
-	VADDPS       Y7, Y8, Y8
-	VMOVUPS      Y8, 96(SP)
-	VANDNPD      Y4, Y2, Y4
-	VMOVUPS      64(SP), Y7
-	VADDPS       Y4, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VANDNPD      Y5, Y2, Y4
-	VMOVUPS      128(SP), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VANDPD       Y6, Y2, Y4
-	VMOVUPS      160(SP), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SP)
-	VANDNPD      Y6, Y2, Y4
-	VMOVUPS      192(SP), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SP)
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     352(SP), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     384(SP), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS      352(SP), Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VMOVUPS      384(SP), Y11
+	VBLENDVPS    Y8, Y11, Y9, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y0, Y9, Y9
+	VMAXPS       Y6, Y0, Y11
+	VMINPS       Y11, Y9, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VSUBPS       Y0, Y11, Y11
+	VMAXPS       Y7, Y0, Y12
+	VMINPS       Y12, Y11, Y11
+	VMOVUPS      448(SP), Y12
+	VFMADD231PS  Y4, Y6, Y12
+	VMOVUPS      Y12, 448(SP)
+	VMOVUPS      480(SP), Y12
+	VFNMADD231PS Y5, Y6, Y12
+	VMOVUPS      Y12, 480(SP)
+	VMOVUPS      512(SP), Y6
+	VFMADD231PS  Y4, Y7, Y6
+	VMOVUPS      Y6, 512(SP)
+	VMOVUPS      544(SP), Y6
+	VFNMADD231PS Y5, Y7, Y6
+	VMOVUPS      Y6, 544(SP)
+	VMOVUPS      672(SP), Y6
+	VFMADD231PS  Y10, Y4, Y6
+	VMOVUPS      Y6, 672(SP)
+	VFNMADD231PS Y8, Y5, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y4
-	VMULPS  Y4, Y3, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y4
+	VMOVUPS 416(SP), Y6
+	VMULPS  Y6, Y8, Y6
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y6, Y7, Y7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y7
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y7
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y7
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y7, Y4
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
+	VPSLLD      $0x17, Y12, Y7
+	VPADDD      Y7, Y13, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y6, Y6
+	VANDPD      Y7, Y6, Y6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y6, Y6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y11, Y6, Y6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y7, Y6, Y6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y6, Y6
+
+noMore1:
+	VMULPS      Y4, Y6, Y4
+	VFMADD231PS Y10, Y4, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 416(SP), Y4
+	VMULPS  Y4, Y10, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y4, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y10
+	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y10
+	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y10
+	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y10
+	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y6, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y6, Y10
+	VPSLLD      $0x17, Y7, Y6
+	VPADDD      Y6, Y10, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y6, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Y9, Y6
+	VMULPS  Y6, Y4, Y4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Y9, Y4, Y4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Y9, Y9, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Y6, Y4, Y4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y4, Y4
+
+noMore2:
+	VMULPS       Y5, Y4, Y4
+	VFNMADD231PS Y8, Y4, Y3
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y4
+	VMASKMOVPS  (DX)(SI*4), Y4, Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     576(SP), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 576(SP)
+	VMOVUPS     608(SP), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 608(SP)
+	VMOVUPS     640(SP), Y7
+	VFMADD231PS Y5, Y5, Y7
+	VMOVUPS     Y7, 640(SP)
+	VMASKMOVPS  (CX)(SI*4), Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x11, Y0, Y4, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y4, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     352(SP), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     384(SP), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS  Y14, Y12, Y15
+	VSUBPS       Y15, Y13, Y12
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS      352(SP), Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VMOVUPS      384(SP), Y11
+	VBLENDVPS    Y8, Y11, Y9, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y0, Y9, Y9
+	VMAXPS       Y4, Y0, Y11
+	VMINPS       Y11, Y9, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VSUBPS       Y0, Y11, Y11
+	VMAXPS       Y7, Y0, Y12
+	VMINPS       Y12, Y11, Y11
+	VMOVUPS      448(SP), Y12
+	VFMADD231PS  Y5, Y4, Y12
+	VMOVUPS      Y12, 448(SP)
+	VMOVUPS      480(SP), Y12
+	VFNMADD231PS Y6, Y4, Y12
+	VMOVUPS      Y12, 480(SP)
+	VMOVUPS      512(SP), Y4
+	VFMADD231PS  Y5, Y7, Y4
+	VMOVUPS      Y4, 512(SP)
+	VMOVUPS      544(SP), Y4
+	VFNMADD231PS Y6, Y7, Y4
+	VMOVUPS      Y4, 544(SP)
+	VMOVUPS      672(SP), Y4
+	VFMADD231PS  Y10, Y5, Y4
+	VMOVUPS      Y4, 672(SP)
+	VFNMADD231PS Y8, Y6, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 416(SP), Y4
+	VMULPS  Y4, Y8, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y4, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y7
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
+	VPSLLD      $0x17, Y12, Y7
+	VPADDD      Y7, Y13, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y4, Y4
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y11, Y4, Y4
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y7, Y4, Y4
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y4, Y4
+
+noMore3:
+	VMULPS      Y5, Y4, Y4
+	VFMADD231PS Y10, Y4, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 416(SP), Y4
+	VMULPS  Y4, Y10, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y5
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y10
+	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y10
+	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y10
+	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y10
+	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y5, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y5, Y10
+	VPSLLD      $0x17, Y7, Y5
+	VPADDD      Y5, Y10, Y5
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y5, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Y9, Y5
+	VMULPS  Y5, Y4, Y4
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Y9, Y4, Y4
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Y9, Y9, Y5
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Y5, Y4, Y4
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Y5, Y5, Y5
+	VMULPS Y5, Y4, Y4
+
+noMore4:
+	VMULPS       Y6, Y4, Y4
+	VFNMADD231PS Y8, Y4, Y3
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS      448(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 448(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVUPS      480(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 480(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVUPS      512(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 512(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVUPS      544(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 544(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
+	VMOVUPS      576(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 576(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
+	VMOVUPS      608(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 608(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       160(SP), Y5, Y5
+	VMOVUPD      Y5, 160(SP)
+	VMOVUPS      640(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 640(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       192(SP), Y5, Y5
+	VMOVUPD      Y5, 192(SP)
+	VMOVUPS      672(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 672(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       224(SP), Y5, Y5
+	VMOVUPD      Y5, 224(SP)
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       256(SP), Y5, Y5
+	VMOVUPD      Y5, 256(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       288(SP), Y5, Y5
+	VMOVUPD      Y5, 288(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       320(SP), Y5, Y5
+	VMOVUPD      Y5, 320(SP)
+	TESTQ        AX, AX
+	JG           window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      256(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPD      288(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      320(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardNoneAnyPowerF64AVX2(SB), $352-65
+	// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSD 16(BX), Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVSD       24(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, BX
+	VCVTSI2SDL   BX, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         BX, BX
+	VBROADCASTSD X1, Y1
+	VMOVUPS      Y1, 64(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SP)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (DX)(SI*8), Y4
+	VADDPD      minusOne<>+0(SB), Y4, Y5
+	VMOVUPS     224(SP), Y6
+	VADDPD      Y4, Y6, Y6
+	VMOVUPS     Y6, 224(SP)
+	VMOVUPS     256(SP), Y6
+	VSUBPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 256(SP)
+	VMOVUPS     288(SP), Y6
+	VFMADD231PD Y4, Y4, Y6
+	VMOVUPS     Y6, 288(SP)
+	VMOVUPD     (CX)(SI*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VCMPPD      $0x11, Y0, Y6, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y6, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SP), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SP), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS      (SP), Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y8, Y11, Y9, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y0, Y9, Y9
+	VMAXPD       Y6, Y0, Y11
+	VMINPD       Y11, Y9, Y9
+	VMOVUPD      one<>+0(SB), Y11
+	VSUBPD       Y0, Y11, Y11
+	VMAXPD       Y7, Y0, Y12
+	VMINPD       Y12, Y11, Y11
+	VMOVUPS      96(SP), Y12
+	VFMADD231PD  Y4, Y6, Y12
+	VMOVUPS      Y12, 96(SP)
+	VMOVUPS      128(SP), Y12
+	VFNMADD231PD Y5, Y6, Y12
+	VMOVUPS      Y12, 128(SP)
+	VMOVUPS      160(SP), Y6
+	VFMADD231PD  Y4, Y7, Y6
+	VMOVUPS      Y6, 160(SP)
+	VMOVUPS      192(SP), Y6
+	VFNMADD231PD Y5, Y7, Y6
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      320(SP), Y6
+	VFMADD231PD  Y10, Y4, Y6
+	VMOVUPS      Y6, 320(SP)
+	VFNMADD231PD Y8, Y5, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 64(SP), Y6
+	VMULPD  Y6, Y8, Y6
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y6, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y7, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y7
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y7, Y13
+	VFMADD213PD exp64i<>+0(SB), Y7, Y13
+	VFMADD213PD exp64h<>+0(SB), Y7, Y13
+	VFMADD213PD exp64g<>+0(SB), Y7, Y13
+	VFMADD213PD exp64f<>+0(SB), Y7, Y13
+	VFMADD213PD exp64e<>+0(SB), Y7, Y13
+	VFMADD213PD exp64d<>+0(SB), Y7, Y13
+	VFMADD213PD exp64c<>+0(SB), Y7, Y13
+	VFMADD213PD exp64b<>+0(SB), Y7, Y13
+	VFMADD213PD one<>+0(SB), Y7, Y13
+	VFMADD213PD one<>+0(SB), Y7, Y13
+	VPSLLQ      $0x34, Y12, Y7
+	VPADDQ      Y7, Y13, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y6, Y6
+	VANDPD      Y7, Y6, Y6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y6, Y6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y11, Y6, Y6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y7, Y6, Y6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y6, Y6
+
+noMore1:
+	VMULPD      Y4, Y6, Y4
+	VFMADD231PD Y10, Y4, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 64(SP), Y4
+	VMULPD  Y4, Y10, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y4, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VFMADD213PD exp64j<>+0(SB), Y6, Y10
+	VFMADD213PD exp64i<>+0(SB), Y6, Y10
+	VFMADD213PD exp64h<>+0(SB), Y6, Y10
+	VFMADD213PD exp64g<>+0(SB), Y6, Y10
+	VFMADD213PD exp64f<>+0(SB), Y6, Y10
+	VFMADD213PD exp64e<>+0(SB), Y6, Y10
+	VFMADD213PD exp64d<>+0(SB), Y6, Y10
+	VFMADD213PD exp64c<>+0(SB), Y6, Y10
+	VFMADD213PD exp64b<>+0(SB), Y6, Y10
+	VFMADD213PD one<>+0(SB), Y6, Y10
+	VFMADD213PD one<>+0(SB), Y6, Y10
+	VPSLLQ      $0x34, Y7, Y6
+	VPADDQ      Y6, Y10, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y6, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Y9, Y6
+	VMULPD  Y6, Y4, Y4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Y9, Y4, Y4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Y9, Y9, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Y6, Y4, Y4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y4, Y4
+
+noMore2:
+	VMULPD       Y5, Y4, Y4
+	VFNMADD231PD Y8, Y4, Y3
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, AX
+	CMPQ         AX, $0x00000004
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y4
+	VMASKMOVPD  (DX)(SI*8), Y4, Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     224(SP), Y7
+	VADDPD      Y5, Y7, Y7
+	VMOVUPS     Y7, 224(SP)
+	VMOVUPS     256(SP), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 256(SP)
+	VMOVUPS     288(SP), Y7
+	VFMADD231PD Y5, Y5, Y7
+	VMOVUPS     Y7, 288(SP)
+	VMASKMOVPD  (CX)(SI*8), Y4, Y4
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y4, Y7, Y7
+	VCMPPD      $0x11, Y0, Y4, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y4, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SP), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SP), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD       Y14, Y14, Y14
+	VFMADD231PD  ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD  Y14, Y12, Y15
+	VSUBPD       Y15, Y13, Y12
+	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS      (SP), Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VMOVUPS      32(SP), Y11
+	VBLENDVPD    Y8, Y11, Y9, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y0, Y9, Y9
+	VMAXPD       Y4, Y0, Y11
+	VMINPD       Y11, Y9, Y9
+	VMOVUPD      one<>+0(SB), Y11
+	VSUBPD       Y0, Y11, Y11
+	VMAXPD       Y7, Y0, Y12
+	VMINPD       Y12, Y11, Y11
+	VMOVUPS      96(SP), Y12
+	VFMADD231PD  Y5, Y4, Y12
+	VMOVUPS      Y12, 96(SP)
+	VMOVUPS      128(SP), Y12
+	VFNMADD231PD Y6, Y4, Y12
+	VMOVUPS      Y12, 128(SP)
+	VMOVUPS      160(SP), Y4
+	VFMADD231PD  Y5, Y7, Y4
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      192(SP), Y4
+	VFNMADD231PD Y6, Y7, Y4
+	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      320(SP), Y4
+	VFMADD231PD  Y10, Y5, Y4
+	VMOVUPS      Y4, 320(SP)
+	VFNMADD231PD Y8, Y6, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 64(SP), Y4
+	VMULPD  Y4, Y8, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y4, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y7, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y7
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y7, Y13
+	VFMADD213PD exp64i<>+0(SB), Y7, Y13
+	VFMADD213PD exp64h<>+0(SB), Y7, Y13
+	VFMADD213PD exp64g<>+0(SB), Y7, Y13
+	VFMADD213PD exp64f<>+0(SB), Y7, Y13
+	VFMADD213PD exp64e<>+0(SB), Y7, Y13
+	VFMADD213PD exp64d<>+0(SB), Y7, Y13
+	VFMADD213PD exp64c<>+0(SB), Y7, Y13
+	VFMADD213PD exp64b<>+0(SB), Y7, Y13
+	VFMADD213PD one<>+0(SB), Y7, Y13
+	VFMADD213PD one<>+0(SB), Y7, Y13
+	VPSLLQ      $0x34, Y12, Y7
+	VPADDQ      Y7, Y13, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y4, Y4
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y11, Y4, Y4
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y7, Y4, Y4
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y4, Y4
+
+noMore3:
+	VMULPD      Y5, Y4, Y4
+	VFMADD231PD Y10, Y4, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 64(SP), Y4
+	VMULPD  Y4, Y10, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y4, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VFMADD213PD exp64j<>+0(SB), Y5, Y10
+	VFMADD213PD exp64i<>+0(SB), Y5, Y10
+	VFMADD213PD exp64h<>+0(SB), Y5, Y10
+	VFMADD213PD exp64g<>+0(SB), Y5, Y10
+	VFMADD213PD exp64f<>+0(SB), Y5, Y10
+	VFMADD213PD exp64e<>+0(SB), Y5, Y10
+	VFMADD213PD exp64d<>+0(SB), Y5, Y10
+	VFMADD213PD exp64c<>+0(SB), Y5, Y10
+	VFMADD213PD exp64b<>+0(SB), Y5, Y10
+	VFMADD213PD one<>+0(SB), Y5, Y10
+	VFMADD213PD one<>+0(SB), Y5, Y10
+	VPSLLQ      $0x34, Y7, Y5
+	VPADDQ      Y5, Y10, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y5, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Y9, Y5
+	VMULPD  Y5, Y4, Y4
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Y9, Y4, Y4
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Y9, Y9, Y5
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Y5, Y4, Y4
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Y5, Y5, Y5
+	VMULPD Y5, Y4, Y4
+
+noMore4:
+	VMULPD       Y6, Y4, Y4
+	VFNMADD231PD Y8, Y4, Y3
+	ADDQ         $0x00000004, SI
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      96(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      128(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      160(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 160(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      192(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 192(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      224(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 224(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      256(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 256(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      288(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 288(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      320(SP), Y0
+	VXORPS       Y4, Y4, Y4
+	VMOVUPS      Y4, 320(SP)
+	VEXTRACTF128 $0x01, Y0, X4
+	VADDPD       X4, X0, X0
+	VUNPCKHPD    X0, X0, X4
+	VADDSD       X4, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardNoneAnyPowerF32AVX2(SB), $320-89
+	// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSS 24(DI), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(SP)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 256(SP)
+	VBROADCASTSS 44(DI), Y0
+	VMOVSS       36(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, DI
+	VCVTSI2SSL   DI, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSS X1, Y1
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPS     (SI)(R8*4), Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (SP), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     32(SP), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMOVUPS     (BX)(R8*4), Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y5, Y6, Y6
+	VCMPPS      $0x11, Y0, Y5, Y7
+	VCMPPS      $0x11, Y0, Y6, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VORPS       Y7, Y8, Y7
+	VANDNPS     Y9, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y5, Y8
+	VMOVUPS twiceBiasSingle<>+0(SB), Y9
+	VANDPS  exponentBitsSingle<>+0(SB), Y8, Y10
+	VPSUBD  Y10, Y9, Y9
+	VPSRLD  $0x17, Y8, Y8
+	VORPS   integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS  integerBiasSingle<>+0(SB), Y8, Y8
+	VMULPS  Y9, Y5, Y9
+	VADDPS  minusOneSingle<>+0(SB), Y9, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y10
+	VDIVPS       Y10, Y9, Y10
+	VMULPS       Y10, Y10, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y11
+	VFMSUB213PS Y11, Y10, Y12
+	VSUBPS      Y12, Y9, Y9
+	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y6, Y8
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y10
+	VANDPS       exponentBitsSingle<>+0(SB), Y8, Y11
+	VPSUBD       Y11, Y10, Y10
+	VPSRLD       $0x17, Y8, Y8
+	VORPS        integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS       integerBiasSingle<>+0(SB), Y8, Y8
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS Y5, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y10
+	VDIVPS       Y10, Y11, Y10
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y11, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y8, Y12
+	VFMSUB213PS  Y12, Y10, Y13
+	VSUBPS       Y13, Y11, Y10
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VSUBPS       Y0, Y8, Y8
+	VMAXPS       Y5, Y0, Y11
+	VMINPS       Y11, Y8, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VSUBPS       Y0, Y11, Y11
+	VMAXPS       Y6, Y0, Y12
+	VMINPS       Y12, Y11, Y11
+	VMOVUPS      64(SP), Y12
+	VMULPS       Y12, Y2, Y12
+	VMOVUPS      96(SP), Y13
+	VMULPS       Y13, Y3, Y13
+	VMULPS       Y6, Y12, Y12
+	VFNMADD231PS Y5, Y13, Y12
+	VMOVUPS      128(SP), Y13
+	VMULPS       Y13, Y2, Y2
+	VMOVUPS      Y2, 224(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y10, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
+	VMAXPS  Y2, Y13, Y13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y15
+	VFMADD213PS expLaneeSingle<>+0(SB), Y13, Y15
+	VFMADD213PS expLanedSingle<>+0(SB), Y13, Y15
+	VFMADD213PS expLanecSingle<>+0(SB), Y13, Y15
+	VFMADD213PS expLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
+	VPSLLD      $0x17, Y14, Y13
+	VPADDD      Y13, Y15, Y13
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y13, Y2, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y11, Y13
+	VMULPS  Y13, Y2, Y2
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y11, Y2, Y2
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y11, Y11, Y11
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y11, Y2, Y2
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y2, Y2
+
+noMore1:
+	VMULPS       Y9, Y5, Y11
+	VMOVUPS      256(SP), Y13
+	VFNMADD213PS Y6, Y13, Y11
+	VMOVUPS      224(SP), Y13
+	VMULPS       Y2, Y13, Y2
+	VFMADD231PS  Y11, Y2, Y12
+	VMOVUPS      160(SP), Y2
+	VMULPS       Y2, Y3, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y9, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y3, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y9
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y13
+	VPSLLD      $0x17, Y11, Y9
+	VPADDD      Y9, Y13, Y9
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD      Y4, Y3, Y3
-	VMULPS      Y6, Y3, Y3
-	VANDPD      Y3, Y2, Y4
-	VMOVUPS     224(SP), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDNPD     Y3, Y2, Y2
-	VMOVUPS     256(SP), Y3
-	VADDPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
+	VANDPD      Y9, Y3, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Y8, Y9
+	VMULPS  Y9, Y3, Y3
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Y8, Y3, Y3
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Y8, Y3, Y3
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y3, Y3
+
+noMore2:
+	VMULPS       Y10, Y6, Y8
+	VMOVUPS      256(SP), Y9
+	VFNMADD213PS Y5, Y9, Y8
+	VMULPS       Y3, Y2, Y2
+	VFMADD231PS  Y8, Y2, Y12
+	VMULPS       Y6, Y5, Y2
+	VDIVPS       Y2, Y12, Y2
+	VANDPD       Y2, Y7, Y2
+	VADDPS       Y2, Y4, Y2
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Y2, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Y2, (AX)(R8*4)
+
+stored3:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*4), Y2
+	VMASKMOVPS  (SI)(R8*4), Y2, Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     (SP), Y5
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     32(SP), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMASKMOVPS  (BX)(R8*4), Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VCMPPS      $0x11, Y0, Y6, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VORPS       Y8, Y9, Y8
+	VANDNPS     Y10, Y8, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y9
+	VMOVUPS twiceBiasSingle<>+0(SB), Y10
+	VANDPS  exponentBitsSingle<>+0(SB), Y9, Y11
+	VPSUBD  Y11, Y10, Y10
+	VPSRLD  $0x17, Y9, Y9
+	VORPS   integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS  integerBiasSingle<>+0(SB), Y9, Y9
+	VMULPS  Y10, Y6, Y10
+	VADDPS  minusOneSingle<>+0(SB), Y10, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y11
+	VDIVPS       Y11, Y10, Y11
+	VMULPS       Y11, Y11, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y12
+	VFMSUB213PS Y12, Y11, Y13
+	VSUBPS      Y13, Y10, Y10
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y9
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y11
+	VANDPS       exponentBitsSingle<>+0(SB), Y9, Y12
+	VPSUBD       Y12, Y11, Y11
+	VPSRLD       $0x17, Y9, Y9
+	VORPS        integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS       integerBiasSingle<>+0(SB), Y9, Y9
+	VADDPS       minusOneSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y11
+	VDIVPS       Y11, Y12, Y11
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD       Y13, Y13, Y13
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y9, Y13
+	VFMSUB213PS  Y13, Y11, Y14
+	VSUBPS       Y14, Y12, Y11
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y9, Y11
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y0, Y9, Y9
+	VMAXPS       Y6, Y0, Y12
+	VMINPS       Y12, Y9, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VSUBPS       Y0, Y12, Y12
+	VMAXPS       Y7, Y0, Y13
+	VMINPS       Y13, Y12, Y12
+	VMOVUPS      64(SP), Y13
+	VMULPS       Y13, Y3, Y13
+	VMOVUPS      96(SP), Y14
+	VMULPS       Y14, Y4, Y14
+	VMULPS       Y7, Y13, Y13
+	VFNMADD231PS Y6, Y14, Y13
+	VMOVUPS      128(SP), Y14
+	VMULPS       Y14, Y3, Y3
+	VMOVUPS      Y3, 192(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y11, Y3
+	VMOVUPS Y3, 288(SP)
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
+	VMOVUPS 288(SP), Y14
+	VMAXPS  Y14, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y3
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y15
+	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y15
+	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y15
+	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y15
+	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y15
+	VPSLLD      $0x17, Y14, Y3
+	VPADDD      Y3, Y15, Y3
+	VMOVUPS     288(SP), Y14
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y14, Y14
+	VANDPD      Y3, Y14, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y12, Y14
+	VMULPS  Y14, Y3, Y3
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y12, Y3, Y3
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y12, Y12, Y12
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y12, Y3, Y3
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y3, Y3
+
+noMore4:
+	VMULPS       Y10, Y6, Y12
+	VMOVUPS      256(SP), Y14
+	VFNMADD213PS Y7, Y14, Y12
+	VMOVUPS      192(SP), Y14
+	VMULPS       Y3, Y14, Y3
+	VFMADD231PS  Y12, Y3, Y13
+	VMOVUPS      160(SP), Y3
+	VMULPS       Y3, Y4, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y10, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y4, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y14
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y14
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y14
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y14
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y14
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y14
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y14
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y14
+	VPSLLD      $0x17, Y12, Y10
+	VPADDD      Y10, Y14, Y10
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y10, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Y9, Y10
+	VMULPS  Y10, Y4, Y4
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Y9, Y4, Y4
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Y9, Y4, Y4
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y4, Y4
+
+noMore5:
+	VMULPS       Y11, Y7, Y9
+	VMOVUPS      256(SP), Y10
+	VFNMADD213PS Y6, Y10, Y9
+	VMULPS       Y4, Y3, Y3
+	VFMADD231PS  Y9, Y3, Y13
+	VMULPS       Y7, Y6, Y3
+	VDIVPS       Y3, Y13, Y3
+	VANDPD       Y3, Y8, Y3
+	VADDPS       Y3, Y5, Y3
+	VMASKMOVPS   Y3, Y2, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardNoneAnyPowerF64AVX2(SB), $320-89
+	// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSD 48(DI), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(SP)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 256(SP)
+	VBROADCASTSD 88(DI), Y0
+	VMOVSD       72(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, DI
+	VCVTSI2SDL   DI, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSD X1, Y1
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (SI)(R8*8), Y2
+	VMOVUPD     one<>+0(SB), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     (SP), Y4
+	VMULPD      Y4, Y2, Y4
+	VMOVUPS     32(SP), Y5
+	VFMADD231PD Y5, Y3, Y4
+	VMOVUPD     (BX)(R8*8), Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y5, Y6, Y6
+	VCMPPD      $0x11, Y0, Y5, Y7
+	VCMPPD      $0x11, Y0, Y6, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VORPS       Y7, Y8, Y7
+	VANDNPS     Y9, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y5, Y8
+	VMOVUPD twiceBias<>+0(SB), Y9
+	VANDPD  exponentBits<>+0(SB), Y8, Y10
+	VPSUBQ  Y10, Y9, Y9
+	VPSRLQ  $0x34, Y8, Y8
+	VORPD   integerBits<>+0(SB), Y8, Y8
+	VSUBPD  integerBias<>+0(SB), Y8, Y8
+	VMULPD  Y9, Y5, Y9
+	VADDPD  minusOne<>+0(SB), Y9, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y10
+	VDIVPD       Y10, Y9, Y10
+	VMULPD       Y10, Y10, Y11
+	VMOVUPD      log64g<>+0(SB), Y12
+	VFMADD213PD  log64f<>+0(SB), Y11, Y12
+	VFMADD213PD  log64e<>+0(SB), Y11, Y12
+	VFMADD213PD  log64d<>+0(SB), Y11, Y12
+	VFMADD213PD  log64c<>+0(SB), Y11, Y12
+	VFMADD213PD  log64b<>+0(SB), Y11, Y12
+	VFMADD213PD  log64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y11
+	VFMSUB213PD Y11, Y10, Y12
+	VSUBPD      Y12, Y9, Y9
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y6, Y8
+	VMOVUPD      twiceBias<>+0(SB), Y10
+	VANDPD       exponentBits<>+0(SB), Y8, Y11
+	VPSUBQ       Y11, Y10, Y10
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBias<>+0(SB), Y8, Y8
+	VADDPD       minusOne<>+0(SB), Y10, Y11
+	VFNMADD231PD Y5, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y10
+	VDIVPD       Y10, Y11, Y10
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y11, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PD  ln2Lo<>+0(SB), Y8, Y12
+	VFMSUB213PD  Y12, Y10, Y13
+	VSUBPD       Y13, Y11, Y10
+	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VSUBPD       Y0, Y8, Y8
+	VMAXPD       Y5, Y0, Y11
+	VMINPD       Y11, Y8, Y8
+	VMOVUPD      one<>+0(SB), Y11
+	VSUBPD       Y0, Y11, Y11
+	VMAXPD       Y6, Y0, Y12
+	VMINPD       Y12, Y11, Y11
+	VMOVUPS      64(SP), Y12
+	VMULPD       Y12, Y2, Y12
+	VMOVUPS      96(SP), Y13
+	VMULPD       Y13, Y3, Y13
+	VMULPD       Y6, Y12, Y12
+	VFNMADD231PD Y5, Y13, Y12
+	VMOVUPS      128(SP), Y13
+	VMULPD       Y13, Y2, Y2
+	VMOVUPS      Y2, 224(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y10, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y13
+	VMAXPD  Y2, Y13, Y13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y13, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y15
+	VFMADD213PD exp64j<>+0(SB), Y13, Y15
+	VFMADD213PD exp64i<>+0(SB), Y13, Y15
+	VFMADD213PD exp64h<>+0(SB), Y13, Y15
+	VFMADD213PD exp64g<>+0(SB), Y13, Y15
+	VFMADD213PD exp64f<>+0(SB), Y13, Y15
+	VFMADD213PD exp64e<>+0(SB), Y13, Y15
+	VFMADD213PD exp64d<>+0(SB), Y13, Y15
+	VFMADD213PD exp64c<>+0(SB), Y13, Y15
+	VFMADD213PD exp64b<>+0(SB), Y13, Y15
+	VFMADD213PD one<>+0(SB), Y13, Y15
+	VFMADD213PD one<>+0(SB), Y13, Y15
+	VPSLLQ      $0x34, Y14, Y13
+	VPADDQ      Y13, Y15, Y13
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD      Y13, Y2, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y11, Y13
+	VMULPD  Y13, Y2, Y2
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y11, Y2, Y2
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y11, Y11, Y11
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y11, Y2, Y2
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y2, Y2
+
+noMore1:
+	VMULPD       Y9, Y5, Y11
+	VMOVUPS      256(SP), Y13
+	VFNMADD213PD Y6, Y13, Y11
+	VMOVUPS      224(SP), Y13
+	VMULPD       Y2, Y13, Y2
+	VFMADD231PD  Y11, Y2, Y12
+	VMOVUPS      160(SP), Y2
+	VMULPD       Y2, Y3, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y9, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y3, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y9, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y9
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y9, Y13
+	VFMADD213PD exp64i<>+0(SB), Y9, Y13
+	VFMADD213PD exp64h<>+0(SB), Y9, Y13
+	VFMADD213PD exp64g<>+0(SB), Y9, Y13
+	VFMADD213PD exp64f<>+0(SB), Y9, Y13
+	VFMADD213PD exp64e<>+0(SB), Y9, Y13
+	VFMADD213PD exp64d<>+0(SB), Y9, Y13
+	VFMADD213PD exp64c<>+0(SB), Y9, Y13
+	VFMADD213PD exp64b<>+0(SB), Y9, Y13
+	VFMADD213PD one<>+0(SB), Y9, Y13
+	VFMADD213PD one<>+0(SB), Y9, Y13
+	VPSLLQ      $0x34, Y11, Y9
+	VPADDQ      Y9, Y13, Y9
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y9, Y3, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y3, Y3
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Y8, Y3, Y3
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Y8, Y3, Y3
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y3, Y3
+
+noMore2:
+	VMULPD       Y10, Y6, Y8
+	VMOVUPS      256(SP), Y9
+	VFNMADD213PD Y5, Y9, Y8
+	VMULPD       Y3, Y2, Y2
+	VFMADD231PD  Y8, Y2, Y12
+	VMULPD       Y6, Y5, Y2
+	VDIVPD       Y2, Y12, Y2
+	VANDPD       Y2, Y7, Y2
+	VADDPD       Y2, Y4, Y2
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Y2, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Y2, (AX)(R8*8)
+
+stored3:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*8), Y2
+	VMASKMOVPD  (SI)(R8*8), Y2, Y3
+	VMOVUPD     one<>+0(SB), Y4
+	VSUBPD      Y3, Y4, Y4
+	VMOVUPS     (SP), Y5
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     32(SP), Y6
+	VFMADD231PD Y6, Y4, Y5
+	VMASKMOVPD  (BX)(R8*8), Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VCMPPD      $0x11, Y0, Y6, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VORPS       Y8, Y9, Y8
+	VANDNPS     Y10, Y8, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y9
+	VMOVUPD twiceBias<>+0(SB), Y10
+	VANDPD  exponentBits<>+0(SB), Y9, Y11
+	VPSUBQ  Y11, Y10, Y10
+	VPSRLQ  $0x34, Y9, Y9
+	VORPD   integerBits<>+0(SB), Y9, Y9
+	VSUBPD  integerBias<>+0(SB), Y9, Y9
+	VMULPD  Y10, Y6, Y10
+	VADDPD  minusOne<>+0(SB), Y10, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y11
+	VDIVPD       Y11, Y10, Y11
+	VMULPD       Y11, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
+	VFMSUB213PD Y12, Y11, Y13
+	VSUBPD      Y13, Y10, Y10
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y9
+	VMOVUPD      twiceBias<>+0(SB), Y11
+	VANDPD       exponentBits<>+0(SB), Y9, Y12
+	VPSUBQ       Y12, Y11, Y11
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBias<>+0(SB), Y9, Y9
+	VADDPD       minusOne<>+0(SB), Y11, Y12
+	VFNMADD231PD Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y11
+	VDIVPD       Y11, Y12, Y11
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD       Y13, Y13, Y13
+	VFMADD231PD  ln2Lo<>+0(SB), Y9, Y13
+	VFMSUB213PD  Y13, Y11, Y14
+	VSUBPD       Y14, Y12, Y11
+	VFMADD231PD  ln2Hi<>+0(SB), Y9, Y11
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y0, Y9, Y9
+	VMAXPD       Y6, Y0, Y12
+	VMINPD       Y12, Y9, Y9
+	VMOVUPD      one<>+0(SB), Y12
+	VSUBPD       Y0, Y12, Y12
+	VMAXPD       Y7, Y0, Y13
+	VMINPD       Y13, Y12, Y12
+	VMOVUPS      64(SP), Y13
+	VMULPD       Y13, Y3, Y13
+	VMOVUPS      96(SP), Y14
+	VMULPD       Y14, Y4, Y14
+	VMULPD       Y7, Y13, Y13
+	VFNMADD231PD Y6, Y14, Y13
+	VMOVUPS      128(SP), Y14
+	VMULPD       Y14, Y3, Y3
+	VMOVUPS      Y3, 192(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y11, Y3
+	VMOVUPS Y3, 288(SP)
+	VMOVUPD leastNormalExp<>+0(SB), Y3
+	VMOVUPS 288(SP), Y14
+	VMAXPD  Y14, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y3, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y15
+	VFMADD213PD exp64j<>+0(SB), Y3, Y15
+	VFMADD213PD exp64i<>+0(SB), Y3, Y15
+	VFMADD213PD exp64h<>+0(SB), Y3, Y15
+	VFMADD213PD exp64g<>+0(SB), Y3, Y15
+	VFMADD213PD exp64f<>+0(SB), Y3, Y15
+	VFMADD213PD exp64e<>+0(SB), Y3, Y15
+	VFMADD213PD exp64d<>+0(SB), Y3, Y15
+	VFMADD213PD exp64c<>+0(SB), Y3, Y15
+	VFMADD213PD exp64b<>+0(SB), Y3, Y15
+	VFMADD213PD one<>+0(SB), Y3, Y15
+	VFMADD213PD one<>+0(SB), Y3, Y15
+	VPSLLQ      $0x34, Y14, Y3
+	VPADDQ      Y3, Y15, Y3
+	VMOVUPS     288(SP), Y14
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y14, Y14
+	VANDPD      Y3, Y14, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y12, Y14
+	VMULPD  Y14, Y3, Y3
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y12, Y3, Y3
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y12, Y12, Y12
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y12, Y3, Y3
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y3, Y3
+
+noMore4:
+	VMULPD       Y10, Y6, Y12
+	VMOVUPS      256(SP), Y14
+	VFNMADD213PD Y7, Y14, Y12
+	VMOVUPS      192(SP), Y14
+	VMULPD       Y3, Y14, Y3
+	VFMADD231PD  Y12, Y3, Y13
+	VMOVUPS      160(SP), Y3
+	VMULPD       Y3, Y4, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y10, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y4, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y10, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y14
+	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y10
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y14
+	VFMADD213PD exp64j<>+0(SB), Y10, Y14
+	VFMADD213PD exp64i<>+0(SB), Y10, Y14
+	VFMADD213PD exp64h<>+0(SB), Y10, Y14
+	VFMADD213PD exp64g<>+0(SB), Y10, Y14
+	VFMADD213PD exp64f<>+0(SB), Y10, Y14
+	VFMADD213PD exp64e<>+0(SB), Y10, Y14
+	VFMADD213PD exp64d<>+0(SB), Y10, Y14
+	VFMADD213PD exp64c<>+0(SB), Y10, Y14
+	VFMADD213PD exp64b<>+0(SB), Y10, Y14
+	VFMADD213PD one<>+0(SB), Y10, Y14
+	VFMADD213PD one<>+0(SB), Y10, Y14
+	VPSLLQ      $0x34, Y12, Y10
+	VPADDQ      Y10, Y14, Y10
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y10, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Y9, Y10
+	VMULPD  Y10, Y4, Y4
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Y9, Y4, Y4
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Y9, Y4, Y4
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y4, Y4
+
+noMore5:
+	VMULPD       Y11, Y7, Y9
+	VMOVUPS      256(SP), Y10
+	VFNMADD213PD Y6, Y10, Y9
+	VMULPD       Y4, Y3, Y3
+	VFMADD231PD  Y9, Y3, Y13
+	VMULPD       Y7, Y6, Y3
+	VDIVPD       Y3, Y13, Y3
+	VANDPD       Y3, Y8, Y3
+	VADDPD       Y3, Y5, Y3
+	VMASKMOVPD   Y3, Y2, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $352-73
+	// forwardSigmoidAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      288(SP), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 288(SP)
+	MOVQ         k+64(FP), BX
+	VMOVSS       12(BX), X0
+	VBROADCASTSS X0, Y0
+	VMOVUPS      Y0, 256(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 320(SP)
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	XORQ         BX, BX
+	VXORPD       Y8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 160(SP)
+	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 224(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          folded
+
+window:
+	// 256 elements are added in lanes of float32.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ     (DX)(SI*1), X8
+	VMOVUPS   288(SP), Y9
+	VPCMPEQB  X8, X9, X8
+	VPMOVSXBD X8, Y8
+	VMOVMSKPS Y8, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVUPS   (CX)(SI*4), Y9
+	VMOVUPS   signBitSingle<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPS    Y10, Y9, Y9
+	VORPS     signBitSingle<>+0(SB), Y9, Y10
+	VMOVUPS   320(SP), Y11
+	VPMAXUD   Y10, Y11, Y11
+	VMOVUPS   Y11, 320(SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y12
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y12, Y10
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y10, Y11
+	VADDPS  twoSingle<>+0(SB), Y10, Y12
+	VMOVUPS oneSingle<>+0(SB), Y13
+	VMULPS  Y12, Y11, Y14
+	VDIVPS  Y14, Y13, Y13
+	VMULPS  Y12, Y13, Y12
+	VMULPS  Y11, Y13, Y11
+	VMULPS  Y10, Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y10, Y13, Y14
+	VFNMADD213PS Y10, Y11, Y14
+	VMULPS       Y12, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y12, Y11
+	VBLENDVPS    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPS       Y9, Y12, Y12
+	VSUBPS       Y14, Y12, Y12
+	VXORPD       Y13, Y13, Y13
+	VMAXPS       Y9, Y13, Y9
+	VADDPS       Y9, Y14, Y9
+	VXORPS       signBitSingle<>+0(SB), Y9, Y9
+	VANDPD       Y11, Y8, Y13
+	VADDPS       Y13, Y0, Y0
+	VANDPD       Y10, Y8, Y13
+	VADDPS       Y13, Y2, Y2
+	VANDNPD      Y10, Y8, Y10
+	VADDPS       Y10, Y1, Y1
+	VANDNPD      Y11, Y8, Y10
+	VADDPS       Y10, Y3, Y3
+	VANDPD       Y12, Y8, Y10
+	VADDPS       Y10, Y4, Y4
+	VANDNPD      Y12, Y8, Y10
+	VADDPS       Y10, Y5, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 256(SP), Y10
+	VMULPS  Y10, Y9, Y9
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y10, Y13
+	VPSLLD      $0x17, Y11, Y10
+	VPADDD      Y10, Y13, Y10
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
+	VANDPD      Y10, Y9, Y9
+	VMULPS      Y12, Y9, Y9
+	VANDPD      Y9, Y8, Y10
+	VADDPS      Y10, Y6, Y6
+	VANDNPD     Y9, Y8, Y8
+	VADDPS      Y8, Y7, Y7
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DI
 	CMPQ        DI, $0x00000008
@@ -40573,7 +39378,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    R8, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y2
+	VMOVDQU 32(R9)(R10*4), Y8
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
@@ -40585,264 +39390,243 @@ bytes1:
 	ORQ        R10, R9
 	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R9, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPS  Y3, R8
+	VMOVQ      R9, X9
+	VMOVUPS    288(SP), Y10
+	VPCMPEQB   X9, X10, X9
+	VPMOVSXBD  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPS  Y9, R8
 	POPCNTL    R8, R8
 	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y2, Y2
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y2, Y2
-	VORPS      signBitSingle<>+0(SB), Y2, Y5
-	VPMAXUD    Y5, Y1, Y1
+	VMASKMOVPS (CX)(SI*4), Y8, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPS     Y11, Y8, Y8
+	VORPS      signBitSingle<>+0(SB), Y8, Y11
+	VMOVUPS    320(SP), Y12
+	VPMAXUD    Y11, Y12, Y12
+	VMOVUPS    Y12, 320(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y7, Y6
-	VBLENDVPS    Y2, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y2, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPS       Y2, Y8, Y2
-	VADDPS       Y2, Y9, Y2
-	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VANDPD       Y6, Y3, Y8
-	VMOVUPS      32(SP), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VANDPD       Y5, Y3, Y8
-	VMOVUPS      96(SP), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SP)
-	VANDPD       Y5, Y4, Y5
-	VMOVUPS      64(SP), Y8
-	VADDPS       Y5, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
-	VANDPD       Y6, Y4, Y5
-	VMOVUPS      128(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
-	VANDPD       Y7, Y3, Y5
-	VMOVUPS      160(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
-	VANDPD       Y7, Y4, Y5
-	VMOVUPS      192(SP), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 192(SP)
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y8, Y11, Y13, Y12
+	VBLENDVPS    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y8, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y8, Y14, Y8
+	VADDPS       Y8, Y15, Y8
+	VXORPS       signBitSingle<>+0(SB), Y8, Y8
+	VANDPD       Y12, Y9, Y14
+	VADDPS       Y14, Y0, Y0
+	VANDPD       Y11, Y9, Y14
+	VADDPS       Y14, Y2, Y2
+	VANDPD       Y11, Y10, Y11
+	VADDPS       Y11, Y1, Y1
+	VANDPD       Y12, Y10, Y11
+	VADDPS       Y11, Y3, Y3
+	VANDPD       Y13, Y9, Y11
+	VADDPS       Y11, Y4, Y4
+	VANDPD       Y13, Y10, Y11
+	VADDPS       Y11, Y5, Y5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y5
-	VMULPS  Y5, Y2, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
-	VMAXPS  Y2, Y5, Y5
+	VMOVUPS 256(SP), Y11
+	VMULPS  Y11, Y8, Y8
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y8, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y14
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y8
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y8, Y5
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y5, Y2, Y2
-	VMULPS      Y7, Y2, Y2
-	VANDPD      Y2, Y3, Y3
-	VMOVUPS     224(SP), Y5
-	VADDPS      Y3, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDPD      Y2, Y4, Y2
-	VMOVUPS     256(SP), Y3
-	VADDPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
+	VMOVUPS     expLanefSingle<>+0(SB), Y14
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y14
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y14
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y14
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y14
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y14
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y14
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y14, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
+	VANDPD      Y11, Y8, Y8
+	VMULPS      Y13, Y8, Y8
+	VANDPD      Y8, Y9, Y9
+	VADDPS      Y9, Y6, Y6
+	VANDPD      Y8, Y10, Y8
+	VADDPS      Y8, Y7, Y7
 	ADDQ        $0x00000008, SI
 	SUBQ        $0x00000008, DI
 	JMP         few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      32(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       288(SP), Y3, Y3
-	VMOVUPD      Y3, 288(SP)
-	VMOVUPS      64(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       320(SP), Y3, Y3
-	VMOVUPD      Y3, 320(SP)
-	VMOVUPS      96(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       352(SP), Y3, Y3
-	VMOVUPD      Y3, 352(SP)
-	VMOVUPS      128(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       384(SP), Y3, Y3
-	VMOVUPD      Y3, 384(SP)
-	VMOVUPS      160(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       416(SP), Y3, Y3
-	VMOVUPD      Y3, 416(SP)
-	VMOVUPS      192(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 192(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       448(SP), Y3, Y3
-	VMOVUPD      Y3, 448(SP)
-	VMOVUPS      224(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 224(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       480(SP), Y3, Y3
-	VMOVUPD      Y3, 480(SP)
-	VMOVUPS      256(SP), Y2
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 256(SP)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       512(SP), Y3, Y3
-	VMOVUPD      Y3, 512(SP)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       192(SP), Y9, Y9
+	VMOVUPD      Y9, 192(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       224(SP), Y9, Y9
+	VMOVUPD      Y9, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      288(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      320(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      352(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      384(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      416(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      448(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPD      480(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPD      512(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
@@ -40852,7 +39636,10 @@ folded:
 
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   320(SP), Y1
 	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 320(SP)
+	VMOVUPS   320(SP), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -40863,7 +39650,7 @@ folded:
 
 // func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $288-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $96-73
 	// forwardSigmoidAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -40871,28 +39658,24 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $288-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      32(SP), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 32(SP)
 	MOVQ         k+64(FP), BX
-	VMOVSD       24(BX), X1
-	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, (SP)
-	VPCMPEQD     Y1, Y1, Y1
+	VMOVSD       24(BX), X0
+	VBROADCASTSD X0, Y0
+	VMOVUPS      Y0, (SP)
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
 	XORQ         BX, BX
 	XORQ         SI, SI
 	CMPQ         AX, $0x00000004
@@ -40900,141 +39683,128 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $288-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVMSKPD Y2, DI
+	VMOVD     (DX)(SI*1), X8
+	VMOVUPS   32(SP), Y9
+	VPCMPEQB  X8, X9, X8
+	VPMOVSXBQ X8, Y8
+	VMOVMSKPD Y8, DI
 	POPCNTL   DI, DI
 	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y3, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD    Y5, Y1, Y1
+	VMOVUPD   (CX)(SI*8), Y9
+	VMOVUPD   signBit<>+0(SB), Y10
+	VANDNPD   Y10, Y8, Y10
+	VXORPD    Y10, Y9, Y9
+	VORPD     signBit<>+0(SB), Y9, Y10
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
+	VMOVUPS   64(SP), Y12
+	VANDPD    Y11, Y12, Y12
+	VMOVUPS   Y12, 64(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
+	VMOVUPD     exp64k<>+0(SB), Y12
+	VFMADD213PD exp64j<>+0(SB), Y10, Y12
+	VFMADD213PD exp64i<>+0(SB), Y10, Y12
+	VFMADD213PD exp64h<>+0(SB), Y10, Y12
+	VFMADD213PD exp64g<>+0(SB), Y10, Y12
+	VFMADD213PD exp64f<>+0(SB), Y10, Y12
+	VFMADD213PD exp64e<>+0(SB), Y10, Y12
+	VFMADD213PD exp64d<>+0(SB), Y10, Y12
+	VFMADD213PD exp64c<>+0(SB), Y10, Y12
+	VFMADD213PD exp64b<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VFMADD213PD one<>+0(SB), Y10, Y12
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y12, Y10
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	VADDPD  one<>+0(SB), Y10, Y11
+	VADDPD  two<>+0(SB), Y10, Y12
+	VMOVUPD one<>+0(SB), Y13
+	VMULPD  Y12, Y11, Y14
+	VDIVPD  Y14, Y13, Y13
+	VMULPD  Y12, Y13, Y12
+	VMULPD  Y11, Y13, Y11
+	VMULPD  Y10, Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y8, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VANDPD       Y5, Y2, Y7
-	VMOVUPS      32(SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, 32(SP)
-	VANDPD       Y4, Y2, Y7
-	VMOVUPS      96(SP), Y8
-	VADDPD       Y7, Y8, Y8
-	VMOVUPS      Y8, 96(SP)
-	VANDNPD      Y4, Y2, Y4
-	VMOVUPS      64(SP), Y7
-	VADDPD       Y4, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
-	VANDNPD      Y5, Y2, Y4
-	VMOVUPS      128(SP), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SP)
-	VANDPD       Y6, Y2, Y4
-	VMOVUPS      160(SP), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SP)
-	VANDNPD      Y6, Y2, Y4
-	VMOVUPS      192(SP), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SP)
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unit64j<>+0(SB), Y14
+	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
+	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y10, Y13, Y14
+	VFNMADD213PD Y10, Y11, Y14
+	VMULPD       Y12, Y10, Y10
+	VBLENDVPD    Y9, Y10, Y12, Y11
+	VBLENDVPD    Y9, Y12, Y10, Y10
+	VXORPD       Y12, Y12, Y12
+	VMINPD       Y9, Y12, Y12
+	VSUBPD       Y14, Y12, Y12
+	VXORPD       Y13, Y13, Y13
+	VMAXPD       Y9, Y13, Y9
+	VADDPD       Y9, Y14, Y9
+	VXORPD       signBit<>+0(SB), Y9, Y9
+	VANDPD       Y11, Y8, Y13
+	VADDPD       Y13, Y0, Y0
+	VANDPD       Y10, Y8, Y13
+	VADDPD       Y13, Y2, Y2
+	VANDNPD      Y10, Y8, Y10
+	VADDPD       Y10, Y1, Y1
+	VANDNPD      Y11, Y8, Y10
+	VADDPD       Y10, Y3, Y3
+	VANDPD       Y12, Y8, Y10
+	VADDPD       Y10, Y4, Y4
+	VANDNPD      Y12, Y8, Y10
+	VADDPD       Y10, Y5, Y5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y4
-	VMULPD  Y4, Y3, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y3, Y4, Y4
+	VMOVUPS (SP), Y10
+	VMULPD  Y10, Y9, Y9
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y9, Y10, Y10
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y4
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y10
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y4, Y7
-	VFMADD213PD exp64i<>+0(SB), Y4, Y7
-	VFMADD213PD exp64h<>+0(SB), Y4, Y7
-	VFMADD213PD exp64g<>+0(SB), Y4, Y7
-	VFMADD213PD exp64f<>+0(SB), Y4, Y7
-	VFMADD213PD exp64e<>+0(SB), Y4, Y7
-	VFMADD213PD exp64d<>+0(SB), Y4, Y7
-	VFMADD213PD exp64c<>+0(SB), Y4, Y7
-	VFMADD213PD exp64b<>+0(SB), Y4, Y7
-	VFMADD213PD one<>+0(SB), Y4, Y7
-	VFMADD213PD one<>+0(SB), Y4, Y7
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y7, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y4, Y3, Y3
-	VMULPD      Y6, Y3, Y3
-	VANDPD      Y3, Y2, Y4
-	VMOVUPS     224(SP), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDNPD     Y3, Y2, Y2
-	VMOVUPS     256(SP), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y10, Y13
+	VFMADD213PD exp64i<>+0(SB), Y10, Y13
+	VFMADD213PD exp64h<>+0(SB), Y10, Y13
+	VFMADD213PD exp64g<>+0(SB), Y10, Y13
+	VFMADD213PD exp64f<>+0(SB), Y10, Y13
+	VFMADD213PD exp64e<>+0(SB), Y10, Y13
+	VFMADD213PD exp64d<>+0(SB), Y10, Y13
+	VFMADD213PD exp64c<>+0(SB), Y10, Y13
+	VFMADD213PD exp64b<>+0(SB), Y10, Y13
+	VFMADD213PD one<>+0(SB), Y10, Y13
+	VFMADD213PD one<>+0(SB), Y10, Y13
+	VPSLLQ      $0x34, Y11, Y10
+	VPADDQ      Y10, Y13, Y10
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y9, Y9
+	VANDPD      Y10, Y9, Y9
+	VMULPD      Y12, Y9, Y9
+	VANDPD      Y9, Y8, Y10
+	VADDPD      Y10, Y6, Y6
+	VANDNPD     Y9, Y8, Y8
+	VADDPD      Y8, Y7, Y7
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, AX
 	CMPQ        AX, $0x00000004
@@ -41051,7 +39821,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DI, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y2
+	VMOVDQU 32(R8)(R9*8), Y8
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -41063,143 +39833,130 @@ bytes1:
 	ORQ        R9, R8
 	DECQ       DI
 	JNZ        bytes1
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPD  Y3, DI
+	VMOVQ      R8, X9
+	VMOVUPS    32(SP), Y10
+	VPCMPEQB   X9, X10, X9
+	VPMOVSXBQ  X9, Y9
+	VANDPS     Y8, Y9, Y9
+	VANDNPS    Y8, Y9, Y10
+	VMOVMSKPD  Y9, DI
 	POPCNTL    DI, DI
 	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y2, Y2
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y2, Y2
-	VORPD      signBit<>+0(SB), Y2, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	VMASKMOVPD (CX)(SI*8), Y8, Y8
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y9, Y11
+	VXORPD     Y11, Y8, Y8
+	VORPD      signBit<>+0(SB), Y8, Y11
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS    64(SP), Y13
+	VANDPD     Y12, Y13, Y13
+	VMOVUPS    Y13, 64(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y7, Y6
-	VBLENDVPD    Y2, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y2, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y2, Y8, Y2
-	VADDPD       Y2, Y9, Y2
-	VXORPD       signBit<>+0(SB), Y2, Y2
-	VANDPD       Y6, Y3, Y8
-	VMOVUPS      32(SP), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VANDPD       Y5, Y3, Y8
-	VMOVUPS      96(SP), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SP)
-	VANDPD       Y5, Y4, Y5
-	VMOVUPS      64(SP), Y8
-	VADDPD       Y5, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
-	VANDPD       Y6, Y4, Y5
-	VMOVUPS      128(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
-	VANDPD       Y7, Y3, Y5
-	VMOVUPS      160(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
-	VANDPD       Y7, Y4, Y5
-	VMOVUPS      192(SP), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 192(SP)
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y8, Y11, Y13, Y12
+	VBLENDVPD    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y8, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y8, Y14, Y8
+	VADDPD       Y8, Y15, Y8
+	VXORPD       signBit<>+0(SB), Y8, Y8
+	VANDPD       Y12, Y9, Y14
+	VADDPD       Y14, Y0, Y0
+	VANDPD       Y11, Y9, Y14
+	VADDPD       Y14, Y2, Y2
+	VANDPD       Y11, Y10, Y11
+	VADDPD       Y11, Y1, Y1
+	VANDPD       Y12, Y10, Y11
+	VADDPD       Y11, Y3, Y3
+	VANDPD       Y13, Y9, Y11
+	VADDPD       Y11, Y4, Y4
+	VANDPD       Y13, Y10, Y11
+	VADDPD       Y11, Y5, Y5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y5
-	VMULPD  Y5, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y2, Y5, Y5
+	VMOVUPS (SP), Y11
+	VMULPD  Y11, Y8, Y8
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y8, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y14
+	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y11
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y5, Y8
-	VFMADD213PD exp64i<>+0(SB), Y5, Y8
-	VFMADD213PD exp64h<>+0(SB), Y5, Y8
-	VFMADD213PD exp64g<>+0(SB), Y5, Y8
-	VFMADD213PD exp64f<>+0(SB), Y5, Y8
-	VFMADD213PD exp64e<>+0(SB), Y5, Y8
-	VFMADD213PD exp64d<>+0(SB), Y5, Y8
-	VFMADD213PD exp64c<>+0(SB), Y5, Y8
-	VFMADD213PD exp64b<>+0(SB), Y5, Y8
-	VFMADD213PD one<>+0(SB), Y5, Y8
-	VFMADD213PD one<>+0(SB), Y5, Y8
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y8, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y5, Y2, Y2
-	VMULPD      Y7, Y2, Y2
-	VANDPD      Y2, Y3, Y3
-	VMOVUPS     224(SP), Y5
-	VADDPD      Y3, Y5, Y5
-	VMOVUPS     Y5, 224(SP)
-	VANDPD      Y2, Y4, Y2
-	VMOVUPS     256(SP), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 256(SP)
+	VMOVUPD     exp64k<>+0(SB), Y14
+	VFMADD213PD exp64j<>+0(SB), Y11, Y14
+	VFMADD213PD exp64i<>+0(SB), Y11, Y14
+	VFMADD213PD exp64h<>+0(SB), Y11, Y14
+	VFMADD213PD exp64g<>+0(SB), Y11, Y14
+	VFMADD213PD exp64f<>+0(SB), Y11, Y14
+	VFMADD213PD exp64e<>+0(SB), Y11, Y14
+	VFMADD213PD exp64d<>+0(SB), Y11, Y14
+	VFMADD213PD exp64c<>+0(SB), Y11, Y14
+	VFMADD213PD exp64b<>+0(SB), Y11, Y14
+	VFMADD213PD one<>+0(SB), Y11, Y14
+	VFMADD213PD one<>+0(SB), Y11, Y14
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y14, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y8, Y8
+	VANDPD      Y11, Y8, Y8
+	VMULPD      Y13, Y8, Y8
+	VANDPD      Y8, Y9, Y9
+	VADDPD      Y9, Y6, Y6
+	VANDPD      Y8, Y10, Y8
+	VADDPD      Y8, Y7, Y7
 	ADDQ        $0x00000004, SI
 	SUBQ        $0x00000004, AX
 	JMP         few
@@ -41207,83 +39964,76 @@ bytes1:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      32(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      64(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPD       X0, X8, X8
+	VUNPCKHPD    X8, X8, X0
+	VADDSD       X0, X8, X8
+	VADDSD       (AX), X8, X8
+	VMOVSD       X8, (AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPS      96(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPS      128(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
 	VCVTSI2SDQ   BX, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
+	VMOVUPS      64(SP), Y0
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -41292,7 +40042,7 @@ done:
 
 // func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $256-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $160-97
 	// backwardSigmoidAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -41314,128 +40064,120 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $256-97
 	VXORPS       signBitSingle<>+0(SB), Y1, Y1
 	VMOVUPS      Y1, 96(SP)
 	VBROADCASTSS 28(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSS 32(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSS 36(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VMOVSS       36(DI), X1
-	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
+	VBROADCASTSS 32(DI), Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VBROADCASTSS 36(DI), Y3
+	VMOVSS       36(DI), X4
+	VBROADCASTSS X4, Y4
+	VXORPD       Y5, Y5, Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBD X2, Y2
-	VMOVUPS   (BX)(DI*4), Y3
-	VMOVUPS   signBitSingle<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y1, Y1
+	VMOVQ     (SI)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVUPS   (BX)(DI*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y6, Y8
+	VXORPS    Y8, Y7, Y7
+	VORPS     signBitSingle<>+0(SB), Y7, Y8
+	VPMAXUD   Y8, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
+	VMOVUPS     expLanefSingle<>+0(SB), Y10
+	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VPSLLD      $0x17, Y9, Y8
+	VPADDD      Y8, Y10, Y8
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	VADDPS  oneSingle<>+0(SB), Y8, Y9
+	VADDPS  twoSingle<>+0(SB), Y8, Y10
+	VMOVUPS oneSingle<>+0(SB), Y11
+	VMULPS  Y10, Y9, Y12
+	VDIVPS  Y12, Y11, Y11
+	VMULPS  Y10, Y11, Y10
+	VMULPS  Y9, Y11, Y9
+	VMULPS  Y8, Y9, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y3, Y8, Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VMOVUPS      64(SP), Y7
-	VMOVUPS      96(SP), Y8
-	VBLENDVPS    Y2, Y7, Y8, Y7
-	VMULPS       Y4, Y7, Y7
-	VMOVUPS      128(SP), Y8
-	VMOVUPS      160(SP), Y9
-	VBLENDVPS    Y2, Y8, Y9, Y8
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y8, Y11, Y12
+	VFNMADD213PS Y8, Y9, Y12
+	VMULPS       Y10, Y8, Y8
+	VBLENDVPS    Y7, Y8, Y10, Y9
+	VBLENDVPS    Y7, Y10, Y8, Y8
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y7, Y10, Y10
+	VSUBPS       Y12, Y10, Y10
+	VXORPD       Y11, Y11, Y11
+	VMAXPS       Y7, Y11, Y7
+	VADDPS       Y7, Y12, Y7
+	VXORPS       signBitSingle<>+0(SB), Y7, Y7
+	VMOVUPS      64(SP), Y11
+	VMOVUPS      96(SP), Y12
+	VBLENDVPS    Y6, Y11, Y12, Y11
+	VMULPS       Y8, Y11, Y11
+	VBLENDVPS    Y6, Y1, Y2, Y12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y9
-	VMULPS  Y9, Y3, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
-	VMAXPS  Y3, Y9, Y9
+	VMULPS  Y4, Y7, Y7
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
+	VMAXPS  Y7, Y13, Y13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y11
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
-	VPSLLD       $0x17, Y10, Y9
-	VPADDD       Y9, Y11, Y9
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD       Y9, Y3, Y3
-	VMULPS       Y6, Y5, Y6
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y4, Y9, Y6
-	VMULPS       Y3, Y8, Y3
-	VFMADD231PS  Y6, Y3, Y7
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y6
-	VBLENDVPS    Y2, Y3, Y6, Y2
-	VMULPS       Y5, Y2, Y2
-	VFMADD231PS  Y4, Y2, Y7
+	VMOVUPS      expLanefSingle<>+0(SB), Y15
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VPSLLD       $0x17, Y14, Y13
+	VPADDD       Y13, Y15, Y13
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y7, Y7
+	VANDPD       Y13, Y7, Y7
+	VMULPS       Y10, Y9, Y10
+	VFNMADD213PS Y8, Y3, Y10
+	VMULPS       Y7, Y12, Y7
+	VFMADD231PS  Y10, Y7, Y11
+	VMOVUPS      (SP), Y7
+	VMOVUPS      32(SP), Y10
+	VBLENDVPS    Y6, Y7, Y10, Y6
+	VMULPS       Y9, Y6, Y6
+	VFMADD231PS  Y8, Y6, Y11
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y7, (AX)(DI*4)
+	VMOVNTPS     Y11, (AX)(DI*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y7, (AX)(DI*4)
+	VMOVUPS Y11, (AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -41454,7 +40196,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y2
+	VMOVDQU 32(R8)(R9*4), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -41466,108 +40208,106 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPS (BX)(DI*4), Y2, Y4
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y4, Y4
-	VORPS      signBitSingle<>+0(SB), Y4, Y5
-	VPMAXUD    Y5, Y1, Y1
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPS (BX)(DI*4), Y6, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y9
+	VANDNPD    Y9, Y7, Y9
+	VXORPS     Y9, Y8, Y8
+	VORPS      signBitSingle<>+0(SB), Y8, Y9
+	VPMAXUD    Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
+	VMOVUPS     expLanefSingle<>+0(SB), Y11
+	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VPSLLD      $0x17, Y10, Y9
+	VPADDD      Y9, Y11, Y9
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
+	VADDPS  oneSingle<>+0(SB), Y9, Y10
+	VADDPS  twoSingle<>+0(SB), Y9, Y11
+	VMOVUPS oneSingle<>+0(SB), Y12
+	VMULPS  Y11, Y10, Y13
+	VDIVPS  Y13, Y12, Y12
+	VMULPS  Y11, Y12, Y11
+	VMULPS  Y10, Y12, Y10
+	VMULPS  Y9, Y10, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y7, Y6
-	VBLENDVPS    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y4, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPS       Y4, Y8, Y4
-	VADDPS       Y4, Y9, Y4
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y8
-	VMOVUPS      96(SP), Y9
-	VBLENDVPS    Y3, Y8, Y9, Y8
-	VMULPS       Y5, Y8, Y8
-	VMOVUPS      128(SP), Y9
-	VMOVUPS      160(SP), Y10
-	VBLENDVPS    Y3, Y9, Y10, Y9
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      unitLanedSingle<>+0(SB), Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y9, Y12, Y13
+	VFNMADD213PS Y9, Y10, Y13
+	VMULPS       Y11, Y9, Y9
+	VBLENDVPS    Y8, Y9, Y11, Y10
+	VBLENDVPS    Y8, Y11, Y9, Y9
+	VXORPD       Y11, Y11, Y11
+	VMINPS       Y8, Y11, Y11
+	VSUBPS       Y13, Y11, Y11
+	VMOVUPS      Y11, 128(SP)
+	VXORPD       Y11, Y11, Y11
+	VMAXPS       Y8, Y11, Y8
+	VADDPS       Y8, Y13, Y8
+	VXORPS       signBitSingle<>+0(SB), Y8, Y8
+	VMOVUPS      64(SP), Y11
+	VMOVUPS      96(SP), Y12
+	VBLENDVPS    Y7, Y11, Y12, Y11
+	VMULPS       Y9, Y11, Y11
+	VBLENDVPS    Y7, Y1, Y2, Y12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y10
-	VMULPS  Y10, Y4, Y4
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y4, Y10, Y10
+	VMULPS  Y4, Y8, Y8
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
+	VMAXPS  Y8, Y13, Y13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y12
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VPSLLD       $0x17, Y11, Y10
-	VPADDD       Y10, Y12, Y10
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD       Y10, Y4, Y4
-	VMULPS       Y7, Y6, Y7
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PS Y5, Y10, Y7
-	VMULPS       Y4, Y9, Y4
-	VFMADD231PS  Y7, Y4, Y8
-	VMOVUPS      (SP), Y4
-	VMOVUPS      32(SP), Y7
-	VBLENDVPS    Y3, Y4, Y7, Y3
-	VMULPS       Y6, Y3, Y3
-	VFMADD231PS  Y5, Y3, Y8
-	VMASKMOVPS   Y8, Y2, (AX)(DI*4)
+	VMOVUPS      expLanefSingle<>+0(SB), Y15
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VPSLLD       $0x17, Y14, Y13
+	VPADDD       Y13, Y15, Y13
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
+	VANDPD       Y13, Y8, Y8
+	VMOVUPS      128(SP), Y13
+	VMULPS       Y13, Y10, Y13
+	VFNMADD213PS Y9, Y3, Y13
+	VMULPS       Y8, Y12, Y8
+	VFMADD231PS  Y13, Y8, Y11
+	VMOVUPS      (SP), Y8
+	VMOVUPS      32(SP), Y12
+	VBLENDVPS    Y7, Y8, Y12, Y7
+	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y9, Y7, Y11
+	VMASKMOVPS   Y11, Y6, (AX)(DI*4)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -41575,8 +40315,8 @@ bytes2:
 done:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VPMAXUD   Y0, Y5, Y5
+	VPCMPEQD  Y0, Y5, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -41586,7 +40326,7 @@ done:
 
 // func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $256-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $160-97
 	// backwardSigmoidAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -41608,145 +40348,137 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $256-97
 	VXORPD       signBit<>+0(SB), Y1, Y1
 	VMOVUPS      Y1, 96(SP)
 	VBROADCASTSD 56(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSD 64(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSD 72(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VMOVSD       72(DI), X1
-	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VPCMPEQD     Y1, Y1, Y1
+	VBROADCASTSD 64(DI), Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VBROADCASTSD 72(DI), Y3
+	VMOVSD       72(DI), X4
+	VBROADCASTSD X4, Y4
+	VPCMPEQD     Y5, Y5, Y5
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X2
-	VPCMPEQB  X2, X0, X2
-	VPMOVSXBQ X2, Y2
-	VMOVUPD   (BX)(DI*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y2, Y4
-	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y3, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD    Y5, Y1, Y1
+	VMOVD     (SI)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVUPD   (BX)(DI*8), Y7
+	VMOVUPD   signBit<>+0(SB), Y8
+	VANDNPD   Y8, Y6, Y8
+	VXORPD    Y8, Y7, Y7
+	VORPD     signBit<>+0(SB), Y7, Y8
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y8, Y9
+	VANDPD    Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VFMADD213PD exp64j<>+0(SB), Y8, Y10
+	VFMADD213PD exp64i<>+0(SB), Y8, Y10
+	VFMADD213PD exp64h<>+0(SB), Y8, Y10
+	VFMADD213PD exp64g<>+0(SB), Y8, Y10
+	VFMADD213PD exp64f<>+0(SB), Y8, Y10
+	VFMADD213PD exp64e<>+0(SB), Y8, Y10
+	VFMADD213PD exp64d<>+0(SB), Y8, Y10
+	VFMADD213PD exp64c<>+0(SB), Y8, Y10
+	VFMADD213PD exp64b<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VPSLLQ      $0x34, Y9, Y8
+	VPADDQ      Y8, Y10, Y8
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
+	VADDPD  one<>+0(SB), Y8, Y9
+	VADDPD  two<>+0(SB), Y8, Y10
+	VMOVUPD one<>+0(SB), Y11
+	VMULPD  Y10, Y9, Y12
+	VDIVPD  Y12, Y11, Y11
+	VMULPD  Y10, Y11, Y10
+	VMULPD  Y9, Y11, Y9
+	VMULPD  Y8, Y9, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y8, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VMOVUPS      64(SP), Y7
-	VMOVUPS      96(SP), Y8
-	VBLENDVPD    Y2, Y7, Y8, Y7
-	VMULPD       Y4, Y7, Y7
-	VMOVUPS      128(SP), Y8
-	VMOVUPS      160(SP), Y9
-	VBLENDVPD    Y2, Y8, Y9, Y8
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unit64j<>+0(SB), Y12
+	VFMADD213PD  unit64i<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64h<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64g<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64f<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64e<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64d<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64c<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64b<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y8, Y11, Y12
+	VFNMADD213PD Y8, Y9, Y12
+	VMULPD       Y10, Y8, Y8
+	VBLENDVPD    Y7, Y8, Y10, Y9
+	VBLENDVPD    Y7, Y10, Y8, Y8
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y7, Y10, Y10
+	VSUBPD       Y12, Y10, Y10
+	VXORPD       Y11, Y11, Y11
+	VMAXPD       Y7, Y11, Y7
+	VADDPD       Y7, Y12, Y7
+	VXORPD       signBit<>+0(SB), Y7, Y7
+	VMOVUPS      64(SP), Y11
+	VMOVUPS      96(SP), Y12
+	VBLENDVPD    Y6, Y11, Y12, Y11
+	VMULPD       Y8, Y11, Y11
+	VBLENDVPD    Y6, Y1, Y2, Y12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y9
-	VMULPD  Y9, Y3, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y9
-	VMAXPD  Y3, Y9, Y9
+	VMULPD  Y4, Y7, Y7
+	VMOVUPD leastNormalExp<>+0(SB), Y13
+	VMAXPD  Y7, Y13, Y13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y13, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y11
-	VFMADD213PD  exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD  one<>+0(SB), Y9, Y11
-	VFMADD213PD  one<>+0(SB), Y9, Y11
-	VPSLLQ       $0x34, Y10, Y9
-	VPADDQ       Y9, Y11, Y9
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y9, Y3, Y3
-	VMULPD       Y6, Y5, Y6
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PD Y4, Y9, Y6
-	VMULPD       Y3, Y8, Y3
-	VFMADD231PD  Y6, Y3, Y7
-	VMOVUPS      (SP), Y3
-	VMOVUPS      32(SP), Y6
-	VBLENDVPD    Y2, Y3, Y6, Y2
-	VMULPD       Y5, Y2, Y2
-	VFMADD231PD  Y4, Y2, Y7
+	VMOVUPD      exp64k<>+0(SB), Y15
+	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VPSLLQ       $0x34, Y14, Y13
+	VPADDQ       Y13, Y15, Y13
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y7, Y7
+	VANDPD       Y13, Y7, Y7
+	VMULPD       Y10, Y9, Y10
+	VFNMADD213PD Y8, Y3, Y10
+	VMULPD       Y7, Y12, Y7
+	VFMADD231PD  Y10, Y7, Y11
+	VMOVUPS      (SP), Y7
+	VMOVUPS      32(SP), Y10
+	VBLENDVPD    Y6, Y7, Y10, Y6
+	VMULPD       Y9, Y6, Y6
+	VFMADD231PD  Y8, Y6, Y11
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y7, (AX)(DI*8)
+	VMOVNTPD     Y11, (AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y7, (AX)(DI*8)
+	VMOVUPD Y11, (AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000004, DI
@@ -41765,7 +40497,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R9
 	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y2
+	VMOVDQU 32(R8)(R9*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
@@ -41777,131 +40509,129 @@ bytes2:
 	ORQ        R9, R8
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X3
-	VPCMPEQB   X3, X0, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPD (BX)(DI*8), Y2, Y4
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y4, Y4
-	VORPD      signBit<>+0(SB), Y4, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPD (BX)(DI*8), Y6, Y8
+	VMOVUPD    signBit<>+0(SB), Y9
+	VANDNPD    Y9, Y7, Y9
+	VXORPD     Y9, Y8, Y8
+	VORPD      signBit<>+0(SB), Y8, Y9
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y9, Y10
+	VANDPD     Y10, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
+	VMOVUPD     exp64k<>+0(SB), Y11
+	VFMADD213PD exp64j<>+0(SB), Y9, Y11
+	VFMADD213PD exp64i<>+0(SB), Y9, Y11
+	VFMADD213PD exp64h<>+0(SB), Y9, Y11
+	VFMADD213PD exp64g<>+0(SB), Y9, Y11
+	VFMADD213PD exp64f<>+0(SB), Y9, Y11
+	VFMADD213PD exp64e<>+0(SB), Y9, Y11
+	VFMADD213PD exp64d<>+0(SB), Y9, Y11
+	VFMADD213PD exp64c<>+0(SB), Y9, Y11
+	VFMADD213PD exp64b<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VPSLLQ      $0x34, Y10, Y9
+	VPADDQ      Y9, Y11, Y9
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
+	VADDPD  one<>+0(SB), Y9, Y10
+	VADDPD  two<>+0(SB), Y9, Y11
+	VMOVUPD one<>+0(SB), Y12
+	VMULPD  Y11, Y10, Y13
+	VDIVPD  Y13, Y12, Y12
+	VMULPD  Y11, Y12, Y11
+	VMULPD  Y10, Y12, Y10
+	VMULPD  Y9, Y10, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y7, Y6
-	VBLENDVPD    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y4, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y9, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y8
-	VMOVUPS      96(SP), Y9
-	VBLENDVPD    Y3, Y8, Y9, Y8
-	VMULPD       Y5, Y8, Y8
-	VMOVUPS      128(SP), Y9
-	VMOVUPS      160(SP), Y10
-	VBLENDVPD    Y3, Y9, Y10, Y9
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      unit64j<>+0(SB), Y13
+	VFMADD213PD  unit64i<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64h<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64g<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64f<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64e<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64d<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64c<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64b<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y9, Y12, Y13
+	VFNMADD213PD Y9, Y10, Y13
+	VMULPD       Y11, Y9, Y9
+	VBLENDVPD    Y8, Y9, Y11, Y10
+	VBLENDVPD    Y8, Y11, Y9, Y9
+	VXORPD       Y11, Y11, Y11
+	VMINPD       Y8, Y11, Y11
+	VSUBPD       Y13, Y11, Y11
+	VMOVUPS      Y11, 128(SP)
+	VXORPD       Y11, Y11, Y11
+	VMAXPD       Y8, Y11, Y8
+	VADDPD       Y8, Y13, Y8
+	VXORPD       signBit<>+0(SB), Y8, Y8
+	VMOVUPS      64(SP), Y11
+	VMOVUPS      96(SP), Y12
+	VBLENDVPD    Y7, Y11, Y12, Y11
+	VMULPD       Y9, Y11, Y11
+	VBLENDVPD    Y7, Y1, Y2, Y12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y10
-	VMULPD  Y10, Y4, Y4
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y4, Y10, Y10
+	VMULPD  Y4, Y8, Y8
+	VMOVUPD leastNormalExp<>+0(SB), Y13
+	VMAXPD  Y8, Y13, Y13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y13, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y12
-	VFMADD213PD  exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VPSLLQ       $0x34, Y11, Y10
-	VPADDQ       Y10, Y12, Y10
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD       Y10, Y4, Y4
-	VMULPD       Y7, Y6, Y7
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PD Y5, Y10, Y7
-	VMULPD       Y4, Y9, Y4
-	VFMADD231PD  Y7, Y4, Y8
-	VMOVUPS      (SP), Y4
-	VMOVUPS      32(SP), Y7
-	VBLENDVPD    Y3, Y4, Y7, Y3
-	VMULPD       Y6, Y3, Y3
-	VFMADD231PD  Y5, Y3, Y8
-	VMASKMOVPD   Y8, Y2, (AX)(DI*8)
+	VMOVUPD      exp64k<>+0(SB), Y15
+	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VPSLLQ       $0x34, Y14, Y13
+	VPADDQ       Y13, Y15, Y13
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y8
+	VANDPD       Y13, Y8, Y8
+	VMOVUPS      128(SP), Y13
+	VMULPD       Y13, Y10, Y13
+	VFNMADD213PD Y9, Y3, Y13
+	VMULPD       Y8, Y12, Y8
+	VFMADD231PD  Y13, Y8, Y11
+	VMOVUPS      (SP), Y8
+	VMOVUPS      32(SP), Y12
+	VBLENDVPD    Y7, Y8, Y12, Y7
+	VMULPD       Y10, Y7, Y7
+	VFMADD231PD  Y9, Y7, Y11
+	VMASKMOVPD   Y11, Y6, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y1, AX
+	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -41910,7 +40640,7 @@ done:
 
 // func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $736-65
+TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $512-65
 	// forwardSigmoidAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -41919,42 +40649,35 @@ TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $736-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, 352(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 384(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 416(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 448(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 480(SP)
 	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
-	VMOVUPS      Y1, 416(SP)
-	VMOVUPS      Y1, 448(SP)
-	VMOVUPS      Y1, 480(SP)
-	VMOVUPS      Y1, 512(SP)
-	VMOVUPS      Y1, 544(SP)
-	VMOVUPS      Y1, 576(SP)
-	VMOVUPS      Y1, 608(SP)
-	VMOVUPS      Y1, 640(SP)
-	VMOVUPS      Y1, 672(SP)
-	VMOVUPS      Y1, 704(SP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      Y8, 64(SP)
+	VMOVUPS      Y8, 96(SP)
+	VMOVUPS      Y8, 128(SP)
+	VMOVUPS      Y8, 160(SP)
+	VMOVUPS      Y8, 192(SP)
+	VMOVUPS      Y8, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y8, 288(SP)
+	VMOVUPS      Y8, 320(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
@@ -41970,1257 +40693,109 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VMOVUPS     160(SP), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 160(SP)
-	VMOVUPS     192(SP), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 192(SP)
-	VMOVUPS     224(SP), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 224(SP)
-	VMOVUPS     (CX)(BX*4), Y3
-	VORPS       signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD     Y4, Y0, Y0
+	VMOVUPS     (DX)(BX*4), Y8
+	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS      Y8, Y1, Y1
+	VSUBPS      Y9, Y2, Y2
+	VFMADD231PS Y8, Y8, Y3
+	VMOVUPS     (CX)(BX*4), Y10
+	VORPS       signBitSingle<>+0(SB), Y10, Y11
+	VMOVUPS     384(SP), Y12
+	VPMAXUD     Y11, Y12, Y12
+	VMOVUPS     Y12, 384(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y3, Y4, Y6, Y5
-	VBLENDVPS    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y3, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y3, Y8, Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VMOVUPS      32(SP), Y7
-	VFMADD231PS  Y1, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFNMADD231PS Y2, Y5, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFMADD231PS  Y1, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PS Y2, Y4, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      256(SP), Y4
-	VFMADD231PS  Y6, Y1, Y4
-	VMOVUPS      Y4, 256(SP)
-	VMOVUPS      288(SP), Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VMOVUPS      Y4, 288(SP)
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y13, Y12
+	VBLENDVPS    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y10, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y10, Y14, Y10
+	VADDPS       Y10, Y15, Y10
+	VXORPS       signBitSingle<>+0(SB), Y10, Y10
+	VMOVUPS      416(SP), Y14
+	VFMADD231PS  Y8, Y12, Y14
+	VMOVUPS      Y14, 416(SP)
+	VMOVUPS      448(SP), Y14
+	VFNMADD231PS Y9, Y12, Y14
+	VMOVUPS      Y14, 448(SP)
+	VMOVUPS      480(SP), Y12
+	VFMADD231PS  Y8, Y11, Y12
+	VMOVUPS      Y12, 480(SP)
+	VFNMADD231PS Y9, Y11, Y0
+	VFMADD231PS  Y13, Y8, Y4
+	VFNMADD231PS Y10, Y9, Y5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y4
-	VMULPS  Y4, Y3, Y4
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
-	VMAXPS  Y4, Y5, Y5
+	VMOVUPS 352(SP), Y11
+	VMULPS  Y11, Y10, Y11
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
+	VMAXPS  Y11, Y12, Y12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y12
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y12
 
 	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y8
-	VPSLLD      $0x17, Y7, Y5
-	VPADDD      Y5, Y8, Y5
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD      Y5, Y4, Y4
-	VMULPS      Y1, Y4, Y1
-	VMOVUPS     320(SP), Y4
-	VFMADD231PS Y6, Y1, Y4
-	VMOVUPS     Y4, 320(SP)
+	VMOVUPS     expLanefSingle<>+0(SB), Y15
+	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y15
+	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y15
+	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
+	VPSLLD      $0x17, Y14, Y12
+	VPADDD      Y12, Y15, Y12
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y11, Y11
+	VANDPD      Y12, Y11, Y11
+	VMULPS      Y8, Y11, Y8
+	VFMADD231PS Y13, Y8, Y6
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y1
-	VMULPS  Y1, Y6, Y1
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y1, Y4, Y4
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y6
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VPSLLD       $0x17, Y5, Y4
-	VPADDD       Y4, Y6, Y4
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD       Y4, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      352(SP), Y2
-	VFNMADD231PS Y3, Y1, Y2
-	VMOVUPS      Y2, 352(SP)
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	CMPQ         SI, $0x00000008
-	JGE          many
-
-few:
-	TESTQ SI, SI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y1
-	VMASKMOVPS  (DX)(BX*4), Y1, Y2
-	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     160(SP), Y4
-	VADDPS      Y2, Y4, Y4
-	VMOVUPS     Y4, 160(SP)
-	VMOVUPS     192(SP), Y4
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 192(SP)
-	VMOVUPS     224(SP), Y4
-	VFMADD231PS Y2, Y2, Y4
-	VMOVUPS     Y4, 224(SP)
-	VMASKMOVPS  (CX)(BX*4), Y1, Y1
-	VORPS       signBitSingle<>+0(SB), Y1, Y4
-	VPMAXUD     Y4, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y4, Y5
-	VADDPS  twoSingle<>+0(SB), Y4, Y6
-	VMOVUPS oneSingle<>+0(SB), Y7
-	VMULPS  Y6, Y5, Y8
-	VDIVPS  Y8, Y7, Y7
-	VMULPS  Y6, Y7, Y6
-	VMULPS  Y5, Y7, Y5
-	VMULPS  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y4, Y7, Y8
-	VFNMADD213PS Y4, Y5, Y8
-	VMULPS       Y6, Y4, Y4
-	VBLENDVPS    Y1, Y4, Y6, Y5
-	VBLENDVPS    Y1, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y1, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y1, Y7, Y1
-	VADDPS       Y1, Y8, Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      32(SP), Y7
-	VFMADD231PS  Y2, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFNMADD231PS Y3, Y5, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFMADD231PS  Y2, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PS Y3, Y4, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      256(SP), Y4
-	VFMADD231PS  Y6, Y2, Y4
-	VMOVUPS      Y4, 256(SP)
-	VMOVUPS      288(SP), Y4
-	VFNMADD231PS Y1, Y3, Y4
-	VMOVUPS      Y4, 288(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y4
-	VMULPS  Y4, Y1, Y4
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
-	VMAXPS  Y4, Y5, Y5
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y5
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y8
-	VPSLLD      $0x17, Y7, Y5
-	VPADDD      Y5, Y8, Y5
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD      Y5, Y4, Y4
-	VMULPS      Y2, Y4, Y2
-	VMOVUPS     320(SP), Y4
-	VFMADD231PS Y6, Y2, Y4
-	VMOVUPS     Y4, 320(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y2
-	VMULPS  Y2, Y6, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y2, Y4, Y4
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y6
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS  oneSingle<>+0(SB), Y4, Y6
-	VPSLLD       $0x17, Y5, Y4
-	VPADDD       Y4, Y6, Y4
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD       Y4, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      352(SP), Y3
-	VFNMADD231PS Y1, Y2, Y3
-	VMOVUPS      Y3, 352(SP)
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	JMP          few
-
-done:
-	// The lanes go to float64.
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       384(SP), Y2, Y2
-	VMOVUPD      Y2, 384(SP)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       416(SP), Y2, Y2
-	VMOVUPD      Y2, 416(SP)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       448(SP), Y2, Y2
-	VMOVUPD      Y2, 448(SP)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       480(SP), Y2, Y2
-	VMOVUPD      Y2, 480(SP)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       512(SP), Y2, Y2
-	VMOVUPD      Y2, 512(SP)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       544(SP), Y2, Y2
-	VMOVUPD      Y2, 544(SP)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       576(SP), Y2, Y2
-	VMOVUPD      Y2, 576(SP)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       608(SP), Y2, Y2
-	VMOVUPD      Y2, 608(SP)
-	VMOVUPS      288(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       640(SP), Y2, Y2
-	VMOVUPD      Y2, 640(SP)
-	VMOVUPS      320(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       672(SP), Y2, Y2
-	VMOVUPD      Y2, 672(SP)
-	VMOVUPS      352(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y1, Y2, Y2
-	VADDPD       704(SP), Y2, Y2
-	VMOVUPD      Y2, 704(SP)
-	TESTQ        AX, AX
-	JG           window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      384(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPD      416(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPD      448(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPD      480(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPD      512(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPD      544(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPD      576(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPD      608(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPD      640(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
-	VMOVUPD      672(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       96(AX), X1, X1
-	VMOVSD       X1, 96(AX)
-	VMOVUPD      704(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       104(AX), X1, X1
-	VMOVSD       X1, 104(AX)
-
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $384-65
-	// forwardSigmoidAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         r_base+32(FP), DX
-	MOVQ         k+56(FP), BX
-	VMOVSD       24(BX), X0
-	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, (SP)
-	VPCMPEQD     Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 352(SP)
-	XORQ         BX, BX
-	CMPQ         AX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VMOVUPS     160(SP), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 160(SP)
-	VMOVUPS     192(SP), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 192(SP)
-	VMOVUPS     224(SP), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 224(SP)
-	VMOVUPD     (CX)(BX*8), Y3
-	VORPD       signBit<>+0(SB), Y3, Y4
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD      Y5, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y6, Y5
-	VBLENDVPD    Y3, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y8, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VMOVUPS      32(SP), Y7
-	VFMADD231PD  Y1, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFNMADD231PD Y2, Y5, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFMADD231PD  Y1, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PD Y2, Y4, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      256(SP), Y4
-	VFMADD231PD  Y6, Y1, Y4
-	VMOVUPS      Y4, 256(SP)
-	VMOVUPS      288(SP), Y4
-	VFNMADD231PD Y3, Y2, Y4
-	VMOVUPS      Y4, 288(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y4
-	VMULPD  Y4, Y3, Y4
-	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y4, Y5, Y5
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y5
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y5, Y8
-	VFMADD213PD exp64i<>+0(SB), Y5, Y8
-	VFMADD213PD exp64h<>+0(SB), Y5, Y8
-	VFMADD213PD exp64g<>+0(SB), Y5, Y8
-	VFMADD213PD exp64f<>+0(SB), Y5, Y8
-	VFMADD213PD exp64e<>+0(SB), Y5, Y8
-	VFMADD213PD exp64d<>+0(SB), Y5, Y8
-	VFMADD213PD exp64c<>+0(SB), Y5, Y8
-	VFMADD213PD exp64b<>+0(SB), Y5, Y8
-	VFMADD213PD one<>+0(SB), Y5, Y8
-	VFMADD213PD one<>+0(SB), Y5, Y8
-	VPSLLQ      $0x34, Y7, Y5
-	VPADDQ      Y5, Y8, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD      Y5, Y4, Y4
-	VMULPD      Y1, Y4, Y1
-	VMOVUPS     320(SP), Y4
-	VFMADD231PD Y6, Y1, Y4
-	VMOVUPS     Y4, 320(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y1
-	VMULPD  Y1, Y6, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y1, Y4, Y4
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y6
-	VFMADD213PD  exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VPSLLQ       $0x34, Y5, Y4
-	VPADDQ       Y4, Y6, Y4
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD       Y4, Y1, Y1
-	VMULPD       Y2, Y1, Y1
-	VMOVUPS      352(SP), Y2
-	VFNMADD231PD Y3, Y1, Y2
-	VMOVUPS      Y2, 352(SP)
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y1
-	VMASKMOVPD  (DX)(BX*8), Y1, Y2
-	VADDPD      minusOne<>+0(SB), Y2, Y3
-	VANDPD      Y3, Y1, Y3
-	VMOVUPS     160(SP), Y4
-	VADDPD      Y2, Y4, Y4
-	VMOVUPS     Y4, 160(SP)
-	VMOVUPS     192(SP), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 192(SP)
-	VMOVUPS     224(SP), Y4
-	VFMADD231PD Y2, Y2, Y4
-	VMOVUPS     Y4, 224(SP)
-	VMASKMOVPD  (CX)(BX*8), Y1, Y1
-	VORPD       signBit<>+0(SB), Y1, Y4
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD      Y5, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y4, Y5
-	VADDPD  two<>+0(SB), Y4, Y6
-	VMOVUPD one<>+0(SB), Y7
-	VMULPD  Y6, Y5, Y8
-	VDIVPD  Y8, Y7, Y7
-	VMULPD  Y6, Y7, Y6
-	VMULPD  Y5, Y7, Y5
-	VMULPD  Y4, Y5, Y5
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unit64j<>+0(SB), Y8
-	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
-	VFNMADD213PD Y4, Y7, Y8
-	VFNMADD213PD Y4, Y5, Y8
-	VMULPD       Y6, Y4, Y4
-	VBLENDVPD    Y1, Y4, Y6, Y5
-	VBLENDVPD    Y1, Y6, Y4, Y4
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y1, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y1, Y7, Y1
-	VADDPD       Y1, Y8, Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      32(SP), Y7
-	VFMADD231PD  Y2, Y5, Y7
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      64(SP), Y7
-	VFNMADD231PD Y3, Y5, Y7
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      96(SP), Y5
-	VFMADD231PD  Y2, Y4, Y5
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      128(SP), Y5
-	VFNMADD231PD Y3, Y4, Y5
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      256(SP), Y4
-	VFMADD231PD  Y6, Y2, Y4
-	VMOVUPS      Y4, 256(SP)
-	VMOVUPS      288(SP), Y4
-	VFNMADD231PD Y1, Y3, Y4
-	VMOVUPS      Y4, 288(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y4
-	VMULPD  Y4, Y1, Y4
-	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y4, Y5, Y5
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y5
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y5, Y8
-	VFMADD213PD exp64i<>+0(SB), Y5, Y8
-	VFMADD213PD exp64h<>+0(SB), Y5, Y8
-	VFMADD213PD exp64g<>+0(SB), Y5, Y8
-	VFMADD213PD exp64f<>+0(SB), Y5, Y8
-	VFMADD213PD exp64e<>+0(SB), Y5, Y8
-	VFMADD213PD exp64d<>+0(SB), Y5, Y8
-	VFMADD213PD exp64c<>+0(SB), Y5, Y8
-	VFMADD213PD exp64b<>+0(SB), Y5, Y8
-	VFMADD213PD one<>+0(SB), Y5, Y8
-	VFMADD213PD one<>+0(SB), Y5, Y8
-	VPSLLQ      $0x34, Y7, Y5
-	VPADDQ      Y5, Y8, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD      Y5, Y4, Y4
-	VMULPD      Y2, Y4, Y2
-	VMOVUPS     320(SP), Y4
-	VFMADD231PD Y6, Y2, Y4
-	VMOVUPS     Y4, 320(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y2
-	VMULPD  Y2, Y6, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y2, Y4, Y4
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y6
-	VFMADD213PD  exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD  exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VFMADD213PD  one<>+0(SB), Y4, Y6
-	VPSLLQ       $0x34, Y5, Y4
-	VPADDQ       Y4, Y6, Y4
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD       Y4, Y2, Y2
-	VMULPD       Y3, Y2, Y2
-	VMOVUPS      352(SP), Y3
-	VFNMADD231PD Y1, Y2, Y3
-	VMOVUPS      Y3, 352(SP)
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	JMP          few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPS      32(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPS      64(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPS      96(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPS      128(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPS      160(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPS      192(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPS      224(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPS      256(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPS      288(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
-	VMOVUPS      320(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       96(AX), X1, X1
-	VMOVSD       X1, 96(AX)
-	VMOVUPS      352(SP), Y1
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 352(SP)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       104(AX), X1, X1
-	VMOVSD       X1, 104(AX)
-	VMOVMSKPD    Y0, AX
-	CMPL         AX, $0x0000000f
-	SETEQ        AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $256-89
-	// backwardSigmoidAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSS 32(DI), Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVSS       36(DI), X0
-	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 224(SP)
-	VXORPD       Y0, Y0, Y0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMOVUPS     (BX)(DI*4), Y4
-	VORPS       signBitSingle<>+0(SB), Y4, Y5
-	VPMAXUD     Y5, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y5, Y6
-	VADDPS  twoSingle<>+0(SB), Y5, Y7
-	VMOVUPS oneSingle<>+0(SB), Y8
-	VMULPS  Y7, Y6, Y9
-	VDIVPS  Y9, Y8, Y8
-	VMULPS  Y7, Y8, Y7
-	VMULPS  Y6, Y8, Y6
-	VMULPS  Y5, Y6, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMOVUPS      unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFNMADD213PS Y5, Y6, Y9
-	VMULPS       Y7, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y7, Y6
-	VBLENDVPS    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPS       Y4, Y7, Y7
-	VSUBPS       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPS       Y4, Y8, Y4
-	VADDPS       Y4, Y9, Y4
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y8
-	VMULPS       Y8, Y1, Y8
-	VMOVUPS      96(SP), Y9
-	VMULPS       Y9, Y2, Y9
-	VMULPS       Y5, Y8, Y8
-	VFNMADD231PS Y6, Y9, Y8
-	VMOVUPS      128(SP), Y9
-	VMULPS       Y9, Y1, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y9
-	VMULPS  Y9, Y4, Y9
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y9, Y10, Y10
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y12
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VPSLLD       $0x17, Y11, Y10
-	VPADDD       Y10, Y12, Y10
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
-	VANDPD       Y10, Y9, Y9
-	VMULPS       Y7, Y6, Y10
-	VMOVUPS      192(SP), Y11
-	VFNMADD213PS Y5, Y11, Y10
-	VMULPS       Y9, Y1, Y1
-	VFMADD231PS  Y10, Y1, Y8
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y2, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y2
-	VMULPS  Y2, Y7, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
-	VMAXPS  Y2, Y7, Y7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y7
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y10
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y7, Y10
-	VFMADD213PS  expLanedSingle<>+0(SB), Y7, Y10
-	VFMADD213PS  expLanecSingle<>+0(SB), Y7, Y10
-	VFMADD213PS  expLanebSingle<>+0(SB), Y7, Y10
-	VFMADD213PS  oneSingle<>+0(SB), Y7, Y10
-	VFMADD213PS  oneSingle<>+0(SB), Y7, Y10
-	VPSLLD       $0x17, Y9, Y7
-	VPADDD       Y7, Y10, Y7
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD       Y7, Y2, Y2
-	VMULPS       Y4, Y5, Y4
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PS Y6, Y7, Y4
-	VMULPS       Y2, Y1, Y1
-	VFMADD231PS  Y4, Y1, Y8
-	VMULPS       Y6, Y3, Y1
-	VFMADD231PS  Y5, Y1, Y8
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPS     Y8, (AX)(DI*4)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPS Y8, (AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y1
-	VMASKMOVPS  (SI)(DI*4), Y1, Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (BX)(DI*4), Y1, Y5
-	VORPS       signBitSingle<>+0(SB), Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y8, Y6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y6, Y7
-	VADDPS  twoSingle<>+0(SB), Y6, Y8
-	VMOVUPS oneSingle<>+0(SB), Y9
-	VMULPS  Y8, Y7, Y10
-	VDIVPS  Y10, Y9, Y9
-	VMULPS  Y8, Y9, Y8
-	VMULPS  Y7, Y9, Y7
-	VMULPS  Y6, Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y6, Y9, Y10
-	VFNMADD213PS Y6, Y7, Y10
-	VMULPS       Y8, Y6, Y6
-	VBLENDVPS    Y5, Y6, Y8, Y7
-	VBLENDVPS    Y5, Y8, Y6, Y6
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y5, Y8, Y8
-	VSUBPS       Y10, Y8, Y8
-	VXORPD       Y9, Y9, Y9
-	VMAXPS       Y5, Y9, Y5
-	VADDPS       Y5, Y10, Y5
-	VXORPS       signBitSingle<>+0(SB), Y5, Y5
-	VMOVUPS      64(SP), Y9
-	VMULPS       Y9, Y2, Y9
-	VMOVUPS      96(SP), Y10
-	VMULPS       Y10, Y3, Y10
-	VMULPS       Y6, Y9, Y9
-	VFNMADD231PS Y7, Y10, Y9
-	VMOVUPS      128(SP), Y10
-	VMULPS       Y10, Y2, Y2
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y10
-	VMULPS  Y10, Y5, Y10
+	VMOVUPS 352(SP), Y8
+	VMULPS  Y8, Y13, Y8
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y10, Y11, Y11
+	VMAXPS  Y8, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y12
@@ -43239,362 +40814,501 @@ few:
 	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
 	VPSLLD       $0x17, Y12, Y11
 	VPADDD       Y11, Y13, Y11
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y10, Y10
-	VANDPD       Y11, Y10, Y10
-	VMULPS       Y8, Y7, Y11
-	VMOVUPS      192(SP), Y12
-	VFNMADD213PS Y6, Y12, Y11
-	VMULPS       Y10, Y2, Y2
-	VFMADD231PS  Y11, Y2, Y9
-	VMOVUPS      160(SP), Y2
-	VMULPS       Y2, Y3, Y2
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
+	VANDPD       Y11, Y8, Y8
+	VMULPS       Y9, Y8, Y8
+	VFNMADD231PS Y10, Y8, Y7
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, SI
+	CMPQ         SI, $0x00000008
+	JGE          many
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y3
-	VMULPS  Y3, Y8, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y8
-	VMAXPS  Y3, Y8, Y8
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DI
+	CMPQ        SI, DI
+	CMOVQLT     SI, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*4), Y8
+	VMASKMOVPS  (DX)(BX*4), Y8, Y9
+	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y8, Y10
+	VADDPS      Y9, Y1, Y1
+	VSUBPS      Y10, Y2, Y2
+	VFMADD231PS Y9, Y9, Y3
+	VMASKMOVPS  (CX)(BX*4), Y8, Y8
+	VORPS       signBitSingle<>+0(SB), Y8, Y11
+	VMOVUPS     384(SP), Y12
+	VPMAXUD     Y11, Y12, Y12
+	VMOVUPS     Y12, 384(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y8
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y11
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  expLanedSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  expLanecSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  expLanebSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y8, Y11
-	VPSLLD       $0x17, Y10, Y8
-	VPADDD       Y8, Y11, Y8
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD       Y8, Y3, Y3
-	VMULPS       Y5, Y6, Y5
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PS Y7, Y8, Y5
-	VMULPS       Y3, Y2, Y2
-	VFMADD231PS  Y5, Y2, Y9
-	VMULPS       Y7, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y9
-	VMASKMOVPS   Y9, Y1, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
+	VMOVUPS     expLanefSingle<>+0(SB), Y13
+	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
+	VPSLLD      $0x17, Y12, Y11
+	VPADDD      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y11, Y12
+	VADDPS  twoSingle<>+0(SB), Y11, Y13
+	VMOVUPS oneSingle<>+0(SB), Y14
+	VMULPS  Y13, Y12, Y15
+	VDIVPS  Y15, Y14, Y14
+	VMULPS  Y13, Y14, Y13
+	VMULPS  Y12, Y14, Y12
+	VMULPS  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      unitLanedSingle<>+0(SB), Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y11, Y14, Y15
+	VFNMADD213PS Y11, Y12, Y15
+	VMULPS       Y13, Y11, Y11
+	VBLENDVPS    Y8, Y11, Y13, Y12
+	VBLENDVPS    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPS       Y8, Y13, Y13
+	VSUBPS       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y8, Y14, Y8
+	VADDPS       Y8, Y15, Y8
+	VXORPS       signBitSingle<>+0(SB), Y8, Y8
+	VMOVUPS      416(SP), Y14
+	VFMADD231PS  Y9, Y12, Y14
+	VMOVUPS      Y14, 416(SP)
+	VMOVUPS      448(SP), Y14
+	VFNMADD231PS Y10, Y12, Y14
+	VMOVUPS      Y14, 448(SP)
+	VMOVUPS      480(SP), Y12
+	VFMADD231PS  Y9, Y11, Y12
+	VMOVUPS      Y12, 480(SP)
+	VFNMADD231PS Y10, Y11, Y0
+	VFMADD231PS  Y13, Y9, Y4
+	VFNMADD231PS Y8, Y10, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(SP), Y11
+	VMULPS  Y11, Y8, Y11
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
+	VMAXPS  Y11, Y12, Y12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y12
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y12
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y15
+	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y15
+	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y15
+	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
+	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
+	VPSLLD      $0x17, Y14, Y12
+	VPADDD      Y12, Y15, Y12
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y11, Y11
+	VANDPD      Y12, Y11, Y11
+	VMULPS      Y9, Y11, Y9
+	VFMADD231PS Y13, Y9, Y6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(SP), Y9
+	VMULPS  Y9, Y13, Y9
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y9, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y13
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  expLanedSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  expLanecSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  expLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
+	VPSLLD       $0x17, Y12, Y11
+	VPADDD       Y11, Y13, Y11
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
+	VANDPD       Y11, Y9, Y9
+	VMULPS       Y10, Y9, Y9
+	VFNMADD231PS Y8, Y9, Y7
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, SI
 	JMP          few
 
 done:
+	// The lanes go to float64.
+	VMOVUPS      416(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 416(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVUPS      448(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 448(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVUPS      480(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 480(SP)
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       128(SP), Y9, Y9
+	VMOVUPD      Y9, 128(SP)
+	VMOVAPD      Y2, Y8
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       160(SP), Y9, Y9
+	VMOVUPD      Y9, 160(SP)
+	VMOVAPD      Y3, Y8
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       192(SP), Y9, Y9
+	VMOVUPD      Y9, 192(SP)
+	VMOVAPD      Y4, Y8
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       224(SP), Y9, Y9
+	VMOVUPD      Y9, 224(SP)
+	VMOVAPD      Y5, Y8
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       256(SP), Y9, Y9
+	VMOVUPD      Y9, 256(SP)
+	VMOVAPD      Y6, Y8
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       288(SP), Y9, Y9
+	VMOVUPD      Y9, 288(SP)
+	VMOVAPD      Y7, Y8
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       320(SP), Y9, Y9
+	VMOVUPD      Y9, 320(SP)
+	TESTQ        AX, AX
+	JG           window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      160(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      192(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      224(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      256(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPD      288(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      320(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   384(SP), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 384(SP)
+	VMOVUPS   384(SP), Y1
+	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+64(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $256-89
-	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $160-65
+	// forwardSigmoidAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSD 64(DI), Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 192(SP)
-	VMOVSD       72(DI), X0
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 224(SP)
+	VMOVUPS      Y0, (SP)
 	VPCMPEQD     Y0, Y0, Y0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
+	VMOVUPS      Y0, 32(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SP)
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	XORQ         BX, BX
+	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (SP), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(SP), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMOVUPD     (BX)(DI*8), Y4
-	VORPD       signBit<>+0(SB), Y4, Y5
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD      Y6, Y0, Y0
+	VMOVUPD     (DX)(BX*8), Y8
+	VADDPD      minusOne<>+0(SB), Y8, Y9
+	VADDPD      Y8, Y1, Y1
+	VSUBPD      Y9, Y2, Y2
+	VFMADD231PD Y8, Y8, Y3
+	VMOVUPD     (CX)(BX*8), Y10
+	VORPD       signBit<>+0(SB), Y10, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS     32(SP), Y13
+	VANDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, 32(SP)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
 
 	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y5, Y6
-	VADDPD  two<>+0(SB), Y5, Y7
-	VMOVUPD one<>+0(SB), Y8
-	VMULPD  Y7, Y6, Y9
-	VDIVPD  Y9, Y8, Y8
-	VMULPD  Y7, Y8, Y7
-	VMULPD  Y6, Y8, Y6
-	VMULPD  Y5, Y6, Y6
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y6, Y6, Y8
-	VMOVUPD      unit64j<>+0(SB), Y9
-	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
-	VFNMADD213PD Y5, Y8, Y9
-	VFNMADD213PD Y5, Y6, Y9
-	VMULPD       Y7, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y7, Y6
-	VBLENDVPD    Y4, Y7, Y5, Y5
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y4, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y9, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      64(SP), Y8
-	VMULPD       Y8, Y1, Y8
-	VMOVUPS      96(SP), Y9
-	VMULPD       Y9, Y2, Y9
-	VMULPD       Y5, Y8, Y8
-	VFNMADD231PD Y6, Y9, Y8
-	VMOVUPS      128(SP), Y9
-	VMULPD       Y9, Y1, Y1
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y13, Y12
+	VBLENDVPD    Y10, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y10, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y10, Y14, Y10
+	VADDPD       Y10, Y15, Y10
+	VXORPD       signBit<>+0(SB), Y10, Y10
+	VMOVUPS      64(SP), Y14
+	VFMADD231PD  Y8, Y12, Y14
+	VMOVUPS      Y14, 64(SP)
+	VMOVUPS      96(SP), Y14
+	VFNMADD231PD Y9, Y12, Y14
+	VMOVUPS      Y14, 96(SP)
+	VMOVUPS      128(SP), Y12
+	VFMADD231PD  Y8, Y11, Y12
+	VMOVUPS      Y12, 128(SP)
+	VFNMADD231PD Y9, Y11, Y0
+	VFMADD231PD  Y13, Y8, Y4
+	VFNMADD231PD Y10, Y9, Y5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y9
-	VMULPD  Y9, Y4, Y9
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y9, Y10, Y10
+	VMOVUPS (SP), Y11
+	VMULPD  Y11, Y10, Y11
+	VMOVUPD leastNormalExp<>+0(SB), Y12
+	VMAXPD  Y11, Y12, Y12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y12, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y12
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y12
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y12
-	VFMADD213PD  exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VPSLLQ       $0x34, Y11, Y10
-	VPADDQ       Y10, Y12, Y10
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
-	VANDPD       Y10, Y9, Y9
-	VMULPD       Y7, Y6, Y10
-	VMOVUPS      192(SP), Y11
-	VFNMADD213PD Y5, Y11, Y10
-	VMULPD       Y9, Y1, Y1
-	VFMADD231PD  Y10, Y1, Y8
-	VMOVUPS      160(SP), Y1
-	VMULPD       Y1, Y2, Y1
+	VMOVUPD     exp64k<>+0(SB), Y15
+	VFMADD213PD exp64j<>+0(SB), Y12, Y15
+	VFMADD213PD exp64i<>+0(SB), Y12, Y15
+	VFMADD213PD exp64h<>+0(SB), Y12, Y15
+	VFMADD213PD exp64g<>+0(SB), Y12, Y15
+	VFMADD213PD exp64f<>+0(SB), Y12, Y15
+	VFMADD213PD exp64e<>+0(SB), Y12, Y15
+	VFMADD213PD exp64d<>+0(SB), Y12, Y15
+	VFMADD213PD exp64c<>+0(SB), Y12, Y15
+	VFMADD213PD exp64b<>+0(SB), Y12, Y15
+	VFMADD213PD one<>+0(SB), Y12, Y15
+	VFMADD213PD one<>+0(SB), Y12, Y15
+	VPSLLQ      $0x34, Y14, Y12
+	VPADDQ      Y12, Y15, Y12
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y11, Y11
+	VANDPD      Y12, Y11, Y11
+	VMULPD      Y8, Y11, Y8
+	VFMADD231PD Y13, Y8, Y6
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y2
-	VMULPD  Y2, Y7, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y7
-	VMAXPD  Y2, Y7, Y7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y7
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y10
-	VFMADD213PD  exp64j<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64i<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64h<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64g<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64f<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64e<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64d<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64c<>+0(SB), Y7, Y10
-	VFMADD213PD  exp64b<>+0(SB), Y7, Y10
-	VFMADD213PD  one<>+0(SB), Y7, Y10
-	VFMADD213PD  one<>+0(SB), Y7, Y10
-	VPSLLQ       $0x34, Y9, Y7
-	VPADDQ       Y7, Y10, Y7
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD       Y7, Y2, Y2
-	VMULPD       Y4, Y5, Y4
-	VMOVUPS      192(SP), Y7
-	VFNMADD213PD Y6, Y7, Y4
-	VMULPD       Y2, Y1, Y1
-	VFMADD231PD  Y4, Y1, Y8
-	VMULPD       Y6, Y3, Y1
-	VFMADD231PD  Y5, Y1, Y8
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPD     Y8, (AX)(DI*8)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPD Y8, (AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y1
-	VMASKMOVPD  (SI)(DI*8), Y1, Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMASKMOVPD  (BX)(DI*8), Y1, Y5
-	VORPD       signBit<>+0(SB), Y5, Y6
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y7
-	VANDPD      Y7, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y6, Y8
-	VFMADD213PD exp64i<>+0(SB), Y6, Y8
-	VFMADD213PD exp64h<>+0(SB), Y6, Y8
-	VFMADD213PD exp64g<>+0(SB), Y6, Y8
-	VFMADD213PD exp64f<>+0(SB), Y6, Y8
-	VFMADD213PD exp64e<>+0(SB), Y6, Y8
-	VFMADD213PD exp64d<>+0(SB), Y6, Y8
-	VFMADD213PD exp64c<>+0(SB), Y6, Y8
-	VFMADD213PD exp64b<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y8, Y6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y6, Y7
-	VADDPD  two<>+0(SB), Y6, Y8
-	VMOVUPD one<>+0(SB), Y9
-	VMULPD  Y8, Y7, Y10
-	VDIVPD  Y10, Y9, Y9
-	VMULPD  Y8, Y9, Y8
-	VMULPD  Y7, Y9, Y7
-	VMULPD  Y6, Y7, Y7
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unit64j<>+0(SB), Y10
-	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
-	VFNMADD213PD Y6, Y9, Y10
-	VFNMADD213PD Y6, Y7, Y10
-	VMULPD       Y8, Y6, Y6
-	VBLENDVPD    Y5, Y6, Y8, Y7
-	VBLENDVPD    Y5, Y8, Y6, Y6
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y10, Y8, Y8
-	VXORPD       Y9, Y9, Y9
-	VMAXPD       Y5, Y9, Y5
-	VADDPD       Y5, Y10, Y5
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      64(SP), Y9
-	VMULPD       Y9, Y2, Y9
-	VMOVUPS      96(SP), Y10
-	VMULPD       Y10, Y3, Y10
-	VMULPD       Y6, Y9, Y9
-	VFNMADD231PD Y7, Y10, Y9
-	VMOVUPS      128(SP), Y10
-	VMULPD       Y10, Y2, Y2
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y10
-	VMULPD  Y10, Y5, Y10
+	VMOVUPS (SP), Y8
+	VMULPD  Y8, Y13, Y8
 	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y10, Y11, Y11
+	VMAXPD  Y8, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y12
@@ -43618,60 +41332,972 @@ few:
 	VFMADD213PD  one<>+0(SB), Y11, Y13
 	VPSLLQ       $0x34, Y12, Y11
 	VPADDQ       Y11, Y13, Y11
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y10, Y10
-	VANDPD       Y11, Y10, Y10
-	VMULPD       Y8, Y7, Y11
-	VMOVUPS      192(SP), Y12
-	VFNMADD213PD Y6, Y12, Y11
-	VMULPD       Y10, Y2, Y2
-	VFMADD231PD  Y11, Y2, Y9
-	VMOVUPS      160(SP), Y2
-	VMULPD       Y2, Y3, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y8
+	VANDPD       Y11, Y8, Y8
+	VMULPD       Y9, Y8, Y8
+	VFNMADD231PD Y10, Y8, Y7
+	ADDQ         $0x00000004, BX
+	SUBQ         $0x00000004, AX
+	CMPQ         AX, $0x00000004
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y8
+	VMASKMOVPD  (DX)(BX*8), Y8, Y9
+	VADDPD      minusOne<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y8, Y10
+	VADDPD      Y9, Y1, Y1
+	VSUBPD      Y10, Y2, Y2
+	VFMADD231PD Y9, Y9, Y3
+	VMASKMOVPD  (CX)(BX*8), Y8, Y8
+	VORPD       signBit<>+0(SB), Y8, Y11
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
+	VMOVUPS     32(SP), Y13
+	VANDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, 32(SP)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y13
+	VFMADD213PD exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VFMADD213PD one<>+0(SB), Y11, Y13
+	VPSLLQ      $0x34, Y12, Y11
+	VPADDQ      Y11, Y13, Y11
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y11, Y12
+	VADDPD  two<>+0(SB), Y11, Y13
+	VMOVUPD one<>+0(SB), Y14
+	VMULPD  Y13, Y12, Y15
+	VDIVPD  Y15, Y14, Y14
+	VMULPD  Y13, Y14, Y13
+	VMULPD  Y12, Y14, Y12
+	VMULPD  Y11, Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      unit64j<>+0(SB), Y15
+	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
+	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y11, Y14, Y15
+	VFNMADD213PD Y11, Y12, Y15
+	VMULPD       Y13, Y11, Y11
+	VBLENDVPD    Y8, Y11, Y13, Y12
+	VBLENDVPD    Y8, Y13, Y11, Y11
+	VXORPD       Y13, Y13, Y13
+	VMINPD       Y8, Y13, Y13
+	VSUBPD       Y15, Y13, Y13
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y8, Y14, Y8
+	VADDPD       Y8, Y15, Y8
+	VXORPD       signBit<>+0(SB), Y8, Y8
+	VMOVUPS      64(SP), Y14
+	VFMADD231PD  Y9, Y12, Y14
+	VMOVUPS      Y14, 64(SP)
+	VMOVUPS      96(SP), Y14
+	VFNMADD231PD Y10, Y12, Y14
+	VMOVUPS      Y14, 96(SP)
+	VMOVUPS      128(SP), Y12
+	VFMADD231PD  Y9, Y11, Y12
+	VMOVUPS      Y12, 128(SP)
+	VFNMADD231PD Y10, Y11, Y0
+	VFMADD231PD  Y13, Y9, Y4
+	VFNMADD231PD Y8, Y10, Y5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SP), Y3
-	VMULPD  Y3, Y8, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y8
-	VMAXPD  Y3, Y8, Y8
+	VMOVUPS (SP), Y11
+	VMULPD  Y11, Y8, Y11
+	VMOVUPD leastNormalExp<>+0(SB), Y12
+	VMAXPD  Y11, Y12, Y12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y12, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y12
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y12
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y15
+	VFMADD213PD exp64j<>+0(SB), Y12, Y15
+	VFMADD213PD exp64i<>+0(SB), Y12, Y15
+	VFMADD213PD exp64h<>+0(SB), Y12, Y15
+	VFMADD213PD exp64g<>+0(SB), Y12, Y15
+	VFMADD213PD exp64f<>+0(SB), Y12, Y15
+	VFMADD213PD exp64e<>+0(SB), Y12, Y15
+	VFMADD213PD exp64d<>+0(SB), Y12, Y15
+	VFMADD213PD exp64c<>+0(SB), Y12, Y15
+	VFMADD213PD exp64b<>+0(SB), Y12, Y15
+	VFMADD213PD one<>+0(SB), Y12, Y15
+	VFMADD213PD one<>+0(SB), Y12, Y15
+	VPSLLQ      $0x34, Y14, Y12
+	VPADDQ      Y12, Y15, Y12
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y11, Y11
+	VANDPD      Y12, Y11, Y11
+	VMULPD      Y9, Y11, Y9
+	VFMADD231PD Y13, Y9, Y6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS (SP), Y9
+	VMULPD  Y9, Y13, Y9
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y9, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y13
+	VFMADD213PD  exp64j<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64i<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64h<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64g<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64f<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64e<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64d<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64c<>+0(SB), Y11, Y13
+	VFMADD213PD  exp64b<>+0(SB), Y11, Y13
+	VFMADD213PD  one<>+0(SB), Y11, Y13
+	VFMADD213PD  one<>+0(SB), Y11, Y13
+	VPSLLQ       $0x34, Y12, Y11
+	VPADDQ       Y11, Y13, Y11
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
+	VANDPD       Y11, Y9, Y9
+	VMULPD       Y10, Y9, Y9
+	VFNMADD231PD Y8, Y9, Y7
+	ADDQ         $0x00000004, BX
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      64(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 64(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       (AX), X8, X8
+	VMOVSD       X8, (AX)
+	VMOVUPS      96(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 96(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       8(AX), X8, X8
+	VMOVSD       X8, 8(AX)
+	VMOVUPS      128(SP), Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      Y9, 128(SP)
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPD       X9, X8, X8
+	VUNPCKHPD    X8, X8, X9
+	VADDSD       X9, X8, X8
+	VADDSD       16(AX), X8, X8
+	VMOVSD       X8, 16(AX)
+	VMOVAPD      Y0, Y8
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPD       X0, X8, X8
+	VUNPCKHPD    X8, X8, X0
+	VADDSD       X0, X8, X8
+	VADDSD       24(AX), X8, X8
+	VMOVSD       X8, 24(AX)
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVAPD      Y6, Y0
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y7, Y0
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VMOVUPS      32(SP), Y0
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $192-89
+	// backwardSigmoidAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSS 24(DI), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VBROADCASTSS 36(DI), Y1
+	VMOVSS       36(DI), X2
+	VBROADCASTSS X2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPS     (SI)(DI*4), Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     (SP), Y6
+	VMULPS      Y6, Y4, Y6
+	VMOVUPS     32(SP), Y7
+	VFMADD231PS Y7, Y5, Y6
+	VMOVUPS     (BX)(DI*4), Y7
+	VORPS       signBitSingle<>+0(SB), Y7, Y8
+	VPMAXUD     Y8, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y10
+	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
+	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
+	VPSLLD      $0x17, Y9, Y8
+	VPADDD      Y8, Y10, Y8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y8, Y9
+	VADDPS  twoSingle<>+0(SB), Y8, Y10
+	VMOVUPS oneSingle<>+0(SB), Y11
+	VMULPS  Y10, Y9, Y12
+	VDIVPS  Y12, Y11, Y11
+	VMULPS  Y10, Y11, Y10
+	VMULPS  Y9, Y11, Y9
+	VMULPS  Y8, Y9, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y8, Y11, Y12
+	VFNMADD213PS Y8, Y9, Y12
+	VMULPS       Y10, Y8, Y8
+	VBLENDVPS    Y7, Y8, Y10, Y9
+	VBLENDVPS    Y7, Y10, Y8, Y8
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y7, Y10, Y10
+	VSUBPS       Y12, Y10, Y10
+	VXORPD       Y11, Y11, Y11
+	VMAXPS       Y7, Y11, Y7
+	VADDPS       Y7, Y12, Y7
+	VXORPS       signBitSingle<>+0(SB), Y7, Y7
+	VMOVUPS      64(SP), Y11
+	VMULPS       Y11, Y4, Y11
+	VMOVUPS      96(SP), Y12
+	VMULPS       Y12, Y5, Y12
+	VMULPS       Y8, Y11, Y11
+	VFNMADD231PS Y9, Y12, Y11
+	VMOVUPS      128(SP), Y12
+	VMULPS       Y12, Y4, Y4
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y2, Y7, Y12
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
+	VMAXPS  Y12, Y13, Y13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y15
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VPSLLD       $0x17, Y14, Y13
+	VPADDD       Y13, Y15, Y13
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y12, Y12
+	VANDPD       Y13, Y12, Y12
+	VMULPS       Y10, Y9, Y13
+	VFNMADD213PS Y8, Y1, Y13
+	VMULPS       Y12, Y4, Y4
+	VFMADD231PS  Y13, Y4, Y11
+	VMULPS       Y0, Y5, Y4
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y2, Y10, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y5, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y13
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  oneSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  oneSingle<>+0(SB), Y10, Y13
+	VPSLLD       $0x17, Y12, Y10
+	VPADDD       Y10, Y13, Y10
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y5, Y5
+	VMULPS       Y7, Y8, Y7
+	VFNMADD213PS Y9, Y1, Y7
+	VMULPS       Y5, Y4, Y4
+	VFMADD231PS  Y7, Y4, Y11
+	VMULPS       Y9, Y6, Y4
+	VFMADD231PS  Y8, Y4, Y11
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y11, (AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y11, (AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DX
+	VMOVDQU     32(R8)(DX*4), Y4
+	VMASKMOVPS  (SI)(DI*4), Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     (SP), Y7
+	VMULPS      Y7, Y5, Y7
+	VMOVUPS     32(SP), Y8
+	VFMADD231PS Y8, Y6, Y7
+	VMASKMOVPS  (BX)(DI*4), Y4, Y8
+	VORPS       signBitSingle<>+0(SB), Y8, Y9
+	VPMAXUD     Y9, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y11
+	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
+	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
+	VPSLLD      $0x17, Y10, Y9
+	VPADDD      Y9, Y11, Y9
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS  oneSingle<>+0(SB), Y9, Y10
+	VADDPS  twoSingle<>+0(SB), Y9, Y11
+	VMOVUPS oneSingle<>+0(SB), Y12
+	VMULPS  Y11, Y10, Y13
+	VDIVPS  Y13, Y12, Y12
+	VMULPS  Y11, Y12, Y11
+	VMULPS  Y10, Y12, Y10
+	VMULPS  Y9, Y10, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      unitLanedSingle<>+0(SB), Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y9, Y12, Y13
+	VFNMADD213PS Y9, Y10, Y13
+	VMULPS       Y11, Y9, Y9
+	VBLENDVPS    Y8, Y9, Y11, Y10
+	VBLENDVPS    Y8, Y11, Y9, Y9
+	VXORPD       Y11, Y11, Y11
+	VMINPS       Y8, Y11, Y11
+	VSUBPS       Y13, Y11, Y11
+	VXORPD       Y12, Y12, Y12
+	VMAXPS       Y8, Y12, Y8
+	VADDPS       Y8, Y13, Y8
+	VXORPS       signBitSingle<>+0(SB), Y8, Y8
+	VMOVUPS      64(SP), Y12
+	VMULPS       Y12, Y5, Y12
+	VMOVUPS      96(SP), Y13
+	VMULPS       Y13, Y6, Y13
+	VMULPS       Y9, Y12, Y12
+	VFNMADD231PS Y10, Y13, Y12
+	VMOVUPS      128(SP), Y13
+	VMULPS       Y13, Y5, Y5
+	VMOVUPS      Y5, 160(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y2, Y8, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
+	VMAXPS  Y5, Y13, Y13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
+	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y15
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
+	VPSLLD       $0x17, Y14, Y13
+	VPADDD       Y13, Y15, Y13
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD       Y13, Y5, Y5
+	VMULPS       Y11, Y10, Y13
+	VFNMADD213PS Y9, Y1, Y13
+	VMOVUPS      160(SP), Y14
+	VMULPS       Y5, Y14, Y5
+	VFMADD231PS  Y13, Y5, Y12
+	VMULPS       Y0, Y6, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y2, Y11, Y6
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y6, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y13
+	VSUBPS       roundBitsSingle<>+0(SB), Y13, Y14
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y11
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y11
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y14
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  expLanedSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  expLanecSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  expLanebSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  oneSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  oneSingle<>+0(SB), Y11, Y14
+	VPSLLD       $0x17, Y13, Y11
+	VPADDD       Y11, Y14, Y11
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y6, Y6
+	VANDPD       Y11, Y6, Y6
+	VMULPS       Y8, Y9, Y8
+	VFNMADD213PS Y10, Y1, Y8
+	VMULPS       Y6, Y5, Y5
+	VFMADD231PS  Y8, Y5, Y12
+	VMULPS       Y10, Y7, Y5
+	VFMADD231PS  Y9, Y5, Y12
+	VMASKMOVPS   Y12, Y4, (AX)(DI*4)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y3, Y3
+	VPCMPEQD  Y0, Y3, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $192-89
+	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSD 48(DI), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VBROADCASTSD 72(DI), Y1
+	VMOVSD       72(DI), X2
+	VBROADCASTSD X2, Y2
+	VPCMPEQD     Y3, Y3, Y3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD     (SI)(DI*8), Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     (SP), Y6
+	VMULPD      Y6, Y4, Y6
+	VMOVUPS     32(SP), Y7
+	VFMADD231PD Y7, Y5, Y6
+	VMOVUPD     (BX)(DI*8), Y7
+	VORPD       signBit<>+0(SB), Y7, Y8
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y8, Y9
+	VANDPD      Y9, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
+	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y10
+	VFMADD213PD exp64j<>+0(SB), Y8, Y10
+	VFMADD213PD exp64i<>+0(SB), Y8, Y10
+	VFMADD213PD exp64h<>+0(SB), Y8, Y10
+	VFMADD213PD exp64g<>+0(SB), Y8, Y10
+	VFMADD213PD exp64f<>+0(SB), Y8, Y10
+	VFMADD213PD exp64e<>+0(SB), Y8, Y10
+	VFMADD213PD exp64d<>+0(SB), Y8, Y10
+	VFMADD213PD exp64c<>+0(SB), Y8, Y10
+	VFMADD213PD exp64b<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VFMADD213PD one<>+0(SB), Y8, Y10
+	VPSLLQ      $0x34, Y9, Y8
+	VPADDQ      Y8, Y10, Y8
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y8, Y9
+	VADDPD  two<>+0(SB), Y8, Y10
+	VMOVUPD one<>+0(SB), Y11
+	VMULPD  Y10, Y9, Y12
+	VDIVPD  Y12, Y11, Y11
+	VMULPD  Y10, Y11, Y10
+	VMULPD  Y9, Y11, Y9
+	VMULPD  Y8, Y9, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unit64j<>+0(SB), Y12
+	VFMADD213PD  unit64i<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64h<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64g<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64f<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64e<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64d<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64c<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64b<>+0(SB), Y11, Y12
+	VFMADD213PD  unit64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y8, Y11, Y12
+	VFNMADD213PD Y8, Y9, Y12
+	VMULPD       Y10, Y8, Y8
+	VBLENDVPD    Y7, Y8, Y10, Y9
+	VBLENDVPD    Y7, Y10, Y8, Y8
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y7, Y10, Y10
+	VSUBPD       Y12, Y10, Y10
+	VXORPD       Y11, Y11, Y11
+	VMAXPD       Y7, Y11, Y7
+	VADDPD       Y7, Y12, Y7
+	VXORPD       signBit<>+0(SB), Y7, Y7
+	VMOVUPS      64(SP), Y11
+	VMULPD       Y11, Y4, Y11
+	VMOVUPS      96(SP), Y12
+	VMULPD       Y12, Y5, Y12
+	VMULPD       Y8, Y11, Y11
+	VFNMADD231PD Y9, Y12, Y11
+	VMOVUPS      128(SP), Y12
+	VMULPD       Y12, Y4, Y4
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y2, Y7, Y12
+	VMOVUPD leastNormalExp<>+0(SB), Y13
+	VMAXPD  Y12, Y13, Y13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y13, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y15
+	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VPSLLQ       $0x34, Y14, Y13
+	VPADDQ       Y13, Y15, Y13
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y12, Y12
+	VANDPD       Y13, Y12, Y12
+	VMULPD       Y10, Y9, Y13
+	VFNMADD213PD Y8, Y1, Y13
+	VMULPD       Y12, Y4, Y4
+	VFMADD231PD  Y13, Y4, Y11
+	VMULPD       Y0, Y5, Y4
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y2, Y10, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y5, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y10, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y10
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y13
+	VFMADD213PD  exp64j<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64i<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64h<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64g<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64f<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64e<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64d<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64c<>+0(SB), Y10, Y13
+	VFMADD213PD  exp64b<>+0(SB), Y10, Y13
+	VFMADD213PD  one<>+0(SB), Y10, Y13
+	VFMADD213PD  one<>+0(SB), Y10, Y13
+	VPSLLQ       $0x34, Y12, Y10
+	VPADDQ       Y10, Y13, Y10
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y5, Y5
+	VMULPD       Y7, Y8, Y7
+	VFNMADD213PD Y9, Y1, Y7
+	VMULPD       Y5, Y4, Y4
+	VFMADD231PD  Y7, Y4, Y11
+	VMULPD       Y9, Y6, Y4
+	VFMADD231PD  Y8, Y4, Y11
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Y11, (AX)(DI*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Y11, (AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000004, DI
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DX
+	VMOVDQU     32(R8)(DX*8), Y4
+	VMASKMOVPD  (SI)(DI*8), Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y5, Y6, Y6
+	VMOVUPS     (SP), Y7
+	VMULPD      Y7, Y5, Y7
+	VMOVUPS     32(SP), Y8
+	VFMADD231PD Y8, Y6, Y7
+	VMASKMOVPD  (BX)(DI*8), Y4, Y8
+	VORPD       signBit<>+0(SB), Y8, Y9
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y9, Y10
+	VANDPD      Y10, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y8, Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y8
+	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
 
 	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y11
-	VFMADD213PD  exp64j<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64i<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64h<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64g<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64f<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64e<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64d<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64c<>+0(SB), Y8, Y11
-	VFMADD213PD  exp64b<>+0(SB), Y8, Y11
-	VFMADD213PD  one<>+0(SB), Y8, Y11
-	VFMADD213PD  one<>+0(SB), Y8, Y11
-	VPSLLQ       $0x34, Y10, Y8
-	VPADDQ       Y8, Y11, Y8
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y8, Y3, Y3
-	VMULPD       Y5, Y6, Y5
-	VMOVUPS      192(SP), Y8
-	VFNMADD213PD Y7, Y8, Y5
-	VMULPD       Y3, Y2, Y2
-	VFMADD231PD  Y5, Y2, Y9
-	VMULPD       Y7, Y4, Y2
-	VFMADD231PD  Y6, Y2, Y9
-	VMASKMOVPD   Y9, Y1, (AX)(DI*8)
+	VMOVUPD     exp64k<>+0(SB), Y11
+	VFMADD213PD exp64j<>+0(SB), Y9, Y11
+	VFMADD213PD exp64i<>+0(SB), Y9, Y11
+	VFMADD213PD exp64h<>+0(SB), Y9, Y11
+	VFMADD213PD exp64g<>+0(SB), Y9, Y11
+	VFMADD213PD exp64f<>+0(SB), Y9, Y11
+	VFMADD213PD exp64e<>+0(SB), Y9, Y11
+	VFMADD213PD exp64d<>+0(SB), Y9, Y11
+	VFMADD213PD exp64c<>+0(SB), Y9, Y11
+	VFMADD213PD exp64b<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VFMADD213PD one<>+0(SB), Y9, Y11
+	VPSLLQ      $0x34, Y10, Y9
+	VPADDQ      Y9, Y11, Y9
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD  one<>+0(SB), Y9, Y10
+	VADDPD  two<>+0(SB), Y9, Y11
+	VMOVUPD one<>+0(SB), Y12
+	VMULPD  Y11, Y10, Y13
+	VDIVPD  Y13, Y12, Y12
+	VMULPD  Y11, Y12, Y11
+	VMULPD  Y10, Y12, Y10
+	VMULPD  Y9, Y10, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      unit64j<>+0(SB), Y13
+	VFMADD213PD  unit64i<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64h<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64g<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64f<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64e<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64d<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64c<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64b<>+0(SB), Y12, Y13
+	VFMADD213PD  unit64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y9, Y12, Y13
+	VFNMADD213PD Y9, Y10, Y13
+	VMULPD       Y11, Y9, Y9
+	VBLENDVPD    Y8, Y9, Y11, Y10
+	VBLENDVPD    Y8, Y11, Y9, Y9
+	VXORPD       Y11, Y11, Y11
+	VMINPD       Y8, Y11, Y11
+	VSUBPD       Y13, Y11, Y11
+	VXORPD       Y12, Y12, Y12
+	VMAXPD       Y8, Y12, Y8
+	VADDPD       Y8, Y13, Y8
+	VXORPD       signBit<>+0(SB), Y8, Y8
+	VMOVUPS      64(SP), Y12
+	VMULPD       Y12, Y5, Y12
+	VMOVUPS      96(SP), Y13
+	VMULPD       Y13, Y6, Y13
+	VMULPD       Y9, Y12, Y12
+	VFNMADD231PD Y10, Y13, Y12
+	VMOVUPS      128(SP), Y13
+	VMULPD       Y13, Y5, Y5
+	VMOVUPS      Y5, 160(SP)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y2, Y8, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y13
+	VMAXPD  Y5, Y13, Y13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VFMADD231PD  log2e<>+0(SB), Y13, Y14
+	VSUBPD       roundBits<>+0(SB), Y14, Y15
+	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
+	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y15
+	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
+	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VFMADD213PD  one<>+0(SB), Y13, Y15
+	VPSLLQ       $0x34, Y14, Y13
+	VPADDQ       Y13, Y15, Y13
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD       Y13, Y5, Y5
+	VMULPD       Y11, Y10, Y13
+	VFNMADD213PD Y9, Y1, Y13
+	VMOVUPS      160(SP), Y14
+	VMULPD       Y5, Y14, Y5
+	VFMADD231PD  Y13, Y5, Y12
+	VMULPD       Y0, Y6, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y2, Y11, Y6
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y6, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VFMADD231PD  log2e<>+0(SB), Y11, Y13
+	VSUBPD       roundBits<>+0(SB), Y13, Y14
+	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y11
+	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y11
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y14
+	VFMADD213PD  exp64j<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64i<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64h<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64g<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64f<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64e<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64d<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64c<>+0(SB), Y11, Y14
+	VFMADD213PD  exp64b<>+0(SB), Y11, Y14
+	VFMADD213PD  one<>+0(SB), Y11, Y14
+	VFMADD213PD  one<>+0(SB), Y11, Y14
+	VPSLLQ       $0x34, Y13, Y11
+	VPADDQ       Y11, Y14, Y11
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y6, Y6
+	VANDPD       Y11, Y6, Y6
+	VMULPD       Y8, Y9, Y8
+	VFNMADD213PD Y10, Y1, Y8
+	VMULPD       Y6, Y5, Y5
+	VFMADD231PD  Y8, Y5, Y12
+	VMULPD       Y10, Y7, Y5
+	VFMADD231PD  Y9, Y5, Y12
+	VMASKMOVPD   Y12, Y4, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y0, AX
+	VMOVMSKPD Y3, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)

@@ -27320,46 +27320,34 @@ done:
 
 // func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardNoneLogsF32AVX512(SB), $1344-65
+TEXT ·forwardNoneLogsF32AVX512(SB), $576-65
 	// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(BX), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 8(BX), Z0
-	VMOVUPS      Z0, 128(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 256(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 512(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 576(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 640(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 704(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 768(SP)
-	VMOVUPS      Z0, 832(SP)
-	VMOVUPS      Z0, 896(SP)
-	VMOVUPS      Z0, 960(SP)
-	VMOVUPS      Z0, 1024(SP)
-	VMOVUPS      Z0, 1088(SP)
-	VMOVUPS      Z0, 1152(SP)
-	VMOVUPS      Z0, 1216(SP)
-	VMOVUPS      Z0, 1280(SP)
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	VMOVUPS      Z12, (SP)
+	VMOVUPS      Z12, 64(SP)
+	VMOVUPS      Z12, 128(SP)
+	VMOVUPS      Z12, 192(SP)
+	VMOVUPS      Z12, 256(SP)
+	VMOVUPS      Z12, 320(SP)
+	VMOVUPS      Z12, 384(SP)
+	VMOVUPS      Z12, 448(SP)
+	VMOVUPS      Z12, 512(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
@@ -27375,198 +27363,150 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (DX)(BX*4), Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      (CX)(BX*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMOVUPS      (DX)(BX*4), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
+	VADDPS       Z12, Z7, Z7
+	VSUBPS       Z13, Z8, Z8
+	VFMADD231PS  Z12, Z12, Z9
+	VMOVUPS      (CX)(BX*4), Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VCMPPS       $0x11, Z0, Z14, K1
+	VCMPPS       $0x11, Z0, Z15, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z14, Z16
+	VGETEXPPS    Z14, Z17
+	VGETEXPPS    Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VSCALEFPS    Z16, Z17, Z17
+	VMULPS       Z17, Z14, Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z18
+	VDIVPS           Z18, Z17, Z18
+	VMULPS           Z18, Z18, Z19
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z20
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z19, Z20
+	VFNMADD213PS     Z17, Z19, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z19
+	VFMSUB213PS       Z19, Z18, Z20
+	VSUBPS            Z20, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z17
+	VBLENDMPS         Z1, Z17, K1, Z16
+	VBLENDMPS         Z2, Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z15, Z17
+	VGETEXPPS    Z15, Z18
+	VGETEXPPS    Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS Z14, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z18
+	VDIVPS           Z18, Z19, Z18
+	VMULPS           Z18, Z18, Z20
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z21
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z20, Z21
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z20, Z21
+	VFNMADD213PS     Z19, Z20, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           192(SP), Z6
-	VFMADD231PS       Z0, Z2, Z6
-	VMOVUPS           Z6, 192(SP)
-	VMOVUPS           256(SP), Z6
-	VFNMADD231PS      Z1, Z2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z0
-	VFNMADD231PS      Z5, Z1, Z0
-	VMOVUPS           Z0, 704(SP)
-	VMOVUPS           64(DX)(BX*4), Z0
-	VADDPS.BCST       minusOneSingle<>+0(SB), Z0, Z1
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z0, Z2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VSUBPS            Z1, Z2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VFMADD231PS       Z0, Z0, Z2
-	VMOVUPS           Z2, 576(SP)
-	VMOVUPS           64(CX)(BX*4), Z2
-	VBROADCASTSS      oneSingle<>+0(SB), Z3
-	VSUBPS            Z2, Z3, Z3
-	VMOVUPS           (SP), Z4
-	VCMPPS            $0x11, Z4, Z2, K1
-	VMOVUPS           (SP), Z4
-	VCMPPS            $0x11, Z4, Z3, K2
+	VPXORQ            Z20, Z20, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z20
+	VFMSUB213PS       Z20, Z18, Z21
+	VSUBPS            Z21, Z19, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z18
+	VBLENDMPS         Z1, Z18, K2, Z17
+	VBLENDMPS         Z2, Z17, K1, Z17
+	VFMADD231PS       Z12, Z14, Z3
+	VFNMADD231PS      Z13, Z14, Z4
+	VFMADD231PS       Z12, Z15, Z5
+	VFNMADD231PS      Z13, Z15, Z6
+	VFMADD231PS       Z16, Z12, Z10
+	VFNMADD231PS      Z17, Z13, Z11
+	VMOVUPS           64(DX)(BX*4), Z12
+	VADDPS.BCST       minusOneSingle<>+0(SB), Z12, Z13
+	VADDPS            Z12, Z7, Z7
+	VSUBPS            Z13, Z8, Z8
+	VFMADD231PS       Z12, Z12, Z9
+	VMOVUPS           64(CX)(BX*4), Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z14, Z15, Z15
+	VCMPPS            $0x11, Z0, Z14, K1
+	VCMPPS            $0x11, Z0, Z15, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z14, Z16
+	VGETEXPPS    Z14, Z17
+	VGETEXPPS    Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VSCALEFPS    Z16, Z17, Z17
+	VMULPS       Z17, Z14, Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z18
+	VDIVPS           Z18, Z17, Z18
+	VMULPS           Z18, Z18, Z19
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z20
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z19, Z20
+	VFNMADD213PS     Z17, Z19, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z19
+	VFMSUB213PS       Z19, Z18, Z20
+	VSUBPS            Z20, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z17
+	VBLENDMPS         Z1, Z17, K1, Z16
+	VBLENDMPS         Z2, Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z15, Z17
+	VGETEXPPS    Z15, Z18
+	VGETEXPPS    Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS Z14, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z18
+	VDIVPS           Z18, Z19, Z18
+	VMULPS           Z18, Z18, Z20
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z21
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z20, Z21
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z20, Z21
+	VFNMADD213PS     Z19, Z20, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           192(SP), Z6
-	VFMADD231PS       Z0, Z2, Z6
-	VMOVUPS           Z6, 192(SP)
-	VMOVUPS           256(SP), Z6
-	VFNMADD231PS      Z1, Z2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z0
-	VFNMADD231PS      Z5, Z1, Z0
-	VMOVUPS           Z0, 704(SP)
+	VPXORQ            Z20, Z20, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z20
+	VFMSUB213PS       Z20, Z18, Z21
+	VSUBPS            Z21, Z19, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z18
+	VBLENDMPS         Z1, Z18, K2, Z17
+	VBLENDMPS         Z2, Z17, K1, Z17
+	VFMADD231PS       Z12, Z14, Z3
+	VFNMADD231PS      Z13, Z14, Z4
+	VFMADD231PS       Z12, Z15, Z5
+	VFNMADD231PS      Z13, Z15, Z6
+	VFMADD231PS       Z16, Z12, Z10
+	VFNMADD231PS      Z17, Z13, Z11
 	ADDQ              $0x00000020, BX
 	SUBQ              $0x00000020, SI
 	CMPQ              SI, $0x00000020
@@ -27582,197 +27522,164 @@ few:
 	CMOVQLT      SI, DI
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DI*2), K1
-	VMOVUPS.Z    (DX)(BX*4), K1, Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS.Z    (CX)(BX*4), K1, Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMOVUPS.Z    (DX)(BX*4), K1, Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
+	VMOVAPS.Z    Z13, K1, Z13
+	VADDPS       Z12, Z7, Z7
+	VSUBPS       Z13, Z8, Z8
+	VFMADD231PS  Z12, Z12, Z9
+	VMOVUPS.Z    (CX)(BX*4), K1, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSUBPS       Z14, Z15, Z15
+	VCMPPS       $0x11, Z0, Z14, K1
+	VCMPPS       $0x11, Z0, Z15, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z14, Z16
+	VGETEXPPS    Z14, Z17
+	VGETEXPPS    Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VSCALEFPS    Z16, Z17, Z17
+	VMULPS       Z17, Z14, Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z18
+	VDIVPS           Z18, Z17, Z18
+	VMULPS           Z18, Z18, Z19
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z20
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z19, Z20
+	VFNMADD213PS     Z17, Z19, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z19
+	VFMSUB213PS       Z19, Z18, Z20
+	VSUBPS            Z20, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z17
+	VBLENDMPS         Z1, Z17, K1, Z16
+	VBLENDMPS         Z2, Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z15, Z17
+	VGETEXPPS    Z15, Z18
+	VGETEXPPS    Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS Z14, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z18
+	VDIVPS           Z18, Z19, Z18
+	VMULPS           Z18, Z18, Z20
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z21
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z20, Z21
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z20, Z21
+	VFNMADD213PS     Z19, Z20, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           192(SP), Z6
-	VFMADD231PS       Z0, Z2, Z6
-	VMOVUPS           Z6, 192(SP)
-	VMOVUPS           256(SP), Z6
-	VFNMADD231PS      Z1, Z2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z0
-	VFNMADD231PS      Z5, Z1, Z0
-	VMOVUPS           Z0, 704(SP)
+	VPXORQ            Z20, Z20, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z20
+	VFMSUB213PS       Z20, Z18, Z21
+	VSUBPS            Z21, Z19, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z18
+	VBLENDMPS         Z1, Z18, K2, Z17
+	VBLENDMPS         Z2, Z17, K1, Z17
+	VFMADD231PS       Z12, Z14, Z3
+	VFNMADD231PS      Z13, Z14, Z4
+	VFMADD231PS       Z12, Z15, Z5
+	VFNMADD231PS      Z13, Z15, Z6
+	VFMADD231PS       Z16, Z12, Z10
+	VFNMADD231PS      Z17, Z13, Z11
 	ADDQ              $0x00000010, BX
 	SUBQ              $0x00000010, SI
 	JMP               few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 192(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        768(SP), Z1, Z1
-	VMOVUPD       Z1, 768(SP)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        832(SP), Z1, Z1
-	VMOVUPD       Z1, 832(SP)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        896(SP), Z1, Z1
-	VMOVUPD       Z1, 896(SP)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        960(SP), Z1, Z1
-	VMOVUPD       Z1, 960(SP)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1024(SP), Z1, Z1
-	VMOVUPD       Z1, 1024(SP)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1088(SP), Z1, Z1
-	VMOVUPD       Z1, 1088(SP)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1152(SP), Z1, Z1
-	VMOVUPD       Z1, 1152(SP)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1216(SP), Z1, Z1
-	VMOVUPD       Z1, 1216(SP)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1280(SP), Z1, Z1
-	VMOVUPD       Z1, 1280(SP)
+	VMOVAPD       Z3, Z12
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        (SP), Z13, Z13
+	VMOVUPD       Z13, (SP)
+	VMOVAPD       Z4, Z12
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        64(SP), Z13, Z13
+	VMOVUPD       Z13, 64(SP)
+	VMOVAPD       Z5, Z12
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        128(SP), Z13, Z13
+	VMOVUPD       Z13, 128(SP)
+	VMOVAPD       Z6, Z12
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        192(SP), Z13, Z13
+	VMOVUPD       Z13, 192(SP)
+	VMOVAPD       Z7, Z12
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        256(SP), Z13, Z13
+	VMOVUPD       Z13, 256(SP)
+	VMOVAPD       Z8, Z12
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        320(SP), Z13, Z13
+	VMOVUPD       Z13, 320(SP)
+	VMOVAPD       Z9, Z12
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        384(SP), Z13, Z13
+	VMOVUPD       Z13, 384(SP)
+	VMOVAPD       Z10, Z12
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        448(SP), Z13, Z13
+	VMOVUPD       Z13, 448(SP)
+	VMOVAPD       Z11, Z12
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        512(SP), Z13, Z13
+	VMOVUPD       Z13, 512(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       768(SP), Z0
+	VMOVUPD       (SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27781,7 +27688,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       832(SP), Z0
+	VMOVUPD       64(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27790,7 +27697,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       896(SP), Z0
+	VMOVUPD       128(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27799,7 +27706,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       960(SP), Z0
+	VMOVUPD       192(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27808,7 +27715,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       1024(SP), Z0
+	VMOVUPD       256(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27817,7 +27724,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
-	VMOVUPD       1088(SP), Z0
+	VMOVUPD       320(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27826,7 +27733,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
-	VMOVUPD       1152(SP), Z0
+	VMOVUPD       384(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27835,7 +27742,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
-	VMOVUPD       1216(SP), Z0
+	VMOVUPD       448(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27844,7 +27751,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       1280(SP), Z0
+	VMOVUPD       512(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -27860,250 +27767,190 @@ folded:
 
 // func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardNoneLogsF64AVX512(SB), $768-65
+TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(BX), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 16(BX), Z0
-	VMOVUPS      Z0, 128(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 256(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 512(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 576(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 640(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 704(SP)
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
 	XORQ         BX, BX
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (DX)(BX*8), Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPD      (CX)(BX*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMOVUPD      (DX)(BX*8), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z13
+	VADDPD       Z12, Z7, Z7
+	VSUBPD       Z13, Z8, Z8
+	VFMADD231PD  Z12, Z12, Z9
+	VMOVUPD      (CX)(BX*8), Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSUBPD       Z14, Z15, Z15
+	VCMPPD       $0x11, Z0, Z14, K1
+	VCMPPD       $0x11, Z0, Z15, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z14, Z16
+	VGETEXPPD    Z14, Z17
+	VGETEXPPD    Z16, Z16
+	VSUBPD       Z17, Z16, Z16
+	VBROADCASTSD one<>+0(SB), Z17
+	VSCALEFPD    Z16, Z17, Z17
+	VMULPD       Z17, Z14, Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z17, Z18
+	VDIVPD           Z18, Z17, Z18
+	VMULPD           Z18, Z18, Z19
+	VBROADCASTSD     log64g<>+0(SB), Z20
+	VFMADD213PD.BCST log64f<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64e<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64d<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z17, Z19, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z19
+	VFMSUB213PD       Z19, Z18, Z20
+	VSUBPD            Z20, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z17
+	VBLENDMPD         Z1, Z17, K1, Z16
+	VBLENDMPD         Z2, Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z15, Z17
+	VGETEXPPD    Z15, Z18
+	VGETEXPPD    Z17, Z17
+	VSUBPD       Z18, Z17, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSCALEFPD    Z17, Z18, Z18
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z19
+	VFNMADD231PD Z14, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z19, Z18
+	VDIVPD           Z18, Z19, Z18
+	VMULPD           Z18, Z18, Z20
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z20, Z21
+	VFNMADD213PD     Z19, Z20, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           192(SP), Z6
-	VFMADD231PD       Z0, Z2, Z6
-	VMOVUPS           Z6, 192(SP)
-	VMOVUPS           256(SP), Z6
-	VFNMADD231PD      Z1, Z2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z0
-	VFNMADD231PD      Z5, Z1, Z0
-	VMOVUPS           Z0, 704(SP)
-	VMOVUPD           64(DX)(BX*8), Z0
-	VADDPD.BCST       minusOne<>+0(SB), Z0, Z1
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z0, Z2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VSUBPD            Z1, Z2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VFMADD231PD       Z0, Z0, Z2
-	VMOVUPS           Z2, 576(SP)
-	VMOVUPD           64(CX)(BX*8), Z2
-	VBROADCASTSD      one<>+0(SB), Z3
-	VSUBPD            Z2, Z3, Z3
-	VMOVUPS           (SP), Z4
-	VCMPPD            $0x11, Z4, Z2, K1
-	VMOVUPS           (SP), Z4
-	VCMPPD            $0x11, Z4, Z3, K2
+	VPXORQ            Z20, Z20, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z20
+	VFMSUB213PD       Z20, Z18, Z21
+	VSUBPD            Z21, Z19, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z18
+	VBLENDMPD         Z1, Z18, K2, Z17
+	VBLENDMPD         Z2, Z17, K1, Z17
+	VFMADD231PD       Z12, Z14, Z3
+	VFNMADD231PD      Z13, Z14, Z4
+	VFMADD231PD       Z12, Z15, Z5
+	VFNMADD231PD      Z13, Z15, Z6
+	VFMADD231PD       Z16, Z12, Z10
+	VFNMADD231PD      Z17, Z13, Z11
+	VMOVUPD           64(DX)(BX*8), Z12
+	VADDPD.BCST       minusOne<>+0(SB), Z12, Z13
+	VADDPD            Z12, Z7, Z7
+	VSUBPD            Z13, Z8, Z8
+	VFMADD231PD       Z12, Z12, Z9
+	VMOVUPD           64(CX)(BX*8), Z14
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z14, Z15, Z15
+	VCMPPD            $0x11, Z0, Z14, K1
+	VCMPPD            $0x11, Z0, Z15, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z14, Z16
+	VGETEXPPD    Z14, Z17
+	VGETEXPPD    Z16, Z16
+	VSUBPD       Z17, Z16, Z16
+	VBROADCASTSD one<>+0(SB), Z17
+	VSCALEFPD    Z16, Z17, Z17
+	VMULPD       Z17, Z14, Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z17, Z18
+	VDIVPD           Z18, Z17, Z18
+	VMULPD           Z18, Z18, Z19
+	VBROADCASTSD     log64g<>+0(SB), Z20
+	VFMADD213PD.BCST log64f<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64e<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64d<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z17, Z19, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z19
+	VFMSUB213PD       Z19, Z18, Z20
+	VSUBPD            Z20, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z17
+	VBLENDMPD         Z1, Z17, K1, Z16
+	VBLENDMPD         Z2, Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z15, Z17
+	VGETEXPPD    Z15, Z18
+	VGETEXPPD    Z17, Z17
+	VSUBPD       Z18, Z17, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSCALEFPD    Z17, Z18, Z18
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z19
+	VFNMADD231PD Z14, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z19, Z18
+	VDIVPD           Z18, Z19, Z18
+	VMULPD           Z18, Z18, Z20
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z20, Z21
+	VFNMADD213PD     Z19, Z20, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           192(SP), Z6
-	VFMADD231PD       Z0, Z2, Z6
-	VMOVUPS           Z6, 192(SP)
-	VMOVUPS           256(SP), Z6
-	VFNMADD231PD      Z1, Z2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z0
-	VFNMADD231PD      Z5, Z1, Z0
-	VMOVUPS           Z0, 704(SP)
+	VPXORQ            Z20, Z20, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z20
+	VFMSUB213PD       Z20, Z18, Z21
+	VSUBPD            Z21, Z19, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z18
+	VBLENDMPD         Z1, Z18, K2, Z17
+	VBLENDMPD         Z2, Z17, K1, Z17
+	VFMADD231PD       Z12, Z14, Z3
+	VFNMADD231PD      Z13, Z14, Z4
+	VFMADD231PD       Z12, Z15, Z5
+	VFNMADD231PD      Z13, Z15, Z6
+	VFMADD231PD       Z16, Z12, Z10
+	VFNMADD231PD      Z17, Z13, Z11
 	ADDQ              $0x00000010, BX
 	SUBQ              $0x00000010, AX
 	CMPQ              AX, $0x00000010
@@ -28119,111 +27966,87 @@ few:
 	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), DI
 	KMOVW        (DI)(SI*2), K1
-	VMOVUPD.Z    (DX)(BX*8), K1, Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVAPD.Z    Z1, K1, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPD.Z    (CX)(BX*8), K1, Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMOVUPD.Z    (DX)(BX*8), K1, Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z13
+	VMOVAPD.Z    Z13, K1, Z13
+	VADDPD       Z12, Z7, Z7
+	VSUBPD       Z13, Z8, Z8
+	VFMADD231PD  Z12, Z12, Z9
+	VMOVUPD.Z    (CX)(BX*8), K1, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSUBPD       Z14, Z15, Z15
+	VCMPPD       $0x11, Z0, Z14, K1
+	VCMPPD       $0x11, Z0, Z15, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z14, Z16
+	VGETEXPPD    Z14, Z17
+	VGETEXPPD    Z16, Z16
+	VSUBPD       Z17, Z16, Z16
+	VBROADCASTSD one<>+0(SB), Z17
+	VSCALEFPD    Z16, Z17, Z17
+	VMULPD       Z17, Z14, Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z17, Z18
+	VDIVPD           Z18, Z17, Z18
+	VMULPD           Z18, Z18, Z19
+	VBROADCASTSD     log64g<>+0(SB), Z20
+	VFMADD213PD.BCST log64f<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64e<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64d<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST log64a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z17, Z19, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z19
+	VFMSUB213PD       Z19, Z18, Z20
+	VSUBPD            Z20, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z17
+	VBLENDMPD         Z1, Z17, K1, Z16
+	VBLENDMPD         Z2, Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z15, Z17
+	VGETEXPPD    Z15, Z18
+	VGETEXPPD    Z17, Z17
+	VSUBPD       Z18, Z17, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSCALEFPD    Z17, Z18, Z18
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z19
+	VFNMADD231PD Z14, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z19, Z18
+	VDIVPD           Z18, Z19, Z18
+	VMULPD           Z18, Z18, Z20
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z20, Z21
+	VFNMADD213PD     Z19, Z20, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           192(SP), Z6
-	VFMADD231PD       Z0, Z2, Z6
-	VMOVUPS           Z6, 192(SP)
-	VMOVUPS           256(SP), Z6
-	VFNMADD231PD      Z1, Z2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z0
-	VFNMADD231PD      Z5, Z1, Z0
-	VMOVUPS           Z0, 704(SP)
+	VPXORQ            Z20, Z20, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z20
+	VFMSUB213PD       Z20, Z18, Z21
+	VSUBPD            Z21, Z19, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z18
+	VBLENDMPD         Z1, Z18, K2, Z17
+	VBLENDMPD         Z2, Z17, K1, Z17
+	VFMADD231PD       Z12, Z14, Z3
+	VFNMADD231PD      Z13, Z14, Z4
+	VFMADD231PD       Z12, Z15, Z5
+	VFNMADD231PD      Z13, Z15, Z6
+	VFMADD231PD       Z16, Z12, Z10
+	VFNMADD231PD      Z17, Z13, Z11
 	ADDQ              $0x00000008, BX
 	SUBQ              $0x00000008, AX
 	JMP               few
@@ -28231,9 +28054,8 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 192(SP)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28242,9 +28064,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28253,9 +28074,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28264,9 +28084,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28275,9 +28094,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28286,9 +28104,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28297,9 +28114,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28308,9 +28124,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28319,9 +28134,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
+	VMOVAPD       Z11, Z0
+	VXORPS        Z11, Z11, Z11
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -28337,7 +28151,7 @@ done:
 
 // func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512F, CMOV
-TEXT ·backwardNoneLogsF32AVX512(SB), $320-89
+TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -28346,89 +28160,72 @@ TEXT ·backwardNoneLogsF32AVX512(SB), $320-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 20(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSS 24(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSS 44(DI), Z0
-	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 20(DI), Z2
+	VBROADCASTSS 24(DI), Z3
+	VBROADCASTSS 44(DI), Z4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS      (BX)(DI*4), Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      256(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K1
-	VMOVUPS      256(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K2
+	VMOVUPS      (SI)(DI*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VMULPS       Z0, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      (BX)(DI*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VCMPPS       $0x11, Z4, Z8, K1
+	VCMPPS       $0x11, Z4, Z9, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
-	VMOVUPS      128(SP), Z5
-	VMULPS       Z5, Z0, Z0
-	VMOVUPS      192(SP), Z5
-	VMULPS       Z5, Z1, Z1
-	VMULPS       Z4, Z0, Z0
-	VFNMADD231PS Z3, Z1, Z0
-	VMULPS       Z4, Z3, Z1
-	VDIVPS       Z1, Z0, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VADDPS       Z0, Z2, Z0
+	VMULPS       Z2, Z5, Z5
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z9, Z5, Z5
+	VFNMADD231PS Z8, Z6, Z5
+	VMULPS       Z9, Z8, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VADDPS       Z5, Z7, Z5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Z0, (AX)(DI*4)
+	VMOVNTPS     Z5, (AX)(DI*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Z0, (AX)(DI*4)
+	VMOVUPS Z5, (AX)(DI*4)
 
 stored1:
-	VMOVUPS      64(SI)(DI*4), Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS      64(BX)(DI*4), Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      256(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K1
-	VMOVUPS      256(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K2
+	VMOVUPS      64(SI)(DI*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VMULPS       Z0, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS      64(BX)(DI*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VCMPPS       $0x11, Z4, Z8, K1
+	VCMPPS       $0x11, Z4, Z9, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
-	VMOVUPS      128(SP), Z5
-	VMULPS       Z5, Z0, Z0
-	VMOVUPS      192(SP), Z5
-	VMULPS       Z5, Z1, Z1
-	VMULPS       Z4, Z0, Z0
-	VFNMADD231PS Z3, Z1, Z0
-	VMULPS       Z4, Z3, Z1
-	VDIVPS       Z1, Z0, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VADDPS       Z0, Z2, Z0
+	VMULPS       Z2, Z5, Z5
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z9, Z5, Z5
+	VFNMADD231PS Z8, Z6, Z5
+	VMULPS       Z9, Z8, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VADDPS       Z5, Z7, Z5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z0, 64(AX)(DI*4)
+	VMOVNTPS     Z5, 64(AX)(DI*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z0, 64(AX)(DI*4)
+	VMOVUPS Z5, 64(AX)(DI*4)
 
 stored2:
 	ADDQ $0x00000020, DI
@@ -28446,33 +28243,27 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS.Z    (BX)(DI*4), K1, Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      256(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K2
-	VMOVUPS      256(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K3
+	VMOVUPS.Z    (SI)(DI*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VMULPS       Z0, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS.Z    (BX)(DI*4), K1, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VCMPPS       $0x11, Z4, Z8, K2
+	VCMPPS       $0x11, Z4, Z9, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
-	VMOVUPS      128(SP), Z5
-	VMULPS       Z5, Z0, Z0
-	VMOVUPS      192(SP), Z5
-	VMULPS       Z5, Z1, Z1
-	VMULPS       Z4, Z0, Z0
-	VFNMADD231PS Z3, Z1, Z0
-	VMULPS       Z4, Z3, Z1
-	VDIVPS       Z1, Z0, Z0
-	VMOVAPS.Z    Z0, K2, Z0
-	VADDPS       Z0, Z2, Z0
-	VMOVUPS      Z0, K1, (AX)(DI*4)
+	VMULPS       Z2, Z5, Z5
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z9, Z5, Z5
+	VFNMADD231PS Z8, Z6, Z5
+	VMULPS       Z9, Z8, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K2, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVUPS      Z5, K1, (AX)(DI*4)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, CX
 	JMP          few
@@ -28485,7 +28276,7 @@ done:
 
 // func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512F, CMOV
-TEXT ·backwardNoneLogsF64AVX512(SB), $320-89
+TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -28494,89 +28285,72 @@ TEXT ·backwardNoneLogsF64AVX512(SB), $320-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSD 88(DI), Z0
-	VMOVUPS      Z0, 256(SP)
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VBROADCASTSD 88(DI), Z4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD      (BX)(DI*8), Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      256(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K1
-	VMOVUPS      256(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K2
+	VMOVUPD      (SI)(DI*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VMULPD       Z0, Z5, Z7
+	VFMADD231PD  Z1, Z6, Z7
+	VMOVUPD      (BX)(DI*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VCMPPD       $0x11, Z4, Z8, K1
+	VCMPPD       $0x11, Z4, Z9, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
-	VMOVUPS      128(SP), Z5
-	VMULPD       Z5, Z0, Z0
-	VMOVUPS      192(SP), Z5
-	VMULPD       Z5, Z1, Z1
-	VMULPD       Z4, Z0, Z0
-	VFNMADD231PD Z3, Z1, Z0
-	VMULPD       Z4, Z3, Z1
-	VDIVPD       Z1, Z0, Z0
-	VMOVAPD.Z    Z0, K1, Z0
-	VADDPD       Z0, Z2, Z0
+	VMULPD       Z2, Z5, Z5
+	VMULPD       Z3, Z6, Z6
+	VMULPD       Z9, Z5, Z5
+	VFNMADD231PD Z8, Z6, Z5
+	VMULPD       Z9, Z8, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	VADDPD       Z5, Z7, Z5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Z0, (AX)(DI*8)
+	VMOVNTPD     Z5, (AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z0, (AX)(DI*8)
+	VMOVUPD Z5, (AX)(DI*8)
 
 stored1:
-	VMOVUPD      64(SI)(DI*8), Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD      64(BX)(DI*8), Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      256(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K1
-	VMOVUPS      256(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K2
+	VMOVUPD      64(SI)(DI*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VMULPD       Z0, Z5, Z7
+	VFMADD231PD  Z1, Z6, Z7
+	VMOVUPD      64(BX)(DI*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VCMPPD       $0x11, Z4, Z8, K1
+	VCMPPD       $0x11, Z4, Z9, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
-	VMOVUPS      128(SP), Z5
-	VMULPD       Z5, Z0, Z0
-	VMOVUPS      192(SP), Z5
-	VMULPD       Z5, Z1, Z1
-	VMULPD       Z4, Z0, Z0
-	VFNMADD231PD Z3, Z1, Z0
-	VMULPD       Z4, Z3, Z1
-	VDIVPD       Z1, Z0, Z0
-	VMOVAPD.Z    Z0, K1, Z0
-	VADDPD       Z0, Z2, Z0
+	VMULPD       Z2, Z5, Z5
+	VMULPD       Z3, Z6, Z6
+	VMULPD       Z9, Z5, Z5
+	VFNMADD231PD Z8, Z6, Z5
+	VMULPD       Z9, Z8, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	VADDPD       Z5, Z7, Z5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z0, 64(AX)(DI*8)
+	VMOVNTPD     Z5, 64(AX)(DI*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z0, 64(AX)(DI*8)
+	VMOVUPD Z5, 64(AX)(DI*8)
 
 stored2:
 	ADDQ $0x00000010, DI
@@ -28594,33 +28368,27 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD.Z    (BX)(DI*8), K1, Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      256(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K2
-	VMOVUPS      256(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K3
+	VMOVUPD.Z    (SI)(DI*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VMULPD       Z0, Z5, Z7
+	VFMADD231PD  Z1, Z6, Z7
+	VMOVUPD.Z    (BX)(DI*8), K1, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VCMPPD       $0x11, Z4, Z8, K2
+	VCMPPD       $0x11, Z4, Z9, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
-	VMOVUPS      128(SP), Z5
-	VMULPD       Z5, Z0, Z0
-	VMOVUPS      192(SP), Z5
-	VMULPD       Z5, Z1, Z1
-	VMULPD       Z4, Z0, Z0
-	VFNMADD231PD Z3, Z1, Z0
-	VMULPD       Z4, Z3, Z1
-	VDIVPD       Z1, Z0, Z0
-	VMOVAPD.Z    Z0, K2, Z0
-	VADDPD       Z0, Z2, Z0
-	VMOVUPD      Z0, K1, (AX)(DI*8)
+	VMULPD       Z2, Z5, Z5
+	VMULPD       Z3, Z6, Z6
+	VMULPD       Z9, Z5, Z5
+	VFNMADD231PD Z8, Z6, Z5
+	VMULPD       Z9, Z8, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K2, Z5
+	VADDPD       Z5, Z7, Z5
+	VMOVUPD      Z5, K1, (AX)(DI*8)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -29650,7 +29418,7 @@ done:
 
 // func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidLogsF32AVX512(SB), $1152-65
+TEXT ·forwardSigmoidLogsF32AVX512(SB), $576-65
 	// forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -29659,33 +29427,24 @@ TEXT ·forwardSigmoidLogsF32AVX512(SB), $1152-65
 	MOVQ    k+56(FP), BX
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, (SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 64(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 128(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 192(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 256(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 320(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 384(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 448(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 512(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 576(SP)
-	VMOVUPS Z1, 640(SP)
-	VMOVUPS Z1, 704(SP)
-	VMOVUPS Z1, 768(SP)
-	VMOVUPS Z1, 832(SP)
-	VMOVUPS Z1, 896(SP)
-	VMOVUPS Z1, 960(SP)
-	VMOVUPS Z1, 1024(SP)
-	VMOVUPS Z1, 1088(SP)
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VPXORQ  Z9, Z9, Z9
+	VPXORQ  Z10, Z10, Z10
+	VMOVUPS Z10, (SP)
+	VMOVUPS Z10, 64(SP)
+	VMOVUPS Z10, 128(SP)
+	VMOVUPS Z10, 192(SP)
+	VMOVUPS Z10, 256(SP)
+	VMOVUPS Z10, 320(SP)
+	VMOVUPS Z10, 384(SP)
+	VMOVUPS Z10, 448(SP)
+	VMOVUPS Z10, 512(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
@@ -29701,151 +29460,115 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z1
-	VMOVUPS     64(DX)(BX*4), Z2
-	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z3
-	VADDPS.BCST minusOneSingle<>+0(SB), Z2, Z4
-	VMOVUPS     256(SP), Z5
-	VADDPS      Z1, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     256(SP), Z5
-	VADDPS      Z2, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPS      Z3, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPS      Z4, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PS Z1, Z1, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PS Z2, Z2, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     (CX)(BX*4), Z5
-	VMOVUPS     64(CX)(BX*4), Z6
-	VORPS.BCST  signBitSingle<>+0(SB), Z5, Z7
-	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
-	VPMAXUD     Z7, Z0, Z0
-	VPMAXUD     Z8, Z0, Z0
+	VMOVUPS     (DX)(BX*4), Z10
+	VMOVUPS     64(DX)(BX*4), Z11
+	VADDPS.BCST minusOneSingle<>+0(SB), Z10, Z12
+	VADDPS.BCST minusOneSingle<>+0(SB), Z11, Z13
+	VADDPS      Z10, Z5, Z5
+	VADDPS      Z11, Z5, Z5
+	VSUBPS      Z12, Z6, Z6
+	VSUBPS      Z13, Z6, Z6
+	VFMADD231PS Z10, Z10, Z7
+	VFMADD231PS Z11, Z11, Z7
+	VMOVUPS     (CX)(BX*4), Z14
+	VMOVUPS     64(CX)(BX*4), Z15
+	VORPS.BCST  signBitSingle<>+0(SB), Z14, Z16
+	VORPS.BCST  signBitSingle<>+0(SB), Z15, Z17
+	VPMAXUD     Z16, Z0, Z0
+	VPMAXUD     Z17, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z18
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z19
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VSCALEFPS        Z9, Z12, Z12
-	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
+	VSCALEFPS        Z18, Z21, Z21
+	VSCALEFPS        Z19, Z20, Z20
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z7
-	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z8
-	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z9
-	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
-	VBROADCASTSS oneSingle<>+0(SB), Z13
-	VMULPS       Z9, Z7, Z14
-	VMULPS       Z10, Z8, Z15
-	VDIVPS       Z14, Z13, Z14
-	VDIVPS       Z15, Z13, Z13
-	VMULPS       Z9, Z14, Z9
-	VMULPS       Z10, Z13, Z10
-	VMULPS       Z7, Z14, Z7
-	VMULPS       Z8, Z13, Z8
-	VMULPS       Z12, Z7, Z7
-	VMULPS       Z11, Z8, Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z21, Z16
+	VADDPS.BCST  oneSingle<>+0(SB), Z20, Z17
+	VADDPS.BCST  twoSingle<>+0(SB), Z21, Z18
+	VADDPS.BCST  twoSingle<>+0(SB), Z20, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z22
+	VMULPS       Z18, Z16, Z23
+	VMULPS       Z19, Z17, Z24
+	VDIVPS       Z23, Z22, Z23
+	VDIVPS       Z24, Z22, Z22
+	VMULPS       Z18, Z23, Z18
+	VMULPS       Z19, Z22, Z19
+	VMULPS       Z16, Z23, Z16
+	VMULPS       Z17, Z22, Z17
+	VMULPS       Z21, Z16, Z16
+	VMULPS       Z20, Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z7, Z7, Z13
-	VMULPS           Z8, Z8, Z14
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
-	VFNMADD213PS     Z12, Z13, Z16
-	VFNMADD213PS     Z11, Z14, Z15
-	VFNMADD213PS     Z12, Z7, Z16
-	VFNMADD213PS     Z11, Z8, Z15
-	VMULPS           Z9, Z12, Z7
-	VMULPS           Z10, Z11, Z8
-	VPMOVD2M         Z5, K1
-	VPMOVD2M         Z6, K2
-	VBLENDMPS        Z7, Z9, K1, Z11
-	VBLENDMPS        Z8, Z10, K2, Z12
-	VBLENDMPS        Z9, Z7, K1, Z7
-	VBLENDMPS        Z10, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPS           Z5, Z9, Z10
-	VMINPS           Z6, Z9, Z9
-	VSUBPS           Z16, Z10, Z10
-	VSUBPS           Z15, Z9, Z9
-	VPXORQ           Z13, Z13, Z13
-	VMAXPS           Z5, Z13, Z5
-	VMAXPS           Z6, Z13, Z6
-	VADDPS           Z5, Z16, Z5
-	VADDPS           Z6, Z15, Z6
-	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
-	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
-	VMOVUPS          (SP), Z13
-	VFMADD231PS      Z1, Z11, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          (SP), Z13
-	VFMADD231PS      Z2, Z12, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          64(SP), Z13
-	VFNMADD231PS     Z3, Z11, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          64(SP), Z11
-	VFNMADD231PS     Z4, Z12, Z11
-	VMOVUPS          Z11, 64(SP)
-	VMOVUPS          128(SP), Z11
-	VFMADD231PS      Z1, Z7, Z11
-	VMOVUPS          Z11, 128(SP)
-	VMOVUPS          128(SP), Z11
-	VFMADD231PS      Z2, Z8, Z11
-	VMOVUPS          Z11, 128(SP)
-	VMOVUPS          192(SP), Z11
-	VFNMADD231PS     Z3, Z7, Z11
-	VMOVUPS          Z11, 192(SP)
-	VMOVUPS          192(SP), Z7
-	VFNMADD231PS     Z4, Z8, Z7
-	VMOVUPS          Z7, 192(SP)
-	VMOVUPS          448(SP), Z7
-	VFMADD231PS      Z10, Z1, Z7
-	VMOVUPS          Z7, 448(SP)
-	VMOVUPS          448(SP), Z1
-	VFMADD231PS      Z9, Z2, Z1
-	VMOVUPS          Z1, 448(SP)
-	VMOVUPS          512(SP), Z1
-	VFNMADD231PS     Z5, Z3, Z1
-	VMOVUPS          Z1, 512(SP)
-	VMOVUPS          512(SP), Z1
-	VFNMADD231PS     Z6, Z4, Z1
-	VMOVUPS          Z1, 512(SP)
+	VMULPS           Z16, Z16, Z22
+	VMULPS           Z17, Z17, Z23
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z21, Z22, Z25
+	VFNMADD213PS     Z20, Z23, Z24
+	VFNMADD213PS     Z21, Z16, Z25
+	VFNMADD213PS     Z20, Z17, Z24
+	VMULPS           Z18, Z21, Z16
+	VMULPS           Z19, Z20, Z17
+	VPMOVD2M         Z14, K1
+	VPMOVD2M         Z15, K2
+	VBLENDMPS        Z16, Z18, K1, Z20
+	VBLENDMPS        Z17, Z19, K2, Z21
+	VBLENDMPS        Z18, Z16, K1, Z16
+	VBLENDMPS        Z19, Z17, K2, Z17
+	VPXORQ           Z18, Z18, Z18
+	VMINPS           Z14, Z18, Z19
+	VMINPS           Z15, Z18, Z18
+	VSUBPS           Z25, Z19, Z19
+	VSUBPS           Z24, Z18, Z18
+	VPXORQ           Z22, Z22, Z22
+	VMAXPS           Z14, Z22, Z14
+	VMAXPS           Z15, Z22, Z15
+	VADDPS           Z14, Z25, Z14
+	VADDPS           Z15, Z24, Z15
+	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
+	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z10, Z20, Z1
+	VFMADD231PS      Z11, Z21, Z1
+	VFNMADD231PS     Z12, Z20, Z2
+	VFNMADD231PS     Z13, Z21, Z2
+	VFMADD231PS      Z10, Z16, Z3
+	VFMADD231PS      Z11, Z17, Z3
+	VFNMADD231PS     Z12, Z16, Z4
+	VFNMADD231PS     Z13, Z17, Z4
+	VFMADD231PS      Z19, Z10, Z8
+	VFMADD231PS      Z18, Z11, Z8
+	VFNMADD231PS     Z14, Z12, Z9
+	VFNMADD231PS     Z15, Z13, Z9
 	ADDQ             $0x00000020, BX
 	SUBQ             $0x00000020, SI
 	CMPQ             SI, $0x00000020
@@ -29861,179 +29584,152 @@ few:
 	CMOVQLT     SI, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	KMOVW       (R8)(DI*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z1
-	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     256(SP), Z3
-	VADDPS      Z1, Z3, Z3
-	VMOVUPS     Z3, 256(SP)
-	VMOVUPS     320(SP), Z3
-	VSUBPS      Z2, Z3, Z3
-	VMOVUPS     Z3, 320(SP)
-	VMOVUPS     384(SP), Z3
-	VFMADD231PS Z1, Z1, Z3
-	VMOVUPS     Z3, 384(SP)
-	VMOVUPS.Z   (CX)(BX*4), K1, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z4
-	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (DX)(BX*4), K1, Z10
+	VADDPS.BCST minusOneSingle<>+0(SB), Z10, Z11
+	VMOVAPS.Z   Z11, K1, Z11
+	VADDPS      Z10, Z5, Z5
+	VSUBPS      Z11, Z6, Z6
+	VFMADD231PS Z10, Z10, Z7
+	VMOVUPS.Z   (CX)(BX*4), K1, Z12
+	VORPS.BCST  signBitSingle<>+0(SB), Z12, Z13
+	VPMAXUD     Z13, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z14
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
+	VSCALEFPS        Z14, Z15, Z15
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z4
-	VADDPS.BCST  twoSingle<>+0(SB), Z6, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VMULPS       Z5, Z4, Z8
-	VDIVPS       Z8, Z7, Z7
-	VMULPS       Z5, Z7, Z5
-	VMULPS       Z4, Z7, Z4
-	VMULPS       Z6, Z4, Z4
+	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VMULPS       Z14, Z13, Z17
+	VDIVPS       Z17, Z16, Z16
+	VMULPS       Z14, Z16, Z14
+	VMULPS       Z13, Z16, Z13
+	VMULPS       Z15, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z7
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z6, Z7, Z8
-	VFNMADD213PS     Z6, Z4, Z8
-	VMULPS           Z5, Z6, Z4
-	VPMOVD2M         Z3, K1
-	VBLENDMPS        Z4, Z5, K1, Z6
-	VBLENDMPS        Z5, Z4, K1, Z4
-	VPXORQ           Z5, Z5, Z5
-	VMINPS           Z3, Z5, Z5
-	VSUBPS           Z8, Z5, Z5
-	VPXORQ           Z7, Z7, Z7
-	VMAXPS           Z3, Z7, Z3
-	VADDPS           Z3, Z8, Z3
-	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
-	VMOVUPS          (SP), Z7
-	VFMADD231PS      Z1, Z6, Z7
-	VMOVUPS          Z7, (SP)
-	VMOVUPS          64(SP), Z7
-	VFNMADD231PS     Z2, Z6, Z7
-	VMOVUPS          Z7, 64(SP)
-	VMOVUPS          128(SP), Z6
-	VFMADD231PS      Z1, Z4, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          192(SP), Z6
-	VFNMADD231PS     Z2, Z4, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          448(SP), Z4
-	VFMADD231PS      Z5, Z1, Z4
-	VMOVUPS          Z4, 448(SP)
-	VMOVUPS          512(SP), Z1
-	VFNMADD231PS     Z3, Z2, Z1
-	VMOVUPS          Z1, 512(SP)
+	VMULPS           Z13, Z13, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z15, Z16, Z17
+	VFNMADD213PS     Z15, Z13, Z17
+	VMULPS           Z14, Z15, Z13
+	VPMOVD2M         Z12, K1
+	VBLENDMPS        Z13, Z14, K1, Z15
+	VBLENDMPS        Z14, Z13, K1, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPS           Z12, Z14, Z14
+	VSUBPS           Z17, Z14, Z14
+	VPXORQ           Z16, Z16, Z16
+	VMAXPS           Z12, Z16, Z12
+	VADDPS           Z12, Z17, Z12
+	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z10, Z15, Z1
+	VFNMADD231PS     Z11, Z15, Z2
+	VFMADD231PS      Z10, Z13, Z3
+	VFNMADD231PS     Z11, Z13, Z4
+	VFMADD231PS      Z14, Z10, Z8
+	VFNMADD231PS     Z12, Z11, Z9
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, SI
 	JMP              few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       (SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, (SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        576(SP), Z2, Z2
-	VMOVUPD       Z2, 576(SP)
-	VMOVUPS       64(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        640(SP), Z2, Z2
-	VMOVUPD       Z2, 640(SP)
-	VMOVUPS       128(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        704(SP), Z2, Z2
-	VMOVUPD       Z2, 704(SP)
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        768(SP), Z2, Z2
-	VMOVUPD       Z2, 768(SP)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        832(SP), Z2, Z2
-	VMOVUPD       Z2, 832(SP)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        896(SP), Z2, Z2
-	VMOVUPD       Z2, 896(SP)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        960(SP), Z2, Z2
-	VMOVUPD       Z2, 960(SP)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1024(SP), Z2, Z2
-	VMOVUPD       Z2, 1024(SP)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1088(SP), Z2, Z2
-	VMOVUPD       Z2, 1088(SP)
+	VMOVAPD       Z1, Z10
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        (SP), Z11, Z11
+	VMOVUPD       Z11, (SP)
+	VMOVAPD       Z2, Z10
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        64(SP), Z11, Z11
+	VMOVUPD       Z11, 64(SP)
+	VMOVAPD       Z3, Z10
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        128(SP), Z11, Z11
+	VMOVUPD       Z11, 128(SP)
+	VMOVAPD       Z4, Z10
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        192(SP), Z11, Z11
+	VMOVUPD       Z11, 192(SP)
+	VMOVAPD       Z5, Z10
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        256(SP), Z11, Z11
+	VMOVUPD       Z11, 256(SP)
+	VMOVAPD       Z6, Z10
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        320(SP), Z11, Z11
+	VMOVUPD       Z11, 320(SP)
+	VMOVAPD       Z7, Z10
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        384(SP), Z11, Z11
+	VMOVUPD       Z11, 384(SP)
+	VMOVAPD       Z8, Z10
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        448(SP), Z11, Z11
+	VMOVUPD       Z11, 448(SP)
+	VMOVAPD       Z9, Z10
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        512(SP), Z11, Z11
+	VMOVUPD       Z11, 512(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       576(SP), Z1
+	VMOVUPD       (SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30042,7 +29738,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        (AX), X1, X1
 	VMOVSD        X1, (AX)
-	VMOVUPD       640(SP), Z1
+	VMOVUPD       64(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30051,7 +29747,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPD       704(SP), Z1
+	VMOVUPD       128(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30060,7 +29756,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPD       768(SP), Z1
+	VMOVUPD       192(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30069,7 +29765,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPD       832(SP), Z1
+	VMOVUPD       256(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30078,7 +29774,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPD       896(SP), Z1
+	VMOVUPD       320(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30087,7 +29783,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPD       960(SP), Z1
+	VMOVUPD       384(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30096,7 +29792,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        48(AX), X1, X1
 	VMOVSD        X1, 48(AX)
-	VMOVUPD       1024(SP), Z1
+	VMOVUPD       448(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30105,7 +29801,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        80(AX), X1, X1
 	VMOVSD        X1, 80(AX)
-	VMOVUPD       1088(SP), Z1
+	VMOVUPD       512(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30128,205 +29824,160 @@ folded:
 
 // func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidLogsF64AVX512(SB), $576-65
+TEXT ·forwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-65
 	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ    x_len+16(FP), AX
-	MOVQ    x_base+8(FP), CX
-	MOVQ    r_base+32(FP), DX
-	MOVQ    k+56(FP), BX
-	VPXORQ  Z0, Z0, Z0
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, (SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 64(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 128(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 192(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 256(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 320(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 384(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 448(SP)
-	VPXORQ  Z1, Z1, Z1
-	VMOVUPS Z1, 512(SP)
-	XORQ    BX, BX
-	CMPQ    AX, $0x00000010
-	JL      few
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000010
+	JL     few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Z1
-	VMOVUPD     64(DX)(BX*8), Z2
-	VADDPD.BCST minusOne<>+0(SB), Z1, Z3
-	VADDPD.BCST minusOne<>+0(SB), Z2, Z4
-	VMOVUPS     256(SP), Z5
-	VADDPD      Z1, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     256(SP), Z5
-	VADDPD      Z2, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPD      Z3, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPD      Z4, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PD Z1, Z1, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PD Z2, Z2, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPD     (CX)(BX*8), Z5
-	VMOVUPD     64(CX)(BX*8), Z6
-	VORPD.BCST  signBit<>+0(SB), Z5, Z7
-	VORPD.BCST  signBit<>+0(SB), Z6, Z8
-	VPMAXUQ     Z7, Z0, Z0
-	VPMAXUQ     Z8, Z0, Z0
+	VMOVUPD     (DX)(BX*8), Z10
+	VMOVUPD     64(DX)(BX*8), Z11
+	VADDPD.BCST minusOne<>+0(SB), Z10, Z12
+	VADDPD.BCST minusOne<>+0(SB), Z11, Z13
+	VADDPD      Z10, Z5, Z5
+	VADDPD      Z11, Z5, Z5
+	VSUBPD      Z12, Z6, Z6
+	VSUBPD      Z13, Z6, Z6
+	VFMADD231PD Z10, Z10, Z7
+	VFMADD231PD Z11, Z11, Z7
+	VMOVUPD     (CX)(BX*8), Z14
+	VMOVUPD     64(CX)(BX*8), Z15
+	VORPD.BCST  signBit<>+0(SB), Z14, Z16
+	VORPD.BCST  signBit<>+0(SB), Z15, Z17
+	VPMAXUQ     Z16, Z0, Z0
+	VPMAXUQ     Z17, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z16, Z18
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z19
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VRNDSCALEPD       $0x08, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VSCALEFPD        Z9, Z12, Z12
-	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     exp64k<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VSCALEFPD        Z18, Z21, Z21
+	VSCALEFPD        Z19, Z20, Z20
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z12, Z7
-	VADDPD.BCST  one<>+0(SB), Z11, Z8
-	VADDPD.BCST  two<>+0(SB), Z12, Z9
-	VADDPD.BCST  two<>+0(SB), Z11, Z10
-	VBROADCASTSD one<>+0(SB), Z13
-	VMULPD       Z9, Z7, Z14
-	VMULPD       Z10, Z8, Z15
-	VDIVPD       Z14, Z13, Z14
-	VDIVPD       Z15, Z13, Z13
-	VMULPD       Z9, Z14, Z9
-	VMULPD       Z10, Z13, Z10
-	VMULPD       Z7, Z14, Z7
-	VMULPD       Z8, Z13, Z8
-	VMULPD       Z12, Z7, Z7
-	VMULPD       Z11, Z8, Z8
+	VADDPD.BCST  one<>+0(SB), Z21, Z16
+	VADDPD.BCST  one<>+0(SB), Z20, Z17
+	VADDPD.BCST  two<>+0(SB), Z21, Z18
+	VADDPD.BCST  two<>+0(SB), Z20, Z19
+	VBROADCASTSD one<>+0(SB), Z22
+	VMULPD       Z18, Z16, Z23
+	VMULPD       Z19, Z17, Z24
+	VDIVPD       Z23, Z22, Z23
+	VDIVPD       Z24, Z22, Z22
+	VMULPD       Z18, Z23, Z18
+	VMULPD       Z19, Z22, Z19
+	VMULPD       Z16, Z23, Z16
+	VMULPD       Z17, Z22, Z17
+	VMULPD       Z21, Z16, Z16
+	VMULPD       Z20, Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z7, Z7, Z13
-	VMULPD           Z8, Z8, Z14
-	VBROADCASTSD     unit64j<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z12, Z13, Z16
-	VFNMADD213PD     Z11, Z14, Z15
-	VFNMADD213PD     Z12, Z7, Z16
-	VFNMADD213PD     Z11, Z8, Z15
-	VMULPD           Z9, Z12, Z7
-	VMULPD           Z10, Z11, Z8
-	VPMOVQ2M         Z5, K1
-	VPMOVQ2M         Z6, K2
-	VBLENDMPD        Z7, Z9, K1, Z11
-	VBLENDMPD        Z8, Z10, K2, Z12
-	VBLENDMPD        Z9, Z7, K1, Z7
-	VBLENDMPD        Z10, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z5, Z9, Z10
-	VMINPD           Z6, Z9, Z9
-	VSUBPD           Z16, Z10, Z10
-	VSUBPD           Z15, Z9, Z9
-	VPXORQ           Z13, Z13, Z13
-	VMAXPD           Z5, Z13, Z5
-	VMAXPD           Z6, Z13, Z6
-	VADDPD           Z5, Z16, Z5
-	VADDPD           Z6, Z15, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
-	VMOVUPS          (SP), Z13
-	VFMADD231PD      Z1, Z11, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          (SP), Z13
-	VFMADD231PD      Z2, Z12, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          64(SP), Z13
-	VFNMADD231PD     Z3, Z11, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          64(SP), Z11
-	VFNMADD231PD     Z4, Z12, Z11
-	VMOVUPS          Z11, 64(SP)
-	VMOVUPS          128(SP), Z11
-	VFMADD231PD      Z1, Z7, Z11
-	VMOVUPS          Z11, 128(SP)
-	VMOVUPS          128(SP), Z11
-	VFMADD231PD      Z2, Z8, Z11
-	VMOVUPS          Z11, 128(SP)
-	VMOVUPS          192(SP), Z11
-	VFNMADD231PD     Z3, Z7, Z11
-	VMOVUPS          Z11, 192(SP)
-	VMOVUPS          192(SP), Z7
-	VFNMADD231PD     Z4, Z8, Z7
-	VMOVUPS          Z7, 192(SP)
-	VMOVUPS          448(SP), Z7
-	VFMADD231PD      Z10, Z1, Z7
-	VMOVUPS          Z7, 448(SP)
-	VMOVUPS          448(SP), Z1
-	VFMADD231PD      Z9, Z2, Z1
-	VMOVUPS          Z1, 448(SP)
-	VMOVUPS          512(SP), Z1
-	VFNMADD231PD     Z5, Z3, Z1
-	VMOVUPS          Z1, 512(SP)
-	VMOVUPS          512(SP), Z1
-	VFNMADD231PD     Z6, Z4, Z1
-	VMOVUPS          Z1, 512(SP)
+	VMULPD           Z16, Z16, Z22
+	VMULPD           Z17, Z17, Z23
+	VBROADCASTSD     unit64j<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST unit64i<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64i<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64h<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64h<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64g<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64g<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64f<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64f<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64e<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64e<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64d<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64d<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64c<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64c<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64b<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64b<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64a<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64a<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z21, Z22, Z25
+	VFNMADD213PD     Z20, Z23, Z24
+	VFNMADD213PD     Z21, Z16, Z25
+	VFNMADD213PD     Z20, Z17, Z24
+	VMULPD           Z18, Z21, Z16
+	VMULPD           Z19, Z20, Z17
+	VPMOVQ2M         Z14, K1
+	VPMOVQ2M         Z15, K2
+	VBLENDMPD        Z16, Z18, K1, Z20
+	VBLENDMPD        Z17, Z19, K2, Z21
+	VBLENDMPD        Z18, Z16, K1, Z16
+	VBLENDMPD        Z19, Z17, K2, Z17
+	VPXORQ           Z18, Z18, Z18
+	VMINPD           Z14, Z18, Z19
+	VMINPD           Z15, Z18, Z18
+	VSUBPD           Z25, Z19, Z19
+	VSUBPD           Z24, Z18, Z18
+	VPXORQ           Z22, Z22, Z22
+	VMAXPD           Z14, Z22, Z14
+	VMAXPD           Z15, Z22, Z15
+	VADDPD           Z14, Z25, Z14
+	VADDPD           Z15, Z24, Z15
+	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
+	VFMADD231PD      Z10, Z20, Z1
+	VFMADD231PD      Z11, Z21, Z1
+	VFNMADD231PD     Z12, Z20, Z2
+	VFNMADD231PD     Z13, Z21, Z2
+	VFMADD231PD      Z10, Z16, Z3
+	VFMADD231PD      Z11, Z17, Z3
+	VFNMADD231PD     Z12, Z16, Z4
+	VFNMADD231PD     Z13, Z17, Z4
+	VFMADD231PD      Z19, Z10, Z8
+	VFMADD231PD      Z18, Z11, Z8
+	VFNMADD231PD     Z14, Z12, Z9
+	VFNMADD231PD     Z15, Z13, Z9
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -30342,96 +29993,78 @@ few:
 	CMOVQLT     AX, SI
 	LEAQ        tailMasks<>+0(SB), DI
 	KMOVW       (DI)(SI*2), K1
-	VMOVUPD.Z   (DX)(BX*8), K1, Z1
-	VADDPD.BCST minusOne<>+0(SB), Z1, Z2
-	VMOVAPD.Z   Z2, K1, Z2
-	VMOVUPS     256(SP), Z3
-	VADDPD      Z1, Z3, Z3
-	VMOVUPS     Z3, 256(SP)
-	VMOVUPS     320(SP), Z3
-	VSUBPD      Z2, Z3, Z3
-	VMOVUPS     Z3, 320(SP)
-	VMOVUPS     384(SP), Z3
-	VFMADD231PD Z1, Z1, Z3
-	VMOVUPS     Z3, 384(SP)
-	VMOVUPD.Z   (CX)(BX*8), K1, Z3
-	VORPD.BCST  signBit<>+0(SB), Z3, Z4
-	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(BX*8), K1, Z10
+	VADDPD.BCST minusOne<>+0(SB), Z10, Z11
+	VMOVAPD.Z   Z11, K1, Z11
+	VADDPD      Z10, Z5, Z5
+	VSUBPD      Z11, Z6, Z6
+	VFMADD231PD Z10, Z10, Z7
+	VMOVUPD.Z   (CX)(BX*8), K1, Z12
+	VORPD.BCST  signBit<>+0(SB), Z12, Z13
+	VPMAXUQ     Z13, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z14
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VSCALEFPD        Z14, Z15, Z15
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z6, Z4
-	VADDPD.BCST  two<>+0(SB), Z6, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VMULPD       Z5, Z4, Z8
-	VDIVPD       Z8, Z7, Z7
-	VMULPD       Z5, Z7, Z5
-	VMULPD       Z4, Z7, Z4
-	VMULPD       Z6, Z4, Z4
+	VADDPD.BCST  one<>+0(SB), Z15, Z13
+	VADDPD.BCST  two<>+0(SB), Z15, Z14
+	VBROADCASTSD one<>+0(SB), Z16
+	VMULPD       Z14, Z13, Z17
+	VDIVPD       Z17, Z16, Z16
+	VMULPD       Z14, Z16, Z14
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z15, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z7
-	VBROADCASTSD     unit64j<>+0(SB), Z8
-	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z6, Z7, Z8
-	VFNMADD213PD     Z6, Z4, Z8
-	VMULPD           Z5, Z6, Z4
-	VPMOVQ2M         Z3, K1
-	VBLENDMPD        Z4, Z5, K1, Z6
-	VBLENDMPD        Z5, Z4, K1, Z4
-	VPXORQ           Z5, Z5, Z5
-	VMINPD           Z3, Z5, Z5
-	VSUBPD           Z8, Z5, Z5
-	VPXORQ           Z7, Z7, Z7
-	VMAXPD           Z3, Z7, Z3
-	VADDPD           Z3, Z8, Z3
-	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
-	VMOVUPS          (SP), Z7
-	VFMADD231PD      Z1, Z6, Z7
-	VMOVUPS          Z7, (SP)
-	VMOVUPS          64(SP), Z7
-	VFNMADD231PD     Z2, Z6, Z7
-	VMOVUPS          Z7, 64(SP)
-	VMOVUPS          128(SP), Z6
-	VFMADD231PD      Z1, Z4, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          192(SP), Z6
-	VFNMADD231PD     Z2, Z4, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          448(SP), Z4
-	VFMADD231PD      Z5, Z1, Z4
-	VMOVUPS          Z4, 448(SP)
-	VMOVUPS          512(SP), Z1
-	VFNMADD231PD     Z3, Z2, Z1
-	VMOVUPS          Z1, 512(SP)
+	VMULPD           Z13, Z13, Z16
+	VBROADCASTSD     unit64j<>+0(SB), Z17
+	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z15, Z16, Z17
+	VFNMADD213PD     Z15, Z13, Z17
+	VMULPD           Z14, Z15, Z13
+	VPMOVQ2M         Z12, K1
+	VBLENDMPD        Z13, Z14, K1, Z15
+	VBLENDMPD        Z14, Z13, K1, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z12, Z14, Z14
+	VSUBPD           Z17, Z14, Z14
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z12, Z16, Z12
+	VADDPD           Z12, Z17, Z12
+	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
+	VFMADD231PD      Z10, Z15, Z1
+	VFNMADD231PD     Z11, Z15, Z2
+	VFMADD231PD      Z10, Z13, Z3
+	VFNMADD231PD     Z11, Z13, Z4
+	VFMADD231PD      Z14, Z10, Z8
+	VFNMADD231PD     Z12, Z11, Z9
 	ADDQ             $0x00000008, BX
 	SUBQ             $0x00000008, AX
 	JMP              few
@@ -30439,20 +30072,18 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       (SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, (SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        (AX), X1, X1
-	VMOVSD        X1, (AX)
-	VMOVUPS       64(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
+	VMOVAPD       Z1, Z10
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VADDPD        Y1, Y10, Y10
+	VEXTRACTF64X2 $0x01, Y10, X1
+	VADDPD        X1, X10, X10
+	VUNPCKHPD     X10, X10, X1
+	VADDSD        X1, X10, X10
+	VADDSD        (AX), X10, X10
+	VMOVSD        X10, (AX)
+	VMOVAPD       Z2, Z1
+	VXORPS        Z2, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30461,9 +30092,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPS       128(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
+	VMOVAPD       Z3, Z1
+	VXORPS        Z3, Z3, Z3
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30472,9 +30102,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
+	VMOVAPD       Z4, Z1
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30483,9 +30112,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
+	VMOVAPD       Z5, Z1
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30494,9 +30122,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
+	VMOVAPD       Z6, Z1
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30505,9 +30132,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
+	VMOVAPD       Z7, Z1
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30516,9 +30142,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        48(AX), X1, X1
 	VMOVSD        X1, 48(AX)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
+	VMOVAPD       Z8, Z1
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30527,9 +30152,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        80(AX), X1, X1
 	VMOVSD        X1, 80(AX)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
+	VMOVAPD       Z9, Z1
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30552,7 +30176,7 @@ done:
 
 // func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512F, CMOV
-TEXT ·backwardSigmoidLogsF32AVX512(SB), $256-89
+TEXT ·backwardSigmoidLogsF32AVX512(SB), NOSPLIT, $0-89
 	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -30562,96 +30186,88 @@ TEXT ·backwardSigmoidLogsF32AVX512(SB), $256-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 20(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSS 24(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 20(DI), Z2
+	VBROADCASTSS 24(DI), Z3
+	VPXORQ       Z4, Z4, Z4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z1
-	VMOVUPS      64(SI)(DI*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z1, Z3, Z4
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z5
-	VMULPS       Z5, Z1, Z6
-	VMULPS       Z5, Z2, Z5
-	VMOVUPS      64(SP), Z7
-	VFMADD231PS  Z7, Z4, Z6
-	VFMADD231PS  Z7, Z3, Z5
-	VMOVUPS      (BX)(DI*4), Z7
-	VMOVUPS      64(BX)(DI*4), Z8
-	VPADDD       Z7, Z7, Z9
-	VPADDD       Z8, Z8, Z10
-	VPMAXUD      Z9, Z0, Z0
-	VPMAXUD      Z10, Z0, Z0
+	VMOVUPS      (SI)(DI*4), Z5
+	VMOVUPS      64(SI)(DI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z5, Z7, Z8
+	VSUBPS       Z6, Z7, Z7
+	VMULPS       Z0, Z5, Z9
+	VMULPS       Z0, Z6, Z10
+	VFMADD231PS  Z1, Z8, Z9
+	VFMADD231PS  Z1, Z7, Z10
+	VMOVUPS      (BX)(DI*4), Z11
+	VMOVUPS      64(BX)(DI*4), Z12
+	VPADDD       Z11, Z11, Z13
+	VPADDD       Z12, Z12, Z14
+	VPMAXUD      Z13, Z4, Z4
+	VPMAXUD      Z14, Z4, Z4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VSCALEFPS        Z9, Z12, Z12
-	VSCALEFPS        Z10, Z11, Z11
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z9
-	VDIVPS           Z8, Z7, Z8
-	VDIVPS           Z9, Z7, Z7
-	VMULPS           Z8, Z12, Z9
-	VMULPS           Z7, Z11, Z10
-	VMOVUPS          128(SP), Z11
-	VMULPS           Z11, Z1, Z1
-	VMULPS           Z11, Z2, Z2
-	VMOVUPS          192(SP), Z11
-	VMULPS           Z11, Z4, Z4
-	VMULPS           Z11, Z3, Z3
-	VMULPS           Z8, Z1, Z1
-	VMULPS           Z7, Z2, Z2
-	VFNMADD231PS     Z9, Z4, Z1
-	VFNMADD231PS     Z10, Z3, Z2
-	VMULPS           Z9, Z6, Z3
-	VMULPS           Z10, Z5, Z4
-	VFMADD231PS      Z8, Z3, Z1
-	VFMADD231PS      Z7, Z4, Z2
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VSCALEFPS        Z13, Z16, Z16
+	VSCALEFPS        Z14, Z15, Z15
+	VBROADCASTSS     oneSingle<>+0(SB), Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z13
+	VDIVPS           Z12, Z11, Z12
+	VDIVPS           Z13, Z11, Z11
+	VMULPS           Z12, Z16, Z13
+	VMULPS           Z11, Z15, Z14
+	VMULPS           Z2, Z5, Z5
+	VMULPS           Z2, Z6, Z6
+	VMULPS           Z3, Z8, Z8
+	VMULPS           Z3, Z7, Z7
+	VMULPS           Z12, Z5, Z5
+	VMULPS           Z11, Z6, Z6
+	VFNMADD231PS     Z13, Z8, Z5
+	VFNMADD231PS     Z14, Z7, Z6
+	VMULPS           Z13, Z9, Z7
+	VMULPS           Z14, Z10, Z8
+	VFMADD231PS      Z12, Z7, Z5
+	VFMADD231PS      Z11, Z8, Z6
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z1, (AX)(DI*4)
-	VMOVNTPS         Z2, 64(AX)(DI*4)
+	VMOVNTPS         Z5, (AX)(DI*4)
+	VMOVNTPS         Z6, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z1, (AX)(DI*4)
-	VMOVUPS Z2, 64(AX)(DI*4)
+	VMOVUPS Z5, (AX)(DI*4)
+	VMOVUPS Z6, 64(AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000020, DI
@@ -30669,55 +30285,51 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      (SP), Z3
-	VMULPS       Z3, Z1, Z3
-	VMOVUPS      64(SP), Z4
-	VFMADD231PS  Z4, Z2, Z3
-	VMOVUPS.Z    (BX)(DI*4), K1, Z4
-	VPADDD       Z4, Z4, Z5
-	VPMAXUD      Z5, Z0, Z0
+	VMOVUPS.Z    (SI)(DI*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VMULPS       Z0, Z5, Z7
+	VFMADD231PS  Z1, Z6, Z7
+	VMOVUPS.Z    (BX)(DI*4), K1, Z8
+	VPADDD       Z8, Z8, Z9
+	VPMAXUD      Z9, Z4, Z4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
+	VRNDSCALEPS       $0x08, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z4
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z5
-	VDIVPS           Z5, Z4, Z4
-	VMULPS           Z4, Z6, Z5
-	VMOVUPS          128(SP), Z6
-	VMULPS           Z6, Z1, Z1
-	VMOVUPS          192(SP), Z6
-	VMULPS           Z6, Z2, Z2
-	VMULPS           Z4, Z1, Z1
-	VFNMADD231PS     Z5, Z2, Z1
-	VMULPS           Z5, Z3, Z2
-	VFMADD231PS      Z4, Z2, Z1
-	VMOVUPS          Z1, K1, (AX)(DI*4)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
+	VSCALEFPS        Z9, Z10, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z9
+	VDIVPS           Z9, Z8, Z8
+	VMULPS           Z8, Z10, Z9
+	VMULPS           Z2, Z5, Z5
+	VMULPS           Z3, Z6, Z6
+	VMULPS           Z8, Z5, Z5
+	VFNMADD231PS     Z9, Z6, Z5
+	VMULPS           Z9, Z7, Z6
+	VFMADD231PS      Z8, Z6, Z5
+	VMOVUPS          Z5, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
 	JMP              few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSS doubledLimitSingle<>+0(SB), Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPCMPEQD     Z1, Z0, K1
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z4, Z4
+	VPCMPEQD     Z0, Z4, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -30727,7 +30339,7 @@ done:
 
 // func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidLogsF64AVX512(SB), $256-89
+TEXT ·backwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-89
 	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -30737,106 +30349,98 @@ TEXT ·backwardSigmoidLogsF64AVX512(SB), $256-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VPXORQ       Z4, Z4, Z4
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z1
-	VMOVUPD      64(SI)(DI*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z1, Z3, Z4
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z5
-	VMULPD       Z5, Z1, Z6
-	VMULPD       Z5, Z2, Z5
-	VMOVUPS      64(SP), Z7
-	VFMADD231PD  Z7, Z4, Z6
-	VFMADD231PD  Z7, Z3, Z5
-	VMOVUPD      (BX)(DI*8), Z7
-	VMOVUPD      64(BX)(DI*8), Z8
-	VPADDQ       Z7, Z7, Z9
-	VPADDQ       Z8, Z8, Z10
-	VPMAXUQ      Z9, Z0, Z0
-	VPMAXUQ      Z10, Z0, Z0
+	VMOVUPD      (SI)(DI*8), Z5
+	VMOVUPD      64(SI)(DI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z5, Z7, Z8
+	VSUBPD       Z6, Z7, Z7
+	VMULPD       Z0, Z5, Z9
+	VMULPD       Z0, Z6, Z10
+	VFMADD231PD  Z1, Z8, Z9
+	VFMADD231PD  Z1, Z7, Z10
+	VMOVUPD      (BX)(DI*8), Z11
+	VMOVUPD      64(BX)(DI*8), Z12
+	VPADDQ       Z11, Z11, Z13
+	VPADDQ       Z12, Z12, Z14
+	VPMAXUQ      Z13, Z4, Z4
+	VPMAXUQ      Z14, Z4, Z4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VSCALEFPD        Z9, Z12, Z12
-	VSCALEFPD        Z10, Z11, Z11
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z12, Z8
-	VADDPD.BCST      one<>+0(SB), Z11, Z9
-	VDIVPD           Z8, Z7, Z8
-	VDIVPD           Z9, Z7, Z7
-	VMULPD           Z8, Z12, Z9
-	VMULPD           Z7, Z11, Z10
-	VMOVUPS          128(SP), Z11
-	VMULPD           Z11, Z1, Z1
-	VMULPD           Z11, Z2, Z2
-	VMOVUPS          192(SP), Z11
-	VMULPD           Z11, Z4, Z4
-	VMULPD           Z11, Z3, Z3
-	VMULPD           Z8, Z1, Z1
-	VMULPD           Z7, Z2, Z2
-	VFNMADD231PD     Z9, Z4, Z1
-	VFNMADD231PD     Z10, Z3, Z2
-	VMULPD           Z9, Z6, Z3
-	VMULPD           Z10, Z5, Z4
-	VFMADD231PD      Z8, Z3, Z1
-	VFMADD231PD      Z7, Z4, Z2
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VSCALEFPD        Z13, Z16, Z16
+	VSCALEFPD        Z14, Z15, Z15
+	VBROADCASTSD     one<>+0(SB), Z11
+	VADDPD.BCST      one<>+0(SB), Z16, Z12
+	VADDPD.BCST      one<>+0(SB), Z15, Z13
+	VDIVPD           Z12, Z11, Z12
+	VDIVPD           Z13, Z11, Z11
+	VMULPD           Z12, Z16, Z13
+	VMULPD           Z11, Z15, Z14
+	VMULPD           Z2, Z5, Z5
+	VMULPD           Z2, Z6, Z6
+	VMULPD           Z3, Z8, Z8
+	VMULPD           Z3, Z7, Z7
+	VMULPD           Z12, Z5, Z5
+	VMULPD           Z11, Z6, Z6
+	VFNMADD231PD     Z13, Z8, Z5
+	VFNMADD231PD     Z14, Z7, Z6
+	VMULPD           Z13, Z9, Z7
+	VMULPD           Z14, Z10, Z8
+	VFMADD231PD      Z12, Z7, Z5
+	VFMADD231PD      Z11, Z8, Z6
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z1, (AX)(DI*8)
-	VMOVNTPD         Z2, 64(AX)(DI*8)
+	VMOVNTPD         Z5, (AX)(DI*8)
+	VMOVNTPD         Z6, 64(AX)(DI*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z1, (AX)(DI*8)
-	VMOVUPD Z2, 64(AX)(DI*8)
+	VMOVUPD Z5, (AX)(DI*8)
+	VMOVUPD Z6, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -30854,60 +30458,56 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      (SP), Z3
-	VMULPD       Z3, Z1, Z3
-	VMOVUPS      64(SP), Z4
-	VFMADD231PD  Z4, Z2, Z3
-	VMOVUPD.Z    (BX)(DI*8), K1, Z4
-	VPADDQ       Z4, Z4, Z5
-	VPMAXUQ      Z5, Z0, Z0
+	VMOVUPD.Z    (SI)(DI*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VMULPD       Z0, Z5, Z7
+	VFMADD231PD  Z1, Z6, Z7
+	VMOVUPD.Z    (BX)(DI*8), K1, Z8
+	VPADDQ       Z8, Z8, Z9
+	VPMAXUQ      Z9, Z4, Z4
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
+	VRNDSCALEPD       $0x08, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z4
-	VADDPD.BCST      one<>+0(SB), Z6, Z5
-	VDIVPD           Z5, Z4, Z4
-	VMULPD           Z4, Z6, Z5
-	VMOVUPS          128(SP), Z6
-	VMULPD           Z6, Z1, Z1
-	VMOVUPS          192(SP), Z6
-	VMULPD           Z6, Z2, Z2
-	VMULPD           Z4, Z1, Z1
-	VFNMADD231PD     Z5, Z2, Z1
-	VMULPD           Z5, Z3, Z2
-	VFMADD231PD      Z4, Z2, Z1
-	VMOVUPD          Z1, K1, (AX)(DI*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z10
+	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VSCALEFPD        Z9, Z10, Z10
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z10, Z9
+	VDIVPD           Z9, Z8, Z8
+	VMULPD           Z8, Z10, Z9
+	VMULPD           Z2, Z5, Z5
+	VMULPD           Z3, Z6, Z6
+	VMULPD           Z8, Z5, Z5
+	VFNMADD231PD     Z9, Z6, Z5
+	VMULPD           Z9, Z7, Z6
+	VFMADD231PD      Z8, Z6, Z5
+	VMOVUPD          Z5, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
 	JMP              few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSD doubledLimit<>+0(SB), Z1
-	VPMAXUQ      Z1, Z0, Z0
-	VPCMPEQQ     Z1, Z0, K1
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z4, Z4
+	VPCMPEQQ     Z0, Z4, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -30917,7 +30517,7 @@ done:
 
 // func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardNonePowersYF32AVX512(SB), $1216-73
+TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
 	// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -30927,38 +30527,27 @@ TEXT ·forwardNonePowersYF32AVX512(SB), $1216-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VBROADCASTSS (BX), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSS 4(BX), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSS 8(BX), Z1
-	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 8(BX), Z3
 	VCVTTSS2SI   16(BX), BX
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 256(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 384(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 512(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 576(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 640(SP)
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
 	XORQ         SI, SI
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 704(SP)
-	VMOVUPS      Z1, 768(SP)
-	VMOVUPS      Z1, 832(SP)
-	VMOVUPS      Z1, 896(SP)
-	VMOVUPS      Z1, 960(SP)
-	VMOVUPS      Z1, 1024(SP)
-	VMOVUPS      Z1, 1088(SP)
-	VMOVUPS      Z1, 1152(SP)
+	VPXORQ       Z12, Z12, Z12
+	VMOVUPS      Z12, (SP)
+	VMOVUPS      Z12, 64(SP)
+	VMOVUPS      Z12, 128(SP)
+	VMOVUPS      Z12, 192(SP)
+	VMOVUPS      Z12, 256(SP)
+	VMOVUPS      Z12, 320(SP)
+	VMOVUPS      Z12, 384(SP)
+	VMOVUPS      Z12, 448(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
@@ -30979,215 +30568,173 @@ many:
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
-	VMOVUPS      (CX)(DI*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+	VMOVUPS      (CX)(DI*4), Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VBLENDMPS    Z12, Z13, K1, Z14
+	VBLENDMPS    Z13, Z12, K1, Z13
+	VCMPPS       $0x11, Z1, Z14, K3
+	VCMPPS       $0x11, Z1, Z13, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z12, K2, Z12
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z4
-	VGETEXPPS    Z3, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VBROADCASTSS minusOneSingle<>+0(SB), Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
-	VBLENDMPS    Z6, Z7, K1, Z6
-	VFMADD231PS  Z1, Z5, Z6
+	VGETMANTPS   $0x0b, Z14, Z15
+	VGETEXPPS    Z14, Z16
+	VGETEXPPS    Z15, Z15
+	VSUBPS       Z16, Z15, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VBROADCASTSS minusOneSingle<>+0(SB), Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z18
+	VBLENDMPS    Z17, Z18, K1, Z17
+	VFMADD231PS  Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
-	VDIVPS           Z1, Z6, Z1
-	VMULPS           Z1, Z1, Z5
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
-	VFNMADD213PS     Z6, Z5, Z7
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z12
+	VDIVPS           Z12, Z17, Z12
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z18
+	VFNMADD213PS     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
-	VFMSUB213PS       Z5, Z1, Z7
-	VSUBPS            Z7, Z6, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z1, K3, Z1
-	VMOVUPS           128(SP), Z4
-	VBLENDMPS         Z4, Z1, K4, Z1
-	VMOVUPS           (SP), Z4
-	VBROADCASTSS      oneSingle<>+0(SB), Z5
-	VSUBPS            Z4, Z5, Z5
-	VMAXPS            Z2, Z4, Z4
-	VMINPS            Z4, Z5, Z4
-	VMOVUPS           192(SP), Z5
-	VADDPS            Z3, Z5, K1, Z5
-	VMOVUPS           Z5, 192(SP)
-	VMOVUPS           320(SP), Z5
-	VADDPS            Z2, Z5, K1, Z5
-	VMOVUPS           Z5, 320(SP)
-	VMOVUPS           256(SP), Z5
-	VADDPS            Z2, Z5, K2, Z5
-	VMOVUPS           Z5, 256(SP)
-	VMOVUPS           384(SP), Z2
-	VADDPS            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z1, Z2, K1, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPS            Z1, Z2, K2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VBROADCASTSS      oneSingle<>+0(SB), Z2
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z16
+	VFMSUB213PS       Z16, Z12, Z18
+	VSUBPS            Z18, Z17, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z12
+	VBLENDMPS         Z2, Z12, K3, Z12
+	VBLENDMPS         Z3, Z12, K4, Z12
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z1, Z15, Z15
+	VMAXPS            Z13, Z1, Z16
+	VMINPS            Z16, Z15, Z15
+	VADDPS            Z14, Z4, K1, Z4
+	VADDPS            Z13, Z6, K1, Z6
+	VADDPS            Z13, Z5, K2, Z5
+	VADDPS            Z14, Z7, K2, Z7
+	VADDPS            Z12, Z8, K1, Z8
+	VADDPS            Z12, Z9, K2, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Z4, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z15, Z14
+	VMULPS  Z14, Z13, Z13
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Z4, Z2, Z2
+	VMULPS Z15, Z13, Z13
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Z4, Z4, Z3
+	VMULPS Z15, Z15, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Z3, Z2, Z2
+	VMULPS Z14, Z13, Z13
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z13, Z13
 
 noMore1:
-	VMULPS       Z1, Z2, Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z1, Z2, K1, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z1, Z2, K2, Z2
-	VMOVUPS      Z2, 640(SP)
+	VMULPS       Z12, Z13, Z12
+	VADDPS       Z12, Z10, K1, Z10
+	VADDPS       Z12, Z11, K2, Z11
 	VPCMPEQB     16(DX)(DI*1), X0, K1
 	KNOTW        K1, K2
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
-	VMOVUPS      64(CX)(DI*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+	VMOVUPS      64(CX)(DI*4), Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VBLENDMPS    Z12, Z13, K1, Z14
+	VBLENDMPS    Z13, Z12, K1, Z13
+	VCMPPS       $0x11, Z1, Z14, K3
+	VCMPPS       $0x11, Z1, Z13, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z12, K2, Z12
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z4
-	VGETEXPPS    Z3, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VBROADCASTSS minusOneSingle<>+0(SB), Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
-	VBLENDMPS    Z6, Z7, K1, Z6
-	VFMADD231PS  Z1, Z5, Z6
+	VGETMANTPS   $0x0b, Z14, Z15
+	VGETEXPPS    Z14, Z16
+	VGETEXPPS    Z15, Z15
+	VSUBPS       Z16, Z15, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VBROADCASTSS minusOneSingle<>+0(SB), Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z18
+	VBLENDMPS    Z17, Z18, K1, Z17
+	VFMADD231PS  Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
-	VDIVPS           Z1, Z6, Z1
-	VMULPS           Z1, Z1, Z5
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
-	VFNMADD213PS     Z6, Z5, Z7
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z12
+	VDIVPS           Z12, Z17, Z12
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z18
+	VFNMADD213PS     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
-	VFMSUB213PS       Z5, Z1, Z7
-	VSUBPS            Z7, Z6, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z1, K3, Z1
-	VMOVUPS           128(SP), Z4
-	VBLENDMPS         Z4, Z1, K4, Z1
-	VMOVUPS           (SP), Z4
-	VBROADCASTSS      oneSingle<>+0(SB), Z5
-	VSUBPS            Z4, Z5, Z5
-	VMAXPS            Z2, Z4, Z4
-	VMINPS            Z4, Z5, Z4
-	VMOVUPS           192(SP), Z5
-	VADDPS            Z3, Z5, K1, Z5
-	VMOVUPS           Z5, 192(SP)
-	VMOVUPS           320(SP), Z5
-	VADDPS            Z2, Z5, K1, Z5
-	VMOVUPS           Z5, 320(SP)
-	VMOVUPS           256(SP), Z5
-	VADDPS            Z2, Z5, K2, Z5
-	VMOVUPS           Z5, 256(SP)
-	VMOVUPS           384(SP), Z2
-	VADDPS            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z1, Z2, K1, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPS            Z1, Z2, K2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VBROADCASTSS      oneSingle<>+0(SB), Z2
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z16
+	VFMSUB213PS       Z16, Z12, Z18
+	VSUBPS            Z18, Z17, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z12
+	VBLENDMPS         Z2, Z12, K3, Z12
+	VBLENDMPS         Z3, Z12, K4, Z12
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z1, Z15, Z15
+	VMAXPS            Z13, Z1, Z16
+	VMINPS            Z16, Z15, Z15
+	VADDPS            Z14, Z4, K1, Z4
+	VADDPS            Z13, Z6, K1, Z6
+	VADDPS            Z13, Z5, K2, Z5
+	VADDPS            Z14, Z7, K2, Z7
+	VADDPS            Z12, Z8, K1, Z8
+	VADDPS            Z12, Z9, K2, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Z4, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z15, Z14
+	VMULPS  Z14, Z13, Z13
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Z4, Z2, Z2
+	VMULPS Z15, Z13, Z13
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Z4, Z4, Z3
+	VMULPS Z15, Z15, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Z3, Z2, Z2
+	VMULPS Z14, Z13, Z13
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z13, Z13
 
 noMore2:
-	VMULPS  Z1, Z2, Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z1, Z2, K1, Z2
-	VMOVUPS Z2, 576(SP)
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 640(SP)
-	ADDQ    $0x00000020, DI
-	SUBQ    $0x00000020, R8
-	CMPQ    R8, $0x00000020
-	JGE     many
+	VMULPS Z12, Z13, Z12
+	VADDPS Z12, Z10, K1, Z10
+	VADDPS Z12, Z11, K2, Z11
+	ADDQ   $0x00000020, DI
+	SUBQ   $0x00000020, R8
+	CMPQ   R8, $0x00000020
+	JGE    many
 
 few:
 	TESTQ R8, R8
@@ -31199,198 +30746,169 @@ few:
 	CMOVQLT      R8, R9
 	LEAQ         tailMasks<>+0(SB), R10
 	KMOVW        (R10)(R9*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (DX)(DI*1), K1, X12
+	VPCMPEQB     X12, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
 	KMOVW        K2, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
-	VMOVUPS.Z    (CX)(DI*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K2, Z3
-	VBLENDMPS    Z2, Z1, K2, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K3, Z1
+	VMOVUPS.Z    (CX)(DI*4), K1, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VBLENDMPS    Z12, Z13, K2, Z14
+	VBLENDMPS    Z13, Z12, K2, Z13
+	VCMPPS       $0x11, Z1, Z14, K1
+	VCMPPS       $0x11, Z1, Z13, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z12, K3, Z12
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z4
-	VGETEXPPS    Z3, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VBROADCASTSS minusOneSingle<>+0(SB), Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
-	VBLENDMPS    Z6, Z7, K2, Z6
-	VFMADD231PS  Z1, Z5, Z6
+	VGETMANTPS   $0x0b, Z14, Z15
+	VGETEXPPS    Z14, Z16
+	VGETEXPPS    Z15, Z15
+	VSUBPS       Z16, Z15, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VBROADCASTSS minusOneSingle<>+0(SB), Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z18
+	VBLENDMPS    Z17, Z18, K2, Z17
+	VFMADD231PS  Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
-	VDIVPS           Z1, Z6, Z1
-	VMULPS           Z1, Z1, Z5
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
-	VFNMADD213PS     Z6, Z5, Z7
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z12
+	VDIVPS           Z12, Z17, Z12
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z18
+	VFNMADD213PS     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
-	VFMSUB213PS       Z5, Z1, Z7
-	VSUBPS            Z7, Z6, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z1, K1, Z1
-	VMOVUPS           128(SP), Z4
-	VBLENDMPS         Z4, Z1, K4, Z1
-	VMOVUPS           (SP), Z4
-	VBROADCASTSS      oneSingle<>+0(SB), Z5
-	VSUBPS            Z4, Z5, Z5
-	VMAXPS            Z2, Z4, Z4
-	VMINPS            Z4, Z5, Z4
-	VMOVUPS           192(SP), Z5
-	VADDPS            Z3, Z5, K2, Z5
-	VMOVUPS           Z5, 192(SP)
-	VMOVUPS           320(SP), Z5
-	VADDPS            Z2, Z5, K2, Z5
-	VMOVUPS           Z5, 320(SP)
-	VMOVUPS           256(SP), Z5
-	VADDPS            Z2, Z5, K3, Z5
-	VMOVUPS           Z5, 256(SP)
-	VMOVUPS           384(SP), Z2
-	VADDPS            Z3, Z2, K3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z1, Z2, K2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPS            Z1, Z2, K3, Z2
-	VMOVUPS           Z2, 512(SP)
-	VBROADCASTSS      oneSingle<>+0(SB), Z2
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z16
+	VFMSUB213PS       Z16, Z12, Z18
+	VSUBPS            Z18, Z17, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z12
+	VBLENDMPS         Z2, Z12, K1, Z12
+	VBLENDMPS         Z3, Z12, K4, Z12
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z1, Z15, Z15
+	VMAXPS            Z13, Z1, Z16
+	VMINPS            Z16, Z15, Z15
+	VADDPS            Z14, Z4, K2, Z4
+	VADDPS            Z13, Z6, K2, Z6
+	VADDPS            Z13, Z5, K3, Z5
+	VADDPS            Z14, Z7, K3, Z7
+	VADDPS            Z12, Z8, K2, Z8
+	VADDPS            Z12, Z9, K3, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Z4, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z15, Z14
+	VMULPS  Z14, Z13, Z13
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Z4, Z2, Z2
+	VMULPS Z15, Z13, Z13
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Z4, Z4, Z3
+	VMULPS Z15, Z15, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z14, Z13, Z13
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z13, Z13
 
 noMore3:
-	VMULPS  Z1, Z2, Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 576(SP)
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z1, Z2, K3, Z2
-	VMOVUPS Z2, 640(SP)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, R8
-	JMP     few
+	VMULPS Z12, Z13, Z12
+	VADDPS Z12, Z10, K2, Z10
+	VADDPS Z12, Z11, K3, Z11
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, R8
+	JMP    few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        704(SP), Z2, Z2
-	VMOVUPD       Z2, 704(SP)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        768(SP), Z2, Z2
-	VMOVUPD       Z2, 768(SP)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        832(SP), Z2, Z2
-	VMOVUPD       Z2, 832(SP)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        896(SP), Z2, Z2
-	VMOVUPD       Z2, 896(SP)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        960(SP), Z2, Z2
-	VMOVUPD       Z2, 960(SP)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1024(SP), Z2, Z2
-	VMOVUPD       Z2, 1024(SP)
-	VMOVUPS       576(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 576(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1088(SP), Z2, Z2
-	VMOVUPD       Z2, 1088(SP)
-	VMOVUPS       640(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 640(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1152(SP), Z2, Z2
-	VMOVUPD       Z2, 1152(SP)
+	VMOVAPD       Z4, Z12
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        (SP), Z13, Z13
+	VMOVUPD       Z13, (SP)
+	VMOVAPD       Z5, Z12
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        64(SP), Z13, Z13
+	VMOVUPD       Z13, 64(SP)
+	VMOVAPD       Z6, Z12
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        128(SP), Z13, Z13
+	VMOVUPD       Z13, 128(SP)
+	VMOVAPD       Z7, Z12
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        192(SP), Z13, Z13
+	VMOVUPD       Z13, 192(SP)
+	VMOVAPD       Z8, Z12
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        256(SP), Z13, Z13
+	VMOVUPD       Z13, 256(SP)
+	VMOVAPD       Z9, Z12
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        320(SP), Z13, Z13
+	VMOVUPD       Z13, 320(SP)
+	VMOVAPD       Z10, Z12
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        384(SP), Z13, Z13
+	VMOVUPD       Z13, 384(SP)
+	VMOVAPD       Z11, Z12
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        448(SP), Z13, Z13
+	VMOVUPD       Z13, 448(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       704(SP), Z0
+	VMOVUPD       (SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31399,7 +30917,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       768(SP), Z0
+	VMOVUPD       64(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31408,7 +30926,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       832(SP), Z0
+	VMOVUPD       128(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31417,7 +30935,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       896(SP), Z0
+	VMOVUPD       192(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31426,7 +30944,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       960(SP), Z0
+	VMOVUPD       256(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31435,7 +30953,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       1024(SP), Z0
+	VMOVUPD       320(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31444,7 +30962,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       1088(SP), Z0
+	VMOVUPD       384(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31453,7 +30971,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       1152(SP), Z0
+	VMOVUPD       448(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31473,7 +30991,7 @@ folded:
 
 // func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardNonePowersYF64AVX512(SB), $704-73
+TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -31483,28 +31001,17 @@ TEXT ·forwardNonePowersYF64AVX512(SB), $704-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VBROADCASTSD (BX), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSD 8(BX), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSD 16(BX), Z1
-	VMOVUPS      Z1, 128(SP)
+	VBROADCASTSD 8(BX), Z2
+	VBROADCASTSD 16(BX), Z3
 	VCVTTSD2SI   32(BX), BX
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 256(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 384(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 512(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 576(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 640(SP)
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
 	XORQ         SI, SI
 	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
@@ -31512,230 +31019,188 @@ TEXT ·forwardNonePowersYF64AVX512(SB), $704-73
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(DI*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMOVQ        (DX)(DI*1), X12
+	VPCMPEQB     X12, X0, K1
 	KNOTB        K1, K2
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
-	VMOVUPD      (CX)(DI*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
-	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+	VMOVUPD      (CX)(DI*8), Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z13
+	VBLENDMPD    Z12, Z13, K1, Z14
+	VBLENDMPD    Z13, Z12, K1, Z13
+	VCMPPD       $0x11, Z1, Z14, K3
+	VCMPPD       $0x11, Z1, Z13, K4
+	VXORPD.BCST  signBit<>+0(SB), Z12, K2, Z12
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z4
-	VGETEXPPD    Z3, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VBROADCASTSD minusOne<>+0(SB), Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
-	VBLENDMPD    Z6, Z7, K1, Z6
-	VFMADD231PD  Z1, Z5, Z6
+	VGETMANTPD   $0x0b, Z14, Z15
+	VGETEXPPD    Z14, Z16
+	VGETEXPPD    Z15, Z15
+	VSUBPD       Z16, Z15, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z15, Z16, Z16
+	VBROADCASTSD minusOne<>+0(SB), Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z18
+	VBLENDMPD    Z17, Z18, K1, Z17
+	VFMADD231PD  Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z1
-	VDIVPD           Z1, Z6, Z1
-	VMULPD           Z1, Z1, Z5
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
-	VFNMADD213PD     Z6, Z5, Z7
+	VADDPD.BCST      two<>+0(SB), Z17, Z12
+	VDIVPD           Z12, Z17, Z12
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z18
+	VFNMADD213PD     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
-	VFMSUB213PD       Z5, Z1, Z7
-	VSUBPD            Z7, Z6, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z1, K3, Z1
-	VMOVUPS           128(SP), Z4
-	VBLENDMPD         Z4, Z1, K4, Z1
-	VMOVUPS           (SP), Z4
-	VBROADCASTSD      one<>+0(SB), Z5
-	VSUBPD            Z4, Z5, Z5
-	VMAXPD            Z2, Z4, Z4
-	VMINPD            Z4, Z5, Z4
-	VMOVUPS           192(SP), Z5
-	VADDPD            Z3, Z5, K1, Z5
-	VMOVUPS           Z5, 192(SP)
-	VMOVUPS           320(SP), Z5
-	VADDPD            Z2, Z5, K1, Z5
-	VMOVUPS           Z5, 320(SP)
-	VMOVUPS           256(SP), Z5
-	VADDPD            Z2, Z5, K2, Z5
-	VMOVUPS           Z5, 256(SP)
-	VMOVUPS           384(SP), Z2
-	VADDPD            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z1, Z2, K1, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPD            Z1, Z2, K2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VBROADCASTSD      one<>+0(SB), Z2
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z16
+	VFMSUB213PD       Z16, Z12, Z18
+	VSUBPD            Z18, Z17, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z12
+	VBLENDMPD         Z2, Z12, K3, Z12
+	VBLENDMPD         Z3, Z12, K4, Z12
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z1, Z15, Z15
+	VMAXPD            Z13, Z1, Z16
+	VMINPD            Z16, Z15, Z15
+	VADDPD            Z14, Z4, K1, Z4
+	VADDPD            Z13, Z6, K1, Z6
+	VADDPD            Z13, Z5, K2, Z5
+	VADDPD            Z14, Z7, K2, Z7
+	VADDPD            Z12, Z8, K1, Z8
+	VADDPD            Z12, Z9, K2, Z9
+	VBROADCASTSD      one<>+0(SB), Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z4, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z15, Z14
+	VMULPD  Z14, Z13, Z13
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z4, Z2, Z2
+	VMULPD Z15, Z13, Z13
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z4, Z4, Z3
+	VMULPD Z15, Z15, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z3, Z2, Z2
+	VMULPD Z14, Z13, Z13
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z13, Z13
 
 noMore1:
-	VMULPD       Z1, Z2, Z1
-	VMOVUPS      576(SP), Z2
-	VADDPD       Z1, Z2, K1, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VADDPD       Z1, Z2, K2, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVQ        8(DX)(DI*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMULPD       Z12, Z13, Z12
+	VADDPD       Z12, Z10, K1, Z10
+	VADDPD       Z12, Z11, K2, Z11
+	VMOVQ        8(DX)(DI*1), X12
+	VPCMPEQB     X12, X0, K1
 	KNOTB        K1, K2
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
-	VMOVUPD      64(CX)(DI*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
-	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+	VMOVUPD      64(CX)(DI*8), Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z13
+	VBLENDMPD    Z12, Z13, K1, Z14
+	VBLENDMPD    Z13, Z12, K1, Z13
+	VCMPPD       $0x11, Z1, Z14, K3
+	VCMPPD       $0x11, Z1, Z13, K4
+	VXORPD.BCST  signBit<>+0(SB), Z12, K2, Z12
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z4
-	VGETEXPPD    Z3, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VBROADCASTSD minusOne<>+0(SB), Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
-	VBLENDMPD    Z6, Z7, K1, Z6
-	VFMADD231PD  Z1, Z5, Z6
+	VGETMANTPD   $0x0b, Z14, Z15
+	VGETEXPPD    Z14, Z16
+	VGETEXPPD    Z15, Z15
+	VSUBPD       Z16, Z15, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z15, Z16, Z16
+	VBROADCASTSD minusOne<>+0(SB), Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z18
+	VBLENDMPD    Z17, Z18, K1, Z17
+	VFMADD231PD  Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z1
-	VDIVPD           Z1, Z6, Z1
-	VMULPD           Z1, Z1, Z5
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
-	VFNMADD213PD     Z6, Z5, Z7
+	VADDPD.BCST      two<>+0(SB), Z17, Z12
+	VDIVPD           Z12, Z17, Z12
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z18
+	VFNMADD213PD     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
-	VFMSUB213PD       Z5, Z1, Z7
-	VSUBPD            Z7, Z6, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z1, K3, Z1
-	VMOVUPS           128(SP), Z4
-	VBLENDMPD         Z4, Z1, K4, Z1
-	VMOVUPS           (SP), Z4
-	VBROADCASTSD      one<>+0(SB), Z5
-	VSUBPD            Z4, Z5, Z5
-	VMAXPD            Z2, Z4, Z4
-	VMINPD            Z4, Z5, Z4
-	VMOVUPS           192(SP), Z5
-	VADDPD            Z3, Z5, K1, Z5
-	VMOVUPS           Z5, 192(SP)
-	VMOVUPS           320(SP), Z5
-	VADDPD            Z2, Z5, K1, Z5
-	VMOVUPS           Z5, 320(SP)
-	VMOVUPS           256(SP), Z5
-	VADDPD            Z2, Z5, K2, Z5
-	VMOVUPS           Z5, 256(SP)
-	VMOVUPS           384(SP), Z2
-	VADDPD            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z1, Z2, K1, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPD            Z1, Z2, K2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VBROADCASTSD      one<>+0(SB), Z2
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z16
+	VFMSUB213PD       Z16, Z12, Z18
+	VSUBPD            Z18, Z17, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z12
+	VBLENDMPD         Z2, Z12, K3, Z12
+	VBLENDMPD         Z3, Z12, K4, Z12
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z1, Z15, Z15
+	VMAXPD            Z13, Z1, Z16
+	VMINPD            Z16, Z15, Z15
+	VADDPD            Z14, Z4, K1, Z4
+	VADDPD            Z13, Z6, K1, Z6
+	VADDPD            Z13, Z5, K2, Z5
+	VADDPD            Z14, Z7, K2, Z7
+	VADDPD            Z12, Z8, K1, Z8
+	VADDPD            Z12, Z9, K2, Z9
+	VBROADCASTSD      one<>+0(SB), Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z4, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z15, Z14
+	VMULPD  Z14, Z13, Z13
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z4, Z2, Z2
+	VMULPD Z15, Z13, Z13
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z4, Z4, Z3
+	VMULPD Z15, Z15, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z3, Z2, Z2
+	VMULPD Z14, Z13, Z13
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z13, Z13
 
 noMore2:
-	VMULPD  Z1, Z2, Z1
-	VMOVUPS 576(SP), Z2
-	VADDPD  Z1, Z2, K1, Z2
-	VMOVUPS Z2, 576(SP)
-	VMOVUPS 640(SP), Z2
-	VADDPD  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 640(SP)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, AX
-	CMPQ    AX, $0x00000010
-	JGE     many
+	VMULPD Z12, Z13, Z12
+	VADDPD Z12, Z10, K1, Z10
+	VADDPD Z12, Z11, K2, Z11
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, AX
+	CMPQ   AX, $0x00000010
+	JGE    many
 
 few:
 	TESTQ AX, AX
@@ -31747,127 +31212,105 @@ few:
 	CMOVQLT      AX, R8
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (DX)(DI*1), K1, X12
+	VPCMPEQB     X12, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
 	KMOVB        K2, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
-	VMOVUPD.Z    (CX)(DI*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K2, Z3
-	VBLENDMPD    Z2, Z1, K2, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
-	VXORPD.BCST  signBit<>+0(SB), Z1, K3, Z1
+	VMOVUPD.Z    (CX)(DI*8), K1, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z13
+	VBLENDMPD    Z12, Z13, K2, Z14
+	VBLENDMPD    Z13, Z12, K2, Z13
+	VCMPPD       $0x11, Z1, Z14, K1
+	VCMPPD       $0x11, Z1, Z13, K4
+	VXORPD.BCST  signBit<>+0(SB), Z12, K3, Z12
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z4
-	VGETEXPPD    Z3, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VBROADCASTSD minusOne<>+0(SB), Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
-	VBLENDMPD    Z6, Z7, K2, Z6
-	VFMADD231PD  Z1, Z5, Z6
+	VGETMANTPD   $0x0b, Z14, Z15
+	VGETEXPPD    Z14, Z16
+	VGETEXPPD    Z15, Z15
+	VSUBPD       Z16, Z15, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z15, Z16, Z16
+	VBROADCASTSD minusOne<>+0(SB), Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z18
+	VBLENDMPD    Z17, Z18, K2, Z17
+	VFMADD231PD  Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z1
-	VDIVPD           Z1, Z6, Z1
-	VMULPD           Z1, Z1, Z5
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
-	VFNMADD213PD     Z6, Z5, Z7
+	VADDPD.BCST      two<>+0(SB), Z17, Z12
+	VDIVPD           Z12, Z17, Z12
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z18
+	VFNMADD213PD     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
-	VFMSUB213PD       Z5, Z1, Z7
-	VSUBPD            Z7, Z6, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z1, K1, Z1
-	VMOVUPS           128(SP), Z4
-	VBLENDMPD         Z4, Z1, K4, Z1
-	VMOVUPS           (SP), Z4
-	VBROADCASTSD      one<>+0(SB), Z5
-	VSUBPD            Z4, Z5, Z5
-	VMAXPD            Z2, Z4, Z4
-	VMINPD            Z4, Z5, Z4
-	VMOVUPS           192(SP), Z5
-	VADDPD            Z3, Z5, K2, Z5
-	VMOVUPS           Z5, 192(SP)
-	VMOVUPS           320(SP), Z5
-	VADDPD            Z2, Z5, K2, Z5
-	VMOVUPS           Z5, 320(SP)
-	VMOVUPS           256(SP), Z5
-	VADDPD            Z2, Z5, K3, Z5
-	VMOVUPS           Z5, 256(SP)
-	VMOVUPS           384(SP), Z2
-	VADDPD            Z3, Z2, K3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z1, Z2, K2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPD            Z1, Z2, K3, Z2
-	VMOVUPS           Z2, 512(SP)
-	VBROADCASTSD      one<>+0(SB), Z2
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z16
+	VFMSUB213PD       Z16, Z12, Z18
+	VSUBPD            Z18, Z17, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z12
+	VBLENDMPD         Z2, Z12, K1, Z12
+	VBLENDMPD         Z3, Z12, K4, Z12
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z1, Z15, Z15
+	VMAXPD            Z13, Z1, Z16
+	VMINPD            Z16, Z15, Z15
+	VADDPD            Z14, Z4, K2, Z4
+	VADDPD            Z13, Z6, K2, Z6
+	VADDPD            Z13, Z5, K3, Z5
+	VADDPD            Z14, Z7, K3, Z7
+	VADDPD            Z12, Z8, K2, Z8
+	VADDPD            Z12, Z9, K3, Z9
+	VBROADCASTSD      one<>+0(SB), Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z4, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z15, Z14
+	VMULPD  Z14, Z13, Z13
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z4, Z2, Z2
+	VMULPD Z15, Z13, Z13
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Z4, Z4, Z3
+	VMULPD Z15, Z15, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z14, Z13, Z13
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z13, Z13
 
 noMore3:
-	VMULPD  Z1, Z2, Z1
-	VMOVUPS 576(SP), Z2
-	VADDPD  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 576(SP)
-	VMOVUPS 640(SP), Z2
-	VADDPD  Z1, Z2, K3, Z2
-	VMOVUPS Z2, 640(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, AX
-	JMP     few
+	VMULPD Z12, Z13, Z12
+	VADDPD Z12, Z10, K2, Z10
+	VADDPD Z12, Z11, K3, Z11
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, AX
+	JMP    few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 192(SP)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31876,9 +31319,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31887,9 +31329,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31898,9 +31339,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31909,9 +31349,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31920,9 +31359,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31931,9 +31369,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31942,9 +31379,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
+	VMOVAPD       Z11, Z0
+	VXORPS        Z11, Z11, Z11
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -31964,7 +31400,7 @@ done:
 
 // func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardNonePowersYF32AVX512(SB), $512-97
+TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -31976,23 +31412,15 @@ TEXT ·backwardNonePowersYF32AVX512(SB), $512-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSS 4(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSS 20(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSS 24(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSS 28(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSS 32(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSS 36(DI), Z1
-	VMOVUPS      Z1, 384(SP)
-	VBROADCASTSS 44(DI), Z1
-	VMOVUPS      Z1, 448(SP)
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 20(DI), Z3
+	VBROADCASTSS 24(DI), Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
+	VBROADCASTSS 28(DI), Z5
+	VBROADCASTSS 32(DI), Z6
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, Z6
+	VBROADCASTSS 36(DI), Z7
+	VBROADCASTSS 44(DI), Z8
 	VCVTTSS2SI   40(DI), DI
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000020
@@ -32002,208 +31430,188 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(R8*1), X0, K1
 	KNOTW        K1, K2
-	VMOVUPS      (BX)(R8*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVUPS      (BX)(R8*4), Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VBLENDMPS    Z9, Z10, K1, Z11
+	VBLENDMPS    Z10, Z9, K1, Z10
+	VCMPPS       $0x11, Z8, Z11, K3
+	VCMPPS       $0x11, Z8, Z10, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, K2, Z9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z4
-	VGETEXPPS    Z3, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VBROADCASTSS minusOneSingle<>+0(SB), Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
-	VBLENDMPS    Z6, Z7, K1, Z6
-	VFMADD231PS  Z1, Z5, Z6
+	VGETMANTPS   $0x0b, Z11, Z12
+	VGETEXPPS    Z11, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VBROADCASTSS minusOneSingle<>+0(SB), Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
+	VBLENDMPS    Z14, Z15, K1, Z14
+	VFMADD231PS  Z9, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
-	VDIVPS           Z1, Z6, Z1
-	VMULPS           Z1, Z1, Z5
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
-	VFNMADD213PS     Z6, Z5, Z7
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z9
+	VDIVPS           Z9, Z14, Z9
+	VMULPS           Z9, Z9, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z15
+	VFNMADD213PS     Z14, Z13, Z15
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
-	VFMSUB213PS       Z5, Z1, Z7
-	VSUBPS            Z7, Z6, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
-	VMOVUPS           448(SP), Z4
-	VBROADCASTSS      oneSingle<>+0(SB), Z5
-	VSUBPS            Z4, Z5, Z5
-	VMAXPS            Z2, Z4, Z4
-	VMINPS            Z4, Z5, Z4
-	VMOVUPS           128(SP), Z5
-	VMOVUPS           192(SP), Z6
-	VBLENDMPS         Z5, Z6, K1, Z5
-	VMULPS            Z2, Z5, Z5
-	VMOVUPS           256(SP), Z6
-	VMOVUPS           320(SP), Z7
-	VBLENDMPS         Z6, Z7, K1, Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z13
+	VFMSUB213PS       Z13, Z9, Z15
+	VSUBPS            Z15, Z14, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+	VSUBPS            Z8, Z12, Z12
+	VMAXPS            Z10, Z8, Z13
+	VMINPS            Z13, Z12, Z12
+	VBLENDMPS         Z3, Z4, K1, Z13
+	VMULPS            Z10, Z13, Z13
+	VBLENDMPS         Z5, Z6, K1, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z4, Z8
-	VMULPS  Z8, Z7, Z7
+	VSQRTPS Z12, Z16
+	VMULPS  Z16, Z15, Z15
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z15, Z15
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z4, Z4, Z4
+	VMULPS Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z15, Z15
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z4, Z4, Z4
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z15, Z15
 
 noMore1:
-	VMULPS       Z1, Z3, Z1
-	VMOVUPS      384(SP), Z4
-	VFNMADD213PS Z2, Z4, Z1
-	VMULPS       Z7, Z6, Z4
-	VFMADD231PS  Z1, Z4, Z5
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMULPS       Z2, Z3, Z2
-	VDIVPS       Z2, Z5, Z2
-	VMOVAPS.Z    Z2, K3, Z2
-	VADDPS       Z2, Z1, Z1
+	VMULPS       Z9, Z11, Z9
+	VFNMADD213PS Z10, Z7, Z9
+	VMULPS       Z15, Z14, Z12
+	VFMADD231PS  Z9, Z12, Z13
+	VBLENDMPS    Z1, Z2, K1, Z9
+	VMULPS       Z10, Z11, Z10
+	VDIVPS       Z10, Z13, Z10
+	VMOVAPS.Z    Z10, K3, Z10
+	VADDPS       Z10, Z9, Z9
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z1, (AX)(R8*4)
+	VMOVNTPS     Z9, (AX)(R8*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z1, (AX)(R8*4)
+	VMOVUPS Z9, (AX)(R8*4)
 
 stored2:
 	VPCMPEQB     16(SI)(R8*1), X0, K1
 	KNOTW        K1, K2
-	VMOVUPS      64(BX)(R8*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVUPS      64(BX)(R8*4), Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VBLENDMPS    Z9, Z10, K1, Z11
+	VBLENDMPS    Z10, Z9, K1, Z10
+	VCMPPS       $0x11, Z8, Z11, K3
+	VCMPPS       $0x11, Z8, Z10, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K2, Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, K2, Z9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z4
-	VGETEXPPS    Z3, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VBROADCASTSS minusOneSingle<>+0(SB), Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
-	VBLENDMPS    Z6, Z7, K1, Z6
-	VFMADD231PS  Z1, Z5, Z6
+	VGETMANTPS   $0x0b, Z11, Z12
+	VGETEXPPS    Z11, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VBROADCASTSS minusOneSingle<>+0(SB), Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
+	VBLENDMPS    Z14, Z15, K1, Z14
+	VFMADD231PS  Z9, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
-	VDIVPS           Z1, Z6, Z1
-	VMULPS           Z1, Z1, Z5
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
-	VFNMADD213PS     Z6, Z5, Z7
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z9
+	VDIVPS           Z9, Z14, Z9
+	VMULPS           Z9, Z9, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z15
+	VFNMADD213PS     Z14, Z13, Z15
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
-	VFMSUB213PS       Z5, Z1, Z7
-	VSUBPS            Z7, Z6, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
-	VMOVUPS           448(SP), Z4
-	VBROADCASTSS      oneSingle<>+0(SB), Z5
-	VSUBPS            Z4, Z5, Z5
-	VMAXPS            Z2, Z4, Z4
-	VMINPS            Z4, Z5, Z4
-	VMOVUPS           128(SP), Z5
-	VMOVUPS           192(SP), Z6
-	VBLENDMPS         Z5, Z6, K1, Z5
-	VMULPS            Z2, Z5, Z5
-	VMOVUPS           256(SP), Z6
-	VMOVUPS           320(SP), Z7
-	VBLENDMPS         Z6, Z7, K1, Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z13
+	VFMSUB213PS       Z13, Z9, Z15
+	VSUBPS            Z15, Z14, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+	VSUBPS            Z8, Z12, Z12
+	VMAXPS            Z10, Z8, Z13
+	VMINPS            Z13, Z12, Z12
+	VBLENDMPS         Z3, Z4, K1, Z13
+	VMULPS            Z10, Z13, Z13
+	VBLENDMPS         Z5, Z6, K1, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPS Z4, Z8
-	VMULPS  Z8, Z7, Z7
+	VSQRTPS Z12, Z16
+	VMULPS  Z16, Z15, Z15
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z15, Z15
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPS Z4, Z4, Z4
+	VMULPS Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z15, Z15
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPS Z4, Z4, Z4
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z15, Z15
 
 noMore3:
-	VMULPS       Z1, Z3, Z1
-	VMOVUPS      384(SP), Z4
-	VFNMADD213PS Z2, Z4, Z1
-	VMULPS       Z7, Z6, Z4
-	VFMADD231PS  Z1, Z4, Z5
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMULPS       Z2, Z3, Z2
-	VDIVPS       Z2, Z5, Z2
-	VMOVAPS.Z    Z2, K3, Z2
-	VADDPS       Z2, Z1, Z1
+	VMULPS       Z9, Z11, Z9
+	VFNMADD213PS Z10, Z7, Z9
+	VMULPS       Z15, Z14, Z12
+	VFMADD231PS  Z9, Z12, Z13
+	VBLENDMPS    Z1, Z2, K1, Z9
+	VMULPS       Z10, Z11, Z10
+	VDIVPS       Z10, Z13, Z10
+	VMOVAPS.Z    Z10, K3, Z10
+	VADDPS       Z10, Z9, Z9
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPS     Z1, 64(AX)(R8*4)
+	VMOVNTPS     Z9, 64(AX)(R8*4)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPS Z1, 64(AX)(R8*4)
+	VMOVUPS Z9, 64(AX)(R8*4)
 
 stored4:
 	ADDQ $0x00000020, R8
@@ -32221,103 +31629,93 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (SI)(R8*1), K1, X9
+	VPCMPEQB     X9, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K2, Z3
-	VBLENDMPS    Z2, Z1, K2, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K4
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K5
+	VMOVUPS.Z    (BX)(R8*4), K1, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VBLENDMPS    Z9, Z10, K2, Z11
+	VBLENDMPS    Z10, Z9, K2, Z10
+	VCMPPS       $0x11, Z8, Z11, K4
+	VCMPPS       $0x11, Z8, Z10, K5
 	KORW         K4, K5, K4
 	KNOTW        K4, K4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, K3, Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, K3, Z9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z4
-	VGETEXPPS    Z3, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VBROADCASTSS minusOneSingle<>+0(SB), Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z7
-	VBLENDMPS    Z6, Z7, K2, Z6
-	VFMADD231PS  Z1, Z5, Z6
+	VGETMANTPS   $0x0b, Z11, Z12
+	VGETEXPPS    Z11, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VBROADCASTSS minusOneSingle<>+0(SB), Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
+	VBLENDMPS    Z14, Z15, K2, Z14
+	VFMADD231PS  Z9, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z1
-	VDIVPS           Z1, Z6, Z1
-	VMULPS           Z1, Z1, Z5
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z7
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z5, Z7
-	VFNMADD213PS     Z6, Z5, Z7
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z9
+	VDIVPS           Z9, Z14, Z9
+	VMULPS           Z9, Z9, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z15
+	VFNMADD213PS     Z14, Z13, Z15
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z5
-	VFMSUB213PS       Z5, Z1, Z7
-	VSUBPS            Z7, Z6, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z1
-	VMOVUPS           448(SP), Z4
-	VBROADCASTSS      oneSingle<>+0(SB), Z5
-	VSUBPS            Z4, Z5, Z5
-	VMAXPS            Z2, Z4, Z4
-	VMINPS            Z4, Z5, Z4
-	VMOVUPS           128(SP), Z5
-	VMOVUPS           192(SP), Z6
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMULPS            Z2, Z5, Z5
-	VMOVUPS           256(SP), Z6
-	VMOVUPS           320(SP), Z7
-	VBLENDMPS         Z6, Z7, K2, Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z13
+	VFMSUB213PS       Z13, Z9, Z15
+	VSUBPS            Z15, Z14, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+	VSUBPS            Z8, Z12, Z12
+	VMAXPS            Z10, Z8, Z13
+	VMINPS            Z13, Z12, Z12
+	VBLENDMPS         Z3, Z4, K2, Z13
+	VMULPS            Z10, Z13, Z13
+	VBLENDMPS         Z5, Z6, K2, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z4, Z8
-	VMULPS  Z8, Z7, Z7
+	VSQRTPS Z12, Z16
+	VMULPS  Z16, Z15, Z15
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z15, Z15
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Z4, Z4, Z4
+	VMULPS Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z15, Z15
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Z4, Z4, Z4
-	VMULPS Z4, Z7, Z7
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z15, Z15
 
 noMore5:
-	VMULPS       Z1, Z3, Z1
-	VMOVUPS      384(SP), Z4
-	VFNMADD213PS Z2, Z4, Z1
-	VMULPS       Z7, Z6, Z4
-	VFMADD231PS  Z1, Z4, Z5
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPS    Z1, Z4, K2, Z1
-	VMULPS       Z2, Z3, Z2
-	VDIVPS       Z2, Z5, Z2
-	VMOVAPS.Z    Z2, K4, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, (AX)(R8*4)
+	VMULPS       Z9, Z11, Z9
+	VFNMADD213PS Z10, Z7, Z9
+	VMULPS       Z15, Z14, Z12
+	VFMADD231PS  Z9, Z12, Z13
+	VBLENDMPS    Z1, Z2, K2, Z9
+	VMULPS       Z10, Z11, Z10
+	VDIVPS       Z10, Z13, Z10
+	VMOVAPS.Z    Z10, K4, Z10
+	VADDPS       Z10, Z9, Z9
+	VMOVUPS      Z9, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
 	JMP          few
@@ -32330,7 +31728,7 @@ done:
 
 // func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardNonePowersYF64AVX512(SB), $512-97
+TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -32342,23 +31740,15 @@ TEXT ·backwardNonePowersYF64AVX512(SB), $512-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSD 8(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSD 40(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSD 48(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSD 56(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSD 64(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSD 72(DI), Z1
-	VMOVUPS      Z1, 384(SP)
-	VBROADCASTSD 88(DI), Z1
-	VMOVUPS      Z1, 448(SP)
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 40(DI), Z3
+	VBROADCASTSD 48(DI), Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSD 56(DI), Z5
+	VBROADCASTSD 64(DI), Z6
+	VXORPD.BCST  signBit<>+0(SB), Z6, Z6
+	VBROADCASTSD 72(DI), Z7
+	VBROADCASTSD 88(DI), Z8
 	VCVTTSD2SI   80(DI), DI
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000010
@@ -32366,220 +31756,200 @@ TEXT ·backwardNonePowersYF64AVX512(SB), $512-97
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (SI)(R8*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMOVQ        (SI)(R8*1), X9
+	VPCMPEQB     X9, X0, K1
 	KNOTB        K1, K2
-	VMOVUPD      (BX)(R8*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVUPD      (BX)(R8*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VBLENDMPD    Z9, Z10, K1, Z11
+	VBLENDMPD    Z10, Z9, K1, Z10
+	VCMPPD       $0x11, Z8, Z11, K3
+	VCMPPD       $0x11, Z8, Z10, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+	VXORPD.BCST  signBit<>+0(SB), Z9, K2, Z9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z4
-	VGETEXPPD    Z3, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VBROADCASTSD minusOne<>+0(SB), Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
-	VBLENDMPD    Z6, Z7, K1, Z6
-	VFMADD231PD  Z1, Z5, Z6
+	VGETMANTPD   $0x0b, Z11, Z12
+	VGETEXPPD    Z11, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VBROADCASTSD minusOne<>+0(SB), Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
+	VBLENDMPD    Z14, Z15, K1, Z14
+	VFMADD231PD  Z9, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z1
-	VDIVPD           Z1, Z6, Z1
-	VMULPD           Z1, Z1, Z5
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
-	VFNMADD213PD     Z6, Z5, Z7
+	VADDPD.BCST      two<>+0(SB), Z14, Z9
+	VDIVPD           Z9, Z14, Z9
+	VMULPD           Z9, Z9, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z15
+	VFNMADD213PD     Z14, Z13, Z15
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
-	VFMSUB213PD       Z5, Z1, Z7
-	VSUBPD            Z7, Z6, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
-	VMOVUPS           448(SP), Z4
-	VBROADCASTSD      one<>+0(SB), Z5
-	VSUBPD            Z4, Z5, Z5
-	VMAXPD            Z2, Z4, Z4
-	VMINPD            Z4, Z5, Z4
-	VMOVUPS           128(SP), Z5
-	VMOVUPS           192(SP), Z6
-	VBLENDMPD         Z5, Z6, K1, Z5
-	VMULPD            Z2, Z5, Z5
-	VMOVUPS           256(SP), Z6
-	VMOVUPS           320(SP), Z7
-	VBLENDMPD         Z6, Z7, K1, Z6
-	VBROADCASTSD      one<>+0(SB), Z7
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z13
+	VFMSUB213PD       Z13, Z9, Z15
+	VSUBPD            Z15, Z14, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z9
+	VBROADCASTSD      one<>+0(SB), Z12
+	VSUBPD            Z8, Z12, Z12
+	VMAXPD            Z10, Z8, Z13
+	VMINPD            Z13, Z12, Z12
+	VBLENDMPD         Z3, Z4, K1, Z13
+	VMULPD            Z10, Z13, Z13
+	VBLENDMPD         Z5, Z6, K1, Z14
+	VBROADCASTSD      one<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z4, Z8
-	VMULPD  Z8, Z7, Z7
+	VSQRTPD Z12, Z16
+	VMULPD  Z16, Z15, Z15
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z15, Z15
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z4, Z4, Z4
+	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z15, Z15
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z4, Z4, Z4
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z15, Z15
 
 noMore1:
-	VMULPD       Z1, Z3, Z1
-	VMOVUPS      384(SP), Z4
-	VFNMADD213PD Z2, Z4, Z1
-	VMULPD       Z7, Z6, Z4
-	VFMADD231PD  Z1, Z4, Z5
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPD    Z1, Z4, K1, Z1
-	VMULPD       Z2, Z3, Z2
-	VDIVPD       Z2, Z5, Z2
-	VMOVAPD.Z    Z2, K3, Z2
-	VADDPD       Z2, Z1, Z1
+	VMULPD       Z9, Z11, Z9
+	VFNMADD213PD Z10, Z7, Z9
+	VMULPD       Z15, Z14, Z12
+	VFMADD231PD  Z9, Z12, Z13
+	VBLENDMPD    Z1, Z2, K1, Z9
+	VMULPD       Z10, Z11, Z10
+	VDIVPD       Z10, Z13, Z10
+	VMOVAPD.Z    Z10, K3, Z10
+	VADDPD       Z10, Z9, Z9
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z1, (AX)(R8*8)
+	VMOVNTPD     Z9, (AX)(R8*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z1, (AX)(R8*8)
+	VMOVUPD Z9, (AX)(R8*8)
 
 stored2:
-	VMOVQ        8(SI)(R8*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMOVQ        8(SI)(R8*1), X9
+	VPCMPEQB     X9, X0, K1
 	KNOTB        K1, K2
-	VMOVUPD      64(BX)(R8*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVUPD      64(BX)(R8*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VBLENDMPD    Z9, Z10, K1, Z11
+	VBLENDMPD    Z10, Z9, K1, Z10
+	VCMPPD       $0x11, Z8, Z11, K3
+	VCMPPD       $0x11, Z8, Z10, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VXORPD.BCST  signBit<>+0(SB), Z1, K2, Z1
+	VXORPD.BCST  signBit<>+0(SB), Z9, K2, Z9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z4
-	VGETEXPPD    Z3, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VBROADCASTSD minusOne<>+0(SB), Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
-	VBLENDMPD    Z6, Z7, K1, Z6
-	VFMADD231PD  Z1, Z5, Z6
+	VGETMANTPD   $0x0b, Z11, Z12
+	VGETEXPPD    Z11, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VBROADCASTSD minusOne<>+0(SB), Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
+	VBLENDMPD    Z14, Z15, K1, Z14
+	VFMADD231PD  Z9, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z1
-	VDIVPD           Z1, Z6, Z1
-	VMULPD           Z1, Z1, Z5
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
-	VFNMADD213PD     Z6, Z5, Z7
+	VADDPD.BCST      two<>+0(SB), Z14, Z9
+	VDIVPD           Z9, Z14, Z9
+	VMULPD           Z9, Z9, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z15
+	VFNMADD213PD     Z14, Z13, Z15
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
-	VFMSUB213PD       Z5, Z1, Z7
-	VSUBPD            Z7, Z6, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
-	VMOVUPS           448(SP), Z4
-	VBROADCASTSD      one<>+0(SB), Z5
-	VSUBPD            Z4, Z5, Z5
-	VMAXPD            Z2, Z4, Z4
-	VMINPD            Z4, Z5, Z4
-	VMOVUPS           128(SP), Z5
-	VMOVUPS           192(SP), Z6
-	VBLENDMPD         Z5, Z6, K1, Z5
-	VMULPD            Z2, Z5, Z5
-	VMOVUPS           256(SP), Z6
-	VMOVUPS           320(SP), Z7
-	VBLENDMPD         Z6, Z7, K1, Z6
-	VBROADCASTSD      one<>+0(SB), Z7
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z13
+	VFMSUB213PD       Z13, Z9, Z15
+	VSUBPD            Z15, Z14, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z9
+	VBROADCASTSD      one<>+0(SB), Z12
+	VSUBPD            Z8, Z12, Z12
+	VMAXPD            Z10, Z8, Z13
+	VMINPD            Z13, Z12, Z12
+	VBLENDMPD         Z3, Z4, K1, Z13
+	VMULPD            Z10, Z13, Z13
+	VBLENDMPD         Z5, Z6, K1, Z14
+	VBROADCASTSD      one<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z4, Z8
-	VMULPD  Z8, Z7, Z7
+	VSQRTPD Z12, Z16
+	VMULPD  Z16, Z15, Z15
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z15, Z15
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPD Z4, Z4, Z4
+	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z15, Z15
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPD Z4, Z4, Z4
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z15, Z15
 
 noMore3:
-	VMULPD       Z1, Z3, Z1
-	VMOVUPS      384(SP), Z4
-	VFNMADD213PD Z2, Z4, Z1
-	VMULPD       Z7, Z6, Z4
-	VFMADD231PD  Z1, Z4, Z5
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPD    Z1, Z4, K1, Z1
-	VMULPD       Z2, Z3, Z2
-	VDIVPD       Z2, Z5, Z2
-	VMOVAPD.Z    Z2, K3, Z2
-	VADDPD       Z2, Z1, Z1
+	VMULPD       Z9, Z11, Z9
+	VFNMADD213PD Z10, Z7, Z9
+	VMULPD       Z15, Z14, Z12
+	VFMADD231PD  Z9, Z12, Z13
+	VBLENDMPD    Z1, Z2, K1, Z9
+	VMULPD       Z10, Z11, Z10
+	VDIVPD       Z10, Z13, Z10
+	VMOVAPD.Z    Z10, K3, Z10
+	VADDPD       Z10, Z9, Z9
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPD     Z1, 64(AX)(R8*8)
+	VMOVNTPD     Z9, 64(AX)(R8*8)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPD Z1, 64(AX)(R8*8)
+	VMOVUPD Z9, 64(AX)(R8*8)
 
 stored4:
 	ADDQ $0x00000010, R8
@@ -32597,107 +31967,97 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (SI)(R8*1), K1, X9
+	VPCMPEQB     X9, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K2, Z3
-	VBLENDMPD    Z2, Z1, K2, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K4
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K5
+	VMOVUPD.Z    (BX)(R8*8), K1, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VBLENDMPD    Z9, Z10, K2, Z11
+	VBLENDMPD    Z10, Z9, K2, Z10
+	VCMPPD       $0x11, Z8, Z11, K4
+	VCMPPD       $0x11, Z8, Z10, K5
 	KORW         K4, K5, K4
 	KNOTW        K4, K4
-	VXORPD.BCST  signBit<>+0(SB), Z1, K3, Z1
+	VXORPD.BCST  signBit<>+0(SB), Z9, K3, Z9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z4
-	VGETEXPPD    Z3, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VBROADCASTSD minusOne<>+0(SB), Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z7
-	VBLENDMPD    Z6, Z7, K2, Z6
-	VFMADD231PD  Z1, Z5, Z6
+	VGETMANTPD   $0x0b, Z11, Z12
+	VGETEXPPD    Z11, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VBROADCASTSD minusOne<>+0(SB), Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
+	VBLENDMPD    Z14, Z15, K2, Z14
+	VFMADD231PD  Z9, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z1
-	VDIVPD           Z1, Z6, Z1
-	VMULPD           Z1, Z1, Z5
-	VBROADCASTSD     log64g<>+0(SB), Z7
-	VFMADD213PD.BCST log64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST log64a<>+0(SB), Z5, Z7
-	VFNMADD213PD     Z6, Z5, Z7
+	VADDPD.BCST      two<>+0(SB), Z14, Z9
+	VDIVPD           Z9, Z14, Z9
+	VMULPD           Z9, Z9, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z15
+	VFNMADD213PD     Z14, Z13, Z15
 
 	// Add k ln(2).
-	VPXORQ            Z5, Z5, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z5
-	VFMSUB213PD       Z5, Z1, Z7
-	VSUBPD            Z7, Z6, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z1
-	VMOVUPS           448(SP), Z4
-	VBROADCASTSD      one<>+0(SB), Z5
-	VSUBPD            Z4, Z5, Z5
-	VMAXPD            Z2, Z4, Z4
-	VMINPD            Z4, Z5, Z4
-	VMOVUPS           128(SP), Z5
-	VMOVUPS           192(SP), Z6
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMULPD            Z2, Z5, Z5
-	VMOVUPS           256(SP), Z6
-	VMOVUPS           320(SP), Z7
-	VBLENDMPD         Z6, Z7, K2, Z6
-	VBROADCASTSD      one<>+0(SB), Z7
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z13
+	VFMSUB213PD       Z13, Z9, Z15
+	VSUBPD            Z15, Z14, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z9
+	VBROADCASTSD      one<>+0(SB), Z12
+	VSUBPD            Z8, Z12, Z12
+	VMAXPD            Z10, Z8, Z13
+	VMINPD            Z13, Z12, Z12
+	VBLENDMPD         Z3, Z4, K2, Z13
+	VMULPD            Z10, Z13, Z13
+	VBLENDMPD         Z5, Z6, K2, Z14
+	VBROADCASTSD      one<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z4, Z8
-	VMULPD  Z8, Z7, Z7
+	VSQRTPD Z12, Z16
+	VMULPD  Z16, Z15, Z15
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z15, Z15
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z4, Z4, Z4
+	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z15, Z15
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z4, Z4, Z4
-	VMULPD Z4, Z7, Z7
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z15, Z15
 
 noMore5:
-	VMULPD       Z1, Z3, Z1
-	VMOVUPS      384(SP), Z4
-	VFNMADD213PD Z2, Z4, Z1
-	VMULPD       Z7, Z6, Z4
-	VFMADD231PD  Z1, Z4, Z5
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPD    Z1, Z4, K2, Z1
-	VMULPD       Z2, Z3, Z2
-	VDIVPD       Z2, Z5, Z2
-	VMOVAPD.Z    Z2, K4, Z2
-	VADDPD       Z2, Z1, Z1
-	VMOVUPD      Z1, K1, (AX)(R8*8)
+	VMULPD       Z9, Z11, Z9
+	VFNMADD213PD Z10, Z7, Z9
+	VMULPD       Z15, Z14, Z12
+	VFMADD231PD  Z9, Z12, Z13
+	VBLENDMPD    Z1, Z2, K2, Z9
+	VMULPD       Z10, Z11, Z10
+	VDIVPD       Z10, Z13, Z10
+	VMOVAPD.Z    Z10, K4, Z10
+	VADDPD       Z10, Z9, Z9
+	VMOVUPD      Z9, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -32710,53 +32070,39 @@ done:
 
 // func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardNonePowersF32AVX512(SB), $1600-65
+TEXT ·forwardNonePowersF32AVX512(SB), $704-65
 	// forwardNonePowersF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(BX), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 8(BX), Z0
-	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
 	VCVTTSS2SI   16(BX), BX
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 256(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 512(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 576(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 640(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 704(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 768(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 832(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 896(SP)
-	VMOVUPS      Z0, 960(SP)
-	VMOVUPS      Z0, 1024(SP)
-	VMOVUPS      Z0, 1088(SP)
-	VMOVUPS      Z0, 1152(SP)
-	VMOVUPS      Z0, 1216(SP)
-	VMOVUPS      Z0, 1280(SP)
-	VMOVUPS      Z0, 1344(SP)
-	VMOVUPS      Z0, 1408(SP)
-	VMOVUPS      Z0, 1472(SP)
-	VMOVUPS      Z0, 1536(SP)
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+	VMOVUPS      Z14, (SP)
+	VMOVUPS      Z14, 64(SP)
+	VMOVUPS      Z14, 128(SP)
+	VMOVUPS      Z14, 192(SP)
+	VMOVUPS      Z14, 256(SP)
+	VMOVUPS      Z14, 320(SP)
+	VMOVUPS      Z14, 384(SP)
+	VMOVUPS      Z14, 448(SP)
+	VMOVUPS      Z14, 512(SP)
+	VMOVUPS      Z14, 576(SP)
+	VMOVUPS      Z14, 640(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
 	JLE          folded
@@ -32772,346 +32118,286 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (DX)(SI*4), Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      (CX)(SI*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMOVUPS      (DX)(SI*4), Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VADDPS       Z14, Z7, Z7
+	VSUBPS       Z15, Z8, Z8
+	VFMADD231PS  Z14, Z14, Z9
+	VMOVUPS      (CX)(SI*4), Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VSUBPS       Z16, Z17, Z17
+	VCMPPS       $0x11, Z0, Z16, K1
+	VCMPPS       $0x11, Z0, Z17, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z16, Z18
+	VGETEXPPS    Z16, Z19
+	VGETEXPPS    Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VSCALEFPS    Z18, Z19, Z19
+	VMULPS       Z19, Z16, Z19
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z20
+	VDIVPS           Z20, Z19, Z20
+	VMULPS           Z20, Z20, Z21
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z22
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z21, Z22
+	VFNMADD213PS     Z19, Z21, Z22
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z21, Z21, Z21
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z21
+	VFMSUB213PS       Z21, Z20, Z22
+	VSUBPS            Z22, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z19
+	VBLENDMPS         Z1, Z19, K1, Z18
+	VBLENDMPS         Z2, Z18, K2, Z18
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z17, Z19
+	VGETEXPPS    Z17, Z20
+	VGETEXPPS    Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VSCALEFPS    Z19, Z20, Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z20, Z21
+	VFNMADD231PS Z16, Z20, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z21, Z20
+	VDIVPS           Z20, Z21, Z20
+	VMULPS           Z20, Z20, Z22
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z23
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z23
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z23
+	VFNMADD213PS     Z21, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
-	VSUBPS            Z6, Z7, Z7
-	VMAXPS            Z2, Z6, Z6
-	VMINPS            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z7, Z8, Z8
-	VMAXPS            Z3, Z7, Z7
-	VMINPS            Z7, Z8, Z7
-	VMOVUPS           192(SP), Z8
-	VFMADD231PS       Z0, Z2, Z8
-	VMOVUPS           Z8, 192(SP)
-	VMOVUPS           256(SP), Z8
-	VFNMADD231PS      Z1, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z2
-	VFNMADD231PS      Z5, Z1, Z2
-	VMOVUPS           Z2, 704(SP)
-	VBROADCASTSS      oneSingle<>+0(SB), Z2
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z22
+	VFMSUB213PS       Z22, Z20, Z23
+	VSUBPS            Z23, Z21, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z20
+	VBLENDMPS         Z1, Z20, K2, Z19
+	VBLENDMPS         Z2, Z19, K1, Z19
+	VBROADCASTSS      oneSingle<>+0(SB), Z20
+	VSUBPS            Z0, Z20, Z20
+	VMAXPS            Z16, Z0, Z21
+	VMINPS            Z21, Z20, Z20
+	VBROADCASTSS      oneSingle<>+0(SB), Z21
+	VSUBPS            Z0, Z21, Z21
+	VMAXPS            Z17, Z0, Z22
+	VMINPS            Z22, Z21, Z21
+	VFMADD231PS       Z14, Z16, Z3
+	VFNMADD231PS      Z15, Z16, Z4
+	VFMADD231PS       Z14, Z17, Z5
+	VFNMADD231PS      Z15, Z17, Z6
+	VFMADD231PS       Z18, Z14, Z10
+	VFNMADD231PS      Z19, Z15, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Z7, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z21, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Z7, Z2, Z2
+	VMULPS Z21, Z16, Z16
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Z7, Z7, Z3
+	VMULPS Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Z3, Z2, Z2
+	VMULPS Z17, Z16, Z16
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z16, Z16
 
 noMore1:
-	VMULPS       Z0, Z2, Z0
-	VMOVUPS      768(SP), Z2
-	VFMADD231PS  Z4, Z0, Z2
-	VMOVUPS      Z2, 768(SP)
-	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VMULPS       Z14, Z16, Z14
+	VFMADD231PS  Z18, Z14, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Z6, Z2
-	VMULPS  Z2, Z0, Z0
+	VSQRTPS Z20, Z16
+	VMULPS  Z16, Z14, Z14
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Z6, Z0, Z0
+	VMULPS Z20, Z14, Z14
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Z6, Z6, Z2
+	VMULPS Z20, Z20, Z16
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z16, Z14, Z14
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z14, Z14
 
 noMore2:
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      832(SP), Z1
-	VFNMADD231PS Z5, Z0, Z1
-	VMOVUPS      Z1, 832(SP)
-	VMOVUPS      64(DX)(SI*4), Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      64(CX)(SI*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMULPS       Z15, Z14, Z14
+	VFNMADD231PS Z19, Z14, Z13
+	VMOVUPS      64(DX)(SI*4), Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VADDPS       Z14, Z7, Z7
+	VSUBPS       Z15, Z8, Z8
+	VFMADD231PS  Z14, Z14, Z9
+	VMOVUPS      64(CX)(SI*4), Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VSUBPS       Z16, Z17, Z17
+	VCMPPS       $0x11, Z0, Z16, K1
+	VCMPPS       $0x11, Z0, Z17, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z16, Z18
+	VGETEXPPS    Z16, Z19
+	VGETEXPPS    Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VSCALEFPS    Z18, Z19, Z19
+	VMULPS       Z19, Z16, Z19
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z20
+	VDIVPS           Z20, Z19, Z20
+	VMULPS           Z20, Z20, Z21
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z22
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z21, Z22
+	VFNMADD213PS     Z19, Z21, Z22
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z21, Z21, Z21
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z21
+	VFMSUB213PS       Z21, Z20, Z22
+	VSUBPS            Z22, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z19
+	VBLENDMPS         Z1, Z19, K1, Z18
+	VBLENDMPS         Z2, Z18, K2, Z18
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z17, Z19
+	VGETEXPPS    Z17, Z20
+	VGETEXPPS    Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VSCALEFPS    Z19, Z20, Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z20, Z21
+	VFNMADD231PS Z16, Z20, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z21, Z20
+	VDIVPS           Z20, Z21, Z20
+	VMULPS           Z20, Z20, Z22
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z23
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z23
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z23
+	VFNMADD213PS     Z21, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
-	VSUBPS            Z6, Z7, Z7
-	VMAXPS            Z2, Z6, Z6
-	VMINPS            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z7, Z8, Z8
-	VMAXPS            Z3, Z7, Z7
-	VMINPS            Z7, Z8, Z7
-	VMOVUPS           192(SP), Z8
-	VFMADD231PS       Z0, Z2, Z8
-	VMOVUPS           Z8, 192(SP)
-	VMOVUPS           256(SP), Z8
-	VFNMADD231PS      Z1, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z2
-	VFNMADD231PS      Z5, Z1, Z2
-	VMOVUPS           Z2, 704(SP)
-	VBROADCASTSS      oneSingle<>+0(SB), Z2
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z22
+	VFMSUB213PS       Z22, Z20, Z23
+	VSUBPS            Z23, Z21, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z20
+	VBLENDMPS         Z1, Z20, K2, Z19
+	VBLENDMPS         Z2, Z19, K1, Z19
+	VBROADCASTSS      oneSingle<>+0(SB), Z20
+	VSUBPS            Z0, Z20, Z20
+	VMAXPS            Z16, Z0, Z21
+	VMINPS            Z21, Z20, Z20
+	VBROADCASTSS      oneSingle<>+0(SB), Z21
+	VSUBPS            Z0, Z21, Z21
+	VMAXPS            Z17, Z0, Z22
+	VMINPS            Z22, Z21, Z21
+	VFMADD231PS       Z14, Z16, Z3
+	VFNMADD231PS      Z15, Z16, Z4
+	VFMADD231PS       Z14, Z17, Z5
+	VFNMADD231PS      Z15, Z17, Z6
+	VFMADD231PS       Z18, Z14, Z10
+	VFNMADD231PS      Z19, Z15, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Z7, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z21, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Z7, Z2, Z2
+	VMULPS Z21, Z16, Z16
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Z7, Z7, Z3
+	VMULPS Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z17, Z16, Z16
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z16, Z16
 
 noMore3:
-	VMULPS       Z0, Z2, Z0
-	VMOVUPS      768(SP), Z2
-	VFMADD231PS  Z4, Z0, Z2
-	VMOVUPS      Z2, 768(SP)
-	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VMULPS       Z14, Z16, Z14
+	VFMADD231PS  Z18, Z14, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPS Z6, Z2
-	VMULPS  Z2, Z0, Z0
+	VSQRTPS Z20, Z16
+	VMULPS  Z16, Z14, Z14
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPS Z6, Z0, Z0
+	VMULPS Z20, Z14, Z14
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPS Z6, Z6, Z2
+	VMULPS Z20, Z20, Z16
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPS Z2, Z0, Z0
+	VMULPS Z16, Z14, Z14
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z14, Z14
 
 noMore4:
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      832(SP), Z1
-	VFNMADD231PS Z5, Z0, Z1
-	VMOVUPS      Z1, 832(SP)
+	VMULPS       Z15, Z14, Z14
+	VFNMADD231PS Z19, Z14, Z13
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DI
 	CMPQ         DI, $0x00000020
@@ -33127,289 +32413,248 @@ few:
 	CMOVQLT      DI, R8
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(R8*2), K1
-	VMOVUPS.Z    (DX)(SI*4), K1, Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS.Z    (CX)(SI*4), K1, Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMOVUPS.Z    (DX)(SI*4), K1, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VMOVAPS.Z    Z15, K1, Z15
+	VADDPS       Z14, Z7, Z7
+	VSUBPS       Z15, Z8, Z8
+	VFMADD231PS  Z14, Z14, Z9
+	VMOVUPS.Z    (CX)(SI*4), K1, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VSUBPS       Z16, Z17, Z17
+	VCMPPS       $0x11, Z0, Z16, K1
+	VCMPPS       $0x11, Z0, Z17, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z16, Z18
+	VGETEXPPS    Z16, Z19
+	VGETEXPPS    Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VSCALEFPS    Z18, Z19, Z19
+	VMULPS       Z19, Z16, Z19
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z20
+	VDIVPS           Z20, Z19, Z20
+	VMULPS           Z20, Z20, Z21
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z22
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z21, Z22
+	VFNMADD213PS     Z19, Z21, Z22
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z21, Z21, Z21
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z21
+	VFMSUB213PS       Z21, Z20, Z22
+	VSUBPS            Z22, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z19
+	VBLENDMPS         Z1, Z19, K1, Z18
+	VBLENDMPS         Z2, Z18, K2, Z18
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z17, Z19
+	VGETEXPPS    Z17, Z20
+	VGETEXPPS    Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VSCALEFPS    Z19, Z20, Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z20, Z21
+	VFNMADD231PS Z16, Z20, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z21, Z20
+	VDIVPS           Z20, Z21, Z20
+	VMULPS           Z20, Z20, Z22
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z23
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z23
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z23
+	VFNMADD213PS     Z21, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
-	VSUBPS            Z6, Z7, Z7
-	VMAXPS            Z2, Z6, Z6
-	VMINPS            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z7, Z8, Z8
-	VMAXPS            Z3, Z7, Z7
-	VMINPS            Z7, Z8, Z7
-	VMOVUPS           192(SP), Z8
-	VFMADD231PS       Z0, Z2, Z8
-	VMOVUPS           Z8, 192(SP)
-	VMOVUPS           256(SP), Z8
-	VFNMADD231PS      Z1, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z2
-	VFNMADD231PS      Z5, Z1, Z2
-	VMOVUPS           Z2, 704(SP)
-	VBROADCASTSS      oneSingle<>+0(SB), Z2
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z22
+	VFMSUB213PS       Z22, Z20, Z23
+	VSUBPS            Z23, Z21, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z20
+	VBLENDMPS         Z1, Z20, K2, Z19
+	VBLENDMPS         Z2, Z19, K1, Z19
+	VBROADCASTSS      oneSingle<>+0(SB), Z20
+	VSUBPS            Z0, Z20, Z20
+	VMAXPS            Z16, Z0, Z21
+	VMINPS            Z21, Z20, Z20
+	VBROADCASTSS      oneSingle<>+0(SB), Z21
+	VSUBPS            Z0, Z21, Z21
+	VMAXPS            Z17, Z0, Z22
+	VMINPS            Z22, Z21, Z21
+	VFMADD231PS       Z14, Z16, Z3
+	VFNMADD231PS      Z15, Z16, Z4
+	VFMADD231PS       Z14, Z17, Z5
+	VFNMADD231PS      Z15, Z17, Z6
+	VFMADD231PS       Z18, Z14, Z10
+	VFNMADD231PS      Z19, Z15, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot5
-	VSQRTPS Z7, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z21, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot5:
 	TESTL  $0x00000002, BX
 	JZ     noFirst5
-	VMULPS Z7, Z2, Z2
+	VMULPS Z21, Z16, Z16
 
 noFirst5:
 	TESTL  $0x0000000c, BX
 	JZ     noMore5
-	VMULPS Z7, Z7, Z3
+	VMULPS Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare5
-	VMULPS Z3, Z2, Z2
+	VMULPS Z17, Z16, Z16
 
 noSquare5:
 	TESTL  $0x00000008, BX
 	JZ     noMore5
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z16, Z16
 
 noMore5:
-	VMULPS       Z0, Z2, Z0
-	VMOVUPS      768(SP), Z2
-	VFMADD231PS  Z4, Z0, Z2
-	VMOVUPS      Z2, 768(SP)
-	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VMULPS       Z14, Z16, Z14
+	VFMADD231PS  Z18, Z14, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot6
-	VSQRTPS Z6, Z2
-	VMULPS  Z2, Z0, Z0
+	VSQRTPS Z20, Z16
+	VMULPS  Z16, Z14, Z14
 
 noRoot6:
 	TESTL  $0x00000002, BX
 	JZ     noFirst6
-	VMULPS Z6, Z0, Z0
+	VMULPS Z20, Z14, Z14
 
 noFirst6:
 	TESTL  $0x0000000c, BX
 	JZ     noMore6
-	VMULPS Z6, Z6, Z2
+	VMULPS Z20, Z20, Z16
 	TESTL  $0x00000004, BX
 	JZ     noSquare6
-	VMULPS Z2, Z0, Z0
+	VMULPS Z16, Z14, Z14
 
 noSquare6:
 	TESTL  $0x00000008, BX
 	JZ     noMore6
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z14, Z14
 
 noMore6:
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      832(SP), Z1
-	VFNMADD231PS Z5, Z0, Z1
-	VMOVUPS      Z1, 832(SP)
+	VMULPS       Z15, Z14, Z14
+	VFNMADD231PS Z19, Z14, Z13
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 192(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        896(SP), Z1, Z1
-	VMOVUPD       Z1, 896(SP)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        960(SP), Z1, Z1
-	VMOVUPD       Z1, 960(SP)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1024(SP), Z1, Z1
-	VMOVUPD       Z1, 1024(SP)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1088(SP), Z1, Z1
-	VMOVUPD       Z1, 1088(SP)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1152(SP), Z1, Z1
-	VMOVUPD       Z1, 1152(SP)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1216(SP), Z1, Z1
-	VMOVUPD       Z1, 1216(SP)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1280(SP), Z1, Z1
-	VMOVUPD       Z1, 1280(SP)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1344(SP), Z1, Z1
-	VMOVUPD       Z1, 1344(SP)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1408(SP), Z1, Z1
-	VMOVUPD       Z1, 1408(SP)
-	VMOVUPS       768(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 768(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1472(SP), Z1, Z1
-	VMOVUPD       Z1, 1472(SP)
-	VMOVUPS       832(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 832(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1536(SP), Z1, Z1
-	VMOVUPD       Z1, 1536(SP)
+	VMOVAPD       Z3, Z14
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        (SP), Z15, Z15
+	VMOVUPD       Z15, (SP)
+	VMOVAPD       Z4, Z14
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        64(SP), Z15, Z15
+	VMOVUPD       Z15, 64(SP)
+	VMOVAPD       Z5, Z14
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        128(SP), Z15, Z15
+	VMOVUPD       Z15, 128(SP)
+	VMOVAPD       Z6, Z14
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        192(SP), Z15, Z15
+	VMOVUPD       Z15, 192(SP)
+	VMOVAPD       Z7, Z14
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        256(SP), Z15, Z15
+	VMOVUPD       Z15, 256(SP)
+	VMOVAPD       Z8, Z14
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        320(SP), Z15, Z15
+	VMOVUPD       Z15, 320(SP)
+	VMOVAPD       Z9, Z14
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        384(SP), Z15, Z15
+	VMOVUPD       Z15, 384(SP)
+	VMOVAPD       Z10, Z14
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        448(SP), Z15, Z15
+	VMOVUPD       Z15, 448(SP)
+	VMOVAPD       Z11, Z14
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        512(SP), Z15, Z15
+	VMOVUPD       Z15, 512(SP)
+	VMOVAPD       Z12, Z14
+	VXORPS        Z12, Z12, Z12
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        576(SP), Z15, Z15
+	VMOVUPD       Z15, 576(SP)
+	VMOVAPD       Z13, Z14
+	VXORPS        Z13, Z13, Z13
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z14, Z15, Z15
+	VADDPD        640(SP), Z15, Z15
+	VMOVUPD       Z15, 640(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       896(SP), Z0
+	VMOVUPD       (SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33418,7 +32663,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       960(SP), Z0
+	VMOVUPD       64(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33427,7 +32672,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       1024(SP), Z0
+	VMOVUPD       128(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33436,7 +32681,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       1088(SP), Z0
+	VMOVUPD       192(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33445,7 +32690,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       1152(SP), Z0
+	VMOVUPD       256(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33454,7 +32699,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
-	VMOVUPD       1216(SP), Z0
+	VMOVUPD       320(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33463,7 +32708,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
-	VMOVUPD       1280(SP), Z0
+	VMOVUPD       384(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33472,7 +32717,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
-	VMOVUPD       1344(SP), Z0
+	VMOVUPD       448(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33481,7 +32726,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       1408(SP), Z0
+	VMOVUPD       512(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33490,7 +32735,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       1472(SP), Z0
+	VMOVUPD       576(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33499,7 +32744,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       1536(SP), Z0
+	VMOVUPD       640(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -33515,403 +32760,329 @@ folded:
 
 // func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardNonePowersF64AVX512(SB), $896-65
+TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNonePowersF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(BX), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 16(BX), Z0
-	VMOVUPS      Z0, 128(SP)
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
 	VCVTTSD2SI   32(BX), BX
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 256(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 512(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 576(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 640(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 704(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 768(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 832(SP)
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
 	XORQ         SI, SI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (DX)(SI*8), Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPD      (CX)(SI*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMOVUPD      (DX)(SI*8), Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VADDPD       Z14, Z7, Z7
+	VSUBPD       Z15, Z8, Z8
+	VFMADD231PD  Z14, Z14, Z9
+	VMOVUPD      (CX)(SI*8), Z16
+	VBROADCASTSD one<>+0(SB), Z17
+	VSUBPD       Z16, Z17, Z17
+	VCMPPD       $0x11, Z0, Z16, K1
+	VCMPPD       $0x11, Z0, Z17, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z16, Z18
+	VGETEXPPD    Z16, Z19
+	VGETEXPPD    Z18, Z18
+	VSUBPD       Z19, Z18, Z18
+	VBROADCASTSD one<>+0(SB), Z19
+	VSCALEFPD    Z18, Z19, Z19
+	VMULPD       Z19, Z16, Z19
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z19, Z20
+	VDIVPD           Z20, Z19, Z20
+	VMULPD           Z20, Z20, Z21
+	VBROADCASTSD     log64g<>+0(SB), Z22
+	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z19, Z21, Z22
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z21, Z21, Z21
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z21
+	VFMSUB213PD       Z21, Z20, Z22
+	VSUBPD            Z22, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z19
+	VBLENDMPD         Z1, Z19, K1, Z18
+	VBLENDMPD         Z2, Z18, K2, Z18
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z17, Z19
+	VGETEXPPD    Z17, Z20
+	VGETEXPPD    Z19, Z19
+	VSUBPD       Z20, Z19, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VSCALEFPD    Z19, Z20, Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z20, Z21
+	VFNMADD231PD Z16, Z20, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z21, Z20
+	VDIVPD           Z20, Z21, Z20
+	VMULPD           Z20, Z20, Z22
+	VBROADCASTSD     log64g<>+0(SB), Z23
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z23
+	VFNMADD213PD     Z21, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSD      one<>+0(SB), Z7
-	VSUBPD            Z6, Z7, Z7
-	VMAXPD            Z2, Z6, Z6
-	VMINPD            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z7, Z8, Z8
-	VMAXPD            Z3, Z7, Z7
-	VMINPD            Z7, Z8, Z7
-	VMOVUPS           192(SP), Z8
-	VFMADD231PD       Z0, Z2, Z8
-	VMOVUPS           Z8, 192(SP)
-	VMOVUPS           256(SP), Z8
-	VFNMADD231PD      Z1, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z2
-	VFNMADD231PD      Z5, Z1, Z2
-	VMOVUPS           Z2, 704(SP)
-	VBROADCASTSD      one<>+0(SB), Z2
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z22
+	VFMSUB213PD       Z22, Z20, Z23
+	VSUBPD            Z23, Z21, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z20
+	VBLENDMPD         Z1, Z20, K2, Z19
+	VBLENDMPD         Z2, Z19, K1, Z19
+	VBROADCASTSD      one<>+0(SB), Z20
+	VSUBPD            Z0, Z20, Z20
+	VMAXPD            Z16, Z0, Z21
+	VMINPD            Z21, Z20, Z20
+	VBROADCASTSD      one<>+0(SB), Z21
+	VSUBPD            Z0, Z21, Z21
+	VMAXPD            Z17, Z0, Z22
+	VMINPD            Z22, Z21, Z21
+	VFMADD231PD       Z14, Z16, Z3
+	VFNMADD231PD      Z15, Z16, Z4
+	VFMADD231PD       Z14, Z17, Z5
+	VFNMADD231PD      Z15, Z17, Z6
+	VFMADD231PD       Z18, Z14, Z10
+	VFNMADD231PD      Z19, Z15, Z11
+	VBROADCASTSD      one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z7, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z21, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z7, Z2, Z2
+	VMULPD Z21, Z16, Z16
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z7, Z7, Z3
+	VMULPD Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z3, Z2, Z2
+	VMULPD Z17, Z16, Z16
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z16, Z16
 
 noMore1:
-	VMULPD       Z0, Z2, Z0
-	VMOVUPS      768(SP), Z2
-	VFMADD231PD  Z4, Z0, Z2
-	VMOVUPS      Z2, 768(SP)
-	VBROADCASTSD one<>+0(SB), Z0
+	VMULPD       Z14, Z16, Z14
+	VFMADD231PD  Z18, Z14, Z12
+	VBROADCASTSD one<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z6, Z2
-	VMULPD  Z2, Z0, Z0
+	VSQRTPD Z20, Z16
+	VMULPD  Z16, Z14, Z14
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z6, Z0, Z0
+	VMULPD Z20, Z14, Z14
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z6, Z6, Z2
+	VMULPD Z20, Z20, Z16
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z16, Z14, Z14
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z14, Z14
 
 noMore2:
-	VMULPD       Z1, Z0, Z0
-	VMOVUPS      832(SP), Z1
-	VFNMADD231PD Z5, Z0, Z1
-	VMOVUPS      Z1, 832(SP)
-	VMOVUPD      64(DX)(SI*8), Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPD      64(CX)(SI*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMULPD       Z15, Z14, Z14
+	VFNMADD231PD Z19, Z14, Z13
+	VMOVUPD      64(DX)(SI*8), Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VADDPD       Z14, Z7, Z7
+	VSUBPD       Z15, Z8, Z8
+	VFMADD231PD  Z14, Z14, Z9
+	VMOVUPD      64(CX)(SI*8), Z16
+	VBROADCASTSD one<>+0(SB), Z17
+	VSUBPD       Z16, Z17, Z17
+	VCMPPD       $0x11, Z0, Z16, K1
+	VCMPPD       $0x11, Z0, Z17, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z16, Z18
+	VGETEXPPD    Z16, Z19
+	VGETEXPPD    Z18, Z18
+	VSUBPD       Z19, Z18, Z18
+	VBROADCASTSD one<>+0(SB), Z19
+	VSCALEFPD    Z18, Z19, Z19
+	VMULPD       Z19, Z16, Z19
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z19, Z20
+	VDIVPD           Z20, Z19, Z20
+	VMULPD           Z20, Z20, Z21
+	VBROADCASTSD     log64g<>+0(SB), Z22
+	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z19, Z21, Z22
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z21, Z21, Z21
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z21
+	VFMSUB213PD       Z21, Z20, Z22
+	VSUBPD            Z22, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z19
+	VBLENDMPD         Z1, Z19, K1, Z18
+	VBLENDMPD         Z2, Z18, K2, Z18
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z17, Z19
+	VGETEXPPD    Z17, Z20
+	VGETEXPPD    Z19, Z19
+	VSUBPD       Z20, Z19, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VSCALEFPD    Z19, Z20, Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z20, Z21
+	VFNMADD231PD Z16, Z20, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z21, Z20
+	VDIVPD           Z20, Z21, Z20
+	VMULPD           Z20, Z20, Z22
+	VBROADCASTSD     log64g<>+0(SB), Z23
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z23
+	VFNMADD213PD     Z21, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSD      one<>+0(SB), Z7
-	VSUBPD            Z6, Z7, Z7
-	VMAXPD            Z2, Z6, Z6
-	VMINPD            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z7, Z8, Z8
-	VMAXPD            Z3, Z7, Z7
-	VMINPD            Z7, Z8, Z7
-	VMOVUPS           192(SP), Z8
-	VFMADD231PD       Z0, Z2, Z8
-	VMOVUPS           Z8, 192(SP)
-	VMOVUPS           256(SP), Z8
-	VFNMADD231PD      Z1, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z2
-	VFNMADD231PD      Z5, Z1, Z2
-	VMOVUPS           Z2, 704(SP)
-	VBROADCASTSD      one<>+0(SB), Z2
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z22
+	VFMSUB213PD       Z22, Z20, Z23
+	VSUBPD            Z23, Z21, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z20
+	VBLENDMPD         Z1, Z20, K2, Z19
+	VBLENDMPD         Z2, Z19, K1, Z19
+	VBROADCASTSD      one<>+0(SB), Z20
+	VSUBPD            Z0, Z20, Z20
+	VMAXPD            Z16, Z0, Z21
+	VMINPD            Z21, Z20, Z20
+	VBROADCASTSD      one<>+0(SB), Z21
+	VSUBPD            Z0, Z21, Z21
+	VMAXPD            Z17, Z0, Z22
+	VMINPD            Z22, Z21, Z21
+	VFMADD231PD       Z14, Z16, Z3
+	VFNMADD231PD      Z15, Z16, Z4
+	VFMADD231PD       Z14, Z17, Z5
+	VFNMADD231PD      Z15, Z17, Z6
+	VFMADD231PD       Z18, Z14, Z10
+	VFNMADD231PD      Z19, Z15, Z11
+	VBROADCASTSD      one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z7, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z21, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z7, Z2, Z2
+	VMULPD Z21, Z16, Z16
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Z7, Z7, Z3
+	VMULPD Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z17, Z16, Z16
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z16, Z16
 
 noMore3:
-	VMULPD       Z0, Z2, Z0
-	VMOVUPS      768(SP), Z2
-	VFMADD231PD  Z4, Z0, Z2
-	VMOVUPS      Z2, 768(SP)
-	VBROADCASTSD one<>+0(SB), Z0
+	VMULPD       Z14, Z16, Z14
+	VFMADD231PD  Z18, Z14, Z12
+	VBROADCASTSD one<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Z6, Z2
-	VMULPD  Z2, Z0, Z0
+	VSQRTPD Z20, Z16
+	VMULPD  Z16, Z14, Z14
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Z6, Z0, Z0
+	VMULPD Z20, Z14, Z14
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Z6, Z6, Z2
+	VMULPD Z20, Z20, Z16
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Z2, Z0, Z0
+	VMULPD Z16, Z14, Z14
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z14, Z14
 
 noMore4:
-	VMULPD       Z1, Z0, Z0
-	VMOVUPS      832(SP), Z1
-	VFNMADD231PD Z5, Z0, Z1
-	VMOVUPS      Z1, 832(SP)
+	VMULPD       Z15, Z14, Z14
+	VFNMADD231PD Z19, Z14, Z13
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
@@ -33927,185 +33098,155 @@ few:
 	CMOVQLT      AX, DI
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DI*2), K1
-	VMOVUPD.Z    (DX)(SI*8), K1, Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVAPD.Z    Z1, K1, Z1
-	VMOVUPS      448(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VMOVUPS      512(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPD.Z    (CX)(SI*8), K1, Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMOVUPD.Z    (DX)(SI*8), K1, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+	VADDPD       Z14, Z7, Z7
+	VSUBPD       Z15, Z8, Z8
+	VFMADD231PD  Z14, Z14, Z9
+	VMOVUPD.Z    (CX)(SI*8), K1, Z16
+	VBROADCASTSD one<>+0(SB), Z17
+	VSUBPD       Z16, Z17, Z17
+	VCMPPD       $0x11, Z0, Z16, K1
+	VCMPPD       $0x11, Z0, Z17, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z16, Z18
+	VGETEXPPD    Z16, Z19
+	VGETEXPPD    Z18, Z18
+	VSUBPD       Z19, Z18, Z18
+	VBROADCASTSD one<>+0(SB), Z19
+	VSCALEFPD    Z18, Z19, Z19
+	VMULPD       Z19, Z16, Z19
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z19, Z20
+	VDIVPD           Z20, Z19, Z20
+	VMULPD           Z20, Z20, Z21
+	VBROADCASTSD     log64g<>+0(SB), Z22
+	VFMADD213PD.BCST log64f<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64e<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64d<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64c<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64b<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST log64a<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z19, Z21, Z22
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z21, Z21, Z21
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z21
+	VFMSUB213PD       Z21, Z20, Z22
+	VSUBPD            Z22, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z19
+	VBLENDMPD         Z1, Z19, K1, Z18
+	VBLENDMPD         Z2, Z18, K2, Z18
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z17, Z19
+	VGETEXPPD    Z17, Z20
+	VGETEXPPD    Z19, Z19
+	VSUBPD       Z20, Z19, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VSCALEFPD    Z19, Z20, Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z20, Z21
+	VFNMADD231PD Z16, Z20, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z21, Z20
+	VDIVPD           Z20, Z21, Z20
+	VMULPD           Z20, Z20, Z22
+	VBROADCASTSD     log64g<>+0(SB), Z23
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z23
+	VFNMADD213PD     Z21, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSD      one<>+0(SB), Z7
-	VSUBPD            Z6, Z7, Z7
-	VMAXPD            Z2, Z6, Z6
-	VMINPD            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z7, Z8, Z8
-	VMAXPD            Z3, Z7, Z7
-	VMINPD            Z7, Z8, Z7
-	VMOVUPS           192(SP), Z8
-	VFMADD231PD       Z0, Z2, Z8
-	VMOVUPS           Z8, 192(SP)
-	VMOVUPS           256(SP), Z8
-	VFNMADD231PD      Z1, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           640(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 640(SP)
-	VMOVUPS           704(SP), Z2
-	VFNMADD231PD      Z5, Z1, Z2
-	VMOVUPS           Z2, 704(SP)
-	VBROADCASTSD      one<>+0(SB), Z2
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z22
+	VFMSUB213PD       Z22, Z20, Z23
+	VSUBPD            Z23, Z21, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z20
+	VBLENDMPD         Z1, Z20, K2, Z19
+	VBLENDMPD         Z2, Z19, K1, Z19
+	VBROADCASTSD      one<>+0(SB), Z20
+	VSUBPD            Z0, Z20, Z20
+	VMAXPD            Z16, Z0, Z21
+	VMINPD            Z21, Z20, Z20
+	VBROADCASTSD      one<>+0(SB), Z21
+	VSUBPD            Z0, Z21, Z21
+	VMAXPD            Z17, Z0, Z22
+	VMINPD            Z22, Z21, Z21
+	VFMADD231PD       Z14, Z16, Z3
+	VFNMADD231PD      Z15, Z16, Z4
+	VFMADD231PD       Z14, Z17, Z5
+	VFNMADD231PD      Z15, Z17, Z6
+	VFMADD231PD       Z18, Z14, Z10
+	VFNMADD231PD      Z19, Z15, Z11
+	VBROADCASTSD      one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot5
-	VSQRTPD Z7, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z21, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot5:
 	TESTL  $0x00000002, BX
 	JZ     noFirst5
-	VMULPD Z7, Z2, Z2
+	VMULPD Z21, Z16, Z16
 
 noFirst5:
 	TESTL  $0x0000000c, BX
 	JZ     noMore5
-	VMULPD Z7, Z7, Z3
+	VMULPD Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare5
-	VMULPD Z3, Z2, Z2
+	VMULPD Z17, Z16, Z16
 
 noSquare5:
 	TESTL  $0x00000008, BX
 	JZ     noMore5
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z16, Z16
 
 noMore5:
-	VMULPD       Z0, Z2, Z0
-	VMOVUPS      768(SP), Z2
-	VFMADD231PD  Z4, Z0, Z2
-	VMOVUPS      Z2, 768(SP)
-	VBROADCASTSD one<>+0(SB), Z0
+	VMULPD       Z14, Z16, Z14
+	VFMADD231PD  Z18, Z14, Z12
+	VBROADCASTSD one<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot6
-	VSQRTPD Z6, Z2
-	VMULPD  Z2, Z0, Z0
+	VSQRTPD Z20, Z16
+	VMULPD  Z16, Z14, Z14
 
 noRoot6:
 	TESTL  $0x00000002, BX
 	JZ     noFirst6
-	VMULPD Z6, Z0, Z0
+	VMULPD Z20, Z14, Z14
 
 noFirst6:
 	TESTL  $0x0000000c, BX
 	JZ     noMore6
-	VMULPD Z6, Z6, Z2
+	VMULPD Z20, Z20, Z16
 	TESTL  $0x00000004, BX
 	JZ     noSquare6
-	VMULPD Z2, Z0, Z0
+	VMULPD Z16, Z14, Z14
 
 noSquare6:
 	TESTL  $0x00000008, BX
 	JZ     noMore6
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z14, Z14
 
 noMore6:
-	VMULPD       Z1, Z0, Z0
-	VMOVUPS      832(SP), Z1
-	VFNMADD231PD Z5, Z0, Z1
-	VMOVUPS      Z1, 832(SP)
+	VMULPD       Z15, Z14, Z14
+	VFNMADD231PD Z19, Z14, Z13
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, AX
 	JMP          few
@@ -34113,9 +33254,8 @@ noMore6:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 192(SP)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34124,9 +33264,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34135,9 +33274,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34146,9 +33284,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34157,9 +33294,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34168,9 +33304,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34179,9 +33314,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34190,9 +33324,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34201,9 +33334,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
+	VMOVAPD       Z11, Z0
+	VXORPS        Z11, Z11, Z11
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34212,9 +33344,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPS       768(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 768(SP)
+	VMOVAPD       Z12, Z0
+	VXORPS        Z12, Z12, Z12
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34223,9 +33354,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPS       832(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 832(SP)
+	VMOVAPD       Z13, Z0
+	VXORPS        Z13, Z13, Z13
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -34241,7 +33371,7 @@ done:
 
 // func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardNonePowersF32AVX512(SB), $512-89
+TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -34250,22 +33380,14 @@ TEXT ·backwardNonePowersF32AVX512(SB), $512-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 20(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSS 24(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSS 28(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSS 32(DI), Z0
-	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSS 36(DI), Z0
-	VMOVUPS      Z0, 384(SP)
-	VBROADCASTSS 44(DI), Z0
-	VMOVUPS      Z0, 448(SP)
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 20(DI), Z2
+	VBROADCASTSS 24(DI), Z3
+	VBROADCASTSS 28(DI), Z4
+	VBROADCASTSS 32(DI), Z5
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, Z5
+	VBROADCASTSS 36(DI), Z6
+	VBROADCASTSS 44(DI), Z7
 	VCVTTSS2SI   40(DI), DI
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000020
@@ -34273,338 +33395,314 @@ TEXT ·backwardNonePowersF32AVX512(SB), $512-89
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(R8*4), Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS      (BX)(R8*4), Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K2
+	VMOVUPS      (SI)(R8*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z0, Z8, Z10
+	VFMADD231PS  Z1, Z9, Z10
+	VMOVUPS      (BX)(R8*4), Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VCMPPS       $0x11, Z7, Z11, K1
+	VCMPPS       $0x11, Z7, Z12, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VMULPS       Z6, Z3, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VMULPS       Z14, Z11, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
-	VDIVPS           Z7, Z6, Z7
-	VMULPS           Z7, Z7, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z6, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z15
+	VDIVPS           Z15, Z14, Z15
+	VMULPS           Z15, Z15, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z16, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z7, Z9
-	VSUBPS            Z9, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z15, Z17
+	VSUBPS            Z17, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z4, Z5
-	VGETEXPPS    Z4, Z7
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z5, Z7, Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
-	VFNMADD231PS Z3, Z7, Z8
+	VGETMANTPS   $0x0b, Z12, Z13
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z15, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z13, Z15, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS Z11, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z8, Z7
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
-	VFNMADD213PS     Z8, Z9, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z15
+	VDIVPS           Z15, Z16, Z15
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z16, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
-	VFMSUB213PS       Z9, Z7, Z10
-	VSUBPS            Z10, Z8, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z5, Z8, Z8
-	VMAXPS            Z3, Z5, Z5
-	VMINPS            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSS      oneSingle<>+0(SB), Z9
-	VSUBPS            Z8, Z9, Z9
-	VMAXPS            Z4, Z8, Z8
-	VMINPS            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPS            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPS            Z10, Z1, Z10
-	VMULPS            Z4, Z9, Z9
-	VFNMADD231PS      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPS            Z10, Z0, Z0
-	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z17
+	VFMSUB213PS       Z17, Z15, Z18
+	VSUBPS            Z18, Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z15
+	VBROADCASTSS      oneSingle<>+0(SB), Z13
+	VSUBPS            Z7, Z13, Z13
+	VMAXPS            Z11, Z7, Z16
+	VMINPS            Z16, Z13, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
+	VSUBPS            Z7, Z16, Z16
+	VMAXPS            Z12, Z7, Z17
+	VMINPS            Z17, Z16, Z16
+	VMULPS            Z2, Z8, Z17
+	VMULPS            Z3, Z9, Z18
+	VMULPS            Z12, Z17, Z17
+	VFNMADD231PS      Z11, Z18, Z17
+	VMULPS            Z4, Z8, Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z8, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z16, Z19
+	VMULPS  Z19, Z18, Z18
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z18, Z18
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z8, Z8, Z8
+	VMULPS Z16, Z16, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z18, Z18
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z18, Z18
 
 noMore1:
-	VMULPS       Z6, Z3, Z6
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PS Z4, Z8, Z6
-	VMULPS       Z10, Z0, Z0
-	VFMADD231PS  Z6, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPS       Z0, Z1, Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VMULPS       Z14, Z11, Z14
+	VFNMADD213PS Z12, Z6, Z14
+	VMULPS       Z18, Z8, Z8
+	VFMADD231PS  Z14, Z8, Z17
+	VMULPS       Z5, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Z5, Z6
-	VMULPS  Z6, Z1, Z1
+	VSQRTPS Z13, Z14
+	VMULPS  Z14, Z9, Z9
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z9, Z9
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Z5, Z5, Z5
+	VMULPS Z13, Z13, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z9, Z9
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z13, Z9, Z9
 
 noMore2:
-	VMULPS       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z3, Z6, Z5
-	VMULPS       Z1, Z0, Z0
-	VFMADD231PS  Z5, Z0, Z9
-	VMULPS       Z4, Z3, Z0
-	VDIVPS       Z0, Z9, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VADDPS       Z0, Z2, Z0
+	VMULPS       Z15, Z12, Z13
+	VFNMADD213PS Z11, Z6, Z13
+	VMULPS       Z9, Z8, Z8
+	VFMADD231PS  Z13, Z8, Z17
+	VMULPS       Z12, Z11, Z8
+	VDIVPS       Z8, Z17, Z8
+	VMOVAPS.Z    Z8, K1, Z8
+	VADDPS       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z0, (AX)(R8*4)
+	VMOVNTPS     Z8, (AX)(R8*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z0, (AX)(R8*4)
+	VMOVUPS Z8, (AX)(R8*4)
 
 stored3:
-	VMOVUPS      64(SI)(R8*4), Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS      64(BX)(R8*4), Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K2
+	VMOVUPS      64(SI)(R8*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z0, Z8, Z10
+	VFMADD231PS  Z1, Z9, Z10
+	VMOVUPS      64(BX)(R8*4), Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VCMPPS       $0x11, Z7, Z11, K1
+	VCMPPS       $0x11, Z7, Z12, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VMULPS       Z6, Z3, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VMULPS       Z14, Z11, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
-	VDIVPS           Z7, Z6, Z7
-	VMULPS           Z7, Z7, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z6, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z15
+	VDIVPS           Z15, Z14, Z15
+	VMULPS           Z15, Z15, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z16, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z7, Z9
-	VSUBPS            Z9, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z15, Z17
+	VSUBPS            Z17, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z4, Z5
-	VGETEXPPS    Z4, Z7
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z5, Z7, Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
-	VFNMADD231PS Z3, Z7, Z8
+	VGETMANTPS   $0x0b, Z12, Z13
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z15, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z13, Z15, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS Z11, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z8, Z7
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
-	VFNMADD213PS     Z8, Z9, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z15
+	VDIVPS           Z15, Z16, Z15
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z16, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
-	VFMSUB213PS       Z9, Z7, Z10
-	VSUBPS            Z10, Z8, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z5, Z8, Z8
-	VMAXPS            Z3, Z5, Z5
-	VMINPS            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSS      oneSingle<>+0(SB), Z9
-	VSUBPS            Z8, Z9, Z9
-	VMAXPS            Z4, Z8, Z8
-	VMINPS            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPS            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPS            Z10, Z1, Z10
-	VMULPS            Z4, Z9, Z9
-	VFNMADD231PS      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPS            Z10, Z0, Z0
-	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z17
+	VFMSUB213PS       Z17, Z15, Z18
+	VSUBPS            Z18, Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z15
+	VBROADCASTSS      oneSingle<>+0(SB), Z13
+	VSUBPS            Z7, Z13, Z13
+	VMAXPS            Z11, Z7, Z16
+	VMINPS            Z16, Z13, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
+	VSUBPS            Z7, Z16, Z16
+	VMAXPS            Z12, Z7, Z17
+	VMINPS            Z17, Z16, Z16
+	VMULPS            Z2, Z8, Z17
+	VMULPS            Z3, Z9, Z18
+	VMULPS            Z12, Z17, Z17
+	VFNMADD231PS      Z11, Z18, Z17
+	VMULPS            Z4, Z8, Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Z8, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z16, Z19
+	VMULPS  Z19, Z18, Z18
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z18, Z18
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Z8, Z8, Z8
+	VMULPS Z16, Z16, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z18, Z18
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z18, Z18
 
 noMore4:
-	VMULPS       Z6, Z3, Z6
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PS Z4, Z8, Z6
-	VMULPS       Z10, Z0, Z0
-	VFMADD231PS  Z6, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPS       Z0, Z1, Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VMULPS       Z14, Z11, Z14
+	VFNMADD213PS Z12, Z6, Z14
+	VMULPS       Z18, Z8, Z8
+	VFMADD231PS  Z14, Z8, Z17
+	VMULPS       Z5, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z5, Z6
-	VMULPS  Z6, Z1, Z1
+	VSQRTPS Z13, Z14
+	VMULPS  Z14, Z9, Z9
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z9, Z9
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Z5, Z5, Z5
+	VMULPS Z13, Z13, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z9, Z9
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z13, Z9, Z9
 
 noMore5:
-	VMULPS       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z3, Z6, Z5
-	VMULPS       Z1, Z0, Z0
-	VFMADD231PS  Z5, Z0, Z9
-	VMULPS       Z4, Z3, Z0
-	VDIVPS       Z0, Z9, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VADDPS       Z0, Z2, Z0
+	VMULPS       Z15, Z12, Z13
+	VFNMADD213PS Z11, Z6, Z13
+	VMULPS       Z9, Z8, Z8
+	VFMADD231PS  Z13, Z8, Z17
+	VMULPS       Z12, Z11, Z8
+	VDIVPS       Z8, Z17, Z8
+	VMOVAPS.Z    Z8, K1, Z8
+	VADDPS       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPS     Z0, 64(AX)(R8*4)
+	VMOVNTPS     Z8, 64(AX)(R8*4)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPS Z0, 64(AX)(R8*4)
+	VMOVUPS Z8, 64(AX)(R8*4)
 
 stored6:
 	ADDQ $0x00000020, R8
@@ -34622,165 +33720,153 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS.Z    (BX)(R8*4), K1, Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K2
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K3
+	VMOVUPS.Z    (SI)(R8*4), K1, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z0, Z8, Z10
+	VFMADD231PS  Z1, Z9, Z10
+	VMOVUPS.Z    (BX)(R8*4), K1, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VCMPPS       $0x11, Z7, Z11, K2
+	VCMPPS       $0x11, Z7, Z12, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VMULPS       Z6, Z3, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VMULPS       Z14, Z11, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
-	VDIVPS           Z7, Z6, Z7
-	VMULPS           Z7, Z7, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z6, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z15
+	VDIVPS           Z15, Z14, Z15
+	VMULPS           Z15, Z15, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z16, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z7, Z9
-	VSUBPS            Z9, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z15, Z17
+	VSUBPS            Z17, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z4, Z5
-	VGETEXPPS    Z4, Z7
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z5, Z7, Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
-	VFNMADD231PS Z3, Z7, Z8
+	VGETMANTPS   $0x0b, Z12, Z13
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z15, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z13, Z15, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS Z11, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z8, Z7
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
-	VFNMADD213PS     Z8, Z9, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z15
+	VDIVPS           Z15, Z16, Z15
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z16, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
-	VFMSUB213PS       Z9, Z7, Z10
-	VSUBPS            Z10, Z8, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z5, Z8, Z8
-	VMAXPS            Z3, Z5, Z5
-	VMINPS            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSS      oneSingle<>+0(SB), Z9
-	VSUBPS            Z8, Z9, Z9
-	VMAXPS            Z4, Z8, Z8
-	VMINPS            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPS            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPS            Z10, Z1, Z10
-	VMULPS            Z4, Z9, Z9
-	VFNMADD231PS      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPS            Z10, Z0, Z0
-	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z17
+	VFMSUB213PS       Z17, Z15, Z18
+	VSUBPS            Z18, Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z15
+	VBROADCASTSS      oneSingle<>+0(SB), Z13
+	VSUBPS            Z7, Z13, Z13
+	VMAXPS            Z11, Z7, Z16
+	VMINPS            Z16, Z13, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
+	VSUBPS            Z7, Z16, Z16
+	VMAXPS            Z12, Z7, Z17
+	VMINPS            Z17, Z16, Z16
+	VMULPS            Z2, Z8, Z17
+	VMULPS            Z3, Z9, Z18
+	VMULPS            Z12, Z17, Z17
+	VFNMADD231PS      Z11, Z18, Z17
+	VMULPS            Z4, Z8, Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot7
-	VSQRTPS Z8, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z16, Z19
+	VMULPS  Z19, Z18, Z18
 
 noRoot7:
 	TESTL  $0x00000002, DI
 	JZ     noFirst7
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z18, Z18
 
 noFirst7:
 	TESTL  $0x0000000c, DI
 	JZ     noMore7
-	VMULPS Z8, Z8, Z8
+	VMULPS Z16, Z16, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare7
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z18, Z18
 
 noSquare7:
 	TESTL  $0x00000008, DI
 	JZ     noMore7
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z10, Z10
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z18, Z18
 
 noMore7:
-	VMULPS       Z6, Z3, Z6
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PS Z4, Z8, Z6
-	VMULPS       Z10, Z0, Z0
-	VFMADD231PS  Z6, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPS       Z0, Z1, Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VMULPS       Z14, Z11, Z14
+	VFNMADD213PS Z12, Z6, Z14
+	VMULPS       Z18, Z8, Z8
+	VFMADD231PS  Z14, Z8, Z17
+	VMULPS       Z5, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot8
-	VSQRTPS Z5, Z6
-	VMULPS  Z6, Z1, Z1
+	VSQRTPS Z13, Z14
+	VMULPS  Z14, Z9, Z9
 
 noRoot8:
 	TESTL  $0x00000002, DI
 	JZ     noFirst8
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z9, Z9
 
 noFirst8:
 	TESTL  $0x0000000c, DI
 	JZ     noMore8
-	VMULPS Z5, Z5, Z5
+	VMULPS Z13, Z13, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare8
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z9, Z9
 
 noSquare8:
 	TESTL  $0x00000008, DI
 	JZ     noMore8
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z13, Z9, Z9
 
 noMore8:
-	VMULPS       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z3, Z6, Z5
-	VMULPS       Z1, Z0, Z0
-	VFMADD231PS  Z5, Z0, Z9
-	VMULPS       Z4, Z3, Z0
-	VDIVPS       Z0, Z9, Z0
-	VMOVAPS.Z    Z0, K2, Z0
-	VADDPS       Z0, Z2, Z0
-	VMOVUPS      Z0, K1, (AX)(R8*4)
+	VMULPS       Z15, Z12, Z13
+	VFNMADD213PS Z11, Z6, Z13
+	VMULPS       Z9, Z8, Z8
+	VFMADD231PS  Z13, Z8, Z17
+	VMULPS       Z12, Z11, Z8
+	VDIVPS       Z8, Z17, Z8
+	VMOVAPS.Z    Z8, K2, Z8
+	VADDPS       Z8, Z10, Z8
+	VMOVUPS      Z8, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
 	JMP          few
@@ -34793,7 +33879,7 @@ done:
 
 // func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardNonePowersF64AVX512(SB), $512-89
+TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -34802,22 +33888,14 @@ TEXT ·backwardNonePowersF64AVX512(SB), $512-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSD 56(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSD 64(DI), Z0
-	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSD 72(DI), Z0
-	VMOVUPS      Z0, 384(SP)
-	VBROADCASTSD 88(DI), Z0
-	VMOVUPS      Z0, 448(SP)
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VBROADCASTSD 56(DI), Z4
+	VBROADCASTSD 64(DI), Z5
+	VXORPD.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSD 72(DI), Z6
+	VBROADCASTSD 88(DI), Z7
 	VCVTTSD2SI   80(DI), DI
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000010
@@ -34825,354 +33903,330 @@ TEXT ·backwardNonePowersF64AVX512(SB), $512-89
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(R8*8), Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD      (BX)(R8*8), Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K2
+	VMOVUPD      (SI)(R8*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VMULPD       Z0, Z8, Z10
+	VFMADD231PD  Z1, Z9, Z10
+	VMOVUPD      (BX)(R8*8), Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSUBPD       Z11, Z12, Z12
+	VCMPPD       $0x11, Z7, Z11, K1
+	VCMPPD       $0x11, Z7, Z12, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VMULPD       Z6, Z3, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VMULPD       Z14, Z11, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
-	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z14, Z15
+	VDIVPD           Z15, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z16, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z7, Z9
-	VSUBPD            Z9, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z15, Z17
+	VSUBPD            Z17, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z4, Z5
-	VGETEXPPD    Z4, Z7
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z7, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z5, Z7, Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
-	VFNMADD231PD Z3, Z7, Z8
+	VGETMANTPD   $0x0b, Z12, Z13
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z15, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z13, Z15, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VFNMADD231PD Z11, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z8, Z7
-	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z8, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z16, Z15
+	VDIVPD           Z15, Z16, Z15
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z16, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
-	VFMSUB213PD       Z9, Z7, Z10
-	VSUBPD            Z10, Z8, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z5, Z8, Z8
-	VMAXPD            Z3, Z5, Z5
-	VMINPD            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSD      one<>+0(SB), Z9
-	VSUBPD            Z8, Z9, Z9
-	VMAXPD            Z4, Z8, Z8
-	VMINPD            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPD            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPD            Z10, Z1, Z10
-	VMULPD            Z4, Z9, Z9
-	VFNMADD231PD      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPD            Z10, Z0, Z0
-	VBROADCASTSD      one<>+0(SB), Z10
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z17
+	VFMSUB213PD       Z17, Z15, Z18
+	VSUBPD            Z18, Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z15
+	VBROADCASTSD      one<>+0(SB), Z13
+	VSUBPD            Z7, Z13, Z13
+	VMAXPD            Z11, Z7, Z16
+	VMINPD            Z16, Z13, Z13
+	VBROADCASTSD      one<>+0(SB), Z16
+	VSUBPD            Z7, Z16, Z16
+	VMAXPD            Z12, Z7, Z17
+	VMINPD            Z17, Z16, Z16
+	VMULPD            Z2, Z8, Z17
+	VMULPD            Z3, Z9, Z18
+	VMULPD            Z12, Z17, Z17
+	VFNMADD231PD      Z11, Z18, Z17
+	VMULPD            Z4, Z8, Z8
+	VBROADCASTSD      one<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z8, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z16, Z19
+	VMULPD  Z19, Z18, Z18
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z18, Z18
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z8, Z8, Z8
+	VMULPD Z16, Z16, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z18, Z18
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z18, Z18
 
 noMore1:
-	VMULPD       Z6, Z3, Z6
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PD Z4, Z8, Z6
-	VMULPD       Z10, Z0, Z0
-	VFMADD231PD  Z6, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPD       Z0, Z1, Z0
-	VBROADCASTSD one<>+0(SB), Z1
+	VMULPD       Z14, Z11, Z14
+	VFNMADD213PD Z12, Z6, Z14
+	VMULPD       Z18, Z8, Z8
+	VFMADD231PD  Z14, Z8, Z17
+	VMULPD       Z5, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Z5, Z6
-	VMULPD  Z6, Z1, Z1
+	VSQRTPD Z13, Z14
+	VMULPD  Z14, Z9, Z9
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z9, Z9
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Z5, Z5, Z5
+	VMULPD Z13, Z13, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z9, Z9
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z13, Z13
+	VMULPD Z13, Z9, Z9
 
 noMore2:
-	VMULPD       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z3, Z6, Z5
-	VMULPD       Z1, Z0, Z0
-	VFMADD231PD  Z5, Z0, Z9
-	VMULPD       Z4, Z3, Z0
-	VDIVPD       Z0, Z9, Z0
-	VMOVAPD.Z    Z0, K1, Z0
-	VADDPD       Z0, Z2, Z0
+	VMULPD       Z15, Z12, Z13
+	VFNMADD213PD Z11, Z6, Z13
+	VMULPD       Z9, Z8, Z8
+	VFMADD231PD  Z13, Z8, Z17
+	VMULPD       Z12, Z11, Z8
+	VDIVPD       Z8, Z17, Z8
+	VMOVAPD.Z    Z8, K1, Z8
+	VADDPD       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z0, (AX)(R8*8)
+	VMOVNTPD     Z8, (AX)(R8*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z0, (AX)(R8*8)
+	VMOVUPD Z8, (AX)(R8*8)
 
 stored3:
-	VMOVUPD      64(SI)(R8*8), Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD      64(BX)(R8*8), Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K2
+	VMOVUPD      64(SI)(R8*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VMULPD       Z0, Z8, Z10
+	VFMADD231PD  Z1, Z9, Z10
+	VMOVUPD      64(BX)(R8*8), Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSUBPD       Z11, Z12, Z12
+	VCMPPD       $0x11, Z7, Z11, K1
+	VCMPPD       $0x11, Z7, Z12, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VMULPD       Z6, Z3, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VMULPD       Z14, Z11, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
-	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z14, Z15
+	VDIVPD           Z15, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z16, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z7, Z9
-	VSUBPD            Z9, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z15, Z17
+	VSUBPD            Z17, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z4, Z5
-	VGETEXPPD    Z4, Z7
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z7, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z5, Z7, Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
-	VFNMADD231PD Z3, Z7, Z8
+	VGETMANTPD   $0x0b, Z12, Z13
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z15, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z13, Z15, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VFNMADD231PD Z11, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z8, Z7
-	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z8, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z16, Z15
+	VDIVPD           Z15, Z16, Z15
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z16, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
-	VFMSUB213PD       Z9, Z7, Z10
-	VSUBPD            Z10, Z8, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z5, Z8, Z8
-	VMAXPD            Z3, Z5, Z5
-	VMINPD            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSD      one<>+0(SB), Z9
-	VSUBPD            Z8, Z9, Z9
-	VMAXPD            Z4, Z8, Z8
-	VMINPD            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPD            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPD            Z10, Z1, Z10
-	VMULPD            Z4, Z9, Z9
-	VFNMADD231PD      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPD            Z10, Z0, Z0
-	VBROADCASTSD      one<>+0(SB), Z10
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z17
+	VFMSUB213PD       Z17, Z15, Z18
+	VSUBPD            Z18, Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z15
+	VBROADCASTSD      one<>+0(SB), Z13
+	VSUBPD            Z7, Z13, Z13
+	VMAXPD            Z11, Z7, Z16
+	VMINPD            Z16, Z13, Z13
+	VBROADCASTSD      one<>+0(SB), Z16
+	VSUBPD            Z7, Z16, Z16
+	VMAXPD            Z12, Z7, Z17
+	VMINPD            Z17, Z16, Z16
+	VMULPD            Z2, Z8, Z17
+	VMULPD            Z3, Z9, Z18
+	VMULPD            Z12, Z17, Z17
+	VFNMADD231PD      Z11, Z18, Z17
+	VMULPD            Z4, Z8, Z8
+	VBROADCASTSD      one<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Z8, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z16, Z19
+	VMULPD  Z19, Z18, Z18
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z18, Z18
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Z8, Z8, Z8
+	VMULPD Z16, Z16, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z18, Z18
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z18, Z18
 
 noMore4:
-	VMULPD       Z6, Z3, Z6
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PD Z4, Z8, Z6
-	VMULPD       Z10, Z0, Z0
-	VFMADD231PD  Z6, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPD       Z0, Z1, Z0
-	VBROADCASTSD one<>+0(SB), Z1
+	VMULPD       Z14, Z11, Z14
+	VFNMADD213PD Z12, Z6, Z14
+	VMULPD       Z18, Z8, Z8
+	VFMADD231PD  Z14, Z8, Z17
+	VMULPD       Z5, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z5, Z6
-	VMULPD  Z6, Z1, Z1
+	VSQRTPD Z13, Z14
+	VMULPD  Z14, Z9, Z9
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z9, Z9
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z5, Z5, Z5
+	VMULPD Z13, Z13, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z9, Z9
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z13, Z13
+	VMULPD Z13, Z9, Z9
 
 noMore5:
-	VMULPD       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z3, Z6, Z5
-	VMULPD       Z1, Z0, Z0
-	VFMADD231PD  Z5, Z0, Z9
-	VMULPD       Z4, Z3, Z0
-	VDIVPD       Z0, Z9, Z0
-	VMOVAPD.Z    Z0, K1, Z0
-	VADDPD       Z0, Z2, Z0
+	VMULPD       Z15, Z12, Z13
+	VFNMADD213PD Z11, Z6, Z13
+	VMULPD       Z9, Z8, Z8
+	VFMADD231PD  Z13, Z8, Z17
+	VMULPD       Z12, Z11, Z8
+	VDIVPD       Z8, Z17, Z8
+	VMOVAPD.Z    Z8, K1, Z8
+	VADDPD       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPD     Z0, 64(AX)(R8*8)
+	VMOVNTPD     Z8, 64(AX)(R8*8)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPD Z0, 64(AX)(R8*8)
+	VMOVUPD Z8, 64(AX)(R8*8)
 
 stored6:
 	ADDQ $0x00000010, R8
@@ -35190,173 +34244,161 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD.Z    (BX)(R8*8), K1, Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K2
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K3
+	VMOVUPD.Z    (SI)(R8*8), K1, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VMULPD       Z0, Z8, Z10
+	VFMADD231PD  Z1, Z9, Z10
+	VMOVUPD.Z    (BX)(R8*8), K1, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSUBPD       Z11, Z12, Z12
+	VCMPPD       $0x11, Z7, Z11, K2
+	VCMPPD       $0x11, Z7, Z12, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VMULPD       Z6, Z3, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VMULPD       Z14, Z11, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
-	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z14, Z15
+	VDIVPD           Z15, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z16, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z7, Z9
-	VSUBPD            Z9, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z15, Z17
+	VSUBPD            Z17, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z4, Z5
-	VGETEXPPD    Z4, Z7
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z7, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z5, Z7, Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
-	VFNMADD231PD Z3, Z7, Z8
+	VGETMANTPD   $0x0b, Z12, Z13
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z15, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z13, Z15, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VFNMADD231PD Z11, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z8, Z7
-	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z8, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z16, Z15
+	VDIVPD           Z15, Z16, Z15
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z16, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
-	VFMSUB213PD       Z9, Z7, Z10
-	VSUBPD            Z10, Z8, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z5, Z8, Z8
-	VMAXPD            Z3, Z5, Z5
-	VMINPD            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSD      one<>+0(SB), Z9
-	VSUBPD            Z8, Z9, Z9
-	VMAXPD            Z4, Z8, Z8
-	VMINPD            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPD            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPD            Z10, Z1, Z10
-	VMULPD            Z4, Z9, Z9
-	VFNMADD231PD      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPD            Z10, Z0, Z0
-	VBROADCASTSD      one<>+0(SB), Z10
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z17
+	VFMSUB213PD       Z17, Z15, Z18
+	VSUBPD            Z18, Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z15
+	VBROADCASTSD      one<>+0(SB), Z13
+	VSUBPD            Z7, Z13, Z13
+	VMAXPD            Z11, Z7, Z16
+	VMINPD            Z16, Z13, Z13
+	VBROADCASTSD      one<>+0(SB), Z16
+	VSUBPD            Z7, Z16, Z16
+	VMAXPD            Z12, Z7, Z17
+	VMINPD            Z17, Z16, Z16
+	VMULPD            Z2, Z8, Z17
+	VMULPD            Z3, Z9, Z18
+	VMULPD            Z12, Z17, Z17
+	VFNMADD231PD      Z11, Z18, Z17
+	VMULPD            Z4, Z8, Z8
+	VBROADCASTSD      one<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot7
-	VSQRTPD Z8, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z16, Z19
+	VMULPD  Z19, Z18, Z18
 
 noRoot7:
 	TESTL  $0x00000002, DI
 	JZ     noFirst7
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z18, Z18
 
 noFirst7:
 	TESTL  $0x0000000c, DI
 	JZ     noMore7
-	VMULPD Z8, Z8, Z8
+	VMULPD Z16, Z16, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare7
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z18, Z18
 
 noSquare7:
 	TESTL  $0x00000008, DI
 	JZ     noMore7
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z10, Z10
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z18, Z18
 
 noMore7:
-	VMULPD       Z6, Z3, Z6
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PD Z4, Z8, Z6
-	VMULPD       Z10, Z0, Z0
-	VFMADD231PD  Z6, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPD       Z0, Z1, Z0
-	VBROADCASTSD one<>+0(SB), Z1
+	VMULPD       Z14, Z11, Z14
+	VFNMADD213PD Z12, Z6, Z14
+	VMULPD       Z18, Z8, Z8
+	VFMADD231PD  Z14, Z8, Z17
+	VMULPD       Z5, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot8
-	VSQRTPD Z5, Z6
-	VMULPD  Z6, Z1, Z1
+	VSQRTPD Z13, Z14
+	VMULPD  Z14, Z9, Z9
 
 noRoot8:
 	TESTL  $0x00000002, DI
 	JZ     noFirst8
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z9, Z9
 
 noFirst8:
 	TESTL  $0x0000000c, DI
 	JZ     noMore8
-	VMULPD Z5, Z5, Z5
+	VMULPD Z13, Z13, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare8
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z9, Z9
 
 noSquare8:
 	TESTL  $0x00000008, DI
 	JZ     noMore8
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z13, Z13, Z13
+	VMULPD Z13, Z9, Z9
 
 noMore8:
-	VMULPD       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z3, Z6, Z5
-	VMULPD       Z1, Z0, Z0
-	VFMADD231PD  Z5, Z0, Z9
-	VMULPD       Z4, Z3, Z0
-	VDIVPD       Z0, Z9, Z0
-	VMOVAPD.Z    Z0, K2, Z0
-	VADDPD       Z0, Z2, Z0
-	VMOVUPD      Z0, K1, (AX)(R8*8)
+	VMULPD       Z15, Z12, Z13
+	VFNMADD213PD Z11, Z6, Z13
+	VMULPD       Z9, Z8, Z8
+	VFMADD231PD  Z13, Z8, Z17
+	VMULPD       Z12, Z11, Z8
+	VDIVPD       Z8, Z17, Z8
+	VMOVAPD.Z    Z8, K2, Z8
+	VADDPD       Z8, Z10, Z8
+	VMOVUPD      Z8, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -35369,7 +34411,7 @@ done:
 
 // func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX512(SB), $1024-73
+TEXT ·forwardSigmoidPowersYF32AVX512(SB), $512-73
 	// forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -35382,31 +34424,23 @@ TEXT ·forwardSigmoidPowersYF32AVX512(SB), $1024-73
 	VCVTTSS2SI   16(BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, (SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 64(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 128(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 192(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 256(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 320(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 384(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
 	XORQ         SI, SI
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS      Z2, 704(SP)
-	VMOVUPS      Z2, 768(SP)
-	VMOVUPS      Z2, 832(SP)
-	VMOVUPS      Z2, 896(SP)
-	VMOVUPS      Z2, 960(SP)
+	VPXORQ       Z10, Z10, Z10
+	VMOVUPS      Z10, (SP)
+	VMOVUPS      Z10, 64(SP)
+	VMOVUPS      Z10, 128(SP)
+	VMOVUPS      Z10, 192(SP)
+	VMOVUPS      Z10, 256(SP)
+	VMOVUPS      Z10, 320(SP)
+	VMOVUPS      Z10, 384(SP)
+	VMOVUPS      Z10, 448(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
@@ -35432,178 +34466,146 @@ many:
 	KMOVW       K2, R9
 	POPCNTL     R9, R9
 	ADDQ        R9, SI
-	VMOVUPS     (CX)(DI*4), Z2
-	VMOVUPS     64(CX)(DI*4), Z3
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
-	VPMAXUD     Z4, Z1, Z1
-	VPMAXUD     Z5, Z1, Z1
+	VMOVUPS     (CX)(DI*4), Z10
+	VMOVUPS     64(CX)(DI*4), Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
+	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z12
+	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z13
+	VPMAXUD     Z12, Z1, Z1
+	VPMAXUD     Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VSCALEFPS        Z6, Z9, Z9
-	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VSCALEFPS        Z14, Z17, Z17
+	VSCALEFPS        Z15, Z16, Z16
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
-	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
-	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
-	VBROADCASTSS oneSingle<>+0(SB), Z10
-	VMULPS       Z6, Z4, Z11
-	VMULPS       Z7, Z5, Z12
-	VDIVPS       Z11, Z10, Z11
-	VDIVPS       Z12, Z10, Z10
-	VMULPS       Z6, Z11, Z6
-	VMULPS       Z7, Z10, Z7
-	VMULPS       Z4, Z11, Z4
-	VMULPS       Z5, Z10, Z5
-	VMULPS       Z9, Z4, Z4
-	VMULPS       Z8, Z5, Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z12
+	VADDPS.BCST  oneSingle<>+0(SB), Z16, Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z14
+	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VMULPS       Z14, Z12, Z19
+	VMULPS       Z15, Z13, Z20
+	VDIVPS       Z19, Z18, Z19
+	VDIVPS       Z20, Z18, Z18
+	VMULPS       Z14, Z19, Z14
+	VMULPS       Z15, Z18, Z15
+	VMULPS       Z12, Z19, Z12
+	VMULPS       Z13, Z18, Z13
+	VMULPS       Z17, Z12, Z12
+	VMULPS       Z16, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z10
-	VMULPS           Z5, Z5, Z11
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z9, Z10, Z13
-	VFNMADD213PS     Z8, Z11, Z12
-	VFNMADD213PS     Z9, Z4, Z13
-	VFNMADD213PS     Z8, Z5, Z12
-	VMULPS           Z6, Z9, Z4
-	VMULPS           Z7, Z8, Z5
-	VPMOVD2M         Z2, K5
-	VPMOVD2M         Z3, K6
-	VBLENDMPS        Z4, Z6, K5, Z8
-	VBLENDMPS        Z5, Z7, K6, Z9
-	VBLENDMPS        Z6, Z4, K5, Z4
-	VBLENDMPS        Z7, Z5, K6, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z2, Z6, Z2
-	VMINPS           Z3, Z6, Z3
-	VSUBPS           Z13, Z2, Z2
-	VSUBPS           Z12, Z3, Z3
-	VMOVUPS          (SP), Z6
-	VADDPS           Z8, Z6, K1, Z6
-	VMOVUPS          Z6, (SP)
-	VMOVUPS          (SP), Z6
-	VADDPS           Z9, Z6, K2, Z6
-	VMOVUPS          Z6, (SP)
-	VMOVUPS          128(SP), Z6
-	VADDPS           Z4, Z6, K1, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          128(SP), Z6
-	VADDPS           Z5, Z6, K2, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          64(SP), Z6
-	VADDPS           Z4, Z6, K3, Z6
-	VMOVUPS          Z6, 64(SP)
-	VMOVUPS          64(SP), Z6
-	VADDPS           Z5, Z6, K4, Z6
-	VMOVUPS          Z6, 64(SP)
-	VMOVUPS          192(SP), Z6
-	VADDPS           Z8, Z6, K3, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          192(SP), Z6
-	VADDPS           Z9, Z6, K4, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          256(SP), Z6
-	VADDPS           Z2, Z6, K1, Z6
-	VMOVUPS          Z6, 256(SP)
-	VMOVUPS          256(SP), Z6
-	VADDPS           Z3, Z6, K2, Z6
-	VMOVUPS          Z6, 256(SP)
-	VMOVUPS          320(SP), Z6
-	VADDPS           Z2, Z6, K3, Z6
-	VMOVUPS          Z6, 320(SP)
-	VMOVUPS          320(SP), Z6
-	VADDPS           Z3, Z6, K4, Z6
-	VMOVUPS          Z6, 320(SP)
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VMOVAPD          Z6, Z7
+	VMULPS           Z12, Z12, Z18
+	VMULPS           Z13, Z13, Z19
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z20
+	VFNMADD213PS     Z17, Z18, Z21
+	VFNMADD213PS     Z16, Z19, Z20
+	VFNMADD213PS     Z17, Z12, Z21
+	VFNMADD213PS     Z16, Z13, Z20
+	VMULPS           Z14, Z17, Z12
+	VMULPS           Z15, Z16, Z13
+	VPMOVD2M         Z10, K5
+	VPMOVD2M         Z11, K6
+	VBLENDMPS        Z12, Z14, K5, Z16
+	VBLENDMPS        Z13, Z15, K6, Z17
+	VBLENDMPS        Z14, Z12, K5, Z12
+	VBLENDMPS        Z15, Z13, K6, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPS           Z10, Z14, Z10
+	VMINPS           Z11, Z14, Z11
+	VSUBPS           Z21, Z10, Z10
+	VSUBPS           Z20, Z11, Z11
+	VADDPS           Z16, Z2, K1, Z2
+	VADDPS           Z17, Z2, K2, Z2
+	VADDPS           Z12, Z4, K1, Z4
+	VADDPS           Z13, Z4, K2, Z4
+	VADDPS           Z12, Z3, K3, Z3
+	VADDPS           Z13, Z3, K4, Z3
+	VADDPS           Z16, Z5, K3, Z5
+	VADDPS           Z17, Z5, K4, Z5
+	VADDPS           Z10, Z6, K1, Z6
+	VADDPS           Z11, Z6, K2, Z6
+	VADDPS           Z10, Z7, K3, Z7
+	VADDPS           Z11, Z7, K4, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Z4, Z8
-	VSQRTPS Z5, Z9
-	VMULPS  Z8, Z7, Z7
-	VMULPS  Z9, Z6, Z6
+	VSQRTPS Z12, Z16
+	VSQRTPS Z13, Z17
+	VMULPS  Z16, Z15, Z15
+	VMULPS  Z17, Z14, Z14
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Z4, Z7, Z7
-	VMULPS Z5, Z6, Z6
+	VMULPS Z12, Z15, Z15
+	VMULPS Z13, Z14, Z14
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Z4, Z4, Z4
-	VMULPS Z5, Z5, Z5
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Z4, Z7, Z7
-	VMULPS Z5, Z6, Z6
+	VMULPS Z12, Z15, Z15
+	VMULPS Z13, Z14, Z14
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Z4, Z4, Z4
-	VMULPS Z5, Z5, Z5
-	VMULPS Z4, Z7, Z7
-	VMULPS Z5, Z6, Z6
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	VMULPS Z12, Z15, Z15
+	VMULPS Z13, Z14, Z14
 
 noMore1:
-	VMULPS  Z2, Z7, Z2
-	VMULPS  Z3, Z6, Z3
-	VMOVUPS 384(SP), Z4
-	VADDPS  Z2, Z4, K1, Z4
-	VMOVUPS Z4, 384(SP)
-	VMOVUPS 384(SP), Z4
-	VADDPS  Z3, Z4, K2, Z4
-	VMOVUPS Z4, 384(SP)
-	VMOVUPS 448(SP), Z4
-	VADDPS  Z2, Z4, K3, Z4
-	VMOVUPS Z4, 448(SP)
-	VMOVUPS 448(SP), Z2
-	VADDPS  Z3, Z2, K4, Z2
-	VMOVUPS Z2, 448(SP)
-	ADDQ    $0x00000020, DI
-	SUBQ    $0x00000020, R8
-	CMPQ    R8, $0x00000020
-	JGE     many
+	VMULPS Z10, Z15, Z10
+	VMULPS Z11, Z14, Z11
+	VADDPS Z10, Z8, K1, Z8
+	VADDPS Z11, Z8, K2, Z8
+	VADDPS Z10, Z9, K3, Z9
+	VADDPS Z11, Z9, K4, Z9
+	ADDQ   $0x00000020, DI
+	SUBQ   $0x00000020, R8
+	CMPQ   R8, $0x00000020
+	JGE    many
 
 few:
 	TESTQ R8, R8
@@ -35615,197 +34617,173 @@ few:
 	CMOVQLT     R8, R9
 	LEAQ        tailMasks<>+0(SB), R10
 	KMOVW       (R10)(R9*2), K1
-	VMOVDQU8.Z  (DX)(DI*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (DX)(DI*1), K1, X10
+	VPCMPEQB    X10, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
 	KMOVW       K2, R9
 	POPCNTL     R9, R9
 	ADDQ        R9, SI
-	VMOVUPS.Z   (CX)(DI*4), K1, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
-	VPMAXUD     Z3, Z1, Z1
+	VMOVUPS.Z   (CX)(DI*4), K1, Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
+	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z11
+	VPMAXUD     Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VSCALEFPS        Z4, Z5, Z5
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VSCALEFPS        Z12, Z13, Z13
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
-	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VMULPS       Z4, Z3, Z7
-	VDIVPS       Z7, Z6, Z6
-	VMULPS       Z4, Z6, Z4
-	VMULPS       Z3, Z6, Z3
-	VMULPS       Z5, Z3, Z3
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VMULPS       Z12, Z11, Z15
+	VDIVPS       Z15, Z14, Z14
+	VMULPS       Z12, Z14, Z12
+	VMULPS       Z11, Z14, Z11
+	VMULPS       Z13, Z11, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z3, Z3, Z6
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
-	VFNMADD213PS     Z5, Z6, Z7
-	VFNMADD213PS     Z5, Z3, Z7
-	VMULPS           Z4, Z5, Z3
-	VPMOVD2M         Z2, K1
-	VBLENDMPS        Z3, Z4, K1, Z5
-	VBLENDMPS        Z4, Z3, K1, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPS           Z2, Z4, Z2
-	VSUBPS           Z7, Z2, Z2
-	VMOVUPS          (SP), Z4
-	VADDPS           Z5, Z4, K2, Z4
-	VMOVUPS          Z4, (SP)
-	VMOVUPS          128(SP), Z4
-	VADDPS           Z3, Z4, K2, Z4
-	VMOVUPS          Z4, 128(SP)
-	VMOVUPS          64(SP), Z4
-	VADDPS           Z3, Z4, K3, Z4
-	VMOVUPS          Z4, 64(SP)
-	VMOVUPS          192(SP), Z4
-	VADDPS           Z5, Z4, K3, Z4
-	VMOVUPS          Z4, 192(SP)
-	VMOVUPS          256(SP), Z4
-	VADDPS           Z2, Z4, K2, Z4
-	VMOVUPS          Z4, 256(SP)
-	VMOVUPS          320(SP), Z4
-	VADDPS           Z2, Z4, K3, Z4
-	VMOVUPS          Z4, 320(SP)
-	VBROADCASTSS     oneSingle<>+0(SB), Z4
+	VMULPS           Z11, Z11, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z13, Z14, Z15
+	VFNMADD213PS     Z13, Z11, Z15
+	VMULPS           Z12, Z13, Z11
+	VPMOVD2M         Z10, K1
+	VBLENDMPS        Z11, Z12, K1, Z13
+	VBLENDMPS        Z12, Z11, K1, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPS           Z10, Z12, Z10
+	VSUBPS           Z15, Z10, Z10
+	VADDPS           Z13, Z2, K2, Z2
+	VADDPS           Z11, Z4, K2, Z4
+	VADDPS           Z11, Z3, K3, Z3
+	VADDPS           Z13, Z5, K3, Z5
+	VADDPS           Z10, Z6, K2, Z6
+	VADDPS           Z10, Z7, K3, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Z3, Z5
-	VMULPS  Z5, Z4, Z4
+	VSQRTPS Z11, Z13
+	VMULPS  Z13, Z12, Z12
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Z3, Z4, Z4
+	VMULPS Z11, Z12, Z12
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Z3, Z3, Z3
+	VMULPS Z11, Z11, Z11
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Z3, Z4, Z4
+	VMULPS Z11, Z12, Z12
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z4, Z4
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z12, Z12
 
 noMore2:
-	VMULPS  Z2, Z4, Z2
-	VMOVUPS 384(SP), Z3
-	VADDPS  Z2, Z3, K2, Z3
-	VMOVUPS Z3, 384(SP)
-	VMOVUPS 448(SP), Z3
-	VADDPS  Z2, Z3, K3, Z3
-	VMOVUPS Z3, 448(SP)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, R8
-	JMP     few
+	VMULPS Z10, Z12, Z10
+	VADDPS Z10, Z8, K2, Z8
+	VADDPS Z10, Z9, K3, Z9
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, R8
+	JMP    few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       (SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, (SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        512(SP), Z3, Z3
-	VMOVUPD       Z3, 512(SP)
-	VMOVUPS       64(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 64(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        576(SP), Z3, Z3
-	VMOVUPD       Z3, 576(SP)
-	VMOVUPS       128(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 128(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        640(SP), Z3, Z3
-	VMOVUPD       Z3, 640(SP)
-	VMOVUPS       192(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 192(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        704(SP), Z3, Z3
-	VMOVUPD       Z3, 704(SP)
-	VMOVUPS       256(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 256(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        768(SP), Z3, Z3
-	VMOVUPD       Z3, 768(SP)
-	VMOVUPS       320(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 320(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        832(SP), Z3, Z3
-	VMOVUPD       Z3, 832(SP)
-	VMOVUPS       384(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 384(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        896(SP), Z3, Z3
-	VMOVUPD       Z3, 896(SP)
-	VMOVUPS       448(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 448(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        960(SP), Z3, Z3
-	VMOVUPD       Z3, 960(SP)
+	VMOVAPD       Z2, Z10
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        (SP), Z11, Z11
+	VMOVUPD       Z11, (SP)
+	VMOVAPD       Z3, Z10
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        64(SP), Z11, Z11
+	VMOVUPD       Z11, 64(SP)
+	VMOVAPD       Z4, Z10
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        128(SP), Z11, Z11
+	VMOVUPD       Z11, 128(SP)
+	VMOVAPD       Z5, Z10
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        192(SP), Z11, Z11
+	VMOVUPD       Z11, 192(SP)
+	VMOVAPD       Z6, Z10
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        256(SP), Z11, Z11
+	VMOVUPD       Z11, 256(SP)
+	VMOVAPD       Z7, Z10
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        320(SP), Z11, Z11
+	VMOVUPD       Z11, 320(SP)
+	VMOVAPD       Z8, Z10
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        384(SP), Z11, Z11
+	VMOVUPD       Z11, 384(SP)
+	VMOVAPD       Z9, Z10
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y10, Z11
+	VEXTRACTF64X4 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z10, Z11, Z11
+	VADDPD        448(SP), Z11, Z11
+	VMOVUPD       Z11, 448(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       512(SP), Z0
+	VMOVUPD       (SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35814,7 +34792,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       576(SP), Z0
+	VMOVUPD       64(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35823,7 +34801,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       640(SP), Z0
+	VMOVUPD       128(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35832,7 +34810,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       704(SP), Z0
+	VMOVUPD       192(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35841,7 +34819,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       768(SP), Z0
+	VMOVUPD       256(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35850,7 +34828,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       832(SP), Z0
+	VMOVUPD       320(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35859,7 +34837,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       896(SP), Z0
+	VMOVUPD       384(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35868,7 +34846,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       960(SP), Z0
+	VMOVUPD       448(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35895,7 +34873,7 @@ folded:
 
 // func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX512(SB), $512-73
+TEXT ·forwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -35908,21 +34886,13 @@ TEXT ·forwardSigmoidPowersYF64AVX512(SB), $512-73
 	VCVTTSD2SI   32(BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, (SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 64(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 128(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 192(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 256(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 320(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 384(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
 	XORQ         SI, SI
 	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
@@ -35930,10 +34900,10 @@ TEXT ·forwardSigmoidPowersYF64AVX512(SB), $512-73
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ       (DX)(DI*1), X2
-	VPCMPEQB    X2, X0, K1
-	VMOVQ       8(DX)(DI*1), X2
-	VPCMPEQB    X2, X0, K2
+	VMOVQ       (DX)(DI*1), X10
+	VPCMPEQB    X10, X0, K1
+	VMOVQ       8(DX)(DI*1), X10
+	VPCMPEQB    X10, X0, K2
 	KNOTB       K1, K3
 	KNOTB       K2, K4
 	KMOVB       K1, R8
@@ -35942,200 +34912,168 @@ many:
 	KMOVB       K2, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, SI
-	VMOVUPD     (CX)(DI*8), Z2
-	VMOVUPD     64(CX)(DI*8), Z3
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
-	VORPD.BCST  signBit<>+0(SB), Z2, Z4
-	VORPD.BCST  signBit<>+0(SB), Z3, Z5
-	VPMAXUQ     Z4, Z1, Z1
-	VPMAXUQ     Z5, Z1, Z1
+	VMOVUPD     (CX)(DI*8), Z10
+	VMOVUPD     64(CX)(DI*8), Z11
+	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
+	VXORPD.BCST signBit<>+0(SB), Z11, K4, Z11
+	VORPD.BCST  signBit<>+0(SB), Z10, Z12
+	VORPD.BCST  signBit<>+0(SB), Z11, Z13
+	VPMAXUQ     Z12, Z1, Z1
+	VPMAXUQ     Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VSCALEFPD        Z6, Z9, Z9
-	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     exp64k<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VSCALEFPD        Z14, Z17, Z17
+	VSCALEFPD        Z15, Z16, Z16
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z9, Z4
-	VADDPD.BCST  one<>+0(SB), Z8, Z5
-	VADDPD.BCST  two<>+0(SB), Z9, Z6
-	VADDPD.BCST  two<>+0(SB), Z8, Z7
-	VBROADCASTSD one<>+0(SB), Z10
-	VMULPD       Z6, Z4, Z11
-	VMULPD       Z7, Z5, Z12
-	VDIVPD       Z11, Z10, Z11
-	VDIVPD       Z12, Z10, Z10
-	VMULPD       Z6, Z11, Z6
-	VMULPD       Z7, Z10, Z7
-	VMULPD       Z4, Z11, Z4
-	VMULPD       Z5, Z10, Z5
-	VMULPD       Z9, Z4, Z4
-	VMULPD       Z8, Z5, Z5
+	VADDPD.BCST  one<>+0(SB), Z17, Z12
+	VADDPD.BCST  one<>+0(SB), Z16, Z13
+	VADDPD.BCST  two<>+0(SB), Z17, Z14
+	VADDPD.BCST  two<>+0(SB), Z16, Z15
+	VBROADCASTSD one<>+0(SB), Z18
+	VMULPD       Z14, Z12, Z19
+	VMULPD       Z15, Z13, Z20
+	VDIVPD       Z19, Z18, Z19
+	VDIVPD       Z20, Z18, Z18
+	VMULPD       Z14, Z19, Z14
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z12, Z19, Z12
+	VMULPD       Z13, Z18, Z13
+	VMULPD       Z17, Z12, Z12
+	VMULPD       Z16, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z10
-	VMULPD           Z5, Z5, Z11
-	VBROADCASTSD     unit64j<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z13
-	VFNMADD213PD     Z8, Z11, Z12
-	VFNMADD213PD     Z9, Z4, Z13
-	VFNMADD213PD     Z8, Z5, Z12
-	VMULPD           Z6, Z9, Z4
-	VMULPD           Z7, Z8, Z5
-	VPMOVQ2M         Z2, K5
-	VPMOVQ2M         Z3, K6
-	VBLENDMPD        Z4, Z6, K5, Z8
-	VBLENDMPD        Z5, Z7, K6, Z9
-	VBLENDMPD        Z6, Z4, K5, Z4
-	VBLENDMPD        Z7, Z5, K6, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z2, Z6, Z2
-	VMINPD           Z3, Z6, Z3
-	VSUBPD           Z13, Z2, Z2
-	VSUBPD           Z12, Z3, Z3
-	VMOVUPS          (SP), Z6
-	VADDPD           Z8, Z6, K1, Z6
-	VMOVUPS          Z6, (SP)
-	VMOVUPS          (SP), Z6
-	VADDPD           Z9, Z6, K2, Z6
-	VMOVUPS          Z6, (SP)
-	VMOVUPS          128(SP), Z6
-	VADDPD           Z4, Z6, K1, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          128(SP), Z6
-	VADDPD           Z5, Z6, K2, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          64(SP), Z6
-	VADDPD           Z4, Z6, K3, Z6
-	VMOVUPS          Z6, 64(SP)
-	VMOVUPS          64(SP), Z6
-	VADDPD           Z5, Z6, K4, Z6
-	VMOVUPS          Z6, 64(SP)
-	VMOVUPS          192(SP), Z6
-	VADDPD           Z8, Z6, K3, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          192(SP), Z6
-	VADDPD           Z9, Z6, K4, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          256(SP), Z6
-	VADDPD           Z2, Z6, K1, Z6
-	VMOVUPS          Z6, 256(SP)
-	VMOVUPS          256(SP), Z6
-	VADDPD           Z3, Z6, K2, Z6
-	VMOVUPS          Z6, 256(SP)
-	VMOVUPS          320(SP), Z6
-	VADDPD           Z2, Z6, K3, Z6
-	VMOVUPS          Z6, 320(SP)
-	VMOVUPS          320(SP), Z6
-	VADDPD           Z3, Z6, K4, Z6
-	VMOVUPS          Z6, 320(SP)
-	VBROADCASTSD     one<>+0(SB), Z6
-	VMOVAPD          Z6, Z7
+	VMULPD           Z12, Z12, Z18
+	VMULPD           Z13, Z13, Z19
+	VBROADCASTSD     unit64j<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z17, Z18, Z21
+	VFNMADD213PD     Z16, Z19, Z20
+	VFNMADD213PD     Z17, Z12, Z21
+	VFNMADD213PD     Z16, Z13, Z20
+	VMULPD           Z14, Z17, Z12
+	VMULPD           Z15, Z16, Z13
+	VPMOVQ2M         Z10, K5
+	VPMOVQ2M         Z11, K6
+	VBLENDMPD        Z12, Z14, K5, Z16
+	VBLENDMPD        Z13, Z15, K6, Z17
+	VBLENDMPD        Z14, Z12, K5, Z12
+	VBLENDMPD        Z15, Z13, K6, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z10, Z14, Z10
+	VMINPD           Z11, Z14, Z11
+	VSUBPD           Z21, Z10, Z10
+	VSUBPD           Z20, Z11, Z11
+	VADDPD           Z16, Z2, K1, Z2
+	VADDPD           Z17, Z2, K2, Z2
+	VADDPD           Z12, Z4, K1, Z4
+	VADDPD           Z13, Z4, K2, Z4
+	VADDPD           Z12, Z3, K3, Z3
+	VADDPD           Z13, Z3, K4, Z3
+	VADDPD           Z16, Z5, K3, Z5
+	VADDPD           Z17, Z5, K4, Z5
+	VADDPD           Z10, Z6, K1, Z6
+	VADDPD           Z11, Z6, K2, Z6
+	VADDPD           Z10, Z7, K3, Z7
+	VADDPD           Z11, Z7, K4, Z7
+	VBROADCASTSD     one<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z4, Z8
-	VSQRTPD Z5, Z9
-	VMULPD  Z8, Z7, Z7
-	VMULPD  Z9, Z6, Z6
+	VSQRTPD Z12, Z16
+	VSQRTPD Z13, Z17
+	VMULPD  Z16, Z15, Z15
+	VMULPD  Z17, Z14, Z14
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z4, Z7, Z7
-	VMULPD Z5, Z6, Z6
+	VMULPD Z12, Z15, Z15
+	VMULPD Z13, Z14, Z14
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z4, Z4, Z4
-	VMULPD Z5, Z5, Z5
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z4, Z7, Z7
-	VMULPD Z5, Z6, Z6
+	VMULPD Z12, Z15, Z15
+	VMULPD Z13, Z14, Z14
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z4, Z4, Z4
-	VMULPD Z5, Z5, Z5
-	VMULPD Z4, Z7, Z7
-	VMULPD Z5, Z6, Z6
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	VMULPD Z12, Z15, Z15
+	VMULPD Z13, Z14, Z14
 
 noMore1:
-	VMULPD  Z2, Z7, Z2
-	VMULPD  Z3, Z6, Z3
-	VMOVUPS 384(SP), Z4
-	VADDPD  Z2, Z4, K1, Z4
-	VMOVUPS Z4, 384(SP)
-	VMOVUPS 384(SP), Z4
-	VADDPD  Z3, Z4, K2, Z4
-	VMOVUPS Z4, 384(SP)
-	VMOVUPS 448(SP), Z4
-	VADDPD  Z2, Z4, K3, Z4
-	VMOVUPS Z4, 448(SP)
-	VMOVUPS 448(SP), Z2
-	VADDPD  Z3, Z2, K4, Z2
-	VMOVUPS Z2, 448(SP)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, AX
-	CMPQ    AX, $0x00000010
-	JGE     many
+	VMULPD Z10, Z15, Z10
+	VMULPD Z11, Z14, Z11
+	VADDPD Z10, Z8, K1, Z8
+	VADDPD Z11, Z8, K2, Z8
+	VADDPD Z10, Z9, K3, Z9
+	VADDPD Z11, Z9, K4, Z9
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, AX
+	CMPQ   AX, $0x00000010
+	JGE    many
 
 few:
 	TESTQ AX, AX
@@ -36147,133 +35085,116 @@ few:
 	CMOVQLT     AX, R8
 	LEAQ        tailMasks<>+0(SB), R9
 	KMOVW       (R9)(R8*2), K1
-	VMOVDQU8.Z  (DX)(DI*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (DX)(DI*1), K1, X10
+	VPCMPEQB    X10, X0, K1, K2
 	KNOTB       K2, K3
 	KANDB       K1, K3, K3
 	KMOVB       K2, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, SI
-	VMOVUPD.Z   (CX)(DI*8), K1, Z2
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VORPD.BCST  signBit<>+0(SB), Z2, Z3
-	VPMAXUQ     Z3, Z1, Z1
+	VMOVUPD.Z   (CX)(DI*8), K1, Z10
+	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
+	VORPD.BCST  signBit<>+0(SB), Z10, Z11
+	VPMAXUQ     Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z5
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VSCALEFPD        Z12, Z13, Z13
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z5, Z3
-	VADDPD.BCST  two<>+0(SB), Z5, Z4
-	VBROADCASTSD one<>+0(SB), Z6
-	VMULPD       Z4, Z3, Z7
-	VDIVPD       Z7, Z6, Z6
-	VMULPD       Z4, Z6, Z4
-	VMULPD       Z3, Z6, Z3
-	VMULPD       Z5, Z3, Z3
+	VADDPD.BCST  one<>+0(SB), Z13, Z11
+	VADDPD.BCST  two<>+0(SB), Z13, Z12
+	VBROADCASTSD one<>+0(SB), Z14
+	VMULPD       Z12, Z11, Z15
+	VDIVPD       Z15, Z14, Z14
+	VMULPD       Z12, Z14, Z12
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z13, Z11, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z3, Z3, Z6
-	VBROADCASTSD     unit64j<>+0(SB), Z7
-	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
-	VFNMADD213PD     Z5, Z6, Z7
-	VFNMADD213PD     Z5, Z3, Z7
-	VMULPD           Z4, Z5, Z3
-	VPMOVQ2M         Z2, K1
-	VBLENDMPD        Z3, Z4, K1, Z5
-	VBLENDMPD        Z4, Z3, K1, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPD           Z2, Z4, Z2
-	VSUBPD           Z7, Z2, Z2
-	VMOVUPS          (SP), Z4
-	VADDPD           Z5, Z4, K2, Z4
-	VMOVUPS          Z4, (SP)
-	VMOVUPS          128(SP), Z4
-	VADDPD           Z3, Z4, K2, Z4
-	VMOVUPS          Z4, 128(SP)
-	VMOVUPS          64(SP), Z4
-	VADDPD           Z3, Z4, K3, Z4
-	VMOVUPS          Z4, 64(SP)
-	VMOVUPS          192(SP), Z4
-	VADDPD           Z5, Z4, K3, Z4
-	VMOVUPS          Z4, 192(SP)
-	VMOVUPS          256(SP), Z4
-	VADDPD           Z2, Z4, K2, Z4
-	VMOVUPS          Z4, 256(SP)
-	VMOVUPS          320(SP), Z4
-	VADDPD           Z2, Z4, K3, Z4
-	VMOVUPS          Z4, 320(SP)
-	VBROADCASTSD     one<>+0(SB), Z4
+	VMULPD           Z11, Z11, Z14
+	VBROADCASTSD     unit64j<>+0(SB), Z15
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z13, Z14, Z15
+	VFNMADD213PD     Z13, Z11, Z15
+	VMULPD           Z12, Z13, Z11
+	VPMOVQ2M         Z10, K1
+	VBLENDMPD        Z11, Z12, K1, Z13
+	VBLENDMPD        Z12, Z11, K1, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z10, Z12, Z10
+	VSUBPD           Z15, Z10, Z10
+	VADDPD           Z13, Z2, K2, Z2
+	VADDPD           Z11, Z4, K2, Z4
+	VADDPD           Z11, Z3, K3, Z3
+	VADDPD           Z13, Z5, K3, Z5
+	VADDPD           Z10, Z6, K2, Z6
+	VADDPD           Z10, Z7, K3, Z7
+	VBROADCASTSD     one<>+0(SB), Z12
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z3, Z5
-	VMULPD  Z5, Z4, Z4
+	VSQRTPD Z11, Z13
+	VMULPD  Z13, Z12, Z12
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z3, Z4, Z4
+	VMULPD Z11, Z12, Z12
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z3, Z3, Z3
+	VMULPD Z11, Z11, Z11
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z3, Z4, Z4
+	VMULPD Z11, Z12, Z12
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z4, Z4
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z12, Z12
 
 noMore2:
-	VMULPD  Z2, Z4, Z2
-	VMOVUPS 384(SP), Z3
-	VADDPD  Z2, Z3, K2, Z3
-	VMOVUPS Z3, 384(SP)
-	VMOVUPS 448(SP), Z3
-	VADDPD  Z2, Z3, K3, Z3
-	VMOVUPS Z3, 448(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, AX
-	JMP     few
+	VMULPD Z10, Z12, Z10
+	VADDPD Z10, Z8, K2, Z8
+	VADDPD Z10, Z9, K3, Z9
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, AX
+	JMP    few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       (SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, (SP)
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36282,9 +35203,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       64(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36293,9 +35213,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       128(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36304,9 +35223,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36315,9 +35233,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36326,9 +35243,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36337,9 +35253,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36348,9 +35263,8 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -36377,7 +35291,7 @@ done:
 
 // func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidPowersYF32AVX512(SB), $448-97
+TEXT ·backwardSigmoidPowersYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -36390,23 +35304,16 @@ TEXT ·backwardSigmoidPowersYF32AVX512(SB), $448-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSS 4(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSS 20(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSS 24(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSS 28(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSS 32(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSS 36(DI), Z1
-	VMOVUPS      Z1, 384(SP)
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 20(DI), Z3
+	VBROADCASTSS 24(DI), Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
+	VBROADCASTSS 28(DI), Z5
+	VBROADCASTSS 32(DI), Z6
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, Z6
+	VBROADCASTSS 36(DI), Z7
 	VCVTTSS2SI   40(DI), DI
-	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z8, Z8, Z8
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000020
 	JL           few
@@ -36417,160 +35324,153 @@ many:
 	VPCMPEQB    16(SI)(R8*1), X0, K2
 	KNOTW       K1, K3
 	KNOTW       K2, K4
-	VMOVUPS     (BX)(R8*4), Z2
-	VMOVUPS     64(BX)(R8*4), Z3
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
-	VPMAXUD     Z4, Z1, Z1
-	VPMAXUD     Z5, Z1, Z1
+	VMOVUPS     (BX)(R8*4), Z9
+	VMOVUPS     64(BX)(R8*4), Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z9, K3, Z9
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K4, Z10
+	VORPS.BCST  signBitSingle<>+0(SB), Z9, Z11
+	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z12
+	VPMAXUD     Z11, Z8, Z8
+	VPMAXUD     Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VSCALEFPS        Z6, Z9, Z9
-	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VSCALEFPS        Z13, Z16, Z16
+	VSCALEFPS        Z14, Z15, Z15
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
-	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
-	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
-	VBROADCASTSS oneSingle<>+0(SB), Z10
-	VMULPS       Z6, Z4, Z11
-	VMULPS       Z7, Z5, Z12
-	VDIVPS       Z11, Z10, Z11
-	VDIVPS       Z12, Z10, Z10
-	VMULPS       Z6, Z11, Z6
-	VMULPS       Z7, Z10, Z7
-	VMULPS       Z4, Z11, Z4
-	VMULPS       Z5, Z10, Z5
-	VMULPS       Z9, Z4, Z4
-	VMULPS       Z8, Z5, Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z16, Z11
+	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VMULPS       Z13, Z11, Z18
+	VMULPS       Z14, Z12, Z19
+	VDIVPS       Z18, Z17, Z18
+	VDIVPS       Z19, Z17, Z17
+	VMULPS       Z13, Z18, Z13
+	VMULPS       Z14, Z17, Z14
+	VMULPS       Z11, Z18, Z11
+	VMULPS       Z12, Z17, Z12
+	VMULPS       Z16, Z11, Z11
+	VMULPS       Z15, Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z10
-	VMULPS           Z5, Z5, Z11
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z9, Z10, Z13
-	VFNMADD213PS     Z8, Z11, Z12
-	VFNMADD213PS     Z9, Z4, Z13
-	VFNMADD213PS     Z8, Z5, Z12
-	VMULPS           Z6, Z9, Z4
-	VMULPS           Z7, Z8, Z5
-	VPMOVD2M         Z2, K3
-	VPMOVD2M         Z3, K4
-	VBLENDMPS        Z4, Z6, K3, Z8
-	VBLENDMPS        Z5, Z7, K4, Z9
-	VBLENDMPS        Z6, Z4, K3, Z4
-	VBLENDMPS        Z7, Z5, K4, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z2, Z6, Z2
-	VMINPS           Z3, Z6, Z3
-	VSUBPS           Z13, Z2, Z2
-	VSUBPS           Z12, Z3, Z3
-	VMOVUPS          128(SP), Z6
-	VMOVUPS          192(SP), Z7
-	VBLENDMPS        Z6, Z7, K1, Z10
-	VBLENDMPS        Z6, Z7, K2, Z6
-	VMULPS           Z4, Z10, Z7
-	VMULPS           Z5, Z6, Z6
-	VMOVUPS          256(SP), Z10
-	VMOVUPS          320(SP), Z11
-	VBLENDMPS        Z10, Z11, K1, Z12
-	VBLENDMPS        Z10, Z11, K2, Z10
-	VBROADCASTSS     oneSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z13
+	VMULPS           Z11, Z11, Z17
+	VMULPS           Z12, Z12, Z18
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z16, Z17, Z20
+	VFNMADD213PS     Z15, Z18, Z19
+	VFNMADD213PS     Z16, Z11, Z20
+	VFNMADD213PS     Z15, Z12, Z19
+	VMULPS           Z13, Z16, Z11
+	VMULPS           Z14, Z15, Z12
+	VPMOVD2M         Z9, K3
+	VPMOVD2M         Z10, K4
+	VBLENDMPS        Z11, Z13, K3, Z15
+	VBLENDMPS        Z12, Z14, K4, Z16
+	VBLENDMPS        Z13, Z11, K3, Z11
+	VBLENDMPS        Z14, Z12, K4, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPS           Z9, Z13, Z9
+	VMINPS           Z10, Z13, Z10
+	VSUBPS           Z20, Z9, Z9
+	VSUBPS           Z19, Z10, Z10
+	VBLENDMPS        Z3, Z4, K1, Z13
+	VBLENDMPS        Z3, Z4, K2, Z14
+	VMULPS           Z11, Z13, Z13
+	VMULPS           Z12, Z14, Z14
+	VBLENDMPS        Z5, Z6, K1, Z17
+	VBLENDMPS        Z5, Z6, K2, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z4, Z14
-	VSQRTPS Z5, Z15
-	VMULPS  Z14, Z13, Z13
-	VMULPS  Z15, Z11, Z11
+	VSQRTPS Z11, Z21
+	VSQRTPS Z12, Z22
+	VMULPS  Z21, Z20, Z20
+	VMULPS  Z22, Z19, Z19
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z4, Z13, Z13
-	VMULPS Z5, Z11, Z11
+	VMULPS Z11, Z20, Z20
+	VMULPS Z12, Z19, Z19
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z4, Z4, Z14
-	VMULPS Z5, Z5, Z15
+	VMULPS Z11, Z11, Z21
+	VMULPS Z12, Z12, Z22
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z14, Z13, Z13
-	VMULPS Z15, Z11, Z11
+	VMULPS Z21, Z20, Z20
+	VMULPS Z22, Z19, Z19
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z14, Z14, Z14
-	VMULPS Z15, Z15, Z15
-	VMULPS Z14, Z13, Z13
-	VMULPS Z15, Z11, Z11
+	VMULPS Z21, Z21, Z21
+	VMULPS Z22, Z22, Z22
+	VMULPS Z21, Z20, Z20
+	VMULPS Z22, Z19, Z19
 
 noMore1:
-	VMULPS       Z2, Z8, Z2
-	VMULPS       Z3, Z9, Z3
-	VMOVUPS      384(SP), Z14
-	VFNMADD213PS Z4, Z14, Z2
-	VFNMADD213PS Z5, Z14, Z3
-	VMULPS       Z13, Z12, Z12
-	VMULPS       Z11, Z10, Z10
-	VFMADD231PS  Z2, Z12, Z7
-	VFMADD231PS  Z3, Z10, Z6
-	VMOVUPS      (SP), Z2
-	VMOVUPS      64(SP), Z3
-	VBLENDMPS    Z2, Z3, K1, Z10
-	VBLENDMPS    Z2, Z3, K2, Z2
-	VMULPS       Z8, Z10, Z3
-	VMULPS       Z9, Z2, Z2
-	VFMADD231PS  Z4, Z3, Z7
-	VFMADD231PS  Z5, Z2, Z6
+	VMULPS       Z9, Z15, Z9
+	VMULPS       Z10, Z16, Z10
+	VFNMADD213PS Z11, Z7, Z9
+	VFNMADD213PS Z12, Z7, Z10
+	VMULPS       Z20, Z17, Z17
+	VMULPS       Z19, Z18, Z18
+	VFMADD231PS  Z9, Z17, Z13
+	VFMADD231PS  Z10, Z18, Z14
+	VBLENDMPS    Z1, Z2, K1, Z9
+	VBLENDMPS    Z1, Z2, K2, Z10
+	VMULPS       Z15, Z9, Z9
+	VMULPS       Z16, Z10, Z10
+	VFMADD231PS  Z11, Z9, Z13
+	VFMADD231PS  Z12, Z10, Z14
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z7, (AX)(R8*4)
-	VMOVNTPS     Z6, 64(AX)(R8*4)
+	VMOVNTPS     Z13, (AX)(R8*4)
+	VMOVNTPS     Z14, 64(AX)(R8*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z7, (AX)(R8*4)
-	VMOVUPS Z6, 64(AX)(R8*4)
+	VMOVUPS Z13, (AX)(R8*4)
+	VMOVUPS Z14, 64(AX)(R8*4)
 
 stored2:
 	ADDQ $0x00000020, R8
@@ -36588,102 +35488,95 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R9
 	KMOVW       (R9)(DX*2), K1
-	VMOVDQU8.Z  (SI)(R8*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (SI)(R8*1), K1, X9
+	VPCMPEQB    X9, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	VMOVUPS.Z   (BX)(R8*4), K1, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
-	VPMAXUD     Z3, Z1, Z1
+	VMOVUPS.Z   (BX)(R8*4), K1, Z9
+	VXORPS.BCST signBitSingle<>+0(SB), Z9, K3, Z9
+	VORPS.BCST  signBitSingle<>+0(SB), Z9, Z10
+	VPMAXUD     Z10, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z11
+	VRNDSCALEPS       $0x08, Z11, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z10
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VSCALEFPS        Z4, Z5, Z5
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
+	VSCALEFPS        Z11, Z12, Z12
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
-	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VMULPS       Z4, Z3, Z7
-	VDIVPS       Z7, Z6, Z6
-	VMULPS       Z4, Z6, Z4
-	VMULPS       Z3, Z6, Z3
-	VMULPS       Z5, Z3, Z3
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z10
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VMULPS       Z11, Z10, Z14
+	VDIVPS       Z14, Z13, Z13
+	VMULPS       Z11, Z13, Z11
+	VMULPS       Z10, Z13, Z10
+	VMULPS       Z12, Z10, Z10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z3, Z3, Z6
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
-	VFNMADD213PS     Z5, Z6, Z7
-	VFNMADD213PS     Z5, Z3, Z7
-	VMULPS           Z4, Z5, Z3
-	VPMOVD2M         Z2, K3
-	VBLENDMPS        Z3, Z4, K3, Z5
-	VBLENDMPS        Z4, Z3, K3, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPS           Z2, Z4, Z2
-	VSUBPS           Z7, Z2, Z2
-	VMOVUPS          128(SP), Z4
-	VMOVUPS          192(SP), Z6
-	VBLENDMPS        Z4, Z6, K2, Z4
-	VMULPS           Z3, Z4, Z4
-	VMOVUPS          256(SP), Z6
-	VMOVUPS          320(SP), Z7
-	VBLENDMPS        Z6, Z7, K2, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VMULPS           Z10, Z10, Z13
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z12, Z13, Z14
+	VFNMADD213PS     Z12, Z10, Z14
+	VMULPS           Z11, Z12, Z10
+	VPMOVD2M         Z9, K3
+	VBLENDMPS        Z10, Z11, K3, Z12
+	VBLENDMPS        Z11, Z10, K3, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPS           Z9, Z11, Z9
+	VSUBPS           Z14, Z9, Z9
+	VBLENDMPS        Z3, Z4, K2, Z11
+	VMULPS           Z10, Z11, Z11
+	VBLENDMPS        Z5, Z6, K2, Z13
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPS Z3, Z8
-	VMULPS  Z8, Z7, Z7
+	VSQRTPS Z10, Z15
+	VMULPS  Z15, Z14, Z14
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPS Z3, Z7, Z7
+	VMULPS Z10, Z14, Z14
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPS Z3, Z3, Z8
+	VMULPS Z10, Z10, Z15
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPS Z8, Z7, Z7
+	VMULPS Z15, Z14, Z14
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z7, Z7
+	VMULPS Z15, Z15, Z15
+	VMULPS Z15, Z14, Z14
 
 noMore3:
-	VMULPS       Z2, Z5, Z2
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PS Z3, Z8, Z2
-	VMULPS       Z7, Z6, Z6
-	VFMADD231PS  Z2, Z6, Z4
-	VMOVUPS      (SP), Z2
-	VMOVUPS      64(SP), Z6
-	VBLENDMPS    Z2, Z6, K2, Z2
-	VMULPS       Z5, Z2, Z2
-	VFMADD231PS  Z3, Z2, Z4
-	VMOVUPS      Z4, K1, (AX)(R8*4)
+	VMULPS       Z9, Z12, Z9
+	VFNMADD213PS Z10, Z7, Z9
+	VMULPS       Z14, Z13, Z13
+	VFMADD231PS  Z9, Z13, Z11
+	VBLENDMPS    Z1, Z2, K2, Z9
+	VMULPS       Z12, Z9, Z9
+	VFMADD231PS  Z10, Z9, Z11
+	VMOVUPS      Z11, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
 	JMP          few
@@ -36691,8 +35584,8 @@ noMore3:
 done:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
-	VPMAXUD      Z0, Z1, Z1
-	VPCMPEQD     Z0, Z1, K1
+	VPMAXUD      Z0, Z8, Z8
+	VPCMPEQD     Z0, Z8, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -36702,7 +35595,7 @@ done:
 
 // func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidPowersYF64AVX512(SB), $448-97
+TEXT ·backwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -36715,211 +35608,197 @@ TEXT ·backwardSigmoidPowersYF64AVX512(SB), $448-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSD 8(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSD 40(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSD 48(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSD 56(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSD 64(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSD 72(DI), Z1
-	VMOVUPS      Z1, 384(SP)
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 40(DI), Z3
+	VBROADCASTSD 48(DI), Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSD 56(DI), Z5
+	VBROADCASTSD 64(DI), Z6
+	VXORPD.BCST  signBit<>+0(SB), Z6, Z6
+	VBROADCASTSD 72(DI), Z7
 	VCVTTSD2SI   80(DI), DI
-	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z8, Z8, Z8
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ       (SI)(R8*1), X2
-	VPCMPEQB    X2, X0, K1
-	VMOVQ       8(SI)(R8*1), X2
-	VPCMPEQB    X2, X0, K2
+	VMOVQ       (SI)(R8*1), X9
+	VPCMPEQB    X9, X0, K1
+	VMOVQ       8(SI)(R8*1), X9
+	VPCMPEQB    X9, X0, K2
 	KNOTB       K1, K3
 	KNOTB       K2, K4
-	VMOVUPD     (BX)(R8*8), Z2
-	VMOVUPD     64(BX)(R8*8), Z3
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
-	VORPD.BCST  signBit<>+0(SB), Z2, Z4
-	VORPD.BCST  signBit<>+0(SB), Z3, Z5
-	VPMAXUQ     Z4, Z1, Z1
-	VPMAXUQ     Z5, Z1, Z1
+	VMOVUPD     (BX)(R8*8), Z9
+	VMOVUPD     64(BX)(R8*8), Z10
+	VXORPD.BCST signBit<>+0(SB), Z9, K3, Z9
+	VXORPD.BCST signBit<>+0(SB), Z10, K4, Z10
+	VORPD.BCST  signBit<>+0(SB), Z9, Z11
+	VORPD.BCST  signBit<>+0(SB), Z10, Z12
+	VPMAXUQ     Z11, Z8, Z8
+	VPMAXUQ     Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VSCALEFPD        Z6, Z9, Z9
-	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VSCALEFPD        Z13, Z16, Z16
+	VSCALEFPD        Z14, Z15, Z15
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z9, Z4
-	VADDPD.BCST  one<>+0(SB), Z8, Z5
-	VADDPD.BCST  two<>+0(SB), Z9, Z6
-	VADDPD.BCST  two<>+0(SB), Z8, Z7
-	VBROADCASTSD one<>+0(SB), Z10
-	VMULPD       Z6, Z4, Z11
-	VMULPD       Z7, Z5, Z12
-	VDIVPD       Z11, Z10, Z11
-	VDIVPD       Z12, Z10, Z10
-	VMULPD       Z6, Z11, Z6
-	VMULPD       Z7, Z10, Z7
-	VMULPD       Z4, Z11, Z4
-	VMULPD       Z5, Z10, Z5
-	VMULPD       Z9, Z4, Z4
-	VMULPD       Z8, Z5, Z5
+	VADDPD.BCST  one<>+0(SB), Z16, Z11
+	VADDPD.BCST  one<>+0(SB), Z15, Z12
+	VADDPD.BCST  two<>+0(SB), Z16, Z13
+	VADDPD.BCST  two<>+0(SB), Z15, Z14
+	VBROADCASTSD one<>+0(SB), Z17
+	VMULPD       Z13, Z11, Z18
+	VMULPD       Z14, Z12, Z19
+	VDIVPD       Z18, Z17, Z18
+	VDIVPD       Z19, Z17, Z17
+	VMULPD       Z13, Z18, Z13
+	VMULPD       Z14, Z17, Z14
+	VMULPD       Z11, Z18, Z11
+	VMULPD       Z12, Z17, Z12
+	VMULPD       Z16, Z11, Z11
+	VMULPD       Z15, Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z10
-	VMULPD           Z5, Z5, Z11
-	VBROADCASTSD     unit64j<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z13
-	VFNMADD213PD     Z8, Z11, Z12
-	VFNMADD213PD     Z9, Z4, Z13
-	VFNMADD213PD     Z8, Z5, Z12
-	VMULPD           Z6, Z9, Z4
-	VMULPD           Z7, Z8, Z5
-	VPMOVQ2M         Z2, K3
-	VPMOVQ2M         Z3, K4
-	VBLENDMPD        Z4, Z6, K3, Z8
-	VBLENDMPD        Z5, Z7, K4, Z9
-	VBLENDMPD        Z6, Z4, K3, Z4
-	VBLENDMPD        Z7, Z5, K4, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z2, Z6, Z2
-	VMINPD           Z3, Z6, Z3
-	VSUBPD           Z13, Z2, Z2
-	VSUBPD           Z12, Z3, Z3
-	VMOVUPS          128(SP), Z6
-	VMOVUPS          192(SP), Z7
-	VBLENDMPD        Z6, Z7, K1, Z10
-	VBLENDMPD        Z6, Z7, K2, Z6
-	VMULPD           Z4, Z10, Z7
-	VMULPD           Z5, Z6, Z6
-	VMOVUPS          256(SP), Z10
-	VMOVUPS          320(SP), Z11
-	VBLENDMPD        Z10, Z11, K1, Z12
-	VBLENDMPD        Z10, Z11, K2, Z10
-	VBROADCASTSD     one<>+0(SB), Z11
-	VMOVAPD          Z11, Z13
+	VMULPD           Z11, Z11, Z17
+	VMULPD           Z12, Z12, Z18
+	VBROADCASTSD     unit64j<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST unit64i<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64h<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64g<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64f<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64e<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64d<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64c<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64b<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64a<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z16, Z17, Z20
+	VFNMADD213PD     Z15, Z18, Z19
+	VFNMADD213PD     Z16, Z11, Z20
+	VFNMADD213PD     Z15, Z12, Z19
+	VMULPD           Z13, Z16, Z11
+	VMULPD           Z14, Z15, Z12
+	VPMOVQ2M         Z9, K3
+	VPMOVQ2M         Z10, K4
+	VBLENDMPD        Z11, Z13, K3, Z15
+	VBLENDMPD        Z12, Z14, K4, Z16
+	VBLENDMPD        Z13, Z11, K3, Z11
+	VBLENDMPD        Z14, Z12, K4, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z9, Z13, Z9
+	VMINPD           Z10, Z13, Z10
+	VSUBPD           Z20, Z9, Z9
+	VSUBPD           Z19, Z10, Z10
+	VBLENDMPD        Z3, Z4, K1, Z13
+	VBLENDMPD        Z3, Z4, K2, Z14
+	VMULPD           Z11, Z13, Z13
+	VMULPD           Z12, Z14, Z14
+	VBLENDMPD        Z5, Z6, K1, Z17
+	VBLENDMPD        Z5, Z6, K2, Z18
+	VBROADCASTSD     one<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z4, Z14
-	VSQRTPD Z5, Z15
-	VMULPD  Z14, Z13, Z13
-	VMULPD  Z15, Z11, Z11
+	VSQRTPD Z11, Z21
+	VSQRTPD Z12, Z22
+	VMULPD  Z21, Z20, Z20
+	VMULPD  Z22, Z19, Z19
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z4, Z13, Z13
-	VMULPD Z5, Z11, Z11
+	VMULPD Z11, Z20, Z20
+	VMULPD Z12, Z19, Z19
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z4, Z4, Z14
-	VMULPD Z5, Z5, Z15
+	VMULPD Z11, Z11, Z21
+	VMULPD Z12, Z12, Z22
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z14, Z13, Z13
-	VMULPD Z15, Z11, Z11
+	VMULPD Z21, Z20, Z20
+	VMULPD Z22, Z19, Z19
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z14, Z14, Z14
-	VMULPD Z15, Z15, Z15
-	VMULPD Z14, Z13, Z13
-	VMULPD Z15, Z11, Z11
+	VMULPD Z21, Z21, Z21
+	VMULPD Z22, Z22, Z22
+	VMULPD Z21, Z20, Z20
+	VMULPD Z22, Z19, Z19
 
 noMore1:
-	VMULPD       Z2, Z8, Z2
-	VMULPD       Z3, Z9, Z3
-	VMOVUPS      384(SP), Z14
-	VFNMADD213PD Z4, Z14, Z2
-	VFNMADD213PD Z5, Z14, Z3
-	VMULPD       Z13, Z12, Z12
-	VMULPD       Z11, Z10, Z10
-	VFMADD231PD  Z2, Z12, Z7
-	VFMADD231PD  Z3, Z10, Z6
-	VMOVUPS      (SP), Z2
-	VMOVUPS      64(SP), Z3
-	VBLENDMPD    Z2, Z3, K1, Z10
-	VBLENDMPD    Z2, Z3, K2, Z2
-	VMULPD       Z8, Z10, Z3
-	VMULPD       Z9, Z2, Z2
-	VFMADD231PD  Z4, Z3, Z7
-	VFMADD231PD  Z5, Z2, Z6
+	VMULPD       Z9, Z15, Z9
+	VMULPD       Z10, Z16, Z10
+	VFNMADD213PD Z11, Z7, Z9
+	VFNMADD213PD Z12, Z7, Z10
+	VMULPD       Z20, Z17, Z17
+	VMULPD       Z19, Z18, Z18
+	VFMADD231PD  Z9, Z17, Z13
+	VFMADD231PD  Z10, Z18, Z14
+	VBLENDMPD    Z1, Z2, K1, Z9
+	VBLENDMPD    Z1, Z2, K2, Z10
+	VMULPD       Z15, Z9, Z9
+	VMULPD       Z16, Z10, Z10
+	VFMADD231PD  Z11, Z9, Z13
+	VFMADD231PD  Z12, Z10, Z14
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z7, (AX)(R8*8)
-	VMOVNTPD     Z6, 64(AX)(R8*8)
+	VMOVNTPD     Z13, (AX)(R8*8)
+	VMOVNTPD     Z14, 64(AX)(R8*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z7, (AX)(R8*8)
-	VMOVUPD Z6, 64(AX)(R8*8)
+	VMOVUPD Z13, (AX)(R8*8)
+	VMOVUPD Z14, 64(AX)(R8*8)
 
 stored2:
 	ADDQ $0x00000010, R8
@@ -36937,113 +35816,106 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R9
 	KMOVW       (R9)(DX*2), K1
-	VMOVDQU8.Z  (SI)(R8*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (SI)(R8*1), K1, X9
+	VPCMPEQB    X9, X0, K1, K2
 	KNOTB       K2, K3
 	KANDB       K1, K3, K3
-	VMOVUPD.Z   (BX)(R8*8), K1, Z2
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VORPD.BCST  signBit<>+0(SB), Z2, Z3
-	VPMAXUQ     Z3, Z1, Z1
+	VMOVUPD.Z   (BX)(R8*8), K1, Z9
+	VXORPD.BCST signBit<>+0(SB), Z9, K3, Z9
+	VORPD.BCST  signBit<>+0(SB), Z9, Z10
+	VPMAXUQ     Z10, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z10, Z11
+	VRNDSCALEPD       $0x08, Z11, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z10
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z5
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     exp64k<>+0(SB), Z12
+	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
+	VSCALEFPD        Z11, Z12, Z12
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z5, Z3
-	VADDPD.BCST  two<>+0(SB), Z5, Z4
-	VBROADCASTSD one<>+0(SB), Z6
-	VMULPD       Z4, Z3, Z7
-	VDIVPD       Z7, Z6, Z6
-	VMULPD       Z4, Z6, Z4
-	VMULPD       Z3, Z6, Z3
-	VMULPD       Z5, Z3, Z3
+	VADDPD.BCST  one<>+0(SB), Z12, Z10
+	VADDPD.BCST  two<>+0(SB), Z12, Z11
+	VBROADCASTSD one<>+0(SB), Z13
+	VMULPD       Z11, Z10, Z14
+	VDIVPD       Z14, Z13, Z13
+	VMULPD       Z11, Z13, Z11
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z12, Z10, Z10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z3, Z3, Z6
-	VBROADCASTSD     unit64j<>+0(SB), Z7
-	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
-	VFNMADD213PD     Z5, Z6, Z7
-	VFNMADD213PD     Z5, Z3, Z7
-	VMULPD           Z4, Z5, Z3
-	VPMOVQ2M         Z2, K3
-	VBLENDMPD        Z3, Z4, K3, Z5
-	VBLENDMPD        Z4, Z3, K3, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPD           Z2, Z4, Z2
-	VSUBPD           Z7, Z2, Z2
-	VMOVUPS          128(SP), Z4
-	VMOVUPS          192(SP), Z6
-	VBLENDMPD        Z4, Z6, K2, Z4
-	VMULPD           Z3, Z4, Z4
-	VMOVUPS          256(SP), Z6
-	VMOVUPS          320(SP), Z7
-	VBLENDMPD        Z6, Z7, K2, Z6
-	VBROADCASTSD     one<>+0(SB), Z7
+	VMULPD           Z10, Z10, Z13
+	VBROADCASTSD     unit64j<>+0(SB), Z14
+	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z12, Z13, Z14
+	VFNMADD213PD     Z12, Z10, Z14
+	VMULPD           Z11, Z12, Z10
+	VPMOVQ2M         Z9, K3
+	VBLENDMPD        Z10, Z11, K3, Z12
+	VBLENDMPD        Z11, Z10, K3, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z9, Z11, Z9
+	VSUBPD           Z14, Z9, Z9
+	VBLENDMPD        Z3, Z4, K2, Z11
+	VMULPD           Z10, Z11, Z11
+	VBLENDMPD        Z5, Z6, K2, Z13
+	VBROADCASTSD     one<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z3, Z8
-	VMULPD  Z8, Z7, Z7
+	VSQRTPD Z10, Z15
+	VMULPD  Z15, Z14, Z14
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z3, Z7, Z7
+	VMULPD Z10, Z14, Z14
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPD Z3, Z3, Z8
+	VMULPD Z10, Z10, Z15
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPD Z8, Z7, Z7
+	VMULPD Z15, Z14, Z14
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z7, Z7
+	VMULPD Z15, Z15, Z15
+	VMULPD Z15, Z14, Z14
 
 noMore3:
-	VMULPD       Z2, Z5, Z2
-	VMOVUPS      384(SP), Z8
-	VFNMADD213PD Z3, Z8, Z2
-	VMULPD       Z7, Z6, Z6
-	VFMADD231PD  Z2, Z6, Z4
-	VMOVUPS      (SP), Z2
-	VMOVUPS      64(SP), Z6
-	VBLENDMPD    Z2, Z6, K2, Z2
-	VMULPD       Z5, Z2, Z2
-	VFMADD231PD  Z3, Z2, Z4
-	VMOVUPD      Z4, K1, (AX)(R8*8)
+	VMULPD       Z9, Z12, Z9
+	VFNMADD213PD Z10, Z7, Z9
+	VMULPD       Z14, Z13, Z13
+	VFMADD231PD  Z9, Z13, Z11
+	VBLENDMPD    Z1, Z2, K2, Z9
+	VMULPD       Z12, Z9, Z9
+	VFMADD231PD  Z10, Z9, Z11
+	VMOVUPD      Z11, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -37051,8 +35923,8 @@ noMore3:
 done:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z1, Z1
-	VPCMPEQQ     Z0, Z1, K1
+	VPMAXUQ      Z0, Z8, Z8
+	VPCMPEQQ     Z0, Z8, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -37062,7 +35934,7 @@ done:
 
 // func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidPowersF32AVX512(SB), $1408-65
+TEXT ·forwardSigmoidPowersF32AVX512(SB), $704-65
 	// forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -37072,39 +35944,28 @@ TEXT ·forwardSigmoidPowersF32AVX512(SB), $1408-65
 	VCVTTSS2SI 16(BX), BX
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, (SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 64(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 128(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 192(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 256(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 320(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 384(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 448(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 512(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 576(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 640(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 704(SP)
-	VMOVUPS    Z1, 768(SP)
-	VMOVUPS    Z1, 832(SP)
-	VMOVUPS    Z1, 896(SP)
-	VMOVUPS    Z1, 960(SP)
-	VMOVUPS    Z1, 1024(SP)
-	VMOVUPS    Z1, 1088(SP)
-	VMOVUPS    Z1, 1152(SP)
-	VMOVUPS    Z1, 1216(SP)
-	VMOVUPS    Z1, 1280(SP)
-	VMOVUPS    Z1, 1344(SP)
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VMOVUPS    Z12, (SP)
+	VMOVUPS    Z12, 64(SP)
+	VMOVUPS    Z12, 128(SP)
+	VMOVUPS    Z12, 192(SP)
+	VMOVUPS    Z12, 256(SP)
+	VMOVUPS    Z12, 320(SP)
+	VMOVUPS    Z12, 384(SP)
+	VMOVUPS    Z12, 448(SP)
+	VMOVUPS    Z12, 512(SP)
+	VMOVUPS    Z12, 576(SP)
+	VMOVUPS    Z12, 640(SP)
 	XORQ       SI, SI
 	TESTQ      AX, AX
 	JLE        folded
@@ -37120,239 +35981,195 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(SI*4), Z1
-	VMOVUPS     64(DX)(SI*4), Z2
-	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z3
-	VADDPS.BCST minusOneSingle<>+0(SB), Z2, Z4
-	VMOVUPS     256(SP), Z5
-	VADDPS      Z1, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     256(SP), Z5
-	VADDPS      Z2, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPS      Z3, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPS      Z4, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PS Z1, Z1, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PS Z2, Z2, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     (CX)(SI*4), Z5
-	VMOVUPS     64(CX)(SI*4), Z6
-	VORPS.BCST  signBitSingle<>+0(SB), Z5, Z7
-	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
-	VPMAXUD     Z7, Z0, Z0
-	VPMAXUD     Z8, Z0, Z0
+	VMOVUPS     (DX)(SI*4), Z12
+	VMOVUPS     64(DX)(SI*4), Z13
+	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
+	VADDPS      Z12, Z5, Z5
+	VADDPS      Z13, Z5, Z5
+	VSUBPS      Z14, Z6, Z6
+	VSUBPS      Z15, Z6, Z6
+	VFMADD231PS Z12, Z12, Z7
+	VFMADD231PS Z13, Z13, Z7
+	VMOVUPS     (CX)(SI*4), Z16
+	VMOVUPS     64(CX)(SI*4), Z17
+	VORPS.BCST  signBitSingle<>+0(SB), Z16, Z18
+	VORPS.BCST  signBitSingle<>+0(SB), Z17, Z19
+	VPMAXUD     Z18, Z0, Z0
+	VPMAXUD     Z19, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z20
+	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z21
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z19
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VSCALEFPS        Z9, Z12, Z12
-	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z23
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z23
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z23
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z23
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z23
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z22
+	VSCALEFPS        Z20, Z23, Z23
+	VSCALEFPS        Z21, Z22, Z22
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z7
-	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z8
-	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z9
-	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
-	VBROADCASTSS oneSingle<>+0(SB), Z13
-	VMULPS       Z9, Z7, Z14
-	VMULPS       Z10, Z8, Z15
-	VDIVPS       Z14, Z13, Z14
-	VDIVPS       Z15, Z13, Z13
-	VMULPS       Z9, Z14, Z9
-	VMULPS       Z10, Z13, Z10
-	VMULPS       Z7, Z14, Z7
-	VMULPS       Z8, Z13, Z8
-	VMULPS       Z12, Z7, Z7
-	VMULPS       Z11, Z8, Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z23, Z18
+	VADDPS.BCST  oneSingle<>+0(SB), Z22, Z19
+	VADDPS.BCST  twoSingle<>+0(SB), Z23, Z20
+	VADDPS.BCST  twoSingle<>+0(SB), Z22, Z21
+	VBROADCASTSS oneSingle<>+0(SB), Z24
+	VMULPS       Z20, Z18, Z25
+	VMULPS       Z21, Z19, Z26
+	VDIVPS       Z25, Z24, Z25
+	VDIVPS       Z26, Z24, Z24
+	VMULPS       Z20, Z25, Z20
+	VMULPS       Z21, Z24, Z21
+	VMULPS       Z18, Z25, Z18
+	VMULPS       Z19, Z24, Z19
+	VMULPS       Z23, Z18, Z18
+	VMULPS       Z22, Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z7, Z7, Z13
-	VMULPS           Z8, Z8, Z14
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
-	VFNMADD213PS     Z12, Z13, Z16
-	VFNMADD213PS     Z11, Z14, Z15
-	VFNMADD213PS     Z12, Z7, Z16
-	VFNMADD213PS     Z11, Z8, Z15
-	VMULPS           Z9, Z12, Z7
-	VMULPS           Z10, Z11, Z8
-	VPMOVD2M         Z5, K1
-	VPMOVD2M         Z6, K2
-	VBLENDMPS        Z7, Z9, K1, Z11
-	VBLENDMPS        Z8, Z10, K2, Z12
-	VBLENDMPS        Z9, Z7, K1, Z7
-	VBLENDMPS        Z10, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPS           Z5, Z9, Z10
-	VMINPS           Z6, Z9, Z9
-	VSUBPS           Z16, Z10, Z10
-	VSUBPS           Z15, Z9, Z9
-	VPXORQ           Z13, Z13, Z13
-	VMAXPS           Z5, Z13, Z5
-	VMAXPS           Z6, Z13, Z6
-	VADDPS           Z5, Z16, Z5
-	VADDPS           Z6, Z15, Z6
-	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
-	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
-	VMOVUPS          (SP), Z13
-	VFMADD231PS      Z1, Z11, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          (SP), Z13
-	VFMADD231PS      Z2, Z12, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          64(SP), Z13
-	VFNMADD231PS     Z3, Z11, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          64(SP), Z13
-	VFNMADD231PS     Z4, Z12, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          128(SP), Z13
-	VFMADD231PS      Z1, Z7, Z13
-	VMOVUPS          Z13, 128(SP)
-	VMOVUPS          128(SP), Z13
-	VFMADD231PS      Z2, Z8, Z13
-	VMOVUPS          Z13, 128(SP)
-	VMOVUPS          192(SP), Z13
-	VFNMADD231PS     Z3, Z7, Z13
-	VMOVUPS          Z13, 192(SP)
-	VMOVUPS          192(SP), Z13
-	VFNMADD231PS     Z4, Z8, Z13
-	VMOVUPS          Z13, 192(SP)
-	VMOVUPS          448(SP), Z13
-	VFMADD231PS      Z10, Z1, Z13
-	VMOVUPS          Z13, 448(SP)
-	VMOVUPS          448(SP), Z13
-	VFMADD231PS      Z9, Z2, Z13
-	VMOVUPS          Z13, 448(SP)
-	VMOVUPS          512(SP), Z13
-	VFNMADD231PS     Z5, Z3, Z13
-	VMOVUPS          Z13, 512(SP)
-	VMOVUPS          512(SP), Z13
-	VFNMADD231PS     Z6, Z4, Z13
-	VMOVUPS          Z13, 512(SP)
-	VBROADCASTSS     oneSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
+	VMULPS           Z18, Z18, Z24
+	VMULPS           Z19, Z19, Z25
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z24, Z27
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z25, Z26
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z24, Z27
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z25, Z26
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z24, Z27
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z25, Z26
+	VFNMADD213PS     Z23, Z24, Z27
+	VFNMADD213PS     Z22, Z25, Z26
+	VFNMADD213PS     Z23, Z18, Z27
+	VFNMADD213PS     Z22, Z19, Z26
+	VMULPS           Z20, Z23, Z18
+	VMULPS           Z21, Z22, Z19
+	VPMOVD2M         Z16, K1
+	VPMOVD2M         Z17, K2
+	VBLENDMPS        Z18, Z20, K1, Z22
+	VBLENDMPS        Z19, Z21, K2, Z23
+	VBLENDMPS        Z20, Z18, K1, Z18
+	VBLENDMPS        Z21, Z19, K2, Z19
+	VPXORQ           Z20, Z20, Z20
+	VMINPS           Z16, Z20, Z21
+	VMINPS           Z17, Z20, Z20
+	VSUBPS           Z27, Z21, Z21
+	VSUBPS           Z26, Z20, Z20
+	VPXORQ           Z24, Z24, Z24
+	VMAXPS           Z16, Z24, Z16
+	VMAXPS           Z17, Z24, Z17
+	VADDPS           Z16, Z27, Z16
+	VADDPS           Z17, Z26, Z17
+	VXORPS.BCST      signBitSingle<>+0(SB), Z16, Z16
+	VXORPS.BCST      signBitSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z12, Z22, Z1
+	VFMADD231PS      Z13, Z23, Z1
+	VFNMADD231PS     Z14, Z22, Z2
+	VFNMADD231PS     Z15, Z23, Z2
+	VFMADD231PS      Z12, Z18, Z3
+	VFMADD231PS      Z13, Z19, Z3
+	VFNMADD231PS     Z14, Z18, Z4
+	VFNMADD231PS     Z15, Z19, Z4
+	VFMADD231PS      Z21, Z12, Z8
+	VFMADD231PS      Z20, Z13, Z8
+	VFNMADD231PS     Z16, Z14, Z9
+	VFNMADD231PS     Z17, Z15, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Z7, Z15
-	VSQRTPS Z8, Z16
-	VMULPS  Z15, Z14, Z14
-	VMULPS  Z16, Z13, Z13
+	VSQRTPS Z18, Z26
+	VSQRTPS Z19, Z27
+	VMULPS  Z26, Z25, Z25
+	VMULPS  Z27, Z24, Z24
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Z7, Z14, Z14
-	VMULPS Z8, Z13, Z13
+	VMULPS Z18, Z25, Z25
+	VMULPS Z19, Z24, Z24
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Z7, Z7, Z7
-	VMULPS Z8, Z8, Z8
+	VMULPS Z18, Z18, Z18
+	VMULPS Z19, Z19, Z19
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Z7, Z14, Z14
-	VMULPS Z8, Z13, Z13
+	VMULPS Z18, Z25, Z25
+	VMULPS Z19, Z24, Z24
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Z7, Z7, Z7
-	VMULPS Z8, Z8, Z8
-	VMULPS Z7, Z14, Z14
-	VMULPS Z8, Z13, Z13
+	VMULPS Z18, Z18, Z18
+	VMULPS Z19, Z19, Z19
+	VMULPS Z18, Z25, Z25
+	VMULPS Z19, Z24, Z24
 
 noMore1:
-	VMULPS       Z1, Z14, Z1
-	VMULPS       Z2, Z13, Z2
-	VMOVUPS      576(SP), Z7
-	VFMADD231PS  Z10, Z1, Z7
-	VMOVUPS      Z7, 576(SP)
-	VMOVUPS      576(SP), Z1
-	VFMADD231PS  Z9, Z2, Z1
-	VMOVUPS      Z1, 576(SP)
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VMOVAPD      Z1, Z2
+	VMULPS       Z12, Z25, Z12
+	VMULPS       Z13, Z24, Z13
+	VFMADD231PS  Z21, Z12, Z10
+	VFMADD231PS  Z20, Z13, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Z11, Z7
-	VSQRTPS Z12, Z8
-	VMULPS  Z7, Z2, Z2
-	VMULPS  Z8, Z1, Z1
+	VSQRTPS Z22, Z18
+	VSQRTPS Z23, Z19
+	VMULPS  Z18, Z13, Z13
+	VMULPS  Z19, Z12, Z12
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Z11, Z2, Z2
-	VMULPS Z12, Z1, Z1
+	VMULPS Z22, Z13, Z13
+	VMULPS Z23, Z12, Z12
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Z11, Z11, Z7
-	VMULPS Z12, Z12, Z8
+	VMULPS Z22, Z22, Z18
+	VMULPS Z23, Z23, Z19
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Z7, Z2, Z2
-	VMULPS Z8, Z1, Z1
+	VMULPS Z18, Z13, Z13
+	VMULPS Z19, Z12, Z12
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Z7, Z7, Z7
-	VMULPS Z8, Z8, Z8
-	VMULPS Z7, Z2, Z2
-	VMULPS Z8, Z1, Z1
+	VMULPS Z18, Z18, Z18
+	VMULPS Z19, Z19, Z19
+	VMULPS Z18, Z13, Z13
+	VMULPS Z19, Z12, Z12
 
 noMore2:
-	VMULPS       Z3, Z2, Z2
-	VMULPS       Z4, Z1, Z1
-	VMOVUPS      640(SP), Z3
-	VFNMADD231PS Z5, Z2, Z3
-	VMOVUPS      Z3, 640(SP)
-	VMOVUPS      640(SP), Z2
-	VFNMADD231PS Z6, Z1, Z2
-	VMOVUPS      Z2, 640(SP)
+	VMULPS       Z14, Z13, Z13
+	VMULPS       Z15, Z12, Z12
+	VFNMADD231PS Z16, Z13, Z11
+	VFNMADD231PS Z17, Z12, Z11
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DI
 	CMPQ         DI, $0x00000020
@@ -37368,261 +36185,228 @@ few:
 	CMOVQLT     DI, R8
 	LEAQ        tailMasks<>+0(SB), R9
 	KMOVW       (R9)(R8*2), K1
-	VMOVUPS.Z   (DX)(SI*4), K1, Z1
-	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     256(SP), Z3
-	VADDPS      Z1, Z3, Z3
-	VMOVUPS     Z3, 256(SP)
-	VMOVUPS     320(SP), Z3
-	VSUBPS      Z2, Z3, Z3
-	VMOVUPS     Z3, 320(SP)
-	VMOVUPS     384(SP), Z3
-	VFMADD231PS Z1, Z1, Z3
-	VMOVUPS     Z3, 384(SP)
-	VMOVUPS.Z   (CX)(SI*4), K1, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z4
-	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (DX)(SI*4), K1, Z12
+	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z13
+	VMOVAPS.Z   Z13, K1, Z13
+	VADDPS      Z12, Z5, Z5
+	VSUBPS      Z13, Z6, Z6
+	VFMADD231PS Z12, Z12, Z7
+	VMOVUPS.Z   (CX)(SI*4), K1, Z14
+	VORPS.BCST  signBitSingle<>+0(SB), Z14, Z15
+	VPMAXUD     Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z16
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z17
+	VSCALEFPS        Z16, Z17, Z17
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z4
-	VADDPS.BCST  twoSingle<>+0(SB), Z6, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VMULPS       Z5, Z4, Z8
-	VDIVPS       Z8, Z7, Z7
-	VMULPS       Z5, Z7, Z5
-	VMULPS       Z4, Z7, Z4
-	VMULPS       Z6, Z4, Z4
+	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z15
+	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VMULPS       Z16, Z15, Z19
+	VDIVPS       Z19, Z18, Z18
+	VMULPS       Z16, Z18, Z16
+	VMULPS       Z15, Z18, Z15
+	VMULPS       Z17, Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z7
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z6, Z7, Z8
-	VFNMADD213PS     Z6, Z4, Z8
-	VMULPS           Z5, Z6, Z4
-	VPMOVD2M         Z3, K1
-	VBLENDMPS        Z4, Z5, K1, Z6
-	VBLENDMPS        Z5, Z4, K1, Z4
-	VPXORQ           Z5, Z5, Z5
-	VMINPS           Z3, Z5, Z5
-	VSUBPS           Z8, Z5, Z5
-	VPXORQ           Z7, Z7, Z7
-	VMAXPS           Z3, Z7, Z3
-	VADDPS           Z3, Z8, Z3
-	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
-	VMOVUPS          (SP), Z7
-	VFMADD231PS      Z1, Z6, Z7
-	VMOVUPS          Z7, (SP)
-	VMOVUPS          64(SP), Z7
-	VFNMADD231PS     Z2, Z6, Z7
-	VMOVUPS          Z7, 64(SP)
-	VMOVUPS          128(SP), Z7
-	VFMADD231PS      Z1, Z4, Z7
-	VMOVUPS          Z7, 128(SP)
-	VMOVUPS          192(SP), Z7
-	VFNMADD231PS     Z2, Z4, Z7
-	VMOVUPS          Z7, 192(SP)
-	VMOVUPS          448(SP), Z7
-	VFMADD231PS      Z5, Z1, Z7
-	VMOVUPS          Z7, 448(SP)
-	VMOVUPS          512(SP), Z7
-	VFNMADD231PS     Z3, Z2, Z7
-	VMOVUPS          Z7, 512(SP)
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VMULPS           Z15, Z15, Z18
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z17, Z18, Z19
+	VFNMADD213PS     Z17, Z15, Z19
+	VMULPS           Z16, Z17, Z15
+	VPMOVD2M         Z14, K1
+	VBLENDMPS        Z15, Z16, K1, Z17
+	VBLENDMPS        Z16, Z15, K1, Z15
+	VPXORQ           Z16, Z16, Z16
+	VMINPS           Z14, Z16, Z16
+	VSUBPS           Z19, Z16, Z16
+	VPXORQ           Z18, Z18, Z18
+	VMAXPS           Z14, Z18, Z14
+	VADDPS           Z14, Z19, Z14
+	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z12, Z17, Z1
+	VFNMADD231PS     Z13, Z17, Z2
+	VFMADD231PS      Z12, Z15, Z3
+	VFNMADD231PS     Z13, Z15, Z4
+	VFMADD231PS      Z16, Z12, Z8
+	VFNMADD231PS     Z14, Z13, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Z4, Z8
-	VMULPS  Z8, Z7, Z7
+	VSQRTPS Z15, Z19
+	VMULPS  Z19, Z18, Z18
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Z4, Z7, Z7
+	VMULPS Z15, Z18, Z18
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Z4, Z4, Z4
+	VMULPS Z15, Z15, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Z4, Z7, Z7
+	VMULPS Z15, Z18, Z18
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Z4, Z4, Z4
-	VMULPS Z4, Z7, Z7
+	VMULPS Z15, Z15, Z15
+	VMULPS Z15, Z18, Z18
 
 noMore3:
-	VMULPS       Z1, Z7, Z1
-	VMOVUPS      576(SP), Z4
-	VFMADD231PS  Z5, Z1, Z4
-	VMOVUPS      Z4, 576(SP)
-	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VMULPS       Z12, Z18, Z12
+	VFMADD231PS  Z16, Z12, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z12
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPS Z6, Z4
-	VMULPS  Z4, Z1, Z1
+	VSQRTPS Z17, Z15
+	VMULPS  Z15, Z12, Z12
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPS Z6, Z1, Z1
+	VMULPS Z17, Z12, Z12
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPS Z6, Z6, Z4
+	VMULPS Z17, Z17, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPS Z4, Z1, Z1
+	VMULPS Z15, Z12, Z12
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPS Z4, Z4, Z4
-	VMULPS Z4, Z1, Z1
+	VMULPS Z15, Z15, Z15
+	VMULPS Z15, Z12, Z12
 
 noMore4:
-	VMULPS       Z2, Z1, Z1
-	VMOVUPS      640(SP), Z2
-	VFNMADD231PS Z3, Z1, Z2
-	VMOVUPS      Z2, 640(SP)
+	VMULPS       Z13, Z12, Z12
+	VFNMADD231PS Z14, Z12, Z11
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       (SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, (SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        704(SP), Z2, Z2
-	VMOVUPD       Z2, 704(SP)
-	VMOVUPS       64(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        768(SP), Z2, Z2
-	VMOVUPD       Z2, 768(SP)
-	VMOVUPS       128(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        832(SP), Z2, Z2
-	VMOVUPD       Z2, 832(SP)
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        896(SP), Z2, Z2
-	VMOVUPD       Z2, 896(SP)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        960(SP), Z2, Z2
-	VMOVUPD       Z2, 960(SP)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1024(SP), Z2, Z2
-	VMOVUPD       Z2, 1024(SP)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1088(SP), Z2, Z2
-	VMOVUPD       Z2, 1088(SP)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1152(SP), Z2, Z2
-	VMOVUPD       Z2, 1152(SP)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1216(SP), Z2, Z2
-	VMOVUPD       Z2, 1216(SP)
-	VMOVUPS       576(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 576(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1280(SP), Z2, Z2
-	VMOVUPD       Z2, 1280(SP)
-	VMOVUPS       640(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 640(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1344(SP), Z2, Z2
-	VMOVUPD       Z2, 1344(SP)
+	VMOVAPD       Z1, Z12
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        (SP), Z13, Z13
+	VMOVUPD       Z13, (SP)
+	VMOVAPD       Z2, Z12
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        64(SP), Z13, Z13
+	VMOVUPD       Z13, 64(SP)
+	VMOVAPD       Z3, Z12
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        128(SP), Z13, Z13
+	VMOVUPD       Z13, 128(SP)
+	VMOVAPD       Z4, Z12
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        192(SP), Z13, Z13
+	VMOVUPD       Z13, 192(SP)
+	VMOVAPD       Z5, Z12
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        256(SP), Z13, Z13
+	VMOVUPD       Z13, 256(SP)
+	VMOVAPD       Z6, Z12
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        320(SP), Z13, Z13
+	VMOVUPD       Z13, 320(SP)
+	VMOVAPD       Z7, Z12
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        384(SP), Z13, Z13
+	VMOVUPD       Z13, 384(SP)
+	VMOVAPD       Z8, Z12
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        448(SP), Z13, Z13
+	VMOVUPD       Z13, 448(SP)
+	VMOVAPD       Z9, Z12
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        512(SP), Z13, Z13
+	VMOVUPD       Z13, 512(SP)
+	VMOVAPD       Z10, Z12
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        576(SP), Z13, Z13
+	VMOVUPD       Z13, 576(SP)
+	VMOVAPD       Z11, Z12
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        640(SP), Z13, Z13
+	VMOVUPD       Z13, 640(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       704(SP), Z1
+	VMOVUPD       (SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37631,7 +36415,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        (AX), X1, X1
 	VMOVSD        X1, (AX)
-	VMOVUPD       768(SP), Z1
+	VMOVUPD       64(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37640,7 +36424,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPD       832(SP), Z1
+	VMOVUPD       128(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37649,7 +36433,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPD       896(SP), Z1
+	VMOVUPD       192(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37658,7 +36442,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPD       960(SP), Z1
+	VMOVUPD       256(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37667,7 +36451,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPD       1024(SP), Z1
+	VMOVUPD       320(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37676,7 +36460,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPD       1088(SP), Z1
+	VMOVUPD       384(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37685,7 +36469,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        48(AX), X1, X1
 	VMOVSD        X1, 48(AX)
-	VMOVUPD       1152(SP), Z1
+	VMOVUPD       448(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37694,7 +36478,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        80(AX), X1, X1
 	VMOVSD        X1, 80(AX)
-	VMOVUPD       1216(SP), Z1
+	VMOVUPD       512(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37703,7 +36487,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        88(AX), X1, X1
 	VMOVSD        X1, 88(AX)
-	VMOVUPD       1280(SP), Z1
+	VMOVUPD       576(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37712,7 +36496,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        96(AX), X1, X1
 	VMOVSD        X1, 96(AX)
-	VMOVUPD       1344(SP), Z1
+	VMOVUPD       640(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -37735,7 +36519,7 @@ folded:
 
 // func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidPowersF64AVX512(SB), $704-65
+TEXT ·forwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-65
 	// forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -37745,288 +36529,233 @@ TEXT ·forwardSigmoidPowersF64AVX512(SB), $704-65
 	VCVTTSD2SI 32(BX), BX
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, (SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 64(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 128(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 192(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 256(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 320(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 384(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 448(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 512(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 576(SP)
-	VPXORQ     Z1, Z1, Z1
-	VMOVUPS    Z1, 640(SP)
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
 	XORQ       SI, SI
 	CMPQ       AX, $0x00000010
 	JL         few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(SI*8), Z1
-	VMOVUPD     64(DX)(SI*8), Z2
-	VADDPD.BCST minusOne<>+0(SB), Z1, Z3
-	VADDPD.BCST minusOne<>+0(SB), Z2, Z4
-	VMOVUPS     256(SP), Z5
-	VADDPD      Z1, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     256(SP), Z5
-	VADDPD      Z2, Z5, Z5
-	VMOVUPS     Z5, 256(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPD      Z3, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     320(SP), Z5
-	VSUBPD      Z4, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PD Z1, Z1, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     384(SP), Z5
-	VFMADD231PD Z2, Z2, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPD     (CX)(SI*8), Z5
-	VMOVUPD     64(CX)(SI*8), Z6
-	VORPD.BCST  signBit<>+0(SB), Z5, Z7
-	VORPD.BCST  signBit<>+0(SB), Z6, Z8
-	VPMAXUQ     Z7, Z0, Z0
-	VPMAXUQ     Z8, Z0, Z0
+	VMOVUPD     (DX)(SI*8), Z12
+	VMOVUPD     64(DX)(SI*8), Z13
+	VADDPD.BCST minusOne<>+0(SB), Z12, Z14
+	VADDPD.BCST minusOne<>+0(SB), Z13, Z15
+	VADDPD      Z12, Z5, Z5
+	VADDPD      Z13, Z5, Z5
+	VSUBPD      Z14, Z6, Z6
+	VSUBPD      Z15, Z6, Z6
+	VFMADD231PD Z12, Z12, Z7
+	VFMADD231PD Z13, Z13, Z7
+	VMOVUPD     (CX)(SI*8), Z16
+	VMOVUPD     64(CX)(SI*8), Z17
+	VORPD.BCST  signBit<>+0(SB), Z16, Z18
+	VORPD.BCST  signBit<>+0(SB), Z17, Z19
+	VPMAXUQ     Z18, Z0, Z0
+	VPMAXUQ     Z19, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z20
+	VMULPD.BCST       log2e<>+0(SB), Z19, Z21
+	VRNDSCALEPD       $0x08, Z20, Z20
+	VRNDSCALEPD       $0x08, Z21, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z19
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VSCALEFPD        Z9, Z12, Z12
-	VSCALEFPD        Z10, Z11, Z11
+	VBROADCASTSD     exp64k<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z22
+	VSCALEFPD        Z20, Z23, Z23
+	VSCALEFPD        Z21, Z22, Z22
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z12, Z7
-	VADDPD.BCST  one<>+0(SB), Z11, Z8
-	VADDPD.BCST  two<>+0(SB), Z12, Z9
-	VADDPD.BCST  two<>+0(SB), Z11, Z10
-	VBROADCASTSD one<>+0(SB), Z13
-	VMULPD       Z9, Z7, Z14
-	VMULPD       Z10, Z8, Z15
-	VDIVPD       Z14, Z13, Z14
-	VDIVPD       Z15, Z13, Z13
-	VMULPD       Z9, Z14, Z9
-	VMULPD       Z10, Z13, Z10
-	VMULPD       Z7, Z14, Z7
-	VMULPD       Z8, Z13, Z8
-	VMULPD       Z12, Z7, Z7
-	VMULPD       Z11, Z8, Z8
+	VADDPD.BCST  one<>+0(SB), Z23, Z18
+	VADDPD.BCST  one<>+0(SB), Z22, Z19
+	VADDPD.BCST  two<>+0(SB), Z23, Z20
+	VADDPD.BCST  two<>+0(SB), Z22, Z21
+	VBROADCASTSD one<>+0(SB), Z24
+	VMULPD       Z20, Z18, Z25
+	VMULPD       Z21, Z19, Z26
+	VDIVPD       Z25, Z24, Z25
+	VDIVPD       Z26, Z24, Z24
+	VMULPD       Z20, Z25, Z20
+	VMULPD       Z21, Z24, Z21
+	VMULPD       Z18, Z25, Z18
+	VMULPD       Z19, Z24, Z19
+	VMULPD       Z23, Z18, Z18
+	VMULPD       Z22, Z19, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z7, Z7, Z13
-	VMULPD           Z8, Z8, Z14
-	VBROADCASTSD     unit64j<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z12, Z13, Z16
-	VFNMADD213PD     Z11, Z14, Z15
-	VFNMADD213PD     Z12, Z7, Z16
-	VFNMADD213PD     Z11, Z8, Z15
-	VMULPD           Z9, Z12, Z7
-	VMULPD           Z10, Z11, Z8
-	VPMOVQ2M         Z5, K1
-	VPMOVQ2M         Z6, K2
-	VBLENDMPD        Z7, Z9, K1, Z11
-	VBLENDMPD        Z8, Z10, K2, Z12
-	VBLENDMPD        Z9, Z7, K1, Z7
-	VBLENDMPD        Z10, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z5, Z9, Z10
-	VMINPD           Z6, Z9, Z9
-	VSUBPD           Z16, Z10, Z10
-	VSUBPD           Z15, Z9, Z9
-	VPXORQ           Z13, Z13, Z13
-	VMAXPD           Z5, Z13, Z5
-	VMAXPD           Z6, Z13, Z6
-	VADDPD           Z5, Z16, Z5
-	VADDPD           Z6, Z15, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
-	VMOVUPS          (SP), Z13
-	VFMADD231PD      Z1, Z11, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          (SP), Z13
-	VFMADD231PD      Z2, Z12, Z13
-	VMOVUPS          Z13, (SP)
-	VMOVUPS          64(SP), Z13
-	VFNMADD231PD     Z3, Z11, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          64(SP), Z13
-	VFNMADD231PD     Z4, Z12, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          128(SP), Z13
-	VFMADD231PD      Z1, Z7, Z13
-	VMOVUPS          Z13, 128(SP)
-	VMOVUPS          128(SP), Z13
-	VFMADD231PD      Z2, Z8, Z13
-	VMOVUPS          Z13, 128(SP)
-	VMOVUPS          192(SP), Z13
-	VFNMADD231PD     Z3, Z7, Z13
-	VMOVUPS          Z13, 192(SP)
-	VMOVUPS          192(SP), Z13
-	VFNMADD231PD     Z4, Z8, Z13
-	VMOVUPS          Z13, 192(SP)
-	VMOVUPS          448(SP), Z13
-	VFMADD231PD      Z10, Z1, Z13
-	VMOVUPS          Z13, 448(SP)
-	VMOVUPS          448(SP), Z13
-	VFMADD231PD      Z9, Z2, Z13
-	VMOVUPS          Z13, 448(SP)
-	VMOVUPS          512(SP), Z13
-	VFNMADD231PD     Z5, Z3, Z13
-	VMOVUPS          Z13, 512(SP)
-	VMOVUPS          512(SP), Z13
-	VFNMADD231PD     Z6, Z4, Z13
-	VMOVUPS          Z13, 512(SP)
-	VBROADCASTSD     one<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
+	VMULPD           Z18, Z18, Z24
+	VMULPD           Z19, Z19, Z25
+	VBROADCASTSD     unit64j<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST unit64i<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64i<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64h<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64h<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64g<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64g<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64f<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64f<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64e<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64e<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64d<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64d<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64c<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64c<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64b<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64b<>+0(SB), Z25, Z26
+	VFMADD213PD.BCST unit64a<>+0(SB), Z24, Z27
+	VFMADD213PD.BCST unit64a<>+0(SB), Z25, Z26
+	VFNMADD213PD     Z23, Z24, Z27
+	VFNMADD213PD     Z22, Z25, Z26
+	VFNMADD213PD     Z23, Z18, Z27
+	VFNMADD213PD     Z22, Z19, Z26
+	VMULPD           Z20, Z23, Z18
+	VMULPD           Z21, Z22, Z19
+	VPMOVQ2M         Z16, K1
+	VPMOVQ2M         Z17, K2
+	VBLENDMPD        Z18, Z20, K1, Z22
+	VBLENDMPD        Z19, Z21, K2, Z23
+	VBLENDMPD        Z20, Z18, K1, Z18
+	VBLENDMPD        Z21, Z19, K2, Z19
+	VPXORQ           Z20, Z20, Z20
+	VMINPD           Z16, Z20, Z21
+	VMINPD           Z17, Z20, Z20
+	VSUBPD           Z27, Z21, Z21
+	VSUBPD           Z26, Z20, Z20
+	VPXORQ           Z24, Z24, Z24
+	VMAXPD           Z16, Z24, Z16
+	VMAXPD           Z17, Z24, Z17
+	VADDPD           Z16, Z27, Z16
+	VADDPD           Z17, Z26, Z17
+	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
+	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
+	VFMADD231PD      Z12, Z22, Z1
+	VFMADD231PD      Z13, Z23, Z1
+	VFNMADD231PD     Z14, Z22, Z2
+	VFNMADD231PD     Z15, Z23, Z2
+	VFMADD231PD      Z12, Z18, Z3
+	VFMADD231PD      Z13, Z19, Z3
+	VFNMADD231PD     Z14, Z18, Z4
+	VFNMADD231PD     Z15, Z19, Z4
+	VFMADD231PD      Z21, Z12, Z8
+	VFMADD231PD      Z20, Z13, Z8
+	VFNMADD231PD     Z16, Z14, Z9
+	VFNMADD231PD     Z17, Z15, Z9
+	VBROADCASTSD     one<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z7, Z15
-	VSQRTPD Z8, Z16
-	VMULPD  Z15, Z14, Z14
-	VMULPD  Z16, Z13, Z13
+	VSQRTPD Z18, Z26
+	VSQRTPD Z19, Z27
+	VMULPD  Z26, Z25, Z25
+	VMULPD  Z27, Z24, Z24
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z7, Z14, Z14
-	VMULPD Z8, Z13, Z13
+	VMULPD Z18, Z25, Z25
+	VMULPD Z19, Z24, Z24
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z7, Z7, Z7
-	VMULPD Z8, Z8, Z8
+	VMULPD Z18, Z18, Z18
+	VMULPD Z19, Z19, Z19
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z7, Z14, Z14
-	VMULPD Z8, Z13, Z13
+	VMULPD Z18, Z25, Z25
+	VMULPD Z19, Z24, Z24
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z7, Z7, Z7
-	VMULPD Z8, Z8, Z8
-	VMULPD Z7, Z14, Z14
-	VMULPD Z8, Z13, Z13
+	VMULPD Z18, Z18, Z18
+	VMULPD Z19, Z19, Z19
+	VMULPD Z18, Z25, Z25
+	VMULPD Z19, Z24, Z24
 
 noMore1:
-	VMULPD       Z1, Z14, Z1
-	VMULPD       Z2, Z13, Z2
-	VMOVUPS      576(SP), Z7
-	VFMADD231PD  Z10, Z1, Z7
-	VMOVUPS      Z7, 576(SP)
-	VMOVUPS      576(SP), Z1
-	VFMADD231PD  Z9, Z2, Z1
-	VMOVUPS      Z1, 576(SP)
-	VBROADCASTSD one<>+0(SB), Z1
-	VMOVAPD      Z1, Z2
+	VMULPD       Z12, Z25, Z12
+	VMULPD       Z13, Z24, Z13
+	VFMADD231PD  Z21, Z12, Z10
+	VFMADD231PD  Z20, Z13, Z10
+	VBROADCASTSD one<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z11, Z7
-	VSQRTPD Z12, Z8
-	VMULPD  Z7, Z2, Z2
-	VMULPD  Z8, Z1, Z1
+	VSQRTPD Z22, Z18
+	VSQRTPD Z23, Z19
+	VMULPD  Z18, Z13, Z13
+	VMULPD  Z19, Z12, Z12
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z11, Z2, Z2
-	VMULPD Z12, Z1, Z1
+	VMULPD Z22, Z13, Z13
+	VMULPD Z23, Z12, Z12
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z11, Z11, Z7
-	VMULPD Z12, Z12, Z8
+	VMULPD Z22, Z22, Z18
+	VMULPD Z23, Z23, Z19
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z7, Z2, Z2
-	VMULPD Z8, Z1, Z1
+	VMULPD Z18, Z13, Z13
+	VMULPD Z19, Z12, Z12
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z7, Z7, Z7
-	VMULPD Z8, Z8, Z8
-	VMULPD Z7, Z2, Z2
-	VMULPD Z8, Z1, Z1
+	VMULPD Z18, Z18, Z18
+	VMULPD Z19, Z19, Z19
+	VMULPD Z18, Z13, Z13
+	VMULPD Z19, Z12, Z12
 
 noMore2:
-	VMULPD       Z3, Z2, Z2
-	VMULPD       Z4, Z1, Z1
-	VMOVUPS      640(SP), Z3
-	VFNMADD231PD Z5, Z2, Z3
-	VMOVUPS      Z3, 640(SP)
-	VMOVUPS      640(SP), Z2
-	VFNMADD231PD Z6, Z1, Z2
-	VMOVUPS      Z2, 640(SP)
+	VMULPD       Z14, Z13, Z13
+	VMULPD       Z15, Z12, Z12
+	VFNMADD231PD Z16, Z13, Z11
+	VFNMADD231PD Z17, Z12, Z11
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
@@ -38042,160 +36771,138 @@ few:
 	CMOVQLT     AX, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	KMOVW       (R8)(DI*2), K1
-	VMOVUPD.Z   (DX)(SI*8), K1, Z1
-	VADDPD.BCST minusOne<>+0(SB), Z1, Z2
-	VMOVAPD.Z   Z2, K1, Z2
-	VMOVUPS     256(SP), Z3
-	VADDPD      Z1, Z3, Z3
-	VMOVUPS     Z3, 256(SP)
-	VMOVUPS     320(SP), Z3
-	VSUBPD      Z2, Z3, Z3
-	VMOVUPS     Z3, 320(SP)
-	VMOVUPS     384(SP), Z3
-	VFMADD231PD Z1, Z1, Z3
-	VMOVUPS     Z3, 384(SP)
-	VMOVUPD.Z   (CX)(SI*8), K1, Z3
-	VORPD.BCST  signBit<>+0(SB), Z3, Z4
-	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(SI*8), K1, Z12
+	VADDPD.BCST minusOne<>+0(SB), Z12, Z13
+	VMOVAPD.Z   Z13, K1, Z13
+	VADDPD      Z12, Z5, Z5
+	VSUBPD      Z13, Z6, Z6
+	VFMADD231PD Z12, Z12, Z7
+	VMOVUPD.Z   (CX)(SI*8), K1, Z14
+	VORPD.BCST  signBit<>+0(SB), Z14, Z15
+	VPMAXUQ     Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
+	VBROADCASTSD     exp64k<>+0(SB), Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
+	VSCALEFPD        Z16, Z17, Z17
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z6, Z4
-	VADDPD.BCST  two<>+0(SB), Z6, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VMULPD       Z5, Z4, Z8
-	VDIVPD       Z8, Z7, Z7
-	VMULPD       Z5, Z7, Z5
-	VMULPD       Z4, Z7, Z4
-	VMULPD       Z6, Z4, Z4
+	VADDPD.BCST  one<>+0(SB), Z17, Z15
+	VADDPD.BCST  two<>+0(SB), Z17, Z16
+	VBROADCASTSD one<>+0(SB), Z18
+	VMULPD       Z16, Z15, Z19
+	VDIVPD       Z19, Z18, Z18
+	VMULPD       Z16, Z18, Z16
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z17, Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z7
-	VBROADCASTSD     unit64j<>+0(SB), Z8
-	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z6, Z7, Z8
-	VFNMADD213PD     Z6, Z4, Z8
-	VMULPD           Z5, Z6, Z4
-	VPMOVQ2M         Z3, K1
-	VBLENDMPD        Z4, Z5, K1, Z6
-	VBLENDMPD        Z5, Z4, K1, Z4
-	VPXORQ           Z5, Z5, Z5
-	VMINPD           Z3, Z5, Z5
-	VSUBPD           Z8, Z5, Z5
-	VPXORQ           Z7, Z7, Z7
-	VMAXPD           Z3, Z7, Z3
-	VADDPD           Z3, Z8, Z3
-	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
-	VMOVUPS          (SP), Z7
-	VFMADD231PD      Z1, Z6, Z7
-	VMOVUPS          Z7, (SP)
-	VMOVUPS          64(SP), Z7
-	VFNMADD231PD     Z2, Z6, Z7
-	VMOVUPS          Z7, 64(SP)
-	VMOVUPS          128(SP), Z7
-	VFMADD231PD      Z1, Z4, Z7
-	VMOVUPS          Z7, 128(SP)
-	VMOVUPS          192(SP), Z7
-	VFNMADD231PD     Z2, Z4, Z7
-	VMOVUPS          Z7, 192(SP)
-	VMOVUPS          448(SP), Z7
-	VFMADD231PD      Z5, Z1, Z7
-	VMOVUPS          Z7, 448(SP)
-	VMOVUPS          512(SP), Z7
-	VFNMADD231PD     Z3, Z2, Z7
-	VMOVUPS          Z7, 512(SP)
-	VBROADCASTSD     one<>+0(SB), Z7
+	VMULPD           Z15, Z15, Z18
+	VBROADCASTSD     unit64j<>+0(SB), Z19
+	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z17, Z18, Z19
+	VFNMADD213PD     Z17, Z15, Z19
+	VMULPD           Z16, Z17, Z15
+	VPMOVQ2M         Z14, K1
+	VBLENDMPD        Z15, Z16, K1, Z17
+	VBLENDMPD        Z16, Z15, K1, Z15
+	VPXORQ           Z16, Z16, Z16
+	VMINPD           Z14, Z16, Z16
+	VSUBPD           Z19, Z16, Z16
+	VPXORQ           Z18, Z18, Z18
+	VMAXPD           Z14, Z18, Z14
+	VADDPD           Z14, Z19, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
+	VFMADD231PD      Z12, Z17, Z1
+	VFNMADD231PD     Z13, Z17, Z2
+	VFMADD231PD      Z12, Z15, Z3
+	VFNMADD231PD     Z13, Z15, Z4
+	VFMADD231PD      Z16, Z12, Z8
+	VFNMADD231PD     Z14, Z13, Z9
+	VBROADCASTSD     one<>+0(SB), Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z4, Z8
-	VMULPD  Z8, Z7, Z7
+	VSQRTPD Z15, Z19
+	VMULPD  Z19, Z18, Z18
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z4, Z7, Z7
+	VMULPD Z15, Z18, Z18
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Z4, Z4, Z4
+	VMULPD Z15, Z15, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z4, Z7, Z7
+	VMULPD Z15, Z18, Z18
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Z4, Z4, Z4
-	VMULPD Z4, Z7, Z7
+	VMULPD Z15, Z15, Z15
+	VMULPD Z15, Z18, Z18
 
 noMore3:
-	VMULPD       Z1, Z7, Z1
-	VMOVUPS      576(SP), Z4
-	VFMADD231PD  Z5, Z1, Z4
-	VMOVUPS      Z4, 576(SP)
-	VBROADCASTSD one<>+0(SB), Z1
+	VMULPD       Z12, Z18, Z12
+	VFMADD231PD  Z16, Z12, Z10
+	VBROADCASTSD one<>+0(SB), Z12
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Z6, Z4
-	VMULPD  Z4, Z1, Z1
+	VSQRTPD Z17, Z15
+	VMULPD  Z15, Z12, Z12
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Z6, Z1, Z1
+	VMULPD Z17, Z12, Z12
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Z6, Z6, Z4
+	VMULPD Z17, Z17, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Z4, Z1, Z1
+	VMULPD Z15, Z12, Z12
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Z4, Z4, Z4
-	VMULPD Z4, Z1, Z1
+	VMULPD Z15, Z15, Z15
+	VMULPD Z15, Z12, Z12
 
 noMore4:
-	VMULPD       Z2, Z1, Z1
-	VMOVUPS      640(SP), Z2
-	VFNMADD231PD Z3, Z1, Z2
-	VMOVUPS      Z2, 640(SP)
+	VMULPD       Z13, Z12, Z12
+	VFNMADD231PD Z14, Z12, Z11
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, AX
 	JMP          few
@@ -38203,20 +36910,18 @@ noMore4:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       (SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, (SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        (AX), X1, X1
-	VMOVSD        X1, (AX)
-	VMOVUPS       64(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
+	VMOVAPD       Z1, Z12
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VADDPD        Y1, Y12, Y12
+	VEXTRACTF64X2 $0x01, Y12, X1
+	VADDPD        X1, X12, X12
+	VUNPCKHPD     X12, X12, X1
+	VADDSD        X1, X12, X12
+	VADDSD        (AX), X12, X12
+	VMOVSD        X12, (AX)
+	VMOVAPD       Z2, Z1
+	VXORPS        Z2, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38225,9 +36930,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPS       128(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
+	VMOVAPD       Z3, Z1
+	VXORPS        Z3, Z3, Z3
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38236,9 +36940,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
+	VMOVAPD       Z4, Z1
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38247,9 +36950,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
+	VMOVAPD       Z5, Z1
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38258,9 +36960,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
+	VMOVAPD       Z6, Z1
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38269,9 +36970,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
+	VMOVAPD       Z7, Z1
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38280,9 +36980,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        48(AX), X1, X1
 	VMOVSD        X1, 48(AX)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
+	VMOVAPD       Z8, Z1
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38291,9 +36990,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        80(AX), X1, X1
 	VMOVSD        X1, 80(AX)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
+	VMOVAPD       Z9, Z1
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38302,9 +37000,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        88(AX), X1, X1
 	VMOVSD        X1, 88(AX)
-	VMOVUPS       576(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 576(SP)
+	VMOVAPD       Z10, Z1
+	VXORPS        Z10, Z10, Z10
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38313,9 +37010,8 @@ done:
 	VADDSD        X2, X1, X1
 	VADDSD        96(AX), X1, X1
 	VMOVSD        X1, 96(AX)
-	VMOVUPS       640(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 640(SP)
+	VMOVAPD       Z11, Z1
+	VXORPS        Z11, Z11, Z11
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -38338,7 +37034,7 @@ done:
 
 // func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidPowersF32AVX512(SB), $448-89
+TEXT ·backwardSigmoidPowersF32AVX512(SB), NOSPLIT, $0-89
 	// backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -38348,245 +37044,230 @@ TEXT ·backwardSigmoidPowersF32AVX512(SB), $448-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 20(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSS 24(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSS 28(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSS 32(DI), Z0
-	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSS 36(DI), Z0
-	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 20(DI), Z2
+	VBROADCASTSS 24(DI), Z3
+	VBROADCASTSS 28(DI), Z4
+	VBROADCASTSS 32(DI), Z5
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, Z5
+	VBROADCASTSS 36(DI), Z6
 	VCVTTSS2SI   40(DI), DI
-	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z7, Z7, Z7
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(R8*4), Z1
-	VMOVUPS      64(SI)(R8*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z1, Z3, Z4
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z5
-	VMULPS       Z5, Z1, Z6
-	VMULPS       Z5, Z2, Z5
-	VMOVUPS      64(SP), Z7
-	VFMADD231PS  Z7, Z4, Z6
-	VFMADD231PS  Z7, Z3, Z5
-	VMOVUPS      (BX)(R8*4), Z7
-	VMOVUPS      64(BX)(R8*4), Z8
-	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z9
-	VORPS.BCST   signBitSingle<>+0(SB), Z8, Z10
-	VPMAXUD      Z9, Z0, Z0
-	VPMAXUD      Z10, Z0, Z0
+	VMOVUPS      (SI)(R8*4), Z8
+	VMOVUPS      64(SI)(R8*4), Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z8, Z10, Z11
+	VSUBPS       Z9, Z10, Z10
+	VMULPS       Z0, Z8, Z12
+	VMULPS       Z0, Z9, Z13
+	VFMADD231PS  Z1, Z11, Z12
+	VFMADD231PS  Z1, Z10, Z13
+	VMOVUPS      (BX)(R8*4), Z14
+	VMOVUPS      64(BX)(R8*4), Z15
+	VORPS.BCST   signBitSingle<>+0(SB), Z14, Z16
+	VORPS.BCST   signBitSingle<>+0(SB), Z15, Z17
+	VPMAXUD      Z16, Z7, Z7
+	VPMAXUD      Z17, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
+	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z18
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z19
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
-	VSCALEFPS        Z11, Z14, Z14
-	VSCALEFPS        Z12, Z13, Z13
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
+	VSCALEFPS        Z18, Z21, Z21
+	VSCALEFPS        Z19, Z20, Z20
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z9
-	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z10
-	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z11
-	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
-	VBROADCASTSS oneSingle<>+0(SB), Z15
-	VMULPS       Z11, Z9, Z16
-	VMULPS       Z12, Z10, Z17
-	VDIVPS       Z16, Z15, Z16
-	VDIVPS       Z17, Z15, Z15
-	VMULPS       Z11, Z16, Z11
-	VMULPS       Z12, Z15, Z12
-	VMULPS       Z9, Z16, Z9
-	VMULPS       Z10, Z15, Z10
-	VMULPS       Z14, Z9, Z9
-	VMULPS       Z13, Z10, Z10
+	VADDPS.BCST  oneSingle<>+0(SB), Z21, Z16
+	VADDPS.BCST  oneSingle<>+0(SB), Z20, Z17
+	VADDPS.BCST  twoSingle<>+0(SB), Z21, Z18
+	VADDPS.BCST  twoSingle<>+0(SB), Z20, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z22
+	VMULPS       Z18, Z16, Z23
+	VMULPS       Z19, Z17, Z24
+	VDIVPS       Z23, Z22, Z23
+	VDIVPS       Z24, Z22, Z22
+	VMULPS       Z18, Z23, Z18
+	VMULPS       Z19, Z22, Z19
+	VMULPS       Z16, Z23, Z16
+	VMULPS       Z17, Z22, Z17
+	VMULPS       Z21, Z16, Z16
+	VMULPS       Z20, Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z9, Z9, Z15
-	VMULPS           Z10, Z10, Z16
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
-	VFNMADD213PS     Z14, Z15, Z18
-	VFNMADD213PS     Z13, Z16, Z17
-	VFNMADD213PS     Z14, Z9, Z18
-	VFNMADD213PS     Z13, Z10, Z17
-	VMULPS           Z11, Z14, Z9
-	VMULPS           Z12, Z13, Z10
-	VPMOVD2M         Z7, K1
-	VPMOVD2M         Z8, K2
-	VBLENDMPS        Z9, Z11, K1, Z13
-	VBLENDMPS        Z10, Z12, K2, Z14
-	VBLENDMPS        Z11, Z9, K1, Z9
-	VBLENDMPS        Z12, Z10, K2, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPS           Z7, Z11, Z12
-	VMINPS           Z8, Z11, Z11
-	VSUBPS           Z18, Z12, Z12
-	VSUBPS           Z17, Z11, Z11
-	VPXORQ           Z15, Z15, Z15
-	VMAXPS           Z7, Z15, Z7
-	VMAXPS           Z8, Z15, Z8
-	VADDPS           Z7, Z18, Z7
-	VADDPS           Z8, Z17, Z8
-	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
-	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
-	VMOVUPS          128(SP), Z15
-	VMULPS           Z15, Z1, Z16
-	VMULPS           Z15, Z2, Z15
-	VMOVUPS          192(SP), Z17
-	VMULPS           Z17, Z4, Z18
-	VMULPS           Z17, Z3, Z17
-	VMULPS           Z9, Z16, Z16
-	VMULPS           Z10, Z15, Z15
-	VFNMADD231PS     Z13, Z18, Z16
-	VFNMADD231PS     Z14, Z17, Z15
-	VMOVUPS          256(SP), Z17
-	VMULPS           Z17, Z1, Z1
-	VMULPS           Z17, Z2, Z2
-	VBROADCASTSS     oneSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
+	VMULPS           Z16, Z16, Z22
+	VMULPS           Z17, Z17, Z23
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z21, Z22, Z25
+	VFNMADD213PS     Z20, Z23, Z24
+	VFNMADD213PS     Z21, Z16, Z25
+	VFNMADD213PS     Z20, Z17, Z24
+	VMULPS           Z18, Z21, Z16
+	VMULPS           Z19, Z20, Z17
+	VPMOVD2M         Z14, K1
+	VPMOVD2M         Z15, K2
+	VBLENDMPS        Z16, Z18, K1, Z20
+	VBLENDMPS        Z17, Z19, K2, Z21
+	VBLENDMPS        Z18, Z16, K1, Z16
+	VBLENDMPS        Z19, Z17, K2, Z17
+	VPXORQ           Z18, Z18, Z18
+	VMINPS           Z14, Z18, Z19
+	VMINPS           Z15, Z18, Z18
+	VSUBPS           Z25, Z19, Z19
+	VSUBPS           Z24, Z18, Z18
+	VPXORQ           Z22, Z22, Z22
+	VMAXPS           Z14, Z22, Z14
+	VMAXPS           Z15, Z22, Z15
+	VADDPS           Z14, Z25, Z14
+	VADDPS           Z15, Z24, Z15
+	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
+	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
+	VMULPS           Z2, Z8, Z22
+	VMULPS           Z2, Z9, Z23
+	VMULPS           Z3, Z11, Z24
+	VMULPS           Z3, Z10, Z25
+	VMULPS           Z16, Z22, Z22
+	VMULPS           Z17, Z23, Z23
+	VFNMADD231PS     Z20, Z24, Z22
+	VFNMADD231PS     Z21, Z25, Z23
+	VMULPS           Z4, Z8, Z8
+	VMULPS           Z4, Z9, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z9, Z19
-	VSQRTPS Z10, Z20
-	VMULPS  Z19, Z18, Z18
-	VMULPS  Z20, Z17, Z17
+	VSQRTPS Z16, Z26
+	VSQRTPS Z17, Z27
+	VMULPS  Z26, Z25, Z25
+	VMULPS  Z27, Z24, Z24
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z9, Z18, Z18
-	VMULPS Z10, Z17, Z17
+	VMULPS Z16, Z25, Z25
+	VMULPS Z17, Z24, Z24
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z9, Z9, Z19
-	VMULPS Z10, Z10, Z20
+	VMULPS Z16, Z16, Z26
+	VMULPS Z17, Z17, Z27
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z19, Z18, Z18
-	VMULPS Z20, Z17, Z17
+	VMULPS Z26, Z25, Z25
+	VMULPS Z27, Z24, Z24
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z19, Z19, Z19
-	VMULPS Z20, Z20, Z20
-	VMULPS Z19, Z18, Z18
-	VMULPS Z20, Z17, Z17
+	VMULPS Z26, Z26, Z26
+	VMULPS Z27, Z27, Z27
+	VMULPS Z26, Z25, Z25
+	VMULPS Z27, Z24, Z24
 
 noMore1:
-	VMULPS       Z12, Z13, Z12
-	VMULPS       Z11, Z14, Z11
-	VMOVUPS      384(SP), Z19
-	VFNMADD213PS Z9, Z19, Z12
-	VFNMADD213PS Z10, Z19, Z11
-	VMULPS       Z18, Z1, Z1
-	VMULPS       Z17, Z2, Z2
-	VFMADD231PS  Z12, Z1, Z16
-	VFMADD231PS  Z11, Z2, Z15
-	VMOVUPS      320(SP), Z1
-	VMULPS       Z1, Z4, Z2
-	VMULPS       Z1, Z3, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VMOVAPD      Z3, Z4
+	VMULPS       Z19, Z20, Z19
+	VMULPS       Z18, Z21, Z18
+	VFNMADD213PS Z16, Z6, Z19
+	VFNMADD213PS Z17, Z6, Z18
+	VMULPS       Z25, Z8, Z8
+	VMULPS       Z24, Z9, Z9
+	VFMADD231PS  Z19, Z8, Z22
+	VFMADD231PS  Z18, Z9, Z23
+	VMULPS       Z5, Z11, Z8
+	VMULPS       Z5, Z10, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VMOVAPD      Z10, Z11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Z13, Z11
-	VSQRTPS Z14, Z12
-	VMULPS  Z11, Z4, Z4
-	VMULPS  Z12, Z3, Z3
+	VSQRTPS Z20, Z18
+	VSQRTPS Z21, Z19
+	VMULPS  Z18, Z11, Z11
+	VMULPS  Z19, Z10, Z10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Z13, Z4, Z4
-	VMULPS Z14, Z3, Z3
+	VMULPS Z20, Z11, Z11
+	VMULPS Z21, Z10, Z10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Z13, Z13, Z11
-	VMULPS Z14, Z14, Z12
+	VMULPS Z20, Z20, Z18
+	VMULPS Z21, Z21, Z19
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Z11, Z4, Z4
-	VMULPS Z12, Z3, Z3
+	VMULPS Z18, Z11, Z11
+	VMULPS Z19, Z10, Z10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPS Z11, Z11, Z11
-	VMULPS Z12, Z12, Z12
-	VMULPS Z11, Z4, Z4
-	VMULPS Z12, Z3, Z3
+	VMULPS Z18, Z18, Z18
+	VMULPS Z19, Z19, Z19
+	VMULPS Z18, Z11, Z11
+	VMULPS Z19, Z10, Z10
 
 noMore2:
-	VMULPS       Z7, Z9, Z7
-	VMULPS       Z8, Z10, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PS Z13, Z11, Z7
-	VFNMADD213PS Z14, Z11, Z8
-	VMULPS       Z4, Z2, Z2
-	VMULPS       Z3, Z1, Z1
-	VFMADD231PS  Z7, Z2, Z16
-	VFMADD231PS  Z8, Z1, Z15
-	VMULPS       Z13, Z6, Z1
-	VMULPS       Z14, Z5, Z2
-	VFMADD231PS  Z9, Z1, Z16
-	VFMADD231PS  Z10, Z2, Z15
+	VMULPS       Z14, Z16, Z14
+	VMULPS       Z15, Z17, Z15
+	VFNMADD213PS Z20, Z6, Z14
+	VFNMADD213PS Z21, Z6, Z15
+	VMULPS       Z11, Z8, Z8
+	VMULPS       Z10, Z9, Z9
+	VFMADD231PS  Z14, Z8, Z22
+	VFMADD231PS  Z15, Z9, Z23
+	VMULPS       Z20, Z12, Z8
+	VMULPS       Z21, Z13, Z9
+	VFMADD231PS  Z16, Z8, Z22
+	VFMADD231PS  Z17, Z9, Z23
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z16, (AX)(R8*4)
-	VMOVNTPS     Z15, 64(AX)(R8*4)
+	VMOVNTPS     Z22, (AX)(R8*4)
+	VMOVNTPS     Z23, 64(AX)(R8*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z16, (AX)(R8*4)
-	VMOVUPS Z15, 64(AX)(R8*4)
+	VMOVUPS Z22, (AX)(R8*4)
+	VMOVUPS Z23, 64(AX)(R8*4)
 
 stored3:
 	ADDQ $0x00000020, R8
@@ -38604,150 +37285,142 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      (SP), Z3
-	VMULPS       Z3, Z1, Z3
-	VMOVUPS      64(SP), Z4
-	VFMADD231PS  Z4, Z2, Z3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z4
-	VORPS.BCST   signBitSingle<>+0(SB), Z4, Z5
-	VPMAXUD      Z5, Z0, Z0
+	VMOVUPS.Z    (SI)(R8*4), K1, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z8, Z9, Z9
+	VMULPS       Z0, Z8, Z10
+	VFMADD231PS  Z1, Z9, Z10
+	VMOVUPS.Z    (BX)(R8*4), K1, Z11
+	VORPS.BCST   signBitSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z13
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VSCALEFPS        Z6, Z7, Z7
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
+	VSCALEFPS        Z13, Z14, Z14
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z8
-	VMULPS       Z6, Z5, Z9
-	VDIVPS       Z9, Z8, Z8
-	VMULPS       Z6, Z8, Z6
-	VMULPS       Z5, Z8, Z5
-	VMULPS       Z7, Z5, Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VMULPS       Z13, Z12, Z16
+	VDIVPS       Z16, Z15, Z15
+	VMULPS       Z13, Z15, Z13
+	VMULPS       Z12, Z15, Z12
+	VMULPS       Z14, Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z5, Z5, Z8
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
-	VFNMADD213PS     Z7, Z5, Z9
-	VMULPS           Z6, Z7, Z5
-	VPMOVD2M         Z4, K2
-	VBLENDMPS        Z5, Z6, K2, Z7
-	VBLENDMPS        Z6, Z5, K2, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z4, Z6, Z6
-	VSUBPS           Z9, Z6, Z6
-	VPXORQ           Z8, Z8, Z8
-	VMAXPS           Z4, Z8, Z4
-	VADDPS           Z4, Z9, Z4
-	VXORPS.BCST      signBitSingle<>+0(SB), Z4, Z4
-	VMOVUPS          128(SP), Z8
-	VMULPS           Z8, Z1, Z8
-	VMOVUPS          192(SP), Z9
-	VMULPS           Z9, Z2, Z9
-	VMULPS           Z5, Z8, Z8
-	VFNMADD231PS     Z7, Z9, Z8
-	VMOVUPS          256(SP), Z9
-	VMULPS           Z9, Z1, Z1
-	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VMULPS           Z12, Z12, Z15
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z14, Z15, Z16
+	VFNMADD213PS     Z14, Z12, Z16
+	VMULPS           Z13, Z14, Z12
+	VPMOVD2M         Z11, K2
+	VBLENDMPS        Z12, Z13, K2, Z14
+	VBLENDMPS        Z13, Z12, K2, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPS           Z11, Z13, Z13
+	VSUBPS           Z16, Z13, Z13
+	VPXORQ           Z15, Z15, Z15
+	VMAXPS           Z11, Z15, Z11
+	VADDPS           Z11, Z16, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VMULPS           Z2, Z8, Z15
+	VMULPS           Z3, Z9, Z16
+	VMULPS           Z12, Z15, Z15
+	VFNMADD231PS     Z14, Z16, Z15
+	VMULPS           Z4, Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Z5, Z10
-	VMULPS  Z10, Z9, Z9
+	VSQRTPS Z12, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Z5, Z9, Z9
+	VMULPS Z12, Z16, Z16
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Z5, Z5, Z10
+	VMULPS Z12, Z12, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Z10, Z9, Z9
+	VMULPS Z17, Z16, Z16
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Z10, Z10, Z10
-	VMULPS Z10, Z9, Z9
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z16, Z16
 
 noMore4:
-	VMULPS       Z6, Z7, Z6
-	VMOVUPS      384(SP), Z10
-	VFNMADD213PS Z5, Z10, Z6
-	VMULPS       Z9, Z1, Z1
-	VFMADD231PS  Z6, Z1, Z8
-	VMOVUPS      320(SP), Z1
-	VMULPS       Z1, Z2, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
+	VMULPS       Z13, Z14, Z13
+	VFNMADD213PS Z12, Z6, Z13
+	VMULPS       Z16, Z8, Z8
+	VFMADD231PS  Z13, Z8, Z15
+	VMULPS       Z5, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z7, Z6
-	VMULPS  Z6, Z2, Z2
+	VSQRTPS Z14, Z13
+	VMULPS  Z13, Z9, Z9
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Z7, Z2, Z2
+	VMULPS Z14, Z9, Z9
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Z7, Z7, Z6
+	VMULPS Z14, Z14, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Z6, Z2, Z2
+	VMULPS Z13, Z9, Z9
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Z6, Z6, Z6
-	VMULPS Z6, Z2, Z2
+	VMULPS Z13, Z13, Z13
+	VMULPS Z13, Z9, Z9
 
 noMore5:
-	VMULPS       Z4, Z5, Z4
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z7, Z6, Z4
-	VMULPS       Z2, Z1, Z1
-	VFMADD231PS  Z4, Z1, Z8
-	VMULPS       Z7, Z3, Z1
-	VFMADD231PS  Z5, Z1, Z8
-	VMOVUPS      Z8, K1, (AX)(R8*4)
+	VMULPS       Z11, Z12, Z11
+	VFNMADD213PS Z14, Z6, Z11
+	VMULPS       Z9, Z8, Z8
+	VFMADD231PS  Z11, Z8, Z15
+	VMULPS       Z14, Z10, Z8
+	VFMADD231PS  Z12, Z8, Z15
+	VMOVUPS      Z15, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPCMPEQD     Z1, Z0, K1
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z7, Z7
+	VPCMPEQD     Z0, Z7, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -38757,7 +37430,7 @@ done:
 
 // func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidPowersF64AVX512(SB), $448-89
+TEXT ·backwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-89
 	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -38767,267 +37440,252 @@ TEXT ·backwardSigmoidPowersF64AVX512(SB), $448-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSD 56(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSD 64(DI), Z0
-	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSD 72(DI), Z0
-	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VBROADCASTSD 56(DI), Z4
+	VBROADCASTSD 64(DI), Z5
+	VXORPD.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSD 72(DI), Z6
 	VCVTTSD2SI   80(DI), DI
-	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z7, Z7, Z7
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(R8*8), Z1
-	VMOVUPD      64(SI)(R8*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z1, Z3, Z4
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z5
-	VMULPD       Z5, Z1, Z6
-	VMULPD       Z5, Z2, Z5
-	VMOVUPS      64(SP), Z7
-	VFMADD231PD  Z7, Z4, Z6
-	VFMADD231PD  Z7, Z3, Z5
-	VMOVUPD      (BX)(R8*8), Z7
-	VMOVUPD      64(BX)(R8*8), Z8
-	VORPD.BCST   signBit<>+0(SB), Z7, Z9
-	VORPD.BCST   signBit<>+0(SB), Z8, Z10
-	VPMAXUQ      Z9, Z0, Z0
-	VPMAXUQ      Z10, Z0, Z0
+	VMOVUPD      (SI)(R8*8), Z8
+	VMOVUPD      64(SI)(R8*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z8, Z10, Z11
+	VSUBPD       Z9, Z10, Z10
+	VMULPD       Z0, Z8, Z12
+	VMULPD       Z0, Z9, Z13
+	VFMADD231PD  Z1, Z11, Z12
+	VFMADD231PD  Z1, Z10, Z13
+	VMOVUPD      (BX)(R8*8), Z14
+	VMOVUPD      64(BX)(R8*8), Z15
+	VORPD.BCST   signBit<>+0(SB), Z14, Z16
+	VORPD.BCST   signBit<>+0(SB), Z15, Z17
+	VPMAXUQ      Z16, Z7, Z7
+	VPMAXUQ      Z17, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+	VMULPD.BCST       log2e<>+0(SB), Z16, Z18
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z19
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VRNDSCALEPD       $0x08, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
-	VSCALEFPD        Z11, Z14, Z14
-	VSCALEFPD        Z12, Z13, Z13
+	VBROADCASTSD     exp64k<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VSCALEFPD        Z18, Z21, Z21
+	VSCALEFPD        Z19, Z20, Z20
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z14, Z9
-	VADDPD.BCST  one<>+0(SB), Z13, Z10
-	VADDPD.BCST  two<>+0(SB), Z14, Z11
-	VADDPD.BCST  two<>+0(SB), Z13, Z12
-	VBROADCASTSD one<>+0(SB), Z15
-	VMULPD       Z11, Z9, Z16
-	VMULPD       Z12, Z10, Z17
-	VDIVPD       Z16, Z15, Z16
-	VDIVPD       Z17, Z15, Z15
-	VMULPD       Z11, Z16, Z11
-	VMULPD       Z12, Z15, Z12
-	VMULPD       Z9, Z16, Z9
-	VMULPD       Z10, Z15, Z10
-	VMULPD       Z14, Z9, Z9
-	VMULPD       Z13, Z10, Z10
+	VADDPD.BCST  one<>+0(SB), Z21, Z16
+	VADDPD.BCST  one<>+0(SB), Z20, Z17
+	VADDPD.BCST  two<>+0(SB), Z21, Z18
+	VADDPD.BCST  two<>+0(SB), Z20, Z19
+	VBROADCASTSD one<>+0(SB), Z22
+	VMULPD       Z18, Z16, Z23
+	VMULPD       Z19, Z17, Z24
+	VDIVPD       Z23, Z22, Z23
+	VDIVPD       Z24, Z22, Z22
+	VMULPD       Z18, Z23, Z18
+	VMULPD       Z19, Z22, Z19
+	VMULPD       Z16, Z23, Z16
+	VMULPD       Z17, Z22, Z17
+	VMULPD       Z21, Z16, Z16
+	VMULPD       Z20, Z17, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z9, Z9, Z15
-	VMULPD           Z10, Z10, Z16
-	VBROADCASTSD     unit64j<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z14, Z15, Z18
-	VFNMADD213PD     Z13, Z16, Z17
-	VFNMADD213PD     Z14, Z9, Z18
-	VFNMADD213PD     Z13, Z10, Z17
-	VMULPD           Z11, Z14, Z9
-	VMULPD           Z12, Z13, Z10
-	VPMOVQ2M         Z7, K1
-	VPMOVQ2M         Z8, K2
-	VBLENDMPD        Z9, Z11, K1, Z13
-	VBLENDMPD        Z10, Z12, K2, Z14
-	VBLENDMPD        Z11, Z9, K1, Z9
-	VBLENDMPD        Z12, Z10, K2, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPD           Z7, Z11, Z12
-	VMINPD           Z8, Z11, Z11
-	VSUBPD           Z18, Z12, Z12
-	VSUBPD           Z17, Z11, Z11
-	VPXORQ           Z15, Z15, Z15
-	VMAXPD           Z7, Z15, Z7
-	VMAXPD           Z8, Z15, Z8
-	VADDPD           Z7, Z18, Z7
-	VADDPD           Z8, Z17, Z8
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
-	VMOVUPS          128(SP), Z15
-	VMULPD           Z15, Z1, Z16
-	VMULPD           Z15, Z2, Z15
-	VMOVUPS          192(SP), Z17
-	VMULPD           Z17, Z4, Z18
-	VMULPD           Z17, Z3, Z17
-	VMULPD           Z9, Z16, Z16
-	VMULPD           Z10, Z15, Z15
-	VFNMADD231PD     Z13, Z18, Z16
-	VFNMADD231PD     Z14, Z17, Z15
-	VMOVUPS          256(SP), Z17
-	VMULPD           Z17, Z1, Z1
-	VMULPD           Z17, Z2, Z2
-	VBROADCASTSD     one<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
+	VMULPD           Z16, Z16, Z22
+	VMULPD           Z17, Z17, Z23
+	VBROADCASTSD     unit64j<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST unit64i<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64i<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64h<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64h<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64g<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64g<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64f<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64f<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64e<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64e<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64d<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64d<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64c<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64c<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64b<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64b<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unit64a<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unit64a<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z21, Z22, Z25
+	VFNMADD213PD     Z20, Z23, Z24
+	VFNMADD213PD     Z21, Z16, Z25
+	VFNMADD213PD     Z20, Z17, Z24
+	VMULPD           Z18, Z21, Z16
+	VMULPD           Z19, Z20, Z17
+	VPMOVQ2M         Z14, K1
+	VPMOVQ2M         Z15, K2
+	VBLENDMPD        Z16, Z18, K1, Z20
+	VBLENDMPD        Z17, Z19, K2, Z21
+	VBLENDMPD        Z18, Z16, K1, Z16
+	VBLENDMPD        Z19, Z17, K2, Z17
+	VPXORQ           Z18, Z18, Z18
+	VMINPD           Z14, Z18, Z19
+	VMINPD           Z15, Z18, Z18
+	VSUBPD           Z25, Z19, Z19
+	VSUBPD           Z24, Z18, Z18
+	VPXORQ           Z22, Z22, Z22
+	VMAXPD           Z14, Z22, Z14
+	VMAXPD           Z15, Z22, Z15
+	VADDPD           Z14, Z25, Z14
+	VADDPD           Z15, Z24, Z15
+	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
+	VMULPD           Z2, Z8, Z22
+	VMULPD           Z2, Z9, Z23
+	VMULPD           Z3, Z11, Z24
+	VMULPD           Z3, Z10, Z25
+	VMULPD           Z16, Z22, Z22
+	VMULPD           Z17, Z23, Z23
+	VFNMADD231PD     Z20, Z24, Z22
+	VFNMADD231PD     Z21, Z25, Z23
+	VMULPD           Z4, Z8, Z8
+	VMULPD           Z4, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z9, Z19
-	VSQRTPD Z10, Z20
-	VMULPD  Z19, Z18, Z18
-	VMULPD  Z20, Z17, Z17
+	VSQRTPD Z16, Z26
+	VSQRTPD Z17, Z27
+	VMULPD  Z26, Z25, Z25
+	VMULPD  Z27, Z24, Z24
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z9, Z18, Z18
-	VMULPD Z10, Z17, Z17
+	VMULPD Z16, Z25, Z25
+	VMULPD Z17, Z24, Z24
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z9, Z9, Z19
-	VMULPD Z10, Z10, Z20
+	VMULPD Z16, Z16, Z26
+	VMULPD Z17, Z17, Z27
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z19, Z18, Z18
-	VMULPD Z20, Z17, Z17
+	VMULPD Z26, Z25, Z25
+	VMULPD Z27, Z24, Z24
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z19, Z19, Z19
-	VMULPD Z20, Z20, Z20
-	VMULPD Z19, Z18, Z18
-	VMULPD Z20, Z17, Z17
+	VMULPD Z26, Z26, Z26
+	VMULPD Z27, Z27, Z27
+	VMULPD Z26, Z25, Z25
+	VMULPD Z27, Z24, Z24
 
 noMore1:
-	VMULPD       Z12, Z13, Z12
-	VMULPD       Z11, Z14, Z11
-	VMOVUPS      384(SP), Z19
-	VFNMADD213PD Z9, Z19, Z12
-	VFNMADD213PD Z10, Z19, Z11
-	VMULPD       Z18, Z1, Z1
-	VMULPD       Z17, Z2, Z2
-	VFMADD231PD  Z12, Z1, Z16
-	VFMADD231PD  Z11, Z2, Z15
-	VMOVUPS      320(SP), Z1
-	VMULPD       Z1, Z4, Z2
-	VMULPD       Z1, Z3, Z1
-	VBROADCASTSD one<>+0(SB), Z3
-	VMOVAPD      Z3, Z4
+	VMULPD       Z19, Z20, Z19
+	VMULPD       Z18, Z21, Z18
+	VFNMADD213PD Z16, Z6, Z19
+	VFNMADD213PD Z17, Z6, Z18
+	VMULPD       Z25, Z8, Z8
+	VMULPD       Z24, Z9, Z9
+	VFMADD231PD  Z19, Z8, Z22
+	VFMADD231PD  Z18, Z9, Z23
+	VMULPD       Z5, Z11, Z8
+	VMULPD       Z5, Z10, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VMOVAPD      Z10, Z11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Z13, Z11
-	VSQRTPD Z14, Z12
-	VMULPD  Z11, Z4, Z4
-	VMULPD  Z12, Z3, Z3
+	VSQRTPD Z20, Z18
+	VSQRTPD Z21, Z19
+	VMULPD  Z18, Z11, Z11
+	VMULPD  Z19, Z10, Z10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Z13, Z4, Z4
-	VMULPD Z14, Z3, Z3
+	VMULPD Z20, Z11, Z11
+	VMULPD Z21, Z10, Z10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Z13, Z13, Z11
-	VMULPD Z14, Z14, Z12
+	VMULPD Z20, Z20, Z18
+	VMULPD Z21, Z21, Z19
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Z11, Z4, Z4
-	VMULPD Z12, Z3, Z3
+	VMULPD Z18, Z11, Z11
+	VMULPD Z19, Z10, Z10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Z11, Z11, Z11
-	VMULPD Z12, Z12, Z12
-	VMULPD Z11, Z4, Z4
-	VMULPD Z12, Z3, Z3
+	VMULPD Z18, Z18, Z18
+	VMULPD Z19, Z19, Z19
+	VMULPD Z18, Z11, Z11
+	VMULPD Z19, Z10, Z10
 
 noMore2:
-	VMULPD       Z7, Z9, Z7
-	VMULPD       Z8, Z10, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PD Z13, Z11, Z7
-	VFNMADD213PD Z14, Z11, Z8
-	VMULPD       Z4, Z2, Z2
-	VMULPD       Z3, Z1, Z1
-	VFMADD231PD  Z7, Z2, Z16
-	VFMADD231PD  Z8, Z1, Z15
-	VMULPD       Z13, Z6, Z1
-	VMULPD       Z14, Z5, Z2
-	VFMADD231PD  Z9, Z1, Z16
-	VFMADD231PD  Z10, Z2, Z15
+	VMULPD       Z14, Z16, Z14
+	VMULPD       Z15, Z17, Z15
+	VFNMADD213PD Z20, Z6, Z14
+	VFNMADD213PD Z21, Z6, Z15
+	VMULPD       Z11, Z8, Z8
+	VMULPD       Z10, Z9, Z9
+	VFMADD231PD  Z14, Z8, Z22
+	VFMADD231PD  Z15, Z9, Z23
+	VMULPD       Z20, Z12, Z8
+	VMULPD       Z21, Z13, Z9
+	VFMADD231PD  Z16, Z8, Z22
+	VFMADD231PD  Z17, Z9, Z23
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z16, (AX)(R8*8)
-	VMOVNTPD     Z15, 64(AX)(R8*8)
+	VMOVNTPD     Z22, (AX)(R8*8)
+	VMOVNTPD     Z23, 64(AX)(R8*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z16, (AX)(R8*8)
-	VMOVUPD Z15, 64(AX)(R8*8)
+	VMOVUPD Z22, (AX)(R8*8)
+	VMOVUPD Z23, 64(AX)(R8*8)
 
 stored3:
 	ADDQ $0x00000010, R8
@@ -39045,161 +37703,153 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      (SP), Z3
-	VMULPD       Z3, Z1, Z3
-	VMOVUPS      64(SP), Z4
-	VFMADD231PD  Z4, Z2, Z3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z4
-	VORPD.BCST   signBit<>+0(SB), Z4, Z5
-	VPMAXUQ      Z5, Z0, Z0
+	VMOVUPD.Z    (SI)(R8*8), K1, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z8, Z9, Z9
+	VMULPD       Z0, Z8, Z10
+	VFMADD231PD  Z1, Z9, Z10
+	VMOVUPD.Z    (BX)(R8*8), K1, Z11
+	VORPD.BCST   signBit<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z13
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z7
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VSCALEFPD        Z6, Z7, Z7
+	VBROADCASTSD     exp64k<>+0(SB), Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
+	VSCALEFPD        Z13, Z14, Z14
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z7, Z5
-	VADDPD.BCST  two<>+0(SB), Z7, Z6
-	VBROADCASTSD one<>+0(SB), Z8
-	VMULPD       Z6, Z5, Z9
-	VDIVPD       Z9, Z8, Z8
-	VMULPD       Z6, Z8, Z6
-	VMULPD       Z5, Z8, Z5
-	VMULPD       Z7, Z5, Z5
+	VADDPD.BCST  one<>+0(SB), Z14, Z12
+	VADDPD.BCST  two<>+0(SB), Z14, Z13
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z13, Z12, Z16
+	VDIVPD       Z16, Z15, Z15
+	VMULPD       Z13, Z15, Z13
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z14, Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z5, Z5, Z8
-	VBROADCASTSD     unit64j<>+0(SB), Z9
-	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
-	VFNMADD213PD     Z7, Z5, Z9
-	VMULPD           Z6, Z7, Z5
-	VPMOVQ2M         Z4, K2
-	VBLENDMPD        Z5, Z6, K2, Z7
-	VBLENDMPD        Z6, Z5, K2, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z4, Z6, Z6
-	VSUBPD           Z9, Z6, Z6
-	VPXORQ           Z8, Z8, Z8
-	VMAXPD           Z4, Z8, Z4
-	VADDPD           Z4, Z9, Z4
-	VXORPD.BCST      signBit<>+0(SB), Z4, Z4
-	VMOVUPS          128(SP), Z8
-	VMULPD           Z8, Z1, Z8
-	VMOVUPS          192(SP), Z9
-	VMULPD           Z9, Z2, Z9
-	VMULPD           Z5, Z8, Z8
-	VFNMADD231PD     Z7, Z9, Z8
-	VMOVUPS          256(SP), Z9
-	VMULPD           Z9, Z1, Z1
-	VBROADCASTSD     one<>+0(SB), Z9
+	VMULPD           Z12, Z12, Z15
+	VBROADCASTSD     unit64j<>+0(SB), Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z14, Z15, Z16
+	VFNMADD213PD     Z14, Z12, Z16
+	VMULPD           Z13, Z14, Z12
+	VPMOVQ2M         Z11, K2
+	VBLENDMPD        Z12, Z13, K2, Z14
+	VBLENDMPD        Z13, Z12, K2, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z11, Z13, Z13
+	VSUBPD           Z16, Z13, Z13
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z11, Z15, Z11
+	VADDPD           Z11, Z16, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VMULPD           Z2, Z8, Z15
+	VMULPD           Z3, Z9, Z16
+	VMULPD           Z12, Z15, Z15
+	VFNMADD231PD     Z14, Z16, Z15
+	VMULPD           Z4, Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Z5, Z10
-	VMULPD  Z10, Z9, Z9
+	VSQRTPD Z12, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Z5, Z9, Z9
+	VMULPD Z12, Z16, Z16
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Z5, Z5, Z10
+	VMULPD Z12, Z12, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Z10, Z9, Z9
+	VMULPD Z17, Z16, Z16
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Z10, Z10, Z10
-	VMULPD Z10, Z9, Z9
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z16, Z16
 
 noMore4:
-	VMULPD       Z6, Z7, Z6
-	VMOVUPS      384(SP), Z10
-	VFNMADD213PD Z5, Z10, Z6
-	VMULPD       Z9, Z1, Z1
-	VFMADD231PD  Z6, Z1, Z8
-	VMOVUPS      320(SP), Z1
-	VMULPD       Z1, Z2, Z1
-	VBROADCASTSD one<>+0(SB), Z2
+	VMULPD       Z13, Z14, Z13
+	VFNMADD213PD Z12, Z6, Z13
+	VMULPD       Z16, Z8, Z8
+	VFMADD231PD  Z13, Z8, Z15
+	VMULPD       Z5, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z7, Z6
-	VMULPD  Z6, Z2, Z2
+	VSQRTPD Z14, Z13
+	VMULPD  Z13, Z9, Z9
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z7, Z2, Z2
+	VMULPD Z14, Z9, Z9
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z7, Z7, Z6
+	VMULPD Z14, Z14, Z13
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z6, Z2, Z2
+	VMULPD Z13, Z9, Z9
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z6, Z6, Z6
-	VMULPD Z6, Z2, Z2
+	VMULPD Z13, Z13, Z13
+	VMULPD Z13, Z9, Z9
 
 noMore5:
-	VMULPD       Z4, Z5, Z4
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z7, Z6, Z4
-	VMULPD       Z2, Z1, Z1
-	VFMADD231PD  Z4, Z1, Z8
-	VMULPD       Z7, Z3, Z1
-	VFMADD231PD  Z5, Z1, Z8
-	VMOVUPD      Z8, K1, (AX)(R8*8)
+	VMULPD       Z11, Z12, Z11
+	VFNMADD213PD Z14, Z6, Z11
+	VMULPD       Z9, Z8, Z8
+	VFMADD231PD  Z11, Z8, Z15
+	VMULPD       Z14, Z10, Z8
+	VFMADD231PD  Z12, Z8, Z15
+	VMOVUPD      Z15, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSD minusLimit<>+0(SB), Z1
-	VPMAXUQ      Z1, Z0, Z0
-	VPCMPEQQ     Z1, Z0, K1
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z7, Z7
+	VPCMPEQQ     Z0, Z7, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -39209,7 +37859,7 @@ done:
 
 // func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $1280-73
+TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
 	// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -39219,47 +37869,35 @@ TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $1280-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VBROADCASTSS (BX), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSS 4(BX), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSS 8(BX), Z1
-	VMOVUPS      Z1, 128(SP)
-	VMOVSS       12(BX), X1
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 8(BX), Z3
+	VMOVSS       12(BX), X4
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X1, X2
-	VCVTTSS2SI   X2, BX
-	VCVTSI2SSL   BX, X2, X2
-	VSUBSS       X2, X1, X1
+	VMINSS       fourSingle<>+0(SB), X4, X5
+	VCVTTSS2SI   X5, BX
+	VCVTSI2SSL   BX, X5, X5
+	VSUBSS       X5, X4, X4
 	ADDL         BX, BX
-	VBROADCASTSS X1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 256(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 384(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 512(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 576(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 640(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 704(SP)
+	VBROADCASTSS X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
 	XORQ         SI, SI
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 768(SP)
-	VMOVUPS      Z1, 832(SP)
-	VMOVUPS      Z1, 896(SP)
-	VMOVUPS      Z1, 960(SP)
-	VMOVUPS      Z1, 1024(SP)
-	VMOVUPS      Z1, 1088(SP)
-	VMOVUPS      Z1, 1152(SP)
-	VMOVUPS      Z1, 1216(SP)
+	VPXORQ       Z13, Z13, Z13
+	VMOVUPS      Z13, (SP)
+	VMOVUPS      Z13, 64(SP)
+	VMOVUPS      Z13, 128(SP)
+	VMOVUPS      Z13, 192(SP)
+	VMOVUPS      Z13, 256(SP)
+	VMOVUPS      Z13, 320(SP)
+	VMOVUPS      Z13, 384(SP)
+	VMOVUPS      Z13, 448(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
@@ -39280,329 +37918,281 @@ many:
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
-	VMOVUPS      (CX)(DI*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
-	VMOVAPD      Z1, Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+	VMOVUPS      (CX)(DI*4), Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSUBPS       Z13, Z14, Z14
+	VBLENDMPS    Z13, Z14, K1, Z15
+	VBLENDMPS    Z14, Z13, K1, Z14
+	VCMPPS       $0x11, Z1, Z15, K3
+	VCMPPS       $0x11, Z1, Z14, K4
+	VMOVAPD      Z13, Z16
+	VXORPS.BCST  signBitSingle<>+0(SB), Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VBROADCASTSS minusOneSingle<>+0(SB), Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
-	VBLENDMPS    Z7, Z8, K1, Z7
-	VFMADD231PS  Z4, Z6, Z7
+	VGETMANTPS   $0x0b, Z15, Z17
+	VGETEXPPS    Z15, Z18
+	VGETEXPPS    Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VBROADCASTSS minusOneSingle<>+0(SB), Z19
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z20
+	VBLENDMPS    Z19, Z20, K1, Z19
+	VFMADD231PS  Z16, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
-	VDIVPS           Z4, Z7, Z4
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
-	VFNMADD213PS     Z7, Z6, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z16
+	VDIVPS           Z16, Z19, Z16
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z20
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z18, Z20
+	VFNMADD213PS     Z19, Z18, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
-	VFMSUB213PS       Z6, Z4, Z8
-	VSUBPS            Z8, Z7, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z4, K3, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K4, Z4
-	VMOVUPS           (SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z6
-	VSUBPS            Z5, Z6, Z6
-	VMAXPS            Z2, Z5, Z5
-	VMINPS            Z5, Z6, Z5
-	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z18
+	VFMSUB213PS       Z18, Z16, Z20
+	VSUBPS            Z20, Z19, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
+	VBLENDMPS         Z2, Z16, K3, Z16
+	VBLENDMPS         Z3, Z16, K4, Z16
+	VBROADCASTSS      oneSingle<>+0(SB), Z17
+	VSUBPS            Z1, Z17, Z17
+	VMAXPS            Z14, Z1, Z18
+	VMINPS            Z18, Z17, Z17
+	VXORPS.BCST       signBitSingle<>+0(SB), Z13, K1, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z6
-	VGETEXPPS    Z2, Z7
-	VGETEXPPS    Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z6, Z7, Z7
-	VBROADCASTSS minusOneSingle<>+0(SB), Z8
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
-	VBLENDMPS    Z8, Z9, K2, Z8
-	VFMADD231PS  Z1, Z7, Z8
+	VGETMANTPS   $0x0b, Z14, Z18
+	VGETEXPPS    Z14, Z19
+	VGETEXPPS    Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VSCALEFPS    Z18, Z19, Z19
+	VBROADCASTSS minusOneSingle<>+0(SB), Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z21
+	VBLENDMPS    Z20, Z21, K2, Z20
+	VFMADD231PS  Z13, Z19, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z1, Z1, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
-	VFNMADD213PS     Z8, Z7, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z13
+	VDIVPS           Z13, Z20, Z13
+	VMULPS           Z13, Z13, Z19
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z21
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z19, Z21
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z19, Z21
+	VFNMADD213PS     Z20, Z19, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
-	VFMSUB213PS       Z7, Z1, Z9
-	VSUBPS            Z9, Z8, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
-	VMOVUPS           64(SP), Z6
-	VBLENDMPS         Z6, Z1, K4, Z1
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z1, K3, Z1
-	VMOVUPS           256(SP), Z6
-	VADDPS            Z3, Z6, K1, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           384(SP), Z6
-	VADDPS            Z2, Z6, K1, Z6
-	VMOVUPS           Z6, 384(SP)
-	VMOVUPS           320(SP), Z6
-	VADDPS            Z2, Z6, K2, Z6
-	VMOVUPS           Z6, 320(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPS            Z4, Z2, K1, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VADDPS            Z4, Z2, K2, Z2
-	VMOVUPS           Z2, 576(SP)
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z19
+	VFMSUB213PS       Z19, Z13, Z21
+	VSUBPS            Z21, Z20, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z13
+	VBLENDMPS         Z2, Z13, K4, Z13
+	VBLENDMPS         Z3, Z13, K3, Z13
+	VADDPS            Z15, Z5, K1, Z5
+	VADDPS            Z14, Z7, K1, Z7
+	VADDPS            Z14, Z6, K2, Z6
+	VADDPS            Z15, Z8, K2, Z8
+	VADDPS            Z16, Z9, K1, Z9
+	VADDPS            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPS       Z2, Z1, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
-	VMAXPS       Z1, Z2, Z2
+	VMULPS       Z4, Z13, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z15
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
-	VSCALEFPS        Z3, Z6, Z6
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
-	VMOVAPS.Z        Z6, K3, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VSCALEFPS        Z15, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
+	VMOVAPS.Z        Z18, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Z5, Z2
-	VMULPS  Z2, Z1, Z1
+	VSQRTPS Z17, Z14
+	VMULPS  Z14, Z13, Z13
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Z5, Z1, Z1
+	VMULPS Z17, Z13, Z13
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Z5, Z5, Z2
+	VMULPS Z17, Z17, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Z2, Z1, Z1
+	VMULPS Z14, Z13, Z13
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z13, Z13
 
 noMore1:
-	VMULPS       Z4, Z1, Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z1, Z2, K1, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS      704(SP), Z2
-	VADDPS       Z1, Z2, K2, Z2
-	VMOVUPS      Z2, 704(SP)
+	VMULPS       Z16, Z13, Z13
+	VADDPS       Z13, Z11, K1, Z11
+	VADDPS       Z13, Z12, K2, Z12
 	VPCMPEQB     16(DX)(DI*1), X0, K1
 	KNOTW        K1, K2
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
-	VMOVUPS      64(CX)(DI*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
-	VMOVAPD      Z1, Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+	VMOVUPS      64(CX)(DI*4), Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSUBPS       Z13, Z14, Z14
+	VBLENDMPS    Z13, Z14, K1, Z15
+	VBLENDMPS    Z14, Z13, K1, Z14
+	VCMPPS       $0x11, Z1, Z15, K3
+	VCMPPS       $0x11, Z1, Z14, K4
+	VMOVAPD      Z13, Z16
+	VXORPS.BCST  signBitSingle<>+0(SB), Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VBROADCASTSS minusOneSingle<>+0(SB), Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
-	VBLENDMPS    Z7, Z8, K1, Z7
-	VFMADD231PS  Z4, Z6, Z7
+	VGETMANTPS   $0x0b, Z15, Z17
+	VGETEXPPS    Z15, Z18
+	VGETEXPPS    Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VBROADCASTSS minusOneSingle<>+0(SB), Z19
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z20
+	VBLENDMPS    Z19, Z20, K1, Z19
+	VFMADD231PS  Z16, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
-	VDIVPS           Z4, Z7, Z4
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
-	VFNMADD213PS     Z7, Z6, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z16
+	VDIVPS           Z16, Z19, Z16
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z20
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z18, Z20
+	VFNMADD213PS     Z19, Z18, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
-	VFMSUB213PS       Z6, Z4, Z8
-	VSUBPS            Z8, Z7, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z4, K3, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K4, Z4
-	VMOVUPS           (SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z6
-	VSUBPS            Z5, Z6, Z6
-	VMAXPS            Z2, Z5, Z5
-	VMINPS            Z5, Z6, Z5
-	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z18
+	VFMSUB213PS       Z18, Z16, Z20
+	VSUBPS            Z20, Z19, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
+	VBLENDMPS         Z2, Z16, K3, Z16
+	VBLENDMPS         Z3, Z16, K4, Z16
+	VBROADCASTSS      oneSingle<>+0(SB), Z17
+	VSUBPS            Z1, Z17, Z17
+	VMAXPS            Z14, Z1, Z18
+	VMINPS            Z18, Z17, Z17
+	VXORPS.BCST       signBitSingle<>+0(SB), Z13, K1, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z6
-	VGETEXPPS    Z2, Z7
-	VGETEXPPS    Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z6, Z7, Z7
-	VBROADCASTSS minusOneSingle<>+0(SB), Z8
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
-	VBLENDMPS    Z8, Z9, K2, Z8
-	VFMADD231PS  Z1, Z7, Z8
+	VGETMANTPS   $0x0b, Z14, Z18
+	VGETEXPPS    Z14, Z19
+	VGETEXPPS    Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VSCALEFPS    Z18, Z19, Z19
+	VBROADCASTSS minusOneSingle<>+0(SB), Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z21
+	VBLENDMPS    Z20, Z21, K2, Z20
+	VFMADD231PS  Z13, Z19, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z1, Z1, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
-	VFNMADD213PS     Z8, Z7, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z13
+	VDIVPS           Z13, Z20, Z13
+	VMULPS           Z13, Z13, Z19
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z21
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z19, Z21
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z19, Z21
+	VFNMADD213PS     Z20, Z19, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
-	VFMSUB213PS       Z7, Z1, Z9
-	VSUBPS            Z9, Z8, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
-	VMOVUPS           64(SP), Z6
-	VBLENDMPS         Z6, Z1, K4, Z1
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z1, K3, Z1
-	VMOVUPS           256(SP), Z6
-	VADDPS            Z3, Z6, K1, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           384(SP), Z6
-	VADDPS            Z2, Z6, K1, Z6
-	VMOVUPS           Z6, 384(SP)
-	VMOVUPS           320(SP), Z6
-	VADDPS            Z2, Z6, K2, Z6
-	VMOVUPS           Z6, 320(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPS            Z4, Z2, K1, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VADDPS            Z4, Z2, K2, Z2
-	VMOVUPS           Z2, 576(SP)
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z19
+	VFMSUB213PS       Z19, Z13, Z21
+	VSUBPS            Z21, Z20, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z13
+	VBLENDMPS         Z2, Z13, K4, Z13
+	VBLENDMPS         Z3, Z13, K3, Z13
+	VADDPS            Z15, Z5, K1, Z5
+	VADDPS            Z14, Z7, K1, Z7
+	VADDPS            Z14, Z6, K2, Z6
+	VADDPS            Z15, Z8, K2, Z8
+	VADDPS            Z16, Z9, K1, Z9
+	VADDPS            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPS       Z2, Z1, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
-	VMAXPS       Z1, Z2, Z2
+	VMULPS       Z4, Z13, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z15
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
-	VSCALEFPS        Z3, Z6, Z6
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
-	VMOVAPS.Z        Z6, K3, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VSCALEFPS        Z15, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
+	VMOVAPS.Z        Z18, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Z5, Z2
-	VMULPS  Z2, Z1, Z1
+	VSQRTPS Z17, Z14
+	VMULPS  Z14, Z13, Z13
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Z5, Z1, Z1
+	VMULPS Z17, Z13, Z13
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Z5, Z5, Z2
+	VMULPS Z17, Z17, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Z2, Z1, Z1
+	VMULPS Z14, Z13, Z13
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z13, Z13
 
 noMore2:
-	VMULPS  Z4, Z1, Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z1, Z2, K1, Z2
-	VMOVUPS Z2, 640(SP)
-	VMOVUPS 704(SP), Z2
-	VADDPS  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 704(SP)
-	ADDQ    $0x00000020, DI
-	SUBQ    $0x00000020, R8
-	CMPQ    R8, $0x00000020
-	JGE     many
+	VMULPS Z16, Z13, Z13
+	VADDPS Z13, Z11, K1, Z11
+	VADDPS Z13, Z12, K2, Z12
+	ADDQ   $0x00000020, DI
+	SUBQ   $0x00000020, R8
+	CMPQ   R8, $0x00000020
+	JGE    many
 
 few:
 	TESTQ R8, R8
@@ -39614,255 +38204,223 @@ few:
 	CMOVQLT      R8, R9
 	LEAQ         tailMasks<>+0(SB), R10
 	KMOVW        (R10)(R9*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (DX)(DI*1), K1, X13
+	VPCMPEQB     X13, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
 	KMOVW        K2, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
-	VMOVUPS.Z    (CX)(DI*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K2, Z3
-	VBLENDMPS    Z2, Z1, K2, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
-	VMOVAPD      Z1, Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K3, Z4
+	VMOVUPS.Z    (CX)(DI*4), K1, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSUBPS       Z13, Z14, Z14
+	VBLENDMPS    Z13, Z14, K2, Z15
+	VBLENDMPS    Z14, Z13, K2, Z14
+	VCMPPS       $0x11, Z1, Z15, K1
+	VCMPPS       $0x11, Z1, Z14, K4
+	VMOVAPD      Z13, Z16
+	VXORPS.BCST  signBitSingle<>+0(SB), Z16, K3, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VBROADCASTSS minusOneSingle<>+0(SB), Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
-	VBLENDMPS    Z7, Z8, K2, Z7
-	VFMADD231PS  Z4, Z6, Z7
+	VGETMANTPS   $0x0b, Z15, Z17
+	VGETEXPPS    Z15, Z18
+	VGETEXPPS    Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VBROADCASTSS minusOneSingle<>+0(SB), Z19
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z20
+	VBLENDMPS    Z19, Z20, K2, Z19
+	VFMADD231PS  Z16, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
-	VDIVPS           Z4, Z7, Z4
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
-	VFNMADD213PS     Z7, Z6, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z16
+	VDIVPS           Z16, Z19, Z16
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z20
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z18, Z20
+	VFNMADD213PS     Z19, Z18, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
-	VFMSUB213PS       Z6, Z4, Z8
-	VSUBPS            Z8, Z7, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z4, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K4, Z4
-	VMOVUPS           (SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z6
-	VSUBPS            Z5, Z6, Z6
-	VMAXPS            Z2, Z5, Z5
-	VMINPS            Z5, Z6, Z5
-	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K2, Z1
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z18
+	VFMSUB213PS       Z18, Z16, Z20
+	VSUBPS            Z20, Z19, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
+	VBLENDMPS         Z2, Z16, K1, Z16
+	VBLENDMPS         Z3, Z16, K4, Z16
+	VBROADCASTSS      oneSingle<>+0(SB), Z17
+	VSUBPS            Z1, Z17, Z17
+	VMAXPS            Z14, Z1, Z18
+	VMINPS            Z18, Z17, Z17
+	VXORPS.BCST       signBitSingle<>+0(SB), Z13, K2, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z6
-	VGETEXPPS    Z2, Z7
-	VGETEXPPS    Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z6, Z7, Z7
-	VBROADCASTSS minusOneSingle<>+0(SB), Z8
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
-	VBLENDMPS    Z8, Z9, K3, Z8
-	VFMADD231PS  Z1, Z7, Z8
+	VGETMANTPS   $0x0b, Z14, Z18
+	VGETEXPPS    Z14, Z19
+	VGETEXPPS    Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VSCALEFPS    Z18, Z19, Z19
+	VBROADCASTSS minusOneSingle<>+0(SB), Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z21
+	VBLENDMPS    Z20, Z21, K3, Z20
+	VFMADD231PS  Z13, Z19, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z1, Z1, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
-	VFNMADD213PS     Z8, Z7, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z13
+	VDIVPS           Z13, Z20, Z13
+	VMULPS           Z13, Z13, Z19
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z21
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z19, Z21
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z19, Z21
+	VFNMADD213PS     Z20, Z19, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
-	VFMSUB213PS       Z7, Z1, Z9
-	VSUBPS            Z9, Z8, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
-	VMOVUPS           64(SP), Z6
-	VBLENDMPS         Z6, Z1, K4, Z1
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z1, K1, Z1
-	VMOVUPS           256(SP), Z6
-	VADDPS            Z3, Z6, K2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           384(SP), Z6
-	VADDPS            Z2, Z6, K2, Z6
-	VMOVUPS           Z6, 384(SP)
-	VMOVUPS           320(SP), Z6
-	VADDPS            Z2, Z6, K3, Z6
-	VMOVUPS           Z6, 320(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPS            Z3, Z2, K3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPS            Z4, Z2, K2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VADDPS            Z4, Z2, K3, Z2
-	VMOVUPS           Z2, 576(SP)
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z19
+	VFMSUB213PS       Z19, Z13, Z21
+	VSUBPS            Z21, Z20, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z13
+	VBLENDMPS         Z2, Z13, K4, Z13
+	VBLENDMPS         Z3, Z13, K1, Z13
+	VADDPS            Z15, Z5, K2, Z5
+	VADDPS            Z14, Z7, K2, Z7
+	VADDPS            Z14, Z6, K3, Z6
+	VADDPS            Z15, Z8, K3, Z8
+	VADDPS            Z16, Z9, K2, Z9
+	VADDPS            Z16, Z10, K3, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPS       Z2, Z1, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
-	VMAXPS       Z1, Z2, Z2
+	VMULPS       Z4, Z13, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z15
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z6
-	VSCALEFPS        Z3, Z6, Z6
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K1
-	VMOVAPS.Z        Z6, K1, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VSCALEFPS        Z15, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
+	VMOVAPS.Z        Z18, K1, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Z5, Z2
-	VMULPS  Z2, Z1, Z1
+	VSQRTPS Z17, Z14
+	VMULPS  Z14, Z13, Z13
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Z5, Z1, Z1
+	VMULPS Z17, Z13, Z13
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Z5, Z5, Z2
+	VMULPS Z17, Z17, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Z2, Z1, Z1
+	VMULPS Z14, Z13, Z13
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z13, Z13
 
 noMore3:
-	VMULPS  Z4, Z1, Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 640(SP)
-	VMOVUPS 704(SP), Z2
-	VADDPS  Z1, Z2, K3, Z2
-	VMOVUPS Z2, 704(SP)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, R8
-	JMP     few
+	VMULPS Z16, Z13, Z13
+	VADDPS Z13, Z11, K2, Z11
+	VADDPS Z13, Z12, K3, Z12
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, R8
+	JMP    few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        768(SP), Z2, Z2
-	VMOVUPD       Z2, 768(SP)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        832(SP), Z2, Z2
-	VMOVUPD       Z2, 832(SP)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        896(SP), Z2, Z2
-	VMOVUPD       Z2, 896(SP)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        960(SP), Z2, Z2
-	VMOVUPD       Z2, 960(SP)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1024(SP), Z2, Z2
-	VMOVUPD       Z2, 1024(SP)
-	VMOVUPS       576(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 576(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1088(SP), Z2, Z2
-	VMOVUPD       Z2, 1088(SP)
-	VMOVUPS       640(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 640(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1152(SP), Z2, Z2
-	VMOVUPD       Z2, 1152(SP)
-	VMOVUPS       704(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 704(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1216(SP), Z2, Z2
-	VMOVUPD       Z2, 1216(SP)
+	VMOVAPD       Z5, Z13
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        (SP), Z14, Z14
+	VMOVUPD       Z14, (SP)
+	VMOVAPD       Z6, Z13
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        64(SP), Z14, Z14
+	VMOVUPD       Z14, 64(SP)
+	VMOVAPD       Z7, Z13
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        128(SP), Z14, Z14
+	VMOVUPD       Z14, 128(SP)
+	VMOVAPD       Z8, Z13
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        192(SP), Z14, Z14
+	VMOVUPD       Z14, 192(SP)
+	VMOVAPD       Z9, Z13
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        256(SP), Z14, Z14
+	VMOVUPD       Z14, 256(SP)
+	VMOVAPD       Z10, Z13
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        320(SP), Z14, Z14
+	VMOVUPD       Z14, 320(SP)
+	VMOVAPD       Z11, Z13
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        384(SP), Z14, Z14
+	VMOVUPD       Z14, 384(SP)
+	VMOVAPD       Z12, Z13
+	VXORPS        Z12, Z12, Z12
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        448(SP), Z14, Z14
+	VMOVUPD       Z14, 448(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       768(SP), Z0
+	VMOVUPD       (SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39871,7 +38429,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       832(SP), Z0
+	VMOVUPD       64(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39880,7 +38438,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       896(SP), Z0
+	VMOVUPD       128(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39889,7 +38447,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       960(SP), Z0
+	VMOVUPD       192(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39898,7 +38456,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       1024(SP), Z0
+	VMOVUPD       256(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39907,7 +38465,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       1088(SP), Z0
+	VMOVUPD       320(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39916,7 +38474,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       1152(SP), Z0
+	VMOVUPD       384(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39925,7 +38483,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       1216(SP), Z0
+	VMOVUPD       448(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -39951,7 +38509,7 @@ GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardNoneAnyPowerYF64AVX512(SB), $768-73
+TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -39961,37 +38519,25 @@ TEXT ·forwardNoneAnyPowerYF64AVX512(SB), $768-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VBROADCASTSD (BX), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSD 8(BX), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSD 16(BX), Z1
-	VMOVUPS      Z1, 128(SP)
-	VMOVSD       24(BX), X1
+	VBROADCASTSD 8(BX), Z2
+	VBROADCASTSD 16(BX), Z3
+	VMOVSD       24(BX), X4
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X1, X2
-	VCVTTSD2SI   X2, BX
-	VCVTSI2SDL   BX, X2, X2
-	VSUBSD       X2, X1, X1
+	VMINSD       four<>+0(SB), X4, X5
+	VCVTTSD2SI   X5, BX
+	VCVTSI2SDL   BX, X5, X5
+	VSUBSD       X5, X4, X4
 	ADDL         BX, BX
-	VBROADCASTSD X1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 256(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 384(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 512(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 576(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 640(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 704(SP)
+	VBROADCASTSD X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
 	XORQ         SI, SI
 	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
@@ -39999,362 +38545,314 @@ TEXT ·forwardNoneAnyPowerYF64AVX512(SB), $768-73
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(DI*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMOVQ        (DX)(DI*1), X13
+	VPCMPEQB     X13, X0, K1
 	KNOTB        K1, K2
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
-	VMOVUPD      (CX)(DI*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
-	VMOVAPD      Z1, Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+	VMOVUPD      (CX)(DI*8), Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSUBPD       Z13, Z14, Z14
+	VBLENDMPD    Z13, Z14, K1, Z15
+	VBLENDMPD    Z14, Z13, K1, Z14
+	VCMPPD       $0x11, Z1, Z15, K3
+	VCMPPD       $0x11, Z1, Z14, K4
+	VMOVAPD      Z13, Z16
+	VXORPD.BCST  signBit<>+0(SB), Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VBROADCASTSD minusOne<>+0(SB), Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
-	VBLENDMPD    Z7, Z8, K1, Z7
-	VFMADD231PD  Z4, Z6, Z7
+	VGETMANTPD   $0x0b, Z15, Z17
+	VGETEXPPD    Z15, Z18
+	VGETEXPPD    Z17, Z17
+	VSUBPD       Z18, Z17, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSCALEFPD    Z17, Z18, Z18
+	VBROADCASTSD minusOne<>+0(SB), Z19
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z20
+	VBLENDMPD    Z19, Z20, K1, Z19
+	VFMADD231PD  Z16, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z4
-	VDIVPD           Z4, Z7, Z4
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
-	VFNMADD213PD     Z7, Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z19, Z16
+	VDIVPD           Z16, Z19, Z16
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     log64g<>+0(SB), Z20
+	VFMADD213PD.BCST log64f<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64e<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64d<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64c<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64b<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64a<>+0(SB), Z18, Z20
+	VFNMADD213PD     Z19, Z18, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
-	VFMSUB213PD       Z6, Z4, Z8
-	VSUBPD            Z8, Z7, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z4, K3, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K4, Z4
-	VMOVUPS           (SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z6
-	VSUBPD            Z5, Z6, Z6
-	VMAXPD            Z2, Z5, Z5
-	VMINPD            Z5, Z6, Z5
-	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z18
+	VFMSUB213PD       Z18, Z16, Z20
+	VSUBPD            Z20, Z19, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
+	VBLENDMPD         Z2, Z16, K3, Z16
+	VBLENDMPD         Z3, Z16, K4, Z16
+	VBROADCASTSD      one<>+0(SB), Z17
+	VSUBPD            Z1, Z17, Z17
+	VMAXPD            Z14, Z1, Z18
+	VMINPD            Z18, Z17, Z17
+	VXORPD.BCST       signBit<>+0(SB), Z13, K1, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z6
-	VGETEXPPD    Z2, Z7
-	VGETEXPPD    Z6, Z6
-	VSUBPD       Z7, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VBROADCASTSD minusOne<>+0(SB), Z8
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
-	VBLENDMPD    Z8, Z9, K2, Z8
-	VFMADD231PD  Z1, Z7, Z8
+	VGETMANTPD   $0x0b, Z14, Z18
+	VGETEXPPD    Z14, Z19
+	VGETEXPPD    Z18, Z18
+	VSUBPD       Z19, Z18, Z18
+	VBROADCASTSD one<>+0(SB), Z19
+	VSCALEFPD    Z18, Z19, Z19
+	VBROADCASTSD minusOne<>+0(SB), Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z21
+	VBLENDMPD    Z20, Z21, K2, Z20
+	VFMADD231PD  Z13, Z19, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z1
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z20, Z13
+	VDIVPD           Z13, Z20, Z13
+	VMULPD           Z13, Z13, Z19
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z19, Z21
+	VFNMADD213PD     Z20, Z19, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z1, Z9
-	VSUBPD            Z9, Z8, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
-	VMOVUPS           64(SP), Z6
-	VBLENDMPD         Z6, Z1, K4, Z1
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z1, K3, Z1
-	VMOVUPS           256(SP), Z6
-	VADDPD            Z3, Z6, K1, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           384(SP), Z6
-	VADDPD            Z2, Z6, K1, Z6
-	VMOVUPS           Z6, 384(SP)
-	VMOVUPS           320(SP), Z6
-	VADDPD            Z2, Z6, K2, Z6
-	VMOVUPS           Z6, 320(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPD            Z4, Z2, K1, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VADDPD            Z4, Z2, K2, Z2
-	VMOVUPS           Z2, 576(SP)
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z19
+	VFMSUB213PD       Z19, Z13, Z21
+	VSUBPD            Z21, Z20, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z13
+	VBLENDMPD         Z2, Z13, K4, Z13
+	VBLENDMPD         Z3, Z13, K3, Z13
+	VADDPD            Z15, Z5, K1, Z5
+	VADDPD            Z14, Z7, K1, Z7
+	VADDPD            Z14, Z6, K2, Z6
+	VADDPD            Z15, Z8, K2, Z8
+	VADDPD            Z16, Z9, K1, Z9
+	VADDPD            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPD       Z2, Z1, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z2
-	VMAXPD       Z1, Z2, Z2
+	VMULPD       Z4, Z13, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
-	VRNDSCALEPD       $0x08, Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z15
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
-	VSCALEFPD        Z3, Z6, Z6
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
-	VMOVAPD.Z        Z6, K3, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VSCALEFPD        Z15, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K3
+	VMOVAPD.Z        Z18, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z5, Z2
-	VMULPD  Z2, Z1, Z1
+	VSQRTPD Z17, Z14
+	VMULPD  Z14, Z13, Z13
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z5, Z1, Z1
+	VMULPD Z17, Z13, Z13
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z5, Z5, Z2
+	VMULPD Z17, Z17, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z2, Z1, Z1
+	VMULPD Z14, Z13, Z13
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z13, Z13
 
 noMore1:
-	VMULPD       Z4, Z1, Z1
-	VMOVUPS      640(SP), Z2
-	VADDPD       Z1, Z2, K1, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS      704(SP), Z2
-	VADDPD       Z1, Z2, K2, Z2
-	VMOVUPS      Z2, 704(SP)
-	VMOVQ        8(DX)(DI*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMULPD       Z16, Z13, Z13
+	VADDPD       Z13, Z11, K1, Z11
+	VADDPD       Z13, Z12, K2, Z12
+	VMOVQ        8(DX)(DI*1), X13
+	VPCMPEQB     X13, X0, K1
 	KNOTB        K1, K2
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
-	VMOVUPD      64(CX)(DI*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
-	VMOVAPD      Z1, Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+	VMOVUPD      64(CX)(DI*8), Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSUBPD       Z13, Z14, Z14
+	VBLENDMPD    Z13, Z14, K1, Z15
+	VBLENDMPD    Z14, Z13, K1, Z14
+	VCMPPD       $0x11, Z1, Z15, K3
+	VCMPPD       $0x11, Z1, Z14, K4
+	VMOVAPD      Z13, Z16
+	VXORPD.BCST  signBit<>+0(SB), Z16, K2, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VBROADCASTSD minusOne<>+0(SB), Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
-	VBLENDMPD    Z7, Z8, K1, Z7
-	VFMADD231PD  Z4, Z6, Z7
+	VGETMANTPD   $0x0b, Z15, Z17
+	VGETEXPPD    Z15, Z18
+	VGETEXPPD    Z17, Z17
+	VSUBPD       Z18, Z17, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSCALEFPD    Z17, Z18, Z18
+	VBROADCASTSD minusOne<>+0(SB), Z19
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z20
+	VBLENDMPD    Z19, Z20, K1, Z19
+	VFMADD231PD  Z16, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z4
-	VDIVPD           Z4, Z7, Z4
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
-	VFNMADD213PD     Z7, Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z19, Z16
+	VDIVPD           Z16, Z19, Z16
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     log64g<>+0(SB), Z20
+	VFMADD213PD.BCST log64f<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64e<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64d<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64c<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64b<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64a<>+0(SB), Z18, Z20
+	VFNMADD213PD     Z19, Z18, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
-	VFMSUB213PD       Z6, Z4, Z8
-	VSUBPD            Z8, Z7, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z4, K3, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K4, Z4
-	VMOVUPS           (SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z6
-	VSUBPD            Z5, Z6, Z6
-	VMAXPD            Z2, Z5, Z5
-	VMINPD            Z5, Z6, Z5
-	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z18
+	VFMSUB213PD       Z18, Z16, Z20
+	VSUBPD            Z20, Z19, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
+	VBLENDMPD         Z2, Z16, K3, Z16
+	VBLENDMPD         Z3, Z16, K4, Z16
+	VBROADCASTSD      one<>+0(SB), Z17
+	VSUBPD            Z1, Z17, Z17
+	VMAXPD            Z14, Z1, Z18
+	VMINPD            Z18, Z17, Z17
+	VXORPD.BCST       signBit<>+0(SB), Z13, K1, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z6
-	VGETEXPPD    Z2, Z7
-	VGETEXPPD    Z6, Z6
-	VSUBPD       Z7, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VBROADCASTSD minusOne<>+0(SB), Z8
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
-	VBLENDMPD    Z8, Z9, K2, Z8
-	VFMADD231PD  Z1, Z7, Z8
+	VGETMANTPD   $0x0b, Z14, Z18
+	VGETEXPPD    Z14, Z19
+	VGETEXPPD    Z18, Z18
+	VSUBPD       Z19, Z18, Z18
+	VBROADCASTSD one<>+0(SB), Z19
+	VSCALEFPD    Z18, Z19, Z19
+	VBROADCASTSD minusOne<>+0(SB), Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z21
+	VBLENDMPD    Z20, Z21, K2, Z20
+	VFMADD231PD  Z13, Z19, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z1
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z20, Z13
+	VDIVPD           Z13, Z20, Z13
+	VMULPD           Z13, Z13, Z19
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z19, Z21
+	VFNMADD213PD     Z20, Z19, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z1, Z9
-	VSUBPD            Z9, Z8, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
-	VMOVUPS           64(SP), Z6
-	VBLENDMPD         Z6, Z1, K4, Z1
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z1, K3, Z1
-	VMOVUPS           256(SP), Z6
-	VADDPD            Z3, Z6, K1, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           384(SP), Z6
-	VADDPD            Z2, Z6, K1, Z6
-	VMOVUPS           Z6, 384(SP)
-	VMOVUPS           320(SP), Z6
-	VADDPD            Z2, Z6, K2, Z6
-	VMOVUPS           Z6, 320(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z3, Z2, K2, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPD            Z4, Z2, K1, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VADDPD            Z4, Z2, K2, Z2
-	VMOVUPS           Z2, 576(SP)
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z19
+	VFMSUB213PD       Z19, Z13, Z21
+	VSUBPD            Z21, Z20, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z13
+	VBLENDMPD         Z2, Z13, K4, Z13
+	VBLENDMPD         Z3, Z13, K3, Z13
+	VADDPD            Z15, Z5, K1, Z5
+	VADDPD            Z14, Z7, K1, Z7
+	VADDPD            Z14, Z6, K2, Z6
+	VADDPD            Z15, Z8, K2, Z8
+	VADDPD            Z16, Z9, K1, Z9
+	VADDPD            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPD       Z2, Z1, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z2
-	VMAXPD       Z1, Z2, Z2
+	VMULPD       Z4, Z13, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
-	VRNDSCALEPD       $0x08, Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z15
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
-	VSCALEFPD        Z3, Z6, Z6
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
-	VMOVAPD.Z        Z6, K3, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VSCALEFPD        Z15, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K3
+	VMOVAPD.Z        Z18, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z5, Z2
-	VMULPD  Z2, Z1, Z1
+	VSQRTPD Z17, Z14
+	VMULPD  Z14, Z13, Z13
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z5, Z1, Z1
+	VMULPD Z17, Z13, Z13
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z5, Z5, Z2
+	VMULPD Z17, Z17, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z2, Z1, Z1
+	VMULPD Z14, Z13, Z13
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z13, Z13
 
 noMore2:
-	VMULPD  Z4, Z1, Z1
-	VMOVUPS 640(SP), Z2
-	VADDPD  Z1, Z2, K1, Z2
-	VMOVUPS Z2, 640(SP)
-	VMOVUPS 704(SP), Z2
-	VADDPD  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 704(SP)
-	ADDQ    $0x00000010, DI
-	SUBQ    $0x00000010, AX
-	CMPQ    AX, $0x00000010
-	JGE     many
+	VMULPD Z16, Z13, Z13
+	VADDPD Z13, Z11, K1, Z11
+	VADDPD Z13, Z12, K2, Z12
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, AX
+	CMPQ   AX, $0x00000010
+	JGE    many
 
 few:
 	TESTQ AX, AX
@@ -40366,193 +38864,168 @@ few:
 	CMOVQLT      AX, R8
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (DX)(DI*1), K1, X13
+	VPCMPEQB     X13, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
 	KMOVB        K2, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
-	VMOVUPD.Z    (CX)(DI*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K2, Z3
-	VBLENDMPD    Z2, Z1, K2, Z2
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
-	VMOVAPD      Z1, Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, K3, Z4
+	VMOVUPD.Z    (CX)(DI*8), K1, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSUBPD       Z13, Z14, Z14
+	VBLENDMPD    Z13, Z14, K2, Z15
+	VBLENDMPD    Z14, Z13, K2, Z14
+	VCMPPD       $0x11, Z1, Z15, K1
+	VCMPPD       $0x11, Z1, Z14, K4
+	VMOVAPD      Z13, Z16
+	VXORPD.BCST  signBit<>+0(SB), Z16, K3, Z16
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VBROADCASTSD minusOne<>+0(SB), Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
-	VBLENDMPD    Z7, Z8, K2, Z7
-	VFMADD231PD  Z4, Z6, Z7
+	VGETMANTPD   $0x0b, Z15, Z17
+	VGETEXPPD    Z15, Z18
+	VGETEXPPD    Z17, Z17
+	VSUBPD       Z18, Z17, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSCALEFPD    Z17, Z18, Z18
+	VBROADCASTSD minusOne<>+0(SB), Z19
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z20
+	VBLENDMPD    Z19, Z20, K2, Z19
+	VFMADD231PD  Z16, Z18, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z4
-	VDIVPD           Z4, Z7, Z4
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
-	VFNMADD213PD     Z7, Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z19, Z16
+	VDIVPD           Z16, Z19, Z16
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     log64g<>+0(SB), Z20
+	VFMADD213PD.BCST log64f<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64e<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64d<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64c<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64b<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST log64a<>+0(SB), Z18, Z20
+	VFNMADD213PD     Z19, Z18, Z20
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
-	VFMSUB213PD       Z6, Z4, Z8
-	VSUBPD            Z8, Z7, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z4, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K4, Z4
-	VMOVUPS           (SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z6
-	VSUBPD            Z5, Z6, Z6
-	VMAXPD            Z2, Z5, Z5
-	VMINPD            Z5, Z6, Z5
-	VXORPD.BCST       signBit<>+0(SB), Z1, K2, Z1
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z18
+	VFMSUB213PD       Z18, Z16, Z20
+	VSUBPD            Z20, Z19, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
+	VBLENDMPD         Z2, Z16, K1, Z16
+	VBLENDMPD         Z3, Z16, K4, Z16
+	VBROADCASTSD      one<>+0(SB), Z17
+	VSUBPD            Z1, Z17, Z17
+	VMAXPD            Z14, Z1, Z18
+	VMINPD            Z18, Z17, Z17
+	VXORPD.BCST       signBit<>+0(SB), Z13, K2, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z6
-	VGETEXPPD    Z2, Z7
-	VGETEXPPD    Z6, Z6
-	VSUBPD       Z7, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VBROADCASTSD minusOne<>+0(SB), Z8
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
-	VBLENDMPD    Z8, Z9, K3, Z8
-	VFMADD231PD  Z1, Z7, Z8
+	VGETMANTPD   $0x0b, Z14, Z18
+	VGETEXPPD    Z14, Z19
+	VGETEXPPD    Z18, Z18
+	VSUBPD       Z19, Z18, Z18
+	VBROADCASTSD one<>+0(SB), Z19
+	VSCALEFPD    Z18, Z19, Z19
+	VBROADCASTSD minusOne<>+0(SB), Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z21
+	VBLENDMPD    Z20, Z21, K3, Z20
+	VFMADD231PD  Z13, Z19, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z1
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z20, Z13
+	VDIVPD           Z13, Z20, Z13
+	VMULPD           Z13, Z13, Z19
+	VBROADCASTSD     log64g<>+0(SB), Z21
+	VFMADD213PD.BCST log64f<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64e<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64d<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64c<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64b<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST log64a<>+0(SB), Z19, Z21
+	VFNMADD213PD     Z20, Z19, Z21
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z1, Z9
-	VSUBPD            Z9, Z8, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
-	VMOVUPS           64(SP), Z6
-	VBLENDMPD         Z6, Z1, K4, Z1
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z1, K1, Z1
-	VMOVUPS           256(SP), Z6
-	VADDPD            Z3, Z6, K2, Z6
-	VMOVUPS           Z6, 256(SP)
-	VMOVUPS           384(SP), Z6
-	VADDPD            Z2, Z6, K2, Z6
-	VMOVUPS           Z6, 384(SP)
-	VMOVUPS           320(SP), Z6
-	VADDPD            Z2, Z6, K3, Z6
-	VMOVUPS           Z6, 320(SP)
-	VMOVUPS           448(SP), Z2
-	VADDPD            Z3, Z2, K3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           512(SP), Z2
-	VADDPD            Z4, Z2, K2, Z2
-	VMOVUPS           Z2, 512(SP)
-	VMOVUPS           576(SP), Z2
-	VADDPD            Z4, Z2, K3, Z2
-	VMOVUPS           Z2, 576(SP)
+	VPXORQ            Z19, Z19, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z19
+	VFMSUB213PD       Z19, Z13, Z21
+	VSUBPD            Z21, Z20, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z13
+	VBLENDMPD         Z2, Z13, K4, Z13
+	VBLENDMPD         Z3, Z13, K1, Z13
+	VADDPD            Z15, Z5, K2, Z5
+	VADDPD            Z14, Z7, K2, Z7
+	VADDPD            Z14, Z6, K3, Z6
+	VADDPD            Z15, Z8, K3, Z8
+	VADDPD            Z16, Z9, K2, Z9
+	VADDPD            Z16, Z10, K3, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPD       Z2, Z1, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z2
-	VMAXPD       Z1, Z2, Z2
+	VMULPD       Z4, Z13, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
-	VRNDSCALEPD       $0x08, Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z15
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z6
-	VSCALEFPD        Z3, Z6, Z6
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K1
-	VMOVAPD.Z        Z6, K1, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VSCALEFPD        Z15, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
+	VMOVAPD.Z        Z18, K1, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z5, Z2
-	VMULPD  Z2, Z1, Z1
+	VSQRTPD Z17, Z14
+	VMULPD  Z14, Z13, Z13
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z5, Z1, Z1
+	VMULPD Z17, Z13, Z13
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Z5, Z5, Z2
+	VMULPD Z17, Z17, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z2, Z1, Z1
+	VMULPD Z14, Z13, Z13
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z13, Z13
 
 noMore3:
-	VMULPD  Z4, Z1, Z1
-	VMOVUPS 640(SP), Z2
-	VADDPD  Z1, Z2, K2, Z2
-	VMOVUPS Z2, 640(SP)
-	VMOVUPS 704(SP), Z2
-	VADDPD  Z1, Z2, K3, Z2
-	VMOVUPS Z2, 704(SP)
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, AX
-	JMP     few
+	VMULPD Z16, Z13, Z13
+	VADDPD Z13, Z11, K2, Z11
+	VADDPD Z13, Z12, K3, Z12
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, AX
+	JMP    few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40561,9 +39034,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40572,9 +39044,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40583,9 +39054,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40594,9 +39064,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40605,9 +39074,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40616,9 +39084,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
+	VMOVAPD       Z11, Z0
+	VXORPS        Z11, Z11, Z11
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40627,9 +39094,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
+	VMOVAPD       Z12, Z0
+	VXORPS        Z12, Z12, Z12
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -40655,7 +39121,7 @@ GLOBL leastNormalExp<>(SB), RODATA|NOPTR, $8
 
 // func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardNoneAnyPowerYF32AVX512(SB), $576-97
+TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -40667,33 +39133,24 @@ TEXT ·backwardNoneAnyPowerYF32AVX512(SB), $576-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSS 4(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSS 20(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSS 24(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSS 28(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSS 32(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSS 36(DI), Z1
-	VMOVUPS      Z1, 384(SP)
-	VBROADCASTSS 44(DI), Z1
-	VMOVUPS      Z1, 448(SP)
-	VMOVSS       36(DI), X1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 20(DI), Z3
+	VBROADCASTSS 24(DI), Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
+	VBROADCASTSS 28(DI), Z5
+	VBROADCASTSS 32(DI), Z6
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, Z6
+	VBROADCASTSS 36(DI), Z7
+	VBROADCASTSS 44(DI), Z8
+	VMOVSS       36(DI), X9
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X1, X2
-	VCVTTSS2SI   X2, DI
-	VCVTSI2SSL   DI, X2, X2
-	VSUBSS       X2, X1, X1
+	VMINSS       fourSingle<>+0(SB), X9, X10
+	VCVTTSS2SI   X10, DI
+	VCVTSI2SSL   DI, X10, X10
+	VSUBSS       X10, X9, X9
 	ADDL         DI, DI
-	VBROADCASTSS X1, Z1
-	VMOVUPS      Z1, 512(SP)
+	VBROADCASTSS X9, Z9
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000020
 	JL           few
@@ -40702,314 +39159,292 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(R8*1), X0, K1
 	KNOTW        K1, K2
-	VMOVUPS      (BX)(R8*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVUPS      (BX)(R8*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VBLENDMPS    Z10, Z11, K1, Z12
+	VBLENDMPS    Z11, Z10, K1, Z11
+	VCMPPS       $0x11, Z8, Z12, K3
+	VCMPPS       $0x11, Z8, Z11, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VMOVAPD      Z1, Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+	VMOVAPD      Z10, Z13
+	VXORPS.BCST  signBitSingle<>+0(SB), Z13, K2, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VBROADCASTSS minusOneSingle<>+0(SB), Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
-	VBLENDMPS    Z7, Z8, K1, Z7
-	VFMADD231PS  Z4, Z6, Z7
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VBROADCASTSS minusOneSingle<>+0(SB), Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
+	VBLENDMPS    Z16, Z17, K1, Z16
+	VFMADD231PS  Z13, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
-	VDIVPS           Z4, Z7, Z4
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
-	VFNMADD213PS     Z7, Z6, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z13
+	VDIVPS           Z13, Z16, Z13
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z17
+	VFNMADD213PS     Z16, Z15, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
-	VFMSUB213PS       Z6, Z4, Z8
-	VSUBPS            Z8, Z7, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z6
-	VSUBPS            Z5, Z6, Z6
-	VMAXPS            Z2, Z5, Z5
-	VMINPS            Z5, Z6, Z5
-	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z15
+	VFMSUB213PS       Z15, Z13, Z17
+	VSUBPS            Z17, Z16, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z8, Z14, Z14
+	VMAXPS            Z11, Z8, Z15
+	VMINPS            Z15, Z14, Z14
+	VXORPS.BCST       signBitSingle<>+0(SB), Z10, K1, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z6
-	VGETEXPPS    Z2, Z7
-	VGETEXPPS    Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z6, Z7, Z7
-	VBROADCASTSS minusOneSingle<>+0(SB), Z8
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
-	VBLENDMPS    Z8, Z9, K2, Z8
-	VFMADD231PS  Z1, Z7, Z8
+	VGETMANTPS   $0x0b, Z11, Z15
+	VGETEXPPS    Z11, Z16
+	VGETEXPPS    Z15, Z15
+	VSUBPS       Z16, Z15, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VBROADCASTSS minusOneSingle<>+0(SB), Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z18
+	VBLENDMPS    Z17, Z18, K2, Z17
+	VFMADD231PS  Z10, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z1, Z1, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
-	VFNMADD213PS     Z8, Z7, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z10
+	VDIVPS           Z10, Z17, Z10
+	VMULPS           Z10, Z10, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z18
+	VFNMADD213PS     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
-	VFMSUB213PS       Z7, Z1, Z9
-	VSUBPS            Z9, Z8, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
-	VMOVUPS           128(SP), Z6
-	VMOVUPS           192(SP), Z7
-	VBLENDMPS         Z6, Z7, K1, Z6
-	VMULPS            Z2, Z6, Z6
-	VMOVUPS           256(SP), Z7
-	VMOVUPS           320(SP), Z8
-	VBLENDMPS         Z7, Z8, K1, Z7
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z16
+	VFMSUB213PS       Z16, Z10, Z18
+	VSUBPS            Z18, Z17, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z10
+	VBLENDMPS         Z3, Z4, K1, Z15
+	VMULPS            Z11, Z15, Z15
+	VBLENDMPS         Z5, Z6, K1, Z16
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z8
-	VMULPS       Z8, Z1, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
-	VMAXPS       Z1, Z8, Z8
+	VMULPS       Z9, Z10, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VSCALEFPS        Z9, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
-	VMOVAPS.Z        Z10, K2, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z5, Z8
-	VMULPS  Z8, Z1, Z1
+	VSQRTPS Z14, Z17
+	VMULPS  Z17, Z10, Z10
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z5, Z5, Z5
+	VMULPS Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z10, Z10
 
 noMore1:
-	VMULPS       Z4, Z3, Z4
-	VMOVUPS      384(SP), Z5
-	VFNMADD213PS Z2, Z5, Z4
-	VMULPS       Z1, Z7, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMULPS       Z2, Z3, Z2
-	VDIVPS       Z2, Z6, Z2
-	VMOVAPS.Z    Z2, K3, Z2
-	VADDPS       Z2, Z1, Z1
+	VMULPS       Z13, Z12, Z13
+	VFNMADD213PS Z11, Z7, Z13
+	VMULPS       Z10, Z16, Z10
+	VFMADD231PS  Z13, Z10, Z15
+	VBLENDMPS    Z1, Z2, K1, Z10
+	VMULPS       Z11, Z12, Z11
+	VDIVPS       Z11, Z15, Z11
+	VMOVAPS.Z    Z11, K3, Z11
+	VADDPS       Z11, Z10, Z10
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z1, (AX)(R8*4)
+	VMOVNTPS     Z10, (AX)(R8*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z1, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R8*4)
 
 stored2:
 	VPCMPEQB     16(SI)(R8*1), X0, K1
 	KNOTW        K1, K2
-	VMOVUPS      64(BX)(R8*4), Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K1, Z3
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K4
+	VMOVUPS      64(BX)(R8*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VBLENDMPS    Z10, Z11, K1, Z12
+	VBLENDMPS    Z11, Z10, K1, Z11
+	VCMPPS       $0x11, Z8, Z12, K3
+	VCMPPS       $0x11, Z8, Z11, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VMOVAPD      Z1, Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K2, Z4
+	VMOVAPD      Z10, Z13
+	VXORPS.BCST  signBitSingle<>+0(SB), Z13, K2, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VBROADCASTSS minusOneSingle<>+0(SB), Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
-	VBLENDMPS    Z7, Z8, K1, Z7
-	VFMADD231PS  Z4, Z6, Z7
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VBROADCASTSS minusOneSingle<>+0(SB), Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
+	VBLENDMPS    Z16, Z17, K1, Z16
+	VFMADD231PS  Z13, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
-	VDIVPS           Z4, Z7, Z4
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
-	VFNMADD213PS     Z7, Z6, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z13
+	VDIVPS           Z13, Z16, Z13
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z17
+	VFNMADD213PS     Z16, Z15, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
-	VFMSUB213PS       Z6, Z4, Z8
-	VSUBPS            Z8, Z7, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z6
-	VSUBPS            Z5, Z6, Z6
-	VMAXPS            Z2, Z5, Z5
-	VMINPS            Z5, Z6, Z5
-	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z15
+	VFMSUB213PS       Z15, Z13, Z17
+	VSUBPS            Z17, Z16, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z8, Z14, Z14
+	VMAXPS            Z11, Z8, Z15
+	VMINPS            Z15, Z14, Z14
+	VXORPS.BCST       signBitSingle<>+0(SB), Z10, K1, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z6
-	VGETEXPPS    Z2, Z7
-	VGETEXPPS    Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z6, Z7, Z7
-	VBROADCASTSS minusOneSingle<>+0(SB), Z8
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
-	VBLENDMPS    Z8, Z9, K2, Z8
-	VFMADD231PS  Z1, Z7, Z8
+	VGETMANTPS   $0x0b, Z11, Z15
+	VGETEXPPS    Z11, Z16
+	VGETEXPPS    Z15, Z15
+	VSUBPS       Z16, Z15, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VBROADCASTSS minusOneSingle<>+0(SB), Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z18
+	VBLENDMPS    Z17, Z18, K2, Z17
+	VFMADD231PS  Z10, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z1, Z1, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
-	VFNMADD213PS     Z8, Z7, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z10
+	VDIVPS           Z10, Z17, Z10
+	VMULPS           Z10, Z10, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z18
+	VFNMADD213PS     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
-	VFMSUB213PS       Z7, Z1, Z9
-	VSUBPS            Z9, Z8, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
-	VMOVUPS           128(SP), Z6
-	VMOVUPS           192(SP), Z7
-	VBLENDMPS         Z6, Z7, K1, Z6
-	VMULPS            Z2, Z6, Z6
-	VMOVUPS           256(SP), Z7
-	VMOVUPS           320(SP), Z8
-	VBLENDMPS         Z7, Z8, K1, Z7
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z16
+	VFMSUB213PS       Z16, Z10, Z18
+	VSUBPS            Z18, Z17, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z10
+	VBLENDMPS         Z3, Z4, K1, Z15
+	VMULPS            Z11, Z15, Z15
+	VBLENDMPS         Z5, Z6, K1, Z16
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z8
-	VMULPS       Z8, Z1, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
-	VMAXPS       Z1, Z8, Z8
+	VMULPS       Z9, Z10, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VSCALEFPS        Z9, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
-	VMOVAPS.Z        Z10, K2, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPS Z5, Z8
-	VMULPS  Z8, Z1, Z1
+	VSQRTPS Z14, Z17
+	VMULPS  Z17, Z10, Z10
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPS Z5, Z5, Z5
+	VMULPS Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z10, Z10
 
 noMore3:
-	VMULPS       Z4, Z3, Z4
-	VMOVUPS      384(SP), Z5
-	VFNMADD213PS Z2, Z5, Z4
-	VMULPS       Z1, Z7, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMULPS       Z2, Z3, Z2
-	VDIVPS       Z2, Z6, Z2
-	VMOVAPS.Z    Z2, K3, Z2
-	VADDPS       Z2, Z1, Z1
+	VMULPS       Z13, Z12, Z13
+	VFNMADD213PS Z11, Z7, Z13
+	VMULPS       Z10, Z16, Z10
+	VFMADD231PS  Z13, Z10, Z15
+	VBLENDMPS    Z1, Z2, K1, Z10
+	VMULPS       Z11, Z12, Z11
+	VDIVPS       Z11, Z15, Z11
+	VMOVAPS.Z    Z11, K3, Z11
+	VADDPS       Z11, Z10, Z10
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPS     Z1, 64(AX)(R8*4)
+	VMOVNTPS     Z10, 64(AX)(R8*4)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPS Z1, 64(AX)(R8*4)
+	VMOVUPS Z10, 64(AX)(R8*4)
 
 stored4:
 	ADDQ $0x00000020, R8
@@ -41027,156 +39462,145 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (SI)(R8*1), K1, X10
+	VPCMPEQB     X10, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VBLENDMPS    Z1, Z2, K2, Z3
-	VBLENDMPS    Z2, Z1, K2, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K4
-	VMOVUPS      448(SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K5
+	VMOVUPS.Z    (BX)(R8*4), K1, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VBLENDMPS    Z10, Z11, K2, Z12
+	VBLENDMPS    Z11, Z10, K2, Z11
+	VCMPPS       $0x11, Z8, Z12, K4
+	VCMPPS       $0x11, Z8, Z11, K5
 	KORW         K4, K5, K4
 	KNOTW        K4, K4
-	VMOVAPD      Z1, Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, K3, Z4
+	VMOVAPD      Z10, Z13
+	VXORPS.BCST  signBitSingle<>+0(SB), Z13, K3, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VBROADCASTSS minusOneSingle<>+0(SB), Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z8
-	VBLENDMPS    Z7, Z8, K2, Z7
-	VFMADD231PS  Z4, Z6, Z7
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VBROADCASTSS minusOneSingle<>+0(SB), Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
+	VBLENDMPS    Z16, Z17, K2, Z16
+	VFMADD231PS  Z13, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z4
-	VDIVPS           Z4, Z7, Z4
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z6, Z8
-	VFNMADD213PS     Z7, Z6, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z13
+	VDIVPS           Z13, Z16, Z13
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z17
+	VFNMADD213PS     Z16, Z15, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z6
-	VFMSUB213PS       Z6, Z4, Z8
-	VSUBPS            Z8, Z7, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z6
-	VSUBPS            Z5, Z6, Z6
-	VMAXPS            Z2, Z5, Z5
-	VMINPS            Z5, Z6, Z5
-	VXORPS.BCST       signBitSingle<>+0(SB), Z1, K2, Z1
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z15
+	VFMSUB213PS       Z15, Z13, Z17
+	VSUBPS            Z17, Z16, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z8, Z14, Z14
+	VMAXPS            Z11, Z8, Z15
+	VMINPS            Z15, Z14, Z14
+	VXORPS.BCST       signBitSingle<>+0(SB), Z10, K2, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z6
-	VGETEXPPS    Z2, Z7
-	VGETEXPPS    Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z6, Z7, Z7
-	VBROADCASTSS minusOneSingle<>+0(SB), Z8
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z9
-	VBLENDMPS    Z8, Z9, K3, Z8
-	VFMADD231PS  Z1, Z7, Z8
+	VGETMANTPS   $0x0b, Z11, Z15
+	VGETEXPPS    Z11, Z16
+	VGETEXPPS    Z15, Z15
+	VSUBPS       Z16, Z15, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z15, Z16, Z16
+	VBROADCASTSS minusOneSingle<>+0(SB), Z17
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z18
+	VBLENDMPS    Z17, Z18, K3, Z17
+	VFMADD231PS  Z10, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z1
-	VDIVPS           Z1, Z8, Z1
-	VMULPS           Z1, Z1, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z9
-	VFNMADD213PS     Z8, Z7, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z10
+	VDIVPS           Z10, Z17, Z10
+	VMULPS           Z10, Z10, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z18
+	VFNMADD213PS     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z7
-	VFMSUB213PS       Z7, Z1, Z9
-	VSUBPS            Z9, Z8, Z1
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z1
-	VMOVUPS           128(SP), Z6
-	VMOVUPS           192(SP), Z7
-	VBLENDMPS         Z6, Z7, K2, Z6
-	VMULPS            Z2, Z6, Z6
-	VMOVUPS           256(SP), Z7
-	VMOVUPS           320(SP), Z8
-	VBLENDMPS         Z7, Z8, K2, Z7
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z16
+	VFMSUB213PS       Z16, Z10, Z18
+	VSUBPS            Z18, Z17, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z10
+	VBLENDMPS         Z3, Z4, K2, Z15
+	VMULPS            Z11, Z15, Z15
+	VBLENDMPS         Z5, Z6, K2, Z16
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z8
-	VMULPS       Z8, Z1, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
-	VMAXPS       Z1, Z8, Z8
+	VMULPS       Z9, Z10, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VSCALEFPS        Z9, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
-	VMOVAPS.Z        Z10, K3, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
+	VMOVAPS.Z        Z19, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z5, Z8
-	VMULPS  Z8, Z1, Z1
+	VSQRTPS Z14, Z17
+	VMULPS  Z17, Z10, Z10
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Z5, Z5, Z5
+	VMULPS Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z10, Z10
 
 noMore5:
-	VMULPS       Z4, Z3, Z4
-	VMOVUPS      384(SP), Z5
-	VFNMADD213PS Z2, Z5, Z4
-	VMULPS       Z1, Z7, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPS    Z1, Z4, K2, Z1
-	VMULPS       Z2, Z3, Z2
-	VDIVPS       Z2, Z6, Z2
-	VMOVAPS.Z    Z2, K4, Z2
-	VADDPS       Z2, Z1, Z1
-	VMOVUPS      Z1, K1, (AX)(R8*4)
+	VMULPS       Z13, Z12, Z13
+	VFNMADD213PS Z11, Z7, Z13
+	VMULPS       Z10, Z16, Z10
+	VFMADD231PS  Z13, Z10, Z15
+	VBLENDMPS    Z1, Z2, K2, Z10
+	VMULPS       Z11, Z12, Z11
+	VDIVPS       Z11, Z15, Z11
+	VMOVAPS.Z    Z11, K4, Z11
+	VADDPS       Z11, Z10, Z10
+	VMOVUPS      Z10, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
 	JMP          few
@@ -41189,7 +39613,7 @@ done:
 
 // func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardNoneAnyPowerYF64AVX512(SB), $576-97
+TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -41201,377 +39625,346 @@ TEXT ·backwardNoneAnyPowerYF64AVX512(SB), $576-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSD 8(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSD 40(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSD 48(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSD 56(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSD 64(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSD 72(DI), Z1
-	VMOVUPS      Z1, 384(SP)
-	VBROADCASTSD 88(DI), Z1
-	VMOVUPS      Z1, 448(SP)
-	VMOVSD       72(DI), X1
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 40(DI), Z3
+	VBROADCASTSD 48(DI), Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSD 56(DI), Z5
+	VBROADCASTSD 64(DI), Z6
+	VXORPD.BCST  signBit<>+0(SB), Z6, Z6
+	VBROADCASTSD 72(DI), Z7
+	VBROADCASTSD 88(DI), Z8
+	VMOVSD       72(DI), X9
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X1, X2
-	VCVTTSD2SI   X2, DI
-	VCVTSI2SDL   DI, X2, X2
-	VSUBSD       X2, X1, X1
+	VMINSD       four<>+0(SB), X9, X10
+	VCVTTSD2SI   X10, DI
+	VCVTSI2SDL   DI, X10, X10
+	VSUBSD       X10, X9, X9
 	ADDL         DI, DI
-	VBROADCASTSD X1, Z1
-	VMOVUPS      Z1, 512(SP)
+	VBROADCASTSD X9, Z9
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (SI)(R8*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMOVQ        (SI)(R8*1), X10
+	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
-	VMOVUPD      (BX)(R8*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVUPD      (BX)(R8*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VBLENDMPD    Z10, Z11, K1, Z12
+	VBLENDMPD    Z11, Z10, K1, Z11
+	VCMPPD       $0x11, Z8, Z12, K3
+	VCMPPD       $0x11, Z8, Z11, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VMOVAPD      Z1, Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+	VMOVAPD      Z10, Z13
+	VXORPD.BCST  signBit<>+0(SB), Z13, K2, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VBROADCASTSD minusOne<>+0(SB), Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
-	VBLENDMPD    Z7, Z8, K1, Z7
-	VFMADD231PD  Z4, Z6, Z7
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VBROADCASTSD minusOne<>+0(SB), Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
+	VBLENDMPD    Z16, Z17, K1, Z16
+	VFMADD231PD  Z13, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z4
-	VDIVPD           Z4, Z7, Z4
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
-	VFNMADD213PD     Z7, Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z16, Z13
+	VDIVPD           Z13, Z16, Z13
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z17
+	VFNMADD213PD     Z16, Z15, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
-	VFMSUB213PD       Z6, Z4, Z8
-	VSUBPD            Z8, Z7, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z6
-	VSUBPD            Z5, Z6, Z6
-	VMAXPD            Z2, Z5, Z5
-	VMINPD            Z5, Z6, Z5
-	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z15
+	VFMSUB213PD       Z15, Z13, Z17
+	VSUBPD            Z17, Z16, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z8, Z14, Z14
+	VMAXPD            Z11, Z8, Z15
+	VMINPD            Z15, Z14, Z14
+	VXORPD.BCST       signBit<>+0(SB), Z10, K1, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z6
-	VGETEXPPD    Z2, Z7
-	VGETEXPPD    Z6, Z6
-	VSUBPD       Z7, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VBROADCASTSD minusOne<>+0(SB), Z8
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
-	VBLENDMPD    Z8, Z9, K2, Z8
-	VFMADD231PD  Z1, Z7, Z8
+	VGETMANTPD   $0x0b, Z11, Z15
+	VGETEXPPD    Z11, Z16
+	VGETEXPPD    Z15, Z15
+	VSUBPD       Z16, Z15, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z15, Z16, Z16
+	VBROADCASTSD minusOne<>+0(SB), Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z18
+	VBLENDMPD    Z17, Z18, K2, Z17
+	VFMADD231PD  Z10, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z1
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z17, Z10
+	VDIVPD           Z10, Z17, Z10
+	VMULPD           Z10, Z10, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z18
+	VFNMADD213PD     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z1, Z9
-	VSUBPD            Z9, Z8, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
-	VMOVUPS           128(SP), Z6
-	VMOVUPS           192(SP), Z7
-	VBLENDMPD         Z6, Z7, K1, Z6
-	VMULPD            Z2, Z6, Z6
-	VMOVUPS           256(SP), Z7
-	VMOVUPS           320(SP), Z8
-	VBLENDMPD         Z7, Z8, K1, Z7
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z16
+	VFMSUB213PD       Z16, Z10, Z18
+	VSUBPD            Z18, Z17, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z10
+	VBLENDMPD         Z3, Z4, K1, Z15
+	VMULPD            Z11, Z15, Z15
+	VBLENDMPD         Z5, Z6, K1, Z16
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z8
-	VMULPD       Z8, Z1, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z8
-	VMAXPD       Z1, Z8, Z8
+	VMULPD       Z9, Z10, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VSCALEFPD        Z9, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
-	VMOVAPD.Z        Z10, K2, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z5, Z8
-	VMULPD  Z8, Z1, Z1
+	VSQRTPD Z14, Z17
+	VMULPD  Z17, Z10, Z10
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z5, Z5, Z5
+	VMULPD Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z10, Z10
 
 noMore1:
-	VMULPD       Z4, Z3, Z4
-	VMOVUPS      384(SP), Z5
-	VFNMADD213PD Z2, Z5, Z4
-	VMULPD       Z1, Z7, Z1
-	VFMADD231PD  Z4, Z1, Z6
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPD    Z1, Z4, K1, Z1
-	VMULPD       Z2, Z3, Z2
-	VDIVPD       Z2, Z6, Z2
-	VMOVAPD.Z    Z2, K3, Z2
-	VADDPD       Z2, Z1, Z1
+	VMULPD       Z13, Z12, Z13
+	VFNMADD213PD Z11, Z7, Z13
+	VMULPD       Z10, Z16, Z10
+	VFMADD231PD  Z13, Z10, Z15
+	VBLENDMPD    Z1, Z2, K1, Z10
+	VMULPD       Z11, Z12, Z11
+	VDIVPD       Z11, Z15, Z11
+	VMOVAPD.Z    Z11, K3, Z11
+	VADDPD       Z11, Z10, Z10
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z1, (AX)(R8*8)
+	VMOVNTPD     Z10, (AX)(R8*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z1, (AX)(R8*8)
+	VMOVUPD Z10, (AX)(R8*8)
 
 stored2:
-	VMOVQ        8(SI)(R8*1), X1
-	VPCMPEQB     X1, X0, K1
+	VMOVQ        8(SI)(R8*1), X10
+	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
-	VMOVUPD      64(BX)(R8*8), Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K1, Z3
-	VBLENDMPD    Z2, Z1, K1, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K3
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K4
+	VMOVUPD      64(BX)(R8*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VBLENDMPD    Z10, Z11, K1, Z12
+	VBLENDMPD    Z11, Z10, K1, Z11
+	VCMPPD       $0x11, Z8, Z12, K3
+	VCMPPD       $0x11, Z8, Z11, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VMOVAPD      Z1, Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, K2, Z4
+	VMOVAPD      Z10, Z13
+	VXORPD.BCST  signBit<>+0(SB), Z13, K2, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VBROADCASTSD minusOne<>+0(SB), Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
-	VBLENDMPD    Z7, Z8, K1, Z7
-	VFMADD231PD  Z4, Z6, Z7
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VBROADCASTSD minusOne<>+0(SB), Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
+	VBLENDMPD    Z16, Z17, K1, Z16
+	VFMADD231PD  Z13, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z4
-	VDIVPD           Z4, Z7, Z4
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
-	VFNMADD213PD     Z7, Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z16, Z13
+	VDIVPD           Z13, Z16, Z13
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z17
+	VFNMADD213PD     Z16, Z15, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
-	VFMSUB213PD       Z6, Z4, Z8
-	VSUBPD            Z8, Z7, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z6
-	VSUBPD            Z5, Z6, Z6
-	VMAXPD            Z2, Z5, Z5
-	VMINPD            Z5, Z6, Z5
-	VXORPD.BCST       signBit<>+0(SB), Z1, K1, Z1
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z15
+	VFMSUB213PD       Z15, Z13, Z17
+	VSUBPD            Z17, Z16, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z8, Z14, Z14
+	VMAXPD            Z11, Z8, Z15
+	VMINPD            Z15, Z14, Z14
+	VXORPD.BCST       signBit<>+0(SB), Z10, K1, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z6
-	VGETEXPPD    Z2, Z7
-	VGETEXPPD    Z6, Z6
-	VSUBPD       Z7, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VBROADCASTSD minusOne<>+0(SB), Z8
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
-	VBLENDMPD    Z8, Z9, K2, Z8
-	VFMADD231PD  Z1, Z7, Z8
+	VGETMANTPD   $0x0b, Z11, Z15
+	VGETEXPPD    Z11, Z16
+	VGETEXPPD    Z15, Z15
+	VSUBPD       Z16, Z15, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z15, Z16, Z16
+	VBROADCASTSD minusOne<>+0(SB), Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z18
+	VBLENDMPD    Z17, Z18, K2, Z17
+	VFMADD231PD  Z10, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z1
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z17, Z10
+	VDIVPD           Z10, Z17, Z10
+	VMULPD           Z10, Z10, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z18
+	VFNMADD213PD     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z1, Z9
-	VSUBPD            Z9, Z8, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
-	VMOVUPS           128(SP), Z6
-	VMOVUPS           192(SP), Z7
-	VBLENDMPD         Z6, Z7, K1, Z6
-	VMULPD            Z2, Z6, Z6
-	VMOVUPS           256(SP), Z7
-	VMOVUPS           320(SP), Z8
-	VBLENDMPD         Z7, Z8, K1, Z7
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z16
+	VFMSUB213PD       Z16, Z10, Z18
+	VSUBPD            Z18, Z17, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z10
+	VBLENDMPD         Z3, Z4, K1, Z15
+	VMULPD            Z11, Z15, Z15
+	VBLENDMPD         Z5, Z6, K1, Z16
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z8
-	VMULPD       Z8, Z1, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z8
-	VMAXPD       Z1, Z8, Z8
+	VMULPD       Z9, Z10, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VSCALEFPD        Z9, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
-	VMOVAPD.Z        Z10, K2, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z5, Z8
-	VMULPD  Z8, Z1, Z1
+	VSQRTPD Z14, Z17
+	VMULPD  Z17, Z10, Z10
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPD Z5, Z5, Z5
+	VMULPD Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z10, Z10
 
 noMore3:
-	VMULPD       Z4, Z3, Z4
-	VMOVUPS      384(SP), Z5
-	VFNMADD213PD Z2, Z5, Z4
-	VMULPD       Z1, Z7, Z1
-	VFMADD231PD  Z4, Z1, Z6
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPD    Z1, Z4, K1, Z1
-	VMULPD       Z2, Z3, Z2
-	VDIVPD       Z2, Z6, Z2
-	VMOVAPD.Z    Z2, K3, Z2
-	VADDPD       Z2, Z1, Z1
+	VMULPD       Z13, Z12, Z13
+	VFNMADD213PD Z11, Z7, Z13
+	VMULPD       Z10, Z16, Z10
+	VFMADD231PD  Z13, Z10, Z15
+	VBLENDMPD    Z1, Z2, K1, Z10
+	VMULPD       Z11, Z12, Z11
+	VDIVPD       Z11, Z15, Z11
+	VMOVAPD.Z    Z11, K3, Z11
+	VADDPD       Z11, Z10, Z10
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPD     Z1, 64(AX)(R8*8)
+	VMOVNTPD     Z10, 64(AX)(R8*8)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPD Z1, 64(AX)(R8*8)
+	VMOVUPD Z10, 64(AX)(R8*8)
 
 stored4:
 	ADDQ $0x00000010, R8
@@ -41589,169 +39982,158 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X1
-	VPCMPEQB     X1, X0, K1, K2
+	VMOVDQU8.Z   (SI)(R8*1), K1, X10
+	VPCMPEQB     X10, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VBLENDMPD    Z1, Z2, K2, Z3
-	VBLENDMPD    Z2, Z1, K2, Z2
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K4
-	VMOVUPS      448(SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K5
+	VMOVUPD.Z    (BX)(R8*8), K1, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VBLENDMPD    Z10, Z11, K2, Z12
+	VBLENDMPD    Z11, Z10, K2, Z11
+	VCMPPD       $0x11, Z8, Z12, K4
+	VCMPPD       $0x11, Z8, Z11, K5
 	KORW         K4, K5, K4
 	KNOTW        K4, K4
-	VMOVAPD      Z1, Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, K3, Z4
+	VMOVAPD      Z10, Z13
+	VXORPD.BCST  signBit<>+0(SB), Z13, K3, Z13
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VBROADCASTSD minusOne<>+0(SB), Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z8
-	VBLENDMPD    Z7, Z8, K2, Z7
-	VFMADD231PD  Z4, Z6, Z7
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VBROADCASTSD minusOne<>+0(SB), Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
+	VBLENDMPD    Z16, Z17, K2, Z16
+	VFMADD231PD  Z13, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z4
-	VDIVPD           Z4, Z7, Z4
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z6, Z8
-	VFNMADD213PD     Z7, Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z16, Z13
+	VDIVPD           Z13, Z16, Z13
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z17
+	VFNMADD213PD     Z16, Z15, Z17
 
 	// Add k ln(2).
-	VPXORQ            Z6, Z6, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z6
-	VFMSUB213PD       Z6, Z4, Z8
-	VSUBPD            Z8, Z7, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z6
-	VSUBPD            Z5, Z6, Z6
-	VMAXPD            Z2, Z5, Z5
-	VMINPD            Z5, Z6, Z5
-	VXORPD.BCST       signBit<>+0(SB), Z1, K2, Z1
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z15
+	VFMSUB213PD       Z15, Z13, Z17
+	VSUBPD            Z17, Z16, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z8, Z14, Z14
+	VMAXPD            Z11, Z8, Z15
+	VMINPD            Z15, Z14, Z14
+	VXORPD.BCST       signBit<>+0(SB), Z10, K2, Z10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z6
-	VGETEXPPD    Z2, Z7
-	VGETEXPPD    Z6, Z6
-	VSUBPD       Z7, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z6, Z7, Z7
-	VBROADCASTSD minusOne<>+0(SB), Z8
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z9
-	VBLENDMPD    Z8, Z9, K3, Z8
-	VFMADD231PD  Z1, Z7, Z8
+	VGETMANTPD   $0x0b, Z11, Z15
+	VGETEXPPD    Z11, Z16
+	VGETEXPPD    Z15, Z15
+	VSUBPD       Z16, Z15, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z15, Z16, Z16
+	VBROADCASTSD minusOne<>+0(SB), Z17
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z18
+	VBLENDMPD    Z17, Z18, K3, Z17
+	VFMADD231PD  Z10, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z1
-	VDIVPD           Z1, Z8, Z1
-	VMULPD           Z1, Z1, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z9
-	VFNMADD213PD     Z8, Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z17, Z10
+	VDIVPD           Z10, Z17, Z10
+	VMULPD           Z10, Z10, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z18
+	VFNMADD213PD     Z17, Z16, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z7
-	VFMSUB213PD       Z7, Z1, Z9
-	VSUBPD            Z9, Z8, Z1
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z1
-	VMOVUPS           128(SP), Z6
-	VMOVUPS           192(SP), Z7
-	VBLENDMPD         Z6, Z7, K2, Z6
-	VMULPD            Z2, Z6, Z6
-	VMOVUPS           256(SP), Z7
-	VMOVUPS           320(SP), Z8
-	VBLENDMPD         Z7, Z8, K2, Z7
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z16
+	VFMSUB213PD       Z16, Z10, Z18
+	VSUBPD            Z18, Z17, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z10
+	VBLENDMPD         Z3, Z4, K2, Z15
+	VMULPD            Z11, Z15, Z15
+	VBLENDMPD         Z5, Z6, K2, Z16
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z8
-	VMULPD       Z8, Z1, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z8
-	VMAXPD       Z1, Z8, Z8
+	VMULPD       Z9, Z10, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VSCALEFPD        Z9, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
-	VMOVAPD.Z        Z10, K3, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
+	VMOVAPD.Z        Z19, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z5, Z8
-	VMULPD  Z8, Z1, Z1
+	VSQRTPD Z14, Z17
+	VMULPD  Z17, Z10, Z10
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z5, Z5, Z5
+	VMULPD Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z10, Z10
 
 noMore5:
-	VMULPD       Z4, Z3, Z4
-	VMOVUPS      384(SP), Z5
-	VFNMADD213PD Z2, Z5, Z4
-	VMULPD       Z1, Z7, Z1
-	VFMADD231PD  Z4, Z1, Z6
-	VMOVUPS      (SP), Z1
-	VMOVUPS      64(SP), Z4
-	VBLENDMPD    Z1, Z4, K2, Z1
-	VMULPD       Z2, Z3, Z2
-	VDIVPD       Z2, Z6, Z2
-	VMOVAPD.Z    Z2, K4, Z2
-	VADDPD       Z2, Z1, Z1
-	VMOVUPD      Z1, K1, (AX)(R8*8)
+	VMULPD       Z13, Z12, Z13
+	VFNMADD213PD Z11, Z7, Z13
+	VMULPD       Z10, Z16, Z10
+	VFMADD231PD  Z13, Z10, Z15
+	VBLENDMPD    Z1, Z2, K2, Z10
+	VMULPD       Z11, Z12, Z11
+	VDIVPD       Z11, Z15, Z11
+	VMOVAPD.Z    Z11, K4, Z11
+	VADDPD       Z11, Z10, Z10
+	VMOVUPD      Z10, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -41764,62 +40146,47 @@ done:
 
 // func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardNoneAnyPowerF32AVX512(SB), $1664-65
+TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-65
 	// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(BX), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 8(BX), Z0
-	VMOVUPS      Z0, 128(SP)
-	VMOVSS       12(BX), X0
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VMOVSS       12(BX), X3
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X0, X1
-	VCVTTSS2SI   X1, BX
-	VCVTSI2SSL   BX, X1, X1
-	VSUBSS       X1, X0, X0
+	VMINSS       fourSingle<>+0(SB), X3, X4
+	VCVTTSS2SI   X4, BX
+	VCVTSI2SSL   BX, X4, X4
+	VSUBSS       X4, X3, X3
 	ADDL         BX, BX
-	VBROADCASTSS X0, Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 256(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 512(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 576(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 640(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 704(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 768(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 832(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 896(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 960(SP)
-	VMOVUPS      Z0, 1024(SP)
-	VMOVUPS      Z0, 1088(SP)
-	VMOVUPS      Z0, 1152(SP)
-	VMOVUPS      Z0, 1216(SP)
-	VMOVUPS      Z0, 1280(SP)
-	VMOVUPS      Z0, 1344(SP)
-	VMOVUPS      Z0, 1408(SP)
-	VMOVUPS      Z0, 1472(SP)
-	VMOVUPS      Z0, 1536(SP)
-	VMOVUPS      Z0, 1600(SP)
+	VBROADCASTSS X3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+	VPXORQ       Z15, Z15, Z15
+	VMOVUPS      Z15, (SP)
+	VMOVUPS      Z15, 64(SP)
+	VMOVUPS      Z15, 128(SP)
+	VMOVUPS      Z15, 192(SP)
+	VMOVUPS      Z15, 256(SP)
+	VMOVUPS      Z15, 320(SP)
+	VMOVUPS      Z15, 384(SP)
+	VMOVUPS      Z15, 448(SP)
+	VMOVUPS      Z15, 512(SP)
+	VMOVUPS      Z15, 576(SP)
+	VMOVUPS      Z15, 640(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
 	JLE          folded
@@ -41835,438 +40202,374 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (DX)(SI*4), Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVUPS      512(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS      (CX)(SI*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMOVUPS      (DX)(SI*4), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VADDPS       Z15, Z8, Z8
+	VSUBPS       Z16, Z9, Z9
+	VFMADD231PS  Z15, Z15, Z10
+	VMOVUPS      (CX)(SI*4), Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSUBPS       Z17, Z18, Z18
+	VCMPPS       $0x11, Z0, Z17, K1
+	VCMPPS       $0x11, Z0, Z18, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z17, Z19
+	VGETEXPPS    Z17, Z20
+	VGETEXPPS    Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VSCALEFPS    Z19, Z20, Z20
+	VMULPS       Z20, Z17, Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z21
+	VDIVPS           Z21, Z20, Z21
+	VMULPS           Z21, Z21, Z22
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z23
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z23
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z23
+	VFNMADD213PS     Z20, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z22
+	VFMSUB213PS       Z22, Z21, Z23
+	VSUBPS            Z23, Z20, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z20
+	VBLENDMPS         Z1, Z20, K1, Z19
+	VBLENDMPS         Z2, Z19, K2, Z19
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z18, Z20
+	VGETEXPPS    Z18, Z21
+	VGETEXPPS    Z20, Z20
+	VSUBPS       Z21, Z20, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VSCALEFPS    Z20, Z21, Z21
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z21, Z22
+	VFNMADD231PS Z17, Z21, Z22
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z22, Z21
+	VDIVPS           Z21, Z22, Z21
+	VMULPS           Z21, Z21, Z23
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z24
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z22, Z23, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
-	VSUBPS            Z6, Z7, Z7
-	VMAXPS            Z2, Z6, Z6
-	VMINPS            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z7, Z8, Z8
-	VMAXPS            Z3, Z7, Z7
-	VMINPS            Z7, Z8, Z7
-	VMOVUPS           256(SP), Z8
-	VFMADD231PS       Z0, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z8
-	VFNMADD231PS      Z1, Z2, Z8
-	VMOVUPS           Z8, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           704(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 704(SP)
-	VMOVUPS           768(SP), Z2
-	VFNMADD231PS      Z5, Z1, Z2
-	VMOVUPS           Z2, 768(SP)
+	VPXORQ            Z23, Z23, Z23
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z23
+	VFMSUB213PS       Z23, Z21, Z24
+	VSUBPS            Z24, Z22, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z21
+	VBLENDMPS         Z1, Z21, K2, Z20
+	VBLENDMPS         Z2, Z20, K1, Z20
+	VBROADCASTSS      oneSingle<>+0(SB), Z21
+	VSUBPS            Z0, Z21, Z21
+	VMAXPS            Z17, Z0, Z22
+	VMINPS            Z22, Z21, Z21
+	VBROADCASTSS      oneSingle<>+0(SB), Z22
+	VSUBPS            Z0, Z22, Z22
+	VMAXPS            Z18, Z0, Z23
+	VMINPS            Z23, Z22, Z22
+	VFMADD231PS       Z15, Z17, Z4
+	VFNMADD231PS      Z16, Z17, Z5
+	VFMADD231PS       Z15, Z18, Z6
+	VFNMADD231PS      Z16, Z18, Z7
+	VFMADD231PS       Z19, Z15, Z11
+	VFNMADD231PS      Z20, Z16, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPS       Z2, Z5, Z2
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
-	VMAXPS       Z2, Z3, Z3
+	VMULPS       Z3, Z20, Z17
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z23
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z23, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z23, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
-	VSCALEFPS        Z8, Z9, Z9
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
-	VMOVAPS.Z        Z9, K1, Z2
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
+	VSCALEFPS        Z23, Z24, Z24
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VMOVAPS.Z        Z24, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Z7, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z22, Z18
+	VMULPS  Z18, Z17, Z17
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Z7, Z2, Z2
+	VMULPS Z22, Z17, Z17
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Z7, Z7, Z3
+	VMULPS Z22, Z22, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Z3, Z2, Z2
+	VMULPS Z18, Z17, Z17
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z18, Z18, Z18
+	VMULPS Z18, Z17, Z17
 
 noMore1:
-	VMULPS      Z0, Z2, Z0
-	VMOVUPS     832(SP), Z2
-	VFMADD231PS Z4, Z0, Z2
-	VMOVUPS     Z2, 832(SP)
+	VMULPS      Z15, Z17, Z15
+	VFMADD231PS Z19, Z15, Z13
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z0
-	VMULPS       Z0, Z4, Z0
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z2
+	VMULPS       Z3, Z19, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
-	VSCALEFPS        Z3, Z4, Z4
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z0, K1
-	VMOVAPS.Z        Z4, K1, Z0
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z        Z19, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Z6, Z2
-	VMULPS  Z2, Z0, Z0
+	VSQRTPS Z21, Z17
+	VMULPS  Z17, Z15, Z15
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Z6, Z0, Z0
+	VMULPS Z21, Z15, Z15
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Z6, Z6, Z2
+	VMULPS Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z17, Z15, Z15
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z15, Z15
 
 noMore2:
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      896(SP), Z1
-	VFNMADD231PS Z5, Z0, Z1
-	VMOVUPS      Z1, 896(SP)
-	VMOVUPS      64(DX)(SI*4), Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVUPS      512(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS      64(CX)(SI*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMULPS       Z16, Z15, Z15
+	VFNMADD231PS Z20, Z15, Z14
+	VMOVUPS      64(DX)(SI*4), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VADDPS       Z15, Z8, Z8
+	VSUBPS       Z16, Z9, Z9
+	VFMADD231PS  Z15, Z15, Z10
+	VMOVUPS      64(CX)(SI*4), Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSUBPS       Z17, Z18, Z18
+	VCMPPS       $0x11, Z0, Z17, K1
+	VCMPPS       $0x11, Z0, Z18, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z17, Z19
+	VGETEXPPS    Z17, Z20
+	VGETEXPPS    Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VSCALEFPS    Z19, Z20, Z20
+	VMULPS       Z20, Z17, Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z21
+	VDIVPS           Z21, Z20, Z21
+	VMULPS           Z21, Z21, Z22
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z23
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z23
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z23
+	VFNMADD213PS     Z20, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z22
+	VFMSUB213PS       Z22, Z21, Z23
+	VSUBPS            Z23, Z20, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z20
+	VBLENDMPS         Z1, Z20, K1, Z19
+	VBLENDMPS         Z2, Z19, K2, Z19
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z18, Z20
+	VGETEXPPS    Z18, Z21
+	VGETEXPPS    Z20, Z20
+	VSUBPS       Z21, Z20, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VSCALEFPS    Z20, Z21, Z21
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z21, Z22
+	VFNMADD231PS Z17, Z21, Z22
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z22, Z21
+	VDIVPS           Z21, Z22, Z21
+	VMULPS           Z21, Z21, Z23
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z24
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z22, Z23, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
-	VSUBPS            Z6, Z7, Z7
-	VMAXPS            Z2, Z6, Z6
-	VMINPS            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z7, Z8, Z8
-	VMAXPS            Z3, Z7, Z7
-	VMINPS            Z7, Z8, Z7
-	VMOVUPS           256(SP), Z8
-	VFMADD231PS       Z0, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z8
-	VFNMADD231PS      Z1, Z2, Z8
-	VMOVUPS           Z8, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           704(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 704(SP)
-	VMOVUPS           768(SP), Z2
-	VFNMADD231PS      Z5, Z1, Z2
-	VMOVUPS           Z2, 768(SP)
+	VPXORQ            Z23, Z23, Z23
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z23
+	VFMSUB213PS       Z23, Z21, Z24
+	VSUBPS            Z24, Z22, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z21
+	VBLENDMPS         Z1, Z21, K2, Z20
+	VBLENDMPS         Z2, Z20, K1, Z20
+	VBROADCASTSS      oneSingle<>+0(SB), Z21
+	VSUBPS            Z0, Z21, Z21
+	VMAXPS            Z17, Z0, Z22
+	VMINPS            Z22, Z21, Z21
+	VBROADCASTSS      oneSingle<>+0(SB), Z22
+	VSUBPS            Z0, Z22, Z22
+	VMAXPS            Z18, Z0, Z23
+	VMINPS            Z23, Z22, Z22
+	VFMADD231PS       Z15, Z17, Z4
+	VFNMADD231PS      Z16, Z17, Z5
+	VFMADD231PS       Z15, Z18, Z6
+	VFNMADD231PS      Z16, Z18, Z7
+	VFMADD231PS       Z19, Z15, Z11
+	VFNMADD231PS      Z20, Z16, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPS       Z2, Z5, Z2
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
-	VMAXPS       Z2, Z3, Z3
+	VMULPS       Z3, Z20, Z17
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z23
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z23, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z23, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
-	VSCALEFPS        Z8, Z9, Z9
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
-	VMOVAPS.Z        Z9, K1, Z2
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
+	VSCALEFPS        Z23, Z24, Z24
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VMOVAPS.Z        Z24, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Z7, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z22, Z18
+	VMULPS  Z18, Z17, Z17
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Z7, Z2, Z2
+	VMULPS Z22, Z17, Z17
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Z7, Z7, Z3
+	VMULPS Z22, Z22, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z18, Z17, Z17
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z18, Z18, Z18
+	VMULPS Z18, Z17, Z17
 
 noMore3:
-	VMULPS      Z0, Z2, Z0
-	VMOVUPS     832(SP), Z2
-	VFMADD231PS Z4, Z0, Z2
-	VMOVUPS     Z2, 832(SP)
+	VMULPS      Z15, Z17, Z15
+	VFMADD231PS Z19, Z15, Z13
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z0
-	VMULPS       Z0, Z4, Z0
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z2
+	VMULPS       Z3, Z19, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
-	VSCALEFPS        Z3, Z4, Z4
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z0, K1
-	VMOVAPS.Z        Z4, K1, Z0
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z        Z19, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPS Z6, Z2
-	VMULPS  Z2, Z0, Z0
+	VSQRTPS Z21, Z17
+	VMULPS  Z17, Z15, Z15
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPS Z6, Z0, Z0
+	VMULPS Z21, Z15, Z15
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPS Z6, Z6, Z2
+	VMULPS Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPS Z2, Z0, Z0
+	VMULPS Z17, Z15, Z15
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z15, Z15
 
 noMore4:
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      896(SP), Z1
-	VFNMADD231PS Z5, Z0, Z1
-	VMOVUPS      Z1, 896(SP)
+	VMULPS       Z16, Z15, Z15
+	VFNMADD231PS Z20, Z15, Z14
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000020, DI
 	CMPQ         DI, $0x00000020
@@ -42282,335 +40585,292 @@ few:
 	CMOVQLT      DI, R8
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(R8*2), K1
-	VMOVUPS.Z    (DX)(SI*4), K1, Z0
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z0, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      512(SP), Z2
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VFMADD231PS  Z0, Z0, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS.Z    (CX)(SI*4), K1, Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPS       $0x11, Z4, Z3, K2
+	VMOVUPS.Z    (DX)(SI*4), K1, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VADDPS       Z15, Z8, Z8
+	VSUBPS       Z16, Z9, Z9
+	VFMADD231PS  Z15, Z15, Z10
+	VMOVUPS.Z    (CX)(SI*4), K1, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VSUBPS       Z17, Z18, Z18
+	VCMPPS       $0x11, Z0, Z17, K1
+	VCMPPS       $0x11, Z0, Z18, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z2, Z4
-	VGETEXPPS    Z2, Z5
-	VGETEXPPS    Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z5
-	VSCALEFPS    Z4, Z5, Z5
-	VMULPS       Z5, Z2, Z5
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z5, Z5
+	VGETMANTPS   $0x0b, Z17, Z19
+	VGETEXPPS    Z17, Z20
+	VGETEXPPS    Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VSCALEFPS    Z19, Z20, Z20
+	VMULPS       Z20, Z17, Z20
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z5, Z6
-	VDIVPS           Z6, Z5, Z6
-	VMULPS           Z6, Z6, Z7
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z8
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z5, Z7, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z20, Z21
+	VDIVPS           Z21, Z20, Z21
+	VMULPS           Z21, Z21, Z22
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z23
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z22, Z23
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z22, Z23
+	VFNMADD213PS     Z20, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z7
-	VFMSUB213PS       Z7, Z6, Z8
-	VSUBPS            Z8, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPS         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPS         Z5, Z4, K2, Z4
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z22
+	VFMSUB213PS       Z22, Z21, Z23
+	VSUBPS            Z23, Z20, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z20
+	VBLENDMPS         Z1, Z20, K1, Z19
+	VBLENDMPS         Z2, Z19, K2, Z19
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z7
-	VFNMADD231PS Z2, Z6, Z7
+	VGETMANTPS   $0x0b, Z18, Z20
+	VGETEXPPS    Z18, Z21
+	VGETEXPPS    Z20, Z20
+	VSUBPS       Z21, Z20, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VSCALEFPS    Z20, Z21, Z21
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z21, Z22
+	VFNMADD231PS Z17, Z21, Z22
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z7, Z6
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z22, Z21
+	VDIVPS           Z21, Z22, Z21
+	VMULPS           Z21, Z21, Z23
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z24
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z22, Z23, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z6, Z9
-	VSUBPS            Z9, Z7, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPS         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPS         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSS      oneSingle<>+0(SB), Z7
-	VSUBPS            Z6, Z7, Z7
-	VMAXPS            Z2, Z6, Z6
-	VMINPS            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z7, Z8, Z8
-	VMAXPS            Z3, Z7, Z7
-	VMINPS            Z7, Z8, Z7
-	VMOVUPS           256(SP), Z8
-	VFMADD231PS       Z0, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z8
-	VFNMADD231PS      Z1, Z2, Z8
-	VMOVUPS           Z8, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFMADD231PS       Z0, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VFNMADD231PS      Z1, Z3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           704(SP), Z2
-	VFMADD231PS       Z4, Z0, Z2
-	VMOVUPS           Z2, 704(SP)
-	VMOVUPS           768(SP), Z2
-	VFNMADD231PS      Z5, Z1, Z2
-	VMOVUPS           Z2, 768(SP)
+	VPXORQ            Z23, Z23, Z23
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z23
+	VFMSUB213PS       Z23, Z21, Z24
+	VSUBPS            Z24, Z22, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z21
+	VBLENDMPS         Z1, Z21, K2, Z20
+	VBLENDMPS         Z2, Z20, K1, Z20
+	VBROADCASTSS      oneSingle<>+0(SB), Z21
+	VSUBPS            Z0, Z21, Z21
+	VMAXPS            Z17, Z0, Z22
+	VMINPS            Z22, Z21, Z21
+	VBROADCASTSS      oneSingle<>+0(SB), Z22
+	VSUBPS            Z0, Z22, Z22
+	VMAXPS            Z18, Z0, Z23
+	VMINPS            Z23, Z22, Z22
+	VFMADD231PS       Z15, Z17, Z4
+	VFNMADD231PS      Z16, Z17, Z5
+	VFMADD231PS       Z15, Z18, Z6
+	VFNMADD231PS      Z16, Z18, Z7
+	VFMADD231PS       Z19, Z15, Z11
+	VFNMADD231PS      Z20, Z16, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPS       Z2, Z5, Z2
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
-	VMAXPS       Z2, Z3, Z3
+	VMULPS       Z3, Z20, Z17
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z23
+	VRNDSCALEPS       $0x08, Z23, Z23
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z23, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z23, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z9
-	VSCALEFPS        Z8, Z9, Z9
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
-	VMOVAPS.Z        Z9, K1, Z2
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
+	VSCALEFPS        Z23, Z24, Z24
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VMOVAPS.Z        Z24, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot5
-	VSQRTPS Z7, Z3
-	VMULPS  Z3, Z2, Z2
+	VSQRTPS Z22, Z18
+	VMULPS  Z18, Z17, Z17
 
 noRoot5:
 	TESTL  $0x00000002, BX
 	JZ     noFirst5
-	VMULPS Z7, Z2, Z2
+	VMULPS Z22, Z17, Z17
 
 noFirst5:
 	TESTL  $0x0000000c, BX
 	JZ     noMore5
-	VMULPS Z7, Z7, Z3
+	VMULPS Z22, Z22, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare5
-	VMULPS Z3, Z2, Z2
+	VMULPS Z18, Z17, Z17
 
 noSquare5:
 	TESTL  $0x00000008, BX
 	JZ     noMore5
-	VMULPS Z3, Z3, Z3
-	VMULPS Z3, Z2, Z2
+	VMULPS Z18, Z18, Z18
+	VMULPS Z18, Z17, Z17
 
 noMore5:
-	VMULPS      Z0, Z2, Z0
-	VMOVUPS     832(SP), Z2
-	VFMADD231PS Z4, Z0, Z2
-	VMOVUPS     Z2, 832(SP)
+	VMULPS      Z15, Z17, Z15
+	VFMADD231PS Z19, Z15, Z13
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z0
-	VMULPS       Z0, Z4, Z0
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z2
+	VMULPS       Z3, Z19, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z2, Z3
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z3, Z2
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z3, Z2
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z4
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z2, Z4
-	VSCALEFPS        Z3, Z4, Z4
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z0, K1
-	VMOVAPS.Z        Z4, K1, Z0
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z        Z19, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot6
-	VSQRTPS Z6, Z2
-	VMULPS  Z2, Z0, Z0
+	VSQRTPS Z21, Z17
+	VMULPS  Z17, Z15, Z15
 
 noRoot6:
 	TESTL  $0x00000002, BX
 	JZ     noFirst6
-	VMULPS Z6, Z0, Z0
+	VMULPS Z21, Z15, Z15
 
 noFirst6:
 	TESTL  $0x0000000c, BX
 	JZ     noMore6
-	VMULPS Z6, Z6, Z2
+	VMULPS Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare6
-	VMULPS Z2, Z0, Z0
+	VMULPS Z17, Z15, Z15
 
 noSquare6:
 	TESTL  $0x00000008, BX
 	JZ     noMore6
-	VMULPS Z2, Z2, Z2
-	VMULPS Z2, Z0, Z0
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z15, Z15
 
 noMore6:
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      896(SP), Z1
-	VFNMADD231PS Z5, Z0, Z1
-	VMOVUPS      Z1, 896(SP)
+	VMULPS       Z16, Z15, Z15
+	VFNMADD231PS Z20, Z15, Z14
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        960(SP), Z1, Z1
-	VMOVUPD       Z1, 960(SP)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1024(SP), Z1, Z1
-	VMOVUPD       Z1, 1024(SP)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1088(SP), Z1, Z1
-	VMOVUPD       Z1, 1088(SP)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1152(SP), Z1, Z1
-	VMOVUPD       Z1, 1152(SP)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1216(SP), Z1, Z1
-	VMOVUPD       Z1, 1216(SP)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1280(SP), Z1, Z1
-	VMOVUPD       Z1, 1280(SP)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1344(SP), Z1, Z1
-	VMOVUPD       Z1, 1344(SP)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1408(SP), Z1, Z1
-	VMOVUPD       Z1, 1408(SP)
-	VMOVUPS       768(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 768(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1472(SP), Z1, Z1
-	VMOVUPD       Z1, 1472(SP)
-	VMOVUPS       832(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 832(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1536(SP), Z1, Z1
-	VMOVUPD       Z1, 1536(SP)
-	VMOVUPS       896(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 896(SP)
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        Z0, Z1, Z1
-	VADDPD        1600(SP), Z1, Z1
-	VMOVUPD       Z1, 1600(SP)
+	VMOVAPD       Z4, Z15
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        (SP), Z16, Z16
+	VMOVUPD       Z16, (SP)
+	VMOVAPD       Z5, Z15
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        64(SP), Z16, Z16
+	VMOVUPD       Z16, 64(SP)
+	VMOVAPD       Z6, Z15
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        128(SP), Z16, Z16
+	VMOVUPD       Z16, 128(SP)
+	VMOVAPD       Z7, Z15
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        192(SP), Z16, Z16
+	VMOVUPD       Z16, 192(SP)
+	VMOVAPD       Z8, Z15
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        256(SP), Z16, Z16
+	VMOVUPD       Z16, 256(SP)
+	VMOVAPD       Z9, Z15
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        320(SP), Z16, Z16
+	VMOVUPD       Z16, 320(SP)
+	VMOVAPD       Z10, Z15
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        384(SP), Z16, Z16
+	VMOVUPD       Z16, 384(SP)
+	VMOVAPD       Z11, Z15
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        448(SP), Z16, Z16
+	VMOVUPD       Z16, 448(SP)
+	VMOVAPD       Z12, Z15
+	VXORPS        Z12, Z12, Z12
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        512(SP), Z16, Z16
+	VMOVUPD       Z16, 512(SP)
+	VMOVAPD       Z13, Z15
+	VXORPS        Z13, Z13, Z13
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        576(SP), Z16, Z16
+	VMOVUPD       Z16, 576(SP)
+	VMOVAPD       Z14, Z15
+	VXORPS        Z14, Z14, Z14
+	VCVTPS2PD     Y15, Z16
+	VEXTRACTF64X4 $0x01, Z15, Y15
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z15, Z16, Z16
+	VADDPD        640(SP), Z16, Z16
+	VMOVUPD       Z16, 640(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       960(SP), Z0
+	VMOVUPD       (SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42619,7 +40879,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       1024(SP), Z0
+	VMOVUPD       64(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42628,7 +40888,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       1088(SP), Z0
+	VMOVUPD       128(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42637,7 +40897,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       1152(SP), Z0
+	VMOVUPD       192(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42646,7 +40906,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       1216(SP), Z0
+	VMOVUPD       256(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42655,7 +40915,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
-	VMOVUPD       1280(SP), Z0
+	VMOVUPD       320(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42664,7 +40924,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
-	VMOVUPD       1344(SP), Z0
+	VMOVUPD       384(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42673,7 +40933,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
-	VMOVUPD       1408(SP), Z0
+	VMOVUPD       448(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42682,7 +40942,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       1472(SP), Z0
+	VMOVUPD       512(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42691,7 +40951,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       1536(SP), Z0
+	VMOVUPD       576(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42700,7 +40960,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       1600(SP), Z0
+	VMOVUPD       640(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -42716,524 +40976,445 @@ folded:
 
 // func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardNoneAnyPowerF64AVX512(SB), $960-65
+TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(BX), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 16(BX), Z0
-	VMOVUPS      Z0, 128(SP)
-	VMOVSD       24(BX), X0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VMOVSD       24(BX), X3
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X0, X1
-	VCVTTSD2SI   X1, BX
-	VCVTSI2SDL   BX, X1, X1
-	VSUBSD       X1, X0, X0
+	VMINSD       four<>+0(SB), X3, X4
+	VCVTTSD2SI   X4, BX
+	VCVTSI2SDL   BX, X4, X4
+	VSUBSD       X4, X3, X3
 	ADDL         BX, BX
-	VBROADCASTSD X0, Z0
-	VMOVUPS      Z0, 192(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 256(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 512(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 576(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 640(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 704(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 768(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 832(SP)
-	VPXORQ       Z0, Z0, Z0
-	VMOVUPS      Z0, 896(SP)
+	VBROADCASTSD X3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
 	XORQ         SI, SI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (DX)(SI*8), Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVUPS      512(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPD      (CX)(SI*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMOVUPD      (DX)(SI*8), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VADDPD       Z15, Z8, Z8
+	VSUBPD       Z16, Z9, Z9
+	VFMADD231PD  Z15, Z15, Z10
+	VMOVUPD      (CX)(SI*8), Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSUBPD       Z17, Z18, Z18
+	VCMPPD       $0x11, Z0, Z17, K1
+	VCMPPD       $0x11, Z0, Z18, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z17, Z19
+	VGETEXPPD    Z17, Z20
+	VGETEXPPD    Z19, Z19
+	VSUBPD       Z20, Z19, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VSCALEFPD    Z19, Z20, Z20
+	VMULPD       Z20, Z17, Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z20, Z21
+	VDIVPD           Z21, Z20, Z21
+	VMULPD           Z21, Z21, Z22
+	VBROADCASTSD     log64g<>+0(SB), Z23
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z23
+	VFNMADD213PD     Z20, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z22
+	VFMSUB213PD       Z22, Z21, Z23
+	VSUBPD            Z23, Z20, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z20
+	VBLENDMPD         Z1, Z20, K1, Z19
+	VBLENDMPD         Z2, Z19, K2, Z19
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z18, Z20
+	VGETEXPPD    Z18, Z21
+	VGETEXPPD    Z20, Z20
+	VSUBPD       Z21, Z20, Z20
+	VBROADCASTSD one<>+0(SB), Z21
+	VSCALEFPD    Z20, Z21, Z21
+	VADDPD.BCST  minusOne<>+0(SB), Z21, Z22
+	VFNMADD231PD Z17, Z21, Z22
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z22, Z21
+	VDIVPD           Z21, Z22, Z21
+	VMULPD           Z21, Z21, Z23
+	VBROADCASTSD     log64g<>+0(SB), Z24
+	VFMADD213PD.BCST log64f<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64e<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64d<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64c<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64b<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64a<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z22, Z23, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSD      one<>+0(SB), Z7
-	VSUBPD            Z6, Z7, Z7
-	VMAXPD            Z2, Z6, Z6
-	VMINPD            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z7, Z8, Z8
-	VMAXPD            Z3, Z7, Z7
-	VMINPD            Z7, Z8, Z7
-	VMOVUPS           256(SP), Z8
-	VFMADD231PD       Z0, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z8
-	VFNMADD231PD      Z1, Z2, Z8
-	VMOVUPS           Z8, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           704(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 704(SP)
-	VMOVUPS           768(SP), Z2
-	VFNMADD231PD      Z5, Z1, Z2
-	VMOVUPS           Z2, 768(SP)
+	VPXORQ            Z23, Z23, Z23
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z23
+	VFMSUB213PD       Z23, Z21, Z24
+	VSUBPD            Z24, Z22, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z21
+	VBLENDMPD         Z1, Z21, K2, Z20
+	VBLENDMPD         Z2, Z20, K1, Z20
+	VBROADCASTSD      one<>+0(SB), Z21
+	VSUBPD            Z0, Z21, Z21
+	VMAXPD            Z17, Z0, Z22
+	VMINPD            Z22, Z21, Z21
+	VBROADCASTSD      one<>+0(SB), Z22
+	VSUBPD            Z0, Z22, Z22
+	VMAXPD            Z18, Z0, Z23
+	VMINPD            Z23, Z22, Z22
+	VFMADD231PD       Z15, Z17, Z4
+	VFNMADD231PD      Z16, Z17, Z5
+	VFMADD231PD       Z15, Z18, Z6
+	VFNMADD231PD      Z16, Z18, Z7
+	VFMADD231PD       Z19, Z15, Z11
+	VFNMADD231PD      Z20, Z16, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPD       Z2, Z5, Z2
-	VBROADCASTSD leastNormalExp<>+0(SB), Z3
-	VMAXPD       Z2, Z3, Z3
+	VMULPD       Z3, Z20, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z23
+	VRNDSCALEPD       $0x08, Z23, Z23
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z23, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z23, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VSCALEFPD        Z8, Z9, Z9
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
-	VMOVAPD.Z        Z9, K1, Z2
+	VBROADCASTSD     exp64k<>+0(SB), Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VSCALEFPD        Z23, Z24, Z24
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VMOVAPD.Z        Z24, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z7, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z22, Z18
+	VMULPD  Z18, Z17, Z17
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z7, Z2, Z2
+	VMULPD Z22, Z17, Z17
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z7, Z7, Z3
+	VMULPD Z22, Z22, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z3, Z2, Z2
+	VMULPD Z18, Z17, Z17
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z18, Z18, Z18
+	VMULPD Z18, Z17, Z17
 
 noMore1:
-	VMULPD      Z0, Z2, Z0
-	VMOVUPS     832(SP), Z2
-	VFMADD231PD Z4, Z0, Z2
-	VMOVUPS     Z2, 832(SP)
+	VMULPD      Z15, Z17, Z15
+	VFMADD231PD Z19, Z15, Z13
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z0
-	VMULPD       Z0, Z4, Z0
-	VBROADCASTSD leastNormalExp<>+0(SB), Z2
-	VMAXPD       Z0, Z2, Z2
+	VMULPD       Z3, Z19, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
-	VRNDSCALEPD       $0x08, Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z4
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
-	VSCALEFPD        Z3, Z4, Z4
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z0, K1
-	VMOVAPD.Z        Z4, K1, Z0
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z        Z19, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z6, Z2
-	VMULPD  Z2, Z0, Z0
+	VSQRTPD Z21, Z17
+	VMULPD  Z17, Z15, Z15
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z6, Z0, Z0
+	VMULPD Z21, Z15, Z15
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z6, Z6, Z2
+	VMULPD Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z17, Z15, Z15
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z15, Z15
 
 noMore2:
-	VMULPD       Z1, Z0, Z0
-	VMOVUPS      896(SP), Z1
-	VFNMADD231PD Z5, Z0, Z1
-	VMOVUPS      Z1, 896(SP)
-	VMOVUPD      64(DX)(SI*8), Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVUPS      512(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPD      64(CX)(SI*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMULPD       Z16, Z15, Z15
+	VFNMADD231PD Z20, Z15, Z14
+	VMOVUPD      64(DX)(SI*8), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VADDPD       Z15, Z8, Z8
+	VSUBPD       Z16, Z9, Z9
+	VFMADD231PD  Z15, Z15, Z10
+	VMOVUPD      64(CX)(SI*8), Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSUBPD       Z17, Z18, Z18
+	VCMPPD       $0x11, Z0, Z17, K1
+	VCMPPD       $0x11, Z0, Z18, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z17, Z19
+	VGETEXPPD    Z17, Z20
+	VGETEXPPD    Z19, Z19
+	VSUBPD       Z20, Z19, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VSCALEFPD    Z19, Z20, Z20
+	VMULPD       Z20, Z17, Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z20, Z21
+	VDIVPD           Z21, Z20, Z21
+	VMULPD           Z21, Z21, Z22
+	VBROADCASTSD     log64g<>+0(SB), Z23
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z23
+	VFNMADD213PD     Z20, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z22
+	VFMSUB213PD       Z22, Z21, Z23
+	VSUBPD            Z23, Z20, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z20
+	VBLENDMPD         Z1, Z20, K1, Z19
+	VBLENDMPD         Z2, Z19, K2, Z19
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z18, Z20
+	VGETEXPPD    Z18, Z21
+	VGETEXPPD    Z20, Z20
+	VSUBPD       Z21, Z20, Z20
+	VBROADCASTSD one<>+0(SB), Z21
+	VSCALEFPD    Z20, Z21, Z21
+	VADDPD.BCST  minusOne<>+0(SB), Z21, Z22
+	VFNMADD231PD Z17, Z21, Z22
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z22, Z21
+	VDIVPD           Z21, Z22, Z21
+	VMULPD           Z21, Z21, Z23
+	VBROADCASTSD     log64g<>+0(SB), Z24
+	VFMADD213PD.BCST log64f<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64e<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64d<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64c<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64b<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64a<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z22, Z23, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSD      one<>+0(SB), Z7
-	VSUBPD            Z6, Z7, Z7
-	VMAXPD            Z2, Z6, Z6
-	VMINPD            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z7, Z8, Z8
-	VMAXPD            Z3, Z7, Z7
-	VMINPD            Z7, Z8, Z7
-	VMOVUPS           256(SP), Z8
-	VFMADD231PD       Z0, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z8
-	VFNMADD231PD      Z1, Z2, Z8
-	VMOVUPS           Z8, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           704(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 704(SP)
-	VMOVUPS           768(SP), Z2
-	VFNMADD231PD      Z5, Z1, Z2
-	VMOVUPS           Z2, 768(SP)
+	VPXORQ            Z23, Z23, Z23
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z23
+	VFMSUB213PD       Z23, Z21, Z24
+	VSUBPD            Z24, Z22, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z21
+	VBLENDMPD         Z1, Z21, K2, Z20
+	VBLENDMPD         Z2, Z20, K1, Z20
+	VBROADCASTSD      one<>+0(SB), Z21
+	VSUBPD            Z0, Z21, Z21
+	VMAXPD            Z17, Z0, Z22
+	VMINPD            Z22, Z21, Z21
+	VBROADCASTSD      one<>+0(SB), Z22
+	VSUBPD            Z0, Z22, Z22
+	VMAXPD            Z18, Z0, Z23
+	VMINPD            Z23, Z22, Z22
+	VFMADD231PD       Z15, Z17, Z4
+	VFNMADD231PD      Z16, Z17, Z5
+	VFMADD231PD       Z15, Z18, Z6
+	VFNMADD231PD      Z16, Z18, Z7
+	VFMADD231PD       Z19, Z15, Z11
+	VFNMADD231PD      Z20, Z16, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPD       Z2, Z5, Z2
-	VBROADCASTSD leastNormalExp<>+0(SB), Z3
-	VMAXPD       Z2, Z3, Z3
+	VMULPD       Z3, Z20, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z23
+	VRNDSCALEPD       $0x08, Z23, Z23
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z23, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z23, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VSCALEFPD        Z8, Z9, Z9
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
-	VMOVAPD.Z        Z9, K1, Z2
+	VBROADCASTSD     exp64k<>+0(SB), Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VSCALEFPD        Z23, Z24, Z24
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VMOVAPD.Z        Z24, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z7, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z22, Z18
+	VMULPD  Z18, Z17, Z17
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z7, Z2, Z2
+	VMULPD Z22, Z17, Z17
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Z7, Z7, Z3
+	VMULPD Z22, Z22, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z18, Z17, Z17
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z18, Z18, Z18
+	VMULPD Z18, Z17, Z17
 
 noMore3:
-	VMULPD      Z0, Z2, Z0
-	VMOVUPS     832(SP), Z2
-	VFMADD231PD Z4, Z0, Z2
-	VMOVUPS     Z2, 832(SP)
+	VMULPD      Z15, Z17, Z15
+	VFMADD231PD Z19, Z15, Z13
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z0
-	VMULPD       Z0, Z4, Z0
-	VBROADCASTSD leastNormalExp<>+0(SB), Z2
-	VMAXPD       Z0, Z2, Z2
+	VMULPD       Z3, Z19, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
-	VRNDSCALEPD       $0x08, Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z4
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
-	VSCALEFPD        Z3, Z4, Z4
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z0, K1
-	VMOVAPD.Z        Z4, K1, Z0
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z        Z19, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Z6, Z2
-	VMULPD  Z2, Z0, Z0
+	VSQRTPD Z21, Z17
+	VMULPD  Z17, Z15, Z15
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Z6, Z0, Z0
+	VMULPD Z21, Z15, Z15
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Z6, Z6, Z2
+	VMULPD Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Z2, Z0, Z0
+	VMULPD Z17, Z15, Z15
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z15, Z15
 
 noMore4:
-	VMULPD       Z1, Z0, Z0
-	VMOVUPS      896(SP), Z1
-	VFNMADD231PD Z5, Z0, Z1
-	VMOVUPS      Z1, 896(SP)
+	VMULPD       Z16, Z15, Z15
+	VFNMADD231PD Z20, Z15, Z14
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
@@ -43249,241 +41430,209 @@ few:
 	CMOVQLT      AX, DI
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DI*2), K1
-	VMOVUPD.Z    (DX)(SI*8), K1, Z0
-	VADDPD.BCST  minusOne<>+0(SB), Z0, Z1
-	VMOVAPD.Z    Z1, K1, Z1
-	VMOVUPS      512(SP), Z2
-	VADDPD       Z0, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
-	VMOVUPS      576(SP), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      640(SP), Z2
-	VFMADD231PD  Z0, Z0, Z2
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPD.Z    (CX)(SI*8), K1, Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z2, K1
-	VMOVUPS      (SP), Z4
-	VCMPPD       $0x11, Z4, Z3, K2
+	VMOVUPD.Z    (DX)(SI*8), K1, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VMOVAPD.Z    Z16, K1, Z16
+	VADDPD       Z15, Z8, Z8
+	VSUBPD       Z16, Z9, Z9
+	VFMADD231PD  Z15, Z15, Z10
+	VMOVUPD.Z    (CX)(SI*8), K1, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VSUBPD       Z17, Z18, Z18
+	VCMPPD       $0x11, Z0, Z17, K1
+	VCMPPD       $0x11, Z0, Z18, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z2, Z4
-	VGETEXPPD    Z2, Z5
-	VGETEXPPD    Z4, Z4
-	VSUBPD       Z5, Z4, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSCALEFPD    Z4, Z5, Z5
-	VMULPD       Z5, Z2, Z5
-	VADDPD.BCST  minusOne<>+0(SB), Z5, Z5
+	VGETMANTPD   $0x0b, Z17, Z19
+	VGETEXPPD    Z17, Z20
+	VGETEXPPD    Z19, Z19
+	VSUBPD       Z20, Z19, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VSCALEFPD    Z19, Z20, Z20
+	VMULPD       Z20, Z17, Z20
+	VADDPD.BCST  minusOne<>+0(SB), Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
-	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     log64g<>+0(SB), Z8
-	VFMADD213PD.BCST log64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST log64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
+	VADDPD.BCST      two<>+0(SB), Z20, Z21
+	VDIVPD           Z21, Z20, Z21
+	VMULPD           Z21, Z21, Z22
+	VBROADCASTSD     log64g<>+0(SB), Z23
+	VFMADD213PD.BCST log64f<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64e<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64d<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64c<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64b<>+0(SB), Z22, Z23
+	VFMADD213PD.BCST log64a<>+0(SB), Z22, Z23
+	VFNMADD213PD     Z20, Z22, Z23
 
 	// Add k ln(2).
-	VPXORQ            Z7, Z7, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z7
-	VFMSUB213PD       Z7, Z6, Z8
-	VSUBPD            Z8, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z5
-	VMOVUPS           64(SP), Z4
-	VBLENDMPD         Z4, Z5, K1, Z4
-	VMOVUPS           128(SP), Z5
-	VBLENDMPD         Z5, Z4, K2, Z4
+	VPXORQ            Z22, Z22, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z22
+	VFMSUB213PD       Z22, Z21, Z23
+	VSUBPD            Z23, Z20, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z20
+	VBLENDMPD         Z1, Z20, K1, Z19
+	VBLENDMPD         Z2, Z19, K2, Z19
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z7
-	VFNMADD231PD Z2, Z6, Z7
+	VGETMANTPD   $0x0b, Z18, Z20
+	VGETEXPPD    Z18, Z21
+	VGETEXPPD    Z20, Z20
+	VSUBPD       Z21, Z20, Z20
+	VBROADCASTSD one<>+0(SB), Z21
+	VSCALEFPD    Z20, Z21, Z21
+	VADDPD.BCST  minusOne<>+0(SB), Z21, Z22
+	VFNMADD231PD Z17, Z21, Z22
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z7, Z6
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z22, Z21
+	VDIVPD           Z21, Z22, Z21
+	VMULPD           Z21, Z21, Z23
+	VBROADCASTSD     log64g<>+0(SB), Z24
+	VFMADD213PD.BCST log64f<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64e<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64d<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64c<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64b<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST log64a<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z22, Z23, Z24
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z6, Z9
-	VSUBPD            Z9, Z7, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
-	VMOVUPS           64(SP), Z5
-	VBLENDMPD         Z5, Z6, K2, Z5
-	VMOVUPS           128(SP), Z6
-	VBLENDMPD         Z6, Z5, K1, Z5
-	VMOVUPS           (SP), Z6
-	VBROADCASTSD      one<>+0(SB), Z7
-	VSUBPD            Z6, Z7, Z7
-	VMAXPD            Z2, Z6, Z6
-	VMINPD            Z6, Z7, Z6
-	VMOVUPS           (SP), Z7
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z7, Z8, Z8
-	VMAXPD            Z3, Z7, Z7
-	VMINPD            Z7, Z8, Z7
-	VMOVUPS           256(SP), Z8
-	VFMADD231PD       Z0, Z2, Z8
-	VMOVUPS           Z8, 256(SP)
-	VMOVUPS           320(SP), Z8
-	VFNMADD231PD      Z1, Z2, Z8
-	VMOVUPS           Z8, 320(SP)
-	VMOVUPS           384(SP), Z2
-	VFMADD231PD       Z0, Z3, Z2
-	VMOVUPS           Z2, 384(SP)
-	VMOVUPS           448(SP), Z2
-	VFNMADD231PD      Z1, Z3, Z2
-	VMOVUPS           Z2, 448(SP)
-	VMOVUPS           704(SP), Z2
-	VFMADD231PD       Z4, Z0, Z2
-	VMOVUPS           Z2, 704(SP)
-	VMOVUPS           768(SP), Z2
-	VFNMADD231PD      Z5, Z1, Z2
-	VMOVUPS           Z2, 768(SP)
+	VPXORQ            Z23, Z23, Z23
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z23
+	VFMSUB213PD       Z23, Z21, Z24
+	VSUBPD            Z24, Z22, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z21
+	VBLENDMPD         Z1, Z21, K2, Z20
+	VBLENDMPD         Z2, Z20, K1, Z20
+	VBROADCASTSD      one<>+0(SB), Z21
+	VSUBPD            Z0, Z21, Z21
+	VMAXPD            Z17, Z0, Z22
+	VMINPD            Z22, Z21, Z21
+	VBROADCASTSD      one<>+0(SB), Z22
+	VSUBPD            Z0, Z22, Z22
+	VMAXPD            Z18, Z0, Z23
+	VMINPD            Z23, Z22, Z22
+	VFMADD231PD       Z15, Z17, Z4
+	VFNMADD231PD      Z16, Z17, Z5
+	VFMADD231PD       Z15, Z18, Z6
+	VFNMADD231PD      Z16, Z18, Z7
+	VFMADD231PD       Z19, Z15, Z11
+	VFNMADD231PD      Z20, Z16, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z2
-	VMULPD       Z2, Z5, Z2
-	VBROADCASTSD leastNormalExp<>+0(SB), Z3
-	VMAXPD       Z2, Z3, Z3
+	VMULPD       Z3, Z20, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z23
+	VRNDSCALEPD       $0x08, Z23, Z23
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z23, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z23, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z9
-	VSCALEFPD        Z8, Z9, Z9
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
-	VMOVAPD.Z        Z9, K1, Z2
+	VBROADCASTSD     exp64k<>+0(SB), Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VSCALEFPD        Z23, Z24, Z24
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VMOVAPD.Z        Z24, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot5
-	VSQRTPD Z7, Z3
-	VMULPD  Z3, Z2, Z2
+	VSQRTPD Z22, Z18
+	VMULPD  Z18, Z17, Z17
 
 noRoot5:
 	TESTL  $0x00000002, BX
 	JZ     noFirst5
-	VMULPD Z7, Z2, Z2
+	VMULPD Z22, Z17, Z17
 
 noFirst5:
 	TESTL  $0x0000000c, BX
 	JZ     noMore5
-	VMULPD Z7, Z7, Z3
+	VMULPD Z22, Z22, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare5
-	VMULPD Z3, Z2, Z2
+	VMULPD Z18, Z17, Z17
 
 noSquare5:
 	TESTL  $0x00000008, BX
 	JZ     noMore5
-	VMULPD Z3, Z3, Z3
-	VMULPD Z3, Z2, Z2
+	VMULPD Z18, Z18, Z18
+	VMULPD Z18, Z17, Z17
 
 noMore5:
-	VMULPD      Z0, Z2, Z0
-	VMOVUPS     832(SP), Z2
-	VFMADD231PD Z4, Z0, Z2
-	VMOVUPS     Z2, 832(SP)
+	VMULPD      Z15, Z17, Z15
+	VFMADD231PD Z19, Z15, Z13
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      192(SP), Z0
-	VMULPD       Z0, Z4, Z0
-	VBROADCASTSD leastNormalExp<>+0(SB), Z2
-	VMAXPD       Z0, Z2, Z2
+	VMULPD       Z3, Z19, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z2, Z3
-	VRNDSCALEPD       $0x08, Z3, Z3
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z3, Z2
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z3, Z2
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z4
-	VFMADD213PD.BCST exp64j<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64i<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64h<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64g<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64f<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64e<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64d<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64c<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST exp64b<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
-	VFMADD213PD.BCST one<>+0(SB), Z2, Z4
-	VSCALEFPD        Z3, Z4, Z4
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z0, K1
-	VMOVAPD.Z        Z4, K1, Z0
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z        Z19, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot6
-	VSQRTPD Z6, Z2
-	VMULPD  Z2, Z0, Z0
+	VSQRTPD Z21, Z17
+	VMULPD  Z17, Z15, Z15
 
 noRoot6:
 	TESTL  $0x00000002, BX
 	JZ     noFirst6
-	VMULPD Z6, Z0, Z0
+	VMULPD Z21, Z15, Z15
 
 noFirst6:
 	TESTL  $0x0000000c, BX
 	JZ     noMore6
-	VMULPD Z6, Z6, Z2
+	VMULPD Z21, Z21, Z17
 	TESTL  $0x00000004, BX
 	JZ     noSquare6
-	VMULPD Z2, Z0, Z0
+	VMULPD Z17, Z15, Z15
 
 noSquare6:
 	TESTL  $0x00000008, BX
 	JZ     noMore6
-	VMULPD Z2, Z2, Z2
-	VMULPD Z2, Z0, Z0
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z15, Z15
 
 noMore6:
-	VMULPD       Z1, Z0, Z0
-	VMOVUPS      896(SP), Z1
-	VFNMADD231PD Z5, Z0, Z1
-	VMOVUPS      Z1, 896(SP)
+	VMULPD       Z16, Z15, Z15
+	VFNMADD231PD Z20, Z15, Z14
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000008, AX
 	JMP          few
@@ -43491,9 +41640,8 @@ noMore6:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 256(SP)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43502,9 +41650,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 320(SP)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43513,9 +41660,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 384(SP)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43524,9 +41670,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 448(SP)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43535,9 +41680,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 512(SP)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43546,9 +41690,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
-	VMOVUPS       576(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 576(SP)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43557,9 +41700,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
-	VMOVUPS       640(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 640(SP)
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43568,9 +41710,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
-	VMOVUPS       704(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 704(SP)
+	VMOVAPD       Z11, Z0
+	VXORPS        Z11, Z11, Z11
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43579,9 +41720,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       768(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 768(SP)
+	VMOVAPD       Z12, Z0
+	VXORPS        Z12, Z12, Z12
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43590,9 +41730,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPS       832(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 832(SP)
+	VMOVAPD       Z13, Z0
+	VXORPS        Z13, Z13, Z13
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43601,9 +41740,8 @@ done:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPS       896(SP), Z0
-	VPXORQ        Z1, Z1, Z1
-	VMOVUPS       Z1, 896(SP)
+	VMOVAPD       Z14, Z0
+	VXORPS        Z14, Z14, Z14
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43619,7 +41757,7 @@ done:
 
 // func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardNoneAnyPowerF32AVX512(SB), $576-89
+TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -43628,462 +41766,425 @@ TEXT ·backwardNoneAnyPowerF32AVX512(SB), $576-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 20(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSS 24(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSS 28(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSS 32(DI), Z0
-	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSS 36(DI), Z0
-	VMOVUPS      Z0, 384(SP)
-	VBROADCASTSS 44(DI), Z0
-	VMOVUPS      Z0, 448(SP)
-	VMOVSS       36(DI), X0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 20(DI), Z2
+	VBROADCASTSS 24(DI), Z3
+	VBROADCASTSS 28(DI), Z4
+	VBROADCASTSS 32(DI), Z5
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, Z5
+	VBROADCASTSS 36(DI), Z6
+	VBROADCASTSS 44(DI), Z7
+	VMOVSS       36(DI), X8
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X0, X1
-	VCVTTSS2SI   X1, DI
-	VCVTSI2SSL   DI, X1, X1
-	VSUBSS       X1, X0, X0
+	VMINSS       fourSingle<>+0(SB), X8, X9
+	VCVTTSS2SI   X9, DI
+	VCVTSI2SSL   DI, X9, X9
+	VSUBSS       X9, X8, X8
 	ADDL         DI, DI
-	VBROADCASTSS X0, Z0
-	VMOVUPS      Z0, 512(SP)
+	VBROADCASTSS X8, Z8
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(R8*4), Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS      (BX)(R8*4), Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K2
+	VMOVUPS      (SI)(R8*4), Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VMULPS       Z0, Z9, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      (BX)(R8*4), Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VCMPPS       $0x11, Z7, Z12, K1
+	VCMPPS       $0x11, Z7, Z13, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VMULPS       Z6, Z3, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VMULPS       Z15, Z12, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
-	VDIVPS           Z7, Z6, Z7
-	VMULPS           Z7, Z7, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z6, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
+	VDIVPS           Z16, Z15, Z16
+	VMULPS           Z16, Z16, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z7, Z9
-	VSUBPS            Z9, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z17
+	VFMSUB213PS       Z17, Z16, Z18
+	VSUBPS            Z18, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z15
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z4, Z5
-	VGETEXPPS    Z4, Z7
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z5, Z7, Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
-	VFNMADD231PS Z3, Z7, Z8
+	VGETMANTPS   $0x0b, Z13, Z14
+	VGETEXPPS    Z13, Z16
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z16, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z14, Z16, Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z17
+	VFNMADD231PS Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z8, Z7
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
-	VFNMADD213PS     Z8, Z9, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z16
+	VDIVPS           Z16, Z17, Z16
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z19
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z17, Z18, Z19
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
-	VFMSUB213PS       Z9, Z7, Z10
-	VSUBPS            Z10, Z8, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z5, Z8, Z8
-	VMAXPS            Z3, Z5, Z5
-	VMINPS            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSS      oneSingle<>+0(SB), Z9
-	VSUBPS            Z8, Z9, Z9
-	VMAXPS            Z4, Z8, Z8
-	VMINPS            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPS            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPS            Z10, Z1, Z10
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z18
+	VFMSUB213PS       Z18, Z16, Z19
+	VSUBPS            Z19, Z17, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z16
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z7, Z14, Z14
+	VMAXPS            Z12, Z7, Z17
+	VMINPS            Z17, Z14, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z17
+	VSUBPS            Z7, Z17, Z17
+	VMAXPS            Z13, Z7, Z18
+	VMINPS            Z18, Z17, Z17
+	VMULPS            Z2, Z9, Z18
+	VMULPS            Z3, Z10, Z19
+	VMULPS            Z13, Z18, Z18
+	VFNMADD231PS      Z12, Z19, Z18
 	VMULPS            Z4, Z9, Z9
-	VFNMADD231PS      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPS            Z10, Z0, Z0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z10
-	VMULPS       Z10, Z7, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
-	VMAXPS       Z10, Z11, Z11
+	VMULPS       Z8, Z16, Z19
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z20
+	VMAXPS       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VSCALEFPS        Z12, Z13, Z13
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z13, K2, Z10
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
+	VSCALEFPS        Z21, Z22, Z22
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
+	VMOVAPS.Z        Z22, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z8, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z17, Z20
+	VMULPS  Z20, Z19, Z19
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z19, Z19
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z8, Z8, Z8
+	VMULPS Z17, Z17, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z19, Z19
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z19, Z19
 
 noMore1:
-	VMULPS       Z6, Z3, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PS Z4, Z11, Z8
-	VMULPS       Z10, Z0, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPS       Z0, Z1, Z0
+	VMULPS       Z15, Z12, Z17
+	VFNMADD213PS Z13, Z6, Z17
+	VMULPS       Z19, Z9, Z9
+	VFMADD231PS  Z17, Z9, Z18
+	VMULPS       Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z1
-	VMULPS       Z1, Z6, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
-	VMAXPS       Z1, Z6, Z6
+	VMULPS       Z8, Z15, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VSCALEFPS        Z8, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
-	VMOVAPS.Z        Z10, K2, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VSCALEFPS        Z17, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Z5, Z6
-	VMULPS  Z6, Z1, Z1
+	VSQRTPS Z14, Z15
+	VMULPS  Z15, Z10, Z10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Z5, Z5, Z5
+	VMULPS Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z10, Z10
 
 noMore2:
-	VMULPS       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z3, Z6, Z5
-	VMULPS       Z1, Z0, Z0
-	VFMADD231PS  Z5, Z0, Z9
-	VMULPS       Z4, Z3, Z0
-	VDIVPS       Z0, Z9, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VADDPS       Z0, Z2, Z0
+	VMULPS       Z16, Z13, Z14
+	VFNMADD213PS Z12, Z6, Z14
+	VMULPS       Z10, Z9, Z9
+	VFMADD231PS  Z14, Z9, Z18
+	VMULPS       Z13, Z12, Z9
+	VDIVPS       Z9, Z18, Z9
+	VMOVAPS.Z    Z9, K1, Z9
+	VADDPS       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z0, (AX)(R8*4)
+	VMOVNTPS     Z9, (AX)(R8*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z0, (AX)(R8*4)
+	VMOVUPS Z9, (AX)(R8*4)
 
 stored3:
-	VMOVUPS      64(SI)(R8*4), Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS      64(BX)(R8*4), Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K2
+	VMOVUPS      64(SI)(R8*4), Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VMULPS       Z0, Z9, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS      64(BX)(R8*4), Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VCMPPS       $0x11, Z7, Z12, K1
+	VCMPPS       $0x11, Z7, Z13, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VMULPS       Z6, Z3, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VMULPS       Z15, Z12, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
-	VDIVPS           Z7, Z6, Z7
-	VMULPS           Z7, Z7, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z6, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
+	VDIVPS           Z16, Z15, Z16
+	VMULPS           Z16, Z16, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z7, Z9
-	VSUBPS            Z9, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z17
+	VFMSUB213PS       Z17, Z16, Z18
+	VSUBPS            Z18, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z15
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z4, Z5
-	VGETEXPPS    Z4, Z7
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z5, Z7, Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
-	VFNMADD231PS Z3, Z7, Z8
+	VGETMANTPS   $0x0b, Z13, Z14
+	VGETEXPPS    Z13, Z16
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z16, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z14, Z16, Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z17
+	VFNMADD231PS Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z8, Z7
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
-	VFNMADD213PS     Z8, Z9, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z16
+	VDIVPS           Z16, Z17, Z16
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z19
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z17, Z18, Z19
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
-	VFMSUB213PS       Z9, Z7, Z10
-	VSUBPS            Z10, Z8, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z5, Z8, Z8
-	VMAXPS            Z3, Z5, Z5
-	VMINPS            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSS      oneSingle<>+0(SB), Z9
-	VSUBPS            Z8, Z9, Z9
-	VMAXPS            Z4, Z8, Z8
-	VMINPS            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPS            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPS            Z10, Z1, Z10
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z18
+	VFMSUB213PS       Z18, Z16, Z19
+	VSUBPS            Z19, Z17, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z16
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z7, Z14, Z14
+	VMAXPS            Z12, Z7, Z17
+	VMINPS            Z17, Z14, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z17
+	VSUBPS            Z7, Z17, Z17
+	VMAXPS            Z13, Z7, Z18
+	VMINPS            Z18, Z17, Z17
+	VMULPS            Z2, Z9, Z18
+	VMULPS            Z3, Z10, Z19
+	VMULPS            Z13, Z18, Z18
+	VFNMADD231PS      Z12, Z19, Z18
 	VMULPS            Z4, Z9, Z9
-	VFNMADD231PS      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPS            Z10, Z0, Z0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z10
-	VMULPS       Z10, Z7, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
-	VMAXPS       Z10, Z11, Z11
+	VMULPS       Z8, Z16, Z19
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z20
+	VMAXPS       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VSCALEFPS        Z12, Z13, Z13
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z13, K2, Z10
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
+	VSCALEFPS        Z21, Z22, Z22
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
+	VMOVAPS.Z        Z22, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Z8, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z17, Z20
+	VMULPS  Z20, Z19, Z19
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z19, Z19
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Z8, Z8, Z8
+	VMULPS Z17, Z17, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z19, Z19
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z19, Z19
 
 noMore4:
-	VMULPS       Z6, Z3, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PS Z4, Z11, Z8
-	VMULPS       Z10, Z0, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPS       Z0, Z1, Z0
+	VMULPS       Z15, Z12, Z17
+	VFNMADD213PS Z13, Z6, Z17
+	VMULPS       Z19, Z9, Z9
+	VFMADD231PS  Z17, Z9, Z18
+	VMULPS       Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z1
-	VMULPS       Z1, Z6, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
-	VMAXPS       Z1, Z6, Z6
+	VMULPS       Z8, Z15, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VSCALEFPS        Z8, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
-	VMOVAPS.Z        Z10, K2, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VSCALEFPS        Z17, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z5, Z6
-	VMULPS  Z6, Z1, Z1
+	VSQRTPS Z14, Z15
+	VMULPS  Z15, Z10, Z10
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Z5, Z5, Z5
+	VMULPS Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z10, Z10
 
 noMore5:
-	VMULPS       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z3, Z6, Z5
-	VMULPS       Z1, Z0, Z0
-	VFMADD231PS  Z5, Z0, Z9
-	VMULPS       Z4, Z3, Z0
-	VDIVPS       Z0, Z9, Z0
-	VMOVAPS.Z    Z0, K1, Z0
-	VADDPS       Z0, Z2, Z0
+	VMULPS       Z16, Z13, Z14
+	VFNMADD213PS Z12, Z6, Z14
+	VMULPS       Z10, Z9, Z9
+	VFMADD231PS  Z14, Z9, Z18
+	VMULPS       Z13, Z12, Z9
+	VDIVPS       Z9, Z18, Z9
+	VMOVAPS.Z    Z9, K1, Z9
+	VADDPS       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPS     Z0, 64(AX)(R8*4)
+	VMOVNTPS     Z9, 64(AX)(R8*4)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPS Z0, 64(AX)(R8*4)
+	VMOVUPS Z9, 64(AX)(R8*4)
 
 stored6:
 	ADDQ $0x00000020, R8
@@ -44101,211 +42202,197 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z0
-	VBROADCASTSS oneSingle<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPS       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PS  Z3, Z1, Z2
-	VMOVUPS.Z    (BX)(R8*4), K1, Z3
-	VBROADCASTSS oneSingle<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z3, K2
-	VMOVUPS      448(SP), Z5
-	VCMPPS       $0x11, Z5, Z4, K3
+	VMOVUPS.Z    (SI)(R8*4), K1, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VMULPS       Z0, Z9, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS.Z    (BX)(R8*4), K1, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSUBPS       Z12, Z13, Z13
+	VCMPPS       $0x11, Z7, Z12, K2
+	VCMPPS       $0x11, Z7, Z13, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z3, Z5
-	VGETEXPPS    Z3, Z6
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VSCALEFPS    Z5, Z6, Z6
-	VMULPS       Z6, Z3, Z6
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z6, Z6
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VMULPS       Z15, Z12, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z6, Z7
-	VDIVPS           Z7, Z6, Z7
-	VMULPS           Z7, Z7, Z8
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z9
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z6, Z8, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
+	VDIVPS           Z16, Z15, Z16
+	VMULPS           Z16, Z16, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z8
-	VFMSUB213PS       Z8, Z7, Z9
-	VSUBPS            Z9, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z6
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z17
+	VFMSUB213PS       Z17, Z16, Z18
+	VSUBPS            Z18, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z15
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPS   $0x0b, Z4, Z5
-	VGETEXPPS    Z4, Z7
-	VGETEXPPS    Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VSCALEFPS    Z5, Z7, Z7
-	VADDPS.BCST  minusOneSingle<>+0(SB), Z7, Z8
-	VFNMADD231PS Z3, Z7, Z8
+	VGETMANTPS   $0x0b, Z13, Z14
+	VGETEXPPS    Z13, Z16
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z16, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VSCALEFPS    Z14, Z16, Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z17
+	VFNMADD231PS Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z8, Z7
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
-	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z10
-	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z10
-	VFNMADD213PS     Z8, Z9, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z16
+	VDIVPS           Z16, Z17, Z16
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z19
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z17, Z18, Z19
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z9
-	VFMSUB213PS       Z9, Z7, Z10
-	VSUBPS            Z10, Z8, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSS      oneSingle<>+0(SB), Z8
-	VSUBPS            Z5, Z8, Z8
-	VMAXPS            Z3, Z5, Z5
-	VMINPS            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSS      oneSingle<>+0(SB), Z9
-	VSUBPS            Z8, Z9, Z9
-	VMAXPS            Z4, Z8, Z8
-	VMINPS            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPS            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPS            Z10, Z1, Z10
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z18
+	VFMSUB213PS       Z18, Z16, Z19
+	VSUBPS            Z19, Z17, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z16
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z7, Z14, Z14
+	VMAXPS            Z12, Z7, Z17
+	VMINPS            Z17, Z14, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z17
+	VSUBPS            Z7, Z17, Z17
+	VMAXPS            Z13, Z7, Z18
+	VMINPS            Z18, Z17, Z17
+	VMULPS            Z2, Z9, Z18
+	VMULPS            Z3, Z10, Z19
+	VMULPS            Z13, Z18, Z18
+	VFNMADD231PS      Z12, Z19, Z18
 	VMULPS            Z4, Z9, Z9
-	VFNMADD231PS      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPS            Z10, Z0, Z0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z10
-	VMULPS       Z10, Z7, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
-	VMAXPS       Z10, Z11, Z11
+	VMULPS       Z8, Z16, Z19
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z20
+	VMAXPS       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VSCALEFPS        Z12, Z13, Z13
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z13, K3, Z10
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
+	VSCALEFPS        Z21, Z22, Z22
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K3
+	VMOVAPS.Z        Z22, K3, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot7
-	VSQRTPS Z8, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z17, Z20
+	VMULPS  Z20, Z19, Z19
 
 noRoot7:
 	TESTL  $0x00000002, DI
 	JZ     noFirst7
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z19, Z19
 
 noFirst7:
 	TESTL  $0x0000000c, DI
 	JZ     noMore7
-	VMULPS Z8, Z8, Z8
+	VMULPS Z17, Z17, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare7
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z19, Z19
 
 noSquare7:
 	TESTL  $0x00000008, DI
 	JZ     noMore7
-	VMULPS Z8, Z8, Z8
-	VMULPS Z8, Z10, Z10
+	VMULPS Z17, Z17, Z17
+	VMULPS Z17, Z19, Z19
 
 noMore7:
-	VMULPS       Z6, Z3, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PS Z4, Z11, Z8
-	VMULPS       Z10, Z0, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPS       Z0, Z1, Z0
+	VMULPS       Z15, Z12, Z17
+	VFNMADD213PS Z13, Z6, Z17
+	VMULPS       Z19, Z9, Z9
+	VFMADD231PS  Z17, Z9, Z18
+	VMULPS       Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z1
-	VMULPS       Z1, Z6, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
-	VMAXPS       Z1, Z6, Z6
+	VMULPS       Z8, Z15, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VSCALEFPS        Z8, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K3
-	VMOVAPS.Z        Z10, K3, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
+	VSCALEFPS        Z17, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
+	VMOVAPS.Z        Z19, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot8
-	VSQRTPS Z5, Z6
-	VMULPS  Z6, Z1, Z1
+	VSQRTPS Z14, Z15
+	VMULPS  Z15, Z10, Z10
 
 noRoot8:
 	TESTL  $0x00000002, DI
 	JZ     noFirst8
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noFirst8:
 	TESTL  $0x0000000c, DI
 	JZ     noMore8
-	VMULPS Z5, Z5, Z5
+	VMULPS Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare8
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z10, Z10
 
 noSquare8:
 	TESTL  $0x00000008, DI
 	JZ     noMore8
-	VMULPS Z5, Z5, Z5
-	VMULPS Z5, Z1, Z1
+	VMULPS Z14, Z14, Z14
+	VMULPS Z14, Z10, Z10
 
 noMore8:
-	VMULPS       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PS Z3, Z6, Z5
-	VMULPS       Z1, Z0, Z0
-	VFMADD231PS  Z5, Z0, Z9
-	VMULPS       Z4, Z3, Z0
-	VDIVPS       Z0, Z9, Z0
-	VMOVAPS.Z    Z0, K2, Z0
-	VADDPS       Z0, Z2, Z0
-	VMOVUPS      Z0, K1, (AX)(R8*4)
+	VMULPS       Z16, Z13, Z14
+	VFNMADD213PS Z12, Z6, Z14
+	VMULPS       Z10, Z9, Z9
+	VFMADD231PS  Z14, Z9, Z18
+	VMULPS       Z13, Z12, Z9
+	VDIVPS       Z9, Z18, Z9
+	VMOVAPS.Z    Z9, K2, Z9
+	VADDPS       Z9, Z11, Z9
+	VMOVUPS      Z9, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
 	JMP          few
@@ -44318,7 +42405,7 @@ done:
 
 // func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardNoneAnyPowerF64AVX512(SB), $576-89
+TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -44327,498 +42414,461 @@ TEXT ·backwardNoneAnyPowerF64AVX512(SB), $576-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSD 56(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSD 64(DI), Z0
-	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSD 72(DI), Z0
-	VMOVUPS      Z0, 384(SP)
-	VBROADCASTSD 88(DI), Z0
-	VMOVUPS      Z0, 448(SP)
-	VMOVSD       72(DI), X0
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VBROADCASTSD 56(DI), Z4
+	VBROADCASTSD 64(DI), Z5
+	VXORPD.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSD 72(DI), Z6
+	VBROADCASTSD 88(DI), Z7
+	VMOVSD       72(DI), X8
 
 	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X0, X1
-	VCVTTSD2SI   X1, DI
-	VCVTSI2SDL   DI, X1, X1
-	VSUBSD       X1, X0, X0
+	VMINSD       four<>+0(SB), X8, X9
+	VCVTTSD2SI   X9, DI
+	VCVTSI2SDL   DI, X9, X9
+	VSUBSD       X9, X8, X8
 	ADDL         DI, DI
-	VBROADCASTSD X0, Z0
-	VMOVUPS      Z0, 512(SP)
+	VBROADCASTSD X8, Z8
 	XORQ         R8, R8
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(R8*8), Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD      (BX)(R8*8), Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K2
+	VMOVUPD      (SI)(R8*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VMULPD       Z0, Z9, Z11
+	VFMADD231PD  Z1, Z10, Z11
+	VMOVUPD      (BX)(R8*8), Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z13
+	VCMPPD       $0x11, Z7, Z12, K1
+	VCMPPD       $0x11, Z7, Z13, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VMULPD       Z6, Z3, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VMULPD       Z15, Z12, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
-	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z15, Z16
+	VDIVPD           Z16, Z15, Z16
+	VMULPD           Z16, Z16, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z7, Z9
-	VSUBPD            Z9, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z17
+	VFMSUB213PD       Z17, Z16, Z18
+	VSUBPD            Z18, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z15
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z4, Z5
-	VGETEXPPD    Z4, Z7
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z7, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z5, Z7, Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
-	VFNMADD231PD Z3, Z7, Z8
+	VGETMANTPD   $0x0b, Z13, Z14
+	VGETEXPPD    Z13, Z16
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z16, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z14, Z16, Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z17
+	VFNMADD231PD Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z8, Z7
-	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z8, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z17, Z16
+	VDIVPD           Z16, Z17, Z16
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     log64g<>+0(SB), Z19
+	VFMADD213PD.BCST log64f<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64e<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64d<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64c<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64b<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64a<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z17, Z18, Z19
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
-	VFMSUB213PD       Z9, Z7, Z10
-	VSUBPD            Z10, Z8, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z5, Z8, Z8
-	VMAXPD            Z3, Z5, Z5
-	VMINPD            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSD      one<>+0(SB), Z9
-	VSUBPD            Z8, Z9, Z9
-	VMAXPD            Z4, Z8, Z8
-	VMINPD            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPD            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPD            Z10, Z1, Z10
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z18
+	VFMSUB213PD       Z18, Z16, Z19
+	VSUBPD            Z19, Z17, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z16
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z7, Z14, Z14
+	VMAXPD            Z12, Z7, Z17
+	VMINPD            Z17, Z14, Z14
+	VBROADCASTSD      one<>+0(SB), Z17
+	VSUBPD            Z7, Z17, Z17
+	VMAXPD            Z13, Z7, Z18
+	VMINPD            Z18, Z17, Z17
+	VMULPD            Z2, Z9, Z18
+	VMULPD            Z3, Z10, Z19
+	VMULPD            Z13, Z18, Z18
+	VFNMADD231PD      Z12, Z19, Z18
 	VMULPD            Z4, Z9, Z9
-	VFNMADD231PD      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPD            Z10, Z0, Z0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z10
-	VMULPD       Z10, Z7, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z10, Z11, Z11
+	VMULPD       Z8, Z16, Z19
+	VBROADCASTSD leastNormalExp<>+0(SB), Z20
+	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
+	VRNDSCALEPD       $0x08, Z21, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VSCALEFPD        Z12, Z13, Z13
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z13, K2, Z10
+	VBROADCASTSD     exp64k<>+0(SB), Z22
+	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VSCALEFPD        Z21, Z22, Z22
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
+	VMOVAPD.Z        Z22, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z8, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z17, Z20
+	VMULPD  Z20, Z19, Z19
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z19, Z19
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z8, Z8, Z8
+	VMULPD Z17, Z17, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z19, Z19
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z19, Z19
 
 noMore1:
-	VMULPD       Z6, Z3, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PD Z4, Z11, Z8
-	VMULPD       Z10, Z0, Z0
-	VFMADD231PD  Z8, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPD       Z0, Z1, Z0
+	VMULPD       Z15, Z12, Z17
+	VFNMADD213PD Z13, Z6, Z17
+	VMULPD       Z19, Z9, Z9
+	VFMADD231PD  Z17, Z9, Z18
+	VMULPD       Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z1
-	VMULPD       Z1, Z6, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z6
-	VMAXPD       Z1, Z6, Z6
+	VMULPD       Z8, Z15, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z17
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VSCALEFPD        Z8, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
-	VMOVAPD.Z        Z10, K2, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VSCALEFPD        Z17, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Z5, Z6
-	VMULPD  Z6, Z1, Z1
+	VSQRTPD Z14, Z15
+	VMULPD  Z15, Z10, Z10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Z5, Z5, Z5
+	VMULPD Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z10, Z10
 
 noMore2:
-	VMULPD       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z3, Z6, Z5
-	VMULPD       Z1, Z0, Z0
-	VFMADD231PD  Z5, Z0, Z9
-	VMULPD       Z4, Z3, Z0
-	VDIVPD       Z0, Z9, Z0
-	VMOVAPD.Z    Z0, K1, Z0
-	VADDPD       Z0, Z2, Z0
+	VMULPD       Z16, Z13, Z14
+	VFNMADD213PD Z12, Z6, Z14
+	VMULPD       Z10, Z9, Z9
+	VFMADD231PD  Z14, Z9, Z18
+	VMULPD       Z13, Z12, Z9
+	VDIVPD       Z9, Z18, Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VADDPD       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z0, (AX)(R8*8)
+	VMOVNTPD     Z9, (AX)(R8*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z0, (AX)(R8*8)
+	VMOVUPD Z9, (AX)(R8*8)
 
 stored3:
-	VMOVUPD      64(SI)(R8*8), Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD      64(BX)(R8*8), Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K1
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K2
+	VMOVUPD      64(SI)(R8*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VMULPD       Z0, Z9, Z11
+	VFMADD231PD  Z1, Z10, Z11
+	VMOVUPD      64(BX)(R8*8), Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z13
+	VCMPPD       $0x11, Z7, Z12, K1
+	VCMPPD       $0x11, Z7, Z13, K2
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VMULPD       Z6, Z3, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VMULPD       Z15, Z12, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
-	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z15, Z16
+	VDIVPD           Z16, Z15, Z16
+	VMULPD           Z16, Z16, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z7, Z9
-	VSUBPD            Z9, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z17
+	VFMSUB213PD       Z17, Z16, Z18
+	VSUBPD            Z18, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z15
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z4, Z5
-	VGETEXPPD    Z4, Z7
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z7, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z5, Z7, Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
-	VFNMADD231PD Z3, Z7, Z8
+	VGETMANTPD   $0x0b, Z13, Z14
+	VGETEXPPD    Z13, Z16
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z16, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z14, Z16, Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z17
+	VFNMADD231PD Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z8, Z7
-	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z8, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z17, Z16
+	VDIVPD           Z16, Z17, Z16
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     log64g<>+0(SB), Z19
+	VFMADD213PD.BCST log64f<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64e<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64d<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64c<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64b<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64a<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z17, Z18, Z19
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
-	VFMSUB213PD       Z9, Z7, Z10
-	VSUBPD            Z10, Z8, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z5, Z8, Z8
-	VMAXPD            Z3, Z5, Z5
-	VMINPD            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSD      one<>+0(SB), Z9
-	VSUBPD            Z8, Z9, Z9
-	VMAXPD            Z4, Z8, Z8
-	VMINPD            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPD            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPD            Z10, Z1, Z10
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z18
+	VFMSUB213PD       Z18, Z16, Z19
+	VSUBPD            Z19, Z17, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z16
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z7, Z14, Z14
+	VMAXPD            Z12, Z7, Z17
+	VMINPD            Z17, Z14, Z14
+	VBROADCASTSD      one<>+0(SB), Z17
+	VSUBPD            Z7, Z17, Z17
+	VMAXPD            Z13, Z7, Z18
+	VMINPD            Z18, Z17, Z17
+	VMULPD            Z2, Z9, Z18
+	VMULPD            Z3, Z10, Z19
+	VMULPD            Z13, Z18, Z18
+	VFNMADD231PD      Z12, Z19, Z18
 	VMULPD            Z4, Z9, Z9
-	VFNMADD231PD      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPD            Z10, Z0, Z0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z10
-	VMULPD       Z10, Z7, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z10, Z11, Z11
+	VMULPD       Z8, Z16, Z19
+	VBROADCASTSD leastNormalExp<>+0(SB), Z20
+	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
+	VRNDSCALEPD       $0x08, Z21, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VSCALEFPD        Z12, Z13, Z13
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z13, K2, Z10
+	VBROADCASTSD     exp64k<>+0(SB), Z22
+	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VSCALEFPD        Z21, Z22, Z22
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
+	VMOVAPD.Z        Z22, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Z8, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z17, Z20
+	VMULPD  Z20, Z19, Z19
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z19, Z19
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Z8, Z8, Z8
+	VMULPD Z17, Z17, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z19, Z19
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z19, Z19
 
 noMore4:
-	VMULPD       Z6, Z3, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PD Z4, Z11, Z8
-	VMULPD       Z10, Z0, Z0
-	VFMADD231PD  Z8, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPD       Z0, Z1, Z0
+	VMULPD       Z15, Z12, Z17
+	VFNMADD213PD Z13, Z6, Z17
+	VMULPD       Z19, Z9, Z9
+	VFMADD231PD  Z17, Z9, Z18
+	VMULPD       Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z1
-	VMULPD       Z1, Z6, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z6
-	VMAXPD       Z1, Z6, Z6
+	VMULPD       Z8, Z15, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z17
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VSCALEFPD        Z8, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
-	VMOVAPD.Z        Z10, K2, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VSCALEFPD        Z17, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z5, Z6
-	VMULPD  Z6, Z1, Z1
+	VSQRTPD Z14, Z15
+	VMULPD  Z15, Z10, Z10
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z5, Z5, Z5
+	VMULPD Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z10, Z10
 
 noMore5:
-	VMULPD       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z3, Z6, Z5
-	VMULPD       Z1, Z0, Z0
-	VFMADD231PD  Z5, Z0, Z9
-	VMULPD       Z4, Z3, Z0
-	VDIVPD       Z0, Z9, Z0
-	VMOVAPD.Z    Z0, K1, Z0
-	VADDPD       Z0, Z2, Z0
+	VMULPD       Z16, Z13, Z14
+	VFNMADD213PD Z12, Z6, Z14
+	VMULPD       Z10, Z9, Z9
+	VFMADD231PD  Z14, Z9, Z18
+	VMULPD       Z13, Z12, Z9
+	VDIVPD       Z9, Z18, Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VADDPD       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPD     Z0, 64(AX)(R8*8)
+	VMOVNTPD     Z9, 64(AX)(R8*8)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPD Z0, 64(AX)(R8*8)
+	VMOVUPD Z9, 64(AX)(R8*8)
 
 stored6:
 	ADDQ $0x00000010, R8
@@ -44836,229 +42886,215 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R9
 	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z0
-	VBROADCASTSD one<>+0(SB), Z1
-	VSUBPD       Z0, Z1, Z1
-	VMOVUPS      (SP), Z2
-	VMULPD       Z2, Z0, Z2
-	VMOVUPS      64(SP), Z3
-	VFMADD231PD  Z3, Z1, Z2
-	VMOVUPD.Z    (BX)(R8*8), K1, Z3
-	VBROADCASTSD one<>+0(SB), Z4
-	VSUBPD       Z3, Z4, Z4
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z3, K2
-	VMOVUPS      448(SP), Z5
-	VCMPPD       $0x11, Z5, Z4, K3
+	VMOVUPD.Z    (SI)(R8*8), K1, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VMULPD       Z0, Z9, Z11
+	VFMADD231PD  Z1, Z10, Z11
+	VMOVUPD.Z    (BX)(R8*8), K1, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSUBPD       Z12, Z13, Z13
+	VCMPPD       $0x11, Z7, Z12, K2
+	VCMPPD       $0x11, Z7, Z13, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z3, Z5
-	VGETEXPPD    Z3, Z6
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z6, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSCALEFPD    Z5, Z6, Z6
-	VMULPD       Z6, Z3, Z6
-	VADDPD.BCST  minusOne<>+0(SB), Z6, Z6
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VMULPD       Z15, Z12, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
-	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     log64g<>+0(SB), Z9
-	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
+	VADDPD.BCST      two<>+0(SB), Z15, Z16
+	VDIVPD           Z16, Z15, Z16
+	VMULPD           Z16, Z16, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z17, Z18
 
 	// Add k ln(2).
-	VPXORQ            Z8, Z8, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z8
-	VFMSUB213PD       Z8, Z7, Z9
-	VSUBPD            Z9, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z6
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z17
+	VFMSUB213PD       Z17, Z16, Z18
+	VSUBPD            Z18, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z15
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VGETMANTPD   $0x0b, Z4, Z5
-	VGETEXPPD    Z4, Z7
-	VGETEXPPD    Z5, Z5
-	VSUBPD       Z7, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VSCALEFPD    Z5, Z7, Z7
-	VADDPD.BCST  minusOne<>+0(SB), Z7, Z8
-	VFNMADD231PD Z3, Z7, Z8
+	VGETMANTPD   $0x0b, Z13, Z14
+	VGETEXPPD    Z13, Z16
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z16, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z16
+	VSCALEFPD    Z14, Z16, Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z16, Z17
+	VFNMADD231PD Z12, Z16, Z17
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD.BCST      two<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z8, Z7
-	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     log64g<>+0(SB), Z10
-	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z8, Z9, Z10
+	VADDPD.BCST      two<>+0(SB), Z17, Z16
+	VDIVPD           Z16, Z17, Z16
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     log64g<>+0(SB), Z19
+	VFMADD213PD.BCST log64f<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64e<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64d<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64c<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64b<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST log64a<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z17, Z18, Z19
 
 	// Add k ln(2).
-	VPXORQ            Z9, Z9, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z9
-	VFMSUB213PD       Z9, Z7, Z10
-	VSUBPD            Z10, Z8, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z7
-	VMOVUPS           448(SP), Z5
-	VBROADCASTSD      one<>+0(SB), Z8
-	VSUBPD            Z5, Z8, Z8
-	VMAXPD            Z3, Z5, Z5
-	VMINPD            Z5, Z8, Z5
-	VMOVUPS           448(SP), Z8
-	VBROADCASTSD      one<>+0(SB), Z9
-	VSUBPD            Z8, Z9, Z9
-	VMAXPD            Z4, Z8, Z8
-	VMINPD            Z8, Z9, Z8
-	VMOVUPS           128(SP), Z9
-	VMULPD            Z9, Z0, Z9
-	VMOVUPS           192(SP), Z10
-	VMULPD            Z10, Z1, Z10
+	VPXORQ            Z18, Z18, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z18
+	VFMSUB213PD       Z18, Z16, Z19
+	VSUBPD            Z19, Z17, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z16
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z7, Z14, Z14
+	VMAXPD            Z12, Z7, Z17
+	VMINPD            Z17, Z14, Z14
+	VBROADCASTSD      one<>+0(SB), Z17
+	VSUBPD            Z7, Z17, Z17
+	VMAXPD            Z13, Z7, Z18
+	VMINPD            Z18, Z17, Z17
+	VMULPD            Z2, Z9, Z18
+	VMULPD            Z3, Z10, Z19
+	VMULPD            Z13, Z18, Z18
+	VFNMADD231PD      Z12, Z19, Z18
 	VMULPD            Z4, Z9, Z9
-	VFNMADD231PD      Z3, Z10, Z9
-	VMOVUPS           256(SP), Z10
-	VMULPD            Z10, Z0, Z0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z10
-	VMULPD       Z10, Z7, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z10, Z11, Z11
+	VMULPD       Z8, Z16, Z19
+	VBROADCASTSD leastNormalExp<>+0(SB), Z20
+	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
+	VRNDSCALEPD       $0x08, Z21, Z21
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VSCALEFPD        Z12, Z13, Z13
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z13, K3, Z10
+	VBROADCASTSD     exp64k<>+0(SB), Z22
+	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VSCALEFPD        Z21, Z22, Z22
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K3
+	VMOVAPD.Z        Z22, K3, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot7
-	VSQRTPD Z8, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z17, Z20
+	VMULPD  Z20, Z19, Z19
 
 noRoot7:
 	TESTL  $0x00000002, DI
 	JZ     noFirst7
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z19, Z19
 
 noFirst7:
 	TESTL  $0x0000000c, DI
 	JZ     noMore7
-	VMULPD Z8, Z8, Z8
+	VMULPD Z17, Z17, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare7
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z19, Z19
 
 noSquare7:
 	TESTL  $0x00000008, DI
 	JZ     noMore7
-	VMULPD Z8, Z8, Z8
-	VMULPD Z8, Z10, Z10
+	VMULPD Z17, Z17, Z17
+	VMULPD Z17, Z19, Z19
 
 noMore7:
-	VMULPD       Z6, Z3, Z8
-	VMOVUPS      384(SP), Z11
-	VFNMADD213PD Z4, Z11, Z8
-	VMULPD       Z10, Z0, Z0
-	VFMADD231PD  Z8, Z0, Z9
-	VMOVUPS      320(SP), Z0
-	VMULPD       Z0, Z1, Z0
+	VMULPD       Z15, Z12, Z17
+	VFNMADD213PD Z13, Z6, Z17
+	VMULPD       Z19, Z9, Z9
+	VFMADD231PD  Z17, Z9, Z18
+	VMULPD       Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      512(SP), Z1
-	VMULPD       Z1, Z6, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z6
-	VMAXPD       Z1, Z6, Z6
+	VMULPD       Z8, Z15, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z15, Z17
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z15
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VSCALEFPD        Z8, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K3
-	VMOVAPD.Z        Z10, K3, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VSCALEFPD        Z17, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
+	VMOVAPD.Z        Z19, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot8
-	VSQRTPD Z5, Z6
-	VMULPD  Z6, Z1, Z1
+	VSQRTPD Z14, Z15
+	VMULPD  Z15, Z10, Z10
 
 noRoot8:
 	TESTL  $0x00000002, DI
 	JZ     noFirst8
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noFirst8:
 	TESTL  $0x0000000c, DI
 	JZ     noMore8
-	VMULPD Z5, Z5, Z5
+	VMULPD Z14, Z14, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare8
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z10, Z10
 
 noSquare8:
 	TESTL  $0x00000008, DI
 	JZ     noMore8
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z1, Z1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z10, Z10
 
 noMore8:
-	VMULPD       Z7, Z4, Z5
-	VMOVUPS      384(SP), Z6
-	VFNMADD213PD Z3, Z6, Z5
-	VMULPD       Z1, Z0, Z0
-	VFMADD231PD  Z5, Z0, Z9
-	VMULPD       Z4, Z3, Z0
-	VDIVPD       Z0, Z9, Z0
-	VMOVAPD.Z    Z0, K2, Z0
-	VADDPD       Z0, Z2, Z0
-	VMOVUPD      Z0, K1, (AX)(R8*8)
+	VMULPD       Z16, Z13, Z14
+	VFNMADD213PD Z12, Z6, Z14
+	VMULPD       Z10, Z9, Z9
+	VFMADD231PD  Z14, Z9, Z18
+	VMULPD       Z13, Z12, Z9
+	VDIVPD       Z9, Z18, Z9
+	VMOVAPD.Z    Z9, K2, Z9
+	VADDPD       Z9, Z11, Z9
+	VMOVUPD      Z9, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
 	JMP          few
@@ -45071,7 +43107,7 @@ done:
 
 // func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $1088-73
+TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $512-73
 	// forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -45083,34 +43119,25 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $1088-73
 	MOVQ         k+64(FP), BX
 	VMOVSS       12(BX), X1
 	VBROADCASTSS X1, Z1
-	VMOVUPS      Z1, (SP)
-	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 64(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 128(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 192(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 256(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 320(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 384(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
 	XORQ         BX, BX
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 576(SP)
-	VMOVUPS      Z2, 640(SP)
-	VMOVUPS      Z2, 704(SP)
-	VMOVUPS      Z2, 768(SP)
-	VMOVUPS      Z2, 832(SP)
-	VMOVUPS      Z2, 896(SP)
-	VMOVUPS      Z2, 960(SP)
-	VMOVUPS      Z2, 1024(SP)
+	VPXORQ       Z11, Z11, Z11
+	VMOVUPS      Z11, (SP)
+	VMOVUPS      Z11, 64(SP)
+	VMOVUPS      Z11, 128(SP)
+	VMOVUPS      Z11, 192(SP)
+	VMOVUPS      Z11, 256(SP)
+	VMOVUPS      Z11, 320(SP)
+	VMOVUPS      Z11, 384(SP)
+	VMOVUPS      Z11, 448(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
 	JLE          folded
@@ -45136,185 +43163,152 @@ many:
 	KMOVW       K2, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
-	VMOVUPS     (CX)(SI*4), Z2
-	VMOVUPS     64(CX)(SI*4), Z3
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
-	VPMAXUD     Z4, Z1, Z1
-	VPMAXUD     Z5, Z1, Z1
+	VMOVUPS     (CX)(SI*4), Z11
+	VMOVUPS     64(CX)(SI*4), Z12
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K3, Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z12, K4, Z12
+	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z13
+	VORPS.BCST  signBitSingle<>+0(SB), Z12, Z14
+	VPMAXUD     Z13, Z2, Z2
+	VPMAXUD     Z14, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
+	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z16
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VRNDSCALEPS       $0x08, Z16, Z16
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VSCALEFPS        Z6, Z9, Z9
-	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z17
+	VSCALEFPS        Z15, Z18, Z18
+	VSCALEFPS        Z16, Z17, Z17
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
-	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
-	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
-	VBROADCASTSS oneSingle<>+0(SB), Z10
-	VMULPS       Z6, Z4, Z11
-	VMULPS       Z7, Z5, Z12
-	VDIVPS       Z11, Z10, Z11
-	VDIVPS       Z12, Z10, Z10
-	VMULPS       Z6, Z11, Z6
-	VMULPS       Z7, Z10, Z7
-	VMULPS       Z4, Z11, Z4
-	VMULPS       Z5, Z10, Z5
-	VMULPS       Z9, Z4, Z4
-	VMULPS       Z8, Z5, Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z18, Z13
+	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z14
+	VADDPS.BCST  twoSingle<>+0(SB), Z18, Z15
+	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VMULPS       Z15, Z13, Z20
+	VMULPS       Z16, Z14, Z21
+	VDIVPS       Z20, Z19, Z20
+	VDIVPS       Z21, Z19, Z19
+	VMULPS       Z15, Z20, Z15
+	VMULPS       Z16, Z19, Z16
+	VMULPS       Z13, Z20, Z13
+	VMULPS       Z14, Z19, Z14
+	VMULPS       Z18, Z13, Z13
+	VMULPS       Z17, Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z10
-	VMULPS           Z5, Z5, Z11
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z9, Z10, Z13
-	VFNMADD213PS     Z8, Z11, Z12
-	VFNMADD213PS     Z9, Z4, Z13
-	VFNMADD213PS     Z8, Z5, Z12
-	VMULPS           Z6, Z9, Z4
-	VMULPS           Z7, Z8, Z5
-	VPMOVD2M         Z2, K5
-	VPMOVD2M         Z3, K6
-	VBLENDMPS        Z4, Z6, K5, Z8
-	VBLENDMPS        Z5, Z7, K6, Z9
-	VBLENDMPS        Z6, Z4, K5, Z4
-	VBLENDMPS        Z7, Z5, K6, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z2, Z6, Z7
-	VMINPS           Z3, Z6, Z6
-	VSUBPS           Z13, Z7, Z7
-	VSUBPS           Z12, Z6, Z6
-	VPXORQ           Z10, Z10, Z10
-	VMAXPS           Z2, Z10, Z2
-	VMAXPS           Z3, Z10, Z3
-	VADDPS           Z2, Z13, Z2
-	VADDPS           Z3, Z12, Z3
-	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
-	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
-	VMOVUPS          64(SP), Z10
-	VADDPS           Z8, Z10, K1, Z10
-	VMOVUPS          Z10, 64(SP)
-	VMOVUPS          64(SP), Z10
-	VADDPS           Z9, Z10, K2, Z10
-	VMOVUPS          Z10, 64(SP)
-	VMOVUPS          192(SP), Z10
-	VADDPS           Z4, Z10, K1, Z10
-	VMOVUPS          Z10, 192(SP)
-	VMOVUPS          192(SP), Z10
-	VADDPS           Z5, Z10, K2, Z10
-	VMOVUPS          Z10, 192(SP)
-	VMOVUPS          128(SP), Z10
-	VADDPS           Z4, Z10, K3, Z10
-	VMOVUPS          Z10, 128(SP)
-	VMOVUPS          128(SP), Z4
-	VADDPS           Z5, Z4, K4, Z4
-	VMOVUPS          Z4, 128(SP)
-	VMOVUPS          256(SP), Z4
-	VADDPS           Z8, Z4, K3, Z4
-	VMOVUPS          Z4, 256(SP)
-	VMOVUPS          256(SP), Z4
-	VADDPS           Z9, Z4, K4, Z4
-	VMOVUPS          Z4, 256(SP)
-	VMOVUPS          320(SP), Z4
-	VADDPS           Z7, Z4, K1, Z4
-	VMOVUPS          Z4, 320(SP)
-	VMOVUPS          320(SP), Z4
-	VADDPS           Z6, Z4, K2, Z4
-	VMOVUPS          Z4, 320(SP)
-	VMOVUPS          384(SP), Z4
-	VADDPS           Z7, Z4, K3, Z4
-	VMOVUPS          Z4, 384(SP)
-	VMOVUPS          384(SP), Z4
-	VADDPS           Z6, Z4, K4, Z4
-	VMOVUPS          Z4, 384(SP)
+	VMULPS           Z13, Z13, Z19
+	VMULPS           Z14, Z14, Z20
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z20, Z21
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z20, Z21
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z22
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z20, Z21
+	VFNMADD213PS     Z18, Z19, Z22
+	VFNMADD213PS     Z17, Z20, Z21
+	VFNMADD213PS     Z18, Z13, Z22
+	VFNMADD213PS     Z17, Z14, Z21
+	VMULPS           Z15, Z18, Z13
+	VMULPS           Z16, Z17, Z14
+	VPMOVD2M         Z11, K5
+	VPMOVD2M         Z12, K6
+	VBLENDMPS        Z13, Z15, K5, Z17
+	VBLENDMPS        Z14, Z16, K6, Z18
+	VBLENDMPS        Z15, Z13, K5, Z13
+	VBLENDMPS        Z16, Z14, K6, Z14
+	VPXORQ           Z15, Z15, Z15
+	VMINPS           Z11, Z15, Z16
+	VMINPS           Z12, Z15, Z15
+	VSUBPS           Z22, Z16, Z16
+	VSUBPS           Z21, Z15, Z15
+	VPXORQ           Z19, Z19, Z19
+	VMAXPS           Z11, Z19, Z11
+	VMAXPS           Z12, Z19, Z12
+	VADDPS           Z11, Z22, Z11
+	VADDPS           Z12, Z21, Z12
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
+	VADDPS           Z17, Z3, K1, Z3
+	VADDPS           Z18, Z3, K2, Z3
+	VADDPS           Z13, Z5, K1, Z5
+	VADDPS           Z14, Z5, K2, Z5
+	VADDPS           Z13, Z4, K3, Z4
+	VADDPS           Z14, Z4, K4, Z4
+	VADDPS           Z17, Z6, K3, Z6
+	VADDPS           Z18, Z6, K4, Z6
+	VADDPS           Z16, Z7, K1, Z7
+	VADDPS           Z15, Z7, K2, Z7
+	VADDPS           Z16, Z8, K3, Z8
+	VADDPS           Z15, Z8, K4, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z4
-	VMULPS       Z4, Z2, Z2
-	VMULPS       Z4, Z3, Z3
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z4
-	VMAXPS       Z2, Z4, Z5
-	VMAXPS       Z3, Z4, Z4
+	VMULPS       Z1, Z11, Z11
+	VMULPS       Z1, Z12, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z11, Z13, Z14
+	VMAXPS       Z12, Z13, Z13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z8
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z9
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z4
+	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z17
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z18
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VRNDSCALEPS       $0x08, Z18, Z18
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z10
-	VSCALEFPS        Z8, Z11, Z11
-	VSCALEFPS        Z9, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K5
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z3, K6
-	VMOVAPS.Z        Z11, K5, Z2
-	VMOVAPS.Z        Z10, K6, Z3
-	VMULPS           Z7, Z2, Z2
-	VMULPS           Z6, Z3, Z3
-	VMOVUPS          448(SP), Z4
-	VADDPS           Z2, Z4, K1, Z4
-	VMOVUPS          Z4, 448(SP)
-	VMOVUPS          448(SP), Z4
-	VADDPS           Z3, Z4, K2, Z4
-	VMOVUPS          Z4, 448(SP)
-	VMOVUPS          512(SP), Z4
-	VADDPS           Z2, Z4, K3, Z4
-	VMOVUPS          Z4, 512(SP)
-	VMOVUPS          512(SP), Z2
-	VADDPS           Z3, Z2, K4, Z2
-	VMOVUPS          Z2, 512(SP)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z20
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z19
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z20
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z19
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z20
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z19
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z20
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z19
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z19
+	VSCALEFPS        Z17, Z20, Z20
+	VSCALEFPS        Z18, Z19, Z19
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K5
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K6
+	VMOVAPS.Z        Z20, K5, Z11
+	VMOVAPS.Z        Z19, K6, Z12
+	VMULPS           Z16, Z11, Z11
+	VMULPS           Z15, Z12, Z12
+	VADDPS           Z11, Z9, K1, Z9
+	VADDPS           Z12, Z9, K2, Z9
+	VADDPS           Z11, Z10, K3, Z10
+	VADDPS           Z12, Z10, K4, Z10
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, DI
 	CMPQ             DI, $0x00000020
@@ -45330,266 +43324,241 @@ few:
 	CMOVQLT     DI, R8
 	LEAQ        tailMasks<>+0(SB), R9
 	KMOVW       (R9)(R8*2), K1
-	VMOVDQU8.Z  (DX)(SI*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (DX)(SI*1), K1, X11
+	VPCMPEQB    X11, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
 	KMOVW       K2, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
-	VMOVUPS.Z   (CX)(SI*4), K1, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
-	VPMAXUD     Z3, Z1, Z1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K3, Z11
+	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z12
+	VPMAXUD     Z12, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z13
+	VRNDSCALEPS       $0x08, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VSCALEFPS        Z4, Z5, Z5
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
+	VSCALEFPS        Z13, Z14, Z14
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
-	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VMULPS       Z4, Z3, Z7
-	VDIVPS       Z7, Z6, Z6
-	VMULPS       Z4, Z6, Z4
-	VMULPS       Z3, Z6, Z3
-	VMULPS       Z5, Z3, Z3
+	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VMULPS       Z13, Z12, Z16
+	VDIVPS       Z16, Z15, Z15
+	VMULPS       Z13, Z15, Z13
+	VMULPS       Z12, Z15, Z12
+	VMULPS       Z14, Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z3, Z3, Z6
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
-	VFNMADD213PS     Z5, Z6, Z7
-	VFNMADD213PS     Z5, Z3, Z7
-	VMULPS           Z4, Z5, Z3
-	VPMOVD2M         Z2, K1
-	VBLENDMPS        Z3, Z4, K1, Z5
-	VBLENDMPS        Z4, Z3, K1, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPS           Z2, Z4, Z4
-	VSUBPS           Z7, Z4, Z4
-	VPXORQ           Z6, Z6, Z6
-	VMAXPS           Z2, Z6, Z2
-	VADDPS           Z2, Z7, Z2
-	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
-	VMOVUPS          64(SP), Z6
-	VADDPS           Z5, Z6, K2, Z6
-	VMOVUPS          Z6, 64(SP)
-	VMOVUPS          192(SP), Z6
-	VADDPS           Z3, Z6, K2, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          128(SP), Z6
-	VADDPS           Z3, Z6, K3, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          256(SP), Z3
-	VADDPS           Z5, Z3, K3, Z3
-	VMOVUPS          Z3, 256(SP)
-	VMOVUPS          320(SP), Z3
-	VADDPS           Z4, Z3, K2, Z3
-	VMOVUPS          Z3, 320(SP)
-	VMOVUPS          384(SP), Z3
-	VADDPS           Z4, Z3, K3, Z3
-	VMOVUPS          Z3, 384(SP)
+	VMULPS           Z12, Z12, Z15
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z14, Z15, Z16
+	VFNMADD213PS     Z14, Z12, Z16
+	VMULPS           Z13, Z14, Z12
+	VPMOVD2M         Z11, K1
+	VBLENDMPS        Z12, Z13, K1, Z14
+	VBLENDMPS        Z13, Z12, K1, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPS           Z11, Z13, Z13
+	VSUBPS           Z16, Z13, Z13
+	VPXORQ           Z15, Z15, Z15
+	VMAXPS           Z11, Z15, Z11
+	VADDPS           Z11, Z16, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VADDPS           Z14, Z3, K2, Z3
+	VADDPS           Z12, Z5, K2, Z5
+	VADDPS           Z12, Z4, K3, Z4
+	VADDPS           Z14, Z6, K3, Z6
+	VADDPS           Z13, Z7, K2, Z7
+	VADDPS           Z13, Z8, K3, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z3
-	VMULPS       Z3, Z2, Z2
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z3
-	VMAXPS       Z2, Z3, Z3
+	VMULPS       Z1, Z11, Z11
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z11, Z12, Z12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z6
-	VSCALEFPS        Z5, Z6, Z6
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
-	VMOVAPS.Z        Z6, K1, Z2
-	VMULPS           Z4, Z2, Z2
-	VMOVUPS          448(SP), Z3
-	VADDPS           Z2, Z3, K2, Z3
-	VMOVUPS          Z3, 448(SP)
-	VMOVUPS          512(SP), Z3
-	VADDPS           Z2, Z3, K3, Z3
-	VMOVUPS          Z3, 512(SP)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
+	VSCALEFPS        Z14, Z15, Z15
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K1
+	VMOVAPS.Z        Z15, K1, Z11
+	VMULPS           Z13, Z11, Z11
+	VADDPS           Z11, Z9, K2, Z9
+	VADDPS           Z11, Z10, K3, Z10
 	ADDQ             $0x00000010, SI
 	SUBQ             $0x00000010, DI
 	JMP              few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS       64(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 64(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        576(SP), Z3, Z3
-	VMOVUPD       Z3, 576(SP)
-	VMOVUPS       128(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 128(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        640(SP), Z3, Z3
-	VMOVUPD       Z3, 640(SP)
-	VMOVUPS       192(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 192(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        704(SP), Z3, Z3
-	VMOVUPD       Z3, 704(SP)
-	VMOVUPS       256(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 256(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        768(SP), Z3, Z3
-	VMOVUPD       Z3, 768(SP)
-	VMOVUPS       320(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 320(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        832(SP), Z3, Z3
-	VMOVUPD       Z3, 832(SP)
-	VMOVUPS       384(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 384(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        896(SP), Z3, Z3
-	VMOVUPD       Z3, 896(SP)
-	VMOVUPS       448(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 448(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        960(SP), Z3, Z3
-	VMOVUPD       Z3, 960(SP)
-	VMOVUPS       512(SP), Z2
-	VPXORQ        Z3, Z3, Z3
-	VMOVUPS       Z3, 512(SP)
-	VCVTPS2PD     Y2, Z3
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z3, Z3
-	VADDPD        1024(SP), Z3, Z3
-	VMOVUPD       Z3, 1024(SP)
+	VMOVAPD       Z3, Z11
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        (SP), Z12, Z12
+	VMOVUPD       Z12, (SP)
+	VMOVAPD       Z4, Z11
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        64(SP), Z12, Z12
+	VMOVUPD       Z12, 64(SP)
+	VMOVAPD       Z5, Z11
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        128(SP), Z12, Z12
+	VMOVUPD       Z12, 128(SP)
+	VMOVAPD       Z6, Z11
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        192(SP), Z12, Z12
+	VMOVUPD       Z12, 192(SP)
+	VMOVAPD       Z7, Z11
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        256(SP), Z12, Z12
+	VMOVUPD       Z12, 256(SP)
+	VMOVAPD       Z8, Z11
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        320(SP), Z12, Z12
+	VMOVUPD       Z12, 320(SP)
+	VMOVAPD       Z9, Z11
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        384(SP), Z12, Z12
+	VMOVUPD       Z12, 384(SP)
+	VMOVAPD       Z10, Z11
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z11, Z12, Z12
+	VADDPD        448(SP), Z12, Z12
+	VMOVUPD       Z12, 448(SP)
 	TESTQ         AX, AX
 	JG            window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       576(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       640(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       704(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       768(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       832(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       896(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       320(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       960(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       384(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       1024(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVUPD       448(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
@@ -45599,8 +43568,8 @@ folded:
 
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
-	VPMAXUD      Z0, Z1, Z1
-	VPCMPEQD     Z0, Z1, K1
+	VPMAXUD      Z0, Z2, Z2
+	VPCMPEQD     Z0, Z2, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -45610,7 +43579,7 @@ folded:
 
 // func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $576-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -45622,24 +43591,15 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $576-73
 	MOVQ         k+64(FP), BX
 	VMOVSD       24(BX), X1
 	VBROADCASTSD X1, Z1
-	VMOVUPS      Z1, (SP)
-	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 64(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 128(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 192(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 256(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 320(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 384(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 448(SP)
-	VPXORQ       Z2, Z2, Z2
-	VMOVUPS      Z2, 512(SP)
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
 	XORQ         BX, BX
 	XORQ         SI, SI
 	CMPQ         AX, $0x00000010
@@ -45647,10 +43607,10 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $576-73
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ       (DX)(SI*1), X2
-	VPCMPEQB    X2, X0, K1
-	VMOVQ       8(DX)(SI*1), X2
-	VPCMPEQB    X2, X0, K2
+	VMOVQ       (DX)(SI*1), X11
+	VPCMPEQB    X11, X0, K1
+	VMOVQ       8(DX)(SI*1), X11
+	VPCMPEQB    X11, X0, K2
 	KNOTB       K1, K3
 	KNOTB       K2, K4
 	KMOVB       K1, DI
@@ -45659,217 +43619,184 @@ many:
 	KMOVB       K2, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
-	VMOVUPD     (CX)(SI*8), Z2
-	VMOVUPD     64(CX)(SI*8), Z3
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
-	VORPD.BCST  signBit<>+0(SB), Z2, Z4
-	VORPD.BCST  signBit<>+0(SB), Z3, Z5
-	VPMAXUQ     Z4, Z1, Z1
-	VPMAXUQ     Z5, Z1, Z1
+	VMOVUPD     (CX)(SI*8), Z11
+	VMOVUPD     64(CX)(SI*8), Z12
+	VXORPD.BCST signBit<>+0(SB), Z11, K3, Z11
+	VXORPD.BCST signBit<>+0(SB), Z12, K4, Z12
+	VORPD.BCST  signBit<>+0(SB), Z11, Z13
+	VORPD.BCST  signBit<>+0(SB), Z12, Z14
+	VPMAXUQ     Z13, Z2, Z2
+	VPMAXUQ     Z14, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z16
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VRNDSCALEPD       $0x08, Z16, Z16
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VSCALEFPD        Z6, Z9, Z9
-	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     exp64k<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z17
+	VSCALEFPD        Z15, Z18, Z18
+	VSCALEFPD        Z16, Z17, Z17
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z9, Z4
-	VADDPD.BCST  one<>+0(SB), Z8, Z5
-	VADDPD.BCST  two<>+0(SB), Z9, Z6
-	VADDPD.BCST  two<>+0(SB), Z8, Z7
-	VBROADCASTSD one<>+0(SB), Z10
-	VMULPD       Z6, Z4, Z11
-	VMULPD       Z7, Z5, Z12
-	VDIVPD       Z11, Z10, Z11
-	VDIVPD       Z12, Z10, Z10
-	VMULPD       Z6, Z11, Z6
-	VMULPD       Z7, Z10, Z7
-	VMULPD       Z4, Z11, Z4
-	VMULPD       Z5, Z10, Z5
-	VMULPD       Z9, Z4, Z4
-	VMULPD       Z8, Z5, Z5
+	VADDPD.BCST  one<>+0(SB), Z18, Z13
+	VADDPD.BCST  one<>+0(SB), Z17, Z14
+	VADDPD.BCST  two<>+0(SB), Z18, Z15
+	VADDPD.BCST  two<>+0(SB), Z17, Z16
+	VBROADCASTSD one<>+0(SB), Z19
+	VMULPD       Z15, Z13, Z20
+	VMULPD       Z16, Z14, Z21
+	VDIVPD       Z20, Z19, Z20
+	VDIVPD       Z21, Z19, Z19
+	VMULPD       Z15, Z20, Z15
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z13, Z20, Z13
+	VMULPD       Z14, Z19, Z14
+	VMULPD       Z18, Z13, Z13
+	VMULPD       Z17, Z14, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z10
-	VMULPD           Z5, Z5, Z11
-	VBROADCASTSD     unit64j<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z13
-	VFNMADD213PD     Z8, Z11, Z12
-	VFNMADD213PD     Z9, Z4, Z13
-	VFNMADD213PD     Z8, Z5, Z12
-	VMULPD           Z6, Z9, Z4
-	VMULPD           Z7, Z8, Z5
-	VPMOVQ2M         Z2, K5
-	VPMOVQ2M         Z3, K6
-	VBLENDMPD        Z4, Z6, K5, Z8
-	VBLENDMPD        Z5, Z7, K6, Z9
-	VBLENDMPD        Z6, Z4, K5, Z4
-	VBLENDMPD        Z7, Z5, K6, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z2, Z6, Z7
-	VMINPD           Z3, Z6, Z6
-	VSUBPD           Z13, Z7, Z7
-	VSUBPD           Z12, Z6, Z6
-	VPXORQ           Z10, Z10, Z10
-	VMAXPD           Z2, Z10, Z2
-	VMAXPD           Z3, Z10, Z3
-	VADDPD           Z2, Z13, Z2
-	VADDPD           Z3, Z12, Z3
-	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
-	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
-	VMOVUPS          64(SP), Z10
-	VADDPD           Z8, Z10, K1, Z10
-	VMOVUPS          Z10, 64(SP)
-	VMOVUPS          64(SP), Z10
-	VADDPD           Z9, Z10, K2, Z10
-	VMOVUPS          Z10, 64(SP)
-	VMOVUPS          192(SP), Z10
-	VADDPD           Z4, Z10, K1, Z10
-	VMOVUPS          Z10, 192(SP)
-	VMOVUPS          192(SP), Z10
-	VADDPD           Z5, Z10, K2, Z10
-	VMOVUPS          Z10, 192(SP)
-	VMOVUPS          128(SP), Z10
-	VADDPD           Z4, Z10, K3, Z10
-	VMOVUPS          Z10, 128(SP)
-	VMOVUPS          128(SP), Z4
-	VADDPD           Z5, Z4, K4, Z4
-	VMOVUPS          Z4, 128(SP)
-	VMOVUPS          256(SP), Z4
-	VADDPD           Z8, Z4, K3, Z4
-	VMOVUPS          Z4, 256(SP)
-	VMOVUPS          256(SP), Z4
-	VADDPD           Z9, Z4, K4, Z4
-	VMOVUPS          Z4, 256(SP)
-	VMOVUPS          320(SP), Z4
-	VADDPD           Z7, Z4, K1, Z4
-	VMOVUPS          Z4, 320(SP)
-	VMOVUPS          320(SP), Z4
-	VADDPD           Z6, Z4, K2, Z4
-	VMOVUPS          Z4, 320(SP)
-	VMOVUPS          384(SP), Z4
-	VADDPD           Z7, Z4, K3, Z4
-	VMOVUPS          Z4, 384(SP)
-	VMOVUPS          384(SP), Z4
-	VADDPD           Z6, Z4, K4, Z4
-	VMOVUPS          Z4, 384(SP)
+	VMULPD           Z13, Z13, Z19
+	VMULPD           Z14, Z14, Z20
+	VBROADCASTSD     unit64j<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64i<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64h<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64g<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64f<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64e<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64d<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64c<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64b<>+0(SB), Z20, Z21
+	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z22
+	VFMADD213PD.BCST unit64a<>+0(SB), Z20, Z21
+	VFNMADD213PD     Z18, Z19, Z22
+	VFNMADD213PD     Z17, Z20, Z21
+	VFNMADD213PD     Z18, Z13, Z22
+	VFNMADD213PD     Z17, Z14, Z21
+	VMULPD           Z15, Z18, Z13
+	VMULPD           Z16, Z17, Z14
+	VPMOVQ2M         Z11, K5
+	VPMOVQ2M         Z12, K6
+	VBLENDMPD        Z13, Z15, K5, Z17
+	VBLENDMPD        Z14, Z16, K6, Z18
+	VBLENDMPD        Z15, Z13, K5, Z13
+	VBLENDMPD        Z16, Z14, K6, Z14
+	VPXORQ           Z15, Z15, Z15
+	VMINPD           Z11, Z15, Z16
+	VMINPD           Z12, Z15, Z15
+	VSUBPD           Z22, Z16, Z16
+	VSUBPD           Z21, Z15, Z15
+	VPXORQ           Z19, Z19, Z19
+	VMAXPD           Z11, Z19, Z11
+	VMAXPD           Z12, Z19, Z12
+	VADDPD           Z11, Z22, Z11
+	VADDPD           Z12, Z21, Z12
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
+	VADDPD           Z17, Z3, K1, Z3
+	VADDPD           Z18, Z3, K2, Z3
+	VADDPD           Z13, Z5, K1, Z5
+	VADDPD           Z14, Z5, K2, Z5
+	VADDPD           Z13, Z4, K3, Z4
+	VADDPD           Z14, Z4, K4, Z4
+	VADDPD           Z17, Z6, K3, Z6
+	VADDPD           Z18, Z6, K4, Z6
+	VADDPD           Z16, Z7, K1, Z7
+	VADDPD           Z15, Z7, K2, Z7
+	VADDPD           Z16, Z8, K3, Z8
+	VADDPD           Z15, Z8, K4, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z4
-	VMULPD       Z4, Z2, Z2
-	VMULPD       Z4, Z3, Z3
-	VBROADCASTSD leastNormalExp<>+0(SB), Z4
-	VMAXPD       Z2, Z4, Z5
-	VMAXPD       Z3, Z4, Z4
+	VMULPD       Z1, Z11, Z11
+	VMULPD       Z1, Z12, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z11, Z13, Z14
+	VMAXPD       Z12, Z13, Z13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z8
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z9
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z4
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z18
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VRNDSCALEPD       $0x08, Z18, Z18
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z10
-	VSCALEFPD        Z8, Z11, Z11
-	VSCALEFPD        Z9, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K5
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z3, K6
-	VMOVAPD.Z        Z11, K5, Z2
-	VMOVAPD.Z        Z10, K6, Z3
-	VMULPD           Z7, Z2, Z2
-	VMULPD           Z6, Z3, Z3
-	VMOVUPS          448(SP), Z4
-	VADDPD           Z2, Z4, K1, Z4
-	VMOVUPS          Z4, 448(SP)
-	VMOVUPS          448(SP), Z4
-	VADDPD           Z3, Z4, K2, Z4
-	VMOVUPS          Z4, 448(SP)
-	VMOVUPS          512(SP), Z4
-	VADDPD           Z2, Z4, K3, Z4
-	VMOVUPS          Z4, 512(SP)
-	VMOVUPS          512(SP), Z2
-	VADDPD           Z3, Z2, K4, Z2
-	VMOVUPS          Z2, 512(SP)
+	VBROADCASTSD     exp64k<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z19
+	VSCALEFPD        Z17, Z20, Z20
+	VSCALEFPD        Z18, Z19, Z19
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K5
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K6
+	VMOVAPD.Z        Z20, K5, Z11
+	VMOVAPD.Z        Z19, K6, Z12
+	VMULPD           Z16, Z11, Z11
+	VMULPD           Z15, Z12, Z12
+	VADDPD           Z11, Z9, K1, Z9
+	VADDPD           Z12, Z9, K2, Z9
+	VADDPD           Z11, Z10, K3, Z10
+	VADDPD           Z12, Z10, K4, Z10
 	ADDQ             $0x00000010, SI
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -45885,128 +43812,111 @@ few:
 	CMOVQLT     AX, DI
 	LEAQ        tailMasks<>+0(SB), R8
 	KMOVW       (R8)(DI*2), K1
-	VMOVDQU8.Z  (DX)(SI*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (DX)(SI*1), K1, X11
+	VPCMPEQB    X11, X0, K1, K2
 	KNOTB       K2, K3
 	KANDB       K1, K3, K3
 	KMOVB       K2, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
-	VMOVUPD.Z   (CX)(SI*8), K1, Z2
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VORPD.BCST  signBit<>+0(SB), Z2, Z3
-	VPMAXUQ     Z3, Z1, Z1
+	VMOVUPD.Z   (CX)(SI*8), K1, Z11
+	VXORPD.BCST signBit<>+0(SB), Z11, K3, Z11
+	VORPD.BCST  signBit<>+0(SB), Z11, Z12
+	VPMAXUQ     Z12, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z13
+	VRNDSCALEPD       $0x08, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z5
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     exp64k<>+0(SB), Z14
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
+	VSCALEFPD        Z13, Z14, Z14
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z5, Z3
-	VADDPD.BCST  two<>+0(SB), Z5, Z4
-	VBROADCASTSD one<>+0(SB), Z6
-	VMULPD       Z4, Z3, Z7
-	VDIVPD       Z7, Z6, Z6
-	VMULPD       Z4, Z6, Z4
-	VMULPD       Z3, Z6, Z3
-	VMULPD       Z5, Z3, Z3
+	VADDPD.BCST  one<>+0(SB), Z14, Z12
+	VADDPD.BCST  two<>+0(SB), Z14, Z13
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z13, Z12, Z16
+	VDIVPD       Z16, Z15, Z15
+	VMULPD       Z13, Z15, Z13
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z14, Z12, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z3, Z3, Z6
-	VBROADCASTSD     unit64j<>+0(SB), Z7
-	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
-	VFNMADD213PD     Z5, Z6, Z7
-	VFNMADD213PD     Z5, Z3, Z7
-	VMULPD           Z4, Z5, Z3
-	VPMOVQ2M         Z2, K1
-	VBLENDMPD        Z3, Z4, K1, Z5
-	VBLENDMPD        Z4, Z3, K1, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPD           Z2, Z4, Z4
-	VSUBPD           Z7, Z4, Z4
-	VPXORQ           Z6, Z6, Z6
-	VMAXPD           Z2, Z6, Z2
-	VADDPD           Z2, Z7, Z2
-	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
-	VMOVUPS          64(SP), Z6
-	VADDPD           Z5, Z6, K2, Z6
-	VMOVUPS          Z6, 64(SP)
-	VMOVUPS          192(SP), Z6
-	VADDPD           Z3, Z6, K2, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          128(SP), Z6
-	VADDPD           Z3, Z6, K3, Z6
-	VMOVUPS          Z6, 128(SP)
-	VMOVUPS          256(SP), Z3
-	VADDPD           Z5, Z3, K3, Z3
-	VMOVUPS          Z3, 256(SP)
-	VMOVUPS          320(SP), Z3
-	VADDPD           Z4, Z3, K2, Z3
-	VMOVUPS          Z3, 320(SP)
-	VMOVUPS          384(SP), Z3
-	VADDPD           Z4, Z3, K3, Z3
-	VMOVUPS          Z3, 384(SP)
+	VMULPD           Z12, Z12, Z15
+	VBROADCASTSD     unit64j<>+0(SB), Z16
+	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z14, Z15, Z16
+	VFNMADD213PD     Z14, Z12, Z16
+	VMULPD           Z13, Z14, Z12
+	VPMOVQ2M         Z11, K1
+	VBLENDMPD        Z12, Z13, K1, Z14
+	VBLENDMPD        Z13, Z12, K1, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z11, Z13, Z13
+	VSUBPD           Z16, Z13, Z13
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z11, Z15, Z11
+	VADDPD           Z11, Z16, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VADDPD           Z14, Z3, K2, Z3
+	VADDPD           Z12, Z5, K2, Z5
+	VADDPD           Z12, Z4, K3, Z4
+	VADDPD           Z14, Z6, K3, Z6
+	VADDPD           Z13, Z7, K2, Z7
+	VADDPD           Z13, Z8, K3, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z3
-	VMULPD       Z3, Z2, Z2
-	VBROADCASTSD leastNormalExp<>+0(SB), Z3
-	VMAXPD       Z2, Z3, Z3
+	VMULPD       Z1, Z11, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z11, Z12, Z12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z6
-	VSCALEFPD        Z5, Z6, Z6
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
-	VMOVAPD.Z        Z6, K1, Z2
-	VMULPD           Z4, Z2, Z2
-	VMOVUPS          448(SP), Z3
-	VADDPD           Z2, Z3, K2, Z3
-	VMOVUPS          Z3, 448(SP)
-	VMOVUPS          512(SP), Z3
-	VADDPD           Z2, Z3, K3, Z3
-	VMOVUPS          Z3, 512(SP)
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
+	VSCALEFPD        Z14, Z15, Z15
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VMOVAPD.Z        Z15, K1, Z11
+	VMULPD           Z13, Z11, Z11
+	VADDPD           Z11, Z9, K2, Z9
+	VADDPD           Z11, Z10, K3, Z10
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, AX
 	JMP              few
@@ -46014,92 +43924,84 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPS       64(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPS       128(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPS       192(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPS       256(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPS       320(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPS       384(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPS       448(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPS       512(SP), Z0
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
@@ -46109,8 +44011,8 @@ done:
 
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z1, Z1
-	VPCMPEQQ     Z0, Z1, K1
+	VPMAXUQ      Z0, Z2, Z2
+	VPCMPEQQ     Z0, Z2, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -46120,7 +44022,7 @@ done:
 
 // func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $512-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -46133,25 +44035,17 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $512-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSS 4(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSS 20(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSS 24(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSS 28(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSS 32(DI), Z1
-	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSS 36(DI), Z1
-	VMOVUPS      Z1, 384(SP)
-	VMOVSS       36(DI), X1
-	VBROADCASTSS X1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
+	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 20(DI), Z3
+	VBROADCASTSS 24(DI), Z4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
+	VBROADCASTSS 28(DI), Z5
+	VBROADCASTSS 32(DI), Z6
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, Z6
+	VBROADCASTSS 36(DI), Z7
+	VMOVSS       36(DI), X8
+	VBROADCASTSS X8, Z8
+	VPXORQ       Z9, Z9, Z9
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000020
 	JL           few
@@ -46162,171 +44056,163 @@ many:
 	VPCMPEQB    16(SI)(DI*1), X0, K2
 	KNOTW       K1, K3
 	KNOTW       K2, K4
-	VMOVUPS     (BX)(DI*4), Z2
-	VMOVUPS     64(BX)(DI*4), Z3
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z3, K4, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z4
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z5
-	VPMAXUD     Z4, Z1, Z1
-	VPMAXUD     Z5, Z1, Z1
+	VMOVUPS     (BX)(DI*4), Z10
+	VMOVUPS     64(BX)(DI*4), Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
+	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z12
+	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z13
+	VPMAXUD     Z12, Z9, Z9
+	VPMAXUD     Z13, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VRNDSCALEPS       $0x08, Z15, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VSCALEFPS        Z6, Z9, Z9
-	VSCALEFPS        Z7, Z8, Z8
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
+	VSCALEFPS        Z14, Z17, Z17
+	VSCALEFPS        Z15, Z16, Z16
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z4
-	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z9, Z6
-	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z7
-	VBROADCASTSS oneSingle<>+0(SB), Z10
-	VMULPS       Z6, Z4, Z11
-	VMULPS       Z7, Z5, Z12
-	VDIVPS       Z11, Z10, Z11
-	VDIVPS       Z12, Z10, Z10
-	VMULPS       Z6, Z11, Z6
-	VMULPS       Z7, Z10, Z7
-	VMULPS       Z4, Z11, Z4
-	VMULPS       Z5, Z10, Z5
-	VMULPS       Z9, Z4, Z4
-	VMULPS       Z8, Z5, Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z12
+	VADDPS.BCST  oneSingle<>+0(SB), Z16, Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z14
+	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z18
+	VMULPS       Z14, Z12, Z19
+	VMULPS       Z15, Z13, Z20
+	VDIVPS       Z19, Z18, Z19
+	VDIVPS       Z20, Z18, Z18
+	VMULPS       Z14, Z19, Z14
+	VMULPS       Z15, Z18, Z15
+	VMULPS       Z12, Z19, Z12
+	VMULPS       Z13, Z18, Z13
+	VMULPS       Z17, Z12, Z12
+	VMULPS       Z16, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z10
-	VMULPS           Z5, Z5, Z11
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
-	VFNMADD213PS     Z9, Z10, Z13
-	VFNMADD213PS     Z8, Z11, Z12
-	VFNMADD213PS     Z9, Z4, Z13
-	VFNMADD213PS     Z8, Z5, Z12
-	VMULPS           Z6, Z9, Z4
-	VMULPS           Z7, Z8, Z5
-	VPMOVD2M         Z2, K3
-	VPMOVD2M         Z3, K4
-	VBLENDMPS        Z4, Z6, K3, Z8
-	VBLENDMPS        Z5, Z7, K4, Z9
-	VBLENDMPS        Z6, Z4, K3, Z4
-	VBLENDMPS        Z7, Z5, K4, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z2, Z6, Z7
-	VMINPS           Z3, Z6, Z6
-	VSUBPS           Z13, Z7, Z7
-	VSUBPS           Z12, Z6, Z6
-	VPXORQ           Z10, Z10, Z10
-	VMAXPS           Z2, Z10, Z2
-	VMAXPS           Z3, Z10, Z3
-	VADDPS           Z2, Z13, Z2
-	VADDPS           Z3, Z12, Z3
-	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
-	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
-	VMOVUPS          128(SP), Z10
-	VMOVUPS          192(SP), Z11
-	VBLENDMPS        Z10, Z11, K1, Z12
-	VBLENDMPS        Z10, Z11, K2, Z10
-	VMULPS           Z4, Z12, Z11
-	VMULPS           Z5, Z10, Z10
-	VMOVUPS          256(SP), Z12
-	VMOVUPS          320(SP), Z13
-	VBLENDMPS        Z12, Z13, K1, Z14
-	VBLENDMPS        Z12, Z13, K2, Z12
+	VMULPS           Z12, Z12, Z18
+	VMULPS           Z13, Z13, Z19
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z20
+	VFNMADD213PS     Z17, Z18, Z21
+	VFNMADD213PS     Z16, Z19, Z20
+	VFNMADD213PS     Z17, Z12, Z21
+	VFNMADD213PS     Z16, Z13, Z20
+	VMULPS           Z14, Z17, Z12
+	VMULPS           Z15, Z16, Z13
+	VPMOVD2M         Z10, K3
+	VPMOVD2M         Z11, K4
+	VBLENDMPS        Z12, Z14, K3, Z16
+	VBLENDMPS        Z13, Z15, K4, Z17
+	VBLENDMPS        Z14, Z12, K3, Z12
+	VBLENDMPS        Z15, Z13, K4, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPS           Z10, Z14, Z15
+	VMINPS           Z11, Z14, Z14
+	VSUBPS           Z21, Z15, Z15
+	VSUBPS           Z20, Z14, Z14
+	VPXORQ           Z18, Z18, Z18
+	VMAXPS           Z10, Z18, Z10
+	VMAXPS           Z11, Z18, Z11
+	VADDPS           Z10, Z21, Z10
+	VADDPS           Z11, Z20, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VBLENDMPS        Z3, Z4, K1, Z18
+	VBLENDMPS        Z3, Z4, K2, Z19
+	VMULPS           Z12, Z18, Z18
+	VMULPS           Z13, Z19, Z19
+	VBLENDMPS        Z5, Z6, K1, Z20
+	VBLENDMPS        Z5, Z6, K2, Z21
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z13
-	VMULPS       Z13, Z2, Z2
-	VMULPS       Z13, Z3, Z3
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
-	VMAXPS       Z2, Z13, Z15
-	VMAXPS       Z3, Z13, Z13
+	VMULPS       Z8, Z10, Z10
+	VMULPS       Z8, Z11, Z11
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z22
+	VMAXPS       Z10, Z22, Z23
+	VMAXPS       Z11, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z16
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z17
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z15
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z13
+	VMULPS.BCST       log2eSingle<>+0(SB), Z23, Z24
+	VMULPS.BCST       log2eSingle<>+0(SB), Z22, Z25
+	VRNDSCALEPS       $0x08, Z24, Z24
+	VRNDSCALEPS       $0x08, Z25, Z25
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z24, Z23
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z25, Z22
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z24, Z23
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z25, Z22
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
-	VSCALEFPS        Z16, Z19, Z19
-	VSCALEFPS        Z17, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K3
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z3, K4
-	VMOVAPS.Z        Z19, K3, Z2
-	VMOVAPS.Z        Z18, K4, Z3
-	VMULPS           Z7, Z8, Z7
-	VMULPS           Z6, Z9, Z6
-	VMOVUPS          384(SP), Z13
-	VFNMADD213PS     Z4, Z13, Z7
-	VFNMADD213PS     Z5, Z13, Z6
-	VMULPS           Z2, Z14, Z2
-	VMULPS           Z3, Z12, Z3
-	VFMADD231PS      Z7, Z2, Z11
-	VFMADD231PS      Z6, Z3, Z10
-	VMOVUPS          (SP), Z2
-	VMOVUPS          64(SP), Z3
-	VBLENDMPS        Z2, Z3, K1, Z6
-	VBLENDMPS        Z2, Z3, K2, Z2
-	VMULPS           Z8, Z6, Z3
-	VMULPS           Z9, Z2, Z2
-	VFMADD231PS      Z4, Z3, Z11
-	VFMADD231PS      Z5, Z2, Z10
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z22, Z26
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z22, Z26
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z22, Z26
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z22, Z26
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z22, Z26
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z22, Z26
+	VSCALEFPS        Z24, Z27, Z27
+	VSCALEFPS        Z25, Z26, Z26
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K4
+	VMOVAPS.Z        Z27, K3, Z10
+	VMOVAPS.Z        Z26, K4, Z11
+	VMULPS           Z15, Z16, Z15
+	VMULPS           Z14, Z17, Z14
+	VFNMADD213PS     Z12, Z7, Z15
+	VFNMADD213PS     Z13, Z7, Z14
+	VMULPS           Z10, Z20, Z10
+	VMULPS           Z11, Z21, Z11
+	VFMADD231PS      Z15, Z10, Z18
+	VFMADD231PS      Z14, Z11, Z19
+	VBLENDMPS        Z1, Z2, K1, Z10
+	VBLENDMPS        Z1, Z2, K2, Z11
+	VMULPS           Z16, Z10, Z10
+	VMULPS           Z17, Z11, Z11
+	VFMADD231PS      Z12, Z10, Z18
+	VFMADD231PS      Z13, Z11, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z11, (AX)(DI*4)
-	VMOVNTPS         Z10, 64(AX)(DI*4)
+	VMOVNTPS         Z18, (AX)(DI*4)
+	VMOVNTPS         Z19, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z11, (AX)(DI*4)
-	VMOVUPS Z10, 64(AX)(DI*4)
+	VMOVUPS Z18, (AX)(DI*4)
+	VMOVUPS Z19, 64(AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000020, DI
@@ -46344,102 +44230,94 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	KMOVW       (R8)(DX*2), K1
-	VMOVDQU8.Z  (SI)(DI*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (SI)(DI*1), K1, X10
+	VPCMPEQB    X10, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	VMOVUPS.Z   (BX)(DI*4), K1, Z2
-	VXORPS.BCST signBitSingle<>+0(SB), Z2, K3, Z2
-	VORPS.BCST  signBitSingle<>+0(SB), Z2, Z3
-	VPMAXUD     Z3, Z1, Z1
+	VMOVUPS.Z   (BX)(DI*4), K1, Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
+	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z11
+	VPMAXUD     Z11, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z3, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z4, Z3
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z4, Z3
+	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
+	VRNDSCALEPS       $0x08, Z12, Z12
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z5
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z3, Z5
-	VSCALEFPS        Z4, Z5, Z5
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
+	VSCALEFPS        Z12, Z13, Z13
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z3
-	VADDPS.BCST  twoSingle<>+0(SB), Z5, Z4
-	VBROADCASTSS oneSingle<>+0(SB), Z6
-	VMULPS       Z4, Z3, Z7
-	VDIVPS       Z7, Z6, Z6
-	VMULPS       Z4, Z6, Z4
-	VMULPS       Z3, Z6, Z3
-	VMULPS       Z5, Z3, Z3
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VMULPS       Z12, Z11, Z15
+	VDIVPS       Z15, Z14, Z14
+	VMULPS       Z12, Z14, Z12
+	VMULPS       Z11, Z14, Z11
+	VMULPS       Z13, Z11, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z3, Z3, Z6
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
-	VFNMADD213PS     Z5, Z6, Z7
-	VFNMADD213PS     Z5, Z3, Z7
-	VMULPS           Z4, Z5, Z3
-	VPMOVD2M         Z2, K3
-	VBLENDMPS        Z3, Z4, K3, Z5
-	VBLENDMPS        Z4, Z3, K3, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPS           Z2, Z4, Z4
-	VSUBPS           Z7, Z4, Z4
-	VPXORQ           Z6, Z6, Z6
-	VMAXPS           Z2, Z6, Z2
-	VADDPS           Z2, Z7, Z2
-	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
-	VMOVUPS          128(SP), Z6
-	VMOVUPS          192(SP), Z7
-	VBLENDMPS        Z6, Z7, K2, Z6
-	VMULPS           Z3, Z6, Z6
-	VMOVUPS          256(SP), Z7
-	VMOVUPS          320(SP), Z8
-	VBLENDMPS        Z7, Z8, K2, Z7
+	VMULPS           Z11, Z11, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z13, Z14, Z15
+	VFNMADD213PS     Z13, Z11, Z15
+	VMULPS           Z12, Z13, Z11
+	VPMOVD2M         Z10, K3
+	VBLENDMPS        Z11, Z12, K3, Z13
+	VBLENDMPS        Z12, Z11, K3, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPS           Z10, Z12, Z12
+	VSUBPS           Z15, Z12, Z12
+	VPXORQ           Z14, Z14, Z14
+	VMAXPS           Z10, Z14, Z10
+	VADDPS           Z10, Z15, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
+	VBLENDMPS        Z3, Z4, K2, Z14
+	VMULPS           Z11, Z14, Z14
+	VBLENDMPS        Z5, Z6, K2, Z15
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z8
-	VMULPS       Z8, Z2, Z2
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
-	VMAXPS       Z2, Z8, Z8
+	VMULPS       Z8, Z10, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
+	VMAXPS       Z10, Z16, Z16
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z16
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VSCALEFPS        Z9, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K3
-	VMOVAPS.Z        Z10, K3, Z2
-	VMULPS           Z4, Z5, Z4
-	VMOVUPS          384(SP), Z8
-	VFNMADD213PS     Z3, Z8, Z4
-	VMULPS           Z2, Z7, Z2
-	VFMADD231PS      Z4, Z2, Z6
-	VMOVUPS          (SP), Z2
-	VMOVUPS          64(SP), Z4
-	VBLENDMPS        Z2, Z4, K2, Z2
-	VMULPS           Z5, Z2, Z2
-	VFMADD231PS      Z3, Z2, Z6
-	VMOVUPS          Z6, K1, (AX)(DI*4)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
+	VSCALEFPS        Z17, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
+	VMOVAPS.Z        Z18, K3, Z10
+	VMULPS           Z12, Z13, Z12
+	VFNMADD213PS     Z11, Z7, Z12
+	VMULPS           Z10, Z15, Z10
+	VFMADD231PS      Z12, Z10, Z14
+	VBLENDMPS        Z1, Z2, K2, Z10
+	VMULPS           Z13, Z10, Z10
+	VFMADD231PS      Z11, Z10, Z14
+	VMOVUPS          Z14, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
 	JMP              few
@@ -46447,8 +44325,8 @@ few:
 done:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
-	VPMAXUD      Z0, Z1, Z1
-	VPCMPEQD     Z0, Z1, K1
+	VPMAXUD      Z0, Z9, Z9
+	VPCMPEQD     Z0, Z9, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -46458,7 +44336,7 @@ done:
 
 // func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $512-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -46471,234 +44349,218 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $512-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Z1
-	VMOVUPS      Z1, (SP)
-	VBROADCASTSD 8(DI), Z1
-	VMOVUPS      Z1, 64(SP)
-	VBROADCASTSD 40(DI), Z1
-	VMOVUPS      Z1, 128(SP)
-	VBROADCASTSD 48(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VBROADCASTSD 56(DI), Z1
-	VMOVUPS      Z1, 256(SP)
-	VBROADCASTSD 64(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VBROADCASTSD 72(DI), Z1
-	VMOVUPS      Z1, 384(SP)
-	VMOVSD       72(DI), X1
-	VBROADCASTSD X1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
+	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 40(DI), Z3
+	VBROADCASTSD 48(DI), Z4
+	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
+	VBROADCASTSD 56(DI), Z5
+	VBROADCASTSD 64(DI), Z6
+	VXORPD.BCST  signBit<>+0(SB), Z6, Z6
+	VBROADCASTSD 72(DI), Z7
+	VMOVSD       72(DI), X8
+	VBROADCASTSD X8, Z8
+	VPXORQ       Z9, Z9, Z9
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ       (SI)(DI*1), X2
-	VPCMPEQB    X2, X0, K1
-	VMOVQ       8(SI)(DI*1), X2
-	VPCMPEQB    X2, X0, K2
+	VMOVQ       (SI)(DI*1), X10
+	VPCMPEQB    X10, X0, K1
+	VMOVQ       8(SI)(DI*1), X10
+	VPCMPEQB    X10, X0, K2
 	KNOTB       K1, K3
 	KNOTB       K2, K4
-	VMOVUPD     (BX)(DI*8), Z2
-	VMOVUPD     64(BX)(DI*8), Z3
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VXORPD.BCST signBit<>+0(SB), Z3, K4, Z3
-	VORPD.BCST  signBit<>+0(SB), Z2, Z4
-	VORPD.BCST  signBit<>+0(SB), Z3, Z5
-	VPMAXUQ     Z4, Z1, Z1
-	VPMAXUQ     Z5, Z1, Z1
+	VMOVUPD     (BX)(DI*8), Z10
+	VMOVUPD     64(BX)(DI*8), Z11
+	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
+	VXORPD.BCST signBit<>+0(SB), Z11, K4, Z11
+	VORPD.BCST  signBit<>+0(SB), Z10, Z12
+	VORPD.BCST  signBit<>+0(SB), Z11, Z13
+	VPMAXUQ     Z12, Z9, Z9
+	VPMAXUQ     Z13, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VRNDSCALEPD       $0x08, Z15, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VSCALEFPD        Z6, Z9, Z9
-	VSCALEFPD        Z7, Z8, Z8
+	VBROADCASTSD     exp64k<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VSCALEFPD        Z14, Z17, Z17
+	VSCALEFPD        Z15, Z16, Z16
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z9, Z4
-	VADDPD.BCST  one<>+0(SB), Z8, Z5
-	VADDPD.BCST  two<>+0(SB), Z9, Z6
-	VADDPD.BCST  two<>+0(SB), Z8, Z7
-	VBROADCASTSD one<>+0(SB), Z10
-	VMULPD       Z6, Z4, Z11
-	VMULPD       Z7, Z5, Z12
-	VDIVPD       Z11, Z10, Z11
-	VDIVPD       Z12, Z10, Z10
-	VMULPD       Z6, Z11, Z6
-	VMULPD       Z7, Z10, Z7
-	VMULPD       Z4, Z11, Z4
-	VMULPD       Z5, Z10, Z5
-	VMULPD       Z9, Z4, Z4
-	VMULPD       Z8, Z5, Z5
+	VADDPD.BCST  one<>+0(SB), Z17, Z12
+	VADDPD.BCST  one<>+0(SB), Z16, Z13
+	VADDPD.BCST  two<>+0(SB), Z17, Z14
+	VADDPD.BCST  two<>+0(SB), Z16, Z15
+	VBROADCASTSD one<>+0(SB), Z18
+	VMULPD       Z14, Z12, Z19
+	VMULPD       Z15, Z13, Z20
+	VDIVPD       Z19, Z18, Z19
+	VDIVPD       Z20, Z18, Z18
+	VMULPD       Z14, Z19, Z14
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z12, Z19, Z12
+	VMULPD       Z13, Z18, Z13
+	VMULPD       Z17, Z12, Z12
+	VMULPD       Z16, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z10
-	VMULPD           Z5, Z5, Z11
-	VBROADCASTSD     unit64j<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unit64a<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z13
-	VFNMADD213PD     Z8, Z11, Z12
-	VFNMADD213PD     Z9, Z4, Z13
-	VFNMADD213PD     Z8, Z5, Z12
-	VMULPD           Z6, Z9, Z4
-	VMULPD           Z7, Z8, Z5
-	VPMOVQ2M         Z2, K3
-	VPMOVQ2M         Z3, K4
-	VBLENDMPD        Z4, Z6, K3, Z8
-	VBLENDMPD        Z5, Z7, K4, Z9
-	VBLENDMPD        Z6, Z4, K3, Z4
-	VBLENDMPD        Z7, Z5, K4, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z2, Z6, Z7
-	VMINPD           Z3, Z6, Z6
-	VSUBPD           Z13, Z7, Z7
-	VSUBPD           Z12, Z6, Z6
-	VPXORQ           Z10, Z10, Z10
-	VMAXPD           Z2, Z10, Z2
-	VMAXPD           Z3, Z10, Z3
-	VADDPD           Z2, Z13, Z2
-	VADDPD           Z3, Z12, Z3
-	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
-	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
-	VMOVUPS          128(SP), Z10
-	VMOVUPS          192(SP), Z11
-	VBLENDMPD        Z10, Z11, K1, Z12
-	VBLENDMPD        Z10, Z11, K2, Z10
-	VMULPD           Z4, Z12, Z11
-	VMULPD           Z5, Z10, Z10
-	VMOVUPS          256(SP), Z12
-	VMOVUPS          320(SP), Z13
-	VBLENDMPD        Z12, Z13, K1, Z14
-	VBLENDMPD        Z12, Z13, K2, Z12
+	VMULPD           Z12, Z12, Z18
+	VMULPD           Z13, Z13, Z19
+	VBROADCASTSD     unit64j<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z17, Z18, Z21
+	VFNMADD213PD     Z16, Z19, Z20
+	VFNMADD213PD     Z17, Z12, Z21
+	VFNMADD213PD     Z16, Z13, Z20
+	VMULPD           Z14, Z17, Z12
+	VMULPD           Z15, Z16, Z13
+	VPMOVQ2M         Z10, K3
+	VPMOVQ2M         Z11, K4
+	VBLENDMPD        Z12, Z14, K3, Z16
+	VBLENDMPD        Z13, Z15, K4, Z17
+	VBLENDMPD        Z14, Z12, K3, Z12
+	VBLENDMPD        Z15, Z13, K4, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z10, Z14, Z15
+	VMINPD           Z11, Z14, Z14
+	VSUBPD           Z21, Z15, Z15
+	VSUBPD           Z20, Z14, Z14
+	VPXORQ           Z18, Z18, Z18
+	VMAXPD           Z10, Z18, Z10
+	VMAXPD           Z11, Z18, Z11
+	VADDPD           Z10, Z21, Z10
+	VADDPD           Z11, Z20, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VBLENDMPD        Z3, Z4, K1, Z18
+	VBLENDMPD        Z3, Z4, K2, Z19
+	VMULPD           Z12, Z18, Z18
+	VMULPD           Z13, Z19, Z19
+	VBLENDMPD        Z5, Z6, K1, Z20
+	VBLENDMPD        Z5, Z6, K2, Z21
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z13
-	VMULPD       Z13, Z2, Z2
-	VMULPD       Z13, Z3, Z3
-	VBROADCASTSD leastNormalExp<>+0(SB), Z13
-	VMAXPD       Z2, Z13, Z15
-	VMAXPD       Z3, Z13, Z13
+	VMULPD       Z8, Z10, Z10
+	VMULPD       Z8, Z11, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z22
+	VMAXPD       Z10, Z22, Z23
+	VMAXPD       Z11, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z17
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z13
+	VMULPD.BCST       log2e<>+0(SB), Z23, Z24
+	VMULPD.BCST       log2e<>+0(SB), Z22, Z25
+	VRNDSCALEPD       $0x08, Z24, Z24
+	VRNDSCALEPD       $0x08, Z25, Z25
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z24, Z23
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z25, Z22
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z24, Z23
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z25, Z22
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
-	VSCALEFPD        Z16, Z19, Z19
-	VSCALEFPD        Z17, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K3
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z3, K4
-	VMOVAPD.Z        Z19, K3, Z2
-	VMOVAPD.Z        Z18, K4, Z3
-	VMULPD           Z7, Z8, Z7
-	VMULPD           Z6, Z9, Z6
-	VMOVUPS          384(SP), Z13
-	VFNMADD213PD     Z4, Z13, Z7
-	VFNMADD213PD     Z5, Z13, Z6
-	VMULPD           Z2, Z14, Z2
-	VMULPD           Z3, Z12, Z3
-	VFMADD231PD      Z7, Z2, Z11
-	VFMADD231PD      Z6, Z3, Z10
-	VMOVUPS          (SP), Z2
-	VMOVUPS          64(SP), Z3
-	VBLENDMPD        Z2, Z3, K1, Z6
-	VBLENDMPD        Z2, Z3, K2, Z2
-	VMULPD           Z8, Z6, Z3
-	VMULPD           Z9, Z2, Z2
-	VFMADD231PD      Z4, Z3, Z11
-	VFMADD231PD      Z5, Z2, Z10
+	VBROADCASTSD     exp64k<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST exp64j<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64j<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64i<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64i<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64h<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64h<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64g<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64g<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64f<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64f<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64e<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64e<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64d<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64d<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64c<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64c<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST exp64b<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64b<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z22, Z26
+	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z22, Z26
+	VSCALEFPD        Z24, Z27, Z27
+	VSCALEFPD        Z25, Z26, Z26
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K4
+	VMOVAPD.Z        Z27, K3, Z10
+	VMOVAPD.Z        Z26, K4, Z11
+	VMULPD           Z15, Z16, Z15
+	VMULPD           Z14, Z17, Z14
+	VFNMADD213PD     Z12, Z7, Z15
+	VFNMADD213PD     Z13, Z7, Z14
+	VMULPD           Z10, Z20, Z10
+	VMULPD           Z11, Z21, Z11
+	VFMADD231PD      Z15, Z10, Z18
+	VFMADD231PD      Z14, Z11, Z19
+	VBLENDMPD        Z1, Z2, K1, Z10
+	VBLENDMPD        Z1, Z2, K2, Z11
+	VMULPD           Z16, Z10, Z10
+	VMULPD           Z17, Z11, Z11
+	VFMADD231PD      Z12, Z10, Z18
+	VFMADD231PD      Z13, Z11, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z11, (AX)(DI*8)
-	VMOVNTPD         Z10, 64(AX)(DI*8)
+	VMOVNTPD         Z18, (AX)(DI*8)
+	VMOVNTPD         Z19, 64(AX)(DI*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z11, (AX)(DI*8)
-	VMOVUPD Z10, 64(AX)(DI*8)
+	VMOVUPD Z18, (AX)(DI*8)
+	VMOVUPD Z19, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -46716,118 +44578,110 @@ few:
 	CMOVQLT     CX, DX
 	LEAQ        tailMasks<>+0(SB), R8
 	KMOVW       (R8)(DX*2), K1
-	VMOVDQU8.Z  (SI)(DI*1), K1, X2
-	VPCMPEQB    X2, X0, K1, K2
+	VMOVDQU8.Z  (SI)(DI*1), K1, X10
+	VPCMPEQB    X10, X0, K1, K2
 	KNOTB       K2, K3
 	KANDB       K1, K3, K3
-	VMOVUPD.Z   (BX)(DI*8), K1, Z2
-	VXORPD.BCST signBit<>+0(SB), Z2, K3, Z2
-	VORPD.BCST  signBit<>+0(SB), Z2, Z3
-	VPMAXUQ     Z3, Z1, Z1
+	VMOVUPD.Z   (BX)(DI*8), K1, Z10
+	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
+	VORPD.BCST  signBit<>+0(SB), Z10, Z11
+	VPMAXUQ     Z11, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z3, Z4
-	VRNDSCALEPD       $0x08, Z4, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z4, Z3
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z4, Z3
+	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
+	VRNDSCALEPD       $0x08, Z12, Z12
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z5
-	VFMADD213PD.BCST exp64j<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64i<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64h<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64g<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64f<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64e<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64d<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64c<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST exp64b<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VFMADD213PD.BCST one<>+0(SB), Z3, Z5
-	VSCALEFPD        Z4, Z5, Z5
+	VBROADCASTSD     exp64k<>+0(SB), Z13
+	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VSCALEFPD        Z12, Z13, Z13
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z5, Z3
-	VADDPD.BCST  two<>+0(SB), Z5, Z4
-	VBROADCASTSD one<>+0(SB), Z6
-	VMULPD       Z4, Z3, Z7
-	VDIVPD       Z7, Z6, Z6
-	VMULPD       Z4, Z6, Z4
-	VMULPD       Z3, Z6, Z3
-	VMULPD       Z5, Z3, Z3
+	VADDPD.BCST  one<>+0(SB), Z13, Z11
+	VADDPD.BCST  two<>+0(SB), Z13, Z12
+	VBROADCASTSD one<>+0(SB), Z14
+	VMULPD       Z12, Z11, Z15
+	VDIVPD       Z15, Z14, Z14
+	VMULPD       Z12, Z14, Z12
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z13, Z11, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z3, Z3, Z6
-	VBROADCASTSD     unit64j<>+0(SB), Z7
-	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
-	VFNMADD213PD     Z5, Z6, Z7
-	VFNMADD213PD     Z5, Z3, Z7
-	VMULPD           Z4, Z5, Z3
-	VPMOVQ2M         Z2, K3
-	VBLENDMPD        Z3, Z4, K3, Z5
-	VBLENDMPD        Z4, Z3, K3, Z3
-	VPXORQ           Z4, Z4, Z4
-	VMINPD           Z2, Z4, Z4
-	VSUBPD           Z7, Z4, Z4
-	VPXORQ           Z6, Z6, Z6
-	VMAXPD           Z2, Z6, Z2
-	VADDPD           Z2, Z7, Z2
-	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
-	VMOVUPS          128(SP), Z6
-	VMOVUPS          192(SP), Z7
-	VBLENDMPD        Z6, Z7, K2, Z6
-	VMULPD           Z3, Z6, Z6
-	VMOVUPS          256(SP), Z7
-	VMOVUPS          320(SP), Z8
-	VBLENDMPD        Z7, Z8, K2, Z7
+	VMULPD           Z11, Z11, Z14
+	VBROADCASTSD     unit64j<>+0(SB), Z15
+	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z13, Z14, Z15
+	VFNMADD213PD     Z13, Z11, Z15
+	VMULPD           Z12, Z13, Z11
+	VPMOVQ2M         Z10, K3
+	VBLENDMPD        Z11, Z12, K3, Z13
+	VBLENDMPD        Z12, Z11, K3, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z10, Z12, Z12
+	VSUBPD           Z15, Z12, Z12
+	VPXORQ           Z14, Z14, Z14
+	VMAXPD           Z10, Z14, Z10
+	VADDPD           Z10, Z15, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VBLENDMPD        Z3, Z4, K2, Z14
+	VMULPD           Z11, Z14, Z14
+	VBLENDMPD        Z5, Z6, K2, Z15
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z8
-	VMULPD       Z8, Z2, Z2
-	VBROADCASTSD leastNormalExp<>+0(SB), Z8
-	VMAXPD       Z2, Z8, Z8
+	VMULPD       Z8, Z10, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z16
+	VMAXPD       Z10, Z16, Z16
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+	VMULPD.BCST       log2e<>+0(SB), Z16, Z17
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z16
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VSCALEFPD        Z9, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K3
-	VMOVAPD.Z        Z10, K3, Z2
-	VMULPD           Z4, Z5, Z4
-	VMOVUPS          384(SP), Z8
-	VFNMADD213PD     Z3, Z8, Z4
-	VMULPD           Z2, Z7, Z2
-	VFMADD231PD      Z4, Z2, Z6
-	VMOVUPS          (SP), Z2
-	VMOVUPS          64(SP), Z4
-	VBLENDMPD        Z2, Z4, K2, Z2
-	VMULPD           Z5, Z2, Z2
-	VFMADD231PD      Z3, Z2, Z6
-	VMOVUPD          Z6, K1, (AX)(DI*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VSCALEFPD        Z17, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
+	VMOVAPD.Z        Z18, K3, Z10
+	VMULPD           Z12, Z13, Z12
+	VFNMADD213PD     Z11, Z7, Z12
+	VMULPD           Z10, Z15, Z10
+	VFMADD231PD      Z12, Z10, Z14
+	VBLENDMPD        Z1, Z2, K2, Z10
+	VMULPD           Z13, Z10, Z10
+	VFMADD231PD      Z11, Z10, Z14
+	VMOVUPD          Z14, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
 	JMP              few
@@ -46835,8 +44689,8 @@ few:
 done:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z1, Z1
-	VPCMPEQQ     Z0, Z1, K1
+	VPMAXUQ      Z0, Z9, Z9
+	VPCMPEQQ     Z0, Z9, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -46846,7 +44700,7 @@ done:
 
 // func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $1472-65
+TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $704-65
 	// forwardSigmoidAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -46855,42 +44709,30 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $1472-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Z0
-	VMOVUPS      Z0, (SP)
-	VPXORQ       Z0, Z0, Z0
 	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 64(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 128(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 256(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 384(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 512(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 576(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 640(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 704(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 768(SP)
-	VMOVUPS      Z1, 832(SP)
-	VMOVUPS      Z1, 896(SP)
-	VMOVUPS      Z1, 960(SP)
-	VMOVUPS      Z1, 1024(SP)
-	VMOVUPS      Z1, 1088(SP)
-	VMOVUPS      Z1, 1152(SP)
-	VMOVUPS      Z1, 1216(SP)
-	VMOVUPS      Z1, 1280(SP)
-	VMOVUPS      Z1, 1344(SP)
-	VMOVUPS      Z1, 1408(SP)
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VMOVUPS      Z13, (SP)
+	VMOVUPS      Z13, 64(SP)
+	VMOVUPS      Z13, 128(SP)
+	VMOVUPS      Z13, 192(SP)
+	VMOVUPS      Z13, 256(SP)
+	VMOVUPS      Z13, 320(SP)
+	VMOVUPS      Z13, 384(SP)
+	VMOVUPS      Z13, 448(SP)
+	VMOVUPS      Z13, 512(SP)
+	VMOVUPS      Z13, 576(SP)
+	VMOVUPS      Z13, 640(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
@@ -46906,1409 +44748,165 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z1
-	VMOVUPS     64(DX)(BX*4), Z2
-	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z3
-	VADDPS.BCST minusOneSingle<>+0(SB), Z2, Z4
-	VMOVUPS     320(SP), Z5
-	VADDPS      Z1, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     320(SP), Z5
-	VADDPS      Z2, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     384(SP), Z5
-	VSUBPS      Z3, Z5, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     384(SP), Z5
-	VSUBPS      Z4, Z5, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     448(SP), Z5
-	VFMADD231PS Z1, Z1, Z5
-	VMOVUPS     Z5, 448(SP)
-	VMOVUPS     448(SP), Z5
-	VFMADD231PS Z2, Z2, Z5
-	VMOVUPS     Z5, 448(SP)
-	VMOVUPS     (CX)(BX*4), Z5
-	VMOVUPS     64(CX)(BX*4), Z6
-	VORPS.BCST  signBitSingle<>+0(SB), Z5, Z7
-	VORPS.BCST  signBitSingle<>+0(SB), Z6, Z8
-	VPMAXUD     Z7, Z0, Z0
-	VPMAXUD     Z8, Z0, Z0
+	VMOVUPS     (DX)(BX*4), Z13
+	VMOVUPS     64(DX)(BX*4), Z14
+	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
+	VADDPS.BCST minusOneSingle<>+0(SB), Z14, Z16
+	VADDPS      Z13, Z6, Z6
+	VADDPS      Z14, Z6, Z6
+	VSUBPS      Z15, Z7, Z7
+	VSUBPS      Z16, Z7, Z7
+	VFMADD231PS Z13, Z13, Z8
+	VFMADD231PS Z14, Z14, Z8
+	VMOVUPS     (CX)(BX*4), Z17
+	VMOVUPS     64(CX)(BX*4), Z18
+	VORPS.BCST  signBitSingle<>+0(SB), Z17, Z19
+	VORPS.BCST  signBitSingle<>+0(SB), Z18, Z20
+	VPMAXUD     Z19, Z1, Z1
+	VPMAXUD     Z20, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z21
+	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z22
+	VRNDSCALEPS       $0x08, Z21, Z21
+	VRNDSCALEPS       $0x08, Z22, Z22
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z22, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z22, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VSCALEFPS        Z9, Z12, Z12
-	VSCALEFPS        Z10, Z11, Z11
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z24
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z24
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z24
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z24
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z24
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z23
+	VSCALEFPS        Z21, Z24, Z24
+	VSCALEFPS        Z22, Z23, Z23
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z7
-	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z8
-	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z9
-	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
-	VBROADCASTSS oneSingle<>+0(SB), Z13
-	VMULPS       Z9, Z7, Z14
-	VMULPS       Z10, Z8, Z15
-	VDIVPS       Z14, Z13, Z14
-	VDIVPS       Z15, Z13, Z13
-	VMULPS       Z9, Z14, Z9
-	VMULPS       Z10, Z13, Z10
-	VMULPS       Z7, Z14, Z7
-	VMULPS       Z8, Z13, Z8
-	VMULPS       Z12, Z7, Z7
-	VMULPS       Z11, Z8, Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z24, Z19
+	VADDPS.BCST  oneSingle<>+0(SB), Z23, Z20
+	VADDPS.BCST  twoSingle<>+0(SB), Z24, Z21
+	VADDPS.BCST  twoSingle<>+0(SB), Z23, Z22
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VMULPS       Z21, Z19, Z26
+	VMULPS       Z22, Z20, Z27
+	VDIVPS       Z26, Z25, Z26
+	VDIVPS       Z27, Z25, Z25
+	VMULPS       Z21, Z26, Z21
+	VMULPS       Z22, Z25, Z22
+	VMULPS       Z19, Z26, Z19
+	VMULPS       Z20, Z25, Z20
+	VMULPS       Z24, Z19, Z19
+	VMULPS       Z23, Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z7, Z7, Z13
-	VMULPS           Z8, Z8, Z14
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
-	VFNMADD213PS     Z12, Z13, Z16
-	VFNMADD213PS     Z11, Z14, Z15
-	VFNMADD213PS     Z12, Z7, Z16
-	VFNMADD213PS     Z11, Z8, Z15
-	VMULPS           Z9, Z12, Z7
-	VMULPS           Z10, Z11, Z8
-	VPMOVD2M         Z5, K1
-	VPMOVD2M         Z6, K2
-	VBLENDMPS        Z7, Z9, K1, Z11
-	VBLENDMPS        Z8, Z10, K2, Z12
-	VBLENDMPS        Z9, Z7, K1, Z7
-	VBLENDMPS        Z10, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPS           Z5, Z9, Z10
-	VMINPS           Z6, Z9, Z9
-	VSUBPS           Z16, Z10, Z10
-	VSUBPS           Z15, Z9, Z9
-	VPXORQ           Z13, Z13, Z13
-	VMAXPS           Z5, Z13, Z5
-	VMAXPS           Z6, Z13, Z6
-	VADDPS           Z5, Z16, Z5
-	VADDPS           Z6, Z15, Z6
-	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
-	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
-	VMOVUPS          64(SP), Z13
-	VFMADD231PS      Z1, Z11, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          64(SP), Z13
-	VFMADD231PS      Z2, Z12, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          128(SP), Z13
-	VFNMADD231PS     Z3, Z11, Z13
-	VMOVUPS          Z13, 128(SP)
-	VMOVUPS          128(SP), Z11
-	VFNMADD231PS     Z4, Z12, Z11
-	VMOVUPS          Z11, 128(SP)
-	VMOVUPS          192(SP), Z11
-	VFMADD231PS      Z1, Z7, Z11
-	VMOVUPS          Z11, 192(SP)
-	VMOVUPS          192(SP), Z11
-	VFMADD231PS      Z2, Z8, Z11
-	VMOVUPS          Z11, 192(SP)
-	VMOVUPS          256(SP), Z11
-	VFNMADD231PS     Z3, Z7, Z11
-	VMOVUPS          Z11, 256(SP)
-	VMOVUPS          256(SP), Z7
-	VFNMADD231PS     Z4, Z8, Z7
-	VMOVUPS          Z7, 256(SP)
-	VMOVUPS          512(SP), Z7
-	VFMADD231PS      Z10, Z1, Z7
-	VMOVUPS          Z7, 512(SP)
-	VMOVUPS          512(SP), Z7
-	VFMADD231PS      Z9, Z2, Z7
-	VMOVUPS          Z7, 512(SP)
-	VMOVUPS          576(SP), Z7
-	VFNMADD231PS     Z5, Z3, Z7
-	VMOVUPS          Z7, 576(SP)
-	VMOVUPS          576(SP), Z7
-	VFNMADD231PS     Z6, Z4, Z7
-	VMOVUPS          Z7, 576(SP)
+	VMULPS           Z19, Z19, Z25
+	VMULPS           Z20, Z20, Z26
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z25, Z28
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z26, Z27
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z25, Z28
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z26, Z27
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z25, Z28
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z26, Z27
+	VFNMADD213PS     Z24, Z25, Z28
+	VFNMADD213PS     Z23, Z26, Z27
+	VFNMADD213PS     Z24, Z19, Z28
+	VFNMADD213PS     Z23, Z20, Z27
+	VMULPS           Z21, Z24, Z19
+	VMULPS           Z22, Z23, Z20
+	VPMOVD2M         Z17, K1
+	VPMOVD2M         Z18, K2
+	VBLENDMPS        Z19, Z21, K1, Z23
+	VBLENDMPS        Z20, Z22, K2, Z24
+	VBLENDMPS        Z21, Z19, K1, Z19
+	VBLENDMPS        Z22, Z20, K2, Z20
+	VPXORQ           Z21, Z21, Z21
+	VMINPS           Z17, Z21, Z22
+	VMINPS           Z18, Z21, Z21
+	VSUBPS           Z28, Z22, Z22
+	VSUBPS           Z27, Z21, Z21
+	VPXORQ           Z25, Z25, Z25
+	VMAXPS           Z17, Z25, Z17
+	VMAXPS           Z18, Z25, Z18
+	VADDPS           Z17, Z28, Z17
+	VADDPS           Z18, Z27, Z18
+	VXORPS.BCST      signBitSingle<>+0(SB), Z17, Z17
+	VXORPS.BCST      signBitSingle<>+0(SB), Z18, Z18
+	VFMADD231PS      Z13, Z23, Z2
+	VFMADD231PS      Z14, Z24, Z2
+	VFNMADD231PS     Z15, Z23, Z3
+	VFNMADD231PS     Z16, Z24, Z3
+	VFMADD231PS      Z13, Z19, Z4
+	VFMADD231PS      Z14, Z20, Z4
+	VFNMADD231PS     Z15, Z19, Z5
+	VFNMADD231PS     Z16, Z20, Z5
+	VFMADD231PS      Z22, Z13, Z9
+	VFMADD231PS      Z21, Z14, Z9
+	VFNMADD231PS     Z17, Z15, Z10
+	VFNMADD231PS     Z18, Z16, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z7
-	VMULPS       Z7, Z5, Z8
-	VMULPS       Z7, Z6, Z7
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
-	VMAXPS       Z8, Z11, Z12
-	VMAXPS       Z7, Z11, Z11
+	VMULPS       Z0, Z17, Z19
+	VMULPS       Z0, Z18, Z20
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z23
+	VMAXPS       Z19, Z23, Z24
+	VMAXPS       Z20, Z23, Z23
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z13
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z14
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z11
+	VMULPS.BCST       log2eSingle<>+0(SB), Z24, Z25
+	VMULPS.BCST       log2eSingle<>+0(SB), Z23, Z26
+	VRNDSCALEPS       $0x08, Z25, Z25
+	VRNDSCALEPS       $0x08, Z26, Z26
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z25, Z24
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z26, Z23
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z25, Z24
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z26, Z23
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z15
-	VSCALEFPS        Z13, Z16, Z16
-	VSCALEFPS        Z14, Z15, Z15
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z8, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z7, K2
-	VMOVAPS.Z        Z16, K1, Z7
-	VMOVAPS.Z        Z15, K2, Z8
-	VMULPS           Z1, Z7, Z1
-	VMULPS           Z2, Z8, Z2
-	VMOVUPS          640(SP), Z7
-	VFMADD231PS      Z10, Z1, Z7
-	VMOVUPS          Z7, 640(SP)
-	VMOVUPS          640(SP), Z1
-	VFMADD231PS      Z9, Z2, Z1
-	VMOVUPS          Z1, 640(SP)
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z24, Z28
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z24, Z28
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z24, Z28
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z24, Z28
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z24, Z28
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z24, Z28
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
+	VSCALEFPS        Z25, Z28, Z28
+	VSCALEFPS        Z26, Z27, Z27
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z20, K2
+	VMOVAPS.Z        Z28, K1, Z19
+	VMOVAPS.Z        Z27, K2, Z20
+	VMULPS           Z13, Z19, Z13
+	VMULPS           Z14, Z20, Z14
+	VFMADD231PS      Z22, Z13, Z11
+	VFMADD231PS      Z21, Z14, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z1
-	VMULPS       Z1, Z10, Z2
-	VMULPS       Z1, Z9, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z7
-	VMAXPS       Z2, Z7, Z8
-	VMAXPS       Z1, Z7, Z7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z10
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z7
-
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z11
-	VSCALEFPS        Z9, Z12, Z12
-	VSCALEFPS        Z10, Z11, Z11
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K2
-	VMOVAPS.Z        Z12, K1, Z1
-	VMOVAPS.Z        Z11, K2, Z2
-	VMULPS           Z3, Z1, Z1
-	VMULPS           Z4, Z2, Z2
-	VMOVUPS          704(SP), Z3
-	VFNMADD231PS     Z5, Z1, Z3
-	VMOVUPS          Z3, 704(SP)
-	VMOVUPS          704(SP), Z1
-	VFNMADD231PS     Z6, Z2, Z1
-	VMOVUPS          Z1, 704(SP)
-	ADDQ             $0x00000020, BX
-	SUBQ             $0x00000020, SI
-	CMPQ             SI, $0x00000020
-	JGE              many
-
-few:
-	TESTQ SI, SI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z1
-	VADDPS.BCST minusOneSingle<>+0(SB), Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     320(SP), Z3
-	VADDPS      Z1, Z3, Z3
-	VMOVUPS     Z3, 320(SP)
-	VMOVUPS     384(SP), Z3
-	VSUBPS      Z2, Z3, Z3
-	VMOVUPS     Z3, 384(SP)
-	VMOVUPS     448(SP), Z3
-	VFMADD231PS Z1, Z1, Z3
-	VMOVUPS     Z3, 448(SP)
-	VMOVUPS.Z   (CX)(BX*4), K1, Z3
-	VORPS.BCST  signBitSingle<>+0(SB), Z3, Z4
-	VPMAXUD     Z4, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
-
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z4
-	VADDPS.BCST  twoSingle<>+0(SB), Z6, Z5
-	VBROADCASTSS oneSingle<>+0(SB), Z7
-	VMULPS       Z5, Z4, Z8
-	VDIVPS       Z8, Z7, Z7
-	VMULPS       Z5, Z7, Z5
-	VMULPS       Z4, Z7, Z4
-	VMULPS       Z6, Z4, Z4
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z4, Z4, Z7
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
-	VFNMADD213PS     Z6, Z7, Z8
-	VFNMADD213PS     Z6, Z4, Z8
-	VMULPS           Z5, Z6, Z4
-	VPMOVD2M         Z3, K1
-	VBLENDMPS        Z4, Z5, K1, Z6
-	VBLENDMPS        Z5, Z4, K1, Z4
-	VPXORQ           Z5, Z5, Z5
-	VMINPS           Z3, Z5, Z5
-	VSUBPS           Z8, Z5, Z5
-	VPXORQ           Z7, Z7, Z7
-	VMAXPS           Z3, Z7, Z3
-	VADDPS           Z3, Z8, Z3
-	VXORPS.BCST      signBitSingle<>+0(SB), Z3, Z3
-	VMOVUPS          64(SP), Z7
-	VFMADD231PS      Z1, Z6, Z7
-	VMOVUPS          Z7, 64(SP)
-	VMOVUPS          128(SP), Z7
-	VFNMADD231PS     Z2, Z6, Z7
-	VMOVUPS          Z7, 128(SP)
-	VMOVUPS          192(SP), Z6
-	VFMADD231PS      Z1, Z4, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          256(SP), Z6
-	VFNMADD231PS     Z2, Z4, Z6
-	VMOVUPS          Z6, 256(SP)
-	VMOVUPS          512(SP), Z4
-	VFMADD231PS      Z5, Z1, Z4
-	VMOVUPS          Z4, 512(SP)
-	VMOVUPS          576(SP), Z4
-	VFNMADD231PS     Z3, Z2, Z4
-	VMOVUPS          Z4, 576(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z4
-	VMULPS       Z4, Z3, Z4
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
-	VMAXPS       Z4, Z6, Z6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z7
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z6
-
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
-	VSCALEFPS        Z7, Z8, Z8
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z4, K1
-	VMOVAPS.Z        Z8, K1, Z4
-	VMULPS           Z1, Z4, Z1
-	VMOVUPS          640(SP), Z4
-	VFMADD231PS      Z5, Z1, Z4
-	VMOVUPS          Z4, 640(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z1
-	VMULPS       Z1, Z5, Z1
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z4
-	VMAXPS       Z1, Z4, Z4
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
-
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z1, K1
-	VMOVAPS.Z        Z6, K1, Z1
-	VMULPS           Z2, Z1, Z1
-	VMOVUPS          704(SP), Z2
-	VFNMADD231PS     Z3, Z1, Z2
-	VMOVUPS          Z2, 704(SP)
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, SI
-	JMP              few
-
-done:
-	// The lanes go to float64.
-	VMOVUPS       64(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        768(SP), Z2, Z2
-	VMOVUPD       Z2, 768(SP)
-	VMOVUPS       128(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        832(SP), Z2, Z2
-	VMOVUPD       Z2, 832(SP)
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        896(SP), Z2, Z2
-	VMOVUPD       Z2, 896(SP)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        960(SP), Z2, Z2
-	VMOVUPD       Z2, 960(SP)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1024(SP), Z2, Z2
-	VMOVUPD       Z2, 1024(SP)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1088(SP), Z2, Z2
-	VMOVUPD       Z2, 1088(SP)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1152(SP), Z2, Z2
-	VMOVUPD       Z2, 1152(SP)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1216(SP), Z2, Z2
-	VMOVUPD       Z2, 1216(SP)
-	VMOVUPS       576(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 576(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1280(SP), Z2, Z2
-	VMOVUPD       Z2, 1280(SP)
-	VMOVUPS       640(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 640(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1344(SP), Z2, Z2
-	VMOVUPD       Z2, 1344(SP)
-	VMOVUPS       704(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 704(SP)
-	VCVTPS2PD     Y1, Z2
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z1, Z2, Z2
-	VADDPD        1408(SP), Z2, Z2
-	VMOVUPD       Z2, 1408(SP)
-	TESTQ         AX, AX
-	JG            window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ          acc+0(FP), AX
-	VMOVUPD       768(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        (AX), X1, X1
-	VMOVSD        X1, (AX)
-	VMOVUPD       832(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        8(AX), X1, X1
-	VMOVSD        X1, 8(AX)
-	VMOVUPD       896(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        16(AX), X1, X1
-	VMOVSD        X1, 16(AX)
-	VMOVUPD       960(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        24(AX), X1, X1
-	VMOVSD        X1, 24(AX)
-	VMOVUPD       1024(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        32(AX), X1, X1
-	VMOVSD        X1, 32(AX)
-	VMOVUPD       1088(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        40(AX), X1, X1
-	VMOVSD        X1, 40(AX)
-	VMOVUPD       1152(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        48(AX), X1, X1
-	VMOVSD        X1, 48(AX)
-	VMOVUPD       1216(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
-	VMOVUPD       1280(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        88(AX), X1, X1
-	VMOVSD        X1, 88(AX)
-	VMOVUPD       1344(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        96(AX), X1, X1
-	VMOVSD        X1, 96(AX)
-	VMOVUPD       1408(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        104(AX), X1, X1
-	VMOVSD        X1, 104(AX)
-
-	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPCMPEQD     Z1, Z0, K1
-	KMOVW        K1, AX
-	CMPL         AX, $0x0000ffff
-	SETEQ        AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $768-65
-	// forwardSigmoidAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         r_base+32(FP), DX
-	MOVQ         k+56(FP), BX
-	VMOVSD       24(BX), X0
-	VBROADCASTSD X0, Z0
-	VMOVUPS      Z0, (SP)
-	VPXORQ       Z0, Z0, Z0
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 64(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 128(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 192(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 256(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 320(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 384(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 448(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 512(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 576(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 640(SP)
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, 704(SP)
-	XORQ         BX, BX
-	CMPQ         AX, $0x00000010
-	JL           few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Z1
-	VMOVUPD     64(DX)(BX*8), Z2
-	VADDPD.BCST minusOne<>+0(SB), Z1, Z3
-	VADDPD.BCST minusOne<>+0(SB), Z2, Z4
-	VMOVUPS     320(SP), Z5
-	VADDPD      Z1, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     320(SP), Z5
-	VADDPD      Z2, Z5, Z5
-	VMOVUPS     Z5, 320(SP)
-	VMOVUPS     384(SP), Z5
-	VSUBPD      Z3, Z5, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     384(SP), Z5
-	VSUBPD      Z4, Z5, Z5
-	VMOVUPS     Z5, 384(SP)
-	VMOVUPS     448(SP), Z5
-	VFMADD231PD Z1, Z1, Z5
-	VMOVUPS     Z5, 448(SP)
-	VMOVUPS     448(SP), Z5
-	VFMADD231PD Z2, Z2, Z5
-	VMOVUPS     Z5, 448(SP)
-	VMOVUPD     (CX)(BX*8), Z5
-	VMOVUPD     64(CX)(BX*8), Z6
-	VORPD.BCST  signBit<>+0(SB), Z5, Z7
-	VORPD.BCST  signBit<>+0(SB), Z6, Z8
-	VPMAXUQ     Z7, Z0, Z0
-	VPMAXUQ     Z8, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VSCALEFPD        Z9, Z12, Z12
-	VSCALEFPD        Z10, Z11, Z11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z12, Z7
-	VADDPD.BCST  one<>+0(SB), Z11, Z8
-	VADDPD.BCST  two<>+0(SB), Z12, Z9
-	VADDPD.BCST  two<>+0(SB), Z11, Z10
-	VBROADCASTSD one<>+0(SB), Z13
-	VMULPD       Z9, Z7, Z14
-	VMULPD       Z10, Z8, Z15
-	VDIVPD       Z14, Z13, Z14
-	VDIVPD       Z15, Z13, Z13
-	VMULPD       Z9, Z14, Z9
-	VMULPD       Z10, Z13, Z10
-	VMULPD       Z7, Z14, Z7
-	VMULPD       Z8, Z13, Z8
-	VMULPD       Z12, Z7, Z7
-	VMULPD       Z11, Z8, Z8
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z7, Z7, Z13
-	VMULPD           Z8, Z8, Z14
-	VBROADCASTSD     unit64j<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z12, Z13, Z16
-	VFNMADD213PD     Z11, Z14, Z15
-	VFNMADD213PD     Z12, Z7, Z16
-	VFNMADD213PD     Z11, Z8, Z15
-	VMULPD           Z9, Z12, Z7
-	VMULPD           Z10, Z11, Z8
-	VPMOVQ2M         Z5, K1
-	VPMOVQ2M         Z6, K2
-	VBLENDMPD        Z7, Z9, K1, Z11
-	VBLENDMPD        Z8, Z10, K2, Z12
-	VBLENDMPD        Z9, Z7, K1, Z7
-	VBLENDMPD        Z10, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z5, Z9, Z10
-	VMINPD           Z6, Z9, Z9
-	VSUBPD           Z16, Z10, Z10
-	VSUBPD           Z15, Z9, Z9
-	VPXORQ           Z13, Z13, Z13
-	VMAXPD           Z5, Z13, Z5
-	VMAXPD           Z6, Z13, Z6
-	VADDPD           Z5, Z16, Z5
-	VADDPD           Z6, Z15, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
-	VMOVUPS          64(SP), Z13
-	VFMADD231PD      Z1, Z11, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          64(SP), Z13
-	VFMADD231PD      Z2, Z12, Z13
-	VMOVUPS          Z13, 64(SP)
-	VMOVUPS          128(SP), Z13
-	VFNMADD231PD     Z3, Z11, Z13
-	VMOVUPS          Z13, 128(SP)
-	VMOVUPS          128(SP), Z11
-	VFNMADD231PD     Z4, Z12, Z11
-	VMOVUPS          Z11, 128(SP)
-	VMOVUPS          192(SP), Z11
-	VFMADD231PD      Z1, Z7, Z11
-	VMOVUPS          Z11, 192(SP)
-	VMOVUPS          192(SP), Z11
-	VFMADD231PD      Z2, Z8, Z11
-	VMOVUPS          Z11, 192(SP)
-	VMOVUPS          256(SP), Z11
-	VFNMADD231PD     Z3, Z7, Z11
-	VMOVUPS          Z11, 256(SP)
-	VMOVUPS          256(SP), Z7
-	VFNMADD231PD     Z4, Z8, Z7
-	VMOVUPS          Z7, 256(SP)
-	VMOVUPS          512(SP), Z7
-	VFMADD231PD      Z10, Z1, Z7
-	VMOVUPS          Z7, 512(SP)
-	VMOVUPS          512(SP), Z7
-	VFMADD231PD      Z9, Z2, Z7
-	VMOVUPS          Z7, 512(SP)
-	VMOVUPS          576(SP), Z7
-	VFNMADD231PD     Z5, Z3, Z7
-	VMOVUPS          Z7, 576(SP)
-	VMOVUPS          576(SP), Z7
-	VFNMADD231PD     Z6, Z4, Z7
-	VMOVUPS          Z7, 576(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z7
-	VMULPD       Z7, Z5, Z8
-	VMULPD       Z7, Z6, Z7
-	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z8, Z11, Z12
-	VMAXPD       Z7, Z11, Z11
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z13
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z14
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z11
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z15
-	VSCALEFPD        Z13, Z16, Z16
-	VSCALEFPD        Z14, Z15, Z15
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z8, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z7, K2
-	VMOVAPD.Z        Z16, K1, Z7
-	VMOVAPD.Z        Z15, K2, Z8
-	VMULPD           Z1, Z7, Z1
-	VMULPD           Z2, Z8, Z2
-	VMOVUPS          640(SP), Z7
-	VFMADD231PD      Z10, Z1, Z7
-	VMOVUPS          Z7, 640(SP)
-	VMOVUPS          640(SP), Z1
-	VFMADD231PD      Z9, Z2, Z1
-	VMOVUPS          Z1, 640(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z1
-	VMULPD       Z1, Z10, Z2
-	VMULPD       Z1, Z9, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z7
-	VMAXPD       Z2, Z7, Z8
-	VMAXPD       Z1, Z7, Z7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z10
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z7
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z11
-	VSCALEFPD        Z9, Z12, Z12
-	VSCALEFPD        Z10, Z11, Z11
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K2
-	VMOVAPD.Z        Z12, K1, Z1
-	VMOVAPD.Z        Z11, K2, Z2
-	VMULPD           Z3, Z1, Z1
-	VMULPD           Z4, Z2, Z2
-	VMOVUPS          704(SP), Z3
-	VFNMADD231PD     Z5, Z1, Z3
-	VMOVUPS          Z3, 704(SP)
-	VMOVUPS          704(SP), Z1
-	VFNMADD231PD     Z6, Z2, Z1
-	VMOVUPS          Z1, 704(SP)
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	KMOVW       (DI)(SI*2), K1
-	VMOVUPD.Z   (DX)(BX*8), K1, Z1
-	VADDPD.BCST minusOne<>+0(SB), Z1, Z2
-	VMOVAPD.Z   Z2, K1, Z2
-	VMOVUPS     320(SP), Z3
-	VADDPD      Z1, Z3, Z3
-	VMOVUPS     Z3, 320(SP)
-	VMOVUPS     384(SP), Z3
-	VSUBPD      Z2, Z3, Z3
-	VMOVUPS     Z3, 384(SP)
-	VMOVUPS     448(SP), Z3
-	VFMADD231PD Z1, Z1, Z3
-	VMOVUPS     Z3, 448(SP)
-	VMOVUPD.Z   (CX)(BX*8), K1, Z3
-	VORPD.BCST  signBit<>+0(SB), Z3, Z4
-	VPMAXUQ     Z4, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z6, Z4
-	VADDPD.BCST  two<>+0(SB), Z6, Z5
-	VBROADCASTSD one<>+0(SB), Z7
-	VMULPD       Z5, Z4, Z8
-	VDIVPD       Z8, Z7, Z7
-	VMULPD       Z5, Z7, Z5
-	VMULPD       Z4, Z7, Z4
-	VMULPD       Z6, Z4, Z4
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z4, Z4, Z7
-	VBROADCASTSD     unit64j<>+0(SB), Z8
-	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z6, Z7, Z8
-	VFNMADD213PD     Z6, Z4, Z8
-	VMULPD           Z5, Z6, Z4
-	VPMOVQ2M         Z3, K1
-	VBLENDMPD        Z4, Z5, K1, Z6
-	VBLENDMPD        Z5, Z4, K1, Z4
-	VPXORQ           Z5, Z5, Z5
-	VMINPD           Z3, Z5, Z5
-	VSUBPD           Z8, Z5, Z5
-	VPXORQ           Z7, Z7, Z7
-	VMAXPD           Z3, Z7, Z3
-	VADDPD           Z3, Z8, Z3
-	VXORPD.BCST      signBit<>+0(SB), Z3, Z3
-	VMOVUPS          64(SP), Z7
-	VFMADD231PD      Z1, Z6, Z7
-	VMOVUPS          Z7, 64(SP)
-	VMOVUPS          128(SP), Z7
-	VFNMADD231PD     Z2, Z6, Z7
-	VMOVUPS          Z7, 128(SP)
-	VMOVUPS          192(SP), Z6
-	VFMADD231PD      Z1, Z4, Z6
-	VMOVUPS          Z6, 192(SP)
-	VMOVUPS          256(SP), Z6
-	VFNMADD231PD     Z2, Z4, Z6
-	VMOVUPS          Z6, 256(SP)
-	VMOVUPS          512(SP), Z4
-	VFMADD231PD      Z5, Z1, Z4
-	VMOVUPS          Z4, 512(SP)
-	VMOVUPS          576(SP), Z4
-	VFNMADD231PD     Z3, Z2, Z4
-	VMOVUPS          Z4, 576(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z4
-	VMULPD       Z4, Z3, Z4
-	VBROADCASTSD leastNormalExp<>+0(SB), Z6
-	VMAXPD       Z4, Z6, Z6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z7
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z6
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
-	VSCALEFPD        Z7, Z8, Z8
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z4, K1
-	VMOVAPD.Z        Z8, K1, Z4
-	VMULPD           Z1, Z4, Z1
-	VMOVUPS          640(SP), Z4
-	VFMADD231PD      Z5, Z1, Z4
-	VMOVUPS          Z4, 640(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SP), Z1
-	VMULPD       Z1, Z5, Z1
-	VBROADCASTSD leastNormalExp<>+0(SB), Z4
-	VMAXPD       Z1, Z4, Z4
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
-
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z1, K1
-	VMOVAPD.Z        Z6, K1, Z1
-	VMULPD           Z2, Z1, Z1
-	VMOVUPS          704(SP), Z2
-	VFNMADD231PD     Z3, Z1, Z2
-	VMOVUPS          Z2, 704(SP)
-	ADDQ             $0x00000008, BX
-	SUBQ             $0x00000008, AX
-	JMP              few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ          acc+0(FP), AX
-	VMOVUPS       64(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 64(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        (AX), X1, X1
-	VMOVSD        X1, (AX)
-	VMOVUPS       128(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 128(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        8(AX), X1, X1
-	VMOVSD        X1, 8(AX)
-	VMOVUPS       192(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 192(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        16(AX), X1, X1
-	VMOVSD        X1, 16(AX)
-	VMOVUPS       256(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 256(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        24(AX), X1, X1
-	VMOVSD        X1, 24(AX)
-	VMOVUPS       320(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 320(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        32(AX), X1, X1
-	VMOVSD        X1, 32(AX)
-	VMOVUPS       384(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 384(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        40(AX), X1, X1
-	VMOVSD        X1, 40(AX)
-	VMOVUPS       448(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 448(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        48(AX), X1, X1
-	VMOVSD        X1, 48(AX)
-	VMOVUPS       512(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 512(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
-	VMOVUPS       576(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 576(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        88(AX), X1, X1
-	VMOVSD        X1, 88(AX)
-	VMOVUPS       640(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 640(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        96(AX), X1, X1
-	VMOVSD        X1, 96(AX)
-	VMOVUPS       704(SP), Z1
-	VPXORQ        Z2, Z2, Z2
-	VMOVUPS       Z2, 704(SP)
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        104(AX), X1, X1
-	VMOVSD        X1, 104(AX)
-
-	// Within the limit if that is still the largest.
-	VBROADCASTSD minusLimit<>+0(SB), Z1
-	VPMAXUQ      Z1, Z0, Z0
-	VPCMPEQQ     Z1, Z0, K1
-	KMOVB        K1, AX
-	CMPL         AX, $0x000000ff
-	SETEQ        AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $512-89
-	// backwardSigmoidAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSS (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSS 4(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSS 20(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSS 24(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSS 28(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSS 32(DI), Z0
-	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSS 36(DI), Z0
-	VMOVUPS      Z0, 384(SP)
-	VMOVSS       36(DI), X0
-	VBROADCASTSS X0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z1
-	VMOVUPS      64(SI)(DI*4), Z2
-	VBROADCASTSS oneSingle<>+0(SB), Z3
-	VSUBPS       Z1, Z3, Z4
-	VSUBPS       Z2, Z3, Z3
-	VMOVUPS      (SP), Z5
-	VMULPS       Z5, Z1, Z6
-	VMULPS       Z5, Z2, Z5
-	VMOVUPS      64(SP), Z7
-	VFMADD231PS  Z7, Z4, Z6
-	VFMADD231PS  Z7, Z3, Z5
-	VMOVUPS      (BX)(DI*4), Z7
-	VMOVUPS      64(BX)(DI*4), Z8
-	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z9
-	VORPS.BCST   signBitSingle<>+0(SB), Z8, Z10
-	VPMAXUD      Z9, Z0, Z0
-	VPMAXUD      Z10, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z11
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
-
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z13
-	VSCALEFPS        Z11, Z14, Z14
-	VSCALEFPS        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z9
-	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z10
-	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z11
-	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
-	VBROADCASTSS oneSingle<>+0(SB), Z15
-	VMULPS       Z11, Z9, Z16
-	VMULPS       Z12, Z10, Z17
-	VDIVPS       Z16, Z15, Z16
-	VDIVPS       Z17, Z15, Z15
-	VMULPS       Z11, Z16, Z11
-	VMULPS       Z12, Z15, Z12
-	VMULPS       Z9, Z16, Z9
-	VMULPS       Z10, Z15, Z10
-	VMULPS       Z14, Z9, Z9
-	VMULPS       Z13, Z10, Z10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z9, Z9, Z15
-	VMULPS           Z10, Z10, Z16
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
-	VFNMADD213PS     Z14, Z15, Z18
-	VFNMADD213PS     Z13, Z16, Z17
-	VFNMADD213PS     Z14, Z9, Z18
-	VFNMADD213PS     Z13, Z10, Z17
-	VMULPS           Z11, Z14, Z9
-	VMULPS           Z12, Z13, Z10
-	VPMOVD2M         Z7, K1
-	VPMOVD2M         Z8, K2
-	VBLENDMPS        Z9, Z11, K1, Z13
-	VBLENDMPS        Z10, Z12, K2, Z14
-	VBLENDMPS        Z11, Z9, K1, Z9
-	VBLENDMPS        Z12, Z10, K2, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPS           Z7, Z11, Z12
-	VMINPS           Z8, Z11, Z11
-	VSUBPS           Z18, Z12, Z12
-	VSUBPS           Z17, Z11, Z11
-	VPXORQ           Z15, Z15, Z15
-	VMAXPS           Z7, Z15, Z7
-	VMAXPS           Z8, Z15, Z8
-	VADDPS           Z7, Z18, Z7
-	VADDPS           Z8, Z17, Z8
-	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
-	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
-	VMOVUPS          128(SP), Z15
-	VMULPS           Z15, Z1, Z16
-	VMULPS           Z15, Z2, Z15
-	VMOVUPS          192(SP), Z17
-	VMULPS           Z17, Z4, Z18
-	VMULPS           Z17, Z3, Z17
-	VMULPS           Z9, Z16, Z16
-	VMULPS           Z10, Z15, Z15
-	VFNMADD231PS     Z13, Z18, Z16
-	VFNMADD231PS     Z14, Z17, Z15
-	VMOVUPS          256(SP), Z17
-	VMULPS           Z17, Z1, Z1
-	VMULPS           Z17, Z2, Z2
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z17
-	VMULPS       Z17, Z7, Z18
-	VMULPS       Z17, Z8, Z17
+	VMULPS       Z0, Z22, Z13
+	VMULPS       Z0, Z21, Z14
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
-	VMAXPS       Z18, Z19, Z20
-	VMAXPS       Z17, Z19, Z19
+	VMAXPS       Z13, Z19, Z20
+	VMAXPS       Z14, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
@@ -48337,421 +44935,571 @@ many:
 	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z23
 	VSCALEFPS        Z21, Z24, Z24
 	VSCALEFPS        Z22, Z23, Z23
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K2
-	VMOVAPS.Z        Z24, K1, Z17
-	VMOVAPS.Z        Z23, K2, Z18
-	VMULPS           Z12, Z13, Z19
-	VMULPS           Z11, Z14, Z20
-	VMOVUPS          384(SP), Z21
-	VFNMADD213PS     Z9, Z21, Z19
-	VFNMADD213PS     Z10, Z21, Z20
-	VMULPS           Z17, Z1, Z1
-	VMULPS           Z18, Z2, Z2
-	VFMADD231PS      Z19, Z1, Z16
-	VFMADD231PS      Z20, Z2, Z15
-	VMOVUPS          320(SP), Z1
-	VMULPS           Z1, Z4, Z2
-	VMULPS           Z1, Z3, Z1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z3
-	VMULPS       Z3, Z12, Z4
-	VMULPS       Z3, Z11, Z3
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
-	VMAXPS       Z4, Z11, Z12
-	VMAXPS       Z3, Z11, Z11
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z17
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z18
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z11
-
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z20
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z20
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z20
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z20
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z19
-	VSCALEFPS        Z17, Z20, Z20
-	VSCALEFPS        Z18, Z19, Z19
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z4, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z3, K2
-	VMOVAPS.Z        Z20, K1, Z3
-	VMOVAPS.Z        Z19, K2, Z4
-	VMULPS           Z7, Z9, Z7
-	VMULPS           Z8, Z10, Z8
-	VMOVUPS          384(SP), Z11
-	VFNMADD213PS     Z13, Z11, Z7
-	VFNMADD213PS     Z14, Z11, Z8
-	VMULPS           Z3, Z2, Z2
-	VMULPS           Z4, Z1, Z1
-	VFMADD231PS      Z7, Z2, Z16
-	VFMADD231PS      Z8, Z1, Z15
-	VMULPS           Z13, Z6, Z1
-	VMULPS           Z14, Z5, Z2
-	VFMADD231PS      Z9, Z1, Z16
-	VFMADD231PS      Z10, Z2, Z15
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z16, (AX)(DI*4)
-	VMOVNTPS         Z15, 64(AX)(DI*4)
-	JMP              stored1
-
-ordinary1:
-	VMOVUPS Z16, (AX)(DI*4)
-	VMOVUPS Z15, 64(AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z14, K2
+	VMOVAPS.Z        Z24, K1, Z13
+	VMOVAPS.Z        Z23, K2, Z14
+	VMULPS           Z15, Z13, Z13
+	VMULPS           Z16, Z14, Z14
+	VFNMADD231PS     Z17, Z13, Z12
+	VFNMADD231PS     Z18, Z14, Z12
+	ADDQ             $0x00000020, BX
+	SUBQ             $0x00000020, SI
+	CMPQ             SI, $0x00000020
+	JGE              many
 
 few:
-	TESTQ CX, CX
+	TESTQ SI, SI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z1
-	VBROADCASTSS oneSingle<>+0(SB), Z2
-	VSUBPS       Z1, Z2, Z2
-	VMOVUPS      (SP), Z3
-	VMULPS       Z3, Z1, Z3
-	VMOVUPS      64(SP), Z4
-	VFMADD231PS  Z4, Z2, Z3
-	VMOVUPS.Z    (BX)(DI*4), K1, Z4
-	VORPS.BCST   signBitSingle<>+0(SB), Z4, Z5
-	VPMAXUD      Z5, Z0, Z0
+	MOVQ        $0x00000010, DI
+	CMPQ        SI, DI
+	CMOVQLT     SI, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	KMOVW       (R8)(DI*2), K1
+	VMOVUPS.Z   (DX)(BX*4), K1, Z13
+	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z14
+	VMOVAPS.Z   Z14, K1, Z14
+	VADDPS      Z13, Z6, Z6
+	VSUBPS      Z14, Z7, Z7
+	VFMADD231PS Z13, Z13, Z8
+	VMOVUPS.Z   (CX)(BX*4), K1, Z15
+	VORPS.BCST  signBitSingle<>+0(SB), Z15, Z16
+	VPMAXUD     Z16, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z16
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VSCALEFPS        Z6, Z7, Z7
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
+	VSCALEFPS        Z17, Z18, Z18
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z5
-	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z6
-	VBROADCASTSS oneSingle<>+0(SB), Z8
-	VMULPS       Z6, Z5, Z9
-	VDIVPS       Z9, Z8, Z8
-	VMULPS       Z6, Z8, Z6
-	VMULPS       Z5, Z8, Z5
-	VMULPS       Z7, Z5, Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z18, Z16
+	VADDPS.BCST  twoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VMULPS       Z17, Z16, Z20
+	VDIVPS       Z20, Z19, Z19
+	VMULPS       Z17, Z19, Z17
+	VMULPS       Z16, Z19, Z16
+	VMULPS       Z18, Z16, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z5, Z5, Z8
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
-	VFNMADD213PS     Z7, Z8, Z9
-	VFNMADD213PS     Z7, Z5, Z9
-	VMULPS           Z6, Z7, Z5
-	VPMOVD2M         Z4, K2
-	VBLENDMPS        Z5, Z6, K2, Z7
-	VBLENDMPS        Z6, Z5, K2, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPS           Z4, Z6, Z6
-	VSUBPS           Z9, Z6, Z6
-	VPXORQ           Z8, Z8, Z8
-	VMAXPS           Z4, Z8, Z4
-	VADDPS           Z4, Z9, Z4
-	VXORPS.BCST      signBitSingle<>+0(SB), Z4, Z4
-	VMOVUPS          128(SP), Z8
-	VMULPS           Z8, Z1, Z8
-	VMOVUPS          192(SP), Z9
-	VMULPS           Z9, Z2, Z9
-	VMULPS           Z5, Z8, Z8
-	VFNMADD231PS     Z7, Z9, Z8
-	VMOVUPS          256(SP), Z9
-	VMULPS           Z9, Z1, Z1
+	VMULPS           Z16, Z16, Z19
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z20
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z20
+	VFNMADD213PS     Z18, Z19, Z20
+	VFNMADD213PS     Z18, Z16, Z20
+	VMULPS           Z17, Z18, Z16
+	VPMOVD2M         Z15, K1
+	VBLENDMPS        Z16, Z17, K1, Z18
+	VBLENDMPS        Z17, Z16, K1, Z16
+	VPXORQ           Z17, Z17, Z17
+	VMINPS           Z15, Z17, Z17
+	VSUBPS           Z20, Z17, Z17
+	VPXORQ           Z19, Z19, Z19
+	VMAXPS           Z15, Z19, Z15
+	VADDPS           Z15, Z20, Z15
+	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z13, Z18, Z2
+	VFNMADD231PS     Z14, Z18, Z3
+	VFMADD231PS      Z13, Z16, Z4
+	VFNMADD231PS     Z14, Z16, Z5
+	VFMADD231PS      Z17, Z13, Z9
+	VFNMADD231PS     Z15, Z14, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z9
-	VMULPS       Z9, Z4, Z9
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z10
-	VMAXPS       Z9, Z10, Z10
+	VMULPS       Z0, Z15, Z16
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z16, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z11
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z10
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z19
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
-	VSCALEFPS        Z11, Z12, Z12
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z9, K2
-	VMOVAPS.Z        Z12, K2, Z9
-	VMULPS           Z6, Z7, Z10
-	VMOVUPS          384(SP), Z11
-	VFNMADD213PS     Z5, Z11, Z10
-	VMULPS           Z9, Z1, Z1
-	VFMADD231PS      Z10, Z1, Z8
-	VMOVUPS          320(SP), Z1
-	VMULPS           Z1, Z2, Z1
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
+	VSCALEFPS        Z19, Z20, Z20
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z16, K1
+	VMOVAPS.Z        Z20, K1, Z16
+	VMULPS           Z13, Z16, Z13
+	VFMADD231PS      Z17, Z13, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z2
-	VMULPS       Z2, Z6, Z2
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z6
-	VMAXPS       Z2, Z6, Z6
+	VMULPS       Z0, Z17, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
+	VMAXPS       Z13, Z16, Z16
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z9
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z6
+	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z16
 
 	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z10
-	VSCALEFPS        Z9, Z10, Z10
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z2, K2
-	VMOVAPS.Z        Z10, K2, Z2
-	VMULPS           Z4, Z5, Z4
-	VMOVUPS          384(SP), Z6
-	VFNMADD213PS     Z7, Z6, Z4
-	VMULPS           Z2, Z1, Z1
-	VFMADD231PS      Z4, Z1, Z8
-	VMULPS           Z7, Z3, Z1
-	VFMADD231PS      Z5, Z1, Z8
-	VMOVUPS          Z8, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
+	VSCALEFPS        Z17, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
+	VMOVAPS.Z        Z18, K1, Z13
+	VMULPS           Z14, Z13, Z13
+	VFNMADD231PS     Z15, Z13, Z12
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, SI
 	JMP              few
 
 done:
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z13
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        (SP), Z14, Z14
+	VMOVUPD       Z14, (SP)
+	VMOVAPD       Z3, Z13
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        64(SP), Z14, Z14
+	VMOVUPD       Z14, 64(SP)
+	VMOVAPD       Z4, Z13
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        128(SP), Z14, Z14
+	VMOVUPD       Z14, 128(SP)
+	VMOVAPD       Z5, Z13
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        192(SP), Z14, Z14
+	VMOVUPD       Z14, 192(SP)
+	VMOVAPD       Z6, Z13
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        256(SP), Z14, Z14
+	VMOVUPD       Z14, 256(SP)
+	VMOVAPD       Z7, Z13
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        320(SP), Z14, Z14
+	VMOVUPD       Z14, 320(SP)
+	VMOVAPD       Z8, Z13
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        384(SP), Z14, Z14
+	VMOVUPD       Z14, 384(SP)
+	VMOVAPD       Z9, Z13
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        448(SP), Z14, Z14
+	VMOVUPD       Z14, 448(SP)
+	VMOVAPD       Z10, Z13
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        512(SP), Z14, Z14
+	VMOVUPD       Z14, 512(SP)
+	VMOVAPD       Z11, Z13
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        576(SP), Z14, Z14
+	VMOVUPD       Z14, 576(SP)
+	VMOVAPD       Z12, Z13
+	VXORPS        Z12, Z12, Z12
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z13, Z14, Z14
+	VADDPD        640(SP), Z14, Z14
+	VMOVUPD       Z14, 640(SP)
+	TESTQ         AX, AX
+	JG            window
+
+folded:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       320(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       384(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       448(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       512(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       576(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       640(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+
 	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPCMPEQD     Z1, Z0, K1
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+64(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $512-89
-	// backwardSigmoidAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
+// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), NOSPLIT, $0-65
+	// forwardSigmoidAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Z0
-	VMOVUPS      Z0, (SP)
-	VBROADCASTSD 8(DI), Z0
-	VMOVUPS      Z0, 64(SP)
-	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(SP)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(SP)
-	VBROADCASTSD 56(DI), Z0
-	VMOVUPS      Z0, 256(SP)
-	VBROADCASTSD 64(DI), Z0
-	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
-	VMOVUPS      Z0, 320(SP)
-	VBROADCASTSD 72(DI), Z0
-	VMOVUPS      Z0, 384(SP)
-	VMOVSD       72(DI), X0
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Z0
-	VMOVUPS      Z0, 448(SP)
-	VPXORQ       Z0, Z0, Z0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+	XORQ         BX, BX
+	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z1
-	VMOVUPD      64(SI)(DI*8), Z2
-	VBROADCASTSD one<>+0(SB), Z3
-	VSUBPD       Z1, Z3, Z4
-	VSUBPD       Z2, Z3, Z3
-	VMOVUPS      (SP), Z5
-	VMULPD       Z5, Z1, Z6
-	VMULPD       Z5, Z2, Z5
-	VMOVUPS      64(SP), Z7
-	VFMADD231PD  Z7, Z4, Z6
-	VFMADD231PD  Z7, Z3, Z5
-	VMOVUPD      (BX)(DI*8), Z7
-	VMOVUPD      64(BX)(DI*8), Z8
-	VORPD.BCST   signBit<>+0(SB), Z7, Z9
-	VORPD.BCST   signBit<>+0(SB), Z8, Z10
-	VPMAXUQ      Z9, Z0, Z0
-	VPMAXUQ      Z10, Z0, Z0
+	VMOVUPD     (DX)(BX*8), Z13
+	VMOVUPD     64(DX)(BX*8), Z14
+	VADDPD.BCST minusOne<>+0(SB), Z13, Z15
+	VADDPD.BCST minusOne<>+0(SB), Z14, Z16
+	VADDPD      Z13, Z6, Z6
+	VADDPD      Z14, Z6, Z6
+	VSUBPD      Z15, Z7, Z7
+	VSUBPD      Z16, Z7, Z7
+	VFMADD231PD Z13, Z13, Z8
+	VFMADD231PD Z14, Z14, Z8
+	VMOVUPD     (CX)(BX*8), Z17
+	VMOVUPD     64(CX)(BX*8), Z18
+	VORPD.BCST  signBit<>+0(SB), Z17, Z19
+	VORPD.BCST  signBit<>+0(SB), Z18, Z20
+	VPMAXUQ     Z19, Z1, Z1
+	VPMAXUQ     Z20, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z11
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
+	VMULPD.BCST       log2e<>+0(SB), Z19, Z21
+	VMULPD.BCST       log2e<>+0(SB), Z20, Z22
+	VRNDSCALEPD       $0x08, Z21, Z21
+	VRNDSCALEPD       $0x08, Z22, Z22
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z22, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z22, Z20
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
-	VSCALEFPD        Z11, Z14, Z14
-	VSCALEFPD        Z12, Z13, Z13
+	VBROADCASTSD     exp64k<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z23
+	VSCALEFPD        Z21, Z24, Z24
+	VSCALEFPD        Z22, Z23, Z23
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z14, Z9
-	VADDPD.BCST  one<>+0(SB), Z13, Z10
-	VADDPD.BCST  two<>+0(SB), Z14, Z11
-	VADDPD.BCST  two<>+0(SB), Z13, Z12
-	VBROADCASTSD one<>+0(SB), Z15
-	VMULPD       Z11, Z9, Z16
-	VMULPD       Z12, Z10, Z17
-	VDIVPD       Z16, Z15, Z16
-	VDIVPD       Z17, Z15, Z15
-	VMULPD       Z11, Z16, Z11
-	VMULPD       Z12, Z15, Z12
-	VMULPD       Z9, Z16, Z9
-	VMULPD       Z10, Z15, Z10
-	VMULPD       Z14, Z9, Z9
-	VMULPD       Z13, Z10, Z10
+	VADDPD.BCST  one<>+0(SB), Z24, Z19
+	VADDPD.BCST  one<>+0(SB), Z23, Z20
+	VADDPD.BCST  two<>+0(SB), Z24, Z21
+	VADDPD.BCST  two<>+0(SB), Z23, Z22
+	VBROADCASTSD one<>+0(SB), Z25
+	VMULPD       Z21, Z19, Z26
+	VMULPD       Z22, Z20, Z27
+	VDIVPD       Z26, Z25, Z26
+	VDIVPD       Z27, Z25, Z25
+	VMULPD       Z21, Z26, Z21
+	VMULPD       Z22, Z25, Z22
+	VMULPD       Z19, Z26, Z19
+	VMULPD       Z20, Z25, Z20
+	VMULPD       Z24, Z19, Z19
+	VMULPD       Z23, Z20, Z20
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z9, Z9, Z15
-	VMULPD           Z10, Z10, Z16
-	VBROADCASTSD     unit64j<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z14, Z15, Z18
-	VFNMADD213PD     Z13, Z16, Z17
-	VFNMADD213PD     Z14, Z9, Z18
-	VFNMADD213PD     Z13, Z10, Z17
-	VMULPD           Z11, Z14, Z9
-	VMULPD           Z12, Z13, Z10
-	VPMOVQ2M         Z7, K1
-	VPMOVQ2M         Z8, K2
-	VBLENDMPD        Z9, Z11, K1, Z13
-	VBLENDMPD        Z10, Z12, K2, Z14
-	VBLENDMPD        Z11, Z9, K1, Z9
-	VBLENDMPD        Z12, Z10, K2, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPD           Z7, Z11, Z12
-	VMINPD           Z8, Z11, Z11
-	VSUBPD           Z18, Z12, Z12
-	VSUBPD           Z17, Z11, Z11
-	VPXORQ           Z15, Z15, Z15
-	VMAXPD           Z7, Z15, Z7
-	VMAXPD           Z8, Z15, Z8
-	VADDPD           Z7, Z18, Z7
-	VADDPD           Z8, Z17, Z8
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
-	VMOVUPS          128(SP), Z15
-	VMULPD           Z15, Z1, Z16
-	VMULPD           Z15, Z2, Z15
-	VMOVUPS          192(SP), Z17
-	VMULPD           Z17, Z4, Z18
-	VMULPD           Z17, Z3, Z17
-	VMULPD           Z9, Z16, Z16
-	VMULPD           Z10, Z15, Z15
-	VFNMADD231PD     Z13, Z18, Z16
-	VFNMADD231PD     Z14, Z17, Z15
-	VMOVUPS          256(SP), Z17
-	VMULPD           Z17, Z1, Z1
-	VMULPD           Z17, Z2, Z2
+	VMULPD           Z19, Z19, Z25
+	VMULPD           Z20, Z20, Z26
+	VBROADCASTSD     unit64j<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST unit64i<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64i<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64h<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64h<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64g<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64g<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64f<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64f<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64e<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64e<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64d<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64d<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64c<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64c<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64b<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64b<>+0(SB), Z26, Z27
+	VFMADD213PD.BCST unit64a<>+0(SB), Z25, Z28
+	VFMADD213PD.BCST unit64a<>+0(SB), Z26, Z27
+	VFNMADD213PD     Z24, Z25, Z28
+	VFNMADD213PD     Z23, Z26, Z27
+	VFNMADD213PD     Z24, Z19, Z28
+	VFNMADD213PD     Z23, Z20, Z27
+	VMULPD           Z21, Z24, Z19
+	VMULPD           Z22, Z23, Z20
+	VPMOVQ2M         Z17, K1
+	VPMOVQ2M         Z18, K2
+	VBLENDMPD        Z19, Z21, K1, Z23
+	VBLENDMPD        Z20, Z22, K2, Z24
+	VBLENDMPD        Z21, Z19, K1, Z19
+	VBLENDMPD        Z22, Z20, K2, Z20
+	VPXORQ           Z21, Z21, Z21
+	VMINPD           Z17, Z21, Z22
+	VMINPD           Z18, Z21, Z21
+	VSUBPD           Z28, Z22, Z22
+	VSUBPD           Z27, Z21, Z21
+	VPXORQ           Z25, Z25, Z25
+	VMAXPD           Z17, Z25, Z17
+	VMAXPD           Z18, Z25, Z18
+	VADDPD           Z17, Z28, Z17
+	VADDPD           Z18, Z27, Z18
+	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
+	VXORPD.BCST      signBit<>+0(SB), Z18, Z18
+	VFMADD231PD      Z13, Z23, Z2
+	VFMADD231PD      Z14, Z24, Z2
+	VFNMADD231PD     Z15, Z23, Z3
+	VFNMADD231PD     Z16, Z24, Z3
+	VFMADD231PD      Z13, Z19, Z4
+	VFMADD231PD      Z14, Z20, Z4
+	VFNMADD231PD     Z15, Z19, Z5
+	VFNMADD231PD     Z16, Z20, Z5
+	VFMADD231PD      Z22, Z13, Z9
+	VFMADD231PD      Z21, Z14, Z9
+	VFNMADD231PD     Z17, Z15, Z10
+	VFNMADD231PD     Z18, Z16, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z17
-	VMULPD       Z17, Z7, Z18
-	VMULPD       Z17, Z8, Z17
+	VMULPD       Z0, Z17, Z19
+	VMULPD       Z0, Z18, Z20
+	VBROADCASTSD leastNormalExp<>+0(SB), Z23
+	VMAXPD       Z19, Z23, Z24
+	VMAXPD       Z20, Z23, Z23
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z24, Z25
+	VMULPD.BCST       log2e<>+0(SB), Z23, Z26
+	VRNDSCALEPD       $0x08, Z25, Z25
+	VRNDSCALEPD       $0x08, Z26, Z26
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z25, Z24
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z26, Z23
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z25, Z24
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z26, Z23
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST exp64j<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64j<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64i<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64i<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64h<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64h<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64g<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64g<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64f<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64f<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64e<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64e<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64d<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64d<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64c<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64c<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST exp64b<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST exp64b<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z24, Z28
+	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
+	VSCALEFPD        Z25, Z28, Z28
+	VSCALEFPD        Z26, Z27, Z27
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z20, K2
+	VMOVAPD.Z        Z28, K1, Z19
+	VMOVAPD.Z        Z27, K2, Z20
+	VMULPD           Z13, Z19, Z13
+	VMULPD           Z14, Z20, Z14
+	VFMADD231PD      Z22, Z13, Z11
+	VFMADD231PD      Z21, Z14, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z22, Z13
+	VMULPD       Z0, Z21, Z14
 	VBROADCASTSD leastNormalExp<>+0(SB), Z19
-	VMAXPD       Z18, Z19, Z20
-	VMAXPD       Z17, Z19, Z19
+	VMAXPD       Z13, Z19, Z20
+	VMAXPD       Z14, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
@@ -48790,94 +45538,972 @@ many:
 	VFMADD213PD.BCST one<>+0(SB), Z19, Z23
 	VSCALEFPD        Z21, Z24, Z24
 	VSCALEFPD        Z22, Z23, Z23
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z18, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K2
-	VMOVAPD.Z        Z24, K1, Z17
-	VMOVAPD.Z        Z23, K2, Z18
-	VMULPD           Z12, Z13, Z19
-	VMULPD           Z11, Z14, Z20
-	VMOVUPS          384(SP), Z21
-	VFNMADD213PD     Z9, Z21, Z19
-	VFNMADD213PD     Z10, Z21, Z20
-	VMULPD           Z17, Z1, Z1
-	VMULPD           Z18, Z2, Z2
-	VFMADD231PD      Z19, Z1, Z16
-	VFMADD231PD      Z20, Z2, Z15
-	VMOVUPS          320(SP), Z1
-	VMULPD           Z1, Z4, Z2
-	VMULPD           Z1, Z3, Z1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z14, K2
+	VMOVAPD.Z        Z24, K1, Z13
+	VMOVAPD.Z        Z23, K2, Z14
+	VMULPD           Z15, Z13, Z13
+	VMULPD           Z16, Z14, Z14
+	VFNMADD231PD     Z17, Z13, Z12
+	VFNMADD231PD     Z18, Z14, Z12
+	ADDQ             $0x00000010, BX
+	SUBQ             $0x00000010, AX
+	CMPQ             AX, $0x00000010
+	JGE              many
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z3
-	VMULPD       Z3, Z12, Z4
-	VMULPD       Z3, Z11, Z3
-	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z4, Z11, Z12
-	VMAXPD       Z3, Z11, Z11
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	KMOVW       (DI)(SI*2), K1
+	VMOVUPD.Z   (DX)(BX*8), K1, Z13
+	VADDPD.BCST minusOne<>+0(SB), Z13, Z14
+	VMOVAPD.Z   Z14, K1, Z14
+	VADDPD      Z13, Z6, Z6
+	VSUBPD      Z14, Z7, Z7
+	VFMADD231PD Z13, Z13, Z8
+	VMOVUPD.Z   (CX)(BX*8), K1, Z15
+	VORPD.BCST  signBit<>+0(SB), Z15, Z16
+	VPMAXUQ     Z16, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z17
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z18
+	VMULPD.BCST       log2e<>+0(SB), Z16, Z17
 	VRNDSCALEPD       $0x08, Z17, Z17
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z16
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z19
-	VSCALEFPD        Z17, Z20, Z20
-	VSCALEFPD        Z18, Z19, Z19
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z4, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z3, K2
-	VMOVAPD.Z        Z20, K1, Z3
-	VMOVAPD.Z        Z19, K2, Z4
-	VMULPD           Z7, Z9, Z7
-	VMULPD           Z8, Z10, Z8
-	VMOVUPS          384(SP), Z11
-	VFNMADD213PD     Z13, Z11, Z7
-	VFNMADD213PD     Z14, Z11, Z8
-	VMULPD           Z3, Z2, Z2
-	VMULPD           Z4, Z1, Z1
-	VFMADD231PD      Z7, Z2, Z16
-	VFMADD231PD      Z8, Z1, Z15
-	VMULPD           Z13, Z6, Z1
-	VMULPD           Z14, Z5, Z2
-	VFMADD231PD      Z9, Z1, Z16
-	VFMADD231PD      Z10, Z2, Z15
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VSCALEFPD        Z17, Z18, Z18
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z18, Z16
+	VADDPD.BCST  two<>+0(SB), Z18, Z17
+	VBROADCASTSD one<>+0(SB), Z19
+	VMULPD       Z17, Z16, Z20
+	VDIVPD       Z20, Z19, Z19
+	VMULPD       Z17, Z19, Z17
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z18, Z16, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z16, Z16, Z19
+	VBROADCASTSD     unit64j<>+0(SB), Z20
+	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z20
+	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z20
+	VFNMADD213PD     Z18, Z19, Z20
+	VFNMADD213PD     Z18, Z16, Z20
+	VMULPD           Z17, Z18, Z16
+	VPMOVQ2M         Z15, K1
+	VBLENDMPD        Z16, Z17, K1, Z18
+	VBLENDMPD        Z17, Z16, K1, Z16
+	VPXORQ           Z17, Z17, Z17
+	VMINPD           Z15, Z17, Z17
+	VSUBPD           Z20, Z17, Z17
+	VPXORQ           Z19, Z19, Z19
+	VMAXPD           Z15, Z19, Z15
+	VADDPD           Z15, Z20, Z15
+	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
+	VFMADD231PD      Z13, Z18, Z2
+	VFNMADD231PD     Z14, Z18, Z3
+	VFMADD231PD      Z13, Z16, Z4
+	VFNMADD231PD     Z14, Z16, Z5
+	VFMADD231PD      Z17, Z13, Z9
+	VFNMADD231PD     Z15, Z14, Z10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z15, Z16
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z16, Z18, Z18
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z19
+	VRNDSCALEPD       $0x08, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z18
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z20
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
+	VSCALEFPD        Z19, Z20, Z20
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z16, K1
+	VMOVAPD.Z        Z20, K1, Z16
+	VMULPD           Z13, Z16, Z13
+	VFMADD231PD      Z17, Z13, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z17, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z16
+	VMAXPD       Z13, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z16, Z17
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z16
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VSCALEFPD        Z17, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
+	VMOVAPD.Z        Z18, K1, Z13
+	VMULPD           Z14, Z13, Z13
+	VFNMADD231PD     Z15, Z13, Z12
+	ADDQ             $0x00000008, BX
+	SUBQ             $0x00000008, AX
+	JMP              few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVAPD       Z9, Z0
+	VXORPS        Z9, Z9, Z9
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVAPD       Z10, Z0
+	VXORPS        Z10, Z10, Z10
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVAPD       Z11, Z0
+	VXORPS        Z11, Z11, Z11
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z12, Z0
+	VXORPS        Z12, Z12, Z12
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $64-89
+	// backwardSigmoidAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 20(DI), Z2
+	VBROADCASTSS 24(DI), Z3
+	VBROADCASTSS 28(DI), Z4
+	VBROADCASTSS 32(DI), Z5
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, Z5
+	VBROADCASTSS 36(DI), Z6
+	VMOVSS       36(DI), X7
+	VBROADCASTSS X7, Z7
+	VPXORQ       Z8, Z8, Z8
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS      (SI)(DI*4), Z9
+	VMOVUPS      64(SI)(DI*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z9, Z11, Z12
+	VSUBPS       Z10, Z11, Z11
+	VMULPS       Z0, Z9, Z13
+	VMULPS       Z0, Z10, Z14
+	VFMADD231PS  Z1, Z12, Z13
+	VFMADD231PS  Z1, Z11, Z14
+	VMOVUPS      (BX)(DI*4), Z15
+	VMOVUPS      64(BX)(DI*4), Z16
+	VORPS.BCST   signBitSingle<>+0(SB), Z15, Z17
+	VORPS.BCST   signBitSingle<>+0(SB), Z16, Z18
+	VPMAXUD      Z17, Z8, Z8
+	VPMAXUD      Z18, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z19
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z20
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VRNDSCALEPS       $0x08, Z20, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z18
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z22
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z22
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z22
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z21
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z22
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z21
+	VSCALEFPS        Z19, Z22, Z22
+	VSCALEFPS        Z20, Z21, Z21
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z22, Z17
+	VADDPS.BCST  oneSingle<>+0(SB), Z21, Z18
+	VADDPS.BCST  twoSingle<>+0(SB), Z22, Z19
+	VADDPS.BCST  twoSingle<>+0(SB), Z21, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z23
+	VMULPS       Z19, Z17, Z24
+	VMULPS       Z20, Z18, Z25
+	VDIVPS       Z24, Z23, Z24
+	VDIVPS       Z25, Z23, Z23
+	VMULPS       Z19, Z24, Z19
+	VMULPS       Z20, Z23, Z20
+	VMULPS       Z17, Z24, Z17
+	VMULPS       Z18, Z23, Z18
+	VMULPS       Z22, Z17, Z17
+	VMULPS       Z21, Z18, Z18
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z17, Z17, Z23
+	VMULPS           Z18, Z18, Z24
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z26
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z24, Z25
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z26
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z24, Z25
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z26
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z24, Z25
+	VFNMADD213PS     Z22, Z23, Z26
+	VFNMADD213PS     Z21, Z24, Z25
+	VFNMADD213PS     Z22, Z17, Z26
+	VFNMADD213PS     Z21, Z18, Z25
+	VMULPS           Z19, Z22, Z17
+	VMULPS           Z20, Z21, Z18
+	VPMOVD2M         Z15, K1
+	VPMOVD2M         Z16, K2
+	VBLENDMPS        Z17, Z19, K1, Z21
+	VBLENDMPS        Z18, Z20, K2, Z22
+	VBLENDMPS        Z19, Z17, K1, Z17
+	VBLENDMPS        Z20, Z18, K2, Z18
+	VPXORQ           Z19, Z19, Z19
+	VMINPS           Z15, Z19, Z20
+	VMINPS           Z16, Z19, Z19
+	VSUBPS           Z26, Z20, Z20
+	VSUBPS           Z25, Z19, Z19
+	VPXORQ           Z23, Z23, Z23
+	VMAXPS           Z15, Z23, Z15
+	VMAXPS           Z16, Z23, Z16
+	VADDPS           Z15, Z26, Z15
+	VADDPS           Z16, Z25, Z16
+	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
+	VXORPS.BCST      signBitSingle<>+0(SB), Z16, Z16
+	VMULPS           Z2, Z9, Z23
+	VMULPS           Z2, Z10, Z24
+	VMULPS           Z3, Z12, Z25
+	VMULPS           Z3, Z11, Z26
+	VMULPS           Z17, Z23, Z23
+	VMULPS           Z18, Z24, Z24
+	VFNMADD231PS     Z21, Z25, Z23
+	VFNMADD231PS     Z22, Z26, Z24
+	VMULPS           Z4, Z9, Z9
+	VMOVUPS          Z9, (SP)
+	VMULPS           Z4, Z10, Z9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z7, Z15, Z10
+	VMULPS       Z7, Z16, Z25
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z26
+	VMAXPS       Z10, Z26, Z27
+	VMAXPS       Z25, Z26, Z26
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z27, Z28
+	VMULPS.BCST       log2eSingle<>+0(SB), Z26, Z29
+	VRNDSCALEPS       $0x08, Z28, Z28
+	VRNDSCALEPS       $0x08, Z29, Z29
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z28, Z27
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z29, Z26
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z28, Z27
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z29, Z26
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z27, Z31
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z26, Z30
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z27, Z31
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z26, Z30
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z27, Z31
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z26, Z30
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z27, Z31
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z26, Z30
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z27, Z31
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z26, Z30
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z27, Z31
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z26, Z30
+	VSCALEFPS        Z28, Z31, Z31
+	VSCALEFPS        Z29, Z30, Z30
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z25, K2
+	VMOVAPS.Z        Z31, K1, Z10
+	VMOVAPS.Z        Z30, K2, Z25
+	VMULPS           Z20, Z21, Z26
+	VMULPS           Z19, Z22, Z27
+	VFNMADD213PS     Z17, Z6, Z26
+	VFNMADD213PS     Z18, Z6, Z27
+	VMOVUPS          (SP), Z28
+	VMULPS           Z10, Z28, Z10
+	VMULPS           Z25, Z9, Z9
+	VFMADD231PS      Z26, Z10, Z23
+	VFMADD231PS      Z27, Z9, Z24
+	VMULPS           Z5, Z12, Z9
+	VMULPS           Z5, Z11, Z10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z7, Z20, Z11
+	VMULPS       Z7, Z19, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z11, Z19, Z20
+	VMAXPS       Z12, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z25
+	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z26
+	VRNDSCALEPS       $0x08, Z25, Z25
+	VRNDSCALEPS       $0x08, Z26, Z26
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z25, Z20
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z26, Z19
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z25, Z20
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z26, Z19
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z27
+	VSCALEFPS        Z25, Z28, Z28
+	VSCALEFPS        Z26, Z27, Z27
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
+	VMOVAPS.Z        Z28, K1, Z11
+	VMOVAPS.Z        Z27, K2, Z12
+	VMULPS           Z15, Z17, Z15
+	VMULPS           Z16, Z18, Z16
+	VFNMADD213PS     Z21, Z6, Z15
+	VFNMADD213PS     Z22, Z6, Z16
+	VMULPS           Z11, Z9, Z9
+	VMULPS           Z12, Z10, Z10
+	VFMADD231PS      Z15, Z9, Z23
+	VFMADD231PS      Z16, Z10, Z24
+	VMULPS           Z21, Z13, Z9
+	VMULPS           Z22, Z14, Z10
+	VFMADD231PS      Z17, Z9, Z23
+	VFMADD231PS      Z18, Z10, Z24
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z16, (AX)(DI*8)
-	VMOVNTPD         Z15, 64(AX)(DI*8)
+	VMOVNTPS         Z23, (AX)(DI*4)
+	VMOVNTPS         Z24, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z16, (AX)(DI*8)
-	VMOVUPD Z15, 64(AX)(DI*8)
+	VMOVUPS Z23, (AX)(DI*4)
+	VMOVUPS Z24, 64(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSUBPS       Z9, Z10, Z10
+	VMULPS       Z0, Z9, Z11
+	VFMADD231PS  Z1, Z10, Z11
+	VMOVUPS.Z    (BX)(DI*4), K1, Z12
+	VORPS.BCST   signBitSingle<>+0(SB), Z12, Z13
+	VPMAXUD      Z13, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z14
+	VRNDSCALEPS       $0x08, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
+	VSCALEFPS        Z14, Z15, Z15
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VMULPS       Z14, Z13, Z17
+	VDIVPS       Z17, Z16, Z16
+	VMULPS       Z14, Z16, Z14
+	VMULPS       Z13, Z16, Z13
+	VMULPS       Z15, Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z13, Z13, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z15, Z16, Z17
+	VFNMADD213PS     Z15, Z13, Z17
+	VMULPS           Z14, Z15, Z13
+	VPMOVD2M         Z12, K2
+	VBLENDMPS        Z13, Z14, K2, Z15
+	VBLENDMPS        Z14, Z13, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPS           Z12, Z14, Z14
+	VSUBPS           Z17, Z14, Z14
+	VPXORQ           Z16, Z16, Z16
+	VMAXPS           Z12, Z16, Z12
+	VADDPS           Z12, Z17, Z12
+	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
+	VMULPS           Z2, Z9, Z16
+	VMULPS           Z3, Z10, Z17
+	VMULPS           Z13, Z16, Z16
+	VFNMADD231PS     Z15, Z17, Z16
+	VMULPS           Z4, Z9, Z9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z7, Z12, Z17
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z17, Z18, Z18
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z19
+	VRNDSCALEPS       $0x08, Z19, Z19
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z18
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z18
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
+	VSCALEFPS        Z19, Z20, Z20
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K2
+	VMOVAPS.Z        Z20, K2, Z17
+	VMULPS           Z14, Z15, Z18
+	VFNMADD213PS     Z13, Z6, Z18
+	VMULPS           Z17, Z9, Z9
+	VFMADD231PS      Z18, Z9, Z16
+	VMULPS           Z5, Z10, Z9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z7, Z14, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z10, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z17
+	VRNDSCALEPS       $0x08, Z17, Z17
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z14
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z14
+
+	// A polynomial of e^r.
+	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
+	VSCALEFPS        Z17, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z        Z18, K2, Z10
+	VMULPS           Z12, Z13, Z12
+	VFNMADD213PS     Z15, Z6, Z12
+	VMULPS           Z10, Z9, Z9
+	VFMADD231PS      Z12, Z9, Z16
+	VMULPS           Z15, Z11, Z9
+	VFMADD231PS      Z13, Z9, Z16
+	VMOVUPS          Z16, K1, (AX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, CX
+	JMP              few
+
+done:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z8, Z8
+	VPCMPEQD     Z0, Z8, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $64-89
+	// backwardSigmoidAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Z0
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VBROADCASTSD 56(DI), Z4
+	VBROADCASTSD 64(DI), Z5
+	VXORPD.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSD 72(DI), Z6
+	VMOVSD       72(DI), X7
+	VBROADCASTSD X7, Z7
+	VPXORQ       Z8, Z8, Z8
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(DI*8), Z9
+	VMOVUPD      64(SI)(DI*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z9, Z11, Z12
+	VSUBPD       Z10, Z11, Z11
+	VMULPD       Z0, Z9, Z13
+	VMULPD       Z0, Z10, Z14
+	VFMADD231PD  Z1, Z12, Z13
+	VFMADD231PD  Z1, Z11, Z14
+	VMOVUPD      (BX)(DI*8), Z15
+	VMOVUPD      64(BX)(DI*8), Z16
+	VORPD.BCST   signBit<>+0(SB), Z15, Z17
+	VORPD.BCST   signBit<>+0(SB), Z16, Z18
+	VPMAXUQ      Z17, Z8, Z8
+	VPMAXUQ      Z18, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z17, Z19
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z20
+	VRNDSCALEPD       $0x08, Z19, Z19
+	VRNDSCALEPD       $0x08, Z20, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z18
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z21
+	VSCALEFPD        Z19, Z22, Z22
+	VSCALEFPD        Z20, Z21, Z21
+
+	// 1/(1+e) and e/(2+e) by one division.
+	VADDPD.BCST  one<>+0(SB), Z22, Z17
+	VADDPD.BCST  one<>+0(SB), Z21, Z18
+	VADDPD.BCST  two<>+0(SB), Z22, Z19
+	VADDPD.BCST  two<>+0(SB), Z21, Z20
+	VBROADCASTSD one<>+0(SB), Z23
+	VMULPD       Z19, Z17, Z24
+	VMULPD       Z20, Z18, Z25
+	VDIVPD       Z24, Z23, Z24
+	VDIVPD       Z25, Z23, Z23
+	VMULPD       Z19, Z24, Z19
+	VMULPD       Z20, Z23, Z20
+	VMULPD       Z17, Z24, Z17
+	VMULPD       Z18, Z23, Z18
+	VMULPD       Z22, Z17, Z17
+	VMULPD       Z21, Z18, Z18
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPD           Z17, Z17, Z23
+	VMULPD           Z18, Z18, Z24
+	VBROADCASTSD     unit64j<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST unit64i<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64i<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64h<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64h<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64g<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64g<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64f<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64f<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64e<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64e<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64d<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64d<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64c<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64c<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64b<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64b<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unit64a<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unit64a<>+0(SB), Z24, Z25
+	VFNMADD213PD     Z22, Z23, Z26
+	VFNMADD213PD     Z21, Z24, Z25
+	VFNMADD213PD     Z22, Z17, Z26
+	VFNMADD213PD     Z21, Z18, Z25
+	VMULPD           Z19, Z22, Z17
+	VMULPD           Z20, Z21, Z18
+	VPMOVQ2M         Z15, K1
+	VPMOVQ2M         Z16, K2
+	VBLENDMPD        Z17, Z19, K1, Z21
+	VBLENDMPD        Z18, Z20, K2, Z22
+	VBLENDMPD        Z19, Z17, K1, Z17
+	VBLENDMPD        Z20, Z18, K2, Z18
+	VPXORQ           Z19, Z19, Z19
+	VMINPD           Z15, Z19, Z20
+	VMINPD           Z16, Z19, Z19
+	VSUBPD           Z26, Z20, Z20
+	VSUBPD           Z25, Z19, Z19
+	VPXORQ           Z23, Z23, Z23
+	VMAXPD           Z15, Z23, Z15
+	VMAXPD           Z16, Z23, Z16
+	VADDPD           Z15, Z26, Z15
+	VADDPD           Z16, Z25, Z16
+	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
+	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
+	VMULPD           Z2, Z9, Z23
+	VMULPD           Z2, Z10, Z24
+	VMULPD           Z3, Z12, Z25
+	VMULPD           Z3, Z11, Z26
+	VMULPD           Z17, Z23, Z23
+	VMULPD           Z18, Z24, Z24
+	VFNMADD231PD     Z21, Z25, Z23
+	VFNMADD231PD     Z22, Z26, Z24
+	VMULPD           Z4, Z9, Z9
+	VMOVUPS          Z9, (SP)
+	VMULPD           Z4, Z10, Z9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z7, Z15, Z10
+	VMULPD       Z7, Z16, Z25
+	VBROADCASTSD leastNormalExp<>+0(SB), Z26
+	VMAXPD       Z10, Z26, Z27
+	VMAXPD       Z25, Z26, Z26
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z27, Z28
+	VMULPD.BCST       log2e<>+0(SB), Z26, Z29
+	VRNDSCALEPD       $0x08, Z28, Z28
+	VRNDSCALEPD       $0x08, Z29, Z29
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z28, Z27
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z29, Z26
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z28, Z27
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z29, Z26
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST exp64j<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64j<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64i<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64i<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64h<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64h<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64g<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64g<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64f<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64f<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64e<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64e<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64d<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64d<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64c<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64c<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST exp64b<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST exp64b<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST one<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST one<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST one<>+0(SB), Z27, Z31
+	VFMADD213PD.BCST one<>+0(SB), Z26, Z30
+	VSCALEFPD        Z28, Z31, Z31
+	VSCALEFPD        Z29, Z30, Z30
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z25, K2
+	VMOVAPD.Z        Z31, K1, Z10
+	VMOVAPD.Z        Z30, K2, Z25
+	VMULPD           Z20, Z21, Z26
+	VMULPD           Z19, Z22, Z27
+	VFNMADD213PD     Z17, Z6, Z26
+	VFNMADD213PD     Z18, Z6, Z27
+	VMOVUPS          (SP), Z28
+	VMULPD           Z10, Z28, Z10
+	VMULPD           Z25, Z9, Z9
+	VFMADD231PD      Z26, Z10, Z23
+	VFMADD231PD      Z27, Z9, Z24
+	VMULPD           Z5, Z12, Z9
+	VMULPD           Z5, Z11, Z10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z7, Z20, Z11
+	VMULPD       Z7, Z19, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z11, Z19, Z20
+	VMAXPD       Z12, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMULPD.BCST       log2e<>+0(SB), Z20, Z25
+	VMULPD.BCST       log2e<>+0(SB), Z19, Z26
+	VRNDSCALEPD       $0x08, Z25, Z25
+	VRNDSCALEPD       $0x08, Z26, Z26
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z25, Z20
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z26, Z19
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z25, Z20
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z26, Z19
+
+	// A polynomial of e^r.
+	VBROADCASTSD     exp64k<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z27
+	VSCALEFPD        Z25, Z28, Z28
+	VSCALEFPD        Z26, Z27, Z27
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z        Z28, K1, Z11
+	VMOVAPD.Z        Z27, K2, Z12
+	VMULPD           Z15, Z17, Z15
+	VMULPD           Z16, Z18, Z16
+	VFNMADD213PD     Z21, Z6, Z15
+	VFNMADD213PD     Z22, Z6, Z16
+	VMULPD           Z11, Z9, Z9
+	VMULPD           Z12, Z10, Z10
+	VFMADD231PD      Z15, Z9, Z23
+	VFMADD231PD      Z16, Z10, Z24
+	VMULPD           Z21, Z13, Z9
+	VMULPD           Z22, Z14, Z10
+	VFMADD231PD      Z17, Z9, Z23
+	VFMADD231PD      Z18, Z10, Z24
+	TESTB            DL, DL
+	JZ               ordinary1
+	VMOVNTPD         Z23, (AX)(DI*8)
+	VMOVNTPD         Z24, 64(AX)(DI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z23, (AX)(DI*8)
+	VMOVUPD Z24, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -48895,163 +46521,153 @@ few:
 	CMOVQLT      CX, DX
 	LEAQ         tailMasks<>+0(SB), R8
 	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z1
-	VBROADCASTSD one<>+0(SB), Z2
-	VSUBPD       Z1, Z2, Z2
-	VMOVUPS      (SP), Z3
-	VMULPD       Z3, Z1, Z3
-	VMOVUPS      64(SP), Z4
-	VFMADD231PD  Z4, Z2, Z3
-	VMOVUPD.Z    (BX)(DI*8), K1, Z4
-	VORPD.BCST   signBit<>+0(SB), Z4, Z5
-	VPMAXUQ      Z5, Z0, Z0
+	VMOVUPD.Z    (SI)(DI*8), K1, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSUBPD       Z9, Z10, Z10
+	VMULPD       Z0, Z9, Z11
+	VFMADD231PD  Z1, Z10, Z11
+	VMOVUPD.Z    (BX)(DI*8), K1, Z12
+	VORPD.BCST   signBit<>+0(SB), Z12, Z13
+	VPMAXUQ      Z13, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+	VMULPD.BCST       log2e<>+0(SB), Z13, Z14
+	VRNDSCALEPD       $0x08, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z13
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z7
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VSCALEFPD        Z6, Z7, Z7
+	VBROADCASTSD     exp64k<>+0(SB), Z15
+	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VSCALEFPD        Z14, Z15, Z15
 
 	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z7, Z5
-	VADDPD.BCST  two<>+0(SB), Z7, Z6
-	VBROADCASTSD one<>+0(SB), Z8
-	VMULPD       Z6, Z5, Z9
-	VDIVPD       Z9, Z8, Z8
-	VMULPD       Z6, Z8, Z6
-	VMULPD       Z5, Z8, Z5
-	VMULPD       Z7, Z5, Z5
+	VADDPD.BCST  one<>+0(SB), Z15, Z13
+	VADDPD.BCST  two<>+0(SB), Z15, Z14
+	VBROADCASTSD one<>+0(SB), Z16
+	VMULPD       Z14, Z13, Z17
+	VDIVPD       Z17, Z16, Z16
+	VMULPD       Z14, Z16, Z14
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z15, Z13, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z5, Z5, Z8
-	VBROADCASTSD     unit64j<>+0(SB), Z9
-	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z7, Z8, Z9
-	VFNMADD213PD     Z7, Z5, Z9
-	VMULPD           Z6, Z7, Z5
-	VPMOVQ2M         Z4, K2
-	VBLENDMPD        Z5, Z6, K2, Z7
-	VBLENDMPD        Z6, Z5, K2, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z4, Z6, Z6
-	VSUBPD           Z9, Z6, Z6
-	VPXORQ           Z8, Z8, Z8
-	VMAXPD           Z4, Z8, Z4
-	VADDPD           Z4, Z9, Z4
-	VXORPD.BCST      signBit<>+0(SB), Z4, Z4
-	VMOVUPS          128(SP), Z8
-	VMULPD           Z8, Z1, Z8
-	VMOVUPS          192(SP), Z9
-	VMULPD           Z9, Z2, Z9
-	VMULPD           Z5, Z8, Z8
-	VFNMADD231PD     Z7, Z9, Z8
-	VMOVUPS          256(SP), Z9
-	VMULPD           Z9, Z1, Z1
+	VMULPD           Z13, Z13, Z16
+	VBROADCASTSD     unit64j<>+0(SB), Z17
+	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z15, Z16, Z17
+	VFNMADD213PD     Z15, Z13, Z17
+	VMULPD           Z14, Z15, Z13
+	VPMOVQ2M         Z12, K2
+	VBLENDMPD        Z13, Z14, K2, Z15
+	VBLENDMPD        Z14, Z13, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z12, Z14, Z14
+	VSUBPD           Z17, Z14, Z14
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z12, Z16, Z12
+	VADDPD           Z12, Z17, Z12
+	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
+	VMULPD           Z2, Z9, Z16
+	VMULPD           Z3, Z10, Z17
+	VMULPD           Z13, Z16, Z16
+	VFNMADD231PD     Z15, Z17, Z16
+	VMULPD           Z4, Z9, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z9
-	VMULPD       Z9, Z4, Z9
-	VBROADCASTSD leastNormalExp<>+0(SB), Z10
-	VMAXPD       Z9, Z10, Z10
+	VMULPD       Z7, Z12, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z11
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z10
+	VMULPD.BCST       log2e<>+0(SB), Z18, Z19
+	VRNDSCALEPD       $0x08, Z19, Z19
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z18
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
-	VSCALEFPD        Z11, Z12, Z12
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z9, K2
-	VMOVAPD.Z        Z12, K2, Z9
-	VMULPD           Z6, Z7, Z10
-	VMOVUPS          384(SP), Z11
-	VFNMADD213PD     Z5, Z11, Z10
-	VMULPD           Z9, Z1, Z1
-	VFMADD231PD      Z10, Z1, Z8
-	VMOVUPS          320(SP), Z1
-	VMULPD           Z1, Z2, Z1
+	VBROADCASTSD     exp64k<>+0(SB), Z20
+	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
+	VSCALEFPD        Z19, Z20, Z20
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K2
+	VMOVAPD.Z        Z20, K2, Z17
+	VMULPD           Z14, Z15, Z18
+	VFNMADD213PD     Z13, Z6, Z18
+	VMULPD           Z17, Z9, Z9
+	VFMADD231PD      Z18, Z9, Z16
+	VMULPD           Z5, Z10, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      448(SP), Z2
-	VMULPD       Z2, Z6, Z2
-	VBROADCASTSD leastNormalExp<>+0(SB), Z6
-	VMAXPD       Z2, Z6, Z6
+	VMULPD       Z7, Z14, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z10, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z9
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z6
+	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
+	VRNDSCALEPD       $0x08, Z17, Z17
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z14
 
 	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z10
-	VSCALEFPD        Z9, Z10, Z10
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z2, K2
-	VMOVAPD.Z        Z10, K2, Z2
-	VMULPD           Z4, Z5, Z4
-	VMOVUPS          384(SP), Z6
-	VFNMADD213PD     Z7, Z6, Z4
-	VMULPD           Z2, Z1, Z1
-	VFMADD231PD      Z4, Z1, Z8
-	VMULPD           Z7, Z3, Z1
-	VFMADD231PD      Z5, Z1, Z8
-	VMOVUPD          Z8, K1, (AX)(DI*8)
+	VBROADCASTSD     exp64k<>+0(SB), Z18
+	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
+	VSCALEFPD        Z17, Z18, Z18
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z        Z18, K2, Z10
+	VMULPD           Z12, Z13, Z12
+	VFNMADD213PD     Z15, Z6, Z12
+	VMULPD           Z10, Z9, Z9
+	VFMADD231PD      Z12, Z9, Z16
+	VMULPD           Z15, Z11, Z9
+	VFMADD231PD      Z13, Z9, Z16
+	VMOVUPD          Z16, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
 	JMP              few
 
 done:
 	// Within the limit if that is still the largest.
-	VBROADCASTSD minusLimit<>+0(SB), Z1
-	VPMAXUQ      Z1, Z0, Z0
-	VPCMPEQQ     Z1, Z0, K1
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z8, Z8
+	VPCMPEQQ     Z0, Z8, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL

@@ -16,13 +16,10 @@ func compile(f *ir.File, vectors int) error {
 		pass.Verify,
 		pass.FunctionPass(pass.PruneJumpToFollowingLabel),
 		pass.FunctionPass(pass.PruneDanglingLabels),
-		pass.FunctionPass(pass.LabelTarget),
-		pass.FunctionPass(pass.CFG),
 		pass.InstructionPass(pass.ZeroExtend32BitOutputs),
 		pass.InstructionPass(inputs),
-		pass.FunctionPass(pass.Liveness),
 		pass.FunctionPass(func(fn *ir.Function) error {
-			if err := allocate(fn, vectors); err != nil {
+			if err := allocateOrSpill(fn, vectors); err != nil {
 				return fmt.Errorf("%s: %w", fn.Name, err)
 			}
 			return nil
@@ -50,6 +47,36 @@ func inputs(i *ir.Instruction) error {
 		}
 	}
 	return nil
+}
+
+// allocateOrSpill allocates registers, and moves vectors to the frame until there
+// are enough of them.
+func allocateOrSpill(fn *ir.Function, vectors int) error {
+	for pressure := vectors; ; {
+		fn.LabelTarget = nil
+		for _, i := range fn.Instructions() {
+			i.Pred, i.Succ = nil, nil
+		}
+		for _, p := range []func(*ir.Function) error{pass.LabelTarget, pass.CFG, pass.Liveness} {
+			if err := p(fn); err != nil {
+				return err
+			}
+		}
+		err := allocate(fn, vectors)
+		if err == nil {
+			return nil
+		}
+		if pressure < vectors/2 {
+			return err
+		}
+		spilled, err := spill(fn, pressure, vectors)
+		if err != nil {
+			return err
+		}
+		if !spilled {
+			pressure--
+		}
+	}
 }
 
 // allocate colours the registers of each kind. The base pointer is left alone.

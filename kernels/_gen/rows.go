@@ -80,7 +80,7 @@ type rowKernel struct {
 	sums     rowSums
 	members  reg.Register // how many, with labels
 	most     watch
-	kept     map[int]kept // factors
+	kept     map[int]vec // factors
 	exponent gammaParts
 }
 

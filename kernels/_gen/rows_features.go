@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -268,52 +267,18 @@ func (b *rowKernel) finishWatch() {
 	b.returnAll(m)
 }
 
-// kept is a number in every lane: in a register, or with AVX2 in the frame.
-type kept struct {
-	v  vec
-	at operand.Mem
-}
-
-func (b *rowKernel) keep(v vec) kept {
-	if !b.inFrame() {
-		return kept{v: v}
-	}
-	b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
-	at := b.AllocLocal(b.bytes)
-	b.VMOVUPS(v[0], at)
-	return kept{at: at}
-}
-
-// from brings it to a register.
-func (b *rowKernel) from(k kept) vec {
-	if k.v != nil {
-		return k.v
-	}
-	v := b.regs(1)
-	b.VMOVUPS(k.at, v[0])
-	return v
-}
-
 // keepFactors loads the factors that the kernel needs. Some are wanted with the
 // other sign.
 func (b *rowKernel) keepFactors() {
-	b.kept = map[int]kept{}
+	b.kept = map[int]vec{}
 	for _, f := range b.factors() {
 		v := b.regs(1)
 		fp(b.gen, b.VBROADCASTSD, b.VBROADCASTSS)(b.at(f), v[0])
 		if b.backward && (f == byLogQ && b.labels || f == byNeg) {
 			v = b.xor(v, signBit)
 		}
-		b.kept[f] = b.keep(v)
+		b.kept[f] = v
 	}
-}
-
-// inFrame reports whether registers are too few for the factors.
-func (b *rowKernel) inFrame() bool {
-	if b.wide() {
-		return b.logs && (b.powers || !b.labels)
-	}
-	return b.logs || b.square
 }
 
 // factors is the list of what the kernel takes from k.
@@ -340,8 +305,8 @@ func (b *rowKernel) factors() (list []int) {
 	return list
 }
 
-// use is a factor in a register.
-func (b *rowKernel) use(factor int) vec { return b.from(b.kept[factor]) }
+// use is a factor.
+func (b *rowKernel) use(factor int) vec { return b.kept[factor] }
 
 // negated is a factor that was kept with the other sign.
-func (b *rowKernel) negated(factor int) vec { return b.use(factor) }
+func (b *rowKernel) negated(factor int) vec { return b.kept[factor] }

@@ -11,7 +11,7 @@ import (
 // half-integer part, exp(rest·ln v) what is left of any γ.
 type gammaParts struct {
 	twice reg.GPVirtual // of the part that products make; nil without
-	rest  kept
+	rest  vec
 }
 
 // startPowers takes γ apart. Logits have logarithms small enough, for their
@@ -44,7 +44,7 @@ func (b *rowKernel) startPowers() {
 	} else {
 		b.VBROADCASTSD(x, v[0])
 	}
-	b.exponent.rest = b.keep(v)
+	b.exponent.rest = v
 }
 
 // powerOf is v^γ; l is ln v where that is needed.
@@ -55,7 +55,7 @@ func (b *rowKernel) powerOf(v, l vec) vec {
 		return y
 	}
 	b.Comment("e^(gamma ln v), 0 below the normal numbers.")
-	arg := b.mul(l, b.from(b.exponent.rest))
+	arg := b.mul(l, b.exponent.rest)
 	least := numbers("leastNormalExp", -707, -87)
 	y := b.exp(b.max(b.load(least).times(len(v)), arg), inside)
 	y = b.where(b.cmp(nlt, arg, least), y)

@@ -6,60 +6,32 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// rowSums is the sums of a forward kernel in lanes: in registers, or where they
-// are too few in the frame. Those of float32 are moved to float64, in the frame,
-// before their rounding adds up.
+// rowSums is the sums of a forward kernel in lanes. Those of float32 are moved
+// to float64, in the frame, before their rounding adds up.
 type rowSums struct {
 	acc    map[int]vec
-	slots  map[int]operand.Mem
 	totals operand.Mem
 }
 
-// sumsInFrame reports whether registers are too few for the sums.
-func (b *rowKernel) sumsInFrame() bool { return b.inFrame() && len(b.index()) > 5 }
-
 // openSums makes all sums 0.
 func (b *rowKernel) openSums() {
-	b.sums.acc, b.sums.slots = map[int]vec{}, map[int]operand.Mem{}
+	b.sums.acc = map[int]vec{}
 	for _, i := range b.index() {
-		n := b.registersOf(i)
-		if !b.sumsInFrame() {
-			b.sums.acc[i] = b.zero(n)
-			continue
-		}
-		b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
-		b.sums.slots[i] = b.AllocLocal(n * b.bytes)
-		b.clearSlots(i)
-	}
-}
-
-func (b *rowKernel) clearSlots(i int) {
-	zeros := b.zero(1)
-	for j := range b.registersOf(i) {
-		b.VMOVUPS(zeros[0], b.sums.slots[i].Offset(j*b.bytes))
+		b.sums.acc[i] = b.zero(b.registersOf(i))
 	}
 }
 
 // takeSum is the lanes of a sum, which begins anew.
-func (b *rowKernel) takeSum(i int) (v vec) {
-	if !b.sumsInFrame() {
-		v = b.sums.acc[i]
-		first := b.copy(v[:1])
-		for _, r := range v[1:] {
-			fp(b.gen, b.VADDPD, b.VADDPS)(r, first[0], first[0])
-		}
-		for _, r := range v {
-			b.VXORPS(r, r, r)
-		}
-		return first
+func (b *rowKernel) takeSum(i int) vec {
+	v := b.sums.acc[i]
+	first := b.copy(v[:1])
+	for _, r := range v[1:] {
+		fp(b.gen, b.VADDPD, b.VADDPS)(r, first[0], first[0])
 	}
-	v = b.regs(1)
-	b.VMOVUPS(b.sums.slots[i], v[0])
-	for j := 1; j < b.registersOf(i); j++ {
-		fp(b.gen, b.VADDPD, b.VADDPS)(b.sums.slots[i].Offset(j*b.bytes), v[0], v[0])
+	for _, r := range v {
+		b.VXORPS(r, r, r)
 	}
-	b.clearSlots(i)
-	return v
+	return first
 }
 
 // laneAdditions is how often a lane of float32 is added to before it goes to
@@ -156,17 +128,9 @@ func (b *rowKernel) foldSum(v vec, total operand.Mem) {
 
 // intoSum changes a sum by each vector, the at-th one and those after it.
 func (b *rowKernel) intoSum(i, at, k int, change func(j int, sum vec)) {
-	n := b.registersOf(i)
+	acc := b.sums.acc[i]
 	for j := range k {
-		slot := (at + j) % n
-		if !b.sumsInFrame() {
-			change(j, b.sums.acc[i][slot:][:1])
-			continue
-		}
-		mem, sum := b.sums.slots[i].Offset(slot*b.bytes), b.regs(1)
-		b.VMOVUPS(mem, sum[0])
-		change(j, sum)
-		b.VMOVUPS(sum[0], mem)
+		change(j, acc[(at+j)%len(acc):][:1])
 	}
 }
 
