@@ -30,7 +30,7 @@ bench-peers: ## time the losses against PyTorch, where it is installed
 	go run ./bench/peers
 
 bench-plot: ## draw what make bench measures
-	go run ./bench/table -c 4 -baseline=false -json docs/bench.json
+	go run ./bench/table -part kernels -c 4 -in memory -workers 1 -type f32 -baseline=false -json docs/bench.json
 	go run ./bench/plot -o docs/bench.png docs/bench.json
 
 ceiling: ## hold the probes of the ceiling to those in C

@@ -58,7 +58,7 @@ func bigSigmoid(x float64) *big.Float {
 // bigSoftplus adds a small exponential to 1 by the series.
 func bigSoftplus(x float64) *big.Float {
 	e := bigExp(newBig(-math.Abs(x)))
-	l := prec()
+	var l *big.Float
 	if math.Abs(x) > 45 {
 		l = log1pSeries(e)
 	} else {

@@ -29,7 +29,7 @@ func (b *bars) draw() (*plot.Plot, error) {
 	p.Title.Text = b.title
 	p.X.Label.Text = "part of the ceiling for the same traffic"
 	p.Y.Label.Text = " " // leaves room for the longest name
-	p.X.Min, p.X.Max = 0, 1.1
+	p.X.Min, p.X.Max = 0, 1
 	names := slices.Clone(b.kernels)
 	slices.Reverse(names)
 	p.NominalY(names...)
@@ -57,6 +57,8 @@ func (b *bars) draw() (*plot.Plot, error) {
 	}
 	ceiling.Color, ceiling.Dashes = grey, []vg.Length{4, 3}
 	p.Add(ceiling)
+	p.Legend.Add("ceiling", ceiling)
 	p.Legend.Top, p.Legend.XOffs = true, -12
+	p.X.Max *= 1.3 // leaves room for the legend
 	return p, nil
 }
