@@ -42303,3 +42303,29104 @@ done:
 	MOVB      AL, ret+88(FP)
 	VZEROUPPER
 	RET
+
+// func softmaxLanes2F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes2F32AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes2F32AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   stride+24(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   n+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	XORQ   R8, R8
+	CMPQ   DI, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R8*4), CX
+	MOVQ    p+0(FP), BX
+	LEAQ    (BX)(R8*4), BX
+	MOVQ    q+8(FP), SI
+	LEAQ    (SI)(R8*4), SI
+	VMOVUPS (CX), Y1
+	VMOVUPS 32(CX), Y2
+	VMOVUPS absBitsSingle<>+0(SB), Y4
+	VANDPS  Y4, Y1, Y3
+	VANDPS  Y4, Y2, Y4
+	VPMAXUD Y3, Y0, Y0
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y3
+	VMOVUPS 32(CX)(AX*1), Y4
+	VMOVUPS absBitsSingle<>+0(SB), Y6
+	VANDPS  Y6, Y3, Y5
+	VANDPS  Y6, Y4, Y6
+	VPMAXUD Y5, Y0, Y0
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y5, Y1, Y7
+	VMULPS  Y6, Y2, Y8
+	VMOVUPS Y7, (BX)
+	VMOVUPS Y8, 32(BX)
+	VMULPS  Y5, Y3, Y7
+	VMULPS  Y6, Y4, Y8
+	VMOVUPS Y7, (SI)
+	VMOVUPS Y8, 32(SI)
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS Y3, (BX)(DX*1)
+	VMOVUPS Y4, 32(BX)(DX*1)
+	VMULPS  Y5, Y1, Y1
+	VMULPS  Y6, Y2, Y2
+	VMOVUPS Y1, (SI)(DX*1)
+	VMOVUPS Y2, 32(SI)(DX*1)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       DI, CX
+	CMOVQLT    DI, CX
+	LEAQ       tailMasks<>+0(SB), BX
+	NEGQ       CX
+	VMOVDQU    32(BX)(CX*4), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*4), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*4), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*4), SI
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS     Y4, Y2, Y5
+	VMASKMOVPS Y5, Y1, (BX)
+	VMULPS     Y4, Y3, Y5
+	VMASKMOVPS Y5, Y1, (SI)
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS Y3, Y1, (BX)(DX*1)
+	VMULPS     Y4, Y2, Y2
+	VMASKMOVPS Y2, Y1, (SI)(DX*1)
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, DI
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+DATA ln2Single<>+0(SB)/4, $0x3f317218
+DATA ln2Single<>+4(SB)/4, $0x3f317218
+DATA ln2Single<>+8(SB)/4, $0x3f317218
+DATA ln2Single<>+12(SB)/4, $0x3f317218
+DATA ln2Single<>+16(SB)/4, $0x3f317218
+DATA ln2Single<>+20(SB)/4, $0x3f317218
+DATA ln2Single<>+24(SB)/4, $0x3f317218
+DATA ln2Single<>+28(SB)/4, $0x3f317218
+GLOBL ln2Single<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit32fSingle<>+0(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+4(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+8(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+12(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+16(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+20(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+24(SB)/4, $0x3c083143
+DATA expLogit32fSingle<>+28(SB)/4, $0x3c083143
+GLOBL expLogit32fSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit32eSingle<>+0(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+4(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+8(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+12(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+16(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+20(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+24(SB)/4, $0x3d2b94fb
+DATA expLogit32eSingle<>+28(SB)/4, $0x3d2b94fb
+GLOBL expLogit32eSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit32dSingle<>+0(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+4(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+8(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+12(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+16(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+20(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+24(SB)/4, $0x3e2aabd7
+DATA expLogit32dSingle<>+28(SB)/4, $0x3e2aabd7
+GLOBL expLogit32dSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit32cSingle<>+0(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+4(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+8(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+12(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+16(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+20(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+24(SB)/4, $0x3efffefe
+DATA expLogit32cSingle<>+28(SB)/4, $0x3efffefe
+GLOBL expLogit32cSingle<>(SB), RODATA|NOPTR, $32
+
+DATA softmaxLimitSingle<>+0(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+4(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+8(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+12(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+16(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+20(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+24(SB)/4, $0x42200000
+DATA softmaxLimitSingle<>+28(SB)/4, $0x42200000
+GLOBL softmaxLimitSingle<>(SB), RODATA|NOPTR, $32
+
+// func softmaxLanes2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes2F64AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes2F64AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   stride+24(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   n+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R8*8), CX
+	MOVQ    p+0(FP), BX
+	LEAQ    (BX)(R8*8), BX
+	MOVQ    q+8(FP), SI
+	LEAQ    (SI)(R8*8), SI
+	VMOVUPD (CX), Y1
+	VMOVUPD 32(CX), Y2
+	VMOVUPD absBits<>+0(SB), Y4
+	VANDPD  Y4, Y1, Y3
+	VANDPD  Y4, Y2, Y4
+	VPMAXSD Y3, Y0, Y0
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y3
+	VMOVUPD 32(CX)(AX*1), Y4
+	VMOVUPD absBits<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y5
+	VANDPD  Y6, Y4, Y6
+	VPMAXSD Y5, Y0, Y0
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y5, Y1, Y7
+	VMULPD  Y6, Y2, Y8
+	VMOVUPD Y7, (BX)
+	VMOVUPD Y8, 32(BX)
+	VMULPD  Y5, Y3, Y7
+	VMULPD  Y6, Y4, Y8
+	VMOVUPD Y7, (SI)
+	VMOVUPD Y8, 32(SI)
+	VMULPD  Y5, Y3, Y3
+	VMULPD  Y6, Y4, Y4
+	VMOVUPD Y3, (BX)(DX*1)
+	VMOVUPD Y4, 32(BX)(DX*1)
+	VMULPD  Y5, Y1, Y1
+	VMULPD  Y6, Y2, Y2
+	VMOVUPD Y1, (SI)(DX*1)
+	VMOVUPD Y2, 32(SI)(DX*1)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       DI, CX
+	CMOVQLT    DI, CX
+	LEAQ       tailMasks<>+0(SB), BX
+	NEGQ       CX
+	VMOVDQU    32(BX)(CX*8), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*8), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*8), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*8), SI
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD     Y4, Y2, Y5
+	VMASKMOVPD Y5, Y1, (BX)
+	VMULPD     Y4, Y3, Y5
+	VMASKMOVPD Y5, Y1, (SI)
+	VMULPD     Y4, Y3, Y3
+	VMASKMOVPD Y3, Y1, (BX)(DX*1)
+	VMULPD     Y4, Y2, Y2
+	VMASKMOVPD Y2, Y1, (SI)(DX*1)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+DATA expLogit64k<>+0(SB)/8, $0x3e926f51bccd9700
+DATA expLogit64k<>+8(SB)/8, $0x3e926f51bccd9700
+DATA expLogit64k<>+16(SB)/8, $0x3e926f51bccd9700
+DATA expLogit64k<>+24(SB)/8, $0x3e926f51bccd9700
+GLOBL expLogit64k<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64j<>+0(SB)/8, $0x3ec72e8c9c55c180
+DATA expLogit64j<>+8(SB)/8, $0x3ec72e8c9c55c180
+DATA expLogit64j<>+16(SB)/8, $0x3ec72e8c9c55c180
+DATA expLogit64j<>+24(SB)/8, $0x3ec72e8c9c55c180
+GLOBL expLogit64j<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64i<>+0(SB)/8, $0x3efa01b8f5b55dc0
+DATA expLogit64i<>+8(SB)/8, $0x3efa01b8f5b55dc0
+DATA expLogit64i<>+16(SB)/8, $0x3efa01b8f5b55dc0
+DATA expLogit64i<>+24(SB)/8, $0x3efa01b8f5b55dc0
+GLOBL expLogit64i<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64h<>+0(SB)/8, $0x3f2a0198d9fa8d08
+DATA expLogit64h<>+8(SB)/8, $0x3f2a0198d9fa8d08
+DATA expLogit64h<>+16(SB)/8, $0x3f2a0198d9fa8d08
+DATA expLogit64h<>+24(SB)/8, $0x3f2a0198d9fa8d08
+GLOBL expLogit64h<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64g<>+0(SB)/8, $0x3f56c16c0c19eff0
+DATA expLogit64g<>+8(SB)/8, $0x3f56c16c0c19eff0
+DATA expLogit64g<>+16(SB)/8, $0x3f56c16c0c19eff0
+DATA expLogit64g<>+24(SB)/8, $0x3f56c16c0c19eff0
+GLOBL expLogit64g<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64f<>+0(SB)/8, $0x3f811111125a0a1a
+DATA expLogit64f<>+8(SB)/8, $0x3f811111125a0a1a
+DATA expLogit64f<>+16(SB)/8, $0x3f811111125a0a1a
+DATA expLogit64f<>+24(SB)/8, $0x3f811111125a0a1a
+GLOBL expLogit64f<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64e<>+0(SB)/8, $0x3fa555555558ac32
+DATA expLogit64e<>+8(SB)/8, $0x3fa555555558ac32
+DATA expLogit64e<>+16(SB)/8, $0x3fa555555558ac32
+DATA expLogit64e<>+24(SB)/8, $0x3fa555555558ac32
+GLOBL expLogit64e<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64d<>+0(SB)/8, $0x3fc555555555082a
+DATA expLogit64d<>+8(SB)/8, $0x3fc555555555082a
+DATA expLogit64d<>+16(SB)/8, $0x3fc555555555082a
+DATA expLogit64d<>+24(SB)/8, $0x3fc555555555082a
+GLOBL expLogit64d<>(SB), RODATA|NOPTR, $32
+
+DATA expLogit64c<>+0(SB)/8, $0x3fdffffffffffecc
+DATA expLogit64c<>+8(SB)/8, $0x3fdffffffffffecc
+DATA expLogit64c<>+16(SB)/8, $0x3fdffffffffffecc
+DATA expLogit64c<>+24(SB)/8, $0x3fdffffffffffecc
+GLOBL expLogit64c<>(SB), RODATA|NOPTR, $32
+
+DATA softmaxLimit<>+0(SB)/8, $0x4062c00000000000
+DATA softmaxLimit<>+8(SB)/8, $0x4062c00000000000
+DATA softmaxLimit<>+16(SB)/8, $0x4062c00000000000
+DATA softmaxLimit<>+24(SB)/8, $0x4062c00000000000
+GLOBL softmaxLimit<>(SB), RODATA|NOPTR, $32
+
+// func softmaxLanes3F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes3F32AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes3F32AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   stride+24(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   n+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	XORQ   R8, R8
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R8*4), CX
+	MOVQ    p+0(FP), BX
+	LEAQ    (BX)(R8*4), BX
+	MOVQ    q+8(FP), SI
+	LEAQ    (SI)(R8*4), SI
+	VMOVUPS (CX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (CX)(AX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y3, Y6
+	VMULPS  Y5, Y1, Y7
+	VMOVUPS Y7, (BX)
+	VMULPS  Y5, Y6, Y6
+	VMOVUPS Y6, (SI)
+	VADDPS  Y1, Y3, Y1
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS Y2, (BX)(DX*1)
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, (SI)(DX*1)
+	VMULPS  Y5, Y3, Y1
+	VMOVUPS Y1, (BX)(DX*2)
+	VMULPS  Y5, Y4, Y1
+	VMOVUPS Y1, (SI)(DX*2)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       DI, CX
+	CMOVQLT    DI, CX
+	LEAQ       tailMasks<>+0(SB), BX
+	NEGQ       CX
+	VMOVDQU    32(BX)(CX*4), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*4), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*4), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*4), SI
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS     Y3, Y4, Y7
+	VMULPS     Y6, Y2, Y8
+	VMASKMOVPS Y8, Y1, (BX)
+	VMULPS     Y6, Y7, Y7
+	VMASKMOVPS Y7, Y1, (SI)
+	VADDPS     Y2, Y4, Y2
+	VMULPS     Y6, Y3, Y3
+	VMASKMOVPS Y3, Y1, (BX)(DX*1)
+	VMULPS     Y6, Y2, Y2
+	VMASKMOVPS Y2, Y1, (SI)(DX*1)
+	VMULPS     Y6, Y4, Y2
+	VMASKMOVPS Y2, Y1, (BX)(DX*2)
+	VMULPS     Y6, Y5, Y2
+	VMASKMOVPS Y2, Y1, (SI)(DX*2)
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, DI
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanes3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes3F64AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes3F64AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   stride+24(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   n+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	XORQ   R8, R8
+	CMPQ   DI, $0x00000004
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R8*8), CX
+	MOVQ    p+0(FP), BX
+	LEAQ    (BX)(R8*8), BX
+	MOVQ    q+8(FP), SI
+	LEAQ    (SI)(R8*8), SI
+	VMOVUPD (CX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (CX)(AX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y3, Y6
+	VMULPD  Y5, Y1, Y7
+	VMOVUPD Y7, (BX)
+	VMULPD  Y5, Y6, Y6
+	VMOVUPD Y6, (SI)
+	VADDPD  Y1, Y3, Y1
+	VMULPD  Y5, Y2, Y2
+	VMOVUPD Y2, (BX)(DX*1)
+	VMULPD  Y5, Y1, Y1
+	VMOVUPD Y1, (SI)(DX*1)
+	VMULPD  Y5, Y3, Y1
+	VMOVUPD Y1, (BX)(DX*2)
+	VMULPD  Y5, Y4, Y1
+	VMOVUPD Y1, (SI)(DX*2)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       DI, CX
+	CMOVQLT    DI, CX
+	LEAQ       tailMasks<>+0(SB), BX
+	NEGQ       CX
+	VMOVDQU    32(BX)(CX*8), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*8), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*8), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*8), SI
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y4, Y7
+	VMULPD     Y6, Y2, Y8
+	VMASKMOVPD Y8, Y1, (BX)
+	VMULPD     Y6, Y7, Y7
+	VMASKMOVPD Y7, Y1, (SI)
+	VADDPD     Y2, Y4, Y2
+	VMULPD     Y6, Y3, Y3
+	VMASKMOVPD Y3, Y1, (BX)(DX*1)
+	VMULPD     Y6, Y2, Y2
+	VMASKMOVPD Y2, Y1, (SI)(DX*1)
+	VMULPD     Y6, Y4, Y2
+	VMASKMOVPD Y2, Y1, (BX)(DX*2)
+	VMULPD     Y6, Y5, Y2
+	VMASKMOVPD Y2, Y1, (SI)(DX*2)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, DI
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanes4F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes4F32AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes4F32AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x02, AX
+	LEAQ   (AX)(AX*2), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x02, BX
+	LEAQ   (BX)(BX*2), DI
+	MOVQ   n+40(FP), R9
+	VXORPD Y0, Y0, Y0
+	XORQ   R10, R10
+	CMPQ   R9, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R10*4), CX
+	MOVQ    p+0(FP), SI
+	LEAQ    (SI)(R10*4), SI
+	MOVQ    q+8(FP), R8
+	LEAQ    (R8)(R10*4), R8
+	VMOVUPS (CX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (CX)(AX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (CX)(DX*1), Y4
+	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y6, Y8
+	VMULPS  Y7, Y1, Y9
+	VMOVUPS Y9, (SI)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, (R8)
+	VADDPS  Y1, Y6, Y1
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, (SI)(BX*1)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, (R8)(BX*1)
+	VADDPS  Y4, Y5, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, (SI)(BX*2)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, (R8)(BX*2)
+	VADDPS  Y3, Y5, Y1
+	VMULPS  Y7, Y4, Y2
+	VMOVUPS Y2, (SI)(DI*1)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, (R8)(DI*1)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       R9, CX
+	CMOVQLT    R9, CX
+	LEAQ       tailMasks<>+0(SB), SI
+	NEGQ       CX
+	VMOVDQU    32(SI)(CX*4), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*4), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*4), R8
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS     Y3, Y7, Y9
+	VMULPS     Y8, Y2, Y10
+	VMASKMOVPS Y10, Y1, (SI)
+	VMULPS     Y8, Y9, Y9
+	VMASKMOVPS Y9, Y1, (R8)
+	VADDPS     Y2, Y7, Y2
+	VMULPS     Y8, Y3, Y3
+	VMASKMOVPS Y3, Y1, (SI)(BX*1)
+	VMULPS     Y8, Y2, Y2
+	VMASKMOVPS Y2, Y1, (R8)(BX*1)
+	VADDPS     Y5, Y6, Y2
+	VMULPS     Y8, Y4, Y3
+	VMASKMOVPS Y3, Y1, (SI)(BX*2)
+	VMULPS     Y8, Y2, Y2
+	VMASKMOVPS Y2, Y1, (R8)(BX*2)
+	VADDPS     Y4, Y6, Y2
+	VMULPS     Y8, Y5, Y3
+	VMASKMOVPS Y3, Y1, (SI)(DI*1)
+	VMULPS     Y8, Y2, Y2
+	VMASKMOVPS Y2, Y1, (R8)(DI*1)
+	ADDQ       $0x00000008, R10
+	SUBQ       $0x00000008, R9
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanes4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes4F64AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes4F64AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x03, AX
+	LEAQ   (AX)(AX*2), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x03, BX
+	LEAQ   (BX)(BX*2), DI
+	MOVQ   n+40(FP), R9
+	VXORPD Y0, Y0, Y0
+	XORQ   R10, R10
+	CMPQ   R9, $0x00000004
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R10*8), CX
+	MOVQ    p+0(FP), SI
+	LEAQ    (SI)(R10*8), SI
+	MOVQ    q+8(FP), R8
+	LEAQ    (R8)(R10*8), R8
+	VMOVUPD (CX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (CX)(AX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (CX)(DX*1), Y4
+	VANDPD  absBits<>+0(SB), Y4, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y6, Y8
+	VMULPD  Y7, Y1, Y9
+	VMOVUPD Y9, (SI)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPD Y8, (R8)
+	VADDPD  Y1, Y6, Y1
+	VMULPD  Y7, Y2, Y2
+	VMOVUPD Y2, (SI)(BX*1)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPD Y1, (R8)(BX*1)
+	VADDPD  Y4, Y5, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPD Y2, (SI)(BX*2)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPD Y1, (R8)(BX*2)
+	VADDPD  Y3, Y5, Y1
+	VMULPD  Y7, Y4, Y2
+	VMOVUPD Y2, (SI)(DI*1)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPD Y1, (R8)(DI*1)
+	ADDQ    $0x00000004, R10
+	SUBQ    $0x00000004, R9
+	CMPQ    R9, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       R9, CX
+	CMOVQLT    R9, CX
+	LEAQ       tailMasks<>+0(SB), SI
+	NEGQ       CX
+	VMOVDQU    32(SI)(CX*8), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*8), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*8), R8
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y3, Y7, Y9
+	VMULPD     Y8, Y2, Y10
+	VMASKMOVPD Y10, Y1, (SI)
+	VMULPD     Y8, Y9, Y9
+	VMASKMOVPD Y9, Y1, (R8)
+	VADDPD     Y2, Y7, Y2
+	VMULPD     Y8, Y3, Y3
+	VMASKMOVPD Y3, Y1, (SI)(BX*1)
+	VMULPD     Y8, Y2, Y2
+	VMASKMOVPD Y2, Y1, (R8)(BX*1)
+	VADDPD     Y5, Y6, Y2
+	VMULPD     Y8, Y4, Y3
+	VMASKMOVPD Y3, Y1, (SI)(BX*2)
+	VMULPD     Y8, Y2, Y2
+	VMASKMOVPD Y2, Y1, (R8)(BX*2)
+	VADDPD     Y4, Y6, Y2
+	VMULPD     Y8, Y5, Y3
+	VMASKMOVPD Y3, Y1, (SI)(DI*1)
+	VMULPD     Y8, Y2, Y2
+	VMASKMOVPD Y2, Y1, (R8)(DI*1)
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R9
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanes8F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes8F32AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes8F32AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x02, AX
+	LEAQ   (AX)(AX*2), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x02, BX
+	LEAQ   (BX)(BX*2), DI
+	MOVQ   n+40(FP), R9
+	VXORPD Y0, Y0, Y0
+	XORQ   R10, R10
+	CMPQ   R9, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R10*4), CX
+	MOVQ    p+0(FP), SI
+	LEAQ    (SI)(R10*4), SI
+	MOVQ    q+8(FP), R8
+	LEAQ    (R8)(R10*4), R8
+	VMOVUPS (CX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y2, (SI)(BX*1)
+	VMOVUPS (CX)(AX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (SI)(BX*2)
+	VMOVUPS Y2, (SI)(DI*1)
+	VMOVUPS (CX)(AX*4), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), R11
+	VMOVUPS (R11)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (SI)(BX*4)
+	LEAQ    (SI)(BX*4), R11
+	VMOVUPS Y2, (R11)(BX*1)
+	LEAQ    (CX)(AX*4), R11
+	VMOVUPS (R11)(AX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), CX
+	VMOVUPS (CX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS Y1, (CX)(BX*2)
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS Y2, (CX)(DI*1)
+	VADDPS  Y4, Y3, Y1
+	VADDPS  Y6, Y5, Y2
+	VADDPS  Y2, Y1, Y7
+	VMOVUPS oneSingle<>+0(SB), Y8
+	VDIVPS  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y4, Y2, Y4
+	VMOVUPS (SI), Y8
+	VMOVUPS (SI)(BX*1), Y9
+	VADDPS  Y9, Y4, Y10
+	VMULPS  Y7, Y8, Y11
+	VMOVUPS Y11, (SI)
+	VMULPS  Y7, Y10, Y10
+	VMOVUPS Y10, (R8)
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y7, Y9, Y8
+	VMOVUPS Y8, (SI)(BX*1)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, (R8)(BX*1)
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS (SI)(BX*2), Y3
+	VMOVUPS (SI)(DI*1), Y4
+	VADDPS  Y4, Y2, Y8
+	VMULPS  Y7, Y3, Y9
+	VMOVUPS Y9, (SI)(BX*2)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, (R8)(BX*2)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, (SI)(DI*1)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, (R8)(DI*1)
+	VADDPS  Y6, Y1, Y2
+	VMOVUPS (SI)(BX*4), Y3
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS (CX)(BX*1), Y4
+	VADDPS  Y4, Y2, Y6
+	VMULPS  Y7, Y3, Y8
+	VMOVUPS Y8, (SI)(BX*4)
+	VMULPS  Y7, Y6, Y6
+	VMOVUPS Y6, (R8)(BX*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS Y3, (CX)(BX*1)
+	VMULPS  Y7, Y2, Y2
+	LEAQ    (R8)(BX*4), CX
+	VMOVUPS Y2, (CX)(BX*1)
+	VADDPS  Y5, Y1, Y1
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS (CX)(BX*2), Y2
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS (CX)(DI*1), Y3
+	VADDPS  Y3, Y1, Y4
+	VMULPS  Y7, Y2, Y5
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS Y5, (CX)(BX*2)
+	VMULPS  Y7, Y4, Y4
+	LEAQ    (R8)(BX*4), CX
+	VMOVUPS Y4, (CX)(BX*2)
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y7, Y3, Y2
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPS Y2, (CX)(DI*1)
+	VMULPS  Y7, Y1, Y1
+	LEAQ    (R8)(BX*4), CX
+	VMOVUPS Y1, (CX)(DI*1)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       R9, CX
+	CMOVQLT    R9, CX
+	LEAQ       tailMasks<>+0(SB), SI
+	NEGQ       CX
+	VMOVDQU    32(SI)(CX*4), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*4), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*4), R8
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMASKMOVPS Y2, Y1, (SI)
+	VMASKMOVPS Y3, Y1, (SI)(BX*1)
+	VMASKMOVPS (CX)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMASKMOVPS Y2, Y1, (SI)(BX*2)
+	VMASKMOVPS Y3, Y1, (SI)(DI*1)
+	VMASKMOVPS (CX)(AX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R11
+	VMASKMOVPS (R11)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMASKMOVPS Y2, Y1, (SI)(BX*4)
+	LEAQ       (SI)(BX*4), R11
+	VMASKMOVPS Y3, Y1, (R11)(BX*1)
+	LEAQ       (CX)(AX*4), R11
+	VMASKMOVPS (R11)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS Y2, Y1, (CX)(BX*2)
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS Y3, Y1, (CX)(DI*1)
+	VADDPS     Y5, Y4, Y2
+	VADDPS     Y7, Y6, Y3
+	VADDPS     Y3, Y2, Y8
+	VMOVUPS    oneSingle<>+0(SB), Y9
+	VDIVPS     Y8, Y9, Y8
+	VANDPD     Y8, Y1, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS     Y5, Y3, Y5
+	VMASKMOVPS (SI), Y1, Y9
+	VMASKMOVPS (SI)(BX*1), Y1, Y10
+	VADDPS     Y10, Y5, Y11
+	VMULPS     Y8, Y9, Y12
+	VMASKMOVPS Y12, Y1, (SI)
+	VMULPS     Y8, Y11, Y11
+	VMASKMOVPS Y11, Y1, (R8)
+	VADDPS     Y9, Y5, Y5
+	VMULPS     Y8, Y10, Y9
+	VMASKMOVPS Y9, Y1, (SI)(BX*1)
+	VMULPS     Y8, Y5, Y5
+	VMASKMOVPS Y5, Y1, (R8)(BX*1)
+	VADDPS     Y4, Y3, Y3
+	VMASKMOVPS (SI)(BX*2), Y1, Y4
+	VMASKMOVPS (SI)(DI*1), Y1, Y5
+	VADDPS     Y5, Y3, Y9
+	VMULPS     Y8, Y4, Y10
+	VMASKMOVPS Y10, Y1, (SI)(BX*2)
+	VMULPS     Y8, Y9, Y9
+	VMASKMOVPS Y9, Y1, (R8)(BX*2)
+	VADDPS     Y4, Y3, Y3
+	VMULPS     Y8, Y5, Y4
+	VMASKMOVPS Y4, Y1, (SI)(DI*1)
+	VMULPS     Y8, Y3, Y3
+	VMASKMOVPS Y3, Y1, (R8)(DI*1)
+	VADDPS     Y7, Y2, Y3
+	VMASKMOVPS (SI)(BX*4), Y1, Y4
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS (CX)(BX*1), Y1, Y5
+	VADDPS     Y5, Y3, Y7
+	VMULPS     Y8, Y4, Y9
+	VMASKMOVPS Y9, Y1, (SI)(BX*4)
+	VMULPS     Y8, Y7, Y7
+	VMASKMOVPS Y7, Y1, (R8)(BX*4)
+	VADDPS     Y4, Y3, Y3
+	VMULPS     Y8, Y5, Y4
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS Y4, Y1, (CX)(BX*1)
+	VMULPS     Y8, Y3, Y3
+	LEAQ       (R8)(BX*4), CX
+	VMASKMOVPS Y3, Y1, (CX)(BX*1)
+	VADDPS     Y6, Y2, Y2
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS (CX)(BX*2), Y1, Y3
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS (CX)(DI*1), Y1, Y4
+	VADDPS     Y4, Y2, Y5
+	VMULPS     Y8, Y3, Y6
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS Y6, Y1, (CX)(BX*2)
+	VMULPS     Y8, Y5, Y5
+	LEAQ       (R8)(BX*4), CX
+	VMASKMOVPS Y5, Y1, (CX)(BX*2)
+	VADDPS     Y3, Y2, Y2
+	VMULPS     Y8, Y4, Y3
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPS Y3, Y1, (CX)(DI*1)
+	VMULPS     Y8, Y2, Y2
+	LEAQ       (R8)(BX*4), CX
+	VMASKMOVPS Y2, Y1, (CX)(DI*1)
+	ADDQ       $0x00000008, R10
+	SUBQ       $0x00000008, R9
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanes8F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanes8F64AVX2(SB), NOSPLIT, $0-49
+	// softmaxLanes8F64AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   xstride+32(FP), AX
+	SHLQ   $0x03, AX
+	LEAQ   (AX)(AX*2), DX
+	MOVQ   stride+24(FP), BX
+	SHLQ   $0x03, BX
+	LEAQ   (BX)(BX*2), DI
+	MOVQ   n+40(FP), R9
+	VXORPD Y0, Y0, Y0
+	XORQ   R10, R10
+	CMPQ   R9, $0x00000004
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+16(FP), CX
+	LEAQ    (CX)(R10*8), CX
+	MOVQ    p+0(FP), SI
+	LEAQ    (SI)(R10*8), SI
+	MOVQ    q+8(FP), R8
+	LEAQ    (R8)(R10*8), R8
+	VMOVUPD (CX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPD Y1, (SI)
+	VMOVUPD Y2, (SI)(BX*1)
+	VMOVUPD (CX)(AX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPD Y1, (SI)(BX*2)
+	VMOVUPD Y2, (SI)(DI*1)
+	VMOVUPD (CX)(AX*4), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), R11
+	VMOVUPD (R11)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPD Y1, (SI)(BX*4)
+	LEAQ    (SI)(BX*4), R11
+	VMOVUPD Y2, (R11)(BX*1)
+	LEAQ    (CX)(AX*4), R11
+	VMOVUPD (R11)(AX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), CX
+	VMOVUPD (CX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y6
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD Y1, (CX)(BX*2)
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD Y2, (CX)(DI*1)
+	VADDPD  Y4, Y3, Y1
+	VADDPD  Y6, Y5, Y2
+	VADDPD  Y2, Y1, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y4, Y2, Y4
+	VMOVUPD (SI), Y8
+	VMOVUPD (SI)(BX*1), Y9
+	VADDPD  Y9, Y4, Y10
+	VMULPD  Y7, Y8, Y11
+	VMOVUPD Y11, (SI)
+	VMULPD  Y7, Y10, Y10
+	VMOVUPD Y10, (R8)
+	VADDPD  Y8, Y4, Y4
+	VMULPD  Y7, Y9, Y8
+	VMOVUPD Y8, (SI)(BX*1)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPD Y4, (R8)(BX*1)
+	VADDPD  Y3, Y2, Y2
+	VMOVUPD (SI)(BX*2), Y3
+	VMOVUPD (SI)(DI*1), Y4
+	VADDPD  Y4, Y2, Y8
+	VMULPD  Y7, Y3, Y9
+	VMOVUPD Y9, (SI)(BX*2)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPD Y8, (R8)(BX*2)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPD Y3, (SI)(DI*1)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPD Y2, (R8)(DI*1)
+	VADDPD  Y6, Y1, Y2
+	VMOVUPD (SI)(BX*4), Y3
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD (CX)(BX*1), Y4
+	VADDPD  Y4, Y2, Y6
+	VMULPD  Y7, Y3, Y8
+	VMOVUPD Y8, (SI)(BX*4)
+	VMULPD  Y7, Y6, Y6
+	VMOVUPD Y6, (R8)(BX*4)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD Y3, (CX)(BX*1)
+	VMULPD  Y7, Y2, Y2
+	LEAQ    (R8)(BX*4), CX
+	VMOVUPD Y2, (CX)(BX*1)
+	VADDPD  Y5, Y1, Y1
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD (CX)(BX*2), Y2
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD (CX)(DI*1), Y3
+	VADDPD  Y3, Y1, Y4
+	VMULPD  Y7, Y2, Y5
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD Y5, (CX)(BX*2)
+	VMULPD  Y7, Y4, Y4
+	LEAQ    (R8)(BX*4), CX
+	VMOVUPD Y4, (CX)(BX*2)
+	VADDPD  Y2, Y1, Y1
+	VMULPD  Y7, Y3, Y2
+	LEAQ    (SI)(BX*4), CX
+	VMOVUPD Y2, (CX)(DI*1)
+	VMULPD  Y7, Y1, Y1
+	LEAQ    (R8)(BX*4), CX
+	VMOVUPD Y1, (CX)(DI*1)
+	ADDQ    $0x00000004, R10
+	SUBQ    $0x00000004, R9
+	CMPQ    R9, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       R9, CX
+	CMOVQLT    R9, CX
+	LEAQ       tailMasks<>+0(SB), SI
+	NEGQ       CX
+	VMOVDQU    32(SI)(CX*8), Y1
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*8), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*8), R8
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMASKMOVPD Y2, Y1, (SI)
+	VMASKMOVPD Y3, Y1, (SI)(BX*1)
+	VMASKMOVPD (CX)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMASKMOVPD Y2, Y1, (SI)(BX*2)
+	VMASKMOVPD Y3, Y1, (SI)(DI*1)
+	VMASKMOVPD (CX)(AX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R11
+	VMASKMOVPD (R11)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMASKMOVPD Y2, Y1, (SI)(BX*4)
+	LEAQ       (SI)(BX*4), R11
+	VMASKMOVPD Y3, Y1, (R11)(BX*1)
+	LEAQ       (CX)(AX*4), R11
+	VMASKMOVPD (R11)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD Y2, Y1, (CX)(BX*2)
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD Y3, Y1, (CX)(DI*1)
+	VADDPD     Y5, Y4, Y2
+	VADDPD     Y7, Y6, Y3
+	VADDPD     Y3, Y2, Y8
+	VMOVUPD    one<>+0(SB), Y9
+	VDIVPD     Y8, Y9, Y8
+	VANDPD     Y8, Y1, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD     Y5, Y3, Y5
+	VMASKMOVPD (SI), Y1, Y9
+	VMASKMOVPD (SI)(BX*1), Y1, Y10
+	VADDPD     Y10, Y5, Y11
+	VMULPD     Y8, Y9, Y12
+	VMASKMOVPD Y12, Y1, (SI)
+	VMULPD     Y8, Y11, Y11
+	VMASKMOVPD Y11, Y1, (R8)
+	VADDPD     Y9, Y5, Y5
+	VMULPD     Y8, Y10, Y9
+	VMASKMOVPD Y9, Y1, (SI)(BX*1)
+	VMULPD     Y8, Y5, Y5
+	VMASKMOVPD Y5, Y1, (R8)(BX*1)
+	VADDPD     Y4, Y3, Y3
+	VMASKMOVPD (SI)(BX*2), Y1, Y4
+	VMASKMOVPD (SI)(DI*1), Y1, Y5
+	VADDPD     Y5, Y3, Y9
+	VMULPD     Y8, Y4, Y10
+	VMASKMOVPD Y10, Y1, (SI)(BX*2)
+	VMULPD     Y8, Y9, Y9
+	VMASKMOVPD Y9, Y1, (R8)(BX*2)
+	VADDPD     Y4, Y3, Y3
+	VMULPD     Y8, Y5, Y4
+	VMASKMOVPD Y4, Y1, (SI)(DI*1)
+	VMULPD     Y8, Y3, Y3
+	VMASKMOVPD Y3, Y1, (R8)(DI*1)
+	VADDPD     Y7, Y2, Y3
+	VMASKMOVPD (SI)(BX*4), Y1, Y4
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD (CX)(BX*1), Y1, Y5
+	VADDPD     Y5, Y3, Y7
+	VMULPD     Y8, Y4, Y9
+	VMASKMOVPD Y9, Y1, (SI)(BX*4)
+	VMULPD     Y8, Y7, Y7
+	VMASKMOVPD Y7, Y1, (R8)(BX*4)
+	VADDPD     Y4, Y3, Y3
+	VMULPD     Y8, Y5, Y4
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD Y4, Y1, (CX)(BX*1)
+	VMULPD     Y8, Y3, Y3
+	LEAQ       (R8)(BX*4), CX
+	VMASKMOVPD Y3, Y1, (CX)(BX*1)
+	VADDPD     Y6, Y2, Y2
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD (CX)(BX*2), Y1, Y3
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD (CX)(DI*1), Y1, Y4
+	VADDPD     Y4, Y2, Y5
+	VMULPD     Y8, Y3, Y6
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD Y6, Y1, (CX)(BX*2)
+	VMULPD     Y8, Y5, Y5
+	LEAQ       (R8)(BX*4), CX
+	VMASKMOVPD Y5, Y1, (CX)(BX*2)
+	VADDPD     Y3, Y2, Y2
+	VMULPD     Y8, Y4, Y3
+	LEAQ       (SI)(BX*4), CX
+	VMASKMOVPD Y3, Y1, (CX)(DI*1)
+	VMULPD     Y8, Y2, Y2
+	LEAQ       (R8)(BX*4), CX
+	VMASKMOVPD Y2, Y1, (CX)(DI*1)
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R9
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanesF32AVX2(p *float32, q *float32, x *float32, work *float32, stride int, xstride int, c int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanesF32AVX2(SB), NOSPLIT, $0-65
+	// softmaxLanesF32AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   n+56(FP), BX
+	MOVQ   stride+32(FP), SI
+	MOVQ   xstride+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	XORQ   R8, R8
+	CMPQ   BX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ   R8, R9
+	MOVQ   R8, R10
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+
+	// Upwards: the exponentials to p, the sum of the classes before each to q.
+	MOVQ c+48(FP), R11
+
+classes1:
+	VMOVUPS (DX)(R10*4), Y3
+	VMOVUPS 32(DX)(R10*4), Y4
+	VMOVUPS absBitsSingle<>+0(SB), Y6
+	VANDPS  Y6, Y3, Y5
+	VANDPS  Y6, Y4, Y6
+	VPMAXUD Y5, Y0, Y0
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y3, Y6
+	VFMADD231PS  Y7, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y3
+	VFNMADD231PS Y9, Y8, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VPADDD      Y6, Y8, Y3
+	VPADDD      Y5, Y7, Y4
+	VMOVUPS     Y1, (CX)(R9*4)
+	VMOVUPS     Y2, 32(CX)(R9*4)
+	VMOVUPS     Y3, (AX)(R9*4)
+	VMOVUPS     Y4, 32(AX)(R9*4)
+	VADDPS      Y3, Y1, Y1
+	VADDPS      Y4, Y2, Y2
+	ADDQ        SI, R9
+	ADDQ        DI, R10
+	DECQ        R11
+	JNZ         classes1
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VDIVPS      Y1, Y3, Y1
+	VDIVPS      Y2, Y3, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y4, Y4, Y4
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+48(FP), R10
+
+classes2:
+	SUBQ    SI, R9
+	VMOVUPS (CX)(R9*4), Y5
+	VMOVUPS 32(CX)(R9*4), Y6
+	VADDPS  Y3, Y5, Y5
+	VADDPS  Y4, Y6, Y6
+	VMOVUPS (AX)(R9*4), Y7
+	VMOVUPS 32(AX)(R9*4), Y8
+	VMULPS  Y1, Y5, Y5
+	VMULPS  Y2, Y6, Y6
+	VMOVUPS Y5, (CX)(R9*4)
+	VMOVUPS Y6, 32(CX)(R9*4)
+	VMULPS  Y1, Y7, Y5
+	VMULPS  Y2, Y8, Y6
+	VMOVUPS Y5, (AX)(R9*4)
+	VMOVUPS Y6, 32(AX)(R9*4)
+	VADDPS  Y7, Y3, Y3
+	VADDPS  Y8, Y4, Y4
+	DECQ    R10
+	JNZ     classes2
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, BX
+	CMPQ    BX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    BX, R9
+	CMOVQLT BX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	NEGQ    R9
+	VMOVDQU 32(R10)(R9*4), Y1
+	MOVQ    R8, R9
+	MOVQ    R8, R10
+	VXORPD  Y2, Y2, Y2
+
+	// Upwards: the exponentials to p, the sum of the classes before each to q.
+	MOVQ c+48(FP), R11
+
+classes3:
+	VMASKMOVPS (DX)(R10*4), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VFMADD213PS expLogit32eSingle<>+0(SB), Y3, Y5
+	VFMADD213PS expLogit32dSingle<>+0(SB), Y3, Y5
+	VFMADD213PS expLogit32cSingle<>+0(SB), Y3, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y5
+	VPADDD      Y4, Y5, Y3
+	VMASKMOVPS  Y2, Y1, (CX)(R9*4)
+	VMASKMOVPS  Y3, Y1, (AX)(R9*4)
+	VADDPS      Y3, Y2, Y2
+	ADDQ        SI, R9
+	ADDQ        DI, R10
+	DECQ        R11
+	JNZ         classes3
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VDIVPS      Y2, Y3, Y2
+	VXORPD      Y3, Y3, Y3
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+48(FP), R10
+
+classes4:
+	SUBQ       SI, R9
+	VMASKMOVPS (CX)(R9*4), Y1, Y4
+	VADDPS     Y3, Y4, Y4
+	VMASKMOVPS (AX)(R9*4), Y1, Y5
+	VMULPS     Y2, Y4, Y4
+	VMASKMOVPS Y4, Y1, (CX)(R9*4)
+	VMULPS     Y2, Y5, Y4
+	VMASKMOVPS Y4, Y1, (AX)(R9*4)
+	VADDPS     Y5, Y3, Y3
+	DECQ       R10
+	JNZ        classes4
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, BX
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLanesF64AVX2(p *float64, q *float64, x *float64, work *float64, stride int, xstride int, c int, n int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLanesF64AVX2(SB), NOSPLIT, $0-65
+	// softmaxLanesF64AVX2 leaves the softmax of the logits x in p and the sums of the other
+	// classes in q. It reports false, and p and q are unspecified, if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   x+16(FP), DX
+	MOVQ   n+56(FP), BX
+	MOVQ   stride+32(FP), SI
+	MOVQ   xstride+40(FP), DI
+	VXORPD Y0, Y0, Y0
+	XORQ   R8, R8
+	CMPQ   BX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ   R8, R9
+	MOVQ   R8, R10
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+
+	// Upwards: the exponentials to p, the sum of the classes before each to q.
+	MOVQ c+48(FP), R11
+
+classes1:
+	VMOVUPD (DX)(R10*8), Y3
+	VMOVUPD 32(DX)(R10*8), Y4
+	VMOVUPD absBits<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y5
+	VANDPD  Y6, Y4, Y6
+	VPMAXSD Y5, Y0, Y0
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y3, Y6
+	VFMADD231PD  Y7, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y3
+	VFNMADD231PD Y9, Y8, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VPADDQ      Y6, Y8, Y3
+	VPADDQ      Y5, Y7, Y4
+	VMOVUPD     Y1, (CX)(R9*8)
+	VMOVUPD     Y2, 32(CX)(R9*8)
+	VMOVUPD     Y3, (AX)(R9*8)
+	VMOVUPD     Y4, 32(AX)(R9*8)
+	VADDPD      Y3, Y1, Y1
+	VADDPD      Y4, Y2, Y2
+	ADDQ        SI, R9
+	ADDQ        DI, R10
+	DECQ        R11
+	JNZ         classes1
+	VMOVUPD     one<>+0(SB), Y3
+	VDIVPD      Y1, Y3, Y1
+	VDIVPD      Y2, Y3, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y4, Y4, Y4
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+48(FP), R10
+
+classes2:
+	SUBQ    SI, R9
+	VMOVUPD (CX)(R9*8), Y5
+	VMOVUPD 32(CX)(R9*8), Y6
+	VADDPD  Y3, Y5, Y5
+	VADDPD  Y4, Y6, Y6
+	VMOVUPD (AX)(R9*8), Y7
+	VMOVUPD 32(AX)(R9*8), Y8
+	VMULPD  Y1, Y5, Y5
+	VMULPD  Y2, Y6, Y6
+	VMOVUPD Y5, (CX)(R9*8)
+	VMOVUPD Y6, 32(CX)(R9*8)
+	VMULPD  Y1, Y7, Y5
+	VMULPD  Y2, Y8, Y6
+	VMOVUPD Y5, (AX)(R9*8)
+	VMOVUPD Y6, 32(AX)(R9*8)
+	VADDPD  Y7, Y3, Y3
+	VADDPD  Y8, Y4, Y4
+	DECQ    R10
+	JNZ     classes2
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, BX
+	CMPQ    BX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    BX, R9
+	CMOVQLT BX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	NEGQ    R9
+	VMOVDQU 32(R10)(R9*8), Y1
+	MOVQ    R8, R9
+	MOVQ    R8, R10
+	VXORPD  Y2, Y2, Y2
+
+	// Upwards: the exponentials to p, the sum of the classes before each to q.
+	MOVQ c+48(FP), R11
+
+classes3:
+	VMASKMOVPD (DX)(R10*8), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VFMADD213PD expLogit64j<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64i<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64h<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64g<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64f<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64e<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64d<>+0(SB), Y3, Y5
+	VFMADD213PD expLogit64c<>+0(SB), Y3, Y5
+	VFMADD213PD one<>+0(SB), Y3, Y5
+	VFMADD213PD one<>+0(SB), Y3, Y5
+	VPADDQ      Y4, Y5, Y3
+	VMASKMOVPD  Y2, Y1, (CX)(R9*8)
+	VMASKMOVPD  Y3, Y1, (AX)(R9*8)
+	VADDPD      Y3, Y2, Y2
+	ADDQ        SI, R9
+	ADDQ        DI, R10
+	DECQ        R11
+	JNZ         classes3
+	VMOVUPD     one<>+0(SB), Y3
+	VDIVPD      Y2, Y3, Y2
+	VXORPD      Y3, Y3, Y3
+
+	// Downwards: the sum of those after it is added.
+	MOVQ c+48(FP), R10
+
+classes4:
+	SUBQ       SI, R9
+	VMASKMOVPD (CX)(R9*8), Y1, Y4
+	VADDPD     Y3, Y4, Y4
+	VMASKMOVPD (AX)(R9*8), Y1, Y5
+	VMULPD     Y2, Y4, Y4
+	VMASKMOVPD Y4, Y1, (CX)(R9*8)
+	VMULPD     Y2, Y5, Y4
+	VMASKMOVPD Y4, Y1, (AX)(R9*8)
+	VADDPD     Y5, Y3, Y3
+	DECQ       R10
+	JNZ        classes4
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func memberLogsLanesF32AVX2(l []float32, qy []float32, p *float32, q *float32, y []uint8, stride int, c int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberLogsLanesF32AVX2(SB), NOSPLIT, $0-105
+	// memberLogsLanesF32AVX2 leaves ln p and q of each position's own class.
+	MOVQ l_base+0(FP), AX
+	MOVQ qy_base+24(FP), CX
+	MOVQ p+48(FP), DX
+	MOVQ q+56(FP), BX
+	MOVQ y_base+64(FP), SI
+	MOVQ l_len+8(FP), DI
+	MOVQ stride+88(FP), R8
+	XORQ R9, R9
+	CMPQ DI, $0x00000010
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ      R9, R10
+	VPMOVZXBD (SI)(R9*1), Y0
+	VPMOVZXBD 8(SI)(R9*1), Y1
+	VXORPD    Y2, Y2, Y2
+	VPCMPEQD  Y3, Y3, Y3
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+	VXORPD    Y7, Y7, Y7
+
+	// The probability of each position's own class.
+	MOVQ c+96(FP), R11
+
+classes1:
+	VPCMPEQD  Y2, Y0, Y8
+	VPCMPEQD  Y2, Y1, Y9
+	VMOVUPS   (DX)(R10*4), Y10
+	VMOVUPS   32(DX)(R10*4), Y11
+	VBLENDVPS Y8, Y10, Y4, Y4
+	VBLENDVPS Y9, Y11, Y5, Y5
+	VMOVUPS   (BX)(R10*4), Y10
+	VMOVUPS   32(BX)(R10*4), Y11
+	VBLENDVPS Y8, Y10, Y6, Y6
+	VBLENDVPS Y9, Y11, Y7, Y7
+	ADDQ      R8, R10
+	VPSUBD    Y3, Y2, Y2
+	DECQ      R11
+	JNZ       classes1
+	VMOVUPS   Y6, (CX)(R9*4)
+	VMOVUPS   Y7, 32(CX)(R9*4)
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y6, Y4, Y0
+	VADDPS      Y7, Y5, Y1
+	VPSUBD      Y4, Y0, Y2
+	VPSUBD      Y5, Y1, Y3
+	VANDPS      signAndExponentSingle<>+0(SB), Y2, Y2
+	VANDPS      signAndExponentSingle<>+0(SB), Y3, Y3
+	VPADDD      Y2, Y4, Y8
+	VPADDD      Y3, Y5, Y9
+	VSUBPS      Y4, Y8, Y4
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y4, Y6, Y4
+	VSUBPS      Y5, Y7, Y5
+	VADDPS      Y8, Y0, Y0
+	VADDPS      Y9, Y1, Y1
+	VDIVPS      Y0, Y4, Y0
+	VDIVPS      Y1, Y5, Y1
+	VPSRLD      $0x17, Y2, Y2
+	VPSRLD      $0x17, Y3, Y3
+	VCVTDQ2PS   Y2, Y2
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      Y0, Y0, Y4
+	VMULPS      Y1, Y1, Y5
+	VMOVUPS     unitLanedSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS unitLanecSingle<>+0(SB), Y4, Y7
+	VFMADD213PS unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS unitLanebSingle<>+0(SB), Y4, Y7
+	VFMADD213PS unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y4, Y7
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y5, Y6
+	VMULPS      Y4, Y7, Y4
+	VMULPS      Y5, Y6, Y5
+	VADDPS      Y0, Y0, Y6
+	VADDPS      Y1, Y1, Y7
+	VFMADD213PS Y6, Y0, Y4
+	VFMADD213PS Y7, Y1, Y5
+	VFMADD231PS ln2Single<>+0(SB), Y2, Y4
+	VFMADD231PS ln2Single<>+0(SB), Y3, Y5
+	VXORPS      signBitSingle<>+0(SB), Y4, Y0
+	VXORPS      signBitSingle<>+0(SB), Y5, Y1
+	VMOVUPS     Y0, (AX)(R9*4)
+	VMOVUPS     Y1, 32(AX)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y0
+	MOVQ    R9, R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R10*1), R13
+	ORQ       R13, R12
+	DECQ      R10
+	JNZ       bytes2
+	VMOVQ     R12, X1
+	VPMOVZXBD X1, Y1
+	VXORPD    Y2, Y2, Y2
+	VPCMPEQD  Y3, Y3, Y3
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+
+	// The probability of each position's own class.
+	MOVQ c+96(FP), R10
+
+classes3:
+	VPCMPEQD   Y2, Y1, Y6
+	VMASKMOVPS (DX)(R11*4), Y0, Y7
+	VBLENDVPS  Y6, Y7, Y4, Y4
+	VMASKMOVPS (BX)(R11*4), Y0, Y7
+	VBLENDVPS  Y6, Y7, Y5, Y5
+	ADDQ       R8, R11
+	VPSUBD     Y3, Y2, Y2
+	DECQ       R10
+	JNZ        classes3
+	VMASKMOVPS Y5, Y0, (CX)(R9*4)
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y5, Y4, Y1
+	VPSUBD      Y4, Y1, Y2
+	VANDPS      signAndExponentSingle<>+0(SB), Y2, Y2
+	VPADDD      Y2, Y4, Y3
+	VSUBPS      Y4, Y3, Y4
+	VSUBPS      Y4, Y5, Y4
+	VADDPS      Y3, Y1, Y1
+	VDIVPS      Y1, Y4, Y1
+	VPSRLD      $0x17, Y2, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     unitLanedSingle<>+0(SB), Y4
+	VFMADD213PS unitLanecSingle<>+0(SB), Y3, Y4
+	VFMADD213PS unitLanebSingle<>+0(SB), Y3, Y4
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y3, Y4
+	VMULPS      Y3, Y4, Y3
+	VADDPS      Y1, Y1, Y4
+	VFMADD213PS Y4, Y1, Y3
+	VFMADD231PS ln2Single<>+0(SB), Y2, Y3
+	VXORPS      signBitSingle<>+0(SB), Y3, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+104(FP)
+	VZEROUPPER
+	RET
+
+DATA signAndExponentSingle<>+0(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+4(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+8(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+12(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+16(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+20(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+24(SB)/4, $0xff800000
+DATA signAndExponentSingle<>+28(SB)/4, $0xff800000
+GLOBL signAndExponentSingle<>(SB), RODATA|NOPTR, $32
+
+// func memberLogsLanesF64AVX2(l []float64, qy []float64, p *float64, q *float64, y []uint8, stride int, c int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberLogsLanesF64AVX2(SB), NOSPLIT, $0-105
+	// memberLogsLanesF64AVX2 leaves ln p and q of each position's own class.
+	MOVQ l_base+0(FP), AX
+	MOVQ qy_base+24(FP), CX
+	MOVQ p+48(FP), DX
+	MOVQ q+56(FP), BX
+	MOVQ y_base+64(FP), SI
+	MOVQ l_len+8(FP), DI
+	MOVQ stride+88(FP), R8
+	XORQ R9, R9
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ      R9, R10
+	VPMOVZXBQ (SI)(R9*1), Y0
+	VPMOVZXBQ 4(SI)(R9*1), Y1
+	VXORPD    Y2, Y2, Y2
+	VPCMPEQD  Y3, Y3, Y3
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+	VXORPD    Y7, Y7, Y7
+
+	// The probability of each position's own class.
+	MOVQ c+96(FP), R11
+
+classes1:
+	VPCMPEQQ  Y2, Y0, Y8
+	VPCMPEQQ  Y2, Y1, Y9
+	VMOVUPD   (DX)(R10*8), Y10
+	VMOVUPD   32(DX)(R10*8), Y11
+	VBLENDVPD Y8, Y10, Y4, Y4
+	VBLENDVPD Y9, Y11, Y5, Y5
+	VMOVUPD   (BX)(R10*8), Y10
+	VMOVUPD   32(BX)(R10*8), Y11
+	VBLENDVPD Y8, Y10, Y6, Y6
+	VBLENDVPD Y9, Y11, Y7, Y7
+	ADDQ      R8, R10
+	VPSUBQ    Y3, Y2, Y2
+	DECQ      R11
+	JNZ       classes1
+	VMOVUPD   Y6, (CX)(R9*8)
+	VMOVUPD   Y7, 32(CX)(R9*8)
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y6, Y4, Y0
+	VADDPD      Y7, Y5, Y1
+	VPSUBQ      Y4, Y0, Y2
+	VPSUBQ      Y5, Y1, Y3
+	VANDPD      signAndExponent<>+0(SB), Y2, Y2
+	VANDPD      signAndExponent<>+0(SB), Y3, Y3
+	VPADDQ      Y2, Y4, Y8
+	VPADDQ      Y3, Y5, Y9
+	VSUBPD      Y4, Y8, Y4
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y4, Y6, Y4
+	VSUBPD      Y5, Y7, Y5
+	VADDPD      Y8, Y0, Y0
+	VADDPD      Y9, Y1, Y1
+	VDIVPD      Y0, Y4, Y0
+	VDIVPD      Y1, Y5, Y1
+	VPSRLQ      $0x34, Y2, Y2
+	VPSRLQ      $0x34, Y3, Y3
+	VORPD       integerBits<>+0(SB), Y2, Y2
+	VORPD       integerBits<>+0(SB), Y3, Y3
+	VSUBPD      integerBits<>+0(SB), Y2, Y2
+	VSUBPD      integerBits<>+0(SB), Y3, Y3
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VMOVUPD     unit64j<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD unit64i<>+0(SB), Y4, Y7
+	VFMADD213PD unit64i<>+0(SB), Y5, Y6
+	VFMADD213PD unit64h<>+0(SB), Y4, Y7
+	VFMADD213PD unit64h<>+0(SB), Y5, Y6
+	VFMADD213PD unit64g<>+0(SB), Y4, Y7
+	VFMADD213PD unit64g<>+0(SB), Y5, Y6
+	VFMADD213PD unit64f<>+0(SB), Y4, Y7
+	VFMADD213PD unit64f<>+0(SB), Y5, Y6
+	VFMADD213PD unit64e<>+0(SB), Y4, Y7
+	VFMADD213PD unit64e<>+0(SB), Y5, Y6
+	VFMADD213PD unit64d<>+0(SB), Y4, Y7
+	VFMADD213PD unit64d<>+0(SB), Y5, Y6
+	VFMADD213PD unit64c<>+0(SB), Y4, Y7
+	VFMADD213PD unit64c<>+0(SB), Y5, Y6
+	VFMADD213PD unit64b<>+0(SB), Y4, Y7
+	VFMADD213PD unit64b<>+0(SB), Y5, Y6
+	VFMADD213PD unit64a<>+0(SB), Y4, Y7
+	VFMADD213PD unit64a<>+0(SB), Y5, Y6
+	VMULPD      Y4, Y7, Y4
+	VMULPD      Y5, Y6, Y5
+	VADDPD      Y0, Y0, Y6
+	VADDPD      Y1, Y1, Y7
+	VFMADD213PD Y6, Y0, Y4
+	VFMADD213PD Y7, Y1, Y5
+	VFMADD231PD ln2<>+0(SB), Y2, Y4
+	VFMADD231PD ln2<>+0(SB), Y3, Y5
+	VXORPD      signBit<>+0(SB), Y4, Y0
+	VXORPD      signBit<>+0(SB), Y5, Y1
+	VMOVUPD     Y0, (AX)(R9*8)
+	VMOVUPD     Y1, 32(AX)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y0
+	MOVQ    R9, R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R10*1), R13
+	ORQ       R13, R12
+	DECQ      R10
+	JNZ       bytes2
+	VMOVQ     R12, X1
+	VPMOVZXBQ X1, Y1
+	VXORPD    Y2, Y2, Y2
+	VPCMPEQD  Y3, Y3, Y3
+	VXORPD    Y4, Y4, Y4
+	VXORPD    Y5, Y5, Y5
+
+	// The probability of each position's own class.
+	MOVQ c+96(FP), R10
+
+classes3:
+	VPCMPEQQ   Y2, Y1, Y6
+	VMASKMOVPD (DX)(R11*8), Y0, Y7
+	VBLENDVPD  Y6, Y7, Y4, Y4
+	VMASKMOVPD (BX)(R11*8), Y0, Y7
+	VBLENDVPD  Y6, Y7, Y5, Y5
+	ADDQ       R8, R11
+	VPSUBQ     Y3, Y2, Y2
+	DECQ       R10
+	JNZ        classes3
+	VMASKMOVPD Y5, Y0, (CX)(R9*8)
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y5, Y4, Y1
+	VPSUBQ      Y4, Y1, Y2
+	VANDPD      signAndExponent<>+0(SB), Y2, Y2
+	VPADDQ      Y2, Y4, Y3
+	VSUBPD      Y4, Y3, Y4
+	VSUBPD      Y4, Y5, Y4
+	VADDPD      Y3, Y1, Y1
+	VDIVPD      Y1, Y4, Y1
+	VPSRLQ      $0x34, Y2, Y2
+	VORPD       integerBits<>+0(SB), Y2, Y2
+	VSUBPD      integerBits<>+0(SB), Y2, Y2
+	VMULPD      Y1, Y1, Y3
+	VMOVUPD     unit64j<>+0(SB), Y4
+	VFMADD213PD unit64i<>+0(SB), Y3, Y4
+	VFMADD213PD unit64h<>+0(SB), Y3, Y4
+	VFMADD213PD unit64g<>+0(SB), Y3, Y4
+	VFMADD213PD unit64f<>+0(SB), Y3, Y4
+	VFMADD213PD unit64e<>+0(SB), Y3, Y4
+	VFMADD213PD unit64d<>+0(SB), Y3, Y4
+	VFMADD213PD unit64c<>+0(SB), Y3, Y4
+	VFMADD213PD unit64b<>+0(SB), Y3, Y4
+	VFMADD213PD unit64a<>+0(SB), Y3, Y4
+	VMULPD      Y3, Y4, Y3
+	VADDPD      Y1, Y1, Y4
+	VFMADD213PD Y4, Y1, Y3
+	VFMADD231PD ln2<>+0(SB), Y2, Y3
+	VXORPD      signBit<>+0(SB), Y3, Y1
+	VMASKMOVPD  Y1, Y0, (AX)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+104(FP)
+	VZEROUPPER
+	RET
+
+DATA signAndExponent<>+0(SB)/8, $0xfff0000000000000
+DATA signAndExponent<>+8(SB)/8, $0xfff0000000000000
+DATA signAndExponent<>+16(SB)/8, $0xfff0000000000000
+DATA signAndExponent<>+24(SB)/8, $0xfff0000000000000
+GLOBL signAndExponent<>(SB), RODATA|NOPTR, $32
+
+// func regionYLanesF32AVX2(acc *[16]float64, p []float32, q []float32, y []uint8, class uint8)
+// Requires: AVX, AVX2, CMOV, POPCNT
+TEXT ·regionYLanesF32AVX2(SB), $128-81
+	// regionYLanesF32AVX2 adds TP, FP, FN, TN and R of a class.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         y_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVBQZX      class+80(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	XORQ         DI, DI
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VMOVUPS      Y9, 32(SP)
+	VMOVUPS      Y9, 64(SP)
+	VMOVUPS      Y9, 96(SP)
+	XORQ         R8, R8
+
+window:
+	TESTQ SI, SI
+	JLE   folded
+
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R9
+	CMPQ    SI, R9
+	CMOVQLT SI, R9
+	SUBQ    R9, SI
+	CMPQ    R9, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ     (BX)(R8*1), X9
+	VPCMPEQB  X9, X0, X9
+	VPMOVSXBD X9, Y9
+	VMOVQ     8(BX)(R8*1), X10
+	VPCMPEQB  X10, X0, X10
+	VPMOVSXBD X10, Y10
+	VMOVUPS   (CX)(R8*4), Y11
+	VMOVUPS   32(CX)(R8*4), Y12
+	VANDPD    Y11, Y9, Y13
+	VADDPS    Y13, Y1, Y1
+	VANDPD    Y12, Y10, Y13
+	VADDPS    Y13, Y2, Y2
+	VANDNPD   Y11, Y9, Y11
+	VADDPS    Y11, Y3, Y3
+	VANDNPD   Y12, Y10, Y11
+	VADDPS    Y11, Y4, Y4
+	VMOVUPS   (DX)(R8*4), Y11
+	VMOVUPS   32(DX)(R8*4), Y12
+	VANDPD    Y11, Y9, Y13
+	VADDPS    Y13, Y5, Y5
+	VANDPD    Y12, Y10, Y13
+	VADDPS    Y13, Y6, Y6
+	VANDNPD   Y11, Y9, Y11
+	VADDPS    Y11, Y7, Y7
+	VANDNPD   Y12, Y10, Y11
+	VADDPS    Y11, Y8, Y8
+	VMOVMSKPS Y9, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPS Y10, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	ADDQ      $0x00000010, R8
+	SUBQ      $0x00000010, R9
+	CMPQ      R9, $0x00000010
+	JGE       many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (BX)(R8*1), R13
+
+bytes1:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes1
+	VMOVQ      R11, X10
+	VPCMPEQB   X10, X0, X10
+	VPMOVSXBD  X10, Y10
+	VANDPS     Y9, Y10, Y10
+	VMASKMOVPS (CX)(R8*4), Y9, Y11
+	VANDPD     Y11, Y10, Y12
+	VADDPS     Y12, Y1, Y1
+	VANDNPD    Y11, Y10, Y11
+	VADDPS     Y11, Y3, Y3
+	VMASKMOVPS (DX)(R8*4), Y9, Y9
+	VANDPD     Y9, Y10, Y11
+	VADDPS     Y11, Y5, Y5
+	VANDNPD    Y9, Y10, Y9
+	VADDPS     Y9, Y7, Y7
+	VMOVMSKPS  Y10, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, R9
+	JMP        few
+
+done:
+	// The lanes go to float64.
+	VADDPS       Y2, Y1, Y1
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       (SP), Y2, Y2
+	VMOVUPD      Y2, (SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y4, Y3, Y3
+	VCVTPS2PD    X3, Y4
+	VEXTRACTF128 $0x01, Y3, X3
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y3, Y4, Y4
+	VADDPD       32(SP), Y4, Y4
+	VMOVUPD      Y4, 32(SP)
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y6, Y5, Y5
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       64(SP), Y6, Y6
+	VMOVUPD      Y6, 64(SP)
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y8, Y7, Y7
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       96(SP), Y8, Y8
+	VMOVUPD      Y8, 96(SP)
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	JMP          window
+
+folded:
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VZEROUPPER
+	RET
+
+// func regionYLanesF64AVX2(acc *[16]float64, p []float64, q []float64, y []uint8, class uint8)
+// Requires: AVX, AVX2, CMOV, POPCNT
+TEXT ·regionYLanesF64AVX2(SB), NOSPLIT, $0-81
+	// regionYLanesF64AVX2 adds TP, FP, FN, TN and R of a class.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         y_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVBQZX      class+80(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	XORQ         DI, DI
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	XORQ         R8, R8
+	CMPQ         SI, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVD     (BX)(R8*1), X9
+	VPCMPEQB  X9, X0, X9
+	VPMOVSXBQ X9, Y9
+	VMOVD     4(BX)(R8*1), X10
+	VPCMPEQB  X10, X0, X10
+	VPMOVSXBQ X10, Y10
+	VMOVUPD   (CX)(R8*8), Y11
+	VMOVUPD   32(CX)(R8*8), Y12
+	VANDPD    Y11, Y9, Y13
+	VADDPD    Y13, Y1, Y1
+	VANDPD    Y12, Y10, Y13
+	VADDPD    Y13, Y2, Y2
+	VANDNPD   Y11, Y9, Y11
+	VADDPD    Y11, Y3, Y3
+	VANDNPD   Y12, Y10, Y11
+	VADDPD    Y11, Y4, Y4
+	VMOVUPD   (DX)(R8*8), Y11
+	VMOVUPD   32(DX)(R8*8), Y12
+	VANDPD    Y11, Y9, Y13
+	VADDPD    Y13, Y5, Y5
+	VANDPD    Y12, Y10, Y13
+	VADDPD    Y13, Y6, Y6
+	VANDNPD   Y11, Y9, Y11
+	VADDPD    Y11, Y7, Y7
+	VANDNPD   Y12, Y10, Y11
+	VADDPD    Y11, Y8, Y8
+	VMOVMSKPD Y9, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, DI
+	VMOVMSKPD Y10, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, DI
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    SI, R9
+	CMOVQLT SI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (BX)(R8*1), R12
+
+bytes1:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes1
+	VMOVQ      R10, X10
+	VPCMPEQB   X10, X0, X10
+	VPMOVSXBQ  X10, Y10
+	VANDPS     Y9, Y10, Y10
+	VMASKMOVPD (CX)(R8*8), Y9, Y11
+	VANDPD     Y11, Y10, Y12
+	VADDPD     Y12, Y1, Y1
+	VANDNPD    Y11, Y10, Y11
+	VADDPD     Y11, Y3, Y3
+	VMASKMOVPD (DX)(R8*8), Y9, Y9
+	VANDPD     Y9, Y10, Y11
+	VADDPD     Y11, Y5, Y5
+	VANDNPD    Y9, Y10, Y9
+	VADDPD     Y9, Y7, Y7
+	VMOVMSKPD  Y10, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VADDPD       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VUNPCKHPD    X3, X3, X0
+	VADDSD       X0, X3, X3
+	VADDSD       8(AX), X3, X3
+	VMOVSD       X3, 8(AX)
+	VADDPD       Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPD       X0, X5, X5
+	VUNPCKHPD    X5, X5, X0
+	VADDSD       X0, X5, X5
+	VADDSD       16(AX), X5, X5
+	VMOVSD       X5, 16(AX)
+	VADDPD       Y8, Y7, Y7
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPD       X0, X7, X7
+	VUNPCKHPD    X7, X7, X0
+	VADDSD       X0, X7, X7
+	VADDSD       24(AX), X7, X7
+	VMOVSD       X7, 24(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VZEROUPPER
+	RET
+
+// func squareYLanesF32AVX2(acc *[16]float64, p []float32, q []float32, y []uint8, class uint8)
+// Requires: AVX, AVX2, CMOV
+TEXT ·squareYLanesF32AVX2(SB), $96-81
+	// squareYLanesF32AVX2 adds PP, SQR and SQB of a class.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         y_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVBQZX      class+80(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VMOVUPS      Y7, 32(SP)
+	VMOVUPS      Y7, 64(SP)
+	XORQ         DI, DI
+
+window:
+	TESTQ SI, SI
+	JLE   folded
+
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    SI, R8
+	CMOVQLT SI, R8
+	SUBQ    R8, SI
+	CMPQ    R8, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ     (BX)(DI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBD X7, Y7
+	VMOVQ     8(BX)(DI*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBD X8, Y8
+	VMOVUPS   (CX)(DI*4), Y9
+	VMOVUPS   32(CX)(DI*4), Y10
+	VMOVUPS   (DX)(DI*4), Y11
+	VMOVUPS   32(DX)(DI*4), Y12
+	VMULPS    Y9, Y9, Y9
+	VMULPS    Y10, Y10, Y10
+	VMULPS    Y11, Y11, Y11
+	VMULPS    Y12, Y12, Y12
+	VADDPS    Y9, Y1, Y1
+	VADDPS    Y10, Y2, Y2
+	VANDPD    Y11, Y7, Y11
+	VADDPS    Y11, Y3, Y3
+	VANDPD    Y12, Y8, Y11
+	VADDPS    Y11, Y4, Y4
+	VANDNPD   Y9, Y7, Y7
+	VADDPS    Y7, Y5, Y5
+	VANDNPD   Y10, Y8, Y7
+	VADDPS    Y7, Y6, Y6
+	ADDQ      $0x00000010, DI
+	SUBQ      $0x00000010, R8
+	CMPQ      R8, $0x00000010
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y7
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (BX)(DI*1), R12
+
+bytes1:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes1
+	VMOVQ      R10, X8
+	VPCMPEQB   X8, X0, X8
+	VPMOVSXBD  X8, Y8
+	VANDPS     Y7, Y8, Y8
+	VMASKMOVPS (CX)(DI*4), Y7, Y9
+	VMASKMOVPS (DX)(DI*4), Y7, Y7
+	VMULPS     Y9, Y9, Y9
+	VMULPS     Y7, Y7, Y7
+	VADDPS     Y9, Y1, Y1
+	VANDPD     Y7, Y8, Y7
+	VADDPS     Y7, Y3, Y3
+	VANDNPD    Y9, Y8, Y7
+	VADDPS     Y7, Y5, Y5
+	ADDQ       $0x00000008, DI
+	SUBQ       $0x00000008, R8
+	JMP        few
+
+done:
+	// The lanes go to float64.
+	VADDPS       Y2, Y1, Y1
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       (SP), Y2, Y2
+	VMOVUPD      Y2, (SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y4, Y3, Y3
+	VCVTPS2PD    X3, Y4
+	VEXTRACTF128 $0x01, Y3, X3
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y3, Y4, Y4
+	VADDPD       32(SP), Y4, Y4
+	VMOVUPD      Y4, 32(SP)
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y6, Y5, Y5
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       64(SP), Y6, Y6
+	VMOVUPD      Y6, 64(SP)
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	JMP          window
+
+folded:
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       56(AX), X0, X0
+	VMOVSD       X0, 56(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       64(AX), X0, X0
+	VMOVSD       X0, 64(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       72(AX), X0, X0
+	VMOVSD       X0, 72(AX)
+	VZEROUPPER
+	RET
+
+// func squareYLanesF64AVX2(acc *[16]float64, p []float64, q []float64, y []uint8, class uint8)
+// Requires: AVX, AVX2, CMOV
+TEXT ·squareYLanesF64AVX2(SB), NOSPLIT, $0-81
+	// squareYLanesF64AVX2 adds PP, SQR and SQB of a class.
+	MOVQ         acc+0(FP), AX
+	MOVQ         p_base+8(FP), CX
+	MOVQ         q_base+32(FP), DX
+	MOVQ         y_base+56(FP), BX
+	MOVQ         p_len+16(FP), SI
+	MOVBQZX      class+80(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	XORQ         DI, DI
+	CMPQ         SI, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVD     (BX)(DI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBQ X7, Y7
+	VMOVD     4(BX)(DI*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBQ X8, Y8
+	VMOVUPD   (CX)(DI*8), Y9
+	VMOVUPD   32(CX)(DI*8), Y10
+	VMOVUPD   (DX)(DI*8), Y11
+	VMOVUPD   32(DX)(DI*8), Y12
+	VMULPD    Y9, Y9, Y9
+	VMULPD    Y10, Y10, Y10
+	VMULPD    Y11, Y11, Y11
+	VMULPD    Y12, Y12, Y12
+	VADDPD    Y9, Y1, Y1
+	VADDPD    Y10, Y2, Y2
+	VANDPD    Y11, Y7, Y11
+	VADDPD    Y11, Y3, Y3
+	VANDPD    Y12, Y8, Y11
+	VADDPD    Y11, Y4, Y4
+	VANDNPD   Y9, Y7, Y7
+	VADDPD    Y7, Y5, Y5
+	VANDNPD   Y10, Y8, Y7
+	VADDPD    Y7, Y6, Y6
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, SI
+	CMPQ      SI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R8
+	CMPQ    SI, R8
+	CMOVQLT SI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y7
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (BX)(DI*1), R11
+
+bytes1:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
+	JNZ        bytes1
+	VMOVQ      R9, X8
+	VPCMPEQB   X8, X0, X8
+	VPMOVSXBQ  X8, Y8
+	VANDPS     Y7, Y8, Y8
+	VMASKMOVPD (CX)(DI*8), Y7, Y9
+	VMASKMOVPD (DX)(DI*8), Y7, Y7
+	VMULPD     Y9, Y9, Y9
+	VMULPD     Y7, Y7, Y7
+	VADDPD     Y9, Y1, Y1
+	VANDPD     Y7, Y8, Y7
+	VADDPD     Y7, Y3, Y3
+	VANDNPD    Y9, Y8, Y7
+	VADDPD     Y7, Y5, Y5
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, SI
+	JMP        few
+
+done:
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       56(AX), X1, X1
+	VMOVSD       X1, 56(AX)
+	VADDPD       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VUNPCKHPD    X3, X3, X0
+	VADDSD       X0, X3, X3
+	VADDSD       64(AX), X3, X3
+	VMOVSD       X3, 64(AX)
+	VADDPD       Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPD       X0, X5, X5
+	VUNPCKHPD    X5, X5, X0
+	VADDSD       X0, X5, X5
+	VADDSD       72(AX), X5, X5
+	VMOVSD       X5, 72(AX)
+	VZEROUPPER
+	RET
+
+// func sumYLanesF32AVX2(acc *float64, row []float32, y []uint8, class uint8)
+// Requires: AVX, AVX2, CMOV
+TEXT ·sumYLanesF32AVX2(SB), $32-57
+	// sumYLanesF32AVX2 adds a row where a class is.
+	MOVQ         acc+0(FP), AX
+	MOVQ         row_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVQ         row_len+16(FP), BX
+	MOVBQZX      class+56(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTB X0, X0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	XORQ         SI, SI
+
+window:
+	TESTQ BX, BX
+	JLE   folded
+
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	SUBQ    DI, BX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	VMOVQ     (DX)(SI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVQ     8(DX)(SI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVQ     16(DX)(SI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBD X7, Y7
+	VMOVQ     24(DX)(SI*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBD X8, Y8
+	VMOVUPS   (CX)(SI*4), Y9
+	VMOVUPS   32(CX)(SI*4), Y10
+	VMOVUPS   64(CX)(SI*4), Y11
+	VMOVUPS   96(CX)(SI*4), Y12
+	VANDPD    Y9, Y5, Y5
+	VADDPS    Y5, Y1, Y1
+	VANDPD    Y10, Y6, Y5
+	VADDPS    Y5, Y2, Y2
+	VANDPD    Y11, Y7, Y5
+	VADDPS    Y5, Y3, Y3
+	VANDPD    Y12, Y8, Y5
+	VADDPS    Y5, Y4, Y4
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x00000020, DI
+	CMPQ      DI, $0x00000020
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (DX)(SI*1), R11
+
+bytes1:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
+	JNZ        bytes1
+	VMOVQ      R9, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VMASKMOVPS (CX)(SI*4), Y5, Y5
+	VANDPD     Y5, Y6, Y5
+	VADDPS     Y5, Y1, Y1
+	ADDQ       $0x00000008, SI
+	SUBQ       $0x00000008, DI
+	JMP        few
+
+done:
+	// The lanes go to float64.
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       (SP), Y2, Y2
+	VMOVUPD      Y2, (SP)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	JMP          window
+
+folded:
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func sumYLanesF64AVX2(acc *float64, row []float64, y []uint8, class uint8)
+// Requires: AVX, AVX2, CMOV
+TEXT ·sumYLanesF64AVX2(SB), NOSPLIT, $0-57
+	// sumYLanesF64AVX2 adds a row where a class is.
+	MOVQ         acc+0(FP), AX
+	MOVQ         row_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVQ         row_len+16(FP), BX
+	MOVBQZX      class+56(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTB X0, X0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVD     (DX)(SI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVD     4(DX)(SI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVD     8(DX)(SI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBQ X7, Y7
+	VMOVD     12(DX)(SI*1), X8
+	VPCMPEQB  X8, X0, X8
+	VPMOVSXBQ X8, Y8
+	VMOVUPD   (CX)(SI*8), Y9
+	VMOVUPD   32(CX)(SI*8), Y10
+	VMOVUPD   64(CX)(SI*8), Y11
+	VMOVUPD   96(CX)(SI*8), Y12
+	VANDPD    Y9, Y5, Y5
+	VADDPD    Y5, Y1, Y1
+	VANDPD    Y10, Y6, Y5
+	VADDPD    Y5, Y2, Y2
+	VANDPD    Y11, Y7, Y5
+	VADDPD    Y5, Y3, Y3
+	VANDPD    Y12, Y8, Y5
+	VADDPD    Y5, Y4, Y4
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	CMPQ      BX, $0x00000010
+	JGE       many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	MOVQ    DI, R9
+	NEGQ    R9
+	VMOVDQU 32(R8)(R9*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DX)(SI*1), R10
+
+bytes1:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R10)(DI*1), R9
+	ORQ        R9, R8
+	DECQ       DI
+	JNZ        bytes1
+	VMOVQ      R8, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VMASKMOVPD (CX)(SI*8), Y5, Y5
+	VANDPD     Y5, Y6, Y5
+	VADDPD     Y5, Y1, Y1
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPD       X0, X1, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDSD       X0, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VZEROUPPER
+	RET
+
+// func chainYLanes2F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes2F32AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x02, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPS      (BX)(R8*4), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMOVUPS      (BX), Y2
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y3
+	VBROADCASTSS (CX), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 4(CX), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 8(CX), Y5
+	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VMOVUPS      (BX)(DX*1), Y3
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y0
+	VBROADCASTSS 32(CX), Y4
+	VMULPS       Y4, Y3, Y4
+	VBROADCASTSS 36(CX), Y5
+	VMULPS       Y5, Y3, Y3
+	VBROADCASTSS 40(CX), Y5
+	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS 44(CX), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VADDPS       Y0, Y2, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VMOVUPS     (BX), Y1
+	VMULPS      Y1, Y0, Y1
+	VMOVAPD     Y2, Y3
+	VMOVUPS     (SI), Y4
+	VFMSUB213PS Y1, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y3, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y3, (CX)
+
+stored1:
+	VMOVUPS     (BX)(DX*1), Y1
+	VMULPS      Y1, Y2, Y1
+	VMOVUPS     (SI)(DX*1), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y0, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y0, (CX)(AX*1)
+
+stored2:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*4), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes3:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes3
+	VMOVQ        SI, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPS   (BX)(R8*4), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMASKMOVPS   (BX), Y0, Y3
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y4
+	VBROADCASTSS (CX), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 4(CX), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 8(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMASKMOVPS   (BX)(DX*1), Y0, Y4
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 36(CX), Y6
+	VMULPS       Y6, Y4, Y4
+	VBROADCASTSS 40(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 44(CX), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VADDPS       Y1, Y3, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VMASKMOVPS  (BX), Y0, Y2
+	VMULPS      Y2, Y1, Y2
+	VMOVAPD     Y3, Y4
+	VMASKMOVPS  (SI), Y0, Y5
+	VFMSUB213PS Y2, Y5, Y4
+	VMASKMOVPS  Y4, Y0, (CX)
+	VMASKMOVPS  (BX)(DX*1), Y0, Y2
+	VMULPS      Y2, Y3, Y2
+	VMASKMOVPS  (SI)(DX*1), Y0, Y3
+	VFMSUB213PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(AX*1)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label0Single<>+0(SB)/4, $0x00000000
+DATA label0Single<>+4(SB)/4, $0x00000000
+DATA label0Single<>+8(SB)/4, $0x00000000
+DATA label0Single<>+12(SB)/4, $0x00000000
+DATA label0Single<>+16(SB)/4, $0x00000000
+DATA label0Single<>+20(SB)/4, $0x00000000
+DATA label0Single<>+24(SB)/4, $0x00000000
+DATA label0Single<>+28(SB)/4, $0x00000000
+GLOBL label0Single<>(SB), RODATA|NOPTR, $32
+
+DATA label1Single<>+0(SB)/4, $0x00000001
+DATA label1Single<>+4(SB)/4, $0x00000001
+DATA label1Single<>+8(SB)/4, $0x00000001
+DATA label1Single<>+12(SB)/4, $0x00000001
+DATA label1Single<>+16(SB)/4, $0x00000001
+DATA label1Single<>+20(SB)/4, $0x00000001
+DATA label1Single<>+24(SB)/4, $0x00000001
+DATA label1Single<>+28(SB)/4, $0x00000001
+GLOBL label1Single<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes2F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes2F64AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x03, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPD      (BX)(R8*8), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMOVUPD      (BX), Y2
+	VPCMPEQQ     label0<>+0(SB), Y0, Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 8(CX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 16(CX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 24(CX), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VMOVUPD      (BX)(DX*1), Y3
+	VPCMPEQQ     label1<>+0(SB), Y0, Y0
+	VBROADCASTSD 64(CX), Y4
+	VMULPD       Y4, Y3, Y4
+	VBROADCASTSD 72(CX), Y5
+	VMULPD       Y5, Y3, Y3
+	VBROADCASTSD 80(CX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 88(CX), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VBLENDVPD    Y0, Y4, Y3, Y0
+	VADDPD       Y0, Y2, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VMOVUPD     (BX), Y1
+	VMULPD      Y1, Y0, Y1
+	VMOVAPD     Y2, Y3
+	VMOVUPD     (SI), Y4
+	VFMSUB213PD Y1, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y3, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y3, (CX)
+
+stored1:
+	VMOVUPD     (BX)(DX*1), Y1
+	VMULPD      Y1, Y2, Y1
+	VMOVUPD     (SI)(DX*1), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y0, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y0, (CX)(AX*1)
+
+stored2:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, DI
+	CMPQ DI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*8), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes3:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes3
+	VMOVQ        SI, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPD   (BX)(R8*8), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMASKMOVPD   (BX), Y0, Y3
+	VPCMPEQQ     label0<>+0(SB), Y1, Y4
+	VBROADCASTSD (CX), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 8(CX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 16(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VMASKMOVPD   (BX)(DX*1), Y0, Y4
+	VPCMPEQQ     label1<>+0(SB), Y1, Y1
+	VBROADCASTSD 64(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VBROADCASTSD 72(CX), Y6
+	VMULPD       Y6, Y4, Y4
+	VBROADCASTSD 80(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 88(CX), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VBLENDVPD    Y1, Y5, Y4, Y1
+	VADDPD       Y1, Y3, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VMASKMOVPD  (BX), Y0, Y2
+	VMULPD      Y2, Y1, Y2
+	VMOVAPD     Y3, Y4
+	VMASKMOVPD  (SI), Y0, Y5
+	VFMSUB213PD Y2, Y5, Y4
+	VMASKMOVPD  Y4, Y0, (CX)
+	VMASKMOVPD  (BX)(DX*1), Y0, Y2
+	VMULPD      Y2, Y3, Y2
+	VMASKMOVPD  (SI)(DX*1), Y0, Y3
+	VFMSUB213PD Y2, Y3, Y1
+	VMASKMOVPD  Y1, Y0, (CX)(AX*1)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label0<>+0(SB)/8, $0x0000000000000000
+DATA label0<>+8(SB)/8, $0x0000000000000000
+DATA label0<>+16(SB)/8, $0x0000000000000000
+DATA label0<>+24(SB)/8, $0x0000000000000000
+GLOBL label0<>(SB), RODATA|NOPTR, $32
+
+DATA label1<>+0(SB)/8, $0x0000000000000001
+DATA label1<>+8(SB)/8, $0x0000000000000001
+DATA label1<>+16(SB)/8, $0x0000000000000001
+DATA label1<>+24(SB)/8, $0x0000000000000001
+GLOBL label1<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes3F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes3F32AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x02, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPS      (BX)(R8*4), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMOVUPS      (BX), Y2
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y3
+	VBROADCASTSS (CX), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 4(CX), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 8(CX), Y5
+	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VMOVUPS      (BX)(DX*1), Y3
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y4
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 36(CX), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 40(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 44(CX), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMOVUPS      (BX)(DX*2), Y4
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y0
+	VBROADCASTSS 64(CX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 68(CX), Y6
+	VMULPS       Y6, Y4, Y4
+	VBROADCASTSS 72(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 76(CX), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VADDPS       Y3, Y2, Y1
+	VADDPS       Y0, Y1, Y4
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y0, Y4
+	VMOVUPS     (BX), Y5
+	VMULPS      Y5, Y4, Y4
+	VMOVAPD     Y2, Y5
+	VMOVUPS     (SI), Y6
+	VFMSUB213PS Y4, Y6, Y5
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y5, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y5, (CX)
+
+stored1:
+	VADDPS      Y2, Y0, Y2
+	VMOVUPS     (BX)(DX*1), Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     (SI)(DX*1), Y4
+	VFMSUB213PS Y2, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y3, (CX)(AX*1)
+
+stored2:
+	VMOVUPS     (BX)(DX*2), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     (SI)(DX*2), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y0, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y0, (CX)(AX*2)
+
+stored3:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*4), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes4:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes4
+	VMOVQ        SI, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPS   (BX)(R8*4), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMASKMOVPS   (BX), Y0, Y3
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y4
+	VBROADCASTSS (CX), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 4(CX), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 8(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMASKMOVPS   (BX)(DX*1), Y0, Y4
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y5
+	VBROADCASTSS 32(CX), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 36(CX), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 40(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS 44(CX), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VMASKMOVPS   (BX)(DX*2), Y0, Y5
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 64(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 68(CX), Y7
+	VMULPS       Y7, Y5, Y5
+	VBROADCASTSS 72(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS 76(CX), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VADDPS       Y4, Y3, Y2
+	VADDPS       Y1, Y2, Y5
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y1, Y5
+	VMASKMOVPS  (BX), Y0, Y6
+	VMULPS      Y6, Y5, Y5
+	VMOVAPD     Y3, Y6
+	VMASKMOVPS  (SI), Y0, Y7
+	VFMSUB213PS Y5, Y7, Y6
+	VMASKMOVPS  Y6, Y0, (CX)
+	VADDPS      Y3, Y1, Y3
+	VMASKMOVPS  (BX)(DX*1), Y0, Y5
+	VMULPS      Y5, Y3, Y3
+	VMASKMOVPS  (SI)(DX*1), Y0, Y5
+	VFMSUB213PS Y3, Y5, Y4
+	VMASKMOVPS  Y4, Y0, (CX)(AX*1)
+	VMASKMOVPS  (BX)(DX*2), Y0, Y3
+	VMULPS      Y3, Y2, Y2
+	VMASKMOVPS  (SI)(DX*2), Y0, Y3
+	VFMSUB213PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(AX*2)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label2Single<>+0(SB)/4, $0x00000002
+DATA label2Single<>+4(SB)/4, $0x00000002
+DATA label2Single<>+8(SB)/4, $0x00000002
+DATA label2Single<>+12(SB)/4, $0x00000002
+DATA label2Single<>+16(SB)/4, $0x00000002
+DATA label2Single<>+20(SB)/4, $0x00000002
+DATA label2Single<>+24(SB)/4, $0x00000002
+DATA label2Single<>+28(SB)/4, $0x00000002
+GLOBL label2Single<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes3F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes3F64AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x03, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPD      (BX)(R8*8), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMOVUPD      (BX), Y2
+	VPCMPEQQ     label0<>+0(SB), Y0, Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 8(CX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 16(CX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 24(CX), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VMOVUPD      (BX)(DX*1), Y3
+	VPCMPEQQ     label1<>+0(SB), Y0, Y4
+	VBROADCASTSD 64(CX), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 72(CX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 80(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 88(CX), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VMOVUPD      (BX)(DX*2), Y4
+	VPCMPEQQ     label2<>+0(SB), Y0, Y0
+	VBROADCASTSD 128(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VBROADCASTSD 136(CX), Y6
+	VMULPD       Y6, Y4, Y4
+	VBROADCASTSD 144(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 152(CX), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VBLENDVPD    Y0, Y5, Y4, Y0
+	VADDPD       Y3, Y2, Y1
+	VADDPD       Y0, Y1, Y4
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y0, Y4
+	VMOVUPD     (BX), Y5
+	VMULPD      Y5, Y4, Y4
+	VMOVAPD     Y2, Y5
+	VMOVUPD     (SI), Y6
+	VFMSUB213PD Y4, Y6, Y5
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y5, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y5, (CX)
+
+stored1:
+	VADDPD      Y2, Y0, Y2
+	VMOVUPD     (BX)(DX*1), Y4
+	VMULPD      Y4, Y2, Y2
+	VMOVUPD     (SI)(DX*1), Y4
+	VFMSUB213PD Y2, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y3, (CX)(AX*1)
+
+stored2:
+	VMOVUPD     (BX)(DX*2), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVUPD     (SI)(DX*2), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y0, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y0, (CX)(AX*2)
+
+stored3:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, DI
+	CMPQ DI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*8), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes4:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes4
+	VMOVQ        SI, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPD   (BX)(R8*8), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMASKMOVPD   (BX), Y0, Y3
+	VPCMPEQQ     label0<>+0(SB), Y1, Y4
+	VBROADCASTSD (CX), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 8(CX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 16(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VMASKMOVPD   (BX)(DX*1), Y0, Y4
+	VPCMPEQQ     label1<>+0(SB), Y1, Y5
+	VBROADCASTSD 64(CX), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 72(CX), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 80(CX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 88(CX), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	VMASKMOVPD   (BX)(DX*2), Y0, Y5
+	VPCMPEQQ     label2<>+0(SB), Y1, Y1
+	VBROADCASTSD 128(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 136(CX), Y7
+	VMULPD       Y7, Y5, Y5
+	VBROADCASTSD 144(CX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 152(CX), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VBLENDVPD    Y1, Y6, Y5, Y1
+	VADDPD       Y4, Y3, Y2
+	VADDPD       Y1, Y2, Y5
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y1, Y5
+	VMASKMOVPD  (BX), Y0, Y6
+	VMULPD      Y6, Y5, Y5
+	VMOVAPD     Y3, Y6
+	VMASKMOVPD  (SI), Y0, Y7
+	VFMSUB213PD Y5, Y7, Y6
+	VMASKMOVPD  Y6, Y0, (CX)
+	VADDPD      Y3, Y1, Y3
+	VMASKMOVPD  (BX)(DX*1), Y0, Y5
+	VMULPD      Y5, Y3, Y3
+	VMASKMOVPD  (SI)(DX*1), Y0, Y5
+	VFMSUB213PD Y3, Y5, Y4
+	VMASKMOVPD  Y4, Y0, (CX)(AX*1)
+	VMASKMOVPD  (BX)(DX*2), Y0, Y3
+	VMULPD      Y3, Y2, Y2
+	VMASKMOVPD  (SI)(DX*2), Y0, Y3
+	VFMSUB213PD Y2, Y3, Y1
+	VMASKMOVPD  Y1, Y0, (CX)(AX*2)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label2<>+0(SB)/8, $0x0000000000000002
+DATA label2<>+8(SB)/8, $0x0000000000000002
+DATA label2<>+16(SB)/8, $0x0000000000000002
+DATA label2<>+24(SB)/8, $0x0000000000000002
+GLOBL label2<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes4F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes4F32AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMOVUPS      (SI)(R10*4), Y1
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMOVUPS      (SI), Y2
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y3
+	VBROADCASTSS (CX), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 4(CX), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 8(CX), Y5
+	VADDPS       Y5, Y4, Y4
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VMOVUPS      (SI)(BX*1), Y3
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y4
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 36(CX), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 40(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 44(CX), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMOVUPS      (SI)(BX*2), Y4
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y5
+	VBROADCASTSS 64(CX), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 68(CX), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 72(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS 76(CX), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VMOVUPS      (SI)(DI*1), Y5
+	VPCMPEQD     label3Single<>+0(SB), Y0, Y0
+	VBROADCASTSS 96(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 100(CX), Y7
+	VMULPS       Y7, Y5, Y5
+	VBROADCASTSS 104(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS 108(CX), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VADDPS       Y3, Y2, Y1
+	VADDPS       Y0, Y4, Y5
+	VADDPS       Y5, Y1, Y6
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y5, Y6
+	VMOVUPS     (SI), Y7
+	VMULPS      Y7, Y6, Y6
+	VMOVAPD     Y2, Y7
+	VMOVUPS     (R8), Y8
+	VFMSUB213PS Y6, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y7, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y7, (CX)
+
+stored1:
+	VADDPS      Y2, Y5, Y2
+	VMOVUPS     (SI)(BX*1), Y5
+	VMULPS      Y5, Y2, Y2
+	VMOVUPS     (R8)(BX*1), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y3, (CX)(AX*1)
+
+stored2:
+	VADDPS      Y0, Y1, Y2
+	VMOVUPS     (SI)(BX*2), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPS     (R8)(BX*2), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y3, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y3, (CX)(AX*2)
+
+stored3:
+	VADDPS      Y4, Y1, Y1
+	VMOVUPS     (SI)(DI*1), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     (R8)(DI*1), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y0, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y0, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*4), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes5:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes5
+	VMOVQ        R8, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPS   (SI)(R10*4), Y0, Y2
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMASKMOVPS   (SI), Y0, Y3
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y4
+	VBROADCASTSS (CX), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 4(CX), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 8(CX), Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMASKMOVPS   (SI)(BX*1), Y0, Y4
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y5
+	VBROADCASTSS 32(CX), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 36(CX), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 40(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VBROADCASTSS 44(CX), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VMASKMOVPS   (SI)(BX*2), Y0, Y5
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y6
+	VBROADCASTSS 64(CX), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 68(CX), Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 72(CX), Y8
+	VADDPS       Y8, Y7, Y7
+	VBROADCASTSS 76(CX), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VMASKMOVPS   (SI)(DI*1), Y0, Y6
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 96(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 100(CX), Y8
+	VMULPS       Y8, Y6, Y6
+	VBROADCASTSS 104(CX), Y8
+	VADDPS       Y8, Y7, Y7
+	VBROADCASTSS 108(CX), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VBLENDVPS    Y1, Y7, Y6, Y1
+	VADDPS       Y4, Y3, Y2
+	VADDPS       Y1, Y5, Y6
+	VADDPS       Y6, Y2, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y6, Y7
+	VMASKMOVPS  (SI), Y0, Y8
+	VMULPS      Y8, Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMASKMOVPS  (R8), Y0, Y9
+	VFMSUB213PS Y7, Y9, Y8
+	VMASKMOVPS  Y8, Y0, (CX)
+	VADDPS      Y3, Y6, Y3
+	VMASKMOVPS  (SI)(BX*1), Y0, Y6
+	VMULPS      Y6, Y3, Y3
+	VMASKMOVPS  (R8)(BX*1), Y0, Y6
+	VFMSUB213PS Y3, Y6, Y4
+	VMASKMOVPS  Y4, Y0, (CX)(AX*1)
+	VADDPS      Y1, Y2, Y3
+	VMASKMOVPS  (SI)(BX*2), Y0, Y4
+	VMULPS      Y4, Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMASKMOVPS  (R8)(BX*2), Y0, Y6
+	VFMSUB213PS Y3, Y6, Y4
+	VMASKMOVPS  Y4, Y0, (CX)(AX*2)
+	VADDPS      Y5, Y2, Y2
+	VMASKMOVPS  (SI)(DI*1), Y0, Y3
+	VMULPS      Y3, Y2, Y2
+	VMASKMOVPS  (R8)(DI*1), Y0, Y3
+	VFMSUB213PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(DX*1)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R9
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label3Single<>+0(SB)/4, $0x00000003
+DATA label3Single<>+4(SB)/4, $0x00000003
+DATA label3Single<>+8(SB)/4, $0x00000003
+DATA label3Single<>+12(SB)/4, $0x00000003
+DATA label3Single<>+16(SB)/4, $0x00000003
+DATA label3Single<>+20(SB)/4, $0x00000003
+DATA label3Single<>+24(SB)/4, $0x00000003
+DATA label3Single<>+28(SB)/4, $0x00000003
+GLOBL label3Single<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes4F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes4F64AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x03, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMOVUPD      (SI)(R10*8), Y1
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMOVUPD      (SI), Y2
+	VPCMPEQQ     label0<>+0(SB), Y0, Y3
+	VBROADCASTSD (CX), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 8(CX), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 16(CX), Y5
+	VADDPD       Y5, Y4, Y4
+	VBROADCASTSD 24(CX), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VMOVUPD      (SI)(BX*1), Y3
+	VPCMPEQQ     label1<>+0(SB), Y0, Y4
+	VBROADCASTSD 64(CX), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 72(CX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 80(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 88(CX), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VMOVUPD      (SI)(BX*2), Y4
+	VPCMPEQQ     label2<>+0(SB), Y0, Y5
+	VBROADCASTSD 128(CX), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 136(CX), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 144(CX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 152(CX), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	VMOVUPD      (SI)(DI*1), Y5
+	VPCMPEQQ     label3<>+0(SB), Y0, Y0
+	VBROADCASTSD 192(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 200(CX), Y7
+	VMULPD       Y7, Y5, Y5
+	VBROADCASTSD 208(CX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 216(CX), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VBLENDVPD    Y0, Y6, Y5, Y0
+	VADDPD       Y3, Y2, Y1
+	VADDPD       Y0, Y4, Y5
+	VADDPD       Y5, Y1, Y6
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y5, Y6
+	VMOVUPD     (SI), Y7
+	VMULPD      Y7, Y6, Y6
+	VMOVAPD     Y2, Y7
+	VMOVUPD     (R8), Y8
+	VFMSUB213PD Y6, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y7, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y7, (CX)
+
+stored1:
+	VADDPD      Y2, Y5, Y2
+	VMOVUPD     (SI)(BX*1), Y5
+	VMULPD      Y5, Y2, Y2
+	VMOVUPD     (R8)(BX*1), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y3, (CX)(AX*1)
+
+stored2:
+	VADDPD      Y0, Y1, Y2
+	VMOVUPD     (SI)(BX*2), Y3
+	VMULPD      Y3, Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPD     (R8)(BX*2), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y3, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y3, (CX)(AX*2)
+
+stored3:
+	VADDPD      Y4, Y1, Y1
+	VMOVUPD     (SI)(DI*1), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVUPD     (R8)(DI*1), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y0, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y0, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000004, R10
+	SUBQ $0x00000004, R9
+	CMPQ R9, $0x00000004
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*8), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes5:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes5
+	VMOVQ        R8, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPD   (SI)(R10*8), Y0, Y2
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMASKMOVPD   (SI), Y0, Y3
+	VPCMPEQQ     label0<>+0(SB), Y1, Y4
+	VBROADCASTSD (CX), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 8(CX), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 16(CX), Y6
+	VADDPD       Y6, Y5, Y5
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VMASKMOVPD   (SI)(BX*1), Y0, Y4
+	VPCMPEQQ     label1<>+0(SB), Y1, Y5
+	VBROADCASTSD 64(CX), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 72(CX), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 80(CX), Y7
+	VADDPD       Y7, Y6, Y6
+	VBROADCASTSD 88(CX), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	VMASKMOVPD   (SI)(BX*2), Y0, Y5
+	VPCMPEQQ     label2<>+0(SB), Y1, Y6
+	VBROADCASTSD 128(CX), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 136(CX), Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 144(CX), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 152(CX), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VMASKMOVPD   (SI)(DI*1), Y0, Y6
+	VPCMPEQQ     label3<>+0(SB), Y1, Y1
+	VBROADCASTSD 192(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 200(CX), Y8
+	VMULPD       Y8, Y6, Y6
+	VBROADCASTSD 208(CX), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 216(CX), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VBLENDVPD    Y1, Y7, Y6, Y1
+	VADDPD       Y4, Y3, Y2
+	VADDPD       Y1, Y5, Y6
+	VADDPD       Y6, Y2, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y6, Y7
+	VMASKMOVPD  (SI), Y0, Y8
+	VMULPD      Y8, Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMASKMOVPD  (R8), Y0, Y9
+	VFMSUB213PD Y7, Y9, Y8
+	VMASKMOVPD  Y8, Y0, (CX)
+	VADDPD      Y3, Y6, Y3
+	VMASKMOVPD  (SI)(BX*1), Y0, Y6
+	VMULPD      Y6, Y3, Y3
+	VMASKMOVPD  (R8)(BX*1), Y0, Y6
+	VFMSUB213PD Y3, Y6, Y4
+	VMASKMOVPD  Y4, Y0, (CX)(AX*1)
+	VADDPD      Y1, Y2, Y3
+	VMASKMOVPD  (SI)(BX*2), Y0, Y4
+	VMULPD      Y4, Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMASKMOVPD  (R8)(BX*2), Y0, Y6
+	VFMSUB213PD Y3, Y6, Y4
+	VMASKMOVPD  Y4, Y0, (CX)(AX*2)
+	VADDPD      Y5, Y2, Y2
+	VMASKMOVPD  (SI)(DI*1), Y0, Y3
+	VMULPD      Y3, Y2, Y2
+	VMASKMOVPD  (R8)(DI*1), Y0, Y3
+	VFMSUB213PD Y2, Y3, Y1
+	VMASKMOVPD  Y1, Y0, (CX)(DX*1)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R9
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label3<>+0(SB)/8, $0x0000000000000003
+DATA label3<>+8(SB)/8, $0x0000000000000003
+DATA label3<>+16(SB)/8, $0x0000000000000003
+DATA label3<>+24(SB)/8, $0x0000000000000003
+GLOBL label3<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes8F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes8F32AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMOVUPS      (SI), Y1
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y2
+	VBROADCASTSS (R12), Y3
+	VMULPS       Y3, Y1, Y3
+	VBROADCASTSS 4(R12), Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS 8(R12), Y4
+	VADDPS       Y4, Y3, Y3
+	VMOVUPS      (R11)(R10*4), Y4
+	VBROADCASTSS 12(R12), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VMOVUPS      (SI)(BX*1), Y2
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y3
+	VBROADCASTSS 32(R12), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 36(R12), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 40(R12), Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 44(R12), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      (SI)(BX*2), Y2
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y3
+	VBROADCASTSS 64(R12), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 68(R12), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 72(R12), Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 76(R12), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VMOVUPS      (SI)(DI*1), Y3
+	VPCMPEQD     label3Single<>+0(SB), Y0, Y4
+	VBROADCASTSS 96(R12), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 100(R12), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 104(R12), Y6
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      (R11)(R10*4), Y6
+	VBROADCASTSS 108(R12), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      (SI)(BX*4), Y3
+	VPCMPEQD     label4Single<>+0(SB), Y0, Y4
+	VBROADCASTSS 128(R12), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 132(R12), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 136(R12), Y6
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      (R11)(R10*4), Y6
+	VBROADCASTSS 140(R12), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPS      (CX)(BX*1), Y4
+	VPCMPEQD     label5Single<>+0(SB), Y0, Y5
+	VBROADCASTSS 160(R12), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 164(R12), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 168(R12), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      (R11)(R10*4), Y7
+	VBROADCASTSS 172(R12), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPS      (CX)(BX*2), Y4
+	VPCMPEQD     label6Single<>+0(SB), Y0, Y5
+	VBROADCASTSS 192(R12), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 196(R12), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 200(R12), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      (R11)(R10*4), Y7
+	VBROADCASTSS 204(R12), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPS      (CX)(DI*1), Y5
+	VPCMPEQD     label7Single<>+0(SB), Y0, Y6
+	VBROADCASTSS 224(R12), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 228(R12), Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 232(R12), Y8
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      (R11)(R10*4), Y8
+	VBROADCASTSS 236(R12), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y2, Y1, Y5
+	VADDPS       Y4, Y3, Y6
+	VADDPS       Y6, Y5, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS       Y2, Y6, Y2
+	VMOVUPS      (SI), Y7
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y8
+	VBROADCASTSS (R12), Y9
+	VMULPS       Y9, Y7, Y9
+	VBROADCASTSS 4(R12), Y10
+	VMULPS       Y10, Y7, Y7
+	VBROADCASTSS 8(R12), Y10
+	VADDPS       Y10, Y9, Y9
+	VMOVUPS      (R11)(R10*4), Y10
+	VBROADCASTSS 12(R12), Y11
+	VFMADD231PS  Y11, Y10, Y9
+	VBLENDVPS    Y8, Y9, Y7, Y7
+	VMOVUPS      (SI)(BX*1), Y8
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y9
+	VBROADCASTSS 32(R12), Y10
+	VMULPS       Y10, Y8, Y10
+	VBROADCASTSS 36(R12), Y11
+	VMULPS       Y11, Y8, Y8
+	VBROADCASTSS 40(R12), Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      (R11)(R10*4), Y11
+	VBROADCASTSS 44(R12), Y12
+	VFMADD231PS  Y12, Y11, Y10
+	VBLENDVPS    Y9, Y10, Y8, Y8
+	VADDPS       Y8, Y2, Y9
+	VMOVUPS      (SI), Y10
+	VMULPS       Y10, Y9, Y9
+	VMOVAPD      Y7, Y10
+	VMOVUPS      (R8), Y11
+	VFMSUB213PS  Y9, Y11, Y10
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual1
+	VMOVNTPS     Y10, (CX)
+	JMP          stored1
+
+usual1:
+	VMOVUPS Y10, (CX)
+
+stored1:
+	VADDPS      Y7, Y2, Y2
+	VMOVUPS     (SI)(BX*1), Y7
+	VMULPS      Y7, Y2, Y2
+	VMOVAPD     Y8, Y7
+	VMOVUPS     (R8)(BX*1), Y8
+	VFMSUB213PS Y2, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y7, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y7, (CX)(AX*1)
+
+stored2:
+	VADDPS       Y1, Y6, Y1
+	VMOVUPS      (SI)(BX*2), Y2
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y6
+	VBROADCASTSS 64(R12), Y7
+	VMULPS       Y7, Y2, Y7
+	VBROADCASTSS 68(R12), Y8
+	VMULPS       Y8, Y2, Y2
+	VBROADCASTSS 72(R12), Y8
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      (R11)(R10*4), Y8
+	VBROADCASTSS 76(R12), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VBLENDVPS    Y6, Y7, Y2, Y2
+	VMOVUPS      (SI)(DI*1), Y6
+	VPCMPEQD     label3Single<>+0(SB), Y0, Y7
+	VBROADCASTSS 96(R12), Y8
+	VMULPS       Y8, Y6, Y8
+	VBROADCASTSS 100(R12), Y9
+	VMULPS       Y9, Y6, Y6
+	VBROADCASTSS 104(R12), Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      (R11)(R10*4), Y9
+	VBROADCASTSS 108(R12), Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      (SI)(BX*2), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVAPD      Y2, Y8
+	VMOVUPS      (R8)(BX*2), Y9
+	VFMSUB213PS  Y7, Y9, Y8
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPS     Y8, (CX)(AX*2)
+	JMP          stored3
+
+usual3:
+	VMOVUPS Y8, (CX)(AX*2)
+
+stored3:
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     (SI)(DI*1), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVAPD     Y6, Y2
+	VMOVUPS     (R8)(DI*1), Y6
+	VFMSUB213PS Y1, Y6, Y2
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y2, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y2, (CX)(DX*1)
+
+stored4:
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      (SI)(BX*4), Y2
+	VPCMPEQD     label4Single<>+0(SB), Y0, Y4
+	VBROADCASTSS 128(R12), Y6
+	VMULPS       Y6, Y2, Y6
+	VBROADCASTSS 132(R12), Y7
+	VMULPS       Y7, Y2, Y2
+	VBROADCASTSS 136(R12), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      (R11)(R10*4), Y7
+	VBROADCASTSS 140(R12), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VBLENDVPS    Y4, Y6, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPS      (R13)(BX*1), Y4
+	VPCMPEQD     label5Single<>+0(SB), Y0, Y6
+	VBROADCASTSS 160(R12), Y7
+	VMULPS       Y7, Y4, Y7
+	VBROADCASTSS 164(R12), Y8
+	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS 168(R12), Y8
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      (R11)(R10*4), Y8
+	VBROADCASTSS 172(R12), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VBLENDVPS    Y6, Y7, Y4, Y4
+	VADDPS       Y4, Y1, Y6
+	VMOVUPS      (SI)(BX*4), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVAPD      Y2, Y7
+	VMOVUPS      (R8)(BX*4), Y8
+	VFMSUB213PS  Y6, Y8, Y7
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual5
+	VMOVNTPS     Y7, (CX)(AX*4)
+	JMP          stored5
+
+usual5:
+	VMOVUPS Y7, (CX)(AX*4)
+
+stored5:
+	VADDPS      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), R13
+	VMOVUPS     (R13)(BX*1), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVAPD     Y4, Y2
+	LEAQ        (R8)(BX*4), R13
+	VMOVUPS     (R13)(BX*1), Y4
+	VFMSUB213PS Y1, Y4, Y2
+	LEAQ        (CX)(AX*4), R13
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Y2, (R13)(AX*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Y2, (R13)(AX*1)
+
+stored6:
+	VADDPS       Y3, Y5, Y1
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPS      (R13)(BX*2), Y2
+	VPCMPEQD     label6Single<>+0(SB), Y0, Y3
+	VBROADCASTSS 192(R12), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 196(R12), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 200(R12), Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 204(R12), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPS      (R13)(DI*1), Y3
+	VPCMPEQD     label7Single<>+0(SB), Y0, Y0
+	VBROADCASTSS 224(R12), Y4
+	VMULPS       Y4, Y3, Y4
+	VBROADCASTSS 228(R12), Y5
+	VMULPS       Y5, Y3, Y3
+	VBROADCASTSS 232(R12), Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 236(R12), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VADDPS       Y0, Y1, Y3
+	LEAQ         (SI)(BX*4), R11
+	VMOVUPS      (R11)(BX*2), Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVAPD      Y2, Y4
+	LEAQ         (R8)(BX*4), R11
+	VMOVUPS      (R11)(BX*2), Y5
+	VFMSUB213PS  Y3, Y5, Y4
+	LEAQ         (CX)(AX*4), R11
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual7
+	VMOVNTPS     Y4, (R11)(AX*2)
+	JMP          stored7
+
+usual7:
+	VMOVUPS Y4, (R11)(AX*2)
+
+stored7:
+	VADDPS      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), SI
+	VMOVUPS     (SI)(DI*1), Y2
+	VMULPS      Y2, Y1, Y1
+	LEAQ        (R8)(BX*4), SI
+	VMOVUPS     (SI)(DI*1), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	LEAQ        (CX)(AX*4), CX
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual8
+	VMOVNTPS    Y0, (CX)(DX*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPS Y0, (CX)(DX*1)
+
+stored8:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*4), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes9:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes9
+	VMOVQ        R8, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMASKMOVPS   (SI), Y0, Y2
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y3
+	VBROADCASTSS (R12), Y4
+	VMULPS       Y4, Y2, Y4
+	VBROADCASTSS 4(R12), Y5
+	VMULPS       Y5, Y2, Y2
+	VBROADCASTSS 8(R12), Y5
+	VADDPS       Y5, Y4, Y4
+	VMASKMOVPS   (R11)(R10*4), Y0, Y5
+	VBROADCASTSS 12(R12), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VBLENDVPS    Y3, Y4, Y2, Y2
+	VMASKMOVPS   (SI)(BX*1), Y0, Y3
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y4
+	VBROADCASTSS 32(R12), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 36(R12), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 40(R12), Y6
+	VADDPS       Y6, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 44(R12), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   (SI)(BX*2), Y0, Y3
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y4
+	VBROADCASTSS 64(R12), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 68(R12), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 72(R12), Y6
+	VADDPS       Y6, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 76(R12), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMASKMOVPS   (SI)(DI*1), Y0, Y4
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y5
+	VBROADCASTSS 96(R12), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 100(R12), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 104(R12), Y7
+	VADDPS       Y7, Y6, Y6
+	VMASKMOVPS   (R11)(R10*4), Y0, Y7
+	VBROADCASTSS 108(R12), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VMASKMOVPS   (SI)(BX*4), Y0, Y4
+	VPCMPEQD     label4Single<>+0(SB), Y1, Y5
+	VBROADCASTSS 128(R12), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 132(R12), Y7
+	VMULPS       Y7, Y4, Y4
+	VBROADCASTSS 136(R12), Y7
+	VADDPS       Y7, Y6, Y6
+	VMASKMOVPS   (R11)(R10*4), Y0, Y7
+	VBROADCASTSS 140(R12), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VBLENDVPS    Y5, Y6, Y4, Y4
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPS   (CX)(BX*1), Y0, Y5
+	VPCMPEQD     label5Single<>+0(SB), Y1, Y6
+	VBROADCASTSS 160(R12), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 164(R12), Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 168(R12), Y8
+	VADDPS       Y8, Y7, Y7
+	VMASKMOVPS   (R11)(R10*4), Y0, Y8
+	VBROADCASTSS 172(R12), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPS   (CX)(BX*2), Y0, Y5
+	VPCMPEQD     label6Single<>+0(SB), Y1, Y6
+	VBROADCASTSS 192(R12), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 196(R12), Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 200(R12), Y8
+	VADDPS       Y8, Y7, Y7
+	VMASKMOVPS   (R11)(R10*4), Y0, Y8
+	VBROADCASTSS 204(R12), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPS   (CX)(DI*1), Y0, Y6
+	VPCMPEQD     label7Single<>+0(SB), Y1, Y7
+	VBROADCASTSS 224(R12), Y8
+	VMULPS       Y8, Y6, Y8
+	VBROADCASTSS 228(R12), Y9
+	VMULPS       Y9, Y6, Y6
+	VBROADCASTSS 232(R12), Y9
+	VADDPS       Y9, Y8, Y8
+	VMASKMOVPS   (R11)(R10*4), Y0, Y9
+	VBROADCASTSS 236(R12), Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VADDPS       Y3, Y2, Y6
+	VADDPS       Y5, Y4, Y7
+	VADDPS       Y7, Y6, Y8
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS       Y3, Y7, Y3
+	VMASKMOVPS   (SI), Y0, Y8
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y9
+	VBROADCASTSS (R12), Y10
+	VMULPS       Y10, Y8, Y10
+	VBROADCASTSS 4(R12), Y11
+	VMULPS       Y11, Y8, Y8
+	VBROADCASTSS 8(R12), Y11
+	VADDPS       Y11, Y10, Y10
+	VMASKMOVPS   (R11)(R10*4), Y0, Y11
+	VBROADCASTSS 12(R12), Y12
+	VFMADD231PS  Y12, Y11, Y10
+	VBLENDVPS    Y9, Y10, Y8, Y8
+	VMASKMOVPS   (SI)(BX*1), Y0, Y9
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y10
+	VBROADCASTSS 32(R12), Y11
+	VMULPS       Y11, Y9, Y11
+	VBROADCASTSS 36(R12), Y12
+	VMULPS       Y12, Y9, Y9
+	VBROADCASTSS 40(R12), Y12
+	VADDPS       Y12, Y11, Y11
+	VMASKMOVPS   (R11)(R10*4), Y0, Y12
+	VBROADCASTSS 44(R12), Y13
+	VFMADD231PS  Y13, Y12, Y11
+	VBLENDVPS    Y10, Y11, Y9, Y9
+	VADDPS       Y9, Y3, Y10
+	VMASKMOVPS   (SI), Y0, Y11
+	VMULPS       Y11, Y10, Y10
+	VMOVAPD      Y8, Y11
+	VMASKMOVPS   (R8), Y0, Y12
+	VFMSUB213PS  Y10, Y12, Y11
+	VMASKMOVPS   Y11, Y0, (CX)
+	VADDPS       Y8, Y3, Y3
+	VMASKMOVPS   (SI)(BX*1), Y0, Y8
+	VMULPS       Y8, Y3, Y3
+	VMOVAPD      Y9, Y8
+	VMASKMOVPS   (R8)(BX*1), Y0, Y9
+	VFMSUB213PS  Y3, Y9, Y8
+	VMASKMOVPS   Y8, Y0, (CX)(AX*1)
+	VADDPS       Y2, Y7, Y2
+	VMASKMOVPS   (SI)(BX*2), Y0, Y3
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y7
+	VBROADCASTSS 64(R12), Y8
+	VMULPS       Y8, Y3, Y8
+	VBROADCASTSS 68(R12), Y9
+	VMULPS       Y9, Y3, Y3
+	VBROADCASTSS 72(R12), Y9
+	VADDPS       Y9, Y8, Y8
+	VMASKMOVPS   (R11)(R10*4), Y0, Y9
+	VBROADCASTSS 76(R12), Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VBLENDVPS    Y7, Y8, Y3, Y3
+	VMASKMOVPS   (SI)(DI*1), Y0, Y7
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y8
+	VBROADCASTSS 96(R12), Y9
+	VMULPS       Y9, Y7, Y9
+	VBROADCASTSS 100(R12), Y10
+	VMULPS       Y10, Y7, Y7
+	VBROADCASTSS 104(R12), Y10
+	VADDPS       Y10, Y9, Y9
+	VMASKMOVPS   (R11)(R10*4), Y0, Y10
+	VBROADCASTSS 108(R12), Y11
+	VFMADD231PS  Y11, Y10, Y9
+	VBLENDVPS    Y8, Y9, Y7, Y7
+	VADDPS       Y7, Y2, Y8
+	VMASKMOVPS   (SI)(BX*2), Y0, Y9
+	VMULPS       Y9, Y8, Y8
+	VMOVAPD      Y3, Y9
+	VMASKMOVPS   (R8)(BX*2), Y0, Y10
+	VFMSUB213PS  Y8, Y10, Y9
+	VMASKMOVPS   Y9, Y0, (CX)(AX*2)
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   (SI)(DI*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVAPD      Y7, Y3
+	VMASKMOVPS   (R8)(DI*1), Y0, Y7
+	VFMSUB213PS  Y2, Y7, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(DX*1)
+	VADDPS       Y5, Y6, Y2
+	VMASKMOVPS   (SI)(BX*4), Y0, Y3
+	VPCMPEQD     label4Single<>+0(SB), Y1, Y5
+	VBROADCASTSS 128(R12), Y7
+	VMULPS       Y7, Y3, Y7
+	VBROADCASTSS 132(R12), Y8
+	VMULPS       Y8, Y3, Y3
+	VBROADCASTSS 136(R12), Y8
+	VADDPS       Y8, Y7, Y7
+	VMASKMOVPS   (R11)(R10*4), Y0, Y8
+	VBROADCASTSS 140(R12), Y9
+	VFMADD231PS  Y9, Y8, Y7
+	VBLENDVPS    Y5, Y7, Y3, Y3
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y5
+	VPCMPEQD     label5Single<>+0(SB), Y1, Y7
+	VBROADCASTSS 160(R12), Y8
+	VMULPS       Y8, Y5, Y8
+	VBROADCASTSS 164(R12), Y9
+	VMULPS       Y9, Y5, Y5
+	VBROADCASTSS 168(R12), Y9
+	VADDPS       Y9, Y8, Y8
+	VMASKMOVPS   (R11)(R10*4), Y0, Y9
+	VBROADCASTSS 172(R12), Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VBLENDVPS    Y7, Y8, Y5, Y5
+	VADDPS       Y5, Y2, Y7
+	VMASKMOVPS   (SI)(BX*4), Y0, Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVAPD      Y3, Y8
+	VMASKMOVPS   (R8)(BX*4), Y0, Y9
+	VFMSUB213PS  Y7, Y9, Y8
+	VMASKMOVPS   Y8, Y0, (CX)(AX*4)
+	VADDPS       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVAPD      Y5, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y5
+	VFMSUB213PS  Y2, Y5, Y3
+	LEAQ         (CX)(AX*4), R13
+	VMASKMOVPS   Y3, Y0, (R13)(AX*1)
+	VADDPS       Y4, Y6, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*2), Y0, Y3
+	VPCMPEQD     label6Single<>+0(SB), Y1, Y4
+	VBROADCASTSS 192(R12), Y5
+	VMULPS       Y5, Y3, Y5
+	VBROADCASTSS 196(R12), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS 200(R12), Y6
+	VADDPS       Y6, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 204(R12), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(DI*1), Y0, Y4
+	VPCMPEQD     label7Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 224(R12), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 228(R12), Y6
+	VMULPS       Y6, Y4, Y4
+	VBROADCASTSS 232(R12), Y6
+	VADDPS       Y6, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 236(R12), Y7
+	VFMADD231PS  Y7, Y6, Y5
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VADDPS       Y1, Y2, Y4
+	LEAQ         (SI)(BX*4), R11
+	VMASKMOVPS   (R11)(BX*2), Y0, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVAPD      Y3, Y5
+	LEAQ         (R8)(BX*4), R11
+	VMASKMOVPS   (R11)(BX*2), Y0, Y6
+	VFMSUB213PS  Y4, Y6, Y5
+	LEAQ         (CX)(AX*4), R11
+	VMASKMOVPS   Y5, Y0, (R11)(AX*2)
+	VADDPS       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), SI
+	VMASKMOVPS   (SI)(DI*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	LEAQ         (R8)(BX*4), SI
+	VMASKMOVPS   (SI)(DI*1), Y0, Y3
+	VFMSUB213PS  Y2, Y3, Y1
+	LEAQ         (CX)(AX*4), CX
+	VMASKMOVPS   Y1, Y0, (CX)(DX*1)
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R9
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label4Single<>+0(SB)/4, $0x00000004
+DATA label4Single<>+4(SB)/4, $0x00000004
+DATA label4Single<>+8(SB)/4, $0x00000004
+DATA label4Single<>+12(SB)/4, $0x00000004
+DATA label4Single<>+16(SB)/4, $0x00000004
+DATA label4Single<>+20(SB)/4, $0x00000004
+DATA label4Single<>+24(SB)/4, $0x00000004
+DATA label4Single<>+28(SB)/4, $0x00000004
+GLOBL label4Single<>(SB), RODATA|NOPTR, $32
+
+DATA label5Single<>+0(SB)/4, $0x00000005
+DATA label5Single<>+4(SB)/4, $0x00000005
+DATA label5Single<>+8(SB)/4, $0x00000005
+DATA label5Single<>+12(SB)/4, $0x00000005
+DATA label5Single<>+16(SB)/4, $0x00000005
+DATA label5Single<>+20(SB)/4, $0x00000005
+DATA label5Single<>+24(SB)/4, $0x00000005
+DATA label5Single<>+28(SB)/4, $0x00000005
+GLOBL label5Single<>(SB), RODATA|NOPTR, $32
+
+DATA label6Single<>+0(SB)/4, $0x00000006
+DATA label6Single<>+4(SB)/4, $0x00000006
+DATA label6Single<>+8(SB)/4, $0x00000006
+DATA label6Single<>+12(SB)/4, $0x00000006
+DATA label6Single<>+16(SB)/4, $0x00000006
+DATA label6Single<>+20(SB)/4, $0x00000006
+DATA label6Single<>+24(SB)/4, $0x00000006
+DATA label6Single<>+28(SB)/4, $0x00000006
+GLOBL label6Single<>(SB), RODATA|NOPTR, $32
+
+DATA label7Single<>+0(SB)/4, $0x00000007
+DATA label7Single<>+4(SB)/4, $0x00000007
+DATA label7Single<>+8(SB)/4, $0x00000007
+DATA label7Single<>+12(SB)/4, $0x00000007
+DATA label7Single<>+16(SB)/4, $0x00000007
+DATA label7Single<>+20(SB)/4, $0x00000007
+DATA label7Single<>+24(SB)/4, $0x00000007
+DATA label7Single<>+28(SB)/4, $0x00000007
+GLOBL label7Single<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanes8F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanes8F64AVX2(SB), NOSPLIT, $0-97
+	// chainYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x03, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMOVUPD      (SI), Y1
+	VPCMPEQQ     label0<>+0(SB), Y0, Y2
+	VBROADCASTSD (R12), Y3
+	VMULPD       Y3, Y1, Y3
+	VBROADCASTSD 8(R12), Y4
+	VMULPD       Y4, Y1, Y1
+	VBROADCASTSD 16(R12), Y4
+	VADDPD       Y4, Y3, Y3
+	VMOVUPD      (R11)(R10*8), Y4
+	VBROADCASTSD 24(R12), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	VBLENDVPD    Y2, Y3, Y1, Y1
+	VMOVUPD      (SI)(BX*1), Y2
+	VPCMPEQQ     label1<>+0(SB), Y0, Y3
+	VBROADCASTSD 64(R12), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 72(R12), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 80(R12), Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 88(R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      (SI)(BX*2), Y2
+	VPCMPEQQ     label2<>+0(SB), Y0, Y3
+	VBROADCASTSD 128(R12), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 136(R12), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 144(R12), Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 152(R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VMOVUPD      (SI)(DI*1), Y3
+	VPCMPEQQ     label3<>+0(SB), Y0, Y4
+	VBROADCASTSD 192(R12), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 200(R12), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 208(R12), Y6
+	VADDPD       Y6, Y5, Y5
+	VMOVUPD      (R11)(R10*8), Y6
+	VBROADCASTSD 216(R12), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      (SI)(BX*4), Y3
+	VPCMPEQQ     label4<>+0(SB), Y0, Y4
+	VBROADCASTSD 256(R12), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 264(R12), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 272(R12), Y6
+	VADDPD       Y6, Y5, Y5
+	VMOVUPD      (R11)(R10*8), Y6
+	VBROADCASTSD 280(R12), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPD      (CX)(BX*1), Y4
+	VPCMPEQQ     label5<>+0(SB), Y0, Y5
+	VBROADCASTSD 320(R12), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 328(R12), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 336(R12), Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPD      (R11)(R10*8), Y7
+	VBROADCASTSD 344(R12), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPD      (CX)(BX*2), Y4
+	VPCMPEQQ     label6<>+0(SB), Y0, Y5
+	VBROADCASTSD 384(R12), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 392(R12), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 400(R12), Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPD      (R11)(R10*8), Y7
+	VBROADCASTSD 408(R12), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPD      (CX)(DI*1), Y5
+	VPCMPEQQ     label7<>+0(SB), Y0, Y6
+	VBROADCASTSD 448(R12), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 456(R12), Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 464(R12), Y8
+	VADDPD       Y8, Y7, Y7
+	VMOVUPD      (R11)(R10*8), Y8
+	VBROADCASTSD 472(R12), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VADDPD       Y2, Y1, Y5
+	VADDPD       Y4, Y3, Y6
+	VADDPD       Y6, Y5, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD       Y2, Y6, Y2
+	VMOVUPD      (SI), Y7
+	VPCMPEQQ     label0<>+0(SB), Y0, Y8
+	VBROADCASTSD (R12), Y9
+	VMULPD       Y9, Y7, Y9
+	VBROADCASTSD 8(R12), Y10
+	VMULPD       Y10, Y7, Y7
+	VBROADCASTSD 16(R12), Y10
+	VADDPD       Y10, Y9, Y9
+	VMOVUPD      (R11)(R10*8), Y10
+	VBROADCASTSD 24(R12), Y11
+	VFMADD231PD  Y11, Y10, Y9
+	VBLENDVPD    Y8, Y9, Y7, Y7
+	VMOVUPD      (SI)(BX*1), Y8
+	VPCMPEQQ     label1<>+0(SB), Y0, Y9
+	VBROADCASTSD 64(R12), Y10
+	VMULPD       Y10, Y8, Y10
+	VBROADCASTSD 72(R12), Y11
+	VMULPD       Y11, Y8, Y8
+	VBROADCASTSD 80(R12), Y11
+	VADDPD       Y11, Y10, Y10
+	VMOVUPD      (R11)(R10*8), Y11
+	VBROADCASTSD 88(R12), Y12
+	VFMADD231PD  Y12, Y11, Y10
+	VBLENDVPD    Y9, Y10, Y8, Y8
+	VADDPD       Y8, Y2, Y9
+	VMOVUPD      (SI), Y10
+	VMULPD       Y10, Y9, Y9
+	VMOVAPD      Y7, Y10
+	VMOVUPD      (R8), Y11
+	VFMSUB213PD  Y9, Y11, Y10
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual1
+	VMOVNTPD     Y10, (CX)
+	JMP          stored1
+
+usual1:
+	VMOVUPD Y10, (CX)
+
+stored1:
+	VADDPD      Y7, Y2, Y2
+	VMOVUPD     (SI)(BX*1), Y7
+	VMULPD      Y7, Y2, Y2
+	VMOVAPD     Y8, Y7
+	VMOVUPD     (R8)(BX*1), Y8
+	VFMSUB213PD Y2, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y7, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y7, (CX)(AX*1)
+
+stored2:
+	VADDPD       Y1, Y6, Y1
+	VMOVUPD      (SI)(BX*2), Y2
+	VPCMPEQQ     label2<>+0(SB), Y0, Y6
+	VBROADCASTSD 128(R12), Y7
+	VMULPD       Y7, Y2, Y7
+	VBROADCASTSD 136(R12), Y8
+	VMULPD       Y8, Y2, Y2
+	VBROADCASTSD 144(R12), Y8
+	VADDPD       Y8, Y7, Y7
+	VMOVUPD      (R11)(R10*8), Y8
+	VBROADCASTSD 152(R12), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	VBLENDVPD    Y6, Y7, Y2, Y2
+	VMOVUPD      (SI)(DI*1), Y6
+	VPCMPEQQ     label3<>+0(SB), Y0, Y7
+	VBROADCASTSD 192(R12), Y8
+	VMULPD       Y8, Y6, Y8
+	VBROADCASTSD 200(R12), Y9
+	VMULPD       Y9, Y6, Y6
+	VBROADCASTSD 208(R12), Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPD      (R11)(R10*8), Y9
+	VBROADCASTSD 216(R12), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	VBLENDVPD    Y7, Y8, Y6, Y6
+	VADDPD       Y6, Y1, Y7
+	VMOVUPD      (SI)(BX*2), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVAPD      Y2, Y8
+	VMOVUPD      (R8)(BX*2), Y9
+	VFMSUB213PD  Y7, Y9, Y8
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPD     Y8, (CX)(AX*2)
+	JMP          stored3
+
+usual3:
+	VMOVUPD Y8, (CX)(AX*2)
+
+stored3:
+	VADDPD      Y2, Y1, Y1
+	VMOVUPD     (SI)(DI*1), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVAPD     Y6, Y2
+	VMOVUPD     (R8)(DI*1), Y6
+	VFMSUB213PD Y1, Y6, Y2
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y2, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y2, (CX)(DX*1)
+
+stored4:
+	VADDPD       Y4, Y5, Y1
+	VMOVUPD      (SI)(BX*4), Y2
+	VPCMPEQQ     label4<>+0(SB), Y0, Y4
+	VBROADCASTSD 256(R12), Y6
+	VMULPD       Y6, Y2, Y6
+	VBROADCASTSD 264(R12), Y7
+	VMULPD       Y7, Y2, Y2
+	VBROADCASTSD 272(R12), Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPD      (R11)(R10*8), Y7
+	VBROADCASTSD 280(R12), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	VBLENDVPD    Y4, Y6, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPD      (R13)(BX*1), Y4
+	VPCMPEQQ     label5<>+0(SB), Y0, Y6
+	VBROADCASTSD 320(R12), Y7
+	VMULPD       Y7, Y4, Y7
+	VBROADCASTSD 328(R12), Y8
+	VMULPD       Y8, Y4, Y4
+	VBROADCASTSD 336(R12), Y8
+	VADDPD       Y8, Y7, Y7
+	VMOVUPD      (R11)(R10*8), Y8
+	VBROADCASTSD 344(R12), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	VBLENDVPD    Y6, Y7, Y4, Y4
+	VADDPD       Y4, Y1, Y6
+	VMOVUPD      (SI)(BX*4), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVAPD      Y2, Y7
+	VMOVUPD      (R8)(BX*4), Y8
+	VFMSUB213PD  Y6, Y8, Y7
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual5
+	VMOVNTPD     Y7, (CX)(AX*4)
+	JMP          stored5
+
+usual5:
+	VMOVUPD Y7, (CX)(AX*4)
+
+stored5:
+	VADDPD      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), R13
+	VMOVUPD     (R13)(BX*1), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVAPD     Y4, Y2
+	LEAQ        (R8)(BX*4), R13
+	VMOVUPD     (R13)(BX*1), Y4
+	VFMSUB213PD Y1, Y4, Y2
+	LEAQ        (CX)(AX*4), R13
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Y2, (R13)(AX*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Y2, (R13)(AX*1)
+
+stored6:
+	VADDPD       Y3, Y5, Y1
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPD      (R13)(BX*2), Y2
+	VPCMPEQQ     label6<>+0(SB), Y0, Y3
+	VBROADCASTSD 384(R12), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 392(R12), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 400(R12), Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 408(R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPD      (R13)(DI*1), Y3
+	VPCMPEQQ     label7<>+0(SB), Y0, Y0
+	VBROADCASTSD 448(R12), Y4
+	VMULPD       Y4, Y3, Y4
+	VBROADCASTSD 456(R12), Y5
+	VMULPD       Y5, Y3, Y3
+	VBROADCASTSD 464(R12), Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 472(R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	VBLENDVPD    Y0, Y4, Y3, Y0
+	VADDPD       Y0, Y1, Y3
+	LEAQ         (SI)(BX*4), R11
+	VMOVUPD      (R11)(BX*2), Y4
+	VMULPD       Y4, Y3, Y3
+	VMOVAPD      Y2, Y4
+	LEAQ         (R8)(BX*4), R11
+	VMOVUPD      (R11)(BX*2), Y5
+	VFMSUB213PD  Y3, Y5, Y4
+	LEAQ         (CX)(AX*4), R11
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual7
+	VMOVNTPD     Y4, (R11)(AX*2)
+	JMP          stored7
+
+usual7:
+	VMOVUPD Y4, (R11)(AX*2)
+
+stored7:
+	VADDPD      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), SI
+	VMOVUPD     (SI)(DI*1), Y2
+	VMULPD      Y2, Y1, Y1
+	LEAQ        (R8)(BX*4), SI
+	VMOVUPD     (SI)(DI*1), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	LEAQ        (CX)(AX*4), CX
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual8
+	VMOVNTPD    Y0, (CX)(DX*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPD Y0, (CX)(DX*1)
+
+stored8:
+	ADDQ $0x00000004, R10
+	SUBQ $0x00000004, R9
+	CMPQ R9, $0x00000004
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*8), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes9:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes9
+	VMOVQ        R8, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMASKMOVPD   (SI), Y0, Y2
+	VPCMPEQQ     label0<>+0(SB), Y1, Y3
+	VBROADCASTSD (R12), Y4
+	VMULPD       Y4, Y2, Y4
+	VBROADCASTSD 8(R12), Y5
+	VMULPD       Y5, Y2, Y2
+	VBROADCASTSD 16(R12), Y5
+	VADDPD       Y5, Y4, Y4
+	VMASKMOVPD   (R11)(R10*8), Y0, Y5
+	VBROADCASTSD 24(R12), Y6
+	VFMADD231PD  Y6, Y5, Y4
+	VBLENDVPD    Y3, Y4, Y2, Y2
+	VMASKMOVPD   (SI)(BX*1), Y0, Y3
+	VPCMPEQQ     label1<>+0(SB), Y1, Y4
+	VBROADCASTSD 64(R12), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 72(R12), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 80(R12), Y6
+	VADDPD       Y6, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 88(R12), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VMASKMOVPD   (SI)(BX*2), Y0, Y3
+	VPCMPEQQ     label2<>+0(SB), Y1, Y4
+	VBROADCASTSD 128(R12), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 136(R12), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 144(R12), Y6
+	VADDPD       Y6, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 152(R12), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	VMASKMOVPD   (SI)(DI*1), Y0, Y4
+	VPCMPEQQ     label3<>+0(SB), Y1, Y5
+	VBROADCASTSD 192(R12), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 200(R12), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 208(R12), Y7
+	VADDPD       Y7, Y6, Y6
+	VMASKMOVPD   (R11)(R10*8), Y0, Y7
+	VBROADCASTSD 216(R12), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	VMASKMOVPD   (SI)(BX*4), Y0, Y4
+	VPCMPEQQ     label4<>+0(SB), Y1, Y5
+	VBROADCASTSD 256(R12), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 264(R12), Y7
+	VMULPD       Y7, Y4, Y4
+	VBROADCASTSD 272(R12), Y7
+	VADDPD       Y7, Y6, Y6
+	VMASKMOVPD   (R11)(R10*8), Y0, Y7
+	VBROADCASTSD 280(R12), Y8
+	VFMADD231PD  Y8, Y7, Y6
+	VBLENDVPD    Y5, Y6, Y4, Y4
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPD   (CX)(BX*1), Y0, Y5
+	VPCMPEQQ     label5<>+0(SB), Y1, Y6
+	VBROADCASTSD 320(R12), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 328(R12), Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 336(R12), Y8
+	VADDPD       Y8, Y7, Y7
+	VMASKMOVPD   (R11)(R10*8), Y0, Y8
+	VBROADCASTSD 344(R12), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPD   (CX)(BX*2), Y0, Y5
+	VPCMPEQQ     label6<>+0(SB), Y1, Y6
+	VBROADCASTSD 384(R12), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 392(R12), Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 400(R12), Y8
+	VADDPD       Y8, Y7, Y7
+	VMASKMOVPD   (R11)(R10*8), Y0, Y8
+	VBROADCASTSD 408(R12), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPD   (CX)(DI*1), Y0, Y6
+	VPCMPEQQ     label7<>+0(SB), Y1, Y7
+	VBROADCASTSD 448(R12), Y8
+	VMULPD       Y8, Y6, Y8
+	VBROADCASTSD 456(R12), Y9
+	VMULPD       Y9, Y6, Y6
+	VBROADCASTSD 464(R12), Y9
+	VADDPD       Y9, Y8, Y8
+	VMASKMOVPD   (R11)(R10*8), Y0, Y9
+	VBROADCASTSD 472(R12), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	VBLENDVPD    Y7, Y8, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	VADDPD       Y3, Y2, Y6
+	VADDPD       Y5, Y4, Y7
+	VADDPD       Y7, Y6, Y8
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD       Y3, Y7, Y3
+	VMASKMOVPD   (SI), Y0, Y8
+	VPCMPEQQ     label0<>+0(SB), Y1, Y9
+	VBROADCASTSD (R12), Y10
+	VMULPD       Y10, Y8, Y10
+	VBROADCASTSD 8(R12), Y11
+	VMULPD       Y11, Y8, Y8
+	VBROADCASTSD 16(R12), Y11
+	VADDPD       Y11, Y10, Y10
+	VMASKMOVPD   (R11)(R10*8), Y0, Y11
+	VBROADCASTSD 24(R12), Y12
+	VFMADD231PD  Y12, Y11, Y10
+	VBLENDVPD    Y9, Y10, Y8, Y8
+	VMASKMOVPD   (SI)(BX*1), Y0, Y9
+	VPCMPEQQ     label1<>+0(SB), Y1, Y10
+	VBROADCASTSD 64(R12), Y11
+	VMULPD       Y11, Y9, Y11
+	VBROADCASTSD 72(R12), Y12
+	VMULPD       Y12, Y9, Y9
+	VBROADCASTSD 80(R12), Y12
+	VADDPD       Y12, Y11, Y11
+	VMASKMOVPD   (R11)(R10*8), Y0, Y12
+	VBROADCASTSD 88(R12), Y13
+	VFMADD231PD  Y13, Y12, Y11
+	VBLENDVPD    Y10, Y11, Y9, Y9
+	VADDPD       Y9, Y3, Y10
+	VMASKMOVPD   (SI), Y0, Y11
+	VMULPD       Y11, Y10, Y10
+	VMOVAPD      Y8, Y11
+	VMASKMOVPD   (R8), Y0, Y12
+	VFMSUB213PD  Y10, Y12, Y11
+	VMASKMOVPD   Y11, Y0, (CX)
+	VADDPD       Y8, Y3, Y3
+	VMASKMOVPD   (SI)(BX*1), Y0, Y8
+	VMULPD       Y8, Y3, Y3
+	VMOVAPD      Y9, Y8
+	VMASKMOVPD   (R8)(BX*1), Y0, Y9
+	VFMSUB213PD  Y3, Y9, Y8
+	VMASKMOVPD   Y8, Y0, (CX)(AX*1)
+	VADDPD       Y2, Y7, Y2
+	VMASKMOVPD   (SI)(BX*2), Y0, Y3
+	VPCMPEQQ     label2<>+0(SB), Y1, Y7
+	VBROADCASTSD 128(R12), Y8
+	VMULPD       Y8, Y3, Y8
+	VBROADCASTSD 136(R12), Y9
+	VMULPD       Y9, Y3, Y3
+	VBROADCASTSD 144(R12), Y9
+	VADDPD       Y9, Y8, Y8
+	VMASKMOVPD   (R11)(R10*8), Y0, Y9
+	VBROADCASTSD 152(R12), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	VBLENDVPD    Y7, Y8, Y3, Y3
+	VMASKMOVPD   (SI)(DI*1), Y0, Y7
+	VPCMPEQQ     label3<>+0(SB), Y1, Y8
+	VBROADCASTSD 192(R12), Y9
+	VMULPD       Y9, Y7, Y9
+	VBROADCASTSD 200(R12), Y10
+	VMULPD       Y10, Y7, Y7
+	VBROADCASTSD 208(R12), Y10
+	VADDPD       Y10, Y9, Y9
+	VMASKMOVPD   (R11)(R10*8), Y0, Y10
+	VBROADCASTSD 216(R12), Y11
+	VFMADD231PD  Y11, Y10, Y9
+	VBLENDVPD    Y8, Y9, Y7, Y7
+	VADDPD       Y7, Y2, Y8
+	VMASKMOVPD   (SI)(BX*2), Y0, Y9
+	VMULPD       Y9, Y8, Y8
+	VMOVAPD      Y3, Y9
+	VMASKMOVPD   (R8)(BX*2), Y0, Y10
+	VFMSUB213PD  Y8, Y10, Y9
+	VMASKMOVPD   Y9, Y0, (CX)(AX*2)
+	VADDPD       Y3, Y2, Y2
+	VMASKMOVPD   (SI)(DI*1), Y0, Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVAPD      Y7, Y3
+	VMASKMOVPD   (R8)(DI*1), Y0, Y7
+	VFMSUB213PD  Y2, Y7, Y3
+	VMASKMOVPD   Y3, Y0, (CX)(DX*1)
+	VADDPD       Y5, Y6, Y2
+	VMASKMOVPD   (SI)(BX*4), Y0, Y3
+	VPCMPEQQ     label4<>+0(SB), Y1, Y5
+	VBROADCASTSD 256(R12), Y7
+	VMULPD       Y7, Y3, Y7
+	VBROADCASTSD 264(R12), Y8
+	VMULPD       Y8, Y3, Y3
+	VBROADCASTSD 272(R12), Y8
+	VADDPD       Y8, Y7, Y7
+	VMASKMOVPD   (R11)(R10*8), Y0, Y8
+	VBROADCASTSD 280(R12), Y9
+	VFMADD231PD  Y9, Y8, Y7
+	VBLENDVPD    Y5, Y7, Y3, Y3
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y5
+	VPCMPEQQ     label5<>+0(SB), Y1, Y7
+	VBROADCASTSD 320(R12), Y8
+	VMULPD       Y8, Y5, Y8
+	VBROADCASTSD 328(R12), Y9
+	VMULPD       Y9, Y5, Y5
+	VBROADCASTSD 336(R12), Y9
+	VADDPD       Y9, Y8, Y8
+	VMASKMOVPD   (R11)(R10*8), Y0, Y9
+	VBROADCASTSD 344(R12), Y10
+	VFMADD231PD  Y10, Y9, Y8
+	VBLENDVPD    Y7, Y8, Y5, Y5
+	VADDPD       Y5, Y2, Y7
+	VMASKMOVPD   (SI)(BX*4), Y0, Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVAPD      Y3, Y8
+	VMASKMOVPD   (R8)(BX*4), Y0, Y9
+	VFMSUB213PD  Y7, Y9, Y8
+	VMASKMOVPD   Y8, Y0, (CX)(AX*4)
+	VADDPD       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVAPD      Y5, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y5
+	VFMSUB213PD  Y2, Y5, Y3
+	LEAQ         (CX)(AX*4), R13
+	VMASKMOVPD   Y3, Y0, (R13)(AX*1)
+	VADDPD       Y4, Y6, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*2), Y0, Y3
+	VPCMPEQQ     label6<>+0(SB), Y1, Y4
+	VBROADCASTSD 384(R12), Y5
+	VMULPD       Y5, Y3, Y5
+	VBROADCASTSD 392(R12), Y6
+	VMULPD       Y6, Y3, Y3
+	VBROADCASTSD 400(R12), Y6
+	VADDPD       Y6, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 408(R12), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	VBLENDVPD    Y4, Y5, Y3, Y3
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(DI*1), Y0, Y4
+	VPCMPEQQ     label7<>+0(SB), Y1, Y1
+	VBROADCASTSD 448(R12), Y5
+	VMULPD       Y5, Y4, Y5
+	VBROADCASTSD 456(R12), Y6
+	VMULPD       Y6, Y4, Y4
+	VBROADCASTSD 464(R12), Y6
+	VADDPD       Y6, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 472(R12), Y7
+	VFMADD231PD  Y7, Y6, Y5
+	VBLENDVPD    Y1, Y5, Y4, Y1
+	VADDPD       Y1, Y2, Y4
+	LEAQ         (SI)(BX*4), R11
+	VMASKMOVPD   (R11)(BX*2), Y0, Y5
+	VMULPD       Y5, Y4, Y4
+	VMOVAPD      Y3, Y5
+	LEAQ         (R8)(BX*4), R11
+	VMASKMOVPD   (R11)(BX*2), Y0, Y6
+	VFMSUB213PD  Y4, Y6, Y5
+	LEAQ         (CX)(AX*4), R11
+	VMASKMOVPD   Y5, Y0, (R11)(AX*2)
+	VADDPD       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), SI
+	VMASKMOVPD   (SI)(DI*1), Y0, Y3
+	VMULPD       Y3, Y2, Y2
+	LEAQ         (R8)(BX*4), SI
+	VMASKMOVPD   (SI)(DI*1), Y0, Y3
+	VFMSUB213PD  Y2, Y3, Y1
+	LEAQ         (CX)(AX*4), CX
+	VMASKMOVPD   Y1, Y0, (CX)(DX*1)
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R9
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA label4<>+0(SB)/8, $0x0000000000000004
+DATA label4<>+8(SB)/8, $0x0000000000000004
+DATA label4<>+16(SB)/8, $0x0000000000000004
+DATA label4<>+24(SB)/8, $0x0000000000000004
+GLOBL label4<>(SB), RODATA|NOPTR, $32
+
+DATA label5<>+0(SB)/8, $0x0000000000000005
+DATA label5<>+8(SB)/8, $0x0000000000000005
+DATA label5<>+16(SB)/8, $0x0000000000000005
+DATA label5<>+24(SB)/8, $0x0000000000000005
+GLOBL label5<>(SB), RODATA|NOPTR, $32
+
+DATA label6<>+0(SB)/8, $0x0000000000000006
+DATA label6<>+8(SB)/8, $0x0000000000000006
+DATA label6<>+16(SB)/8, $0x0000000000000006
+DATA label6<>+24(SB)/8, $0x0000000000000006
+GLOBL label6<>(SB), RODATA|NOPTR, $32
+
+DATA label7<>+0(SB)/8, $0x0000000000000007
+DATA label7<>+8(SB)/8, $0x0000000000000007
+DATA label7<>+16(SB)/8, $0x0000000000000007
+DATA label7<>+24(SB)/8, $0x0000000000000007
+GLOBL label7<>(SB), RODATA|NOPTR, $32
+
+// func chainYLanesF32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanesF32AVX2(SB), NOSPLIT, $0-97
+	// chainYLanesF32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+40(FP), BX
+	MOVQ y_len+56(FP), SI
+	MOVQ coef+32(FP), DI
+	XORQ R8, R8
+	CMPQ SI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+48(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y0
+	MOVQ      m+24(FP), R9
+	VMOVUPS   (R9)(R8*4), Y1
+	MOVQ      R8, R9
+	MOVQ      R8, R10
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y3, Y3, Y3
+	VPCMPEQD  Y4, Y4, Y4
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes1:
+	VMOVUPS      Y2, (BX)(R9*4)
+	VMOVUPS      (CX)(R9*4), Y5
+	VPCMPEQD     Y3, Y0, Y6
+	VBROADCASTSS (DI), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 4(DI), Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 8(DI), Y8
+	VADDPS       Y8, Y7, Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y4, Y3, Y3
+	ADDQ         $0x20, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes1
+	VXORPD       Y2, Y2, Y2
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes2:
+	VPADDD       Y4, Y3, Y3
+	SUBQ         $0x20, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMOVUPS      (CX)(R9*4), Y5
+	VPCMPEQD     Y3, Y0, Y6
+	VBROADCASTSS (DI), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 4(DI), Y8
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS 8(DI), Y8
+	VADDPS       Y8, Y7, Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VBLENDVPS    Y6, Y7, Y5, Y5
+	VMOVUPS      (BX)(R9*4), Y6
+	VADDPS       Y2, Y6, Y6
+	VMOVUPS      (CX)(R9*4), Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      (DX)(R9*4), Y7
+	VFMSUB213PS  Y6, Y7, Y5
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPS     Y5, (AX)(R10*4)
+	JMP          stored3
+
+usual3:
+	VMOVUPS Y5, (AX)(R10*4)
+
+stored3:
+	DECQ R11
+	JNZ  classes2
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, SI
+	CMPQ SI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    SI, R9
+	CMOVQLT SI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y0
+	MOVQ    y_base+48(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
+
+bytes4:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(R9*1), R10
+	ORQ        R10, R11
+	DECQ       R9
+	JNZ        bytes4
+	VMOVQ      R11, X1
+	VPMOVZXBD  X1, Y1
+	MOVQ       m+24(FP), R9
+	VMASKMOVPS (R9)(R8*4), Y0, Y2
+	MOVQ       R8, R9
+	MOVQ       R8, R10
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VPCMPEQD   Y5, Y5, Y5
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes5:
+	VMASKMOVPS   Y3, Y0, (BX)(R9*4)
+	VMASKMOVPS   (CX)(R9*4), Y0, Y6
+	VPCMPEQD     Y4, Y1, Y7
+	VBROADCASTSS (DI), Y8
+	VMULPS       Y8, Y6, Y8
+	VBROADCASTSS 4(DI), Y9
+	VMULPS       Y9, Y6, Y6
+	VBROADCASTSS 8(DI), Y9
+	VADDPS       Y9, Y8, Y8
+	VBROADCASTSS 12(DI), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y5, Y4, Y4
+	ADDQ         $0x20, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes5
+	VXORPD       Y3, Y3, Y3
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes6:
+	VPADDD       Y5, Y4, Y4
+	SUBQ         $0x20, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMASKMOVPS   (CX)(R9*4), Y0, Y6
+	VPCMPEQD     Y4, Y1, Y7
+	VBROADCASTSS (DI), Y8
+	VMULPS       Y8, Y6, Y8
+	VBROADCASTSS 4(DI), Y9
+	VMULPS       Y9, Y6, Y6
+	VBROADCASTSS 8(DI), Y9
+	VADDPS       Y9, Y8, Y8
+	VBROADCASTSS 12(DI), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VMASKMOVPS   (BX)(R9*4), Y0, Y7
+	VADDPS       Y3, Y7, Y7
+	VMASKMOVPS   (CX)(R9*4), Y0, Y8
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y6, Y3, Y3
+	VMASKMOVPS   (DX)(R9*4), Y0, Y8
+	VFMSUB213PS  Y7, Y8, Y6
+	VMASKMOVPS   Y6, Y0, (AX)(R10*4)
+	DECQ         R11
+	JNZ          classes6
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, SI
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func chainYLanesF64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·chainYLanesF64AVX2(SB), NOSPLIT, $0-97
+	// chainYLanesF64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class.
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+40(FP), BX
+	MOVQ y_len+56(FP), SI
+	MOVQ coef+32(FP), DI
+	XORQ R8, R8
+	CMPQ SI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+48(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y0
+	MOVQ      m+24(FP), R9
+	VMOVUPD   (R9)(R8*8), Y1
+	MOVQ      R8, R9
+	MOVQ      R8, R10
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y3, Y3, Y3
+	VPCMPEQD  Y4, Y4, Y4
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes1:
+	VMOVUPD      Y2, (BX)(R9*8)
+	VMOVUPD      (CX)(R9*8), Y5
+	VPCMPEQQ     Y3, Y0, Y6
+	VBROADCASTSD (DI), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 8(DI), Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 16(DI), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 24(DI), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+	VPSUBQ       Y4, Y3, Y3
+	ADDQ         $0x40, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes1
+	VXORPD       Y2, Y2, Y2
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes2:
+	VPADDQ       Y4, Y3, Y3
+	SUBQ         $0x40, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMOVUPD      (CX)(R9*8), Y5
+	VPCMPEQQ     Y3, Y0, Y6
+	VBROADCASTSD (DI), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 8(DI), Y8
+	VMULPD       Y8, Y5, Y5
+	VBROADCASTSD 16(DI), Y8
+	VADDPD       Y8, Y7, Y7
+	VBROADCASTSD 24(DI), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VBLENDVPD    Y6, Y7, Y5, Y5
+	VMOVUPD      (BX)(R9*8), Y6
+	VADDPD       Y2, Y6, Y6
+	VMOVUPD      (CX)(R9*8), Y7
+	VMULPD       Y7, Y6, Y6
+	VADDPD       Y5, Y2, Y2
+	VMOVUPD      (DX)(R9*8), Y7
+	VFMSUB213PD  Y6, Y7, Y5
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPD     Y5, (AX)(R10*8)
+	JMP          stored3
+
+usual3:
+	VMOVUPD Y5, (AX)(R10*8)
+
+stored3:
+	DECQ R11
+	JNZ  classes2
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, SI
+	CMPQ SI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    SI, R9
+	CMOVQLT SI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y0
+	MOVQ    y_base+48(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
+
+bytes4:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(R9*1), R10
+	ORQ        R10, R11
+	DECQ       R9
+	JNZ        bytes4
+	VMOVQ      R11, X1
+	VPMOVZXBQ  X1, Y1
+	MOVQ       m+24(FP), R9
+	VMASKMOVPD (R9)(R8*8), Y0, Y2
+	MOVQ       R8, R9
+	MOVQ       R8, R10
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VPCMPEQD   Y5, Y5, Y5
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes5:
+	VMASKMOVPD   Y3, Y0, (BX)(R9*8)
+	VMASKMOVPD   (CX)(R9*8), Y0, Y6
+	VPCMPEQQ     Y4, Y1, Y7
+	VBROADCASTSD (DI), Y8
+	VMULPD       Y8, Y6, Y8
+	VBROADCASTSD 8(DI), Y9
+	VMULPD       Y9, Y6, Y6
+	VBROADCASTSD 16(DI), Y9
+	VADDPD       Y9, Y8, Y8
+	VBROADCASTSD 24(DI), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VBLENDVPD    Y7, Y8, Y6, Y6
+	VADDPD       Y6, Y3, Y3
+	VPSUBQ       Y5, Y4, Y4
+	ADDQ         $0x40, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes5
+	VXORPD       Y3, Y3, Y3
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes6:
+	VPADDQ       Y5, Y4, Y4
+	SUBQ         $0x40, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMASKMOVPD   (CX)(R9*8), Y0, Y6
+	VPCMPEQQ     Y4, Y1, Y7
+	VBROADCASTSD (DI), Y8
+	VMULPD       Y8, Y6, Y8
+	VBROADCASTSD 8(DI), Y9
+	VMULPD       Y9, Y6, Y6
+	VBROADCASTSD 16(DI), Y9
+	VADDPD       Y9, Y8, Y8
+	VBROADCASTSD 24(DI), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VBLENDVPD    Y7, Y8, Y6, Y6
+	VMASKMOVPD   (BX)(R9*8), Y0, Y7
+	VADDPD       Y3, Y7, Y7
+	VMASKMOVPD   (CX)(R9*8), Y0, Y8
+	VMULPD       Y8, Y7, Y7
+	VADDPD       Y6, Y3, Y3
+	VMASKMOVPD   (DX)(R9*8), Y0, Y8
+	VFMSUB213PD  Y7, Y8, Y6
+	VMASKMOVPD   Y6, Y0, (AX)(R10*8)
+	DECQ         R11
+	JNZ          classes6
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, SI
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes2F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes2F32AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes2F32AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x02, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPS      (BX)(R8*4), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (BX), Y3
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 16(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS (CX), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 4(CX), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 20(CX), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 24(CX), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 8(CX), Y5
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y1, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VMOVUPS      (SI)(DX*1), Y3
+	VMOVUPS      (BX)(DX*1), Y4
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y0
+	VADDPS       Y4, Y4, Y5
+	VBROADCASTSS 48(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 32(CX), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 36(CX), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 52(CX), Y8
+	VFNMADD231PS Y8, Y3, Y7
+	VBROADCASTSS 56(CX), Y3
+	VFMADD231PS  Y3, Y5, Y6
+	VMULPS       Y4, Y7, Y3
+	VMULPS       Y4, Y6, Y4
+	VBROADCASTSS 40(CX), Y5
+	VADDPS       Y5, Y3, Y3
+	VBROADCASTSS 44(CX), Y5
+	VFMADD231PS  Y5, Y1, Y3
+	VBLENDVPS    Y0, Y3, Y4, Y0
+	VADDPS       Y0, Y2, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VMOVUPS     (BX), Y1
+	VMULPS      Y1, Y0, Y1
+	VMOVAPD     Y2, Y3
+	VMOVUPS     (SI), Y4
+	VFMSUB213PS Y1, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y3, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y3, (CX)
+
+stored1:
+	VMOVUPS     (BX)(DX*1), Y1
+	VMULPS      Y1, Y2, Y1
+	VMOVUPS     (SI)(DX*1), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y0, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y0, (CX)(AX*1)
+
+stored2:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*4), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes3:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes3
+	VMOVQ        SI, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPS   (BX)(R8*4), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMASKMOVPS   (SI), Y0, Y3
+	VMASKMOVPS   (BX), Y0, Y4
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 16(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 4(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 20(CX), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 24(CX), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 8(CX), Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y2, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VMASKMOVPS   (SI)(DX*1), Y0, Y4
+	VMASKMOVPS   (BX)(DX*1), Y0, Y5
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y1
+	VADDPS       Y5, Y5, Y6
+	VBROADCASTSS 48(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 32(CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 36(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 52(CX), Y9
+	VFNMADD231PS Y9, Y4, Y8
+	VBROADCASTSS 56(CX), Y4
+	VFMADD231PS  Y4, Y6, Y7
+	VMULPS       Y5, Y8, Y4
+	VMULPS       Y5, Y7, Y5
+	VBROADCASTSS 40(CX), Y6
+	VADDPS       Y6, Y4, Y4
+	VBROADCASTSS 44(CX), Y6
+	VFMADD231PS  Y6, Y2, Y4
+	VBLENDVPS    Y1, Y4, Y5, Y1
+	VADDPS       Y1, Y3, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VMASKMOVPS  (BX), Y0, Y2
+	VMULPS      Y2, Y1, Y2
+	VMOVAPD     Y3, Y4
+	VMASKMOVPS  (SI), Y0, Y5
+	VFMSUB213PS Y2, Y5, Y4
+	VMASKMOVPS  Y4, Y0, (CX)
+	VMASKMOVPS  (BX)(DX*1), Y0, Y2
+	VMULPS      Y2, Y3, Y2
+	VMASKMOVPS  (SI)(DX*1), Y0, Y3
+	VFMSUB213PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(AX*1)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes2F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes2F64AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes2F64AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x03, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPD      (BX)(R8*8), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMOVUPD      (SI), Y2
+	VMOVUPD      (BX), Y3
+	VPCMPEQQ     label0<>+0(SB), Y0, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 32(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD (CX), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 8(CX), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 40(CX), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 48(CX), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 16(CX), Y5
+	VADDPD       Y5, Y2, Y2
+	VBROADCASTSD 24(CX), Y5
+	VFMADD231PD  Y5, Y1, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	VMOVUPD      (SI)(DX*1), Y3
+	VMOVUPD      (BX)(DX*1), Y4
+	VPCMPEQQ     label1<>+0(SB), Y0, Y0
+	VADDPD       Y4, Y4, Y5
+	VBROADCASTSD 96(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 64(CX), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 72(CX), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 104(CX), Y8
+	VFNMADD231PD Y8, Y3, Y7
+	VBROADCASTSD 112(CX), Y3
+	VFMADD231PD  Y3, Y5, Y6
+	VMULPD       Y4, Y7, Y3
+	VMULPD       Y4, Y6, Y4
+	VBROADCASTSD 80(CX), Y5
+	VADDPD       Y5, Y3, Y3
+	VBROADCASTSD 88(CX), Y5
+	VFMADD231PD  Y5, Y1, Y3
+	VBLENDVPD    Y0, Y3, Y4, Y0
+	VADDPD       Y0, Y2, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VMOVUPD     (BX), Y1
+	VMULPD      Y1, Y0, Y1
+	VMOVAPD     Y2, Y3
+	VMOVUPD     (SI), Y4
+	VFMSUB213PD Y1, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y3, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y3, (CX)
+
+stored1:
+	VMOVUPD     (BX)(DX*1), Y1
+	VMULPD      Y1, Y2, Y1
+	VMOVUPD     (SI)(DX*1), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y0, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y0, (CX)(AX*1)
+
+stored2:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, DI
+	CMPQ DI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*8), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes3:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes3
+	VMOVQ        SI, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPD   (BX)(R8*8), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMASKMOVPD   (SI), Y0, Y3
+	VMASKMOVPD   (BX), Y0, Y4
+	VPCMPEQQ     label0<>+0(SB), Y1, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 32(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD (CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 8(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 40(CX), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 48(CX), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 16(CX), Y6
+	VADDPD       Y6, Y3, Y3
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y6, Y2, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VMASKMOVPD   (SI)(DX*1), Y0, Y4
+	VMASKMOVPD   (BX)(DX*1), Y0, Y5
+	VPCMPEQQ     label1<>+0(SB), Y1, Y1
+	VADDPD       Y5, Y5, Y6
+	VBROADCASTSD 96(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 64(CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 72(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 104(CX), Y9
+	VFNMADD231PD Y9, Y4, Y8
+	VBROADCASTSD 112(CX), Y4
+	VFMADD231PD  Y4, Y6, Y7
+	VMULPD       Y5, Y8, Y4
+	VMULPD       Y5, Y7, Y5
+	VBROADCASTSD 80(CX), Y6
+	VADDPD       Y6, Y4, Y4
+	VBROADCASTSD 88(CX), Y6
+	VFMADD231PD  Y6, Y2, Y4
+	VBLENDVPD    Y1, Y4, Y5, Y1
+	VADDPD       Y1, Y3, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VMASKMOVPD  (BX), Y0, Y2
+	VMULPD      Y2, Y1, Y2
+	VMOVAPD     Y3, Y4
+	VMASKMOVPD  (SI), Y0, Y5
+	VFMSUB213PD Y2, Y5, Y4
+	VMASKMOVPD  Y4, Y0, (CX)
+	VMASKMOVPD  (BX)(DX*1), Y0, Y2
+	VMULPD      Y2, Y3, Y2
+	VMASKMOVPD  (SI)(DX*1), Y0, Y3
+	VFMSUB213PD Y2, Y3, Y1
+	VMASKMOVPD  Y1, Y0, (CX)(AX*1)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes3F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes3F32AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes3F32AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x02, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPS      (BX)(R8*4), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (BX), Y3
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 16(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS (CX), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 4(CX), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 20(CX), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 24(CX), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 8(CX), Y5
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y1, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VMOVUPS      (SI)(DX*1), Y3
+	VMOVUPS      (BX)(DX*1), Y4
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 48(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 32(CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 36(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 52(CX), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 56(CX), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 40(CX), Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 44(CX), Y6
+	VFMADD231PS  Y6, Y1, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VMOVUPS      (SI)(DX*2), Y4
+	VMOVUPS      (BX)(DX*2), Y5
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y0
+	VADDPS       Y5, Y5, Y6
+	VBROADCASTSS 80(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 64(CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 68(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 84(CX), Y9
+	VFNMADD231PS Y9, Y4, Y8
+	VBROADCASTSS 88(CX), Y4
+	VFMADD231PS  Y4, Y6, Y7
+	VMULPS       Y5, Y8, Y4
+	VMULPS       Y5, Y7, Y5
+	VBROADCASTSS 72(CX), Y6
+	VADDPS       Y6, Y4, Y4
+	VBROADCASTSS 76(CX), Y6
+	VFMADD231PS  Y6, Y1, Y4
+	VBLENDVPS    Y0, Y4, Y5, Y0
+	VADDPS       Y3, Y2, Y1
+	VADDPS       Y0, Y1, Y4
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y0, Y4
+	VMOVUPS     (BX), Y5
+	VMULPS      Y5, Y4, Y4
+	VMOVAPD     Y2, Y5
+	VMOVUPS     (SI), Y6
+	VFMSUB213PS Y4, Y6, Y5
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y5, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y5, (CX)
+
+stored1:
+	VADDPS      Y2, Y0, Y2
+	VMOVUPS     (BX)(DX*1), Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     (SI)(DX*1), Y4
+	VFMSUB213PS Y2, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y3, (CX)(AX*1)
+
+stored2:
+	VMOVUPS     (BX)(DX*2), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     (SI)(DX*2), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y0, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y0, (CX)(AX*2)
+
+stored3:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*4), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes4:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes4
+	VMOVQ        SI, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPS   (BX)(R8*4), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*4), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*4), SI
+	VMASKMOVPS   (SI), Y0, Y3
+	VMASKMOVPS   (BX), Y0, Y4
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 16(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 4(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 20(CX), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 24(CX), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 8(CX), Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y2, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VMASKMOVPS   (SI)(DX*1), Y0, Y4
+	VMASKMOVPS   (BX)(DX*1), Y0, Y5
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 48(CX), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 32(CX), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 36(CX), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 52(CX), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 56(CX), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 40(CX), Y7
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS 44(CX), Y7
+	VFMADD231PS  Y7, Y2, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	VMASKMOVPS   (SI)(DX*2), Y0, Y5
+	VMASKMOVPS   (BX)(DX*2), Y0, Y6
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y1
+	VADDPS       Y6, Y6, Y7
+	VBROADCASTSS 80(CX), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 64(CX), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 68(CX), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 84(CX), Y10
+	VFNMADD231PS Y10, Y5, Y9
+	VBROADCASTSS 88(CX), Y5
+	VFMADD231PS  Y5, Y7, Y8
+	VMULPS       Y6, Y9, Y5
+	VMULPS       Y6, Y8, Y6
+	VBROADCASTSS 72(CX), Y7
+	VADDPS       Y7, Y5, Y5
+	VBROADCASTSS 76(CX), Y7
+	VFMADD231PS  Y7, Y2, Y5
+	VBLENDVPS    Y1, Y5, Y6, Y1
+	VADDPS       Y4, Y3, Y2
+	VADDPS       Y1, Y2, Y5
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y1, Y5
+	VMASKMOVPS  (BX), Y0, Y6
+	VMULPS      Y6, Y5, Y5
+	VMOVAPD     Y3, Y6
+	VMASKMOVPS  (SI), Y0, Y7
+	VFMSUB213PS Y5, Y7, Y6
+	VMASKMOVPS  Y6, Y0, (CX)
+	VADDPS      Y3, Y1, Y3
+	VMASKMOVPS  (BX)(DX*1), Y0, Y5
+	VMULPS      Y5, Y3, Y3
+	VMASKMOVPS  (SI)(DX*1), Y0, Y5
+	VFMSUB213PS Y3, Y5, Y4
+	VMASKMOVPS  Y4, Y0, (CX)(AX*1)
+	VMASKMOVPS  (BX)(DX*2), Y0, Y3
+	VMULPS      Y3, Y2, Y2
+	VMASKMOVPS  (SI)(DX*2), Y0, Y3
+	VFMSUB213PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(AX*2)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes3F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes3F64AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes3F64AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	MOVQ stride+80(FP), DX
+	SHLQ $0x03, DX
+	MOVQ y_len+56(FP), DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R8*1), Y0
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMOVUPD      (BX)(R8*8), Y1
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMOVUPD      (SI), Y2
+	VMOVUPD      (BX), Y3
+	VPCMPEQQ     label0<>+0(SB), Y0, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 32(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD (CX), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 8(CX), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 40(CX), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 48(CX), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 16(CX), Y5
+	VADDPD       Y5, Y2, Y2
+	VBROADCASTSD 24(CX), Y5
+	VFMADD231PD  Y5, Y1, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	VMOVUPD      (SI)(DX*1), Y3
+	VMOVUPD      (BX)(DX*1), Y4
+	VPCMPEQQ     label1<>+0(SB), Y0, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 96(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 64(CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 72(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 104(CX), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 112(CX), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 80(CX), Y6
+	VADDPD       Y6, Y3, Y3
+	VBROADCASTSD 88(CX), Y6
+	VFMADD231PD  Y6, Y1, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VMOVUPD      (SI)(DX*2), Y4
+	VMOVUPD      (BX)(DX*2), Y5
+	VPCMPEQQ     label2<>+0(SB), Y0, Y0
+	VADDPD       Y5, Y5, Y6
+	VBROADCASTSD 160(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 128(CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 136(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 168(CX), Y9
+	VFNMADD231PD Y9, Y4, Y8
+	VBROADCASTSD 176(CX), Y4
+	VFMADD231PD  Y4, Y6, Y7
+	VMULPD       Y5, Y8, Y4
+	VMULPD       Y5, Y7, Y5
+	VBROADCASTSD 144(CX), Y6
+	VADDPD       Y6, Y4, Y4
+	VBROADCASTSD 152(CX), Y6
+	VFMADD231PD  Y6, Y1, Y4
+	VBLENDVPD    Y0, Y4, Y5, Y0
+	VADDPD       Y3, Y2, Y1
+	VADDPD       Y0, Y1, Y4
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y0, Y4
+	VMOVUPD     (BX), Y5
+	VMULPD      Y5, Y4, Y4
+	VMOVAPD     Y2, Y5
+	VMOVUPD     (SI), Y6
+	VFMSUB213PD Y4, Y6, Y5
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y5, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y5, (CX)
+
+stored1:
+	VADDPD      Y2, Y0, Y2
+	VMOVUPD     (BX)(DX*1), Y4
+	VMULPD      Y4, Y2, Y2
+	VMOVUPD     (SI)(DX*1), Y4
+	VFMSUB213PD Y2, Y4, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y3, (CX)(AX*1)
+
+stored2:
+	VMOVUPD     (BX)(DX*2), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVUPD     (SI)(DX*2), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y0, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y0, (CX)(AX*2)
+
+stored3:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, DI
+	CMPQ DI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), BX
+	MOVQ    CX, SI
+	NEGQ    SI
+	VMOVDQU 32(BX)(SI*8), Y0
+	MOVQ    y_base+48(FP), BX
+
+	// The labels that exist, one by one.
+	XORQ SI, SI
+	LEAQ (BX)(R8*1), R9
+
+bytes4:
+	SHLQ         $0x08, SI
+	MOVBQZX      -1(R9)(CX*1), BX
+	ORQ          BX, SI
+	DECQ         CX
+	JNZ          bytes4
+	VMOVQ        SI, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), BX
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPD   (BX)(R8*8), Y0, Y2
+	MOVQ         p+8(FP), BX
+	LEAQ         (BX)(R8*8), BX
+	MOVQ         q+16(FP), SI
+	LEAQ         (SI)(R8*8), SI
+	VMASKMOVPD   (SI), Y0, Y3
+	VMASKMOVPD   (BX), Y0, Y4
+	VPCMPEQQ     label0<>+0(SB), Y1, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 32(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD (CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 8(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 40(CX), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 48(CX), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 16(CX), Y6
+	VADDPD       Y6, Y3, Y3
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y6, Y2, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VMASKMOVPD   (SI)(DX*1), Y0, Y4
+	VMASKMOVPD   (BX)(DX*1), Y0, Y5
+	VPCMPEQQ     label1<>+0(SB), Y1, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 96(CX), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 64(CX), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 72(CX), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 104(CX), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 112(CX), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 80(CX), Y7
+	VADDPD       Y7, Y4, Y4
+	VBROADCASTSD 88(CX), Y7
+	VFMADD231PD  Y7, Y2, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	VMASKMOVPD   (SI)(DX*2), Y0, Y5
+	VMASKMOVPD   (BX)(DX*2), Y0, Y6
+	VPCMPEQQ     label2<>+0(SB), Y1, Y1
+	VADDPD       Y6, Y6, Y7
+	VBROADCASTSD 160(CX), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 128(CX), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 136(CX), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 168(CX), Y10
+	VFNMADD231PD Y10, Y5, Y9
+	VBROADCASTSD 176(CX), Y5
+	VFMADD231PD  Y5, Y7, Y8
+	VMULPD       Y6, Y9, Y5
+	VMULPD       Y6, Y8, Y6
+	VBROADCASTSD 144(CX), Y7
+	VADDPD       Y7, Y5, Y5
+	VBROADCASTSD 152(CX), Y7
+	VFMADD231PD  Y7, Y2, Y5
+	VBLENDVPD    Y1, Y5, Y6, Y1
+	VADDPD       Y4, Y3, Y2
+	VADDPD       Y1, Y2, Y5
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R8*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y1, Y5
+	VMASKMOVPD  (BX), Y0, Y6
+	VMULPD      Y6, Y5, Y5
+	VMOVAPD     Y3, Y6
+	VMASKMOVPD  (SI), Y0, Y7
+	VFMSUB213PD Y5, Y7, Y6
+	VMASKMOVPD  Y6, Y0, (CX)
+	VADDPD      Y3, Y1, Y3
+	VMASKMOVPD  (BX)(DX*1), Y0, Y5
+	VMULPD      Y5, Y3, Y3
+	VMASKMOVPD  (SI)(DX*1), Y0, Y5
+	VFMSUB213PD Y3, Y5, Y4
+	VMASKMOVPD  Y4, Y0, (CX)(AX*1)
+	VMASKMOVPD  (BX)(DX*2), Y0, Y3
+	VMULPD      Y3, Y2, Y2
+	VMASKMOVPD  (SI)(DX*2), Y0, Y3
+	VFMSUB213PD Y2, Y3, Y1
+	VMASKMOVPD  Y1, Y0, (CX)(AX*2)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes4F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes4F32AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes4F32AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMOVUPS      (SI)(R10*4), Y1
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (SI), Y3
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 16(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS (CX), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 4(CX), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 20(CX), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 24(CX), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 8(CX), Y5
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y1, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VMOVUPS      (R8)(BX*1), Y3
+	VMOVUPS      (SI)(BX*1), Y4
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 48(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 32(CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 36(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 52(CX), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 56(CX), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 40(CX), Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 44(CX), Y6
+	VFMADD231PS  Y6, Y1, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VMOVUPS      (R8)(BX*2), Y4
+	VMOVUPS      (SI)(BX*2), Y5
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 80(CX), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 64(CX), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 68(CX), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 84(CX), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 88(CX), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 72(CX), Y7
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS 76(CX), Y7
+	VFMADD231PS  Y7, Y1, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	VMOVUPS      (R8)(DI*1), Y5
+	VMOVUPS      (SI)(DI*1), Y6
+	VPCMPEQD     label3Single<>+0(SB), Y0, Y0
+	VADDPS       Y6, Y6, Y7
+	VBROADCASTSS 112(CX), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 96(CX), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 100(CX), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 116(CX), Y10
+	VFNMADD231PS Y10, Y5, Y9
+	VBROADCASTSS 120(CX), Y5
+	VFMADD231PS  Y5, Y7, Y8
+	VMULPS       Y6, Y9, Y5
+	VMULPS       Y6, Y8, Y6
+	VBROADCASTSS 104(CX), Y7
+	VADDPS       Y7, Y5, Y5
+	VBROADCASTSS 108(CX), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VBLENDVPS    Y0, Y5, Y6, Y0
+	VADDPS       Y3, Y2, Y1
+	VADDPS       Y0, Y4, Y5
+	VADDPS       Y5, Y1, Y6
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y5, Y6
+	VMOVUPS     (SI), Y7
+	VMULPS      Y7, Y6, Y6
+	VMOVAPD     Y2, Y7
+	VMOVUPS     (R8), Y8
+	VFMSUB213PS Y6, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y7, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y7, (CX)
+
+stored1:
+	VADDPS      Y2, Y5, Y2
+	VMOVUPS     (SI)(BX*1), Y5
+	VMULPS      Y5, Y2, Y2
+	VMOVUPS     (R8)(BX*1), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y3, (CX)(AX*1)
+
+stored2:
+	VADDPS      Y0, Y1, Y2
+	VMOVUPS     (SI)(BX*2), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPS     (R8)(BX*2), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y3, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y3, (CX)(AX*2)
+
+stored3:
+	VADDPS      Y4, Y1, Y1
+	VMOVUPS     (SI)(DI*1), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     (R8)(DI*1), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y0, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y0, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*4), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes5:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes5
+	VMOVQ        R8, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPS   (SI)(R10*4), Y0, Y2
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMASKMOVPS   (R8), Y0, Y3
+	VMASKMOVPS   (SI), Y0, Y4
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 16(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS (CX), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 4(CX), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 20(CX), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 24(CX), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 8(CX), Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y2, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VMASKMOVPS   (R8)(BX*1), Y0, Y4
+	VMASKMOVPS   (SI)(BX*1), Y0, Y5
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 48(CX), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 32(CX), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 36(CX), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 52(CX), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 56(CX), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 40(CX), Y7
+	VADDPS       Y7, Y4, Y4
+	VBROADCASTSS 44(CX), Y7
+	VFMADD231PS  Y7, Y2, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	VMASKMOVPS   (R8)(BX*2), Y0, Y5
+	VMASKMOVPS   (SI)(BX*2), Y0, Y6
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 80(CX), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 64(CX), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 68(CX), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 84(CX), Y11
+	VFNMADD231PS Y11, Y5, Y10
+	VBROADCASTSS 88(CX), Y5
+	VFMADD231PS  Y5, Y8, Y9
+	VMULPS       Y6, Y10, Y5
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 72(CX), Y8
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS 76(CX), Y8
+	VFMADD231PS  Y8, Y2, Y5
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	VMASKMOVPS   (R8)(DI*1), Y0, Y6
+	VMASKMOVPS   (SI)(DI*1), Y0, Y7
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y1
+	VADDPS       Y7, Y7, Y8
+	VBROADCASTSS 112(CX), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 96(CX), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 100(CX), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y6, Y6, Y6
+	VBROADCASTSS 116(CX), Y11
+	VFNMADD231PS Y11, Y6, Y10
+	VBROADCASTSS 120(CX), Y6
+	VFMADD231PS  Y6, Y8, Y9
+	VMULPS       Y7, Y10, Y6
+	VMULPS       Y7, Y9, Y7
+	VBROADCASTSS 104(CX), Y8
+	VADDPS       Y8, Y6, Y6
+	VBROADCASTSS 108(CX), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VBLENDVPS    Y1, Y6, Y7, Y1
+	VADDPS       Y4, Y3, Y2
+	VADDPS       Y1, Y5, Y6
+	VADDPS       Y6, Y2, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y6, Y7
+	VMASKMOVPS  (SI), Y0, Y8
+	VMULPS      Y8, Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMASKMOVPS  (R8), Y0, Y9
+	VFMSUB213PS Y7, Y9, Y8
+	VMASKMOVPS  Y8, Y0, (CX)
+	VADDPS      Y3, Y6, Y3
+	VMASKMOVPS  (SI)(BX*1), Y0, Y6
+	VMULPS      Y6, Y3, Y3
+	VMASKMOVPS  (R8)(BX*1), Y0, Y6
+	VFMSUB213PS Y3, Y6, Y4
+	VMASKMOVPS  Y4, Y0, (CX)(AX*1)
+	VADDPS      Y1, Y2, Y3
+	VMASKMOVPS  (SI)(BX*2), Y0, Y4
+	VMULPS      Y4, Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMASKMOVPS  (R8)(BX*2), Y0, Y6
+	VFMSUB213PS Y3, Y6, Y4
+	VMASKMOVPS  Y4, Y0, (CX)(AX*2)
+	VADDPS      Y5, Y2, Y2
+	VMASKMOVPS  (SI)(DI*1), Y0, Y3
+	VMULPS      Y3, Y2, Y2
+	VMASKMOVPS  (R8)(DI*1), Y0, Y3
+	VFMSUB213PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)(DX*1)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R9
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes4F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes4F64AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes4F64AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x03, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMOVUPD      (SI)(R10*8), Y1
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMOVUPD      (R8), Y2
+	VMOVUPD      (SI), Y3
+	VPCMPEQQ     label0<>+0(SB), Y0, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 32(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD (CX), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 8(CX), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 40(CX), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 48(CX), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 16(CX), Y5
+	VADDPD       Y5, Y2, Y2
+	VBROADCASTSD 24(CX), Y5
+	VFMADD231PD  Y5, Y1, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	VMOVUPD      (R8)(BX*1), Y3
+	VMOVUPD      (SI)(BX*1), Y4
+	VPCMPEQQ     label1<>+0(SB), Y0, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 96(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 64(CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 72(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 104(CX), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 112(CX), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 80(CX), Y6
+	VADDPD       Y6, Y3, Y3
+	VBROADCASTSD 88(CX), Y6
+	VFMADD231PD  Y6, Y1, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VMOVUPD      (R8)(BX*2), Y4
+	VMOVUPD      (SI)(BX*2), Y5
+	VPCMPEQQ     label2<>+0(SB), Y0, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 160(CX), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 128(CX), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 136(CX), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 168(CX), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 176(CX), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 144(CX), Y7
+	VADDPD       Y7, Y4, Y4
+	VBROADCASTSD 152(CX), Y7
+	VFMADD231PD  Y7, Y1, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	VMOVUPD      (R8)(DI*1), Y5
+	VMOVUPD      (SI)(DI*1), Y6
+	VPCMPEQQ     label3<>+0(SB), Y0, Y0
+	VADDPD       Y6, Y6, Y7
+	VBROADCASTSD 224(CX), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 192(CX), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 200(CX), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 232(CX), Y10
+	VFNMADD231PD Y10, Y5, Y9
+	VBROADCASTSD 240(CX), Y5
+	VFMADD231PD  Y5, Y7, Y8
+	VMULPD       Y6, Y9, Y5
+	VMULPD       Y6, Y8, Y6
+	VBROADCASTSD 208(CX), Y7
+	VADDPD       Y7, Y5, Y5
+	VBROADCASTSD 216(CX), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VBLENDVPD    Y0, Y5, Y6, Y0
+	VADDPD       Y3, Y2, Y1
+	VADDPD       Y0, Y4, Y5
+	VADDPD       Y5, Y1, Y6
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y5, Y6
+	VMOVUPD     (SI), Y7
+	VMULPD      Y7, Y6, Y6
+	VMOVAPD     Y2, Y7
+	VMOVUPD     (R8), Y8
+	VFMSUB213PD Y6, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y7, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y7, (CX)
+
+stored1:
+	VADDPD      Y2, Y5, Y2
+	VMOVUPD     (SI)(BX*1), Y5
+	VMULPD      Y5, Y2, Y2
+	VMOVUPD     (R8)(BX*1), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y3, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y3, (CX)(AX*1)
+
+stored2:
+	VADDPD      Y0, Y1, Y2
+	VMOVUPD     (SI)(BX*2), Y3
+	VMULPD      Y3, Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPD     (R8)(BX*2), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y3, (CX)(AX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y3, (CX)(AX*2)
+
+stored3:
+	VADDPD      Y4, Y1, Y1
+	VMOVUPD     (SI)(DI*1), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVUPD     (R8)(DI*1), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y0, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y0, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000004, R10
+	SUBQ $0x00000004, R9
+	CMPQ R9, $0x00000004
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*8), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes5:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes5
+	VMOVQ        R8, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), SI
+	MOVQ         coef+32(FP), CX
+	VMASKMOVPD   (SI)(R10*8), Y0, Y2
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMASKMOVPD   (R8), Y0, Y3
+	VMASKMOVPD   (SI), Y0, Y4
+	VPCMPEQQ     label0<>+0(SB), Y1, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 32(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD (CX), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 8(CX), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 40(CX), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 48(CX), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 16(CX), Y6
+	VADDPD       Y6, Y3, Y3
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y6, Y2, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VMASKMOVPD   (R8)(BX*1), Y0, Y4
+	VMASKMOVPD   (SI)(BX*1), Y0, Y5
+	VPCMPEQQ     label1<>+0(SB), Y1, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 96(CX), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 64(CX), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 72(CX), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 104(CX), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 112(CX), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 80(CX), Y7
+	VADDPD       Y7, Y4, Y4
+	VBROADCASTSD 88(CX), Y7
+	VFMADD231PD  Y7, Y2, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	VMASKMOVPD   (R8)(BX*2), Y0, Y5
+	VMASKMOVPD   (SI)(BX*2), Y0, Y6
+	VPCMPEQQ     label2<>+0(SB), Y1, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 160(CX), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 128(CX), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 136(CX), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 168(CX), Y11
+	VFNMADD231PD Y11, Y5, Y10
+	VBROADCASTSD 176(CX), Y5
+	VFMADD231PD  Y5, Y8, Y9
+	VMULPD       Y6, Y10, Y5
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 144(CX), Y8
+	VADDPD       Y8, Y5, Y5
+	VBROADCASTSD 152(CX), Y8
+	VFMADD231PD  Y8, Y2, Y5
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	VMASKMOVPD   (R8)(DI*1), Y0, Y6
+	VMASKMOVPD   (SI)(DI*1), Y0, Y7
+	VPCMPEQQ     label3<>+0(SB), Y1, Y1
+	VADDPD       Y7, Y7, Y8
+	VBROADCASTSD 224(CX), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 192(CX), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 200(CX), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y6, Y6, Y6
+	VBROADCASTSD 232(CX), Y11
+	VFNMADD231PD Y11, Y6, Y10
+	VBROADCASTSD 240(CX), Y6
+	VFMADD231PD  Y6, Y8, Y9
+	VMULPD       Y7, Y10, Y6
+	VMULPD       Y7, Y9, Y7
+	VBROADCASTSD 208(CX), Y8
+	VADDPD       Y8, Y6, Y6
+	VBROADCASTSD 216(CX), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VBLENDVPD    Y1, Y6, Y7, Y1
+	VADDPD       Y4, Y3, Y2
+	VADDPD       Y1, Y5, Y6
+	VADDPD       Y6, Y2, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y6, Y7
+	VMASKMOVPD  (SI), Y0, Y8
+	VMULPD      Y8, Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMASKMOVPD  (R8), Y0, Y9
+	VFMSUB213PD Y7, Y9, Y8
+	VMASKMOVPD  Y8, Y0, (CX)
+	VADDPD      Y3, Y6, Y3
+	VMASKMOVPD  (SI)(BX*1), Y0, Y6
+	VMULPD      Y6, Y3, Y3
+	VMASKMOVPD  (R8)(BX*1), Y0, Y6
+	VFMSUB213PD Y3, Y6, Y4
+	VMASKMOVPD  Y4, Y0, (CX)(AX*1)
+	VADDPD      Y1, Y2, Y3
+	VMASKMOVPD  (SI)(BX*2), Y0, Y4
+	VMULPD      Y4, Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMASKMOVPD  (R8)(BX*2), Y0, Y6
+	VFMSUB213PD Y3, Y6, Y4
+	VMASKMOVPD  Y4, Y0, (CX)(AX*2)
+	VADDPD      Y5, Y2, Y2
+	VMASKMOVPD  (SI)(DI*1), Y0, Y3
+	VMULPD      Y3, Y2, Y2
+	VMASKMOVPD  (R8)(DI*1), Y0, Y3
+	VFMSUB213PD Y2, Y3, Y1
+	VMASKMOVPD  Y1, Y0, (CX)(DX*1)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R9
+	JMP         few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes8F32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes8F32AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes8F32AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x02, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBD    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMOVUPS      (R8), Y1
+	VMOVUPS      (SI), Y2
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y3
+	VADDPS       Y2, Y2, Y4
+	VBROADCASTSS 16(R12), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS (R12), Y6
+	VADDPS       Y6, Y5, Y6
+	VBROADCASTSS 4(R12), Y7
+	VADDPS       Y7, Y5, Y5
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 20(R12), Y7
+	VFNMADD231PS Y7, Y1, Y6
+	VBROADCASTSS 24(R12), Y1
+	VFMADD231PS  Y1, Y4, Y5
+	VMULPS       Y2, Y6, Y1
+	VMULPS       Y2, Y5, Y2
+	VBROADCASTSS 8(R12), Y4
+	VADDPS       Y4, Y1, Y1
+	VMOVUPS      (R11)(R10*4), Y4
+	VBROADCASTSS 12(R12), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VBLENDVPS    Y3, Y1, Y2, Y1
+	VMOVUPS      (R8)(BX*1), Y2
+	VMOVUPS      (SI)(BX*1), Y3
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 48(R12), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 32(R12), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 36(R12), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 52(R12), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 56(R12), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 40(R12), Y5
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 44(R12), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      (R8)(BX*2), Y2
+	VMOVUPS      (SI)(BX*2), Y3
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 80(R12), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 64(R12), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 68(R12), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 84(R12), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 88(R12), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 72(R12), Y5
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 76(R12), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VMOVUPS      (R8)(DI*1), Y3
+	VMOVUPS      (SI)(DI*1), Y4
+	VPCMPEQD     label3Single<>+0(SB), Y0, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 112(R12), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 96(R12), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 100(R12), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 116(R12), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 120(R12), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 104(R12), Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      (R11)(R10*4), Y6
+	VBROADCASTSS 108(R12), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      (R8)(BX*4), Y3
+	VMOVUPS      (SI)(BX*4), Y4
+	VPCMPEQD     label4Single<>+0(SB), Y0, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 144(R12), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 128(R12), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 132(R12), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 148(R12), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 152(R12), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 136(R12), Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      (R11)(R10*4), Y6
+	VBROADCASTSS 140(R12), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	LEAQ         (R8)(BX*4), CX
+	VMOVUPS      (CX)(BX*1), Y4
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPS      (CX)(BX*1), Y5
+	VPCMPEQD     label5Single<>+0(SB), Y0, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 176(R12), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 160(R12), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 164(R12), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 180(R12), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 184(R12), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 168(R12), Y7
+	VADDPS       Y7, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y7
+	VBROADCASTSS 172(R12), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	VADDPS       Y4, Y3, Y3
+	LEAQ         (R8)(BX*4), CX
+	VMOVUPS      (CX)(BX*2), Y4
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPS      (CX)(BX*2), Y5
+	VPCMPEQD     label6Single<>+0(SB), Y0, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 208(R12), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 192(R12), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 196(R12), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 212(R12), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 216(R12), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 200(R12), Y7
+	VADDPS       Y7, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y7
+	VBROADCASTSS 204(R12), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	LEAQ         (R8)(BX*4), CX
+	VMOVUPS      (CX)(DI*1), Y5
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPS      (CX)(DI*1), Y6
+	VPCMPEQD     label7Single<>+0(SB), Y0, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 240(R12), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 224(R12), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 228(R12), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 244(R12), Y11
+	VFNMADD231PS Y11, Y5, Y10
+	VBROADCASTSS 248(R12), Y5
+	VFMADD231PS  Y5, Y8, Y9
+	VMULPS       Y6, Y10, Y5
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 232(R12), Y8
+	VADDPS       Y8, Y5, Y5
+	VMOVUPS      (R11)(R10*4), Y8
+	VBROADCASTSS 236(R12), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y2, Y1, Y5
+	VADDPS       Y4, Y3, Y6
+	VADDPS       Y6, Y5, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS       Y2, Y6, Y2
+	VMOVUPS      (R8), Y7
+	VMOVUPS      (SI), Y8
+	VPCMPEQD     label0Single<>+0(SB), Y0, Y9
+	VADDPS       Y8, Y8, Y10
+	VBROADCASTSS 16(R12), Y11
+	VMULPS       Y11, Y10, Y11
+	VBROADCASTSS (R12), Y12
+	VADDPS       Y12, Y11, Y12
+	VBROADCASTSS 4(R12), Y13
+	VADDPS       Y13, Y11, Y11
+	VADDPS       Y7, Y7, Y7
+	VBROADCASTSS 20(R12), Y13
+	VFNMADD231PS Y13, Y7, Y12
+	VBROADCASTSS 24(R12), Y7
+	VFMADD231PS  Y7, Y10, Y11
+	VMULPS       Y8, Y12, Y7
+	VMULPS       Y8, Y11, Y8
+	VBROADCASTSS 8(R12), Y10
+	VADDPS       Y10, Y7, Y7
+	VMOVUPS      (R11)(R10*4), Y10
+	VBROADCASTSS 12(R12), Y11
+	VFMADD231PS  Y11, Y10, Y7
+	VBLENDVPS    Y9, Y7, Y8, Y7
+	VMOVUPS      (R8)(BX*1), Y8
+	VMOVUPS      (SI)(BX*1), Y9
+	VPCMPEQD     label1Single<>+0(SB), Y0, Y10
+	VADDPS       Y9, Y9, Y11
+	VBROADCASTSS 48(R12), Y12
+	VMULPS       Y12, Y11, Y12
+	VBROADCASTSS 32(R12), Y13
+	VADDPS       Y13, Y12, Y13
+	VBROADCASTSS 36(R12), Y14
+	VADDPS       Y14, Y12, Y12
+	VADDPS       Y8, Y8, Y8
+	VBROADCASTSS 52(R12), Y14
+	VFNMADD231PS Y14, Y8, Y13
+	VBROADCASTSS 56(R12), Y8
+	VFMADD231PS  Y8, Y11, Y12
+	VMULPS       Y9, Y13, Y8
+	VMULPS       Y9, Y12, Y9
+	VBROADCASTSS 40(R12), Y11
+	VADDPS       Y11, Y8, Y8
+	VMOVUPS      (R11)(R10*4), Y11
+	VBROADCASTSS 44(R12), Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VBLENDVPS    Y10, Y8, Y9, Y8
+	VADDPS       Y8, Y2, Y9
+	VMOVUPS      (SI), Y10
+	VMULPS       Y10, Y9, Y9
+	VMOVAPD      Y7, Y10
+	VMOVUPS      (R8), Y11
+	VFMSUB213PS  Y9, Y11, Y10
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual1
+	VMOVNTPS     Y10, (CX)
+	JMP          stored1
+
+usual1:
+	VMOVUPS Y10, (CX)
+
+stored1:
+	VADDPS      Y7, Y2, Y2
+	VMOVUPS     (SI)(BX*1), Y7
+	VMULPS      Y7, Y2, Y2
+	VMOVAPD     Y8, Y7
+	VMOVUPS     (R8)(BX*1), Y8
+	VFMSUB213PS Y2, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y7, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y7, (CX)(AX*1)
+
+stored2:
+	VADDPS       Y1, Y6, Y1
+	VMOVUPS      (R8)(BX*2), Y2
+	VMOVUPS      (SI)(BX*2), Y6
+	VPCMPEQD     label2Single<>+0(SB), Y0, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 80(R12), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 64(R12), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 68(R12), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 84(R12), Y11
+	VFNMADD231PS Y11, Y2, Y10
+	VBROADCASTSS 88(R12), Y2
+	VFMADD231PS  Y2, Y8, Y9
+	VMULPS       Y6, Y10, Y2
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 72(R12), Y8
+	VADDPS       Y8, Y2, Y2
+	VMOVUPS      (R11)(R10*4), Y8
+	VBROADCASTSS 76(R12), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VBLENDVPS    Y7, Y2, Y6, Y2
+	VMOVUPS      (R8)(DI*1), Y6
+	VMOVUPS      (SI)(DI*1), Y7
+	VPCMPEQD     label3Single<>+0(SB), Y0, Y8
+	VADDPS       Y7, Y7, Y9
+	VBROADCASTSS 112(R12), Y10
+	VMULPS       Y10, Y9, Y10
+	VBROADCASTSS 96(R12), Y11
+	VADDPS       Y11, Y10, Y11
+	VBROADCASTSS 100(R12), Y12
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y6, Y6, Y6
+	VBROADCASTSS 116(R12), Y12
+	VFNMADD231PS Y12, Y6, Y11
+	VBROADCASTSS 120(R12), Y6
+	VFMADD231PS  Y6, Y9, Y10
+	VMULPS       Y7, Y11, Y6
+	VMULPS       Y7, Y10, Y7
+	VBROADCASTSS 104(R12), Y9
+	VADDPS       Y9, Y6, Y6
+	VMOVUPS      (R11)(R10*4), Y9
+	VBROADCASTSS 108(R12), Y10
+	VFMADD231PS  Y10, Y9, Y6
+	VBLENDVPS    Y8, Y6, Y7, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      (SI)(BX*2), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVAPD      Y2, Y8
+	VMOVUPS      (R8)(BX*2), Y9
+	VFMSUB213PS  Y7, Y9, Y8
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPS     Y8, (CX)(AX*2)
+	JMP          stored3
+
+usual3:
+	VMOVUPS Y8, (CX)(AX*2)
+
+stored3:
+	VADDPS      Y2, Y1, Y1
+	VMOVUPS     (SI)(DI*1), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVAPD     Y6, Y2
+	VMOVUPS     (R8)(DI*1), Y6
+	VFMSUB213PS Y1, Y6, Y2
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y2, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y2, (CX)(DX*1)
+
+stored4:
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      (R8)(BX*4), Y2
+	VMOVUPS      (SI)(BX*4), Y4
+	VPCMPEQD     label4Single<>+0(SB), Y0, Y6
+	VADDPS       Y4, Y4, Y7
+	VBROADCASTSS 144(R12), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 128(R12), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 132(R12), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 148(R12), Y10
+	VFNMADD231PS Y10, Y2, Y9
+	VBROADCASTSS 152(R12), Y2
+	VFMADD231PS  Y2, Y7, Y8
+	VMULPS       Y4, Y9, Y2
+	VMULPS       Y4, Y8, Y4
+	VBROADCASTSS 136(R12), Y7
+	VADDPS       Y7, Y2, Y2
+	VMOVUPS      (R11)(R10*4), Y7
+	VBROADCASTSS 140(R12), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBLENDVPS    Y6, Y2, Y4, Y2
+	LEAQ         (R8)(BX*4), R13
+	VMOVUPS      (R13)(BX*1), Y4
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPS      (R13)(BX*1), Y6
+	VPCMPEQD     label5Single<>+0(SB), Y0, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 176(R12), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 160(R12), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 164(R12), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 180(R12), Y11
+	VFNMADD231PS Y11, Y4, Y10
+	VBROADCASTSS 184(R12), Y4
+	VFMADD231PS  Y4, Y8, Y9
+	VMULPS       Y6, Y10, Y4
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 168(R12), Y8
+	VADDPS       Y8, Y4, Y4
+	VMOVUPS      (R11)(R10*4), Y8
+	VBROADCASTSS 172(R12), Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VBLENDVPS    Y7, Y4, Y6, Y4
+	VADDPS       Y4, Y1, Y6
+	VMOVUPS      (SI)(BX*4), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVAPD      Y2, Y7
+	VMOVUPS      (R8)(BX*4), Y8
+	VFMSUB213PS  Y6, Y8, Y7
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual5
+	VMOVNTPS     Y7, (CX)(AX*4)
+	JMP          stored5
+
+usual5:
+	VMOVUPS Y7, (CX)(AX*4)
+
+stored5:
+	VADDPS      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), R13
+	VMOVUPS     (R13)(BX*1), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVAPD     Y4, Y2
+	LEAQ        (R8)(BX*4), R13
+	VMOVUPS     (R13)(BX*1), Y4
+	VFMSUB213PS Y1, Y4, Y2
+	LEAQ        (CX)(AX*4), R13
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Y2, (R13)(AX*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Y2, (R13)(AX*1)
+
+stored6:
+	VADDPS       Y3, Y5, Y1
+	LEAQ         (R8)(BX*4), R13
+	VMOVUPS      (R13)(BX*2), Y2
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPS      (R13)(BX*2), Y3
+	VPCMPEQD     label6Single<>+0(SB), Y0, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 208(R12), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 192(R12), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 196(R12), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 212(R12), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 216(R12), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 200(R12), Y5
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 204(R12), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	LEAQ         (R8)(BX*4), R13
+	VMOVUPS      (R13)(DI*1), Y3
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPS      (R13)(DI*1), Y4
+	VPCMPEQD     label7Single<>+0(SB), Y0, Y0
+	VADDPS       Y4, Y4, Y5
+	VBROADCASTSS 240(R12), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 224(R12), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 228(R12), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 244(R12), Y8
+	VFNMADD231PS Y8, Y3, Y7
+	VBROADCASTSS 248(R12), Y3
+	VFMADD231PS  Y3, Y5, Y6
+	VMULPS       Y4, Y7, Y3
+	VMULPS       Y4, Y6, Y4
+	VBROADCASTSS 232(R12), Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      (R11)(R10*4), Y5
+	VBROADCASTSS 236(R12), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VBLENDVPS    Y0, Y3, Y4, Y0
+	VADDPS       Y0, Y1, Y3
+	LEAQ         (SI)(BX*4), R11
+	VMOVUPS      (R11)(BX*2), Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVAPD      Y2, Y4
+	LEAQ         (R8)(BX*4), R11
+	VMOVUPS      (R11)(BX*2), Y5
+	VFMSUB213PS  Y3, Y5, Y4
+	LEAQ         (CX)(AX*4), R11
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual7
+	VMOVNTPS     Y4, (R11)(AX*2)
+	JMP          stored7
+
+usual7:
+	VMOVUPS Y4, (R11)(AX*2)
+
+stored7:
+	VADDPS      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), SI
+	VMOVUPS     (SI)(DI*1), Y2
+	VMULPS      Y2, Y1, Y1
+	LEAQ        (R8)(BX*4), SI
+	VMOVUPS     (SI)(DI*1), Y2
+	VFMSUB213PS Y1, Y2, Y0
+	LEAQ        (CX)(AX*4), CX
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual8
+	VMOVNTPS    Y0, (CX)(DX*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPS Y0, (CX)(DX*1)
+
+stored8:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*4), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes9:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes9
+	VMOVQ        R8, X1
+	VPMOVZXBD    X1, Y1
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*4), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*4), R8
+	VMASKMOVPS   (R8), Y0, Y2
+	VMASKMOVPS   (SI), Y0, Y3
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y4
+	VADDPS       Y3, Y3, Y5
+	VBROADCASTSS 16(R12), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS (R12), Y7
+	VADDPS       Y7, Y6, Y7
+	VBROADCASTSS 4(R12), Y8
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y2, Y2, Y2
+	VBROADCASTSS 20(R12), Y8
+	VFNMADD231PS Y8, Y2, Y7
+	VBROADCASTSS 24(R12), Y2
+	VFMADD231PS  Y2, Y5, Y6
+	VMULPS       Y3, Y7, Y2
+	VMULPS       Y3, Y6, Y3
+	VBROADCASTSS 8(R12), Y5
+	VADDPS       Y5, Y2, Y2
+	VMASKMOVPS   (R11)(R10*4), Y0, Y5
+	VBROADCASTSS 12(R12), Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VBLENDVPS    Y4, Y2, Y3, Y2
+	VMASKMOVPS   (R8)(BX*1), Y0, Y3
+	VMASKMOVPS   (SI)(BX*1), Y0, Y4
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 48(R12), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 32(R12), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 36(R12), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 52(R12), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 56(R12), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 40(R12), Y6
+	VADDPS       Y6, Y3, Y3
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 44(R12), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   (R8)(BX*2), Y0, Y3
+	VMASKMOVPS   (SI)(BX*2), Y0, Y4
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 80(R12), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 64(R12), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 68(R12), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 84(R12), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 88(R12), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 72(R12), Y6
+	VADDPS       Y6, Y3, Y3
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 76(R12), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	VMASKMOVPS   (R8)(DI*1), Y0, Y4
+	VMASKMOVPS   (SI)(DI*1), Y0, Y5
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 112(R12), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 96(R12), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 100(R12), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 116(R12), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 120(R12), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 104(R12), Y7
+	VADDPS       Y7, Y4, Y4
+	VMASKMOVPS   (R11)(R10*4), Y0, Y7
+	VBROADCASTSS 108(R12), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	VADDPS       Y4, Y3, Y3
+	VMASKMOVPS   (R8)(BX*4), Y0, Y4
+	VMASKMOVPS   (SI)(BX*4), Y0, Y5
+	VPCMPEQD     label4Single<>+0(SB), Y1, Y6
+	VADDPS       Y5, Y5, Y7
+	VBROADCASTSS 144(R12), Y8
+	VMULPS       Y8, Y7, Y8
+	VBROADCASTSS 128(R12), Y9
+	VADDPS       Y9, Y8, Y9
+	VBROADCASTSS 132(R12), Y10
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 148(R12), Y10
+	VFNMADD231PS Y10, Y4, Y9
+	VBROADCASTSS 152(R12), Y4
+	VFMADD231PS  Y4, Y7, Y8
+	VMULPS       Y5, Y9, Y4
+	VMULPS       Y5, Y8, Y5
+	VBROADCASTSS 136(R12), Y7
+	VADDPS       Y7, Y4, Y4
+	VMASKMOVPS   (R11)(R10*4), Y0, Y7
+	VBROADCASTSS 140(R12), Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	LEAQ         (R8)(BX*4), CX
+	VMASKMOVPS   (CX)(BX*1), Y0, Y5
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPS   (CX)(BX*1), Y0, Y6
+	VPCMPEQD     label5Single<>+0(SB), Y1, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 176(R12), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 160(R12), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 164(R12), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 180(R12), Y11
+	VFNMADD231PS Y11, Y5, Y10
+	VBROADCASTSS 184(R12), Y5
+	VFMADD231PS  Y5, Y8, Y9
+	VMULPS       Y6, Y10, Y5
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 168(R12), Y8
+	VADDPS       Y8, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y8
+	VBROADCASTSS 172(R12), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	VADDPS       Y5, Y4, Y4
+	LEAQ         (R8)(BX*4), CX
+	VMASKMOVPS   (CX)(BX*2), Y0, Y5
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPS   (CX)(BX*2), Y0, Y6
+	VPCMPEQD     label6Single<>+0(SB), Y1, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 208(R12), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 192(R12), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 196(R12), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 212(R12), Y11
+	VFNMADD231PS Y11, Y5, Y10
+	VBROADCASTSS 216(R12), Y5
+	VFMADD231PS  Y5, Y8, Y9
+	VMULPS       Y6, Y10, Y5
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 200(R12), Y8
+	VADDPS       Y8, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y8
+	VBROADCASTSS 204(R12), Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	LEAQ         (R8)(BX*4), CX
+	VMASKMOVPS   (CX)(DI*1), Y0, Y6
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPS   (CX)(DI*1), Y0, Y7
+	VPCMPEQD     label7Single<>+0(SB), Y1, Y8
+	VADDPS       Y7, Y7, Y9
+	VBROADCASTSS 240(R12), Y10
+	VMULPS       Y10, Y9, Y10
+	VBROADCASTSS 224(R12), Y11
+	VADDPS       Y11, Y10, Y11
+	VBROADCASTSS 228(R12), Y12
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y6, Y6, Y6
+	VBROADCASTSS 244(R12), Y12
+	VFNMADD231PS Y12, Y6, Y11
+	VBROADCASTSS 248(R12), Y6
+	VFMADD231PS  Y6, Y9, Y10
+	VMULPS       Y7, Y11, Y6
+	VMULPS       Y7, Y10, Y7
+	VBROADCASTSS 232(R12), Y9
+	VADDPS       Y9, Y6, Y6
+	VMASKMOVPS   (R11)(R10*4), Y0, Y9
+	VBROADCASTSS 236(R12), Y10
+	VFMADD231PS  Y10, Y9, Y6
+	VBLENDVPS    Y8, Y6, Y7, Y6
+	VADDPS       Y6, Y5, Y5
+	VADDPS       Y3, Y2, Y6
+	VADDPS       Y5, Y4, Y7
+	VADDPS       Y7, Y6, Y8
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS       Y3, Y7, Y3
+	VMASKMOVPS   (R8), Y0, Y8
+	VMASKMOVPS   (SI), Y0, Y9
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y10
+	VADDPS       Y9, Y9, Y11
+	VBROADCASTSS 16(R12), Y12
+	VMULPS       Y12, Y11, Y12
+	VBROADCASTSS (R12), Y13
+	VADDPS       Y13, Y12, Y13
+	VBROADCASTSS 4(R12), Y14
+	VADDPS       Y14, Y12, Y12
+	VADDPS       Y8, Y8, Y8
+	VBROADCASTSS 20(R12), Y14
+	VFNMADD231PS Y14, Y8, Y13
+	VBROADCASTSS 24(R12), Y8
+	VFMADD231PS  Y8, Y11, Y12
+	VMULPS       Y9, Y13, Y8
+	VMULPS       Y9, Y12, Y9
+	VBROADCASTSS 8(R12), Y11
+	VADDPS       Y11, Y8, Y8
+	VMASKMOVPS   (R11)(R10*4), Y0, Y11
+	VBROADCASTSS 12(R12), Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VBLENDVPS    Y10, Y8, Y9, Y8
+	VMASKMOVPS   (R8)(BX*1), Y0, Y9
+	VMASKMOVPS   (SI)(BX*1), Y0, Y10
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y11
+	VADDPS       Y10, Y10, Y12
+	VBROADCASTSS 48(R12), Y13
+	VMULPS       Y13, Y12, Y13
+	VBROADCASTSS 32(R12), Y14
+	VADDPS       Y14, Y13, Y14
+	VBROADCASTSS 36(R12), Y15
+	VADDPS       Y15, Y13, Y13
+	VADDPS       Y9, Y9, Y9
+	VBROADCASTSS 52(R12), Y15
+	VFNMADD231PS Y15, Y9, Y14
+	VBROADCASTSS 56(R12), Y9
+	VFMADD231PS  Y9, Y12, Y13
+	VMULPS       Y10, Y14, Y9
+	VMULPS       Y10, Y13, Y10
+	VBROADCASTSS 40(R12), Y12
+	VADDPS       Y12, Y9, Y9
+	VMASKMOVPS   (R11)(R10*4), Y0, Y12
+	VBROADCASTSS 44(R12), Y13
+	VFMADD231PS  Y13, Y12, Y9
+	VBLENDVPS    Y11, Y9, Y10, Y9
+	VADDPS       Y9, Y3, Y10
+	VMASKMOVPS   (SI), Y0, Y11
+	VMULPS       Y11, Y10, Y10
+	VMOVAPD      Y8, Y11
+	VMASKMOVPS   (R8), Y0, Y12
+	VFMSUB213PS  Y10, Y12, Y11
+	VMASKMOVPS   Y11, Y0, (CX)
+	VADDPS       Y8, Y3, Y3
+	VMASKMOVPS   (SI)(BX*1), Y0, Y8
+	VMULPS       Y8, Y3, Y3
+	VMOVAPD      Y9, Y8
+	VMASKMOVPS   (R8)(BX*1), Y0, Y9
+	VFMSUB213PS  Y3, Y9, Y8
+	VMASKMOVPS   Y8, Y0, (CX)(AX*1)
+	VADDPS       Y2, Y7, Y2
+	VMASKMOVPS   (R8)(BX*2), Y0, Y3
+	VMASKMOVPS   (SI)(BX*2), Y0, Y7
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y8
+	VADDPS       Y7, Y7, Y9
+	VBROADCASTSS 80(R12), Y10
+	VMULPS       Y10, Y9, Y10
+	VBROADCASTSS 64(R12), Y11
+	VADDPS       Y11, Y10, Y11
+	VBROADCASTSS 68(R12), Y12
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 84(R12), Y12
+	VFNMADD231PS Y12, Y3, Y11
+	VBROADCASTSS 88(R12), Y3
+	VFMADD231PS  Y3, Y9, Y10
+	VMULPS       Y7, Y11, Y3
+	VMULPS       Y7, Y10, Y7
+	VBROADCASTSS 72(R12), Y9
+	VADDPS       Y9, Y3, Y3
+	VMASKMOVPS   (R11)(R10*4), Y0, Y9
+	VBROADCASTSS 76(R12), Y10
+	VFMADD231PS  Y10, Y9, Y3
+	VBLENDVPS    Y8, Y3, Y7, Y3
+	VMASKMOVPS   (R8)(DI*1), Y0, Y7
+	VMASKMOVPS   (SI)(DI*1), Y0, Y8
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y9
+	VADDPS       Y8, Y8, Y10
+	VBROADCASTSS 112(R12), Y11
+	VMULPS       Y11, Y10, Y11
+	VBROADCASTSS 96(R12), Y12
+	VADDPS       Y12, Y11, Y12
+	VBROADCASTSS 100(R12), Y13
+	VADDPS       Y13, Y11, Y11
+	VADDPS       Y7, Y7, Y7
+	VBROADCASTSS 116(R12), Y13
+	VFNMADD231PS Y13, Y7, Y12
+	VBROADCASTSS 120(R12), Y7
+	VFMADD231PS  Y7, Y10, Y11
+	VMULPS       Y8, Y12, Y7
+	VMULPS       Y8, Y11, Y8
+	VBROADCASTSS 104(R12), Y10
+	VADDPS       Y10, Y7, Y7
+	VMASKMOVPS   (R11)(R10*4), Y0, Y10
+	VBROADCASTSS 108(R12), Y11
+	VFMADD231PS  Y11, Y10, Y7
+	VBLENDVPS    Y9, Y7, Y8, Y7
+	VADDPS       Y7, Y2, Y8
+	VMASKMOVPS   (SI)(BX*2), Y0, Y9
+	VMULPS       Y9, Y8, Y8
+	VMOVAPD      Y3, Y9
+	VMASKMOVPS   (R8)(BX*2), Y0, Y10
+	VFMSUB213PS  Y8, Y10, Y9
+	VMASKMOVPS   Y9, Y0, (CX)(AX*2)
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   (SI)(DI*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVAPD      Y7, Y3
+	VMASKMOVPS   (R8)(DI*1), Y0, Y7
+	VFMSUB213PS  Y2, Y7, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(DX*1)
+	VADDPS       Y5, Y6, Y2
+	VMASKMOVPS   (R8)(BX*4), Y0, Y3
+	VMASKMOVPS   (SI)(BX*4), Y0, Y5
+	VPCMPEQD     label4Single<>+0(SB), Y1, Y7
+	VADDPS       Y5, Y5, Y8
+	VBROADCASTSS 144(R12), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS 128(R12), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 132(R12), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 148(R12), Y11
+	VFNMADD231PS Y11, Y3, Y10
+	VBROADCASTSS 152(R12), Y3
+	VFMADD231PS  Y3, Y8, Y9
+	VMULPS       Y5, Y10, Y3
+	VMULPS       Y5, Y9, Y5
+	VBROADCASTSS 136(R12), Y8
+	VADDPS       Y8, Y3, Y3
+	VMASKMOVPS   (R11)(R10*4), Y0, Y8
+	VBROADCASTSS 140(R12), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VBLENDVPS    Y7, Y3, Y5, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y5
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y7
+	VPCMPEQD     label5Single<>+0(SB), Y1, Y8
+	VADDPS       Y7, Y7, Y9
+	VBROADCASTSS 176(R12), Y10
+	VMULPS       Y10, Y9, Y10
+	VBROADCASTSS 160(R12), Y11
+	VADDPS       Y11, Y10, Y11
+	VBROADCASTSS 164(R12), Y12
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 180(R12), Y12
+	VFNMADD231PS Y12, Y5, Y11
+	VBROADCASTSS 184(R12), Y5
+	VFMADD231PS  Y5, Y9, Y10
+	VMULPS       Y7, Y11, Y5
+	VMULPS       Y7, Y10, Y7
+	VBROADCASTSS 168(R12), Y9
+	VADDPS       Y9, Y5, Y5
+	VMASKMOVPS   (R11)(R10*4), Y0, Y9
+	VBROADCASTSS 172(R12), Y10
+	VFMADD231PS  Y10, Y9, Y5
+	VBLENDVPS    Y8, Y5, Y7, Y5
+	VADDPS       Y5, Y2, Y7
+	VMASKMOVPS   (SI)(BX*4), Y0, Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVAPD      Y3, Y8
+	VMASKMOVPS   (R8)(BX*4), Y0, Y9
+	VFMSUB213PS  Y7, Y9, Y8
+	VMASKMOVPS   Y8, Y0, (CX)(AX*4)
+	VADDPS       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVAPD      Y5, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*1), Y0, Y5
+	VFMSUB213PS  Y2, Y5, Y3
+	LEAQ         (CX)(AX*4), R13
+	VMASKMOVPS   Y3, Y0, (R13)(AX*1)
+	VADDPS       Y4, Y6, Y2
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*2), Y0, Y3
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(BX*2), Y0, Y4
+	VPCMPEQD     label6Single<>+0(SB), Y1, Y5
+	VADDPS       Y4, Y4, Y6
+	VBROADCASTSS 208(R12), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 192(R12), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 196(R12), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y3, Y3, Y3
+	VBROADCASTSS 212(R12), Y9
+	VFNMADD231PS Y9, Y3, Y8
+	VBROADCASTSS 216(R12), Y3
+	VFMADD231PS  Y3, Y6, Y7
+	VMULPS       Y4, Y8, Y3
+	VMULPS       Y4, Y7, Y4
+	VBROADCASTSS 200(R12), Y6
+	VADDPS       Y6, Y3, Y3
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 204(R12), Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VBLENDVPS    Y5, Y3, Y4, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPS   (R13)(DI*1), Y0, Y4
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPS   (R13)(DI*1), Y0, Y5
+	VPCMPEQD     label7Single<>+0(SB), Y1, Y1
+	VADDPS       Y5, Y5, Y6
+	VBROADCASTSS 240(R12), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 224(R12), Y8
+	VADDPS       Y8, Y7, Y8
+	VBROADCASTSS 228(R12), Y9
+	VADDPS       Y9, Y7, Y7
+	VADDPS       Y4, Y4, Y4
+	VBROADCASTSS 244(R12), Y9
+	VFNMADD231PS Y9, Y4, Y8
+	VBROADCASTSS 248(R12), Y4
+	VFMADD231PS  Y4, Y6, Y7
+	VMULPS       Y5, Y8, Y4
+	VMULPS       Y5, Y7, Y5
+	VBROADCASTSS 232(R12), Y6
+	VADDPS       Y6, Y4, Y4
+	VMASKMOVPS   (R11)(R10*4), Y0, Y6
+	VBROADCASTSS 236(R12), Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VBLENDVPS    Y1, Y4, Y5, Y1
+	VADDPS       Y1, Y2, Y4
+	LEAQ         (SI)(BX*4), R11
+	VMASKMOVPS   (R11)(BX*2), Y0, Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVAPD      Y3, Y5
+	LEAQ         (R8)(BX*4), R11
+	VMASKMOVPS   (R11)(BX*2), Y0, Y6
+	VFMSUB213PS  Y4, Y6, Y5
+	LEAQ         (CX)(AX*4), R11
+	VMASKMOVPS   Y5, Y0, (R11)(AX*2)
+	VADDPS       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), SI
+	VMASKMOVPS   (SI)(DI*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	LEAQ         (R8)(BX*4), SI
+	VMASKMOVPS   (SI)(DI*1), Y0, Y3
+	VFMSUB213PS  Y2, Y3, Y1
+	LEAQ         (CX)(AX*4), CX
+	VMASKMOVPS   Y1, Y0, (CX)(DX*1)
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R9
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanes8F64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanes8F64AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanes8F64AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ outStride+72(FP), AX
+	SHLQ $0x03, AX
+	LEAQ (AX)(AX*2), DX
+	MOVQ stride+80(FP), BX
+	SHLQ $0x03, BX
+	LEAQ (BX)(BX*2), DI
+	MOVQ y_len+56(FP), R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ         y_base+48(FP), CX
+	VPMOVZXBQ    (CX)(R10*1), Y0
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMOVUPD      (R8), Y1
+	VMOVUPD      (SI), Y2
+	VPCMPEQQ     label0<>+0(SB), Y0, Y3
+	VADDPD       Y2, Y2, Y4
+	VBROADCASTSD 32(R12), Y5
+	VMULPD       Y5, Y4, Y5
+	VBROADCASTSD (R12), Y6
+	VADDPD       Y6, Y5, Y6
+	VBROADCASTSD 8(R12), Y7
+	VADDPD       Y7, Y5, Y5
+	VADDPD       Y1, Y1, Y1
+	VBROADCASTSD 40(R12), Y7
+	VFNMADD231PD Y7, Y1, Y6
+	VBROADCASTSD 48(R12), Y1
+	VFMADD231PD  Y1, Y4, Y5
+	VMULPD       Y2, Y6, Y1
+	VMULPD       Y2, Y5, Y2
+	VBROADCASTSD 16(R12), Y4
+	VADDPD       Y4, Y1, Y1
+	VMOVUPD      (R11)(R10*8), Y4
+	VBROADCASTSD 24(R12), Y5
+	VFMADD231PD  Y5, Y4, Y1
+	VBLENDVPD    Y3, Y1, Y2, Y1
+	VMOVUPD      (R8)(BX*1), Y2
+	VMOVUPD      (SI)(BX*1), Y3
+	VPCMPEQQ     label1<>+0(SB), Y0, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 96(R12), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 64(R12), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 72(R12), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 104(R12), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 112(R12), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 80(R12), Y5
+	VADDPD       Y5, Y2, Y2
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 88(R12), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	VADDPD       Y2, Y1, Y1
+	VMOVUPD      (R8)(BX*2), Y2
+	VMOVUPD      (SI)(BX*2), Y3
+	VPCMPEQQ     label2<>+0(SB), Y0, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 160(R12), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 128(R12), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 136(R12), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 168(R12), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 176(R12), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 144(R12), Y5
+	VADDPD       Y5, Y2, Y2
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 152(R12), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	VMOVUPD      (R8)(DI*1), Y3
+	VMOVUPD      (SI)(DI*1), Y4
+	VPCMPEQQ     label3<>+0(SB), Y0, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 224(R12), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 192(R12), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 200(R12), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 232(R12), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 240(R12), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 208(R12), Y6
+	VADDPD       Y6, Y3, Y3
+	VMOVUPD      (R11)(R10*8), Y6
+	VBROADCASTSD 216(R12), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPD      (R8)(BX*4), Y3
+	VMOVUPD      (SI)(BX*4), Y4
+	VPCMPEQQ     label4<>+0(SB), Y0, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 288(R12), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 256(R12), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 264(R12), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 296(R12), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 304(R12), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 272(R12), Y6
+	VADDPD       Y6, Y3, Y3
+	VMOVUPD      (R11)(R10*8), Y6
+	VBROADCASTSD 280(R12), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	LEAQ         (R8)(BX*4), CX
+	VMOVUPD      (CX)(BX*1), Y4
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPD      (CX)(BX*1), Y5
+	VPCMPEQQ     label5<>+0(SB), Y0, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 352(R12), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 320(R12), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 328(R12), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 360(R12), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 368(R12), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 336(R12), Y7
+	VADDPD       Y7, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y7
+	VBROADCASTSD 344(R12), Y8
+	VFMADD231PD  Y8, Y7, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	LEAQ         (R8)(BX*4), CX
+	VMOVUPD      (CX)(BX*2), Y4
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPD      (CX)(BX*2), Y5
+	VPCMPEQQ     label6<>+0(SB), Y0, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 416(R12), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 384(R12), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 392(R12), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 424(R12), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 432(R12), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 400(R12), Y7
+	VADDPD       Y7, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y7
+	VBROADCASTSD 408(R12), Y8
+	VFMADD231PD  Y8, Y7, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	LEAQ         (R8)(BX*4), CX
+	VMOVUPD      (CX)(DI*1), Y5
+	LEAQ         (SI)(BX*4), CX
+	VMOVUPD      (CX)(DI*1), Y6
+	VPCMPEQQ     label7<>+0(SB), Y0, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 480(R12), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 448(R12), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 456(R12), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 488(R12), Y11
+	VFNMADD231PD Y11, Y5, Y10
+	VBROADCASTSD 496(R12), Y5
+	VFMADD231PD  Y5, Y8, Y9
+	VMULPD       Y6, Y10, Y5
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 464(R12), Y8
+	VADDPD       Y8, Y5, Y5
+	VMOVUPD      (R11)(R10*8), Y8
+	VBROADCASTSD 472(R12), Y9
+	VFMADD231PD  Y9, Y8, Y5
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	VADDPD       Y5, Y4, Y4
+	VADDPD       Y2, Y1, Y5
+	VADDPD       Y4, Y3, Y6
+	VADDPD       Y6, Y5, Y7
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD       Y2, Y6, Y2
+	VMOVUPD      (R8), Y7
+	VMOVUPD      (SI), Y8
+	VPCMPEQQ     label0<>+0(SB), Y0, Y9
+	VADDPD       Y8, Y8, Y10
+	VBROADCASTSD 32(R12), Y11
+	VMULPD       Y11, Y10, Y11
+	VBROADCASTSD (R12), Y12
+	VADDPD       Y12, Y11, Y12
+	VBROADCASTSD 8(R12), Y13
+	VADDPD       Y13, Y11, Y11
+	VADDPD       Y7, Y7, Y7
+	VBROADCASTSD 40(R12), Y13
+	VFNMADD231PD Y13, Y7, Y12
+	VBROADCASTSD 48(R12), Y7
+	VFMADD231PD  Y7, Y10, Y11
+	VMULPD       Y8, Y12, Y7
+	VMULPD       Y8, Y11, Y8
+	VBROADCASTSD 16(R12), Y10
+	VADDPD       Y10, Y7, Y7
+	VMOVUPD      (R11)(R10*8), Y10
+	VBROADCASTSD 24(R12), Y11
+	VFMADD231PD  Y11, Y10, Y7
+	VBLENDVPD    Y9, Y7, Y8, Y7
+	VMOVUPD      (R8)(BX*1), Y8
+	VMOVUPD      (SI)(BX*1), Y9
+	VPCMPEQQ     label1<>+0(SB), Y0, Y10
+	VADDPD       Y9, Y9, Y11
+	VBROADCASTSD 96(R12), Y12
+	VMULPD       Y12, Y11, Y12
+	VBROADCASTSD 64(R12), Y13
+	VADDPD       Y13, Y12, Y13
+	VBROADCASTSD 72(R12), Y14
+	VADDPD       Y14, Y12, Y12
+	VADDPD       Y8, Y8, Y8
+	VBROADCASTSD 104(R12), Y14
+	VFNMADD231PD Y14, Y8, Y13
+	VBROADCASTSD 112(R12), Y8
+	VFMADD231PD  Y8, Y11, Y12
+	VMULPD       Y9, Y13, Y8
+	VMULPD       Y9, Y12, Y9
+	VBROADCASTSD 80(R12), Y11
+	VADDPD       Y11, Y8, Y8
+	VMOVUPD      (R11)(R10*8), Y11
+	VBROADCASTSD 88(R12), Y12
+	VFMADD231PD  Y12, Y11, Y8
+	VBLENDVPD    Y10, Y8, Y9, Y8
+	VADDPD       Y8, Y2, Y9
+	VMOVUPD      (SI), Y10
+	VMULPD       Y10, Y9, Y9
+	VMOVAPD      Y7, Y10
+	VMOVUPD      (R8), Y11
+	VFMSUB213PD  Y9, Y11, Y10
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual1
+	VMOVNTPD     Y10, (CX)
+	JMP          stored1
+
+usual1:
+	VMOVUPD Y10, (CX)
+
+stored1:
+	VADDPD      Y7, Y2, Y2
+	VMOVUPD     (SI)(BX*1), Y7
+	VMULPD      Y7, Y2, Y2
+	VMOVAPD     Y8, Y7
+	VMOVUPD     (R8)(BX*1), Y8
+	VFMSUB213PD Y2, Y8, Y7
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y7, (CX)(AX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y7, (CX)(AX*1)
+
+stored2:
+	VADDPD       Y1, Y6, Y1
+	VMOVUPD      (R8)(BX*2), Y2
+	VMOVUPD      (SI)(BX*2), Y6
+	VPCMPEQQ     label2<>+0(SB), Y0, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 160(R12), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 128(R12), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 136(R12), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 168(R12), Y11
+	VFNMADD231PD Y11, Y2, Y10
+	VBROADCASTSD 176(R12), Y2
+	VFMADD231PD  Y2, Y8, Y9
+	VMULPD       Y6, Y10, Y2
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 144(R12), Y8
+	VADDPD       Y8, Y2, Y2
+	VMOVUPD      (R11)(R10*8), Y8
+	VBROADCASTSD 152(R12), Y9
+	VFMADD231PD  Y9, Y8, Y2
+	VBLENDVPD    Y7, Y2, Y6, Y2
+	VMOVUPD      (R8)(DI*1), Y6
+	VMOVUPD      (SI)(DI*1), Y7
+	VPCMPEQQ     label3<>+0(SB), Y0, Y8
+	VADDPD       Y7, Y7, Y9
+	VBROADCASTSD 224(R12), Y10
+	VMULPD       Y10, Y9, Y10
+	VBROADCASTSD 192(R12), Y11
+	VADDPD       Y11, Y10, Y11
+	VBROADCASTSD 200(R12), Y12
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y6, Y6, Y6
+	VBROADCASTSD 232(R12), Y12
+	VFNMADD231PD Y12, Y6, Y11
+	VBROADCASTSD 240(R12), Y6
+	VFMADD231PD  Y6, Y9, Y10
+	VMULPD       Y7, Y11, Y6
+	VMULPD       Y7, Y10, Y7
+	VBROADCASTSD 208(R12), Y9
+	VADDPD       Y9, Y6, Y6
+	VMOVUPD      (R11)(R10*8), Y9
+	VBROADCASTSD 216(R12), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBLENDVPD    Y8, Y6, Y7, Y6
+	VADDPD       Y6, Y1, Y7
+	VMOVUPD      (SI)(BX*2), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVAPD      Y2, Y8
+	VMOVUPD      (R8)(BX*2), Y9
+	VFMSUB213PD  Y7, Y9, Y8
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPD     Y8, (CX)(AX*2)
+	JMP          stored3
+
+usual3:
+	VMOVUPD Y8, (CX)(AX*2)
+
+stored3:
+	VADDPD      Y2, Y1, Y1
+	VMOVUPD     (SI)(DI*1), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVAPD     Y6, Y2
+	VMOVUPD     (R8)(DI*1), Y6
+	VFMSUB213PD Y1, Y6, Y2
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y2, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y2, (CX)(DX*1)
+
+stored4:
+	VADDPD       Y4, Y5, Y1
+	VMOVUPD      (R8)(BX*4), Y2
+	VMOVUPD      (SI)(BX*4), Y4
+	VPCMPEQQ     label4<>+0(SB), Y0, Y6
+	VADDPD       Y4, Y4, Y7
+	VBROADCASTSD 288(R12), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 256(R12), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 264(R12), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 296(R12), Y10
+	VFNMADD231PD Y10, Y2, Y9
+	VBROADCASTSD 304(R12), Y2
+	VFMADD231PD  Y2, Y7, Y8
+	VMULPD       Y4, Y9, Y2
+	VMULPD       Y4, Y8, Y4
+	VBROADCASTSD 272(R12), Y7
+	VADDPD       Y7, Y2, Y2
+	VMOVUPD      (R11)(R10*8), Y7
+	VBROADCASTSD 280(R12), Y8
+	VFMADD231PD  Y8, Y7, Y2
+	VBLENDVPD    Y6, Y2, Y4, Y2
+	LEAQ         (R8)(BX*4), R13
+	VMOVUPD      (R13)(BX*1), Y4
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPD      (R13)(BX*1), Y6
+	VPCMPEQQ     label5<>+0(SB), Y0, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 352(R12), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 320(R12), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 328(R12), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 360(R12), Y11
+	VFNMADD231PD Y11, Y4, Y10
+	VBROADCASTSD 368(R12), Y4
+	VFMADD231PD  Y4, Y8, Y9
+	VMULPD       Y6, Y10, Y4
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 336(R12), Y8
+	VADDPD       Y8, Y4, Y4
+	VMOVUPD      (R11)(R10*8), Y8
+	VBROADCASTSD 344(R12), Y9
+	VFMADD231PD  Y9, Y8, Y4
+	VBLENDVPD    Y7, Y4, Y6, Y4
+	VADDPD       Y4, Y1, Y6
+	VMOVUPD      (SI)(BX*4), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVAPD      Y2, Y7
+	VMOVUPD      (R8)(BX*4), Y8
+	VFMSUB213PD  Y6, Y8, Y7
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual5
+	VMOVNTPD     Y7, (CX)(AX*4)
+	JMP          stored5
+
+usual5:
+	VMOVUPD Y7, (CX)(AX*4)
+
+stored5:
+	VADDPD      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), R13
+	VMOVUPD     (R13)(BX*1), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVAPD     Y4, Y2
+	LEAQ        (R8)(BX*4), R13
+	VMOVUPD     (R13)(BX*1), Y4
+	VFMSUB213PD Y1, Y4, Y2
+	LEAQ        (CX)(AX*4), R13
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Y2, (R13)(AX*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Y2, (R13)(AX*1)
+
+stored6:
+	VADDPD       Y3, Y5, Y1
+	LEAQ         (R8)(BX*4), R13
+	VMOVUPD      (R13)(BX*2), Y2
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPD      (R13)(BX*2), Y3
+	VPCMPEQQ     label6<>+0(SB), Y0, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 416(R12), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 384(R12), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 392(R12), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 424(R12), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 432(R12), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 400(R12), Y5
+	VADDPD       Y5, Y2, Y2
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 408(R12), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	LEAQ         (R8)(BX*4), R13
+	VMOVUPD      (R13)(DI*1), Y3
+	LEAQ         (SI)(BX*4), R13
+	VMOVUPD      (R13)(DI*1), Y4
+	VPCMPEQQ     label7<>+0(SB), Y0, Y0
+	VADDPD       Y4, Y4, Y5
+	VBROADCASTSD 480(R12), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 448(R12), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 456(R12), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 488(R12), Y8
+	VFNMADD231PD Y8, Y3, Y7
+	VBROADCASTSD 496(R12), Y3
+	VFMADD231PD  Y3, Y5, Y6
+	VMULPD       Y4, Y7, Y3
+	VMULPD       Y4, Y6, Y4
+	VBROADCASTSD 464(R12), Y5
+	VADDPD       Y5, Y3, Y3
+	VMOVUPD      (R11)(R10*8), Y5
+	VBROADCASTSD 472(R12), Y6
+	VFMADD231PD  Y6, Y5, Y3
+	VBLENDVPD    Y0, Y3, Y4, Y0
+	VADDPD       Y0, Y1, Y3
+	LEAQ         (SI)(BX*4), R11
+	VMOVUPD      (R11)(BX*2), Y4
+	VMULPD       Y4, Y3, Y3
+	VMOVAPD      Y2, Y4
+	LEAQ         (R8)(BX*4), R11
+	VMOVUPD      (R11)(BX*2), Y5
+	VFMSUB213PD  Y3, Y5, Y4
+	LEAQ         (CX)(AX*4), R11
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual7
+	VMOVNTPD     Y4, (R11)(AX*2)
+	JMP          stored7
+
+usual7:
+	VMOVUPD Y4, (R11)(AX*2)
+
+stored7:
+	VADDPD      Y2, Y1, Y1
+	LEAQ        (SI)(BX*4), SI
+	VMOVUPD     (SI)(DI*1), Y2
+	VMULPD      Y2, Y1, Y1
+	LEAQ        (R8)(BX*4), SI
+	VMOVUPD     (SI)(DI*1), Y2
+	VFMSUB213PD Y1, Y2, Y0
+	LEAQ        (CX)(AX*4), CX
+	CMPB        stream+96(FP), $0x00
+	JEQ         usual8
+	VMOVNTPD    Y0, (CX)(DX*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPD Y0, (CX)(DX*1)
+
+stored8:
+	ADDQ $0x00000004, R10
+	SUBQ $0x00000004, R9
+	CMPQ R9, $0x00000004
+	JGE  many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), SI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(SI)(R8*8), Y0
+	MOVQ    y_base+48(FP), SI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(R10*1), R11
+
+bytes9:
+	SHLQ         $0x08, R8
+	MOVBQZX      -1(R11)(CX*1), SI
+	ORQ          SI, R8
+	DECQ         CX
+	JNZ          bytes9
+	VMOVQ        R8, X1
+	VPMOVZXBQ    X1, Y1
+	MOVQ         m+24(FP), R11
+	MOVQ         coef+32(FP), R12
+	MOVQ         p+8(FP), SI
+	LEAQ         (SI)(R10*8), SI
+	MOVQ         q+16(FP), R8
+	LEAQ         (R8)(R10*8), R8
+	VMASKMOVPD   (R8), Y0, Y2
+	VMASKMOVPD   (SI), Y0, Y3
+	VPCMPEQQ     label0<>+0(SB), Y1, Y4
+	VADDPD       Y3, Y3, Y5
+	VBROADCASTSD 32(R12), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD (R12), Y7
+	VADDPD       Y7, Y6, Y7
+	VBROADCASTSD 8(R12), Y8
+	VADDPD       Y8, Y6, Y6
+	VADDPD       Y2, Y2, Y2
+	VBROADCASTSD 40(R12), Y8
+	VFNMADD231PD Y8, Y2, Y7
+	VBROADCASTSD 48(R12), Y2
+	VFMADD231PD  Y2, Y5, Y6
+	VMULPD       Y3, Y7, Y2
+	VMULPD       Y3, Y6, Y3
+	VBROADCASTSD 16(R12), Y5
+	VADDPD       Y5, Y2, Y2
+	VMASKMOVPD   (R11)(R10*8), Y0, Y5
+	VBROADCASTSD 24(R12), Y6
+	VFMADD231PD  Y6, Y5, Y2
+	VBLENDVPD    Y4, Y2, Y3, Y2
+	VMASKMOVPD   (R8)(BX*1), Y0, Y3
+	VMASKMOVPD   (SI)(BX*1), Y0, Y4
+	VPCMPEQQ     label1<>+0(SB), Y1, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 96(R12), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 64(R12), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 72(R12), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 104(R12), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 112(R12), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 80(R12), Y6
+	VADDPD       Y6, Y3, Y3
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 88(R12), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VADDPD       Y3, Y2, Y2
+	VMASKMOVPD   (R8)(BX*2), Y0, Y3
+	VMASKMOVPD   (SI)(BX*2), Y0, Y4
+	VPCMPEQQ     label2<>+0(SB), Y1, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 160(R12), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 128(R12), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 136(R12), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 168(R12), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 176(R12), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 144(R12), Y6
+	VADDPD       Y6, Y3, Y3
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 152(R12), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	VMASKMOVPD   (R8)(DI*1), Y0, Y4
+	VMASKMOVPD   (SI)(DI*1), Y0, Y5
+	VPCMPEQQ     label3<>+0(SB), Y1, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 224(R12), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 192(R12), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 200(R12), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 232(R12), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 240(R12), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 208(R12), Y7
+	VADDPD       Y7, Y4, Y4
+	VMASKMOVPD   (R11)(R10*8), Y0, Y7
+	VBROADCASTSD 216(R12), Y8
+	VFMADD231PD  Y8, Y7, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	VMASKMOVPD   (R8)(BX*4), Y0, Y4
+	VMASKMOVPD   (SI)(BX*4), Y0, Y5
+	VPCMPEQQ     label4<>+0(SB), Y1, Y6
+	VADDPD       Y5, Y5, Y7
+	VBROADCASTSD 288(R12), Y8
+	VMULPD       Y8, Y7, Y8
+	VBROADCASTSD 256(R12), Y9
+	VADDPD       Y9, Y8, Y9
+	VBROADCASTSD 264(R12), Y10
+	VADDPD       Y10, Y8, Y8
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 296(R12), Y10
+	VFNMADD231PD Y10, Y4, Y9
+	VBROADCASTSD 304(R12), Y4
+	VFMADD231PD  Y4, Y7, Y8
+	VMULPD       Y5, Y9, Y4
+	VMULPD       Y5, Y8, Y5
+	VBROADCASTSD 272(R12), Y7
+	VADDPD       Y7, Y4, Y4
+	VMASKMOVPD   (R11)(R10*8), Y0, Y7
+	VBROADCASTSD 280(R12), Y8
+	VFMADD231PD  Y8, Y7, Y4
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	LEAQ         (R8)(BX*4), CX
+	VMASKMOVPD   (CX)(BX*1), Y0, Y5
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPD   (CX)(BX*1), Y0, Y6
+	VPCMPEQQ     label5<>+0(SB), Y1, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 352(R12), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 320(R12), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 328(R12), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 360(R12), Y11
+	VFNMADD231PD Y11, Y5, Y10
+	VBROADCASTSD 368(R12), Y5
+	VFMADD231PD  Y5, Y8, Y9
+	VMULPD       Y6, Y10, Y5
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 336(R12), Y8
+	VADDPD       Y8, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y8
+	VBROADCASTSD 344(R12), Y9
+	VFMADD231PD  Y9, Y8, Y5
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	VADDPD       Y5, Y4, Y4
+	LEAQ         (R8)(BX*4), CX
+	VMASKMOVPD   (CX)(BX*2), Y0, Y5
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPD   (CX)(BX*2), Y0, Y6
+	VPCMPEQQ     label6<>+0(SB), Y1, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 416(R12), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 384(R12), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 392(R12), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 424(R12), Y11
+	VFNMADD231PD Y11, Y5, Y10
+	VBROADCASTSD 432(R12), Y5
+	VFMADD231PD  Y5, Y8, Y9
+	VMULPD       Y6, Y10, Y5
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 400(R12), Y8
+	VADDPD       Y8, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y8
+	VBROADCASTSD 408(R12), Y9
+	VFMADD231PD  Y9, Y8, Y5
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	LEAQ         (R8)(BX*4), CX
+	VMASKMOVPD   (CX)(DI*1), Y0, Y6
+	LEAQ         (SI)(BX*4), CX
+	VMASKMOVPD   (CX)(DI*1), Y0, Y7
+	VPCMPEQQ     label7<>+0(SB), Y1, Y8
+	VADDPD       Y7, Y7, Y9
+	VBROADCASTSD 480(R12), Y10
+	VMULPD       Y10, Y9, Y10
+	VBROADCASTSD 448(R12), Y11
+	VADDPD       Y11, Y10, Y11
+	VBROADCASTSD 456(R12), Y12
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y6, Y6, Y6
+	VBROADCASTSD 488(R12), Y12
+	VFNMADD231PD Y12, Y6, Y11
+	VBROADCASTSD 496(R12), Y6
+	VFMADD231PD  Y6, Y9, Y10
+	VMULPD       Y7, Y11, Y6
+	VMULPD       Y7, Y10, Y7
+	VBROADCASTSD 464(R12), Y9
+	VADDPD       Y9, Y6, Y6
+	VMASKMOVPD   (R11)(R10*8), Y0, Y9
+	VBROADCASTSD 472(R12), Y10
+	VFMADD231PD  Y10, Y9, Y6
+	VBLENDVPD    Y8, Y6, Y7, Y6
+	VADDPD       Y6, Y5, Y5
+	VADDPD       Y3, Y2, Y6
+	VADDPD       Y5, Y4, Y7
+	VADDPD       Y7, Y6, Y8
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD       Y3, Y7, Y3
+	VMASKMOVPD   (R8), Y0, Y8
+	VMASKMOVPD   (SI), Y0, Y9
+	VPCMPEQQ     label0<>+0(SB), Y1, Y10
+	VADDPD       Y9, Y9, Y11
+	VBROADCASTSD 32(R12), Y12
+	VMULPD       Y12, Y11, Y12
+	VBROADCASTSD (R12), Y13
+	VADDPD       Y13, Y12, Y13
+	VBROADCASTSD 8(R12), Y14
+	VADDPD       Y14, Y12, Y12
+	VADDPD       Y8, Y8, Y8
+	VBROADCASTSD 40(R12), Y14
+	VFNMADD231PD Y14, Y8, Y13
+	VBROADCASTSD 48(R12), Y8
+	VFMADD231PD  Y8, Y11, Y12
+	VMULPD       Y9, Y13, Y8
+	VMULPD       Y9, Y12, Y9
+	VBROADCASTSD 16(R12), Y11
+	VADDPD       Y11, Y8, Y8
+	VMASKMOVPD   (R11)(R10*8), Y0, Y11
+	VBROADCASTSD 24(R12), Y12
+	VFMADD231PD  Y12, Y11, Y8
+	VBLENDVPD    Y10, Y8, Y9, Y8
+	VMASKMOVPD   (R8)(BX*1), Y0, Y9
+	VMASKMOVPD   (SI)(BX*1), Y0, Y10
+	VPCMPEQQ     label1<>+0(SB), Y1, Y11
+	VADDPD       Y10, Y10, Y12
+	VBROADCASTSD 96(R12), Y13
+	VMULPD       Y13, Y12, Y13
+	VBROADCASTSD 64(R12), Y14
+	VADDPD       Y14, Y13, Y14
+	VBROADCASTSD 72(R12), Y15
+	VADDPD       Y15, Y13, Y13
+	VADDPD       Y9, Y9, Y9
+	VBROADCASTSD 104(R12), Y15
+	VFNMADD231PD Y15, Y9, Y14
+	VBROADCASTSD 112(R12), Y9
+	VFMADD231PD  Y9, Y12, Y13
+	VMULPD       Y10, Y14, Y9
+	VMULPD       Y10, Y13, Y10
+	VBROADCASTSD 80(R12), Y12
+	VADDPD       Y12, Y9, Y9
+	VMASKMOVPD   (R11)(R10*8), Y0, Y12
+	VBROADCASTSD 88(R12), Y13
+	VFMADD231PD  Y13, Y12, Y9
+	VBLENDVPD    Y11, Y9, Y10, Y9
+	VADDPD       Y9, Y3, Y10
+	VMASKMOVPD   (SI), Y0, Y11
+	VMULPD       Y11, Y10, Y10
+	VMOVAPD      Y8, Y11
+	VMASKMOVPD   (R8), Y0, Y12
+	VFMSUB213PD  Y10, Y12, Y11
+	VMASKMOVPD   Y11, Y0, (CX)
+	VADDPD       Y8, Y3, Y3
+	VMASKMOVPD   (SI)(BX*1), Y0, Y8
+	VMULPD       Y8, Y3, Y3
+	VMOVAPD      Y9, Y8
+	VMASKMOVPD   (R8)(BX*1), Y0, Y9
+	VFMSUB213PD  Y3, Y9, Y8
+	VMASKMOVPD   Y8, Y0, (CX)(AX*1)
+	VADDPD       Y2, Y7, Y2
+	VMASKMOVPD   (R8)(BX*2), Y0, Y3
+	VMASKMOVPD   (SI)(BX*2), Y0, Y7
+	VPCMPEQQ     label2<>+0(SB), Y1, Y8
+	VADDPD       Y7, Y7, Y9
+	VBROADCASTSD 160(R12), Y10
+	VMULPD       Y10, Y9, Y10
+	VBROADCASTSD 128(R12), Y11
+	VADDPD       Y11, Y10, Y11
+	VBROADCASTSD 136(R12), Y12
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 168(R12), Y12
+	VFNMADD231PD Y12, Y3, Y11
+	VBROADCASTSD 176(R12), Y3
+	VFMADD231PD  Y3, Y9, Y10
+	VMULPD       Y7, Y11, Y3
+	VMULPD       Y7, Y10, Y7
+	VBROADCASTSD 144(R12), Y9
+	VADDPD       Y9, Y3, Y3
+	VMASKMOVPD   (R11)(R10*8), Y0, Y9
+	VBROADCASTSD 152(R12), Y10
+	VFMADD231PD  Y10, Y9, Y3
+	VBLENDVPD    Y8, Y3, Y7, Y3
+	VMASKMOVPD   (R8)(DI*1), Y0, Y7
+	VMASKMOVPD   (SI)(DI*1), Y0, Y8
+	VPCMPEQQ     label3<>+0(SB), Y1, Y9
+	VADDPD       Y8, Y8, Y10
+	VBROADCASTSD 224(R12), Y11
+	VMULPD       Y11, Y10, Y11
+	VBROADCASTSD 192(R12), Y12
+	VADDPD       Y12, Y11, Y12
+	VBROADCASTSD 200(R12), Y13
+	VADDPD       Y13, Y11, Y11
+	VADDPD       Y7, Y7, Y7
+	VBROADCASTSD 232(R12), Y13
+	VFNMADD231PD Y13, Y7, Y12
+	VBROADCASTSD 240(R12), Y7
+	VFMADD231PD  Y7, Y10, Y11
+	VMULPD       Y8, Y12, Y7
+	VMULPD       Y8, Y11, Y8
+	VBROADCASTSD 208(R12), Y10
+	VADDPD       Y10, Y7, Y7
+	VMASKMOVPD   (R11)(R10*8), Y0, Y10
+	VBROADCASTSD 216(R12), Y11
+	VFMADD231PD  Y11, Y10, Y7
+	VBLENDVPD    Y9, Y7, Y8, Y7
+	VADDPD       Y7, Y2, Y8
+	VMASKMOVPD   (SI)(BX*2), Y0, Y9
+	VMULPD       Y9, Y8, Y8
+	VMOVAPD      Y3, Y9
+	VMASKMOVPD   (R8)(BX*2), Y0, Y10
+	VFMSUB213PD  Y8, Y10, Y9
+	VMASKMOVPD   Y9, Y0, (CX)(AX*2)
+	VADDPD       Y3, Y2, Y2
+	VMASKMOVPD   (SI)(DI*1), Y0, Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVAPD      Y7, Y3
+	VMASKMOVPD   (R8)(DI*1), Y0, Y7
+	VFMSUB213PD  Y2, Y7, Y3
+	VMASKMOVPD   Y3, Y0, (CX)(DX*1)
+	VADDPD       Y5, Y6, Y2
+	VMASKMOVPD   (R8)(BX*4), Y0, Y3
+	VMASKMOVPD   (SI)(BX*4), Y0, Y5
+	VPCMPEQQ     label4<>+0(SB), Y1, Y7
+	VADDPD       Y5, Y5, Y8
+	VBROADCASTSD 288(R12), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD 256(R12), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 264(R12), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 296(R12), Y11
+	VFNMADD231PD Y11, Y3, Y10
+	VBROADCASTSD 304(R12), Y3
+	VFMADD231PD  Y3, Y8, Y9
+	VMULPD       Y5, Y10, Y3
+	VMULPD       Y5, Y9, Y5
+	VBROADCASTSD 272(R12), Y8
+	VADDPD       Y8, Y3, Y3
+	VMASKMOVPD   (R11)(R10*8), Y0, Y8
+	VBROADCASTSD 280(R12), Y9
+	VFMADD231PD  Y9, Y8, Y3
+	VBLENDVPD    Y7, Y3, Y5, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y5
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y7
+	VPCMPEQQ     label5<>+0(SB), Y1, Y8
+	VADDPD       Y7, Y7, Y9
+	VBROADCASTSD 352(R12), Y10
+	VMULPD       Y10, Y9, Y10
+	VBROADCASTSD 320(R12), Y11
+	VADDPD       Y11, Y10, Y11
+	VBROADCASTSD 328(R12), Y12
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 360(R12), Y12
+	VFNMADD231PD Y12, Y5, Y11
+	VBROADCASTSD 368(R12), Y5
+	VFMADD231PD  Y5, Y9, Y10
+	VMULPD       Y7, Y11, Y5
+	VMULPD       Y7, Y10, Y7
+	VBROADCASTSD 336(R12), Y9
+	VADDPD       Y9, Y5, Y5
+	VMASKMOVPD   (R11)(R10*8), Y0, Y9
+	VBROADCASTSD 344(R12), Y10
+	VFMADD231PD  Y10, Y9, Y5
+	VBLENDVPD    Y8, Y5, Y7, Y5
+	VADDPD       Y5, Y2, Y7
+	VMASKMOVPD   (SI)(BX*4), Y0, Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVAPD      Y3, Y8
+	VMASKMOVPD   (R8)(BX*4), Y0, Y9
+	VFMSUB213PD  Y7, Y9, Y8
+	VMASKMOVPD   Y8, Y0, (CX)(AX*4)
+	VADDPD       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVAPD      Y5, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*1), Y0, Y5
+	VFMSUB213PD  Y2, Y5, Y3
+	LEAQ         (CX)(AX*4), R13
+	VMASKMOVPD   Y3, Y0, (R13)(AX*1)
+	VADDPD       Y4, Y6, Y2
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*2), Y0, Y3
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(BX*2), Y0, Y4
+	VPCMPEQQ     label6<>+0(SB), Y1, Y5
+	VADDPD       Y4, Y4, Y6
+	VBROADCASTSD 416(R12), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 384(R12), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 392(R12), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y3, Y3, Y3
+	VBROADCASTSD 424(R12), Y9
+	VFNMADD231PD Y9, Y3, Y8
+	VBROADCASTSD 432(R12), Y3
+	VFMADD231PD  Y3, Y6, Y7
+	VMULPD       Y4, Y8, Y3
+	VMULPD       Y4, Y7, Y4
+	VBROADCASTSD 400(R12), Y6
+	VADDPD       Y6, Y3, Y3
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 408(R12), Y7
+	VFMADD231PD  Y7, Y6, Y3
+	VBLENDVPD    Y5, Y3, Y4, Y3
+	LEAQ         (R8)(BX*4), R13
+	VMASKMOVPD   (R13)(DI*1), Y0, Y4
+	LEAQ         (SI)(BX*4), R13
+	VMASKMOVPD   (R13)(DI*1), Y0, Y5
+	VPCMPEQQ     label7<>+0(SB), Y1, Y1
+	VADDPD       Y5, Y5, Y6
+	VBROADCASTSD 480(R12), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 448(R12), Y8
+	VADDPD       Y8, Y7, Y8
+	VBROADCASTSD 456(R12), Y9
+	VADDPD       Y9, Y7, Y7
+	VADDPD       Y4, Y4, Y4
+	VBROADCASTSD 488(R12), Y9
+	VFNMADD231PD Y9, Y4, Y8
+	VBROADCASTSD 496(R12), Y4
+	VFMADD231PD  Y4, Y6, Y7
+	VMULPD       Y5, Y8, Y4
+	VMULPD       Y5, Y7, Y5
+	VBROADCASTSD 464(R12), Y6
+	VADDPD       Y6, Y4, Y4
+	VMASKMOVPD   (R11)(R10*8), Y0, Y6
+	VBROADCASTSD 472(R12), Y7
+	VFMADD231PD  Y7, Y6, Y4
+	VBLENDVPD    Y1, Y4, Y5, Y1
+	VADDPD       Y1, Y2, Y4
+	LEAQ         (SI)(BX*4), R11
+	VMASKMOVPD   (R11)(BX*2), Y0, Y5
+	VMULPD       Y5, Y4, Y4
+	VMOVAPD      Y3, Y5
+	LEAQ         (R8)(BX*4), R11
+	VMASKMOVPD   (R11)(BX*2), Y0, Y6
+	VFMSUB213PD  Y4, Y6, Y5
+	LEAQ         (CX)(AX*4), R11
+	VMASKMOVPD   Y5, Y0, (R11)(AX*2)
+	VADDPD       Y3, Y2, Y2
+	LEAQ         (SI)(BX*4), SI
+	VMASKMOVPD   (SI)(DI*1), Y0, Y3
+	VMULPD       Y3, Y2, Y2
+	LEAQ         (R8)(BX*4), SI
+	VMASKMOVPD   (SI)(DI*1), Y0, Y3
+	VFMSUB213PD  Y2, Y3, Y1
+	LEAQ         (CX)(AX*4), CX
+	VMASKMOVPD   Y1, Y0, (CX)(DX*1)
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R9
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanesF32AVX2(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanesF32AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanesF32AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+40(FP), BX
+	MOVQ y_len+56(FP), SI
+	MOVQ coef+32(FP), DI
+	XORQ R8, R8
+	CMPQ SI, $0x00000008
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+48(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y0
+	MOVQ      m+24(FP), R9
+	VMOVUPS   (R9)(R8*4), Y1
+	MOVQ      R8, R9
+	MOVQ      R8, R10
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y3, Y3, Y3
+	VPCMPEQD  Y4, Y4, Y4
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes1:
+	VMOVUPS      Y2, (BX)(R9*4)
+	VMOVUPS      (DX)(R9*4), Y5
+	VMOVUPS      (CX)(R9*4), Y6
+	VPCMPEQD     Y3, Y0, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 16(DI), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS (DI), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 4(DI), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 20(DI), Y11
+	VFNMADD231PS Y11, Y5, Y10
+	VBROADCASTSS 24(DI), Y5
+	VFMADD231PS  Y5, Y8, Y9
+	VMULPS       Y6, Y10, Y5
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 8(DI), Y8
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y8, Y1, Y5
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y4, Y3, Y3
+	ADDQ         $0x20, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes1
+	VXORPD       Y2, Y2, Y2
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes2:
+	VPADDD       Y4, Y3, Y3
+	SUBQ         $0x20, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMOVUPS      (DX)(R9*4), Y5
+	VMOVUPS      (CX)(R9*4), Y6
+	VPCMPEQD     Y3, Y0, Y7
+	VADDPS       Y6, Y6, Y8
+	VBROADCASTSS 16(DI), Y9
+	VMULPS       Y9, Y8, Y9
+	VBROADCASTSS (DI), Y10
+	VADDPS       Y10, Y9, Y10
+	VBROADCASTSS 4(DI), Y11
+	VADDPS       Y11, Y9, Y9
+	VADDPS       Y5, Y5, Y5
+	VBROADCASTSS 20(DI), Y11
+	VFNMADD231PS Y11, Y5, Y10
+	VBROADCASTSS 24(DI), Y5
+	VFMADD231PS  Y5, Y8, Y9
+	VMULPS       Y6, Y10, Y5
+	VMULPS       Y6, Y9, Y6
+	VBROADCASTSS 8(DI), Y8
+	VADDPS       Y8, Y5, Y5
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y8, Y1, Y5
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	VMOVUPS      (BX)(R9*4), Y6
+	VADDPS       Y2, Y6, Y6
+	VMOVUPS      (CX)(R9*4), Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      (DX)(R9*4), Y7
+	VFMSUB213PS  Y6, Y7, Y5
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPS     Y5, (AX)(R10*4)
+	JMP          stored3
+
+usual3:
+	VMOVUPS Y5, (AX)(R10*4)
+
+stored3:
+	DECQ R11
+	JNZ  classes2
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, SI
+	CMPQ SI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    SI, R9
+	CMOVQLT SI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y0
+	MOVQ    y_base+48(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
+
+bytes4:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(R9*1), R10
+	ORQ        R10, R11
+	DECQ       R9
+	JNZ        bytes4
+	VMOVQ      R11, X1
+	VPMOVZXBD  X1, Y1
+	MOVQ       m+24(FP), R9
+	VMASKMOVPS (R9)(R8*4), Y0, Y2
+	MOVQ       R8, R9
+	MOVQ       R8, R10
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VPCMPEQD   Y5, Y5, Y5
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes5:
+	VMASKMOVPS   Y3, Y0, (BX)(R9*4)
+	VMASKMOVPS   (DX)(R9*4), Y0, Y6
+	VMASKMOVPS   (CX)(R9*4), Y0, Y7
+	VPCMPEQD     Y4, Y1, Y8
+	VADDPS       Y7, Y7, Y9
+	VBROADCASTSS 16(DI), Y10
+	VMULPS       Y10, Y9, Y10
+	VBROADCASTSS (DI), Y11
+	VADDPS       Y11, Y10, Y11
+	VBROADCASTSS 4(DI), Y12
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y6, Y6, Y6
+	VBROADCASTSS 20(DI), Y12
+	VFNMADD231PS Y12, Y6, Y11
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y6, Y9, Y10
+	VMULPS       Y7, Y11, Y6
+	VMULPS       Y7, Y10, Y7
+	VBROADCASTSS 8(DI), Y9
+	VADDPS       Y9, Y6, Y6
+	VBROADCASTSS 12(DI), Y9
+	VFMADD231PS  Y9, Y2, Y6
+	VBLENDVPS    Y8, Y6, Y7, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y5, Y4, Y4
+	ADDQ         $0x20, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes5
+	VXORPD       Y3, Y3, Y3
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes6:
+	VPADDD       Y5, Y4, Y4
+	SUBQ         $0x20, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMASKMOVPS   (DX)(R9*4), Y0, Y6
+	VMASKMOVPS   (CX)(R9*4), Y0, Y7
+	VPCMPEQD     Y4, Y1, Y8
+	VADDPS       Y7, Y7, Y9
+	VBROADCASTSS 16(DI), Y10
+	VMULPS       Y10, Y9, Y10
+	VBROADCASTSS (DI), Y11
+	VADDPS       Y11, Y10, Y11
+	VBROADCASTSS 4(DI), Y12
+	VADDPS       Y12, Y10, Y10
+	VADDPS       Y6, Y6, Y6
+	VBROADCASTSS 20(DI), Y12
+	VFNMADD231PS Y12, Y6, Y11
+	VBROADCASTSS 24(DI), Y6
+	VFMADD231PS  Y6, Y9, Y10
+	VMULPS       Y7, Y11, Y6
+	VMULPS       Y7, Y10, Y7
+	VBROADCASTSS 8(DI), Y9
+	VADDPS       Y9, Y6, Y6
+	VBROADCASTSS 12(DI), Y9
+	VFMADD231PS  Y9, Y2, Y6
+	VBLENDVPS    Y8, Y6, Y7, Y6
+	VMASKMOVPS   (BX)(R9*4), Y0, Y7
+	VADDPS       Y3, Y7, Y7
+	VMASKMOVPS   (CX)(R9*4), Y0, Y8
+	VMULPS       Y8, Y7, Y7
+	VADDPS       Y6, Y3, Y3
+	VMASKMOVPS   (DX)(R9*4), Y0, Y8
+	VFMSUB213PS  Y7, Y8, Y6
+	VMASKMOVPS   Y6, Y0, (AX)(R10*4)
+	DECQ         R11
+	JNZ          classes6
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, SI
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func squareChainYLanesF64AVX2(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·squareChainYLanesF64AVX2(SB), NOSPLIT, $0-97
+	// squareChainYLanesF64AVX2 is the gradient through a softmax by labels with squares, from the 8
+	// coefficients of each class.
+	MOVQ out+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ q+16(FP), DX
+	MOVQ work+40(FP), BX
+	MOVQ y_len+56(FP), SI
+	MOVQ coef+32(FP), DI
+	XORQ R8, R8
+	CMPQ SI, $0x00000004
+	JL   few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+48(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y0
+	MOVQ      m+24(FP), R9
+	VMOVUPD   (R9)(R8*8), Y1
+	MOVQ      R8, R9
+	MOVQ      R8, R10
+	VXORPD    Y2, Y2, Y2
+	VXORPD    Y3, Y3, Y3
+	VPCMPEQD  Y4, Y4, Y4
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes1:
+	VMOVUPD      Y2, (BX)(R9*8)
+	VMOVUPD      (DX)(R9*8), Y5
+	VMOVUPD      (CX)(R9*8), Y6
+	VPCMPEQQ     Y3, Y0, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 32(DI), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD (DI), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 8(DI), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 40(DI), Y11
+	VFNMADD231PD Y11, Y5, Y10
+	VBROADCASTSD 48(DI), Y5
+	VFMADD231PD  Y5, Y8, Y9
+	VMULPD       Y6, Y10, Y5
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 16(DI), Y8
+	VADDPD       Y8, Y5, Y5
+	VBROADCASTSD 24(DI), Y8
+	VFMADD231PD  Y8, Y1, Y5
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	VADDPD       Y5, Y2, Y2
+	VPSUBQ       Y4, Y3, Y3
+	ADDQ         $0x40, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes1
+	VXORPD       Y2, Y2, Y2
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes2:
+	VPADDQ       Y4, Y3, Y3
+	SUBQ         $0x40, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMOVUPD      (DX)(R9*8), Y5
+	VMOVUPD      (CX)(R9*8), Y6
+	VPCMPEQQ     Y3, Y0, Y7
+	VADDPD       Y6, Y6, Y8
+	VBROADCASTSD 32(DI), Y9
+	VMULPD       Y9, Y8, Y9
+	VBROADCASTSD (DI), Y10
+	VADDPD       Y10, Y9, Y10
+	VBROADCASTSD 8(DI), Y11
+	VADDPD       Y11, Y9, Y9
+	VADDPD       Y5, Y5, Y5
+	VBROADCASTSD 40(DI), Y11
+	VFNMADD231PD Y11, Y5, Y10
+	VBROADCASTSD 48(DI), Y5
+	VFMADD231PD  Y5, Y8, Y9
+	VMULPD       Y6, Y10, Y5
+	VMULPD       Y6, Y9, Y6
+	VBROADCASTSD 16(DI), Y8
+	VADDPD       Y8, Y5, Y5
+	VBROADCASTSD 24(DI), Y8
+	VFMADD231PD  Y8, Y1, Y5
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	VMOVUPD      (BX)(R9*8), Y6
+	VADDPD       Y2, Y6, Y6
+	VMOVUPD      (CX)(R9*8), Y7
+	VMULPD       Y7, Y6, Y6
+	VADDPD       Y5, Y2, Y2
+	VMOVUPD      (DX)(R9*8), Y7
+	VFMSUB213PD  Y6, Y7, Y5
+	CMPB         stream+96(FP), $0x00
+	JEQ          usual3
+	VMOVNTPD     Y5, (AX)(R10*8)
+	JMP          stored3
+
+usual3:
+	VMOVUPD Y5, (AX)(R10*8)
+
+stored3:
+	DECQ R11
+	JNZ  classes2
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, SI
+	CMPQ SI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    SI, R9
+	CMOVQLT SI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y0
+	MOVQ    y_base+48(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
+
+bytes4:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(R9*1), R10
+	ORQ        R10, R11
+	DECQ       R9
+	JNZ        bytes4
+	VMOVQ      R11, X1
+	VPMOVZXBQ  X1, Y1
+	MOVQ       m+24(FP), R9
+	VMASKMOVPD (R9)(R8*8), Y0, Y2
+	MOVQ       R8, R9
+	MOVQ       R8, R10
+	VXORPD     Y3, Y3, Y3
+	VXORPD     Y4, Y4, Y4
+	VPCMPEQD   Y5, Y5, Y5
+
+	// Upwards: h of each class, and the sum of those before it.
+	MOVQ c+88(FP), R11
+
+classes5:
+	VMASKMOVPD   Y3, Y0, (BX)(R9*8)
+	VMASKMOVPD   (DX)(R9*8), Y0, Y6
+	VMASKMOVPD   (CX)(R9*8), Y0, Y7
+	VPCMPEQQ     Y4, Y1, Y8
+	VADDPD       Y7, Y7, Y9
+	VBROADCASTSD 32(DI), Y10
+	VMULPD       Y10, Y9, Y10
+	VBROADCASTSD (DI), Y11
+	VADDPD       Y11, Y10, Y11
+	VBROADCASTSD 8(DI), Y12
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y6, Y6, Y6
+	VBROADCASTSD 40(DI), Y12
+	VFNMADD231PD Y12, Y6, Y11
+	VBROADCASTSD 48(DI), Y6
+	VFMADD231PD  Y6, Y9, Y10
+	VMULPD       Y7, Y11, Y6
+	VMULPD       Y7, Y10, Y7
+	VBROADCASTSD 16(DI), Y9
+	VADDPD       Y9, Y6, Y6
+	VBROADCASTSD 24(DI), Y9
+	VFMADD231PD  Y9, Y2, Y6
+	VBLENDVPD    Y8, Y6, Y7, Y6
+	VADDPD       Y6, Y3, Y3
+	VPSUBQ       Y5, Y4, Y4
+	ADDQ         $0x40, DI
+	ADDQ         stride+80(FP), R9
+	ADDQ         outStride+72(FP), R10
+	DECQ         R11
+	JNZ          classes5
+	VXORPD       Y3, Y3, Y3
+
+	// Downwards: h q minus p times the others.
+	MOVQ c+88(FP), R11
+
+classes6:
+	VPADDQ       Y5, Y4, Y4
+	SUBQ         $0x40, DI
+	SUBQ         stride+80(FP), R9
+	SUBQ         outStride+72(FP), R10
+	VMASKMOVPD   (DX)(R9*8), Y0, Y6
+	VMASKMOVPD   (CX)(R9*8), Y0, Y7
+	VPCMPEQQ     Y4, Y1, Y8
+	VADDPD       Y7, Y7, Y9
+	VBROADCASTSD 32(DI), Y10
+	VMULPD       Y10, Y9, Y10
+	VBROADCASTSD (DI), Y11
+	VADDPD       Y11, Y10, Y11
+	VBROADCASTSD 8(DI), Y12
+	VADDPD       Y12, Y10, Y10
+	VADDPD       Y6, Y6, Y6
+	VBROADCASTSD 40(DI), Y12
+	VFNMADD231PD Y12, Y6, Y11
+	VBROADCASTSD 48(DI), Y6
+	VFMADD231PD  Y6, Y9, Y10
+	VMULPD       Y7, Y11, Y6
+	VMULPD       Y7, Y10, Y7
+	VBROADCASTSD 16(DI), Y9
+	VADDPD       Y9, Y6, Y6
+	VBROADCASTSD 24(DI), Y9
+	VFMADD231PD  Y9, Y2, Y6
+	VBLENDVPD    Y8, Y6, Y7, Y6
+	VMASKMOVPD   (BX)(R9*8), Y0, Y7
+	VADDPD       Y3, Y7, Y7
+	VMASKMOVPD   (CX)(R9*8), Y0, Y8
+	VMULPD       Y8, Y7, Y7
+	VADDPD       Y6, Y3, Y3
+	VMASKMOVPD   (DX)(R9*8), Y0, Y8
+	VFMSUB213PD  Y7, Y8, Y6
+	VMASKMOVPD   Y6, Y0, (AX)(R10*8)
+	DECQ         R11
+	JNZ          classes6
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, SI
+	JMP          few
+
+done:
+	VZEROUPPER
+	RET
+
+// func memberPowersLanesF32AVX2(w []float32, l []float32, qy []float32, gamma float32)
+// Requires: AVX, AVX2, CMOV, FMA3, SSE
+TEXT ·memberPowersLanesF32AVX2(SB), NOSPLIT, $0-76
+	// memberPowersLanesF32AVX2 leaves q^γ ln p of each position's own class.
+	MOVQ        w_base+0(FP), AX
+	MOVQ        l_base+24(FP), CX
+	MOVQ        qy_base+48(FP), DX
+	MOVQ        w_len+8(FP), BX
+	MOVSS       gamma+72(FP), X0
+	VADDSS      X0, X0, X0
+	VCVTTSS2SIQ X0, SI
+	VXORPS      X1, X1, X1
+	VCVTSI2SSQ  SI, X1, X1
+	VUCOMISS    X1, X0
+	JNE         anyGamma
+	JPS         anyGamma
+	CMPQ        SI, $0x10
+	JHI         anyGamma
+	XORQ        DI, DI
+	CMPQ        BX, $0x00000020
+	JL          few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS 32(CX)(DI*4), Y1
+	VMOVUPS 64(CX)(DI*4), Y2
+	VMOVUPS 96(CX)(DI*4), Y3
+	VMOVUPS (DX)(DI*4), Y4
+	VMOVUPS 32(DX)(DI*4), Y5
+	VMOVUPS 64(DX)(DI*4), Y6
+	VMOVUPS 96(DX)(DI*4), Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole1
+	VSQRTPS Y4, Y8
+	VSQRTPS Y5, Y9
+	VSQRTPS Y6, Y10
+	VSQRTPS Y7, Y11
+	VMULPS  Y8, Y0, Y0
+	VMULPS  Y9, Y1, Y1
+	VMULPS  Y10, Y2, Y2
+	VMULPS  Y11, Y3, Y3
+
+whole1:
+again1:
+	TESTQ  R8, R8
+	JZ     power1
+	MOVQ   R8, R9
+	ANDQ   $0x01, R9
+	JZ     square1
+	VMULPS Y4, Y0, Y0
+	VMULPS Y5, Y1, Y1
+	VMULPS Y6, Y2, Y2
+	VMULPS Y7, Y3, Y3
+
+square1:
+	VMULPS Y4, Y4, Y4
+	VMULPS Y5, Y5, Y5
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
+	SHRQ   $0x01, R8
+	JMP    again1
+
+power1:
+	VMOVUPS Y0, (AX)(DI*4)
+	VMOVUPS Y1, 32(AX)(DI*4)
+	VMOVUPS Y2, 64(AX)(DI*4)
+	VMOVUPS Y3, 96(AX)(DI*4)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, BX
+	CMPQ    BX, $0x00000020
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R8
+	CMPQ       BX, R8
+	CMOVQLT    BX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole2
+	VSQRTPS Y2, Y3
+	VMULPS  Y3, Y1, Y1
+
+whole2:
+again2:
+	TESTQ  R8, R8
+	JZ     power2
+	MOVQ   R8, R9
+	ANDQ   $0x01, R9
+	JZ     square2
+	VMULPS Y2, Y1, Y1
+
+square2:
+	VMULPS Y2, Y2, Y2
+	SHRQ   $0x01, R8
+	JMP    again2
+
+power2:
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+	ADDQ       $0x00000008, DI
+	SUBQ       $0x00000008, BX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+anyGamma:
+	VBROADCASTSS gamma+72(FP), Y0
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 1.
+	VMOVUPS (DX)(SI*4), Y1
+	VMULPS  upScaleSingle<>+0(SB), Y1, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD quarterUpSingle<>+0(SB), Y2, Y2
+	VANDPS fractionBitsSingle<>+0(SB), Y2, Y3
+	VPADDD threeQuartersSingle<>+0(SB), Y3, Y3
+	VPSRLD $0x17, Y2, Y2
+	VORPS  integerBitsSingle<>+0(SB), Y2, Y2
+	VSUBPS integerBiasSingle<>+0(SB), Y2, Y2
+	VSUBPS oneSingle<>+0(SB), Y3, Y3
+	VSUBPS upLog2Single<>+0(SB), Y2, Y2
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y3, Y4
+	VDIVPS       Y4, Y3, Y4
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      logLanecSingle<>+0(SB), Y6
+	VFMADD213PS  logLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PS ln2LoSingle<>+0(SB), Y2, Y5
+	VFMSUB213PS Y5, Y4, Y6
+	VSUBPS      Y6, Y3, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y2, Y3
+	VCMPPS      $0x15, infinitySingle<>+0(SB), Y1, Y2
+	VBLENDVPS   Y2, Y1, Y3, Y1
+	VMULPS      Y0, Y1, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y3, Y1
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y4
+	VFMADD213PS expLaneeSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanedSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanecSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanebSingle<>+0(SB), Y1, Y4
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y4
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y4
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y3, Y1
+	VADDPS  roundBitsSingle<>+0(SB), Y1, Y1
+	VPSUBD  Y1, Y2, Y2
+	VPSLLD  $0x17, Y1, Y1
+	VPADDD  oneSingle<>+0(SB), Y1, Y1
+	VMULPS  Y1, Y4, Y1
+	VPSLLD  $0x17, Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS (CX)(SI*4), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(SI*4)
+	ADDQ    $0x00000008, SI
+	SUBQ    $0x00000008, BX
+	CMPQ    BX, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*4), Y1
+	VMASKMOVPS (DX)(SI*4), Y1, Y2
+	VMULPS     upScaleSingle<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD quarterUpSingle<>+0(SB), Y3, Y3
+	VANDPS fractionBitsSingle<>+0(SB), Y3, Y4
+	VPADDD threeQuartersSingle<>+0(SB), Y4, Y4
+	VPSRLD $0x17, Y3, Y3
+	VORPS  integerBitsSingle<>+0(SB), Y3, Y3
+	VSUBPS integerBiasSingle<>+0(SB), Y3, Y3
+	VSUBPS oneSingle<>+0(SB), Y4, Y4
+	VSUBPS upLog2Single<>+0(SB), Y3, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y4, Y5
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      logLanecSingle<>+0(SB), Y7
+	VFMADD213PS  logLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y4, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PS ln2LoSingle<>+0(SB), Y3, Y6
+	VFMSUB213PS Y6, Y5, Y7
+	VSUBPS      Y7, Y4, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y3, Y4
+	VCMPPS      $0x15, infinitySingle<>+0(SB), Y2, Y3
+	VBLENDVPS   Y3, Y2, Y4, Y2
+	VMULPS      Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS     halfSingle<>+0(SB), Y4, Y2
+	VADDPS     roundBitsSingle<>+0(SB), Y2, Y2
+	VPSUBD     Y2, Y3, Y3
+	VPSLLD     $0x17, Y2, Y2
+	VPADDD     oneSingle<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y5, Y2
+	VPSLLD     $0x17, Y3, Y3
+	VPADDD     oneSingle<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VMASKMOVPS (CX)(SI*4), Y1, Y3
+	VMULPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(SI*4)
+	ADDQ       $0x00000008, SI
+	SUBQ       $0x00000008, BX
+	JMP        few2
+
+done2:
+	VZEROUPPER
+	RET
+
+// func memberPowersLanesF64AVX2(w []float64, l []float64, qy []float64, gamma float64)
+// Requires: AVX, AVX2, CMOV, FMA3, SSE2
+TEXT ·memberPowersLanesF64AVX2(SB), NOSPLIT, $0-80
+	// memberPowersLanesF64AVX2 leaves q^γ ln p of each position's own class.
+	MOVQ        w_base+0(FP), AX
+	MOVQ        l_base+24(FP), CX
+	MOVQ        qy_base+48(FP), DX
+	MOVQ        w_len+8(FP), BX
+	MOVSD       gamma+72(FP), X0
+	VADDSD      X0, X0, X0
+	VCVTTSD2SIQ X0, SI
+	VXORPS      X1, X1, X1
+	VCVTSI2SDQ  SI, X1, X1
+	VUCOMISD    X1, X0
+	JNE         anyGamma
+	JPS         anyGamma
+	CMPQ        SI, $0x10
+	JHI         anyGamma
+	XORQ        DI, DI
+	CMPQ        BX, $0x00000010
+	JL          few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(DI*8), Y0
+	VMOVUPD 32(CX)(DI*8), Y1
+	VMOVUPD 64(CX)(DI*8), Y2
+	VMOVUPD 96(CX)(DI*8), Y3
+	VMOVUPD (DX)(DI*8), Y4
+	VMOVUPD 32(DX)(DI*8), Y5
+	VMOVUPD 64(DX)(DI*8), Y6
+	VMOVUPD 96(DX)(DI*8), Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole1
+	VSQRTPD Y4, Y8
+	VSQRTPD Y5, Y9
+	VSQRTPD Y6, Y10
+	VSQRTPD Y7, Y11
+	VMULPD  Y8, Y0, Y0
+	VMULPD  Y9, Y1, Y1
+	VMULPD  Y10, Y2, Y2
+	VMULPD  Y11, Y3, Y3
+
+whole1:
+again1:
+	TESTQ  R8, R8
+	JZ     power1
+	MOVQ   R8, R9
+	ANDQ   $0x01, R9
+	JZ     square1
+	VMULPD Y4, Y0, Y0
+	VMULPD Y5, Y1, Y1
+	VMULPD Y6, Y2, Y2
+	VMULPD Y7, Y3, Y3
+
+square1:
+	VMULPD Y4, Y4, Y4
+	VMULPD Y5, Y5, Y5
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
+	SHRQ   $0x01, R8
+	JMP    again1
+
+power1:
+	VMOVUPD Y0, (AX)(DI*8)
+	VMOVUPD Y1, 32(AX)(DI*8)
+	VMOVUPD Y2, 64(AX)(DI*8)
+	VMOVUPD Y3, 96(AX)(DI*8)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, BX
+	CMPQ    BX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       BX, R8
+	CMOVQLT    BX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y0
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VMASKMOVPD (DX)(DI*8), Y0, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole2
+	VSQRTPD Y2, Y3
+	VMULPD  Y3, Y1, Y1
+
+whole2:
+again2:
+	TESTQ  R8, R8
+	JZ     power2
+	MOVQ   R8, R9
+	ANDQ   $0x01, R9
+	JZ     square2
+	VMULPD Y2, Y1, Y1
+
+square2:
+	VMULPD Y2, Y2, Y2
+	SHRQ   $0x01, R8
+	JMP    again2
+
+power2:
+	VMASKMOVPD Y1, Y0, (AX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	VZEROUPPER
+	RET
+
+anyGamma:
+	VBROADCASTSD gamma+72(FP), Y0
+	XORQ         SI, SI
+	CMPQ         BX, $0x00000004
+	JL           few2
+
+many2:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(SI*8), Y1
+	VMULPD  upScale<>+0(SB), Y1, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ quarterUp<>+0(SB), Y2, Y2
+	VANDPD fractionBits<>+0(SB), Y2, Y3
+	VPADDQ threeQuarters<>+0(SB), Y3, Y3
+	VPSRLQ $0x34, Y2, Y2
+	VORPD  integerBits<>+0(SB), Y2, Y2
+	VSUBPD integerBias<>+0(SB), Y2, Y2
+	VSUBPD one<>+0(SB), Y3, Y3
+	VSUBPD upLog2<>+0(SB), Y2, Y2
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      log64g<>+0(SB), Y6
+	VFMADD213PD  log64f<>+0(SB), Y5, Y6
+	VFMADD213PD  log64e<>+0(SB), Y5, Y6
+	VFMADD213PD  log64d<>+0(SB), Y5, Y6
+	VFMADD213PD  log64c<>+0(SB), Y5, Y6
+	VFMADD213PD  log64b<>+0(SB), Y5, Y6
+	VFMADD213PD  log64a<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PD ln2Lo<>+0(SB), Y2, Y5
+	VFMSUB213PD Y5, Y4, Y6
+	VSUBPD      Y6, Y3, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y2, Y3
+	VCMPPD      $0x15, infinity<>+0(SB), Y1, Y2
+	VBLENDVPD   Y2, Y1, Y3, Y1
+	VMULPD      Y0, Y1, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y2
+	VMAXPD  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y3, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y4
+	VFMADD213PD exp64j<>+0(SB), Y1, Y4
+	VFMADD213PD exp64i<>+0(SB), Y1, Y4
+	VFMADD213PD exp64h<>+0(SB), Y1, Y4
+	VFMADD213PD exp64g<>+0(SB), Y1, Y4
+	VFMADD213PD exp64f<>+0(SB), Y1, Y4
+	VFMADD213PD exp64e<>+0(SB), Y1, Y4
+	VFMADD213PD exp64d<>+0(SB), Y1, Y4
+	VFMADD213PD exp64c<>+0(SB), Y1, Y4
+	VFMADD213PD exp64b<>+0(SB), Y1, Y4
+	VFMADD213PD one<>+0(SB), Y1, Y4
+	VFMADD213PD one<>+0(SB), Y1, Y4
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y3, Y1
+	VADDPD  roundBits<>+0(SB), Y1, Y1
+	VPSUBQ  Y1, Y2, Y2
+	VPSLLQ  $0x34, Y1, Y1
+	VPADDQ  one<>+0(SB), Y1, Y1
+	VMULPD  Y1, Y4, Y1
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y2, Y1, Y1
+	VMOVUPD (CX)(SI*8), Y2
+	VMULPD  Y2, Y1, Y1
+	VMOVUPD Y1, (AX)(SI*8)
+	ADDQ    $0x00000004, SI
+	SUBQ    $0x00000004, BX
+	CMPQ    BX, $0x00000004
+	JGE     many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y1
+	VMASKMOVPD (DX)(SI*8), Y1, Y2
+	VMULPD     upScale<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ quarterUp<>+0(SB), Y3, Y3
+	VANDPD fractionBits<>+0(SB), Y3, Y4
+	VPADDQ threeQuarters<>+0(SB), Y4, Y4
+	VPSRLQ $0x34, Y3, Y3
+	VORPD  integerBits<>+0(SB), Y3, Y3
+	VSUBPD integerBias<>+0(SB), Y3, Y3
+	VSUBPD one<>+0(SB), Y4, Y4
+	VSUBPD upLog2<>+0(SB), Y3, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y5
+	VDIVPD       Y5, Y4, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      log64g<>+0(SB), Y7
+	VFMADD213PD  log64f<>+0(SB), Y6, Y7
+	VFMADD213PD  log64e<>+0(SB), Y6, Y7
+	VFMADD213PD  log64d<>+0(SB), Y6, Y7
+	VFMADD213PD  log64c<>+0(SB), Y6, Y7
+	VFMADD213PD  log64b<>+0(SB), Y6, Y7
+	VFMADD213PD  log64a<>+0(SB), Y6, Y7
+	VFNMADD213PD Y4, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
+	VFMSUB213PD Y6, Y5, Y7
+	VSUBPD      Y7, Y4, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y4
+	VCMPPD      $0x15, infinity<>+0(SB), Y2, Y3
+	VBLENDVPD   Y3, Y2, Y4, Y2
+	VMULPD      Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y4, Y2
+	VADDPD     roundBits<>+0(SB), Y2, Y2
+	VPSUBQ     Y2, Y3, Y3
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y5, Y2
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y2, Y2
+	VMASKMOVPD (CX)(SI*8), Y1, Y3
+	VMULPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(SI*8)
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, BX
+	JMP        few2
+
+done2:
+	VZEROUPPER
+	RET
+
+// func memberPowersGradLanesF32AVX2(m []float32, l []float32, qy []float32, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, SSE
+TEXT ·memberPowersGradLanesF32AVX2(SB), NOSPLIT, $0-81
+	// memberPowersGradLanesF32AVX2 leaves the derivative of q^γ ln p by the log-odds, over q.
+	MOVQ         m_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         qy_base+48(FP), DX
+	MOVQ         m_len+8(FP), BX
+	VBROADCASTSS gamma+72(FP), Y0
+	MOVSS        gamma+72(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, SI
+	VXORPS       X2, X2, X2
+	VCVTSI2SSQ   SI, X2, X2
+	VUCOMISS     X2, X1
+	JNE          anyGamma
+	JPS          anyGamma
+	CMPQ         SI, $0x10
+	JHI          anyGamma
+	XORQ         DI, DI
+	CMPQ         BX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (DX)(DI*4), Y1
+	VMOVUPS 32(DX)(DI*4), Y2
+	VMOVUPS (CX)(DI*4), Y3
+	VMOVUPS 32(CX)(DI*4), Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y8
+	VMOVAPD      Y3, Y9
+	VMOVAPD      Y4, Y10
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y9
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y10
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y9
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y10
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y9, Y8
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y7
+	VFMADD213PS  expLanedSingle<>+0(SB), Y9, Y8
+	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y7
+	VFMADD213PS  expLanecSingle<>+0(SB), Y9, Y8
+	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y7
+	VFMADD213PS  expLanebSingle<>+0(SB), Y9, Y8
+	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y7
+	VFMADD213PS  oneSingle<>+0(SB), Y9, Y8
+	VFMADD213PS  oneSingle<>+0(SB), Y10, Y7
+	VFMADD213PS  oneSingle<>+0(SB), Y9, Y8
+	VFMADD213PS  oneSingle<>+0(SB), Y10, Y7
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y5, Y7, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMULPS       Y0, Y6, Y6
+	VMULPS       Y0, Y5, Y5
+	VDIVPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y4, Y4
+	VFNMADD231PS Y3, Y6, Y8
+	VFNMADD231PS Y4, Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole1
+	VSQRTPS Y1, Y3
+	VSQRTPS Y2, Y4
+	VMULPS  Y3, Y8, Y3
+	VMULPS  Y4, Y7, Y4
+	VMOVAPD Y3, Y8
+	VMOVAPD Y4, Y7
+
+whole1:
+again1:
+	TESTQ   R8, R8
+	JZ      power1
+	MOVQ    R8, R9
+	ANDQ    $0x01, R9
+	JZ      square1
+	VMULPS  Y1, Y8, Y3
+	VMULPS  Y2, Y7, Y4
+	VMOVAPD Y3, Y8
+	VMOVAPD Y4, Y7
+
+square1:
+	VMULPS Y1, Y1, Y1
+	VMULPS Y2, Y2, Y2
+	SHRQ   $0x01, R8
+	JMP    again1
+
+power1:
+	VMOVUPS Y8, (AX)(DI*4)
+	VMOVUPS Y7, 32(AX)(DI*4)
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, BX
+	CMPQ    BX, $0x00000010
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R8
+	CMPQ       BX, R8
+	CMOVQLT    BX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*4), Y1
+	VMASKMOVPS (DX)(DI*4), Y1, Y2
+	VMASKMOVPS (CX)(DI*4), Y1, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VMOVAPD      Y3, Y6
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y5
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  expLanedSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  expLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  expLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  oneSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  oneSingle<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VMULPS       Y0, Y4, Y4
+	VDIVPS       Y2, Y3, Y3
+	VFNMADD231PS Y3, Y4, Y5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole2
+	VSQRTPS Y2, Y3
+	VMULPS  Y3, Y5, Y3
+	VMOVAPD Y3, Y5
+
+whole2:
+again2:
+	TESTQ   R8, R8
+	JZ      power2
+	MOVQ    R8, R9
+	ANDQ    $0x01, R9
+	JZ      square2
+	VMULPS  Y2, Y5, Y3
+	VMOVAPD Y3, Y5
+
+square2:
+	VMULPS Y2, Y2, Y2
+	SHRQ   $0x01, R8
+	JMP    again2
+
+power2:
+	VMASKMOVPS Y5, Y1, (AX)(DI*4)
+	ADDQ       $0x00000008, DI
+	SUBQ       $0x00000008, BX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+anyGamma:
+	XORQ SI, SI
+	CMPQ BX, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	VMOVUPS (DX)(SI*4), Y1
+	VMOVUPS (CX)(SI*4), Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VMOVAPD      Y2, Y5
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y4
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y5, Y4
+	VFMADD213PS  expLanedSingle<>+0(SB), Y5, Y4
+	VFMADD213PS  expLanecSingle<>+0(SB), Y5, Y4
+	VFMADD213PS  expLanebSingle<>+0(SB), Y5, Y4
+	VFMADD213PS  oneSingle<>+0(SB), Y5, Y4
+	VFMADD213PS  oneSingle<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y4, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VMULPS       Y0, Y3, Y3
+	VDIVPS       Y1, Y2, Y2
+	VFNMADD231PS Y2, Y3, Y4
+	VMULPS       upScaleSingle<>+0(SB), Y1, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD quarterUpSingle<>+0(SB), Y2, Y2
+	VANDPS fractionBitsSingle<>+0(SB), Y2, Y3
+	VPADDD threeQuartersSingle<>+0(SB), Y3, Y3
+	VPSRLD $0x17, Y2, Y2
+	VORPS  integerBitsSingle<>+0(SB), Y2, Y2
+	VSUBPS integerBiasSingle<>+0(SB), Y2, Y2
+	VSUBPS oneSingle<>+0(SB), Y3, Y3
+	VSUBPS upLog2Single<>+0(SB), Y2, Y2
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y3, Y5
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      logLanecSingle<>+0(SB), Y7
+	VFMADD213PS  logLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y3, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PS ln2LoSingle<>+0(SB), Y2, Y6
+	VFMSUB213PS Y6, Y5, Y7
+	VSUBPS      Y7, Y3, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y2, Y3
+	VCMPPS      $0x15, infinitySingle<>+0(SB), Y1, Y2
+	VBLENDVPS   Y2, Y1, Y3, Y1
+	VMULPS      Y0, Y1, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y3, Y1
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y1, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y1, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y1, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y1, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y3, Y1
+	VADDPS  roundBitsSingle<>+0(SB), Y1, Y1
+	VPSUBD  Y1, Y2, Y2
+	VPSLLD  $0x17, Y1, Y1
+	VPADDD  oneSingle<>+0(SB), Y1, Y1
+	VMULPS  Y1, Y5, Y1
+	VPSLLD  $0x17, Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VMULPS  Y2, Y1, Y1
+	VMULPS  Y1, Y4, Y1
+	VMOVUPS Y1, (AX)(SI*4)
+	ADDQ    $0x00000008, SI
+	SUBQ    $0x00000008, BX
+	CMPQ    BX, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*4), Y1
+	VMASKMOVPS (DX)(SI*4), Y1, Y2
+	VMASKMOVPS (CX)(SI*4), Y1, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VMOVAPD      Y3, Y6
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS      expLanefSingle<>+0(SB), Y5
+	VFMADD213PS  expLaneeSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  expLanedSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  expLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  expLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  oneSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  oneSingle<>+0(SB), Y6, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VMULPS       Y0, Y4, Y4
+	VDIVPS       Y2, Y3, Y3
+	VFNMADD231PS Y3, Y4, Y5
+	VMULPS       upScaleSingle<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD quarterUpSingle<>+0(SB), Y3, Y3
+	VANDPS fractionBitsSingle<>+0(SB), Y3, Y4
+	VPADDD threeQuartersSingle<>+0(SB), Y4, Y4
+	VPSRLD $0x17, Y3, Y3
+	VORPS  integerBitsSingle<>+0(SB), Y3, Y3
+	VSUBPS integerBiasSingle<>+0(SB), Y3, Y3
+	VSUBPS oneSingle<>+0(SB), Y4, Y4
+	VSUBPS upLog2Single<>+0(SB), Y3, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y4, Y6
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      logLanecSingle<>+0(SB), Y8
+	VFMADD213PS  logLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y4, Y7, Y8
+
+	// Add k ln(2).
+	VXORPD      Y7, Y7, Y7
+	VFMADD231PS ln2LoSingle<>+0(SB), Y3, Y7
+	VFMSUB213PS Y7, Y6, Y8
+	VSUBPS      Y8, Y4, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y3, Y4
+	VCMPPS      $0x15, infinitySingle<>+0(SB), Y2, Y3
+	VBLENDVPS   Y3, Y2, Y4, Y2
+	VMULPS      Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y6
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y6
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y6
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y6
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS     halfSingle<>+0(SB), Y4, Y2
+	VADDPS     roundBitsSingle<>+0(SB), Y2, Y2
+	VPSUBD     Y2, Y3, Y3
+	VPSLLD     $0x17, Y2, Y2
+	VPADDD     oneSingle<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y6, Y2
+	VPSLLD     $0x17, Y3, Y3
+	VPADDD     oneSingle<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VMULPS     Y2, Y5, Y2
+	VMASKMOVPS Y2, Y1, (AX)(SI*4)
+	ADDQ       $0x00000008, SI
+	SUBQ       $0x00000008, BX
+	JMP        few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberPowersGradLanesF64AVX2(m []float64, l []float64, qy []float64, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, SSE2
+TEXT ·memberPowersGradLanesF64AVX2(SB), NOSPLIT, $0-81
+	// memberPowersGradLanesF64AVX2 leaves the derivative of q^γ ln p by the log-odds, over q.
+	MOVQ         m_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         qy_base+48(FP), DX
+	MOVQ         m_len+8(FP), BX
+	VBROADCASTSD gamma+72(FP), Y0
+	MOVSD        gamma+72(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, SI
+	VXORPS       X2, X2, X2
+	VCVTSI2SDQ   SI, X2, X2
+	VUCOMISD     X2, X1
+	JNE          anyGamma
+	JPS          anyGamma
+	CMPQ         SI, $0x10
+	JHI          anyGamma
+	XORQ         DI, DI
+	CMPQ         BX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (DX)(DI*8), Y1
+	VMOVUPD 32(DX)(DI*8), Y2
+	VMOVUPD (CX)(DI*8), Y3
+	VMOVUPD 32(CX)(DI*8), Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VMOVAPD      Y3, Y9
+	VMOVAPD      Y4, Y10
+	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y9
+	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y10
+	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y9
+	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y10
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD213PD  exp64j<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64j<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64i<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64i<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64h<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64h<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64g<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64g<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64f<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64f<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64e<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64e<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64d<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64d<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64c<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64c<>+0(SB), Y10, Y7
+	VFMADD213PD  exp64b<>+0(SB), Y9, Y8
+	VFMADD213PD  exp64b<>+0(SB), Y10, Y7
+	VFMADD213PD  one<>+0(SB), Y9, Y8
+	VFMADD213PD  one<>+0(SB), Y10, Y7
+	VFMADD213PD  one<>+0(SB), Y9, Y8
+	VFMADD213PD  one<>+0(SB), Y10, Y7
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       Y6, Y8, Y6
+	VPADDQ       Y5, Y7, Y5
+	VMOVUPD      one<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMULPD       Y0, Y6, Y6
+	VMULPD       Y0, Y5, Y5
+	VDIVPD       Y1, Y3, Y3
+	VDIVPD       Y2, Y4, Y4
+	VFNMADD231PD Y3, Y6, Y8
+	VFNMADD231PD Y4, Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole1
+	VSQRTPD Y1, Y3
+	VSQRTPD Y2, Y4
+	VMULPD  Y3, Y8, Y3
+	VMULPD  Y4, Y7, Y4
+	VMOVAPD Y3, Y8
+	VMOVAPD Y4, Y7
+
+whole1:
+again1:
+	TESTQ   R8, R8
+	JZ      power1
+	MOVQ    R8, R9
+	ANDQ    $0x01, R9
+	JZ      square1
+	VMULPD  Y1, Y8, Y3
+	VMULPD  Y2, Y7, Y4
+	VMOVAPD Y3, Y8
+	VMOVAPD Y4, Y7
+
+square1:
+	VMULPD Y1, Y1, Y1
+	VMULPD Y2, Y2, Y2
+	SHRQ   $0x01, R8
+	JMP    again1
+
+power1:
+	VMOVUPD Y8, (AX)(DI*8)
+	VMOVUPD Y7, 32(AX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, BX
+	CMPQ    BX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R8
+	CMPQ       BX, R8
+	CMOVQLT    BX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVDQU    32(R9)(R8*8), Y1
+	VMASKMOVPD (DX)(DI*8), Y1, Y2
+	VMASKMOVPD (CX)(DI*8), Y1, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VMOVAPD      Y3, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y5
+	VFMADD213PD  exp64j<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64i<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64h<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64g<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64f<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64e<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64d<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64c<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64b<>+0(SB), Y6, Y5
+	VFMADD213PD  one<>+0(SB), Y6, Y5
+	VFMADD213PD  one<>+0(SB), Y6, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y5, Y4
+	VMOVUPD      one<>+0(SB), Y5
+	VMULPD       Y0, Y4, Y4
+	VDIVPD       Y2, Y3, Y3
+	VFNMADD231PD Y3, Y4, Y5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    SI, R8
+	SHRQ    $0x01, R8
+	JCC     whole2
+	VSQRTPD Y2, Y3
+	VMULPD  Y3, Y5, Y3
+	VMOVAPD Y3, Y5
+
+whole2:
+again2:
+	TESTQ   R8, R8
+	JZ      power2
+	MOVQ    R8, R9
+	ANDQ    $0x01, R9
+	JZ      square2
+	VMULPD  Y2, Y5, Y3
+	VMOVAPD Y3, Y5
+
+square2:
+	VMULPD Y2, Y2, Y2
+	SHRQ   $0x01, R8
+	JMP    again2
+
+power2:
+	VMASKMOVPD Y5, Y1, (AX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, BX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+anyGamma:
+	XORQ SI, SI
+	CMPQ BX, $0x00000004
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	VMOVUPD (DX)(SI*8), Y1
+	VMOVUPD (CX)(SI*8), Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VMOVAPD      Y2, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y4
+	VFMADD213PD  exp64j<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64i<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64h<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64g<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64f<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64e<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64d<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64c<>+0(SB), Y5, Y4
+	VFMADD213PD  exp64b<>+0(SB), Y5, Y4
+	VFMADD213PD  one<>+0(SB), Y5, Y4
+	VFMADD213PD  one<>+0(SB), Y5, Y4
+	VPSLLQ       $0x34, Y3, Y3
+	VPADDQ       Y3, Y4, Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VMULPD       Y0, Y3, Y3
+	VDIVPD       Y1, Y2, Y2
+	VFNMADD231PD Y2, Y3, Y4
+	VMULPD       upScale<>+0(SB), Y1, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ quarterUp<>+0(SB), Y2, Y2
+	VANDPD fractionBits<>+0(SB), Y2, Y3
+	VPADDQ threeQuarters<>+0(SB), Y3, Y3
+	VPSRLQ $0x34, Y2, Y2
+	VORPD  integerBits<>+0(SB), Y2, Y2
+	VSUBPD integerBias<>+0(SB), Y2, Y2
+	VSUBPD one<>+0(SB), Y3, Y3
+	VSUBPD upLog2<>+0(SB), Y2, Y2
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y3, Y5
+	VDIVPD       Y5, Y3, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      log64g<>+0(SB), Y7
+	VFMADD213PD  log64f<>+0(SB), Y6, Y7
+	VFMADD213PD  log64e<>+0(SB), Y6, Y7
+	VFMADD213PD  log64d<>+0(SB), Y6, Y7
+	VFMADD213PD  log64c<>+0(SB), Y6, Y7
+	VFMADD213PD  log64b<>+0(SB), Y6, Y7
+	VFMADD213PD  log64a<>+0(SB), Y6, Y7
+	VFNMADD213PD Y3, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PD ln2Lo<>+0(SB), Y2, Y6
+	VFMSUB213PD Y6, Y5, Y7
+	VSUBPD      Y7, Y3, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y2, Y3
+	VCMPPD      $0x15, infinity<>+0(SB), Y1, Y2
+	VBLENDVPD   Y2, Y1, Y3, Y1
+	VMULPD      Y0, Y1, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y2
+	VMAXPD  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y3, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y1, Y5
+	VFMADD213PD exp64i<>+0(SB), Y1, Y5
+	VFMADD213PD exp64h<>+0(SB), Y1, Y5
+	VFMADD213PD exp64g<>+0(SB), Y1, Y5
+	VFMADD213PD exp64f<>+0(SB), Y1, Y5
+	VFMADD213PD exp64e<>+0(SB), Y1, Y5
+	VFMADD213PD exp64d<>+0(SB), Y1, Y5
+	VFMADD213PD exp64c<>+0(SB), Y1, Y5
+	VFMADD213PD exp64b<>+0(SB), Y1, Y5
+	VFMADD213PD one<>+0(SB), Y1, Y5
+	VFMADD213PD one<>+0(SB), Y1, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y3, Y1
+	VADDPD  roundBits<>+0(SB), Y1, Y1
+	VPSUBQ  Y1, Y2, Y2
+	VPSLLQ  $0x34, Y1, Y1
+	VPADDQ  one<>+0(SB), Y1, Y1
+	VMULPD  Y1, Y5, Y1
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y2, Y1, Y1
+	VMULPD  Y1, Y4, Y1
+	VMOVUPD Y1, (AX)(SI*8)
+	ADDQ    $0x00000004, SI
+	SUBQ    $0x00000004, BX
+	CMPQ    BX, $0x00000004
+	JGE     many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DI
+	CMPQ       BX, DI
+	CMOVQLT    BX, DI
+	LEAQ       tailMasks<>+0(SB), R8
+	NEGQ       DI
+	VMOVDQU    32(R8)(DI*8), Y1
+	VMASKMOVPD (DX)(SI*8), Y1, Y2
+	VMASKMOVPD (CX)(SI*8), Y1, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VMOVAPD      Y3, Y6
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD      exp64k<>+0(SB), Y5
+	VFMADD213PD  exp64j<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64i<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64h<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64g<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64f<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64e<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64d<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64c<>+0(SB), Y6, Y5
+	VFMADD213PD  exp64b<>+0(SB), Y6, Y5
+	VFMADD213PD  one<>+0(SB), Y6, Y5
+	VFMADD213PD  one<>+0(SB), Y6, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y5, Y4
+	VMOVUPD      one<>+0(SB), Y5
+	VMULPD       Y0, Y4, Y4
+	VDIVPD       Y2, Y3, Y3
+	VFNMADD231PD Y3, Y4, Y5
+	VMULPD       upScale<>+0(SB), Y2, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ quarterUp<>+0(SB), Y3, Y3
+	VANDPD fractionBits<>+0(SB), Y3, Y4
+	VPADDQ threeQuarters<>+0(SB), Y4, Y4
+	VPSRLQ $0x34, Y3, Y3
+	VORPD  integerBits<>+0(SB), Y3, Y3
+	VSUBPD integerBias<>+0(SB), Y3, Y3
+	VSUBPD one<>+0(SB), Y4, Y4
+	VSUBPD upLog2<>+0(SB), Y3, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y6
+	VDIVPD       Y6, Y4, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      log64g<>+0(SB), Y8
+	VFMADD213PD  log64f<>+0(SB), Y7, Y8
+	VFMADD213PD  log64e<>+0(SB), Y7, Y8
+	VFMADD213PD  log64d<>+0(SB), Y7, Y8
+	VFMADD213PD  log64c<>+0(SB), Y7, Y8
+	VFMADD213PD  log64b<>+0(SB), Y7, Y8
+	VFMADD213PD  log64a<>+0(SB), Y7, Y8
+	VFNMADD213PD Y4, Y7, Y8
+
+	// Add k ln(2).
+	VXORPD      Y7, Y7, Y7
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y7
+	VFMSUB213PD Y7, Y6, Y8
+	VSUBPD      Y8, Y4, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y4
+	VCMPPD      $0x15, infinity<>+0(SB), Y2, Y3
+	VBLENDVPD   Y3, Y2, Y4, Y2
+	VMULPD      Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VFMADD213PD exp64j<>+0(SB), Y2, Y6
+	VFMADD213PD exp64i<>+0(SB), Y2, Y6
+	VFMADD213PD exp64h<>+0(SB), Y2, Y6
+	VFMADD213PD exp64g<>+0(SB), Y2, Y6
+	VFMADD213PD exp64f<>+0(SB), Y2, Y6
+	VFMADD213PD exp64e<>+0(SB), Y2, Y6
+	VFMADD213PD exp64d<>+0(SB), Y2, Y6
+	VFMADD213PD exp64c<>+0(SB), Y2, Y6
+	VFMADD213PD exp64b<>+0(SB), Y2, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y6
+	VFMADD213PD one<>+0(SB), Y2, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y4, Y2
+	VADDPD     roundBits<>+0(SB), Y2, Y2
+	VPSUBQ     Y2, Y3, Y3
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y6, Y2
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y2, Y2
+	VMULPD     Y2, Y5, Y2
+	VMASKMOVPD Y2, Y1, (AX)(SI*8)
+	ADDQ       $0x00000004, SI
+	SUBQ       $0x00000004, BX
+	JMP        few2
+
+done2:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberExpLogLanesF32AVX2(w []float32, l []float32, qy []float32, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberExpLogLanesF32AVX2(SB), NOSPLIT, $0-81
+	// memberExpLogLanesF32AVX2 leaves (−ln p)^γ of each position's own class.
+	MOVQ         w_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         w_len+8(FP), DX
+	VBROADCASTSS gamma+72(FP), Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPS (CX)(BX*4), Y1
+	VXORPS  signBitSingle<>+0(SB), Y1, Y1
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y1, Y2
+	VMULPS    upScaleSingle<>+0(SB), Y1, Y3
+	VBLENDVPS Y2, Y3, Y1, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y3, Y3
+	VANDPS  fractionBitsSingle<>+0(SB), Y3, Y4
+	VPADDD  threeQuartersSingle<>+0(SB), Y4, Y4
+	VPSRLD  $0x17, Y3, Y3
+	VORPS   integerBitsSingle<>+0(SB), Y3, Y3
+	VSUBPS  integerBiasSingle<>+0(SB), Y3, Y3
+	VMOVUPS upLog2Single<>+0(SB), Y5
+	VANDPD  Y5, Y2, Y2
+	VSUBPS  Y2, Y3, Y2
+	VSUBPS  oneSingle<>+0(SB), Y4, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y3, Y4
+	VDIVPS       Y4, Y3, Y4
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      logLanecSingle<>+0(SB), Y6
+	VFMADD213PS  logLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PS ln2LoSingle<>+0(SB), Y2, Y5
+	VFMSUB213PS Y5, Y4, Y6
+	VSUBPS      Y6, Y3, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y2, Y3
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y2, Y2, Y2
+	VCMPPS    $0x15, infinitySingle<>+0(SB), Y1, Y4
+	VBLENDVPS Y4, Y1, Y3, Y3
+	VCMPPS    $0x11, Y2, Y1, Y4
+	VMOVUPS   notANumberSingle<>+0(SB), Y5
+	VBLENDVPS Y4, Y5, Y3, Y3
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VMOVUPS   minusInfinitySingle<>+0(SB), Y2
+	VBLENDVPS Y1, Y2, Y3, Y1
+	VMULPS    Y0, Y1, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y1
+	VMOVUPS mostExpSingle<>+0(SB), Y2
+	VMINPS  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y3, Y1
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y4
+	VFMADD213PS expLaneeSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanedSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanecSingle<>+0(SB), Y1, Y4
+	VFMADD213PS expLanebSingle<>+0(SB), Y1, Y4
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y4
+	VFMADD213PS oneSingle<>+0(SB), Y1, Y4
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y3, Y1
+	VADDPS  roundBitsSingle<>+0(SB), Y1, Y1
+	VPSUBD  Y1, Y2, Y2
+	VPSLLD  $0x17, Y1, Y1
+	VPADDD  oneSingle<>+0(SB), Y1, Y1
+	VMULPS  Y1, Y4, Y1
+	VPSLLD  $0x17, Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VXORPS     signBitSingle<>+0(SB), Y2, Y2
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y2, Y3
+	VMULPS    upScaleSingle<>+0(SB), Y2, Y4
+	VBLENDVPS Y3, Y4, Y2, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y4
+	VANDPS  fractionBitsSingle<>+0(SB), Y4, Y5
+	VPADDD  threeQuartersSingle<>+0(SB), Y5, Y5
+	VPSRLD  $0x17, Y4, Y4
+	VORPS   integerBitsSingle<>+0(SB), Y4, Y4
+	VSUBPS  integerBiasSingle<>+0(SB), Y4, Y4
+	VMOVUPS upLog2Single<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y3
+	VSUBPS  Y3, Y4, Y3
+	VSUBPS  oneSingle<>+0(SB), Y5, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y4, Y5
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      logLanecSingle<>+0(SB), Y7
+	VFMADD213PS  logLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y4, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PS ln2LoSingle<>+0(SB), Y3, Y6
+	VFMSUB213PS Y6, Y5, Y7
+	VSUBPS      Y7, Y4, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y3, Y4
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y3, Y3, Y3
+	VCMPPS    $0x15, infinitySingle<>+0(SB), Y2, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	VCMPPS    $0x11, Y3, Y2, Y5
+	VMOVUPS   notANumberSingle<>+0(SB), Y6
+	VBLENDVPS Y5, Y6, Y4, Y4
+	VCMPPS    $0x00, Y3, Y2, Y2
+	VMOVUPS   minusInfinitySingle<>+0(SB), Y3
+	VBLENDVPS Y2, Y3, Y4, Y2
+	VMULPS    Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS mostExpSingle<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS     halfSingle<>+0(SB), Y4, Y2
+	VADDPS     roundBitsSingle<>+0(SB), Y2, Y2
+	VPSUBD     Y2, Y3, Y3
+	VPSLLD     $0x17, Y2, Y2
+	VPADDD     oneSingle<>+0(SB), Y2, Y2
+	VMULPS     Y2, Y5, Y2
+	VPSLLD     $0x17, Y3, Y3
+	VPADDD     oneSingle<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(BX*4)
+	ADDQ       $0x00000008, BX
+	SUBQ       $0x00000008, DX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberExpLogLanesF64AVX2(w []float64, l []float64, qy []float64, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberExpLogLanesF64AVX2(SB), NOSPLIT, $0-81
+	// memberExpLogLanesF64AVX2 leaves (−ln p)^γ of each position's own class.
+	MOVQ         w_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         w_len+8(FP), DX
+	VBROADCASTSD gamma+72(FP), Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (CX)(BX*8), Y1
+	VXORPD  signBit<>+0(SB), Y1, Y1
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y1, Y2
+	VMULPD    upScale<>+0(SB), Y1, Y3
+	VBLENDVPD Y2, Y3, Y1, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y3, Y3
+	VANDPD  fractionBits<>+0(SB), Y3, Y4
+	VPADDQ  threeQuarters<>+0(SB), Y4, Y4
+	VPSRLQ  $0x34, Y3, Y3
+	VORPD   integerBits<>+0(SB), Y3, Y3
+	VSUBPD  integerBias<>+0(SB), Y3, Y3
+	VMOVUPD upLog2<>+0(SB), Y5
+	VANDPD  Y5, Y2, Y2
+	VSUBPD  Y2, Y3, Y2
+	VSUBPD  one<>+0(SB), Y4, Y3
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      log64g<>+0(SB), Y6
+	VFMADD213PD  log64f<>+0(SB), Y5, Y6
+	VFMADD213PD  log64e<>+0(SB), Y5, Y6
+	VFMADD213PD  log64d<>+0(SB), Y5, Y6
+	VFMADD213PD  log64c<>+0(SB), Y5, Y6
+	VFMADD213PD  log64b<>+0(SB), Y5, Y6
+	VFMADD213PD  log64a<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+
+	// Add k ln(2).
+	VXORPD      Y5, Y5, Y5
+	VFMADD231PD ln2Lo<>+0(SB), Y2, Y5
+	VFMSUB213PD Y5, Y4, Y6
+	VSUBPD      Y6, Y3, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y2, Y3
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y2, Y2, Y2
+	VCMPPD    $0x15, infinity<>+0(SB), Y1, Y4
+	VBLENDVPD Y4, Y1, Y3, Y3
+	VCMPPD    $0x11, Y2, Y1, Y4
+	VMOVUPD   notANumber<>+0(SB), Y5
+	VBLENDVPD Y4, Y5, Y3, Y3
+	VCMPPD    $0x00, Y2, Y1, Y1
+	VMOVUPD   minusInfinity<>+0(SB), Y2
+	VBLENDVPD Y1, Y2, Y3, Y1
+	VMULPD    Y0, Y1, Y1
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y2
+	VMAXPD  Y1, Y2, Y1
+	VMOVUPD mostExp<>+0(SB), Y2
+	VMINPD  Y1, Y2, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2Hi<>+0(SB), Y3, Y1
+	VFNMADD231PD ln2Lo<>+0(SB), Y3, Y1
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y4
+	VFMADD213PD exp64j<>+0(SB), Y1, Y4
+	VFMADD213PD exp64i<>+0(SB), Y1, Y4
+	VFMADD213PD exp64h<>+0(SB), Y1, Y4
+	VFMADD213PD exp64g<>+0(SB), Y1, Y4
+	VFMADD213PD exp64f<>+0(SB), Y1, Y4
+	VFMADD213PD exp64e<>+0(SB), Y1, Y4
+	VFMADD213PD exp64d<>+0(SB), Y1, Y4
+	VFMADD213PD exp64c<>+0(SB), Y1, Y4
+	VFMADD213PD exp64b<>+0(SB), Y1, Y4
+	VFMADD213PD one<>+0(SB), Y1, Y4
+	VFMADD213PD one<>+0(SB), Y1, Y4
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y3, Y1
+	VADDPD  roundBits<>+0(SB), Y1, Y1
+	VPSUBQ  Y1, Y2, Y2
+	VPSLLQ  $0x34, Y1, Y1
+	VPADDQ  one<>+0(SB), Y1, Y1
+	VMULPD  Y1, Y4, Y1
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y2, Y1, Y1
+	VMOVUPD Y1, (AX)(BX*8)
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, DX
+	CMPQ    DX, $0x00000004
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y1
+	VMASKMOVPD (CX)(BX*8), Y1, Y2
+	VXORPD     signBit<>+0(SB), Y2, Y2
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y2, Y3
+	VMULPD    upScale<>+0(SB), Y2, Y4
+	VBLENDVPD Y3, Y4, Y2, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y4
+	VANDPD  fractionBits<>+0(SB), Y4, Y5
+	VPADDQ  threeQuarters<>+0(SB), Y5, Y5
+	VPSRLQ  $0x34, Y4, Y4
+	VORPD   integerBits<>+0(SB), Y4, Y4
+	VSUBPD  integerBias<>+0(SB), Y4, Y4
+	VMOVUPD upLog2<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y3
+	VSUBPD  Y3, Y4, Y3
+	VSUBPD  one<>+0(SB), Y5, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y5
+	VDIVPD       Y5, Y4, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      log64g<>+0(SB), Y7
+	VFMADD213PD  log64f<>+0(SB), Y6, Y7
+	VFMADD213PD  log64e<>+0(SB), Y6, Y7
+	VFMADD213PD  log64d<>+0(SB), Y6, Y7
+	VFMADD213PD  log64c<>+0(SB), Y6, Y7
+	VFMADD213PD  log64b<>+0(SB), Y6, Y7
+	VFMADD213PD  log64a<>+0(SB), Y6, Y7
+	VFNMADD213PD Y4, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
+	VFMSUB213PD Y6, Y5, Y7
+	VSUBPD      Y7, Y4, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y4
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y3, Y3, Y3
+	VCMPPD    $0x15, infinity<>+0(SB), Y2, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	VCMPPD    $0x11, Y3, Y2, Y5
+	VMOVUPD   notANumber<>+0(SB), Y6
+	VBLENDVPD Y5, Y6, Y4, Y4
+	VCMPPD    $0x00, Y3, Y2, Y2
+	VMOVUPD   minusInfinity<>+0(SB), Y3
+	VBLENDVPD Y2, Y3, Y4, Y2
+	VMULPD    Y0, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+	VMOVUPD mostExp<>+0(SB), Y3
+	VMINPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y4, Y2
+	VADDPD     roundBits<>+0(SB), Y2, Y2
+	VPSUBQ     Y2, Y3, Y3
+	VPSLLQ     $0x34, Y2, Y2
+	VPADDQ     one<>+0(SB), Y2, Y2
+	VMULPD     Y2, Y5, Y2
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y1, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberExpLogGradLanesF32AVX2(m []float32, l []float32, qy []float32, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberExpLogGradLanesF32AVX2(SB), NOSPLIT, $0-81
+	// memberExpLogGradLanesF32AVX2 leaves the derivative of (−ln p)^γ by the log-odds, over q.
+	MOVQ         m_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         m_len+8(FP), DX
+	VBROADCASTSS gamma+72(FP), Y0
+	VSUBPS       oneSingle<>+0(SB), Y0, Y1
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPS (CX)(BX*4), Y2
+	VXORPS  signBitSingle<>+0(SB), Y2, Y2
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y2, Y3
+	VMULPS    upScaleSingle<>+0(SB), Y2, Y4
+	VBLENDVPS Y3, Y4, Y2, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y4
+	VANDPS  fractionBitsSingle<>+0(SB), Y4, Y5
+	VPADDD  threeQuartersSingle<>+0(SB), Y5, Y5
+	VPSRLD  $0x17, Y4, Y4
+	VORPS   integerBitsSingle<>+0(SB), Y4, Y4
+	VSUBPS  integerBiasSingle<>+0(SB), Y4, Y4
+	VMOVUPS upLog2Single<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y3
+	VSUBPS  Y3, Y4, Y3
+	VSUBPS  oneSingle<>+0(SB), Y5, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y4, Y5
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      logLanecSingle<>+0(SB), Y7
+	VFMADD213PS  logLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y4, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PS ln2LoSingle<>+0(SB), Y3, Y6
+	VFMSUB213PS Y6, Y5, Y7
+	VSUBPS      Y7, Y4, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y3, Y4
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y3, Y3, Y3
+	VCMPPS    $0x15, infinitySingle<>+0(SB), Y2, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	VCMPPS    $0x11, Y3, Y2, Y5
+	VMOVUPS   notANumberSingle<>+0(SB), Y6
+	VBLENDVPS Y5, Y6, Y4, Y4
+	VCMPPS    $0x00, Y3, Y2, Y2
+	VMOVUPS   minusInfinitySingle<>+0(SB), Y3
+	VBLENDVPS Y2, Y3, Y4, Y2
+	VMULPS    Y1, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y3
+	VMAXPS  Y2, Y3, Y2
+	VMOVUPS mostExpSingle<>+0(SB), Y3
+	VMINPS  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y4, Y2
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y5
+	VFMADD213PS expLaneeSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanedSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanecSingle<>+0(SB), Y2, Y5
+	VFMADD213PS expLanebSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+	VFMADD213PS oneSingle<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS  halfSingle<>+0(SB), Y4, Y2
+	VADDPS  roundBitsSingle<>+0(SB), Y2, Y2
+	VPSUBD  Y2, Y3, Y3
+	VPSLLD  $0x17, Y2, Y2
+	VPADDD  oneSingle<>+0(SB), Y2, Y2
+	VMULPS  Y2, Y5, Y2
+	VPSLLD  $0x17, Y3, Y3
+	VPADDD  oneSingle<>+0(SB), Y3, Y3
+	VMULPS  Y3, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x00000008, BX
+	SUBQ    $0x00000008, DX
+	CMPQ    DX, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*4), Y2
+	VMASKMOVPS (CX)(BX*4), Y2, Y3
+	VXORPS     signBitSingle<>+0(SB), Y3, Y3
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPS    $0x11, leastNormalSingle<>+0(SB), Y3, Y4
+	VMULPS    upScaleSingle<>+0(SB), Y3, Y5
+	VBLENDVPS Y4, Y5, Y3, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y5, Y5
+	VANDPS  fractionBitsSingle<>+0(SB), Y5, Y6
+	VPADDD  threeQuartersSingle<>+0(SB), Y6, Y6
+	VPSRLD  $0x17, Y5, Y5
+	VORPS   integerBitsSingle<>+0(SB), Y5, Y5
+	VSUBPS  integerBiasSingle<>+0(SB), Y5, Y5
+	VMOVUPS upLog2Single<>+0(SB), Y7
+	VANDPD  Y7, Y4, Y4
+	VSUBPS  Y4, Y5, Y4
+	VSUBPS  oneSingle<>+0(SB), Y6, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y5, Y6
+	VDIVPS       Y6, Y5, Y6
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      logLanecSingle<>+0(SB), Y8
+	VFMADD213PS  logLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y5, Y7, Y8
+
+	// Add k ln(2).
+	VXORPD      Y7, Y7, Y7
+	VFMADD231PS ln2LoSingle<>+0(SB), Y4, Y7
+	VFMSUB213PS Y7, Y6, Y8
+	VSUBPS      Y8, Y5, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y4, Y5
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y4, Y4, Y4
+	VCMPPS    $0x15, infinitySingle<>+0(SB), Y3, Y6
+	VBLENDVPS Y6, Y3, Y5, Y5
+	VCMPPS    $0x11, Y4, Y3, Y6
+	VMOVUPS   notANumberSingle<>+0(SB), Y7
+	VBLENDVPS Y6, Y7, Y5, Y5
+	VCMPPS    $0x00, Y4, Y3, Y3
+	VMOVUPS   minusInfinitySingle<>+0(SB), Y4
+	VBLENDVPS Y3, Y4, Y5, Y3
+	VMULPS    Y1, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPS leastExpSingle<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y3
+	VMOVUPS mostExpSingle<>+0(SB), Y4
+	VMINPS  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2HiSingle<>+0(SB), Y5, Y3
+	VFNMADD231PS ln2LoSingle<>+0(SB), Y5, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLanefSingle<>+0(SB), Y6
+	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y6
+	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y6
+	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y6
+	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y6
+	VFMADD213PS oneSingle<>+0(SB), Y3, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPS     halfSingle<>+0(SB), Y5, Y3
+	VADDPS     roundBitsSingle<>+0(SB), Y3, Y3
+	VPSUBD     Y3, Y4, Y4
+	VPSLLD     $0x17, Y3, Y3
+	VPADDD     oneSingle<>+0(SB), Y3, Y3
+	VMULPS     Y3, Y6, Y3
+	VPSLLD     $0x17, Y4, Y4
+	VPADDD     oneSingle<>+0(SB), Y4, Y4
+	VMULPS     Y4, Y3, Y3
+	VMULPS     Y0, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(BX*4)
+	ADDQ       $0x00000008, BX
+	SUBQ       $0x00000008, DX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func memberExpLogGradLanesF64AVX2(m []float64, l []float64, qy []float64, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·memberExpLogGradLanesF64AVX2(SB), NOSPLIT, $0-81
+	// memberExpLogGradLanesF64AVX2 leaves the derivative of (−ln p)^γ by the log-odds, over q.
+	MOVQ         m_base+0(FP), AX
+	MOVQ         l_base+24(FP), CX
+	MOVQ         m_len+8(FP), DX
+	VBROADCASTSD gamma+72(FP), Y0
+	VSUBPD       one<>+0(SB), Y0, Y1
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	XORQ         BX, BX
+	CMPQ         DX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVUPD (CX)(BX*8), Y2
+	VXORPD  signBit<>+0(SB), Y2, Y2
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y2, Y3
+	VMULPD    upScale<>+0(SB), Y2, Y4
+	VBLENDVPD Y3, Y4, Y2, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y4
+	VANDPD  fractionBits<>+0(SB), Y4, Y5
+	VPADDQ  threeQuarters<>+0(SB), Y5, Y5
+	VPSRLQ  $0x34, Y4, Y4
+	VORPD   integerBits<>+0(SB), Y4, Y4
+	VSUBPD  integerBias<>+0(SB), Y4, Y4
+	VMOVUPD upLog2<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y3
+	VSUBPD  Y3, Y4, Y3
+	VSUBPD  one<>+0(SB), Y5, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y4, Y5
+	VDIVPD       Y5, Y4, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      log64g<>+0(SB), Y7
+	VFMADD213PD  log64f<>+0(SB), Y6, Y7
+	VFMADD213PD  log64e<>+0(SB), Y6, Y7
+	VFMADD213PD  log64d<>+0(SB), Y6, Y7
+	VFMADD213PD  log64c<>+0(SB), Y6, Y7
+	VFMADD213PD  log64b<>+0(SB), Y6, Y7
+	VFMADD213PD  log64a<>+0(SB), Y6, Y7
+	VFNMADD213PD Y4, Y6, Y7
+
+	// Add k ln(2).
+	VXORPD      Y6, Y6, Y6
+	VFMADD231PD ln2Lo<>+0(SB), Y3, Y6
+	VFMSUB213PD Y6, Y5, Y7
+	VSUBPD      Y7, Y4, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y3, Y4
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y3, Y3, Y3
+	VCMPPD    $0x15, infinity<>+0(SB), Y2, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	VCMPPD    $0x11, Y3, Y2, Y5
+	VMOVUPD   notANumber<>+0(SB), Y6
+	VBLENDVPD Y5, Y6, Y4, Y4
+	VCMPPD    $0x00, Y3, Y2, Y2
+	VMOVUPD   minusInfinity<>+0(SB), Y3
+	VBLENDVPD Y2, Y3, Y4, Y2
+	VMULPD    Y1, Y2, Y2
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y3
+	VMAXPD  Y2, Y3, Y2
+	VMOVUPD mostExp<>+0(SB), Y3
+	VMINPD  Y2, Y3, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2Hi<>+0(SB), Y4, Y2
+	VFNMADD231PD ln2Lo<>+0(SB), Y4, Y2
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y5
+	VFMADD213PD exp64j<>+0(SB), Y2, Y5
+	VFMADD213PD exp64i<>+0(SB), Y2, Y5
+	VFMADD213PD exp64h<>+0(SB), Y2, Y5
+	VFMADD213PD exp64g<>+0(SB), Y2, Y5
+	VFMADD213PD exp64f<>+0(SB), Y2, Y5
+	VFMADD213PD exp64e<>+0(SB), Y2, Y5
+	VFMADD213PD exp64d<>+0(SB), Y2, Y5
+	VFMADD213PD exp64c<>+0(SB), Y2, Y5
+	VFMADD213PD exp64b<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+	VFMADD213PD one<>+0(SB), Y2, Y5
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD  half<>+0(SB), Y4, Y2
+	VADDPD  roundBits<>+0(SB), Y2, Y2
+	VPSUBQ  Y2, Y3, Y3
+	VPSLLQ  $0x34, Y2, Y2
+	VPADDQ  one<>+0(SB), Y2, Y2
+	VMULPD  Y2, Y5, Y2
+	VPSLLQ  $0x34, Y3, Y3
+	VPADDQ  one<>+0(SB), Y3, Y3
+	VMULPD  Y3, Y2, Y2
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD Y2, (AX)(BX*8)
+	ADDQ    $0x00000004, BX
+	SUBQ    $0x00000004, DX
+	CMPQ    DX, $0x00000004
+	JGE     many
+
+few:
+	TESTQ DX, DX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, SI
+	CMPQ       DX, SI
+	CMOVQLT    DX, SI
+	LEAQ       tailMasks<>+0(SB), DI
+	NEGQ       SI
+	VMOVDQU    32(DI)(SI*8), Y2
+	VMASKMOVPD (CX)(BX*8), Y2, Y3
+	VXORPD     signBit<>+0(SB), Y3, Y3
+
+	// Subnormal numbers are brought among the normal ones.
+	VCMPPD    $0x11, leastNormal<>+0(SB), Y3, Y4
+	VMULPD    upScale<>+0(SB), Y3, Y5
+	VBLENDVPD Y4, Y5, Y3, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y5, Y5
+	VANDPD  fractionBits<>+0(SB), Y5, Y6
+	VPADDQ  threeQuarters<>+0(SB), Y6, Y6
+	VPSRLQ  $0x34, Y5, Y5
+	VORPD   integerBits<>+0(SB), Y5, Y5
+	VSUBPD  integerBias<>+0(SB), Y5, Y5
+	VMOVUPD upLog2<>+0(SB), Y7
+	VANDPD  Y7, Y4, Y4
+	VSUBPD  Y4, Y5, Y4
+	VSUBPD  one<>+0(SB), Y6, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      log64g<>+0(SB), Y8
+	VFMADD213PD  log64f<>+0(SB), Y7, Y8
+	VFMADD213PD  log64e<>+0(SB), Y7, Y8
+	VFMADD213PD  log64d<>+0(SB), Y7, Y8
+	VFMADD213PD  log64c<>+0(SB), Y7, Y8
+	VFMADD213PD  log64b<>+0(SB), Y7, Y8
+	VFMADD213PD  log64a<>+0(SB), Y7, Y8
+	VFNMADD213PD Y5, Y7, Y8
+
+	// Add k ln(2).
+	VXORPD      Y7, Y7, Y7
+	VFMADD231PD ln2Lo<>+0(SB), Y4, Y7
+	VFMSUB213PD Y7, Y6, Y8
+	VSUBPD      Y8, Y5, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y4, Y5
+
+	// Zero, negative, infinite, NaN.
+	VXORPD    Y4, Y4, Y4
+	VCMPPD    $0x15, infinity<>+0(SB), Y3, Y6
+	VBLENDVPD Y6, Y3, Y5, Y5
+	VCMPPD    $0x11, Y4, Y3, Y6
+	VMOVUPD   notANumber<>+0(SB), Y7
+	VBLENDVPD Y6, Y7, Y5, Y5
+	VCMPPD    $0x00, Y4, Y3, Y3
+	VMOVUPD   minusInfinity<>+0(SB), Y4
+	VBLENDVPD Y3, Y4, Y5, Y3
+	VMULPD    Y1, Y3, Y3
+
+	// Arguments beyond the range of float64 are brought to its ends; NaN stays.
+	VMOVUPD leastExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y3
+	VMOVUPD mostExp<>+0(SB), Y4
+	VMINPD  Y3, Y4, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2Hi<>+0(SB), Y5, Y3
+	VFNMADD231PD ln2Lo<>+0(SB), Y5, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     exp64k<>+0(SB), Y6
+	VFMADD213PD exp64j<>+0(SB), Y3, Y6
+	VFMADD213PD exp64i<>+0(SB), Y3, Y6
+	VFMADD213PD exp64h<>+0(SB), Y3, Y6
+	VFMADD213PD exp64g<>+0(SB), Y3, Y6
+	VFMADD213PD exp64f<>+0(SB), Y3, Y6
+	VFMADD213PD exp64e<>+0(SB), Y3, Y6
+	VFMADD213PD exp64d<>+0(SB), Y3, Y6
+	VFMADD213PD exp64c<>+0(SB), Y3, Y6
+	VFMADD213PD exp64b<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+	VFMADD213PD one<>+0(SB), Y3, Y6
+
+	// Times 2^(n/2) twice, for 2^n may be beyond the range.
+	VMULPD     half<>+0(SB), Y5, Y3
+	VADDPD     roundBits<>+0(SB), Y3, Y3
+	VPSUBQ     Y3, Y4, Y4
+	VPSLLQ     $0x34, Y3, Y3
+	VPADDQ     one<>+0(SB), Y3, Y3
+	VMULPD     Y3, Y6, Y3
+	VPSLLQ     $0x34, Y4, Y4
+	VPADDQ     one<>+0(SB), Y4, Y4
+	VMULPD     Y4, Y3, Y3
+	VMULPD     Y0, Y3, Y3
+	VMASKMOVPD Y3, Y2, (AX)(BX*8)
+	ADDQ       $0x00000004, BX
+	SUBQ       $0x00000004, DX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes2F32AVX2(SB), $12352-49
+	// softmaxSumsYLanes2F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	LEAQ    (SI)(R11*4), BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y2
+	VMOVUPS absBitsSingle<>+0(SB), Y4
+	VANDPS  Y4, Y1, Y3
+	VANDPS  Y4, Y2, Y4
+	VPMAXUD Y3, Y0, Y0
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y3
+	VMOVUPS 32(BX)(DX*1), Y4
+	VMOVUPS absBitsSingle<>+0(SB), Y6
+	VANDPS  Y6, Y3, Y5
+	VANDPS  Y6, Y4, Y6
+	VPMAXUD Y5, Y0, Y0
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y5, Y1, Y7
+	VMULPS  Y6, Y2, Y8
+	VMOVUPS Y7, (R8)(R11*4)
+	VMOVUPS Y8, 32(R8)(R11*4)
+	VMULPS  Y5, Y3, Y7
+	VMULPS  Y6, Y4, Y8
+	VMOVUPS Y7, 4096(R8)(R11*4)
+	VMOVUPS Y8, 4128(R8)(R11*4)
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMOVUPS Y4, 2080(R8)(R11*4)
+	VMULPS  Y5, Y1, Y1
+	VMULPS  Y6, Y2, Y2
+	VMOVUPS Y1, 6144(R8)(R11*4)
+	VMOVUPS Y2, 6176(R8)(R11*4)
+	ADDQ    $0x00000010, R11
+	SUBQ    $0x00000010, R10
+	CMPQ    R10, $0x00000010
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*4), Y1
+	LEAQ       (SI)(R11*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y1, Y2, Y4
+	VMOVUPS Y4, (R8)(R11*4)
+	VMULPS  Y1, Y3, Y4
+	VMOVUPS Y4, 4096(R8)(R11*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 6144(R8)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   4096(R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   4096(R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   6144(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   6144(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   4096(R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   4096(R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   6144(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   6144(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*4), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes2F64AVX2(SB), $24640-49
+	// softmaxSumsYLanes2F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	LEAQ    (SI)(R11*8), BX
+	VMOVUPD (BX), Y1
+	VMOVUPD 32(BX), Y2
+	VMOVUPD absBits<>+0(SB), Y4
+	VANDPD  Y4, Y1, Y3
+	VANDPD  Y4, Y2, Y4
+	VPMAXSD Y3, Y0, Y0
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y3
+	VMOVUPD 32(BX)(DX*1), Y4
+	VMOVUPD absBits<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y5
+	VANDPD  Y6, Y4, Y6
+	VPMAXSD Y5, Y0, Y0
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y5, Y1, Y7
+	VMULPD  Y6, Y2, Y8
+	VMOVUPS Y7, (R8)(R11*8)
+	VMOVUPS Y8, 32(R8)(R11*8)
+	VMULPD  Y5, Y3, Y7
+	VMULPD  Y6, Y4, Y8
+	VMOVUPS Y7, 8192(R8)(R11*8)
+	VMOVUPS Y8, 8224(R8)(R11*8)
+	VMULPD  Y5, Y3, Y3
+	VMULPD  Y6, Y4, Y4
+	VMOVUPS Y3, 4096(R8)(R11*8)
+	VMOVUPS Y4, 4128(R8)(R11*8)
+	VMULPD  Y5, Y1, Y1
+	VMULPD  Y6, Y2, Y2
+	VMOVUPS Y1, 12288(R8)(R11*8)
+	VMOVUPS Y2, 12320(R8)(R11*8)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*8), Y1
+	LEAQ       (SI)(R11*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y1, Y2, Y4
+	VMOVUPS Y4, (R8)(R11*8)
+	VMULPD  Y1, Y3, Y4
+	VMOVUPS Y4, 8192(R8)(R11*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 4096(R8)(R11*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 12288(R8)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   8192(R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   8192(R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   4096(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   12288(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   4096(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   12288(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   8192(R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   8192(R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   4096(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   12288(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   4096(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   12288(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*8), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes3F32AVX2(SB), $16448-49
+	// softmaxSumsYLanes3F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (SI)(R11*4), BX
+	VMOVUPS (BX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (BX)(DX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y3, Y6
+	VMULPS  Y5, Y1, Y7
+	VMOVUPS Y7, (R8)(R11*4)
+	VMULPS  Y5, Y6, Y6
+	VMOVUPS Y6, 6144(R8)(R11*4)
+	VADDPS  Y1, Y3, Y1
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS Y2, 2048(R8)(R11*4)
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 8192(R8)(R11*4)
+	VMULPS  Y5, Y3, Y1
+	VMOVUPS Y1, 4096(R8)(R11*4)
+	VMULPS  Y5, Y4, Y1
+	VMOVUPS Y1, 10240(R8)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*4), Y1
+	LEAQ       (SI)(R11*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y3, Y4, Y6
+	VMULPS  Y1, Y2, Y7
+	VMOVUPS Y7, (R8)(R11*4)
+	VMULPS  Y1, Y6, Y6
+	VMOVUPS Y6, 6144(R8)(R11*4)
+	VADDPS  Y2, Y4, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 8192(R8)(R11*4)
+	VMULPS  Y1, Y4, Y2
+	VMOVUPS Y2, 4096(R8)(R11*4)
+	VMULPS  Y1, Y5, Y1
+	VMOVUPS Y1, 10240(R8)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   6144(R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   6144(R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   8192(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   8192(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   6144(R8)(R10*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   6144(R8)(R10*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   8192(R8)(R10*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   2048(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   8192(R8)(R10*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y5
+	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
+	VMOVUPS   4096(R8)(R10*4), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VMOVUPS   10240(R8)(R10*4), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPS    Y6, Y3, Y3
+	VMOVUPS   4096(R8)(R10*4), Y6
+	VANDNPD   Y6, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   10240(R8)(R10*4), Y6
+	VANDNPD   Y6, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes2
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
+	VMOVUPS   4096(R8)(R10*4), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VMOVUPS   10240(R8)(R10*4), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPS    Y6, Y3, Y3
+	VMOVUPS   4096(R8)(R10*4), Y6
+	VANDNPD   Y6, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   10240(R8)(R10*4), Y6
+	VANDNPD   Y6, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y5, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*4), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes3F64AVX2(SB), $20544-49
+	// softmaxSumsYLanes3F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 320 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000140, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (SI)(R11*8), BX
+	VMOVUPD (BX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (BX)(DX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y3, Y6
+	VMULPD  Y5, Y1, Y7
+	VMOVUPS Y7, (R8)(R11*8)
+	VMULPD  Y5, Y6, Y6
+	VMOVUPS Y6, 7680(R8)(R11*8)
+	VADDPD  Y1, Y3, Y1
+	VMULPD  Y5, Y2, Y2
+	VMOVUPS Y2, 2560(R8)(R11*8)
+	VMULPD  Y5, Y1, Y1
+	VMOVUPS Y1, 10240(R8)(R11*8)
+	VMULPD  Y5, Y3, Y1
+	VMOVUPS Y1, 5120(R8)(R11*8)
+	VMULPD  Y5, Y4, Y1
+	VMOVUPS Y1, 12800(R8)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	CMPQ    R10, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*8), Y1
+	LEAQ       (SI)(R11*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y3, Y4, Y6
+	VMULPD  Y1, Y2, Y7
+	VMOVUPS Y7, (R8)(R11*8)
+	VMULPD  Y1, Y6, Y6
+	VMOVUPS Y6, 7680(R8)(R11*8)
+	VADDPD  Y2, Y4, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2560(R8)(R11*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(R8)(R11*8)
+	VMULPD  Y1, Y4, Y2
+	VMOVUPS Y2, 5120(R8)(R11*8)
+	VMULPD  Y1, Y5, Y1
+	VMOVUPS Y1, 12800(R8)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   7680(R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   7680(R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2560(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   10240(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   2560(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   10240(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   7680(R8)(R10*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   7680(R8)(R10*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2560(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   10240(R8)(R10*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   2560(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   10240(R8)(R10*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y5
+	VPCMPEQQ  label2<>+0(SB), Y5, Y5
+	VMOVUPS   5120(R8)(R10*8), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPD    Y6, Y1, Y1
+	VMOVUPS   12800(R8)(R10*8), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPD    Y6, Y3, Y3
+	VMOVUPS   5120(R8)(R10*8), Y6
+	VANDNPD   Y6, Y5, Y6
+	VADDPD    Y6, Y2, Y2
+	VMOVUPS   12800(R8)(R10*8), Y6
+	VANDNPD   Y6, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes2
+	VMOVQ     R12, X5
+	VPMOVZXBQ X5, Y5
+	VPCMPEQQ  label2<>+0(SB), Y5, Y5
+	VMOVUPS   5120(R8)(R10*8), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPD    Y6, Y1, Y1
+	VMOVUPS   12800(R8)(R10*8), Y6
+	VANDPD    Y6, Y5, Y6
+	VADDPD    Y6, Y3, Y3
+	VMOVUPS   5120(R8)(R10*8), Y6
+	VANDNPD   Y6, Y5, Y6
+	VADDPD    Y6, Y2, Y2
+	VMOVUPS   12800(R8)(R10*8), Y6
+	VANDNPD   Y6, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*8), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes4F32AVX2(SB), $20544-49
+	// softmaxSumsYLanes4F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*4), BX
+	VMOVUPS (BX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (BX)(DX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (BX)(SI*1), Y4
+	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y6, Y8
+	VMULPS  Y7, Y1, Y9
+	VMOVUPS Y9, (R9)(R12*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*4)
+	VADDPS  Y1, Y6, Y1
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(R9)(R12*4)
+	VADDPS  Y4, Y5, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(R9)(R12*4)
+	VADDPS  Y3, Y5, Y1
+	VMULPS  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*4), Y1
+	LEAQ       (DI)(R12*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (BX)(SI*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y3, Y7, Y8
+	VMULPS  Y1, Y2, Y9
+	VMOVUPS Y9, (R9)(R12*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*4)
+	VADDPS  Y2, Y7, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R9)(R12*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(R9)(R12*4)
+	VADDPS  Y5, Y6, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(R9)(R12*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(R9)(R12*4)
+	VADDPS  Y4, Y6, Y2
+	VMULPS  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(R9)(R12*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   10240(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   2048(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   10240(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   10240(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   2048(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   10240(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   14336(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   6144(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   14336(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   14336(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   6144(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   14336(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       384(AX), X2, X2
+	VMOVSD       X2, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       392(AX), X2, X2
+	VMOVSD       X2, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       400(AX), X2, X2
+	VMOVSD       X2, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       408(AX), X2, X2
+	VMOVSD       X2, 408(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*4), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes4F64AVX2(SB), $20544-49
+	// softmaxSumsYLanes4F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*8), BX
+	VMOVUPD (BX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (BX)(DX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (BX)(SI*1), Y4
+	VANDPD  absBits<>+0(SB), Y4, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y6, Y8
+	VMULPD  Y7, Y1, Y9
+	VMOVUPS Y9, (R9)(R12*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*8)
+	VADDPD  Y1, Y6, Y1
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(R9)(R12*8)
+	VADDPD  Y4, Y5, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(R9)(R12*8)
+	VADDPD  Y3, Y5, Y1
+	VMULPD  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	CMPQ    R11, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*8), Y1
+	LEAQ       (DI)(R12*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (BX)(SI*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y3, Y7, Y8
+	VMULPD  Y1, Y2, Y9
+	VMOVUPS Y9, (R9)(R12*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*8)
+	VADDPD  Y2, Y7, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R9)(R12*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(R9)(R12*8)
+	VADDPD  Y5, Y6, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(R9)(R12*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(R9)(R12*8)
+	VADDPD  Y4, Y6, Y2
+	VMULPD  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(R9)(R12*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   10240(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   2048(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   10240(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   10240(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   2048(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   10240(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VPCMPEQQ  label2<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   14336(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   6144(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   14336(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label2<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   14336(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   6144(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   14336(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       384(AX), X5, X5
+	VMOVSD       X5, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       392(AX), X6, X6
+	VMOVSD       X6, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       400(AX), X7, X7
+	VMOVSD       X7, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       408(AX), X8, X8
+	VMOVSD       X8, 408(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*8), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes8F32AVX2(SB), $18496-49
+	// softmaxSumsYLanes8F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*4), BX
+	VMOVUPS (BX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (R9)(R12*4)
+	VMOVUPS Y2, 1024(R9)(R12*4)
+	VMOVUPS (BX)(DX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(SI*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 2048(R9)(R12*4)
+	VMOVUPS Y2, 3072(R9)(R12*4)
+	VMOVUPS (BX)(DX*4), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPS (R13)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 4096(R9)(R12*4)
+	VMOVUPS Y2, 5120(R9)(R12*4)
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPS (R13)(DX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), BX
+	VMOVUPS (BX)(SI*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 6144(R9)(R12*4)
+	VMOVUPS Y2, 7168(R9)(R12*4)
+	VADDPS  Y4, Y3, Y1
+	VADDPS  Y6, Y5, Y2
+	VADDPS  Y2, Y1, Y7
+	VMOVUPS oneSingle<>+0(SB), Y8
+	VDIVPS  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y4, Y2, Y4
+	VMOVUPS (R9)(R12*4), Y8
+	VMOVUPS 1024(R9)(R12*4), Y9
+	VADDPS  Y9, Y4, Y10
+	VMULPS  Y7, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*4)
+	VMULPS  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*4)
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 2048(R9)(R12*4), Y3
+	VMOVUPS 3072(R9)(R12*4), Y4
+	VADDPS  Y4, Y2, Y8
+	VMULPS  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(R9)(R12*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(R9)(R12*4)
+	VADDPS  Y6, Y1, Y2
+	VMOVUPS 4096(R9)(R12*4), Y3
+	VMOVUPS 5120(R9)(R12*4), Y4
+	VADDPS  Y4, Y2, Y6
+	VMULPS  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMULPS  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(R9)(R12*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(R9)(R12*4)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 6144(R9)(R12*4), Y2
+	VMOVUPS 7168(R9)(R12*4), Y3
+	VADDPS  Y3, Y1, Y4
+	VMULPS  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(R9)(R12*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(R9)(R12*4)
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*4), Y1
+	LEAQ       (DI)(R12*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, (R9)(R12*4)
+	VMOVUPS    Y3, 1024(R9)(R12*4)
+	VMASKMOVPS (BX)(DX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 2048(R9)(R12*4)
+	VMOVUPS    Y3, 3072(R9)(R12*4)
+	VMASKMOVPS (BX)(DX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPS (R13)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 4096(R9)(R12*4)
+	VMOVUPS    Y3, 5120(R9)(R12*4)
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPS (R13)(DX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), BX
+	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y2, 6144(R9)(R12*4)
+	VMOVUPS Y3, 7168(R9)(R12*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y5, Y3, Y5
+	VMOVUPS (R9)(R12*4), Y8
+	VMOVUPS 1024(R9)(R12*4), Y9
+	VADDPS  Y9, Y5, Y10
+	VMULPS  Y1, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*4)
+	VMULPS  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*4)
+	VADDPS  Y8, Y5, Y5
+	VMULPS  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(R9)(R12*4)
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS 2048(R9)(R12*4), Y4
+	VMOVUPS 3072(R9)(R12*4), Y5
+	VADDPS  Y5, Y3, Y8
+	VMULPS  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(R9)(R12*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(R9)(R12*4)
+	VADDPS  Y7, Y2, Y3
+	VMOVUPS 4096(R9)(R12*4), Y4
+	VMOVUPS 5120(R9)(R12*4), Y5
+	VADDPS  Y5, Y3, Y7
+	VMULPS  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMULPS  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(R9)(R12*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(R9)(R12*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(R9)(R12*4)
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 6144(R9)(R12*4), Y3
+	VMOVUPS 7168(R9)(R12*4), Y4
+	VADDPS  Y4, Y2, Y5
+	VMULPS  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(R9)(R12*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(R9)(R12*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   9216(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   1024(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   9216(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   9216(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   1024(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   9216(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
+	VMOVUPS   2048(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   10240(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   2048(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   10240(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   11264(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   3072(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   11264(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
+	VMOVUPS   2048(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   10240(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   2048(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   10240(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   11264(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   3072(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   11264(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       384(AX), X2, X2
+	VMOVSD       X2, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       392(AX), X2, X2
+	VMOVSD       X2, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       400(AX), X2, X2
+	VMOVSD       X2, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       408(AX), X2, X2
+	VMOVSD       X2, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VPCMPEQD  label4Single<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   13312(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   5120(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   13312(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes3
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label4Single<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   13312(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   5120(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   13312(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few4
+
+done4:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       512(AX), X1, X1
+	VMOVSD       X1, 512(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       520(AX), X2, X2
+	VMOVSD       X2, 520(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       528(AX), X2, X2
+	VMOVSD       X2, 528(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       536(AX), X2, X2
+	VMOVSD       X2, 536(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       640(AX), X2, X2
+	VMOVSD       X2, 640(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       648(AX), X2, X2
+	VMOVSD       X2, 648(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       656(AX), X2, X2
+	VMOVSD       X2, 656(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       664(AX), X2, X2
+	VMOVSD       X2, 664(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few5
+
+many5:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VPCMPEQD  label6Single<>+0(SB), Y9, Y10
+	VMOVUPS   6144(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   14336(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   6144(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   14336(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   15360(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   7168(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   15360(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many5
+
+few5:
+	TESTQ BX, BX
+	JLE   done5
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes4:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes4
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VPCMPEQD  label6Single<>+0(SB), Y9, Y10
+	VMOVUPS   6144(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y1, Y1
+	VMOVUPS   14336(R9)(R11*4), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPS    Y11, Y3, Y3
+	VMOVUPS   6144(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPS    Y11, Y2, Y2
+	VMOVUPS   14336(R9)(R11*4), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPS    Y10, Y4, Y4
+	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y5, Y5
+	VMOVUPS   15360(R9)(R11*4), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPS    Y10, Y7, Y7
+	VMOVUPS   7168(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPS    Y10, Y6, Y6
+	VMOVUPS   15360(R9)(R11*4), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few5
+
+done5:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       768(AX), X1, X1
+	VMOVSD       X1, 768(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       776(AX), X2, X2
+	VMOVSD       X2, 776(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       784(AX), X2, X2
+	VMOVSD       X2, 784(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       792(AX), X2, X2
+	VMOVSD       X2, 792(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       896(AX), X2, X2
+	VMOVSD       X2, 896(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       904(AX), X2, X2
+	VMOVSD       X2, 904(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       912(AX), X2, X2
+	VMOVSD       X2, 912(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       920(AX), X2, X2
+	VMOVSD       X2, 920(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*4), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxSumsYLanes8F64AVX2(SB), $18496-49
+	// softmaxSumsYLanes8F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
+	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+	// in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 128 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000080, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*8), BX
+	VMOVUPD (BX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (R9)(R12*8)
+	VMOVUPS Y2, 1024(R9)(R12*8)
+	VMOVUPD (BX)(DX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(SI*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 2048(R9)(R12*8)
+	VMOVUPS Y2, 3072(R9)(R12*8)
+	VMOVUPD (BX)(DX*4), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPD (R13)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 4096(R9)(R12*8)
+	VMOVUPS Y2, 5120(R9)(R12*8)
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPD (R13)(DX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), BX
+	VMOVUPD (BX)(SI*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y6
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 6144(R9)(R12*8)
+	VMOVUPS Y2, 7168(R9)(R12*8)
+	VADDPD  Y4, Y3, Y1
+	VADDPD  Y6, Y5, Y2
+	VADDPD  Y2, Y1, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y4, Y2, Y4
+	VMOVUPS (R9)(R12*8), Y8
+	VMOVUPS 1024(R9)(R12*8), Y9
+	VADDPD  Y9, Y4, Y10
+	VMULPD  Y7, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*8)
+	VMULPD  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*8)
+	VADDPD  Y8, Y4, Y4
+	VMULPD  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 2048(R9)(R12*8), Y3
+	VMOVUPS 3072(R9)(R12*8), Y4
+	VADDPD  Y4, Y2, Y8
+	VMULPD  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(R9)(R12*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(R9)(R12*8)
+	VADDPD  Y6, Y1, Y2
+	VMOVUPS 4096(R9)(R12*8), Y3
+	VMOVUPS 5120(R9)(R12*8), Y4
+	VADDPD  Y4, Y2, Y6
+	VMULPD  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMULPD  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(R9)(R12*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(R9)(R12*8)
+	VADDPD  Y5, Y1, Y1
+	VMOVUPS 6144(R9)(R12*8), Y2
+	VMOVUPS 7168(R9)(R12*8), Y3
+	VADDPD  Y3, Y1, Y4
+	VMULPD  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(R9)(R12*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(R9)(R12*8)
+	VADDPD  Y2, Y1, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	CMPQ    R11, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*8), Y1
+	LEAQ       (DI)(R12*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, (R9)(R12*8)
+	VMOVUPS    Y3, 1024(R9)(R12*8)
+	VMASKMOVPD (BX)(DX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 2048(R9)(R12*8)
+	VMOVUPS    Y3, 3072(R9)(R12*8)
+	VMASKMOVPD (BX)(DX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPD (R13)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 4096(R9)(R12*8)
+	VMOVUPS    Y3, 5120(R9)(R12*8)
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPD (R13)(DX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), BX
+	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y2, 6144(R9)(R12*8)
+	VMOVUPS Y3, 7168(R9)(R12*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y5, Y3, Y5
+	VMOVUPS (R9)(R12*8), Y8
+	VMOVUPS 1024(R9)(R12*8), Y9
+	VADDPD  Y9, Y5, Y10
+	VMULPD  Y1, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*8)
+	VMULPD  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*8)
+	VADDPD  Y8, Y5, Y5
+	VMULPD  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(R9)(R12*8)
+	VADDPD  Y4, Y3, Y3
+	VMOVUPS 2048(R9)(R12*8), Y4
+	VMOVUPS 3072(R9)(R12*8), Y5
+	VADDPD  Y5, Y3, Y8
+	VMULPD  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(R9)(R12*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(R9)(R12*8)
+	VADDPD  Y7, Y2, Y3
+	VMOVUPS 4096(R9)(R12*8), Y4
+	VMOVUPS 5120(R9)(R12*8), Y5
+	VADDPD  Y5, Y3, Y7
+	VMULPD  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMULPD  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(R9)(R12*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(R9)(R12*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(R9)(R12*8)
+	VADDPD  Y6, Y2, Y2
+	VMOVUPS 6144(R9)(R12*8), Y3
+	VMOVUPS 7168(R9)(R12*8), Y4
+	VADDPD  Y4, Y2, Y5
+	VMULPD  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(R9)(R12*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(R9)(R12*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   9216(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   1024(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   9216(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label0<>+0(SB), Y9, Y10
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   (R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   9216(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   1024(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   9216(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VPCMPEQQ  label2<>+0(SB), Y9, Y10
+	VMOVUPS   2048(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   10240(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   2048(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   10240(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   11264(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   3072(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   11264(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label2<>+0(SB), Y9, Y10
+	VMOVUPS   2048(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   10240(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   2048(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   10240(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   11264(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   3072(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   11264(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       384(AX), X5, X5
+	VMOVSD       X5, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       392(AX), X6, X6
+	VMOVSD       X6, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       400(AX), X7, X7
+	VMOVSD       X7, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       408(AX), X8, X8
+	VMOVSD       X8, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VPCMPEQQ  label4<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label5<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   13312(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   5120(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   13312(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes3
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label4<>+0(SB), Y9, Y10
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   4096(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label5<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   13312(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   5120(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   13312(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few4
+
+done4:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       512(AX), X1, X1
+	VMOVSD       X1, 512(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       520(AX), X2, X2
+	VMOVSD       X2, 520(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       528(AX), X3, X3
+	VMOVSD       X3, 528(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       536(AX), X4, X4
+	VMOVSD       X4, 536(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       640(AX), X5, X5
+	VMOVSD       X5, 640(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       648(AX), X6, X6
+	VMOVSD       X6, 648(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       656(AX), X7, X7
+	VMOVSD       X7, 656(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       664(AX), X8, X8
+	VMOVSD       X8, 664(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few5
+
+many5:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VPCMPEQQ  label6<>+0(SB), Y9, Y10
+	VMOVUPS   6144(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   14336(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   6144(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   14336(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label7<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   15360(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   7168(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   15360(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many5
+
+few5:
+	TESTQ BX, BX
+	JLE   done5
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes4:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes4
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VPCMPEQQ  label6<>+0(SB), Y9, Y10
+	VMOVUPS   6144(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y1, Y1
+	VMOVUPS   14336(R9)(R11*8), Y11
+	VANDPD    Y11, Y10, Y11
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   6144(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y11
+	VADDPD    Y11, Y2, Y2
+	VMOVUPS   14336(R9)(R11*8), Y11
+	VANDNPD   Y11, Y10, Y10
+	VADDPD    Y10, Y4, Y4
+	VPCMPEQQ  label7<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y5, Y5
+	VMOVUPS   15360(R9)(R11*8), Y10
+	VANDPD    Y10, Y9, Y10
+	VADDPD    Y10, Y7, Y7
+	VMOVUPS   7168(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y10
+	VADDPD    Y10, Y6, Y6
+	VMOVUPS   15360(R9)(R11*8), Y10
+	VANDNPD   Y10, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few5
+
+done5:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       768(AX), X1, X1
+	VMOVSD       X1, 768(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       776(AX), X2, X2
+	VMOVSD       X2, 776(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       784(AX), X3, X3
+	VMOVSD       X3, 784(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       792(AX), X4, X4
+	VMOVSD       X4, 792(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       896(AX), X5, X5
+	VMOVSD       X5, 896(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       904(AX), X6, X6
+	VMOVSD       X6, 904(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       912(AX), X7, X7
+	VMOVSD       X7, 912(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       920(AX), X8, X8
+	VMOVSD       X8, 920(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*8), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes2F32AVX2(SB), $12352-49
+	// softmaxLogSumsYLanes2F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	LEAQ    (SI)(R11*4), BX
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y2
+	VMOVUPS absBitsSingle<>+0(SB), Y4
+	VANDPS  Y4, Y1, Y3
+	VANDPS  Y4, Y2, Y4
+	VPMAXUD Y3, Y0, Y0
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y3
+	VMOVUPS 32(BX)(DX*1), Y4
+	VMOVUPS absBitsSingle<>+0(SB), Y6
+	VANDPS  Y6, Y3, Y5
+	VANDPS  Y6, Y4, Y6
+	VPMAXUD Y5, Y0, Y0
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y5, Y1, Y7
+	VMULPS  Y6, Y2, Y8
+	VMOVUPS Y7, (R8)(R11*4)
+	VMOVUPS Y8, 32(R8)(R11*4)
+	VMULPS  Y5, Y3, Y7
+	VMULPS  Y6, Y4, Y8
+	VMOVUPS Y7, 4096(R8)(R11*4)
+	VMOVUPS Y8, 4128(R8)(R11*4)
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMOVUPS Y4, 2080(R8)(R11*4)
+	VMULPS  Y5, Y1, Y1
+	VMULPS  Y6, Y2, Y2
+	VMOVUPS Y1, 6144(R8)(R11*4)
+	VMOVUPS Y2, 6176(R8)(R11*4)
+	ADDQ    $0x00000010, R11
+	SUBQ    $0x00000010, R10
+	CMPQ    R10, $0x00000010
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*4), Y1
+	LEAQ       (SI)(R11*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y1, Y2, Y4
+	VMOVUPS Y4, (R8)(R11*4)
+	VMULPS  Y1, Y3, Y4
+	VMOVUPS Y4, 4096(R8)(R11*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 6144(R8)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   4096(R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   4096(R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   6144(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   6144(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 8192(R8)(R10*4)
+	VMOVUPS   Y11, 10240(R8)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   4096(R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   4096(R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   6144(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   6144(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 8192(R8)(R10*4)
+	VMOVUPS   Y11, 10240(R8)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y3
+	VMOVUPS   8192(R8)(R10*4), Y4
+	VMOVUPS   10240(R8)(R10*4), Y5
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y5, Y4, Y6
+	VPSUBD      Y4, Y6, Y7
+	VANDPS      signAndExponentSingle<>+0(SB), Y7, Y7
+	VPADDD      Y7, Y4, Y8
+	VSUBPS      Y4, Y8, Y4
+	VSUBPS      Y4, Y5, Y4
+	VADDPS      Y8, Y6, Y5
+	VDIVPS      Y5, Y4, Y4
+	VPSRLD      $0x17, Y7, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      Y4, Y4, Y6
+	VMOVUPS     unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y6, Y7
+	VMULPS      Y6, Y7, Y6
+	VADDPS      Y4, Y4, Y7
+	VFMADD213PS Y7, Y4, Y6
+	VFMADD231PS ln2Single<>+0(SB), Y5, Y6
+	VXORPS      signBitSingle<>+0(SB), Y6, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y3, Y5
+	VANDPD      Y4, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y3, Y3
+	VANDPD      Y4, Y3, Y3
+	VADDPS      Y3, Y2, Y2
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JGE         many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y3
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes2
+	VMOVQ     R12, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   8192(R8)(R10*4), Y5
+	VMOVUPS   10240(R8)(R10*4), Y6
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y6, Y5, Y7
+	VPSUBD      Y5, Y7, Y8
+	VANDPS      signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD      Y8, Y5, Y9
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y5, Y6, Y5
+	VADDPS      Y9, Y7, Y6
+	VDIVPS      Y6, Y5, Y5
+	VPSRLD      $0x17, Y8, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y7, Y8
+	VMULPS      Y7, Y8, Y7
+	VADDPS      Y5, Y5, Y8
+	VFMADD213PS Y8, Y5, Y7
+	VFMADD231PS ln2Single<>+0(SB), Y6, Y7
+	VXORPS      signBitSingle<>+0(SB), Y7, Y5
+	VANDPD      Y5, Y3, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y4, Y5
+	VANDPD      Y3, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y4, Y4
+	VANDPD      Y3, Y4, Y3
+	VADDPS      Y3, Y2, Y2
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, BX
+	JMP         few3
+
+done3:
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*4), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes2F64AVX2(SB), $24640-49
+	// softmaxLogSumsYLanes2F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	LEAQ    (SI)(R11*8), BX
+	VMOVUPD (BX), Y1
+	VMOVUPD 32(BX), Y2
+	VMOVUPD absBits<>+0(SB), Y4
+	VANDPD  Y4, Y1, Y3
+	VANDPD  Y4, Y2, Y4
+	VPMAXSD Y3, Y0, Y0
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y3
+	VMOVUPD 32(BX)(DX*1), Y4
+	VMOVUPD absBits<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y5
+	VANDPD  Y6, Y4, Y6
+	VPMAXSD Y5, Y0, Y0
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y5, Y1, Y7
+	VMULPD  Y6, Y2, Y8
+	VMOVUPS Y7, (R8)(R11*8)
+	VMOVUPS Y8, 32(R8)(R11*8)
+	VMULPD  Y5, Y3, Y7
+	VMULPD  Y6, Y4, Y8
+	VMOVUPS Y7, 8192(R8)(R11*8)
+	VMOVUPS Y8, 8224(R8)(R11*8)
+	VMULPD  Y5, Y3, Y3
+	VMULPD  Y6, Y4, Y4
+	VMOVUPS Y3, 4096(R8)(R11*8)
+	VMOVUPS Y4, 4128(R8)(R11*8)
+	VMULPD  Y5, Y1, Y1
+	VMULPD  Y6, Y2, Y2
+	VMOVUPS Y1, 12288(R8)(R11*8)
+	VMOVUPS Y2, 12320(R8)(R11*8)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*8), Y1
+	LEAQ       (SI)(R11*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y1, Y2, Y4
+	VMOVUPS Y4, (R8)(R11*8)
+	VMULPD  Y1, Y3, Y4
+	VMOVUPS Y4, 8192(R8)(R11*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 4096(R8)(R11*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 12288(R8)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   4096(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   12288(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   4096(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   12288(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R8)(R10*8)
+	VMOVUPS   Y11, 20480(R8)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   4096(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   12288(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   4096(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   12288(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R8)(R10*8)
+	VMOVUPS   Y11, 20480(R8)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y3
+	VMOVUPS   16384(R8)(R10*8), Y4
+	VMOVUPS   20480(R8)(R10*8), Y5
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y5, Y4, Y6
+	VPSUBQ      Y4, Y6, Y7
+	VANDPD      signAndExponent<>+0(SB), Y7, Y7
+	VPADDQ      Y7, Y4, Y8
+	VSUBPD      Y4, Y8, Y4
+	VSUBPD      Y4, Y5, Y4
+	VADDPD      Y8, Y6, Y5
+	VDIVPD      Y5, Y4, Y4
+	VPSRLQ      $0x34, Y7, Y5
+	VORPD       integerBits<>+0(SB), Y5, Y5
+	VSUBPD      integerBits<>+0(SB), Y5, Y5
+	VMULPD      Y4, Y4, Y6
+	VMOVUPD     unit64j<>+0(SB), Y7
+	VFMADD213PD unit64i<>+0(SB), Y6, Y7
+	VFMADD213PD unit64h<>+0(SB), Y6, Y7
+	VFMADD213PD unit64g<>+0(SB), Y6, Y7
+	VFMADD213PD unit64f<>+0(SB), Y6, Y7
+	VFMADD213PD unit64e<>+0(SB), Y6, Y7
+	VFMADD213PD unit64d<>+0(SB), Y6, Y7
+	VFMADD213PD unit64c<>+0(SB), Y6, Y7
+	VFMADD213PD unit64b<>+0(SB), Y6, Y7
+	VFMADD213PD unit64a<>+0(SB), Y6, Y7
+	VMULPD      Y6, Y7, Y6
+	VADDPD      Y4, Y4, Y7
+	VFMADD213PD Y7, Y4, Y6
+	VFMADD231PD ln2<>+0(SB), Y5, Y6
+	VXORPD      signBit<>+0(SB), Y6, Y4
+	VPCMPEQQ    label0<>+0(SB), Y3, Y5
+	VANDPD      Y4, Y5, Y5
+	VADDPD      Y5, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y3, Y3
+	VANDPD      Y4, Y3, Y3
+	VADDPD      Y3, Y2, Y2
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JGE         many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y3
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes2
+	VMOVQ     R12, X4
+	VPMOVZXBQ X4, Y4
+	VMOVUPS   16384(R8)(R10*8), Y5
+	VMOVUPS   20480(R8)(R10*8), Y6
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y6, Y5, Y7
+	VPSUBQ      Y5, Y7, Y8
+	VANDPD      signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ      Y8, Y5, Y9
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y5, Y6, Y5
+	VADDPD      Y9, Y7, Y6
+	VDIVPD      Y6, Y5, Y5
+	VPSRLQ      $0x34, Y8, Y6
+	VORPD       integerBits<>+0(SB), Y6, Y6
+	VSUBPD      integerBits<>+0(SB), Y6, Y6
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     unit64j<>+0(SB), Y8
+	VFMADD213PD unit64i<>+0(SB), Y7, Y8
+	VFMADD213PD unit64h<>+0(SB), Y7, Y8
+	VFMADD213PD unit64g<>+0(SB), Y7, Y8
+	VFMADD213PD unit64f<>+0(SB), Y7, Y8
+	VFMADD213PD unit64e<>+0(SB), Y7, Y8
+	VFMADD213PD unit64d<>+0(SB), Y7, Y8
+	VFMADD213PD unit64c<>+0(SB), Y7, Y8
+	VFMADD213PD unit64b<>+0(SB), Y7, Y8
+	VFMADD213PD unit64a<>+0(SB), Y7, Y8
+	VMULPD      Y7, Y8, Y7
+	VADDPD      Y5, Y5, Y8
+	VFMADD213PD Y8, Y5, Y7
+	VFMADD231PD ln2<>+0(SB), Y6, Y7
+	VXORPD      signBit<>+0(SB), Y7, Y5
+	VANDPD      Y5, Y3, Y3
+	VPCMPEQQ    label0<>+0(SB), Y4, Y5
+	VANDPD      Y3, Y5, Y5
+	VADDPD      Y5, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y4, Y4
+	VANDPD      Y3, Y4, Y3
+	VADDPD      Y3, Y2, Y2
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, BX
+	JMP         few3
+
+done3:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*8), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes3F32AVX2(SB), $16448-49
+	// softmaxLogSumsYLanes3F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (SI)(R11*4), BX
+	VMOVUPS (BX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (BX)(DX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y3, Y6
+	VMULPS  Y5, Y1, Y7
+	VMOVUPS Y7, (R8)(R11*4)
+	VMULPS  Y5, Y6, Y6
+	VMOVUPS Y6, 6144(R8)(R11*4)
+	VADDPS  Y1, Y3, Y1
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS Y2, 2048(R8)(R11*4)
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 8192(R8)(R11*4)
+	VMULPS  Y5, Y3, Y1
+	VMOVUPS Y1, 4096(R8)(R11*4)
+	VMULPS  Y5, Y4, Y1
+	VMOVUPS Y1, 10240(R8)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*4), Y1
+	LEAQ       (SI)(R11*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y3, Y4, Y6
+	VMULPS  Y1, Y2, Y7
+	VMOVUPS Y7, (R8)(R11*4)
+	VMULPS  Y1, Y6, Y6
+	VMOVUPS Y6, 6144(R8)(R11*4)
+	VADDPS  Y2, Y4, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 8192(R8)(R11*4)
+	VMULPS  Y1, Y4, Y2
+	VMOVUPS Y2, 4096(R8)(R11*4)
+	VMULPS  Y1, Y5, Y1
+	VMOVUPS Y1, 10240(R8)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   6144(R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   6144(R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   8192(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   8192(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 12288(R8)(R10*4)
+	VMOVUPS   Y11, 14336(R8)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   6144(R8)(R10*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   6144(R8)(R10*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   8192(R8)(R10*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   8192(R8)(R10*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 12288(R8)(R10*4)
+	VMOVUPS   Y11, 14336(R8)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y5
+	VMOVUPS   12288(R8)(R10*4), Y6
+	VMOVUPS   14336(R8)(R10*4), Y7
+	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
+	VMOVUPS   4096(R8)(R10*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   10240(R8)(R10*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   4096(R8)(R10*4), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPS    Y8, Y2, Y2
+	VMOVUPS   10240(R8)(R10*4), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VMOVUPS   Y6, 12288(R8)(R10*4)
+	VMOVUPS   Y7, 14336(R8)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes2
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   12288(R8)(R10*4), Y6
+	VMOVUPS   14336(R8)(R10*4), Y7
+	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
+	VMOVUPS   4096(R8)(R10*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   10240(R8)(R10*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   4096(R8)(R10*4), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPS    Y8, Y2, Y2
+	VMOVUPS   10240(R8)(R10*4), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VMOVUPS   Y6, 12288(R8)(R10*4)
+	VMOVUPS   Y7, 14336(R8)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y5, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBD (DI)(R10*1), Y4
+	VMOVUPS   12288(R8)(R10*4), Y5
+	VMOVUPS   14336(R8)(R10*4), Y6
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y6, Y5, Y7
+	VPSUBD      Y5, Y7, Y8
+	VANDPS      signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD      Y8, Y5, Y9
+	VSUBPS      Y5, Y9, Y5
+	VSUBPS      Y5, Y6, Y5
+	VADDPS      Y9, Y7, Y6
+	VDIVPS      Y6, Y5, Y5
+	VPSRLD      $0x17, Y8, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y7, Y8
+	VMULPS      Y7, Y8, Y7
+	VADDPS      Y5, Y5, Y8
+	VFMADD213PS Y8, Y5, Y7
+	VFMADD231PS ln2Single<>+0(SB), Y6, Y7
+	VXORPS      signBitSingle<>+0(SB), Y7, Y5
+	VPCMPEQD    label0Single<>+0(SB), Y4, Y6
+	VANDPD      Y5, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y4, Y6
+	VANDPD      Y5, Y6, Y6
+	VADDPS      Y6, Y2, Y2
+	VPCMPEQD    label2Single<>+0(SB), Y4, Y4
+	VANDPD      Y5, Y4, Y4
+	VADDPS      Y4, Y3, Y3
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JGE         many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes3
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   12288(R8)(R10*4), Y6
+	VMOVUPS   14336(R8)(R10*4), Y7
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y7, Y6, Y8
+	VPSUBD      Y6, Y8, Y9
+	VANDPS      signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD      Y9, Y6, Y10
+	VSUBPS      Y6, Y10, Y6
+	VSUBPS      Y6, Y7, Y6
+	VADDPS      Y10, Y8, Y7
+	VDIVPS      Y7, Y6, Y6
+	VPSRLD      $0x17, Y9, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS unitLanecSingle<>+0(SB), Y8, Y9
+	VFMADD213PS unitLanebSingle<>+0(SB), Y8, Y9
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y8, Y9
+	VMULPS      Y8, Y9, Y8
+	VADDPS      Y6, Y6, Y9
+	VFMADD213PS Y9, Y6, Y8
+	VFMADD231PS ln2Single<>+0(SB), Y7, Y8
+	VXORPS      signBitSingle<>+0(SB), Y8, Y6
+	VANDPD      Y6, Y4, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y5, Y6
+	VANDPD      Y4, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y5, Y6
+	VANDPD      Y4, Y6, Y6
+	VADDPS      Y6, Y2, Y2
+	VPCMPEQD    label2Single<>+0(SB), Y5, Y5
+	VANDPD      Y4, Y5, Y4
+	VADDPS      Y4, Y3, Y3
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, BX
+	JMP         few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y4, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       336(AX), X2, X2
+	VMOVSD       X2, 336(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*4), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes3F64AVX2(SB), $20544-49
+	// softmaxLogSumsYLanes3F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   x+8(FP), SI
+	MOVQ   y_base+16(FP), DI
+	LEAQ   63(SP), R8
+	ANDQ   $-64, R8
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 320 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000140, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (SI)(R11*8), BX
+	VMOVUPD (BX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (BX)(DX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y3, Y6
+	VMULPD  Y5, Y1, Y7
+	VMOVUPS Y7, (R8)(R11*8)
+	VMULPD  Y5, Y6, Y6
+	VMOVUPS Y6, 7680(R8)(R11*8)
+	VADDPD  Y1, Y3, Y1
+	VMULPD  Y5, Y2, Y2
+	VMOVUPS Y2, 2560(R8)(R11*8)
+	VMULPD  Y5, Y1, Y1
+	VMOVUPS Y1, 10240(R8)(R11*8)
+	VMULPD  Y5, Y3, Y1
+	VMOVUPS Y1, 5120(R8)(R11*8)
+	VMULPD  Y5, Y4, Y1
+	VMOVUPS Y1, 12800(R8)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	CMPQ    R10, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R10, BX
+	CMOVQLT    R10, BX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       BX
+	VMOVDQU    32(R12)(BX*8), Y1
+	LEAQ       (SI)(R11*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y3, Y4, Y6
+	VMULPD  Y1, Y2, Y7
+	VMOVUPS Y7, (R8)(R11*8)
+	VMULPD  Y1, Y6, Y6
+	VMOVUPS Y6, 7680(R8)(R11*8)
+	VADDPD  Y2, Y4, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2560(R8)(R11*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(R8)(R11*8)
+	VMULPD  Y1, Y4, Y2
+	VMOVUPS Y2, 5120(R8)(R11*8)
+	VMULPD  Y1, Y5, Y1
+	VMOVUPS Y1, 12800(R8)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R9, BX
+	XORQ   R10, R10
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   7680(R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   7680(R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2560(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2560(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 15360(R8)(R10*8)
+	VMOVUPS   Y11, 17920(R8)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   7680(R8)(R10*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   7680(R8)(R10*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2560(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(R8)(R10*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2560(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(R8)(R10*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 15360(R8)(R10*8)
+	VMOVUPS   Y11, 17920(R8)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y5
+	VMOVUPS   15360(R8)(R10*8), Y6
+	VMOVUPS   17920(R8)(R10*8), Y7
+	VPCMPEQQ  label2<>+0(SB), Y5, Y5
+	VMOVUPS   5120(R8)(R10*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   12800(R8)(R10*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   5120(R8)(R10*8), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVUPS   12800(R8)(R10*8), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VMOVUPS   Y6, 15360(R8)(R10*8)
+	VMOVUPS   Y7, 17920(R8)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes2
+	VMOVQ     R12, X5
+	VPMOVZXBQ X5, Y5
+	VMOVUPS   15360(R8)(R10*8), Y6
+	VMOVUPS   17920(R8)(R10*8), Y7
+	VPCMPEQQ  label2<>+0(SB), Y5, Y5
+	VMOVUPS   5120(R8)(R10*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   12800(R8)(R10*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   5120(R8)(R10*8), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVUPS   12800(R8)(R10*8), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VMOVUPS   Y6, 15360(R8)(R10*8)
+	VMOVUPS   Y7, 17920(R8)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	MOVQ         R9, BX
+	XORQ         R10, R10
+	CMPQ         BX, $0x00000004
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (DI)(R10*1), Y4
+	VMOVUPS   15360(R8)(R10*8), Y5
+	VMOVUPS   17920(R8)(R10*8), Y6
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y6, Y5, Y7
+	VPSUBQ      Y5, Y7, Y8
+	VANDPD      signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ      Y8, Y5, Y9
+	VSUBPD      Y5, Y9, Y5
+	VSUBPD      Y5, Y6, Y5
+	VADDPD      Y9, Y7, Y6
+	VDIVPD      Y6, Y5, Y5
+	VPSRLQ      $0x34, Y8, Y6
+	VORPD       integerBits<>+0(SB), Y6, Y6
+	VSUBPD      integerBits<>+0(SB), Y6, Y6
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     unit64j<>+0(SB), Y8
+	VFMADD213PD unit64i<>+0(SB), Y7, Y8
+	VFMADD213PD unit64h<>+0(SB), Y7, Y8
+	VFMADD213PD unit64g<>+0(SB), Y7, Y8
+	VFMADD213PD unit64f<>+0(SB), Y7, Y8
+	VFMADD213PD unit64e<>+0(SB), Y7, Y8
+	VFMADD213PD unit64d<>+0(SB), Y7, Y8
+	VFMADD213PD unit64c<>+0(SB), Y7, Y8
+	VFMADD213PD unit64b<>+0(SB), Y7, Y8
+	VFMADD213PD unit64a<>+0(SB), Y7, Y8
+	VMULPD      Y7, Y8, Y7
+	VADDPD      Y5, Y5, Y8
+	VFMADD213PD Y8, Y5, Y7
+	VFMADD231PD ln2<>+0(SB), Y6, Y7
+	VXORPD      signBit<>+0(SB), Y7, Y5
+	VPCMPEQQ    label0<>+0(SB), Y4, Y6
+	VANDPD      Y5, Y6, Y6
+	VADDPD      Y6, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y4, Y6
+	VANDPD      Y5, Y6, Y6
+	VADDPD      Y6, Y2, Y2
+	VPCMPEQQ    label2<>+0(SB), Y4, Y4
+	VANDPD      Y5, Y4, Y4
+	VADDPD      Y4, Y3, Y3
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JGE         many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    BX, R11
+	CMOVQLT BX, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DI)(R10*1), R14
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R14)(R11*1), R13
+	ORQ       R13, R12
+	DECQ      R11
+	JNZ       bytes3
+	VMOVQ     R12, X5
+	VPMOVZXBQ X5, Y5
+	VMOVUPS   15360(R8)(R10*8), Y6
+	VMOVUPS   17920(R8)(R10*8), Y7
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y7, Y6, Y8
+	VPSUBQ      Y6, Y8, Y9
+	VANDPD      signAndExponent<>+0(SB), Y9, Y9
+	VPADDQ      Y9, Y6, Y10
+	VSUBPD      Y6, Y10, Y6
+	VSUBPD      Y6, Y7, Y6
+	VADDPD      Y10, Y8, Y7
+	VDIVPD      Y7, Y6, Y6
+	VPSRLQ      $0x34, Y9, Y7
+	VORPD       integerBits<>+0(SB), Y7, Y7
+	VSUBPD      integerBits<>+0(SB), Y7, Y7
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     unit64j<>+0(SB), Y9
+	VFMADD213PD unit64i<>+0(SB), Y8, Y9
+	VFMADD213PD unit64h<>+0(SB), Y8, Y9
+	VFMADD213PD unit64g<>+0(SB), Y8, Y9
+	VFMADD213PD unit64f<>+0(SB), Y8, Y9
+	VFMADD213PD unit64e<>+0(SB), Y8, Y9
+	VFMADD213PD unit64d<>+0(SB), Y8, Y9
+	VFMADD213PD unit64c<>+0(SB), Y8, Y9
+	VFMADD213PD unit64b<>+0(SB), Y8, Y9
+	VFMADD213PD unit64a<>+0(SB), Y8, Y9
+	VMULPD      Y8, Y9, Y8
+	VADDPD      Y6, Y6, Y9
+	VFMADD213PD Y9, Y6, Y8
+	VFMADD231PD ln2<>+0(SB), Y7, Y8
+	VXORPD      signBit<>+0(SB), Y8, Y6
+	VANDPD      Y6, Y4, Y4
+	VPCMPEQQ    label0<>+0(SB), Y5, Y6
+	VANDPD      Y4, Y6, Y6
+	VADDPD      Y6, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y5, Y6
+	VANDPD      Y4, Y6, Y6
+	VADDPD      Y6, Y2, Y2
+	VPCMPEQQ    label2<>+0(SB), Y5, Y5
+	VANDPD      Y4, Y5, Y4
+	VADDPD      Y4, Y3, Y3
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, BX
+	JMP         few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       336(AX), X3, X3
+	VMOVSD       X3, 336(AX)
+	ADDQ         R9, DI
+	LEAQ         (SI)(R9*8), SI
+	SUBQ         R9, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes4F32AVX2(SB), $20544-49
+	// softmaxLogSumsYLanes4F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*4), BX
+	VMOVUPS (BX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (BX)(DX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (BX)(SI*1), Y4
+	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y6, Y8
+	VMULPS  Y7, Y1, Y9
+	VMOVUPS Y9, (R9)(R12*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*4)
+	VADDPS  Y1, Y6, Y1
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(R9)(R12*4)
+	VADDPS  Y4, Y5, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(R9)(R12*4)
+	VADDPS  Y3, Y5, Y1
+	VMULPS  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*4), Y1
+	LEAQ       (DI)(R12*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (BX)(SI*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y3, Y7, Y8
+	VMULPS  Y1, Y2, Y9
+	VMOVUPS Y9, (R9)(R12*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*4)
+	VADDPS  Y2, Y7, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R9)(R12*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(R9)(R12*4)
+	VADDPS  Y5, Y6, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(R9)(R12*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(R9)(R12*4)
+	VADDPS  Y4, Y6, Y2
+	VMULPS  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(R9)(R12*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   10240(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 18432(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   10240(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 18432(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   18432(R9)(R11*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   14336(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 18432(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   18432(R9)(R11*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   14336(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 18432(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       384(AX), X2, X2
+	VMOVSD       X2, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       392(AX), X2, X2
+	VMOVSD       X2, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       400(AX), X2, X2
+	VMOVSD       X2, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       408(AX), X2, X2
+	VMOVSD       X2, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y5
+	VMOVUPS   16384(R9)(R11*4), Y6
+	VMOVUPS   18432(R9)(R11*4), Y7
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y7, Y6, Y8
+	VPSUBD      Y6, Y8, Y9
+	VANDPS      signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD      Y9, Y6, Y10
+	VSUBPS      Y6, Y10, Y6
+	VSUBPS      Y6, Y7, Y6
+	VADDPS      Y10, Y8, Y7
+	VDIVPS      Y7, Y6, Y6
+	VPSRLD      $0x17, Y9, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS unitLanecSingle<>+0(SB), Y8, Y9
+	VFMADD213PS unitLanebSingle<>+0(SB), Y8, Y9
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y8, Y9
+	VMULPS      Y8, Y9, Y8
+	VADDPS      Y6, Y6, Y9
+	VFMADD213PS Y9, Y6, Y8
+	VFMADD231PS ln2Single<>+0(SB), Y7, Y8
+	VXORPS      signBitSingle<>+0(SB), Y8, Y6
+	VPCMPEQD    label0Single<>+0(SB), Y5, Y7
+	VANDPD      Y6, Y7, Y7
+	VADDPS      Y7, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y5, Y7
+	VANDPD      Y6, Y7, Y7
+	VADDPS      Y7, Y2, Y2
+	VPCMPEQD    label2Single<>+0(SB), Y5, Y7
+	VANDPD      Y6, Y7, Y7
+	VADDPS      Y7, Y3, Y3
+	VPCMPEQD    label3Single<>+0(SB), Y5, Y5
+	VANDPD      Y6, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JGE         many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes3
+	VMOVQ     R13, X6
+	VPMOVZXBD X6, Y6
+	VMOVUPS   16384(R9)(R11*4), Y7
+	VMOVUPS   18432(R9)(R11*4), Y8
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y8, Y7, Y9
+	VPSUBD      Y7, Y9, Y10
+	VANDPS      signAndExponentSingle<>+0(SB), Y10, Y10
+	VPADDD      Y10, Y7, Y11
+	VSUBPS      Y7, Y11, Y7
+	VSUBPS      Y7, Y8, Y7
+	VADDPS      Y11, Y9, Y8
+	VDIVPS      Y8, Y7, Y7
+	VPSRLD      $0x17, Y10, Y8
+	VCVTDQ2PS   Y8, Y8
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y9, Y10
+	VMULPS      Y9, Y10, Y9
+	VADDPS      Y7, Y7, Y10
+	VFMADD213PS Y10, Y7, Y9
+	VFMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VXORPS      signBitSingle<>+0(SB), Y9, Y7
+	VANDPD      Y7, Y5, Y5
+	VPCMPEQD    label0Single<>+0(SB), Y6, Y7
+	VANDPD      Y5, Y7, Y7
+	VADDPS      Y7, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y6, Y7
+	VANDPD      Y5, Y7, Y7
+	VADDPS      Y7, Y2, Y2
+	VPCMPEQD    label2Single<>+0(SB), Y6, Y7
+	VANDPD      Y5, Y7, Y7
+	VADDPS      Y7, Y3, Y3
+	VPCMPEQD    label3Single<>+0(SB), Y6, Y6
+	VANDPD      Y5, Y6, Y5
+	VADDPS      Y5, Y4, Y4
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, BX
+	JMP         few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y5, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       336(AX), X2, X2
+	VMOVSD       X2, 336(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       464(AX), X2, X2
+	VMOVSD       X2, 464(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*4), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes4F64AVX2(SB), $20544-49
+	// softmaxLogSumsYLanes4F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*8), BX
+	VMOVUPD (BX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (BX)(DX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (BX)(SI*1), Y4
+	VANDPD  absBits<>+0(SB), Y4, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y6, Y8
+	VMULPD  Y7, Y1, Y9
+	VMOVUPS Y9, (R9)(R12*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*8)
+	VADDPD  Y1, Y6, Y1
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(R9)(R12*8)
+	VADDPD  Y4, Y5, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(R9)(R12*8)
+	VADDPD  Y3, Y5, Y1
+	VMULPD  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	CMPQ    R11, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*8), Y1
+	LEAQ       (DI)(R12*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (BX)(SI*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y3, Y7, Y8
+	VMULPD  Y1, Y2, Y9
+	VMOVUPS Y9, (R9)(R12*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(R9)(R12*8)
+	VADDPD  Y2, Y7, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(R9)(R12*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(R9)(R12*8)
+	VADDPD  Y5, Y6, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(R9)(R12*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(R9)(R12*8)
+	VADDPD  Y4, Y6, Y2
+	VMULPD  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(R9)(R12*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 18432(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2048(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 18432(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   18432(R9)(R11*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   14336(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 18432(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   18432(R9)(R11*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   6144(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   14336(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 18432(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       384(AX), X5, X5
+	VMOVSD       X5, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       392(AX), X6, X6
+	VMOVSD       X6, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       400(AX), X7, X7
+	VMOVSD       X7, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       408(AX), X8, X8
+	VMOVSD       X8, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y5
+	VMOVUPS   16384(R9)(R11*8), Y6
+	VMOVUPS   18432(R9)(R11*8), Y7
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y7, Y6, Y8
+	VPSUBQ      Y6, Y8, Y9
+	VANDPD      signAndExponent<>+0(SB), Y9, Y9
+	VPADDQ      Y9, Y6, Y10
+	VSUBPD      Y6, Y10, Y6
+	VSUBPD      Y6, Y7, Y6
+	VADDPD      Y10, Y8, Y7
+	VDIVPD      Y7, Y6, Y6
+	VPSRLQ      $0x34, Y9, Y7
+	VORPD       integerBits<>+0(SB), Y7, Y7
+	VSUBPD      integerBits<>+0(SB), Y7, Y7
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     unit64j<>+0(SB), Y9
+	VFMADD213PD unit64i<>+0(SB), Y8, Y9
+	VFMADD213PD unit64h<>+0(SB), Y8, Y9
+	VFMADD213PD unit64g<>+0(SB), Y8, Y9
+	VFMADD213PD unit64f<>+0(SB), Y8, Y9
+	VFMADD213PD unit64e<>+0(SB), Y8, Y9
+	VFMADD213PD unit64d<>+0(SB), Y8, Y9
+	VFMADD213PD unit64c<>+0(SB), Y8, Y9
+	VFMADD213PD unit64b<>+0(SB), Y8, Y9
+	VFMADD213PD unit64a<>+0(SB), Y8, Y9
+	VMULPD      Y8, Y9, Y8
+	VADDPD      Y6, Y6, Y9
+	VFMADD213PD Y9, Y6, Y8
+	VFMADD231PD ln2<>+0(SB), Y7, Y8
+	VXORPD      signBit<>+0(SB), Y8, Y6
+	VPCMPEQQ    label0<>+0(SB), Y5, Y7
+	VANDPD      Y6, Y7, Y7
+	VADDPD      Y7, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y5, Y7
+	VANDPD      Y6, Y7, Y7
+	VADDPD      Y7, Y2, Y2
+	VPCMPEQQ    label2<>+0(SB), Y5, Y7
+	VANDPD      Y6, Y7, Y7
+	VADDPD      Y7, Y3, Y3
+	VPCMPEQQ    label3<>+0(SB), Y5, Y5
+	VANDPD      Y6, Y5, Y5
+	VADDPD      Y5, Y4, Y4
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JGE         many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes3
+	VMOVQ     R13, X6
+	VPMOVZXBQ X6, Y6
+	VMOVUPS   16384(R9)(R11*8), Y7
+	VMOVUPS   18432(R9)(R11*8), Y8
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y8, Y7, Y9
+	VPSUBQ      Y7, Y9, Y10
+	VANDPD      signAndExponent<>+0(SB), Y10, Y10
+	VPADDQ      Y10, Y7, Y11
+	VSUBPD      Y7, Y11, Y7
+	VSUBPD      Y7, Y8, Y7
+	VADDPD      Y11, Y9, Y8
+	VDIVPD      Y8, Y7, Y7
+	VPSRLQ      $0x34, Y10, Y8
+	VORPD       integerBits<>+0(SB), Y8, Y8
+	VSUBPD      integerBits<>+0(SB), Y8, Y8
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     unit64j<>+0(SB), Y10
+	VFMADD213PD unit64i<>+0(SB), Y9, Y10
+	VFMADD213PD unit64h<>+0(SB), Y9, Y10
+	VFMADD213PD unit64g<>+0(SB), Y9, Y10
+	VFMADD213PD unit64f<>+0(SB), Y9, Y10
+	VFMADD213PD unit64e<>+0(SB), Y9, Y10
+	VFMADD213PD unit64d<>+0(SB), Y9, Y10
+	VFMADD213PD unit64c<>+0(SB), Y9, Y10
+	VFMADD213PD unit64b<>+0(SB), Y9, Y10
+	VFMADD213PD unit64a<>+0(SB), Y9, Y10
+	VMULPD      Y9, Y10, Y9
+	VADDPD      Y7, Y7, Y10
+	VFMADD213PD Y10, Y7, Y9
+	VFMADD231PD ln2<>+0(SB), Y8, Y9
+	VXORPD      signBit<>+0(SB), Y9, Y7
+	VANDPD      Y7, Y5, Y5
+	VPCMPEQQ    label0<>+0(SB), Y6, Y7
+	VANDPD      Y5, Y7, Y7
+	VADDPD      Y7, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y6, Y7
+	VANDPD      Y5, Y7, Y7
+	VADDPD      Y7, Y2, Y2
+	VPCMPEQQ    label2<>+0(SB), Y6, Y7
+	VANDPD      Y5, Y7, Y7
+	VADDPD      Y7, Y3, Y3
+	VPCMPEQQ    label3<>+0(SB), Y6, Y6
+	VANDPD      Y5, Y6, Y5
+	VADDPD      Y5, Y4, Y4
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, BX
+	JMP         few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       336(AX), X3, X3
+	VMOVSD       X3, 336(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       464(AX), X4, X4
+	VMOVSD       X4, 464(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*8), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes8F32AVX2(SB), $18496-49
+	// softmaxLogSumsYLanes8F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x02, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*4), BX
+	VMOVUPS (BX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (R9)(R12*4)
+	VMOVUPS Y2, 1024(R9)(R12*4)
+	VMOVUPS (BX)(DX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (BX)(SI*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 2048(R9)(R12*4)
+	VMOVUPS Y2, 3072(R9)(R12*4)
+	VMOVUPS (BX)(DX*4), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPS (R13)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 4096(R9)(R12*4)
+	VMOVUPS Y2, 5120(R9)(R12*4)
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPS (R13)(DX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), BX
+	VMOVUPS (BX)(SI*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 6144(R9)(R12*4)
+	VMOVUPS Y2, 7168(R9)(R12*4)
+	VADDPS  Y4, Y3, Y1
+	VADDPS  Y6, Y5, Y2
+	VADDPS  Y2, Y1, Y7
+	VMOVUPS oneSingle<>+0(SB), Y8
+	VDIVPS  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y4, Y2, Y4
+	VMOVUPS (R9)(R12*4), Y8
+	VMOVUPS 1024(R9)(R12*4), Y9
+	VADDPS  Y9, Y4, Y10
+	VMULPS  Y7, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*4)
+	VMULPS  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*4)
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 2048(R9)(R12*4), Y3
+	VMOVUPS 3072(R9)(R12*4), Y4
+	VADDPS  Y4, Y2, Y8
+	VMULPS  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(R9)(R12*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(R9)(R12*4)
+	VADDPS  Y6, Y1, Y2
+	VMOVUPS 4096(R9)(R12*4), Y3
+	VMOVUPS 5120(R9)(R12*4), Y4
+	VADDPS  Y4, Y2, Y6
+	VMULPS  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMULPS  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(R9)(R12*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(R9)(R12*4)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 6144(R9)(R12*4), Y2
+	VMOVUPS 7168(R9)(R12*4), Y3
+	VADDPS  Y3, Y1, Y4
+	VMULPS  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(R9)(R12*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(R9)(R12*4)
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(R9)(R12*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*4), Y1
+	LEAQ       (DI)(R12*4), BX
+	VMASKMOVPS (BX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, (R9)(R12*4)
+	VMOVUPS    Y3, 1024(R9)(R12*4)
+	VMASKMOVPS (BX)(DX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 2048(R9)(R12*4)
+	VMOVUPS    Y3, 3072(R9)(R12*4)
+	VMASKMOVPS (BX)(DX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPS (R13)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 4096(R9)(R12*4)
+	VMOVUPS    Y3, 5120(R9)(R12*4)
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPS (R13)(DX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), BX
+	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y2, 6144(R9)(R12*4)
+	VMOVUPS Y3, 7168(R9)(R12*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y5, Y3, Y5
+	VMOVUPS (R9)(R12*4), Y8
+	VMOVUPS 1024(R9)(R12*4), Y9
+	VADDPS  Y9, Y5, Y10
+	VMULPS  Y1, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*4)
+	VMULPS  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*4)
+	VADDPS  Y8, Y5, Y5
+	VMULPS  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(R9)(R12*4)
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS 2048(R9)(R12*4), Y4
+	VMOVUPS 3072(R9)(R12*4), Y5
+	VADDPS  Y5, Y3, Y8
+	VMULPS  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(R9)(R12*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(R9)(R12*4)
+	VADDPS  Y7, Y2, Y3
+	VMOVUPS 4096(R9)(R12*4), Y4
+	VMOVUPS 5120(R9)(R12*4), Y5
+	VADDPS  Y5, Y3, Y7
+	VMULPS  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMULPS  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(R9)(R12*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(R9)(R12*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(R9)(R12*4)
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 6144(R9)(R12*4), Y3
+	VMOVUPS 7168(R9)(R12*4), Y4
+	VADDPS  Y4, Y2, Y5
+	VMULPS  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(R9)(R12*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(R9)(R12*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(R9)(R12*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(R9)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   9216(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   9216(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   2048(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   10240(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   11264(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   2048(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   10240(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   11264(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       384(AX), X2, X2
+	VMOVSD       X2, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       392(AX), X2, X2
+	VMOVSD       X2, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       400(AX), X2, X2
+	VMOVSD       X2, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       408(AX), X2, X2
+	VMOVSD       X2, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+	VPCMPEQD  label4Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   13312(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes3
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+	VPCMPEQD  label4Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   13312(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few4
+
+done4:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       512(AX), X1, X1
+	VMOVSD       X1, 512(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       520(AX), X2, X2
+	VMOVSD       X2, 520(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       528(AX), X2, X2
+	VMOVSD       X2, 528(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       536(AX), X2, X2
+	VMOVSD       X2, 536(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       640(AX), X2, X2
+	VMOVSD       X2, 640(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       648(AX), X2, X2
+	VMOVSD       X2, 648(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       656(AX), X2, X2
+	VMOVSD       X2, 656(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       664(AX), X2, X2
+	VMOVSD       X2, 664(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few5
+
+many5:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+	VPCMPEQD  label6Single<>+0(SB), Y9, Y12
+	VMOVUPS   6144(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   14336(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   15360(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	CMPQ      BX, $0x00000008
+	JGE       many5
+
+few5:
+	TESTQ BX, BX
+	JLE   done5
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes4:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes4
+	VMOVQ     R13, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+	VPCMPEQD  label6Single<>+0(SB), Y9, Y12
+	VMOVUPS   6144(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(R9)(R11*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   14336(R9)(R11*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(R9)(R11*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   15360(R9)(R11*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*4)
+	VMOVUPS   Y11, 17408(R9)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, BX
+	JMP       few5
+
+done5:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       768(AX), X1, X1
+	VMOVSD       X1, 768(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       776(AX), X2, X2
+	VMOVSD       X2, 776(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       784(AX), X2, X2
+	VMOVSD       X2, 784(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       792(AX), X2, X2
+	VMOVSD       X2, 792(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       896(AX), X2, X2
+	VMOVSD       X2, 896(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       904(AX), X2, X2
+	VMOVSD       X2, 904(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       912(AX), X2, X2
+	VMOVSD       X2, 912(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       920(AX), X2, X2
+	VMOVSD       X2, 920(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000008
+	JL           few6
+
+many6:
+	// Vectors at a time: 1.
+	VPMOVZXBD (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*4), Y10
+	VMOVUPS   17408(R9)(R11*4), Y11
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y11, Y10, Y12
+	VPSUBD      Y10, Y12, Y13
+	VANDPS      signAndExponentSingle<>+0(SB), Y13, Y13
+	VPADDD      Y13, Y10, Y14
+	VSUBPS      Y10, Y14, Y10
+	VSUBPS      Y10, Y11, Y10
+	VADDPS      Y14, Y12, Y11
+	VDIVPS      Y11, Y10, Y10
+	VPSRLD      $0x17, Y13, Y11
+	VCVTDQ2PS   Y11, Y11
+	VMULPS      Y10, Y10, Y12
+	VMOVUPS     unitLanedSingle<>+0(SB), Y13
+	VFMADD213PS unitLanecSingle<>+0(SB), Y12, Y13
+	VFMADD213PS unitLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y12, Y13
+	VMULPS      Y12, Y13, Y12
+	VADDPS      Y10, Y10, Y13
+	VFMADD213PS Y13, Y10, Y12
+	VFMADD231PS ln2Single<>+0(SB), Y11, Y12
+	VXORPS      signBitSingle<>+0(SB), Y12, Y10
+	VPCMPEQD    label0Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y2, Y2
+	VPCMPEQD    label2Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y3, Y3
+	VPCMPEQD    label3Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y4, Y4
+	VPCMPEQD    label4Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y5, Y5
+	VPCMPEQD    label5Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y6, Y6
+	VPCMPEQD    label6Single<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPS      Y11, Y7, Y7
+	VPCMPEQD    label7Single<>+0(SB), Y9, Y9
+	VANDPD      Y10, Y9, Y9
+	VADDPS      Y9, Y8, Y8
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JGE         many6
+
+few6:
+	TESTQ BX, BX
+	JLE   done6
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes5:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes5
+	VMOVQ     R13, X10
+	VPMOVZXBD X10, Y10
+	VMOVUPS   16384(R9)(R11*4), Y11
+	VMOVUPS   17408(R9)(R11*4), Y12
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS      Y12, Y11, Y13
+	VPSUBD      Y11, Y13, Y14
+	VANDPS      signAndExponentSingle<>+0(SB), Y14, Y14
+	VPADDD      Y14, Y11, Y15
+	VSUBPS      Y11, Y15, Y11
+	VSUBPS      Y11, Y12, Y11
+	VADDPS      Y15, Y13, Y12
+	VDIVPS      Y12, Y11, Y11
+	VPSRLD      $0x17, Y14, Y12
+	VCVTDQ2PS   Y12, Y12
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     unitLanedSingle<>+0(SB), Y14
+	VFMADD213PS unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS unitLaneaSingle<>+0(SB), Y13, Y14
+	VMULPS      Y13, Y14, Y13
+	VADDPS      Y11, Y11, Y14
+	VFMADD213PS Y14, Y11, Y13
+	VFMADD231PS ln2Single<>+0(SB), Y12, Y13
+	VXORPS      signBitSingle<>+0(SB), Y13, Y11
+	VANDPD      Y11, Y9, Y9
+	VPCMPEQD    label0Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y1, Y1
+	VPCMPEQD    label1Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y2, Y2
+	VPCMPEQD    label2Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y3, Y3
+	VPCMPEQD    label3Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y4, Y4
+	VPCMPEQD    label4Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y5, Y5
+	VPCMPEQD    label5Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y6, Y6
+	VPCMPEQD    label6Single<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPS      Y11, Y7, Y7
+	VPCMPEQD    label7Single<>+0(SB), Y10, Y10
+	VANDPD      Y9, Y10, Y9
+	VADDPS      Y9, Y8, Y8
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, BX
+	JMP         few6
+
+done6:
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       336(AX), X2, X2
+	VMOVSD       X2, 336(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       464(AX), X2, X2
+	VMOVSD       X2, 464(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       592(AX), X2, X2
+	VMOVSD       X2, 592(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       720(AX), X2, X2
+	VMOVSD       X2, 720(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       848(AX), X2, X2
+	VMOVSD       X2, 848(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       976(AX), X2, X2
+	VMOVSD       X2, 976(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*4), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxLogSumsYLanes8F64AVX2(SB), $18496-49
+	// softmaxLogSumsYLanes8F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+	// each other. It reports false if some logit is a NaN or beyond ±40, or
+	// ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   y_len+24(FP), CX
+	MOVQ   xstride+40(FP), DX
+	SHLQ   $0x03, DX
+	LEAQ   (DX)(DX*2), SI
+	MOVQ   x+8(FP), DI
+	MOVQ   y_base+16(FP), R8
+	LEAQ   63(SP), R9
+	ANDQ   $-64, R9
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 128 positions at a time, which are added in lanes of their type.
+	MOVQ    $0x00000080, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	LEAQ    (DI)(R12*8), BX
+	VMOVUPD (BX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (R9)(R12*8)
+	VMOVUPS Y2, 1024(R9)(R12*8)
+	VMOVUPD (BX)(DX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (BX)(SI*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 2048(R9)(R12*8)
+	VMOVUPS Y2, 3072(R9)(R12*8)
+	VMOVUPD (BX)(DX*4), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPD (R13)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 4096(R9)(R12*8)
+	VMOVUPS Y2, 5120(R9)(R12*8)
+	LEAQ    (BX)(DX*4), R13
+	VMOVUPD (R13)(DX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (BX)(DX*4), BX
+	VMOVUPD (BX)(SI*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y6
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 6144(R9)(R12*8)
+	VMOVUPS Y2, 7168(R9)(R12*8)
+	VADDPD  Y4, Y3, Y1
+	VADDPD  Y6, Y5, Y2
+	VADDPD  Y2, Y1, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y4, Y2, Y4
+	VMOVUPS (R9)(R12*8), Y8
+	VMOVUPS 1024(R9)(R12*8), Y9
+	VADDPD  Y9, Y4, Y10
+	VMULPD  Y7, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*8)
+	VMULPD  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*8)
+	VADDPD  Y8, Y4, Y4
+	VMULPD  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 2048(R9)(R12*8), Y3
+	VMOVUPS 3072(R9)(R12*8), Y4
+	VADDPD  Y4, Y2, Y8
+	VMULPD  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(R9)(R12*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(R9)(R12*8)
+	VADDPD  Y6, Y1, Y2
+	VMOVUPS 4096(R9)(R12*8), Y3
+	VMOVUPS 5120(R9)(R12*8), Y4
+	VADDPD  Y4, Y2, Y6
+	VMULPD  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMULPD  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(R9)(R12*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(R9)(R12*8)
+	VADDPD  Y5, Y1, Y1
+	VMOVUPS 6144(R9)(R12*8), Y2
+	VMOVUPS 7168(R9)(R12*8), Y3
+	VADDPD  Y3, Y1, Y4
+	VMULPD  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(R9)(R12*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(R9)(R12*8)
+	VADDPD  Y2, Y1, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(R9)(R12*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	CMPQ    R11, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, BX
+	CMPQ       R11, BX
+	CMOVQLT    R11, BX
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       BX
+	VMOVDQU    32(R13)(BX*8), Y1
+	LEAQ       (DI)(R12*8), BX
+	VMASKMOVPD (BX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, (R9)(R12*8)
+	VMOVUPS    Y3, 1024(R9)(R12*8)
+	VMASKMOVPD (BX)(DX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 2048(R9)(R12*8)
+	VMOVUPS    Y3, 3072(R9)(R12*8)
+	VMASKMOVPD (BX)(DX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPD (R13)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 4096(R9)(R12*8)
+	VMOVUPS    Y3, 5120(R9)(R12*8)
+	LEAQ       (BX)(DX*4), R13
+	VMASKMOVPD (R13)(DX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (BX)(DX*4), BX
+	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y2, 6144(R9)(R12*8)
+	VMOVUPS Y3, 7168(R9)(R12*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y5, Y3, Y5
+	VMOVUPS (R9)(R12*8), Y8
+	VMOVUPS 1024(R9)(R12*8), Y9
+	VADDPD  Y9, Y5, Y10
+	VMULPD  Y1, Y8, Y11
+	VMOVUPS Y11, (R9)(R12*8)
+	VMULPD  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(R9)(R12*8)
+	VADDPD  Y8, Y5, Y5
+	VMULPD  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(R9)(R12*8)
+	VADDPD  Y4, Y3, Y3
+	VMOVUPS 2048(R9)(R12*8), Y4
+	VMOVUPS 3072(R9)(R12*8), Y5
+	VADDPD  Y5, Y3, Y8
+	VMULPD  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(R9)(R12*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(R9)(R12*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(R9)(R12*8)
+	VADDPD  Y7, Y2, Y3
+	VMOVUPS 4096(R9)(R12*8), Y4
+	VMOVUPS 5120(R9)(R12*8), Y5
+	VADDPD  Y5, Y3, Y7
+	VMULPD  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMULPD  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(R9)(R12*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(R9)(R12*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(R9)(R12*8)
+	VADDPD  Y6, Y2, Y2
+	VMOVUPS 6144(R9)(R12*8), Y3
+	VMOVUPS 7168(R9)(R12*8), Y4
+	VADDPD  Y4, Y2, Y5
+	VMULPD  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(R9)(R12*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(R9)(R12*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(R9)(R12*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(R9)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   R10, BX
+	XORQ   R11, R11
+	CMPQ   BX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   9216(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ BX, BX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   1024(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   9216(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   2048(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   10240(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   11264(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ BX, BX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes2:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes2
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   2048(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   10240(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   3072(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   11264(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       384(AX), X5, X5
+	VMOVSD       X5, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       392(AX), X6, X6
+	VMOVSD       X6, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       400(AX), X7, X7
+	VMOVSD       X7, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       408(AX), X8, X8
+	VMOVSD       X8, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+	VPCMPEQQ  label4<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label5<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   13312(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many4
+
+few4:
+	TESTQ BX, BX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes3
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+	VPCMPEQQ  label4<>+0(SB), Y9, Y12
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label5<>+0(SB), Y9, Y9
+	VMOVUPS   5120(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   13312(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few4
+
+done4:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       512(AX), X1, X1
+	VMOVSD       X1, 512(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       520(AX), X2, X2
+	VMOVSD       X2, 520(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       528(AX), X3, X3
+	VMOVSD       X3, 528(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       536(AX), X4, X4
+	VMOVSD       X4, 536(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       640(AX), X5, X5
+	VMOVSD       X5, 640(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       648(AX), X6, X6
+	VMOVSD       X6, 648(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       656(AX), X7, X7
+	VMOVSD       X7, 656(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       664(AX), X8, X8
+	VMOVSD       X8, 664(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few5
+
+many5:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+	VPCMPEQQ  label6<>+0(SB), Y9, Y12
+	VMOVUPS   6144(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   14336(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label7<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   15360(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	CMPQ      BX, $0x00000004
+	JGE       many5
+
+few5:
+	TESTQ BX, BX
+	JLE   done5
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes4:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes4
+	VMOVQ     R13, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+	VPCMPEQQ  label6<>+0(SB), Y9, Y12
+	VMOVUPS   6144(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(R9)(R11*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   14336(R9)(R11*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label7<>+0(SB), Y9, Y9
+	VMOVUPS   7168(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(R9)(R11*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   15360(R9)(R11*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(R9)(R11*8)
+	VMOVUPS   Y11, 17408(R9)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, BX
+	JMP       few5
+
+done5:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       768(AX), X1, X1
+	VMOVSD       X1, 768(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       776(AX), X2, X2
+	VMOVSD       X2, 776(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       784(AX), X3, X3
+	VMOVSD       X3, 784(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       792(AX), X4, X4
+	VMOVSD       X4, 792(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       896(AX), X5, X5
+	VMOVSD       X5, 896(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       904(AX), X6, X6
+	VMOVSD       X6, 904(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       912(AX), X7, X7
+	VMOVSD       X7, 912(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       920(AX), X8, X8
+	VMOVSD       X8, 920(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         R10, BX
+	XORQ         R11, R11
+	CMPQ         BX, $0x00000004
+	JL           few6
+
+many6:
+	// Vectors at a time: 1.
+	VPMOVZXBQ (R8)(R11*1), Y9
+	VMOVUPS   16384(R9)(R11*8), Y10
+	VMOVUPS   17408(R9)(R11*8), Y11
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y11, Y10, Y12
+	VPSUBQ      Y10, Y12, Y13
+	VANDPD      signAndExponent<>+0(SB), Y13, Y13
+	VPADDQ      Y13, Y10, Y14
+	VSUBPD      Y10, Y14, Y10
+	VSUBPD      Y10, Y11, Y10
+	VADDPD      Y14, Y12, Y11
+	VDIVPD      Y11, Y10, Y10
+	VPSRLQ      $0x34, Y13, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBits<>+0(SB), Y11, Y11
+	VMULPD      Y10, Y10, Y12
+	VMOVUPD     unit64j<>+0(SB), Y13
+	VFMADD213PD unit64i<>+0(SB), Y12, Y13
+	VFMADD213PD unit64h<>+0(SB), Y12, Y13
+	VFMADD213PD unit64g<>+0(SB), Y12, Y13
+	VFMADD213PD unit64f<>+0(SB), Y12, Y13
+	VFMADD213PD unit64e<>+0(SB), Y12, Y13
+	VFMADD213PD unit64d<>+0(SB), Y12, Y13
+	VFMADD213PD unit64c<>+0(SB), Y12, Y13
+	VFMADD213PD unit64b<>+0(SB), Y12, Y13
+	VFMADD213PD unit64a<>+0(SB), Y12, Y13
+	VMULPD      Y12, Y13, Y12
+	VADDPD      Y10, Y10, Y13
+	VFMADD213PD Y13, Y10, Y12
+	VFMADD231PD ln2<>+0(SB), Y11, Y12
+	VXORPD      signBit<>+0(SB), Y12, Y10
+	VPCMPEQQ    label0<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y2, Y2
+	VPCMPEQQ    label2<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y3, Y3
+	VPCMPEQQ    label3<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y4, Y4
+	VPCMPEQQ    label4<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y5, Y5
+	VPCMPEQQ    label5<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y6, Y6
+	VPCMPEQQ    label6<>+0(SB), Y9, Y11
+	VANDPD      Y10, Y11, Y11
+	VADDPD      Y11, Y7, Y7
+	VPCMPEQQ    label7<>+0(SB), Y9, Y9
+	VANDPD      Y10, Y9, Y9
+	VADDPD      Y9, Y8, Y8
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JGE         many6
+
+few6:
+	TESTQ BX, BX
+	JLE   done6
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    BX, R12
+	CMOVQLT BX, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y9
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R8)(R11*1), R15
+
+bytes5:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R15)(R12*1), R14
+	ORQ       R14, R13
+	DECQ      R12
+	JNZ       bytes5
+	VMOVQ     R13, X10
+	VPMOVZXBQ X10, Y10
+	VMOVUPS   16384(R9)(R11*8), Y11
+	VMOVUPS   17408(R9)(R11*8), Y12
+
+	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD      Y12, Y11, Y13
+	VPSUBQ      Y11, Y13, Y14
+	VANDPD      signAndExponent<>+0(SB), Y14, Y14
+	VPADDQ      Y14, Y11, Y15
+	VSUBPD      Y11, Y15, Y11
+	VSUBPD      Y11, Y12, Y11
+	VADDPD      Y15, Y13, Y12
+	VDIVPD      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y14, Y12
+	VORPD       integerBits<>+0(SB), Y12, Y12
+	VSUBPD      integerBits<>+0(SB), Y12, Y12
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     unit64j<>+0(SB), Y14
+	VFMADD213PD unit64i<>+0(SB), Y13, Y14
+	VFMADD213PD unit64h<>+0(SB), Y13, Y14
+	VFMADD213PD unit64g<>+0(SB), Y13, Y14
+	VFMADD213PD unit64f<>+0(SB), Y13, Y14
+	VFMADD213PD unit64e<>+0(SB), Y13, Y14
+	VFMADD213PD unit64d<>+0(SB), Y13, Y14
+	VFMADD213PD unit64c<>+0(SB), Y13, Y14
+	VFMADD213PD unit64b<>+0(SB), Y13, Y14
+	VFMADD213PD unit64a<>+0(SB), Y13, Y14
+	VMULPD      Y13, Y14, Y13
+	VADDPD      Y11, Y11, Y14
+	VFMADD213PD Y14, Y11, Y13
+	VFMADD231PD ln2<>+0(SB), Y12, Y13
+	VXORPD      signBit<>+0(SB), Y13, Y11
+	VANDPD      Y11, Y9, Y9
+	VPCMPEQQ    label0<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y1, Y1
+	VPCMPEQQ    label1<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y2, Y2
+	VPCMPEQQ    label2<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y3, Y3
+	VPCMPEQQ    label3<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y4, Y4
+	VPCMPEQQ    label4<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y5, Y5
+	VPCMPEQQ    label5<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y6, Y6
+	VPCMPEQQ    label6<>+0(SB), Y10, Y11
+	VANDPD      Y9, Y11, Y11
+	VADDPD      Y11, Y7, Y7
+	VPCMPEQQ    label7<>+0(SB), Y10, Y10
+	VANDPD      Y9, Y10, Y9
+	VADDPD      Y9, Y8, Y8
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, BX
+	JMP         few6
+
+done6:
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       336(AX), X3, X3
+	VMOVSD       X3, 336(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       464(AX), X4, X4
+	VMOVSD       X4, 464(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       592(AX), X5, X5
+	VMOVSD       X5, 592(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       720(AX), X6, X6
+	VMOVSD       X6, 720(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       848(AX), X7, X7
+	VMOVSD       X7, 848(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       976(AX), X8, X8
+	VMOVSD       X8, 976(AX)
+	ADDQ         R10, R8
+	LEAQ         (DI)(R10*8), DI
+	SUBQ         R10, CX
+	JG           window
+	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD    Y0, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes2F32AVX2(SB), NOSPLIT, $0-73
+	// softmaxGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ   xstride+56(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   outStride+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   y_len+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	XORQ   SI, SI
+	CMPQ   BX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(SI*1), Y1
+	MOVQ      x+8(FP), CX
+	LEAQ      (CX)(SI*4), CX
+	VMOVUPS   (CX), Y2
+	VANDPS    absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD   Y3, Y0, Y0
+	VMOVUPS   (CX)(AX*1), Y3
+	VANDPS    absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD   Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS       Y3, Y2, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	MOVQ         coef+16(FP), CX
+	VMULPS       Y4, Y2, Y5
+	VMULPS       Y4, Y3, Y6
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y7
+	VBROADCASTSS (CX), Y8
+	VMULPS       Y8, Y5, Y8
+	VBROADCASTSS 4(CX), Y9
+	VMULPS       Y9, Y5, Y9
+	VBROADCASTSS 8(CX), Y10
+	VADDPS       Y10, Y8, Y8
+	VBLENDVPS    Y7, Y8, Y9, Y7
+	VMULPS       Y4, Y3, Y3
+	VMULPS       Y4, Y2, Y2
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 32(CX), Y4
+	VMULPS       Y4, Y3, Y4
+	VBROADCASTSS 36(CX), Y8
+	VMULPS       Y8, Y3, Y8
+	VBROADCASTSS 40(CX), Y9
+	VADDPS       Y9, Y4, Y4
+	VBLENDVPS    Y1, Y4, Y8, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y1, Y7, Y4
+	VMULPS      Y5, Y1, Y4
+	VFMSUB213PS Y4, Y7, Y6
+	VMULPS      Y3, Y7, Y3
+	VFMSUB213PS Y3, Y1, Y2
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y6, (CX)
+	VMOVNTPS    Y2, (CX)(DX*1)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y2, (CX)(DX*1)
+
+stored1:
+	ADDQ $0x00000008, SI
+	SUBQ $0x00000008, BX
+	CMPQ BX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	LEAQ    tailMasks<>+0(SB), DI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(DI)(R8*4), Y1
+	MOVQ    y_base+24(FP), DI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DI)(SI*1), R9
+
+bytes2:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R9)(CX*1), DI
+	ORQ        DI, R8
+	DECQ       CX
+	JNZ        bytes2
+	VMOVQ      R8, X2
+	VPMOVZXBD  X2, Y2
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(SI*4), CX
+	VMASKMOVPS (CX), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y3, Y6
+	VFMADD231PS  Y7, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y3
+	VFNMADD231PS Y9, Y8, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y3, Y8
+	VFMADD213PS Y9, Y4, Y7
+	VPADDD      Y6, Y8, Y3
+	VPADDD      Y5, Y7, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS       Y4, Y3, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VDIVPS       Y5, Y6, Y5
+	MOVQ         coef+16(FP), CX
+	VMULPS       Y5, Y3, Y6
+	VMULPS       Y5, Y4, Y7
+	VPCMPEQD     label0Single<>+0(SB), Y2, Y8
+	VBROADCASTSS (CX), Y9
+	VMULPS       Y9, Y6, Y9
+	VBROADCASTSS 4(CX), Y10
+	VMULPS       Y10, Y6, Y10
+	VBROADCASTSS 8(CX), Y11
+	VADDPS       Y11, Y9, Y9
+	VBLENDVPS    Y8, Y9, Y10, Y8
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y5, Y3, Y3
+	VPCMPEQD     label1Single<>+0(SB), Y2, Y2
+	VBROADCASTSS 32(CX), Y5
+	VMULPS       Y5, Y4, Y5
+	VBROADCASTSS 36(CX), Y9
+	VMULPS       Y9, Y4, Y9
+	VBROADCASTSS 40(CX), Y10
+	VADDPS       Y10, Y5, Y5
+	VBLENDVPS    Y2, Y5, Y9, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y2, Y8, Y5
+	VMULPS      Y6, Y2, Y5
+	VFMSUB213PS Y5, Y8, Y7
+	VMULPS      Y4, Y8, Y4
+	VFMSUB213PS Y4, Y2, Y3
+	VMASKMOVPS  Y7, Y1, (CX)
+	VMASKMOVPS  Y3, Y1, (CX)(DX*1)
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, BX
+	JMP         few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes2F64AVX2(SB), NOSPLIT, $0-73
+	// softmaxGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ   xstride+56(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   outStride+48(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   y_len+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	XORQ   SI, SI
+	CMPQ   BX, $0x00000004
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(SI*1), Y1
+	MOVQ      x+8(FP), CX
+	LEAQ      (CX)(SI*8), CX
+	VMOVUPD   (CX), Y2
+	VANDPD    absBits<>+0(SB), Y2, Y3
+	VPMAXSD   Y3, Y0, Y0
+	VMOVUPD   (CX)(AX*1), Y3
+	VANDPD    absBits<>+0(SB), Y3, Y4
+	VPMAXSD   Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Y3, Y2, Y4
+	VMOVUPD      one<>+0(SB), Y5
+	VDIVPD       Y4, Y5, Y4
+	MOVQ         coef+16(FP), CX
+	VMULPD       Y4, Y2, Y5
+	VMULPD       Y4, Y3, Y6
+	VPCMPEQQ     label0<>+0(SB), Y1, Y7
+	VBROADCASTSD (CX), Y8
+	VMULPD       Y8, Y5, Y8
+	VBROADCASTSD 8(CX), Y9
+	VMULPD       Y9, Y5, Y9
+	VBROADCASTSD 16(CX), Y10
+	VADDPD       Y10, Y8, Y8
+	VBLENDVPD    Y7, Y8, Y9, Y7
+	VMULPD       Y4, Y3, Y3
+	VMULPD       Y4, Y2, Y2
+	VPCMPEQQ     label1<>+0(SB), Y1, Y1
+	VBROADCASTSD 64(CX), Y4
+	VMULPD       Y4, Y3, Y4
+	VBROADCASTSD 72(CX), Y8
+	VMULPD       Y8, Y3, Y8
+	VBROADCASTSD 80(CX), Y9
+	VADDPD       Y9, Y4, Y4
+	VBLENDVPD    Y1, Y4, Y8, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y1, Y7, Y4
+	VMULPD      Y5, Y1, Y4
+	VFMSUB213PD Y4, Y7, Y6
+	VMULPD      Y3, Y7, Y3
+	VFMSUB213PD Y3, Y1, Y2
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y6, (CX)
+	VMOVNTPD    Y2, (CX)(DX*1)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y6, (CX)
+	VMOVUPD Y2, (CX)(DX*1)
+
+stored1:
+	ADDQ $0x00000004, SI
+	SUBQ $0x00000004, BX
+	CMPQ BX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	LEAQ    tailMasks<>+0(SB), DI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(DI)(R8*8), Y1
+	MOVQ    y_base+24(FP), DI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DI)(SI*1), R9
+
+bytes2:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R9)(CX*1), DI
+	ORQ        DI, R8
+	DECQ       CX
+	JNZ        bytes2
+	VMOVQ      R8, X2
+	VPMOVZXBQ  X2, Y2
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(SI*8), CX
+	VMASKMOVPD (CX), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y3, Y6
+	VFMADD231PD  Y7, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y3
+	VFNMADD231PD Y9, Y8, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y3, Y8
+	VFMADD213PD Y9, Y4, Y7
+	VPADDQ      Y6, Y8, Y3
+	VPADDQ      Y5, Y7, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Y4, Y3, Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VDIVPD       Y5, Y6, Y5
+	MOVQ         coef+16(FP), CX
+	VMULPD       Y5, Y3, Y6
+	VMULPD       Y5, Y4, Y7
+	VPCMPEQQ     label0<>+0(SB), Y2, Y8
+	VBROADCASTSD (CX), Y9
+	VMULPD       Y9, Y6, Y9
+	VBROADCASTSD 8(CX), Y10
+	VMULPD       Y10, Y6, Y10
+	VBROADCASTSD 16(CX), Y11
+	VADDPD       Y11, Y9, Y9
+	VBLENDVPD    Y8, Y9, Y10, Y8
+	VMULPD       Y5, Y4, Y4
+	VMULPD       Y5, Y3, Y3
+	VPCMPEQQ     label1<>+0(SB), Y2, Y2
+	VBROADCASTSD 64(CX), Y5
+	VMULPD       Y5, Y4, Y5
+	VBROADCASTSD 72(CX), Y9
+	VMULPD       Y9, Y4, Y9
+	VBROADCASTSD 80(CX), Y10
+	VADDPD       Y10, Y5, Y5
+	VBLENDVPD    Y2, Y5, Y9, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y2, Y8, Y5
+	VMULPD      Y6, Y2, Y5
+	VFMSUB213PD Y5, Y8, Y7
+	VMULPD      Y4, Y8, Y4
+	VFMSUB213PD Y4, Y2, Y3
+	VMASKMOVPD  Y7, Y1, (CX)
+	VMASKMOVPD  Y3, Y1, (CX)(DX*1)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	JMP         few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes3F32AVX2(SB), NOSPLIT, $0-73
+	// softmaxGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ   xstride+56(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   outStride+48(FP), DX
+	SHLQ   $0x02, DX
+	MOVQ   y_len+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	XORQ   SI, SI
+	CMPQ   BX, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(SI*1), Y1
+	MOVQ      x+8(FP), CX
+	LEAQ      (CX)(SI*4), CX
+	VMOVUPS   (CX), Y2
+	VANDPS    absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD   Y3, Y0, Y0
+	VMOVUPS   (CX)(AX*1), Y3
+	VANDPS    absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD   Y4, Y0, Y0
+	VMOVUPS   (CX)(AX*2), Y4
+	VANDPS    absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD   Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS       Y3, Y2, Y5
+	VADDPS       Y4, Y5, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VDIVPS       Y6, Y7, Y6
+	MOVQ         coef+16(FP), CX
+	VADDPS       Y3, Y4, Y7
+	VMULPS       Y6, Y2, Y8
+	VMULPS       Y6, Y7, Y7
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y9
+	VBROADCASTSS (CX), Y10
+	VMULPS       Y10, Y8, Y10
+	VBROADCASTSS 4(CX), Y11
+	VMULPS       Y11, Y8, Y11
+	VBROADCASTSS 8(CX), Y12
+	VADDPS       Y12, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y11, Y9
+	VADDPS       Y2, Y4, Y2
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y6, Y2, Y2
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y10
+	VBROADCASTSS 32(CX), Y11
+	VMULPS       Y11, Y3, Y11
+	VBROADCASTSS 36(CX), Y12
+	VMULPS       Y12, Y3, Y12
+	VBROADCASTSS 40(CX), Y13
+	VADDPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y12, Y10
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 64(CX), Y6
+	VMULPS       Y6, Y4, Y6
+	VBROADCASTSS 68(CX), Y11
+	VMULPS       Y11, Y4, Y11
+	VBROADCASTSS 72(CX), Y12
+	VADDPS       Y12, Y6, Y6
+	VBLENDVPS    Y1, Y6, Y11, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y10, Y9, Y6
+	VADDPS      Y1, Y6, Y11
+	VADDPS      Y10, Y1, Y11
+	VMULPS      Y8, Y11, Y8
+	VFMSUB213PS Y8, Y9, Y7
+	VADDPS      Y9, Y1, Y8
+	VMULPS      Y3, Y8, Y3
+	VFMSUB213PS Y3, Y10, Y2
+	VMULPS      Y4, Y6, Y3
+	VFMSUB213PS Y3, Y1, Y5
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y7, (CX)
+	VMOVNTPS    Y2, (CX)(DX*1)
+	VMOVNTPS    Y5, (CX)(DX*2)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y7, (CX)
+	VMOVUPS Y2, (CX)(DX*1)
+	VMOVUPS Y5, (CX)(DX*2)
+
+stored1:
+	ADDQ $0x00000008, SI
+	SUBQ $0x00000008, BX
+	CMPQ BX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	LEAQ    tailMasks<>+0(SB), DI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(DI)(R8*4), Y1
+	MOVQ    y_base+24(FP), DI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DI)(SI*1), R9
+
+bytes2:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R9)(CX*1), DI
+	ORQ        DI, R8
+	DECQ       CX
+	JNZ        bytes2
+	VMOVQ      R8, X2
+	VPMOVZXBD  X2, Y2
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(SI*4), CX
+	VMASKMOVPS (CX), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y3, Y7
+	VFMADD231PS  Y9, Y4, Y8
+	VFMADD231PS  Y9, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VSUBPS       Y11, Y7, Y9
+	VSUBPS       Y11, Y8, Y10
+	VSUBPS       Y11, Y6, Y11
+	VMOVUPS      ln2Single<>+0(SB), Y12
+	VFNMADD231PS Y12, Y9, Y3
+	VFNMADD231PS Y12, Y10, Y4
+	VFNMADD231PS Y12, Y11, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y12
+	VFMADD213PS Y12, Y3, Y10
+	VFMADD213PS Y12, Y4, Y11
+	VFMADD213PS Y12, Y5, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y12
+	VFMADD213PS Y12, Y3, Y10
+	VFMADD213PS Y12, Y4, Y11
+	VFMADD213PS Y12, Y5, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y12
+	VFMADD213PS Y12, Y3, Y10
+	VFMADD213PS Y12, Y4, Y11
+	VFMADD213PS Y12, Y5, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VFMADD213PS Y12, Y3, Y10
+	VFMADD213PS Y12, Y4, Y11
+	VFMADD213PS Y12, Y5, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VFMADD213PS Y12, Y3, Y10
+	VFMADD213PS Y12, Y4, Y11
+	VFMADD213PS Y12, Y5, Y9
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y8, Y11, Y4
+	VPADDD      Y6, Y9, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS       Y4, Y3, Y6
+	VADDPS       Y5, Y6, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VDIVPS       Y7, Y8, Y7
+	MOVQ         coef+16(FP), CX
+	VADDPS       Y4, Y5, Y8
+	VMULPS       Y7, Y3, Y9
+	VMULPS       Y7, Y8, Y8
+	VPCMPEQD     label0Single<>+0(SB), Y2, Y10
+	VBROADCASTSS (CX), Y11
+	VMULPS       Y11, Y9, Y11
+	VBROADCASTSS 4(CX), Y12
+	VMULPS       Y12, Y9, Y12
+	VBROADCASTSS 8(CX), Y13
+	VADDPS       Y13, Y11, Y11
+	VBLENDVPS    Y10, Y11, Y12, Y10
+	VADDPS       Y3, Y5, Y3
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y7, Y3, Y3
+	VPCMPEQD     label1Single<>+0(SB), Y2, Y11
+	VBROADCASTSS 32(CX), Y12
+	VMULPS       Y12, Y4, Y12
+	VBROADCASTSS 36(CX), Y13
+	VMULPS       Y13, Y4, Y13
+	VBROADCASTSS 40(CX), Y14
+	VADDPS       Y14, Y12, Y12
+	VBLENDVPS    Y11, Y12, Y13, Y11
+	VMULPS       Y7, Y5, Y5
+	VMULPS       Y7, Y6, Y6
+	VPCMPEQD     label2Single<>+0(SB), Y2, Y2
+	VBROADCASTSS 64(CX), Y7
+	VMULPS       Y7, Y5, Y7
+	VBROADCASTSS 68(CX), Y12
+	VMULPS       Y12, Y5, Y12
+	VBROADCASTSS 72(CX), Y13
+	VADDPS       Y13, Y7, Y7
+	VBLENDVPS    Y2, Y7, Y12, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y11, Y10, Y7
+	VADDPS      Y2, Y7, Y12
+	VADDPS      Y11, Y2, Y12
+	VMULPS      Y9, Y12, Y9
+	VFMSUB213PS Y9, Y10, Y8
+	VADDPS      Y10, Y2, Y9
+	VMULPS      Y4, Y9, Y4
+	VFMSUB213PS Y4, Y11, Y3
+	VMULPS      Y5, Y7, Y4
+	VFMSUB213PS Y4, Y2, Y6
+	VMASKMOVPS  Y8, Y1, (CX)
+	VMASKMOVPS  Y3, Y1, (CX)(DX*1)
+	VMASKMOVPS  Y6, Y1, (CX)(DX*2)
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, BX
+	JMP         few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes3F64AVX2(SB), NOSPLIT, $0-73
+	// softmaxGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ   xstride+56(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   outStride+48(FP), DX
+	SHLQ   $0x03, DX
+	MOVQ   y_len+32(FP), BX
+	VXORPD Y0, Y0, Y0
+	XORQ   SI, SI
+	CMPQ   BX, $0x00000004
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(SI*1), Y1
+	MOVQ      x+8(FP), CX
+	LEAQ      (CX)(SI*8), CX
+	VMOVUPD   (CX), Y2
+	VANDPD    absBits<>+0(SB), Y2, Y3
+	VPMAXSD   Y3, Y0, Y0
+	VMOVUPD   (CX)(AX*1), Y3
+	VANDPD    absBits<>+0(SB), Y3, Y4
+	VPMAXSD   Y4, Y0, Y0
+	VMOVUPD   (CX)(AX*2), Y4
+	VANDPD    absBits<>+0(SB), Y4, Y5
+	VPMAXSD   Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Y3, Y2, Y5
+	VADDPD       Y4, Y5, Y6
+	VMOVUPD      one<>+0(SB), Y7
+	VDIVPD       Y6, Y7, Y6
+	MOVQ         coef+16(FP), CX
+	VADDPD       Y3, Y4, Y7
+	VMULPD       Y6, Y2, Y8
+	VMULPD       Y6, Y7, Y7
+	VPCMPEQQ     label0<>+0(SB), Y1, Y9
+	VBROADCASTSD (CX), Y10
+	VMULPD       Y10, Y8, Y10
+	VBROADCASTSD 8(CX), Y11
+	VMULPD       Y11, Y8, Y11
+	VBROADCASTSD 16(CX), Y12
+	VADDPD       Y12, Y10, Y10
+	VBLENDVPD    Y9, Y10, Y11, Y9
+	VADDPD       Y2, Y4, Y2
+	VMULPD       Y6, Y3, Y3
+	VMULPD       Y6, Y2, Y2
+	VPCMPEQQ     label1<>+0(SB), Y1, Y10
+	VBROADCASTSD 64(CX), Y11
+	VMULPD       Y11, Y3, Y11
+	VBROADCASTSD 72(CX), Y12
+	VMULPD       Y12, Y3, Y12
+	VBROADCASTSD 80(CX), Y13
+	VADDPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y12, Y10
+	VMULPD       Y6, Y4, Y4
+	VMULPD       Y6, Y5, Y5
+	VPCMPEQQ     label2<>+0(SB), Y1, Y1
+	VBROADCASTSD 128(CX), Y6
+	VMULPD       Y6, Y4, Y6
+	VBROADCASTSD 136(CX), Y11
+	VMULPD       Y11, Y4, Y11
+	VBROADCASTSD 144(CX), Y12
+	VADDPD       Y12, Y6, Y6
+	VBLENDVPD    Y1, Y6, Y11, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y10, Y9, Y6
+	VADDPD      Y1, Y6, Y11
+	VADDPD      Y10, Y1, Y11
+	VMULPD      Y8, Y11, Y8
+	VFMSUB213PD Y8, Y9, Y7
+	VADDPD      Y9, Y1, Y8
+	VMULPD      Y3, Y8, Y3
+	VFMSUB213PD Y3, Y10, Y2
+	VMULPD      Y4, Y6, Y3
+	VFMSUB213PD Y3, Y1, Y5
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y7, (CX)
+	VMOVNTPD    Y2, (CX)(DX*1)
+	VMOVNTPD    Y5, (CX)(DX*2)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y7, (CX)
+	VMOVUPD Y2, (CX)(DX*1)
+	VMOVUPD Y5, (CX)(DX*2)
+
+stored1:
+	ADDQ $0x00000004, SI
+	SUBQ $0x00000004, BX
+	CMPQ BX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ BX, BX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    BX, CX
+	CMOVQLT BX, CX
+	LEAQ    tailMasks<>+0(SB), DI
+	MOVQ    CX, R8
+	NEGQ    R8
+	VMOVDQU 32(DI)(R8*8), Y1
+	MOVQ    y_base+24(FP), DI
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DI)(SI*1), R9
+
+bytes2:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R9)(CX*1), DI
+	ORQ        DI, R8
+	DECQ       CX
+	JNZ        bytes2
+	VMOVQ      R8, X2
+	VPMOVZXBQ  X2, Y2
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(SI*8), CX
+	VMASKMOVPD (CX), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y3, Y7
+	VFMADD231PD  Y9, Y4, Y8
+	VFMADD231PD  Y9, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VSUBPD       Y11, Y7, Y9
+	VSUBPD       Y11, Y8, Y10
+	VSUBPD       Y11, Y6, Y11
+	VMOVUPD      ln2<>+0(SB), Y12
+	VFNMADD231PD Y12, Y9, Y3
+	VFNMADD231PD Y12, Y10, Y4
+	VFNMADD231PD Y12, Y11, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVUPD     expLogit64j<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     one<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VMOVUPD     one<>+0(SB), Y12
+	VFMADD213PD Y12, Y3, Y10
+	VFMADD213PD Y12, Y4, Y11
+	VFMADD213PD Y12, Y5, Y9
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y8, Y11, Y4
+	VPADDQ      Y6, Y9, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Y4, Y3, Y6
+	VADDPD       Y5, Y6, Y7
+	VMOVUPD      one<>+0(SB), Y8
+	VDIVPD       Y7, Y8, Y7
+	MOVQ         coef+16(FP), CX
+	VADDPD       Y4, Y5, Y8
+	VMULPD       Y7, Y3, Y9
+	VMULPD       Y7, Y8, Y8
+	VPCMPEQQ     label0<>+0(SB), Y2, Y10
+	VBROADCASTSD (CX), Y11
+	VMULPD       Y11, Y9, Y11
+	VBROADCASTSD 8(CX), Y12
+	VMULPD       Y12, Y9, Y12
+	VBROADCASTSD 16(CX), Y13
+	VADDPD       Y13, Y11, Y11
+	VBLENDVPD    Y10, Y11, Y12, Y10
+	VADDPD       Y3, Y5, Y3
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y7, Y3, Y3
+	VPCMPEQQ     label1<>+0(SB), Y2, Y11
+	VBROADCASTSD 64(CX), Y12
+	VMULPD       Y12, Y4, Y12
+	VBROADCASTSD 72(CX), Y13
+	VMULPD       Y13, Y4, Y13
+	VBROADCASTSD 80(CX), Y14
+	VADDPD       Y14, Y12, Y12
+	VBLENDVPD    Y11, Y12, Y13, Y11
+	VMULPD       Y7, Y5, Y5
+	VMULPD       Y7, Y6, Y6
+	VPCMPEQQ     label2<>+0(SB), Y2, Y2
+	VBROADCASTSD 128(CX), Y7
+	VMULPD       Y7, Y5, Y7
+	VBROADCASTSD 136(CX), Y12
+	VMULPD       Y12, Y5, Y12
+	VBROADCASTSD 144(CX), Y13
+	VADDPD       Y13, Y7, Y7
+	VBLENDVPD    Y2, Y7, Y12, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(SI*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y11, Y10, Y7
+	VADDPD      Y2, Y7, Y12
+	VADDPD      Y11, Y2, Y12
+	VMULPD      Y9, Y12, Y9
+	VFMSUB213PD Y9, Y10, Y8
+	VADDPD      Y10, Y2, Y9
+	VMULPD      Y4, Y9, Y4
+	VFMSUB213PD Y4, Y11, Y3
+	VMULPD      Y5, Y7, Y4
+	VFMSUB213PD Y4, Y2, Y6
+	VMASKMOVPD  Y8, Y1, (CX)
+	VMASKMOVPD  Y3, Y1, (CX)(DX*1)
+	VMASKMOVPD  Y6, Y1, (CX)(DX*2)
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, BX
+	JMP         few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes4F32AVX2(SB), $160-73
+	// softmaxGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ   xstride+56(FP), AX
+	SHLQ   $0x02, AX
+	LEAQ   (AX)(AX*2), DX
+	MOVQ   outStride+48(FP), BX
+	SHLQ   $0x02, BX
+	LEAQ   (BX)(BX*2), SI
+	MOVQ   y_len+32(FP), DI
+	VXORPD Y0, Y0, Y0
+	LEAQ   31(SP), R8
+	ANDQ   $-32, R8
+	XORQ   R9, R9
+	CMPQ   DI, $0x00000008
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R9*1), Y1
+	MOVQ      x+8(FP), CX
+	LEAQ      (CX)(R9*4), CX
+	VMOVUPS   (CX), Y2
+	VANDPS    absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD   Y3, Y0, Y0
+	VMOVUPS   (CX)(AX*1), Y3
+	VANDPS    absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD   Y4, Y0, Y0
+	VMOVUPS   (CX)(AX*2), Y4
+	VANDPS    absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD   Y5, Y0, Y0
+	VMOVUPS   (CX)(DX*1), Y5
+	VANDPS    absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD   Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS       Y3, Y2, Y6
+	VADDPS       Y5, Y4, Y7
+	VADDPS       Y7, Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VDIVPS       Y8, Y9, Y8
+	MOVQ         coef+16(FP), CX
+	VADDPS       Y3, Y7, Y9
+	VMULPS       Y8, Y2, Y10
+	VMULPS       Y8, Y9, Y9
+	VMOVUPS      Y9, (R8)
+	VPCMPEQD     label0Single<>+0(SB), Y1, Y9
+	VBROADCASTSS (CX), Y11
+	VMULPS       Y11, Y10, Y11
+	VBROADCASTSS 4(CX), Y12
+	VMULPS       Y12, Y10, Y12
+	VBROADCASTSS 8(CX), Y13
+	VADDPS       Y13, Y11, Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VADDPS       Y2, Y7, Y2
+	VMULPS       Y8, Y3, Y3
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      Y2, 32(R8)
+	VPCMPEQD     label1Single<>+0(SB), Y1, Y2
+	VBROADCASTSS 32(CX), Y7
+	VMULPS       Y7, Y3, Y7
+	VBROADCASTSS 36(CX), Y11
+	VMULPS       Y11, Y3, Y11
+	VBROADCASTSS 40(CX), Y12
+	VADDPS       Y12, Y7, Y7
+	VBLENDVPS    Y2, Y7, Y11, Y2
+	VADDPS       Y5, Y6, Y7
+	VMULPS       Y8, Y4, Y11
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      Y7, 64(R8)
+	VPCMPEQD     label2Single<>+0(SB), Y1, Y7
+	VBROADCASTSS 64(CX), Y12
+	VMULPS       Y12, Y11, Y12
+	VBROADCASTSS 68(CX), Y13
+	VMULPS       Y13, Y11, Y13
+	VBROADCASTSS 72(CX), Y14
+	VADDPS       Y14, Y12, Y12
+	VBLENDVPS    Y7, Y12, Y13, Y7
+	VADDPS       Y4, Y6, Y4
+	VMULPS       Y8, Y5, Y5
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      Y4, 96(R8)
+	VPCMPEQD     label3Single<>+0(SB), Y1, Y1
+	VBROADCASTSS 96(CX), Y4
+	VMULPS       Y4, Y5, Y4
+	VBROADCASTSS 100(CX), Y6
+	VMULPS       Y6, Y5, Y6
+	VBROADCASTSS 104(CX), Y8
+	VADDPS       Y8, Y4, Y4
+	VBLENDVPS    Y1, Y4, Y6, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R9*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y2, Y9, Y4
+	VADDPS      Y1, Y7, Y6
+	VADDPS      Y6, Y4, Y8
+	VADDPS      Y2, Y6, Y8
+	VMULPS      Y10, Y8, Y8
+	VMOVUPS     (R8), Y10
+	VFMSUB213PS Y8, Y9, Y10
+	VADDPS      Y9, Y6, Y6
+	VMULPS      Y3, Y6, Y3
+	VMOVUPS     32(R8), Y6
+	VFMSUB213PS Y3, Y2, Y6
+	VADDPS      Y1, Y4, Y2
+	VMULPS      Y11, Y2, Y2
+	VMOVUPS     64(R8), Y3
+	VFMSUB213PS Y2, Y7, Y3
+	VADDPS      Y7, Y4, Y2
+	VMULPS      Y5, Y2, Y2
+	VMOVUPS     96(R8), Y4
+	VFMSUB213PS Y2, Y1, Y4
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y10, (CX)
+	VMOVNTPS    Y6, (CX)(BX*1)
+	VMOVNTPS    Y3, (CX)(BX*2)
+	VMOVNTPS    Y4, (CX)(SI*1)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y10, (CX)
+	VMOVUPS Y6, (CX)(BX*1)
+	VMOVUPS Y3, (CX)(BX*2)
+	VMOVUPS Y4, (CX)(SI*1)
+
+stored1:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
+	MOVQ    y_base+24(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(CX*1), R10
+	ORQ        R10, R11
+	DECQ       CX
+	JNZ        bytes2
+	VMOVQ      R11, X2
+	VPMOVZXBD  X2, Y2
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMASKMOVPS (CX), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y6
+	VANDPS     absBitsSingle<>+0(SB), Y6, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVAPD      Y7, Y9
+	VMOVAPD      Y7, Y10
+	VMOVUPS      log2eSingle<>+0(SB), Y11
+	VFMADD231PS  Y11, Y3, Y8
+	VFMADD231PS  Y11, Y4, Y9
+	VFMADD231PS  Y11, Y5, Y10
+	VFMADD231PS  Y11, Y6, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y14
+	VSUBPS       Y14, Y8, Y11
+	VSUBPS       Y14, Y9, Y12
+	VSUBPS       Y14, Y10, Y13
+	VSUBPS       Y14, Y7, Y14
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y3
+	VFNMADD231PS Y15, Y12, Y4
+	VFNMADD231PS Y15, Y13, Y5
+	VFNMADD231PS Y15, Y14, Y6
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VMOVAPD     Y11, Y13
+	VMOVAPD     Y11, Y14
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y15
+	VFMADD213PS Y15, Y3, Y12
+	VFMADD213PS Y15, Y4, Y13
+	VFMADD213PS Y15, Y5, Y14
+	VFMADD213PS Y15, Y6, Y11
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y15
+	VFMADD213PS Y15, Y3, Y12
+	VFMADD213PS Y15, Y4, Y13
+	VFMADD213PS Y15, Y5, Y14
+	VFMADD213PS Y15, Y6, Y11
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y15
+	VFMADD213PS Y15, Y3, Y12
+	VFMADD213PS Y15, Y4, Y13
+	VFMADD213PS Y15, Y5, Y14
+	VFMADD213PS Y15, Y6, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y15
+	VFMADD213PS Y15, Y3, Y12
+	VFMADD213PS Y15, Y4, Y13
+	VFMADD213PS Y15, Y5, Y14
+	VFMADD213PS Y15, Y6, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y15
+	VFMADD213PS Y15, Y3, Y12
+	VFMADD213PS Y15, Y4, Y13
+	VFMADD213PS Y15, Y5, Y14
+	VFMADD213PS Y15, Y6, Y11
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y10, Y14, Y5
+	VPADDD      Y7, Y11, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS       Y4, Y3, Y7
+	VADDPS       Y6, Y5, Y8
+	VADDPS       Y8, Y7, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VDIVPS       Y9, Y10, Y9
+	MOVQ         coef+16(FP), CX
+	VADDPS       Y4, Y8, Y10
+	VMULPS       Y9, Y3, Y11
+	VMULPS       Y9, Y10, Y10
+	VMOVUPS      Y10, (R8)
+	VPCMPEQD     label0Single<>+0(SB), Y2, Y10
+	VBROADCASTSS (CX), Y12
+	VMULPS       Y12, Y11, Y12
+	VBROADCASTSS 4(CX), Y13
+	VMULPS       Y13, Y11, Y13
+	VBROADCASTSS 8(CX), Y14
+	VADDPS       Y14, Y12, Y12
+	VBLENDVPS    Y10, Y12, Y13, Y10
+	VADDPS       Y3, Y8, Y3
+	VMULPS       Y9, Y4, Y4
+	VMULPS       Y9, Y3, Y3
+	VMOVUPS      Y3, 32(R8)
+	VPCMPEQD     label1Single<>+0(SB), Y2, Y3
+	VBROADCASTSS 32(CX), Y8
+	VMULPS       Y8, Y4, Y8
+	VBROADCASTSS 36(CX), Y12
+	VMULPS       Y12, Y4, Y12
+	VBROADCASTSS 40(CX), Y13
+	VADDPS       Y13, Y8, Y8
+	VBLENDVPS    Y3, Y8, Y12, Y3
+	VADDPS       Y6, Y7, Y8
+	VMULPS       Y9, Y5, Y12
+	VMULPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 64(R8)
+	VPCMPEQD     label2Single<>+0(SB), Y2, Y8
+	VBROADCASTSS 64(CX), Y13
+	VMULPS       Y13, Y12, Y13
+	VBROADCASTSS 68(CX), Y14
+	VMULPS       Y14, Y12, Y14
+	VBROADCASTSS 72(CX), Y15
+	VADDPS       Y15, Y13, Y13
+	VBLENDVPS    Y8, Y13, Y14, Y8
+	VADDPS       Y5, Y7, Y5
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y9, Y5, Y5
+	VMOVUPS      Y5, 96(R8)
+	VPCMPEQD     label3Single<>+0(SB), Y2, Y2
+	VBROADCASTSS 96(CX), Y5
+	VMULPS       Y5, Y6, Y5
+	VBROADCASTSS 100(CX), Y7
+	VMULPS       Y7, Y6, Y7
+	VBROADCASTSS 104(CX), Y9
+	VADDPS       Y9, Y5, Y5
+	VBLENDVPS    Y2, Y5, Y7, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R9*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y10, Y5
+	VADDPS      Y2, Y8, Y7
+	VADDPS      Y7, Y5, Y9
+	VADDPS      Y3, Y7, Y9
+	VMULPS      Y11, Y9, Y9
+	VMOVUPS     (R8), Y11
+	VFMSUB213PS Y9, Y10, Y11
+	VADDPS      Y10, Y7, Y7
+	VMULPS      Y4, Y7, Y4
+	VMOVUPS     32(R8), Y7
+	VFMSUB213PS Y4, Y3, Y7
+	VADDPS      Y2, Y5, Y3
+	VMULPS      Y12, Y3, Y3
+	VMOVUPS     64(R8), Y4
+	VFMSUB213PS Y3, Y8, Y4
+	VADDPS      Y8, Y5, Y3
+	VMULPS      Y6, Y3, Y3
+	VMOVUPS     96(R8), Y5
+	VFMSUB213PS Y3, Y2, Y5
+	VMASKMOVPS  Y11, Y1, (CX)
+	VMASKMOVPS  Y7, Y1, (CX)(BX*1)
+	VMASKMOVPS  Y4, Y1, (CX)(BX*2)
+	VMASKMOVPS  Y5, Y1, (CX)(SI*1)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes4F64AVX2(SB), $160-73
+	// softmaxGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ   xstride+56(FP), AX
+	SHLQ   $0x03, AX
+	LEAQ   (AX)(AX*2), DX
+	MOVQ   outStride+48(FP), BX
+	SHLQ   $0x03, BX
+	LEAQ   (BX)(BX*2), SI
+	MOVQ   y_len+32(FP), DI
+	VXORPD Y0, Y0, Y0
+	LEAQ   31(SP), R8
+	ANDQ   $-32, R8
+	XORQ   R9, R9
+	CMPQ   DI, $0x00000004
+	JL     few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R9*1), Y1
+	MOVQ      x+8(FP), CX
+	LEAQ      (CX)(R9*8), CX
+	VMOVUPD   (CX), Y2
+	VANDPD    absBits<>+0(SB), Y2, Y3
+	VPMAXSD   Y3, Y0, Y0
+	VMOVUPD   (CX)(AX*1), Y3
+	VANDPD    absBits<>+0(SB), Y3, Y4
+	VPMAXSD   Y4, Y0, Y0
+	VMOVUPD   (CX)(AX*2), Y4
+	VANDPD    absBits<>+0(SB), Y4, Y5
+	VPMAXSD   Y5, Y0, Y0
+	VMOVUPD   (CX)(DX*1), Y5
+	VANDPD    absBits<>+0(SB), Y5, Y6
+	VPMAXSD   Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Y3, Y2, Y6
+	VADDPD       Y5, Y4, Y7
+	VADDPD       Y7, Y6, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VDIVPD       Y8, Y9, Y8
+	MOVQ         coef+16(FP), CX
+	VADDPD       Y3, Y7, Y9
+	VMULPD       Y8, Y2, Y10
+	VMULPD       Y8, Y9, Y9
+	VMOVUPS      Y9, (R8)
+	VPCMPEQQ     label0<>+0(SB), Y1, Y9
+	VBROADCASTSD (CX), Y11
+	VMULPD       Y11, Y10, Y11
+	VBROADCASTSD 8(CX), Y12
+	VMULPD       Y12, Y10, Y12
+	VBROADCASTSD 16(CX), Y13
+	VADDPD       Y13, Y11, Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VADDPD       Y2, Y7, Y2
+	VMULPD       Y8, Y3, Y3
+	VMULPD       Y8, Y2, Y2
+	VMOVUPS      Y2, 32(R8)
+	VPCMPEQQ     label1<>+0(SB), Y1, Y2
+	VBROADCASTSD 64(CX), Y7
+	VMULPD       Y7, Y3, Y7
+	VBROADCASTSD 72(CX), Y11
+	VMULPD       Y11, Y3, Y11
+	VBROADCASTSD 80(CX), Y12
+	VADDPD       Y12, Y7, Y7
+	VBLENDVPD    Y2, Y7, Y11, Y2
+	VADDPD       Y5, Y6, Y7
+	VMULPD       Y8, Y4, Y11
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      Y7, 64(R8)
+	VPCMPEQQ     label2<>+0(SB), Y1, Y7
+	VBROADCASTSD 128(CX), Y12
+	VMULPD       Y12, Y11, Y12
+	VBROADCASTSD 136(CX), Y13
+	VMULPD       Y13, Y11, Y13
+	VBROADCASTSD 144(CX), Y14
+	VADDPD       Y14, Y12, Y12
+	VBLENDVPD    Y7, Y12, Y13, Y7
+	VADDPD       Y4, Y6, Y4
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y4, Y4
+	VMOVUPS      Y4, 96(R8)
+	VPCMPEQQ     label3<>+0(SB), Y1, Y1
+	VBROADCASTSD 192(CX), Y4
+	VMULPD       Y4, Y5, Y4
+	VBROADCASTSD 200(CX), Y6
+	VMULPD       Y6, Y5, Y6
+	VBROADCASTSD 208(CX), Y8
+	VADDPD       Y8, Y4, Y4
+	VBLENDVPD    Y1, Y4, Y6, Y1
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R9*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y2, Y9, Y4
+	VADDPD      Y1, Y7, Y6
+	VADDPD      Y6, Y4, Y8
+	VADDPD      Y2, Y6, Y8
+	VMULPD      Y10, Y8, Y8
+	VMOVUPS     (R8), Y10
+	VFMSUB213PD Y8, Y9, Y10
+	VADDPD      Y9, Y6, Y6
+	VMULPD      Y3, Y6, Y3
+	VMOVUPS     32(R8), Y6
+	VFMSUB213PD Y3, Y2, Y6
+	VADDPD      Y1, Y4, Y2
+	VMULPD      Y11, Y2, Y2
+	VMOVUPS     64(R8), Y3
+	VFMSUB213PD Y2, Y7, Y3
+	VADDPD      Y7, Y4, Y2
+	VMULPD      Y5, Y2, Y2
+	VMOVUPS     96(R8), Y4
+	VFMSUB213PD Y2, Y1, Y4
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y10, (CX)
+	VMOVNTPD    Y6, (CX)(BX*1)
+	VMOVNTPD    Y3, (CX)(BX*2)
+	VMOVNTPD    Y4, (CX)(SI*1)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y10, (CX)
+	VMOVUPD Y6, (CX)(BX*1)
+	VMOVUPD Y3, (CX)(BX*2)
+	VMOVUPD Y4, (CX)(SI*1)
+
+stored1:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, DI
+	CMPQ DI, $0x00000004
+	JGE  many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    DI, CX
+	CMOVQLT DI, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
+	MOVQ    y_base+24(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(CX*1), R10
+	ORQ        R10, R11
+	DECQ       CX
+	JNZ        bytes2
+	VMOVQ      R11, X2
+	VPMOVZXBQ  X2, Y2
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMASKMOVPD (CX), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y6
+	VANDPD     absBits<>+0(SB), Y6, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVAPD      Y7, Y9
+	VMOVAPD      Y7, Y10
+	VMOVUPD      log2e<>+0(SB), Y11
+	VFMADD231PD  Y11, Y3, Y8
+	VFMADD231PD  Y11, Y4, Y9
+	VFMADD231PD  Y11, Y5, Y10
+	VFMADD231PD  Y11, Y6, Y7
+	VMOVUPD      roundBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y11
+	VSUBPD       Y14, Y9, Y12
+	VSUBPD       Y14, Y10, Y13
+	VSUBPD       Y14, Y7, Y14
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y3
+	VFNMADD231PD Y15, Y12, Y4
+	VFNMADD231PD Y15, Y13, Y5
+	VFNMADD231PD Y15, Y14, Y6
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y10, Y10
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VMOVAPD     Y11, Y13
+	VMOVAPD     Y11, Y14
+	VMOVUPD     expLogit64j<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64i<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64h<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64g<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64f<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64e<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64d<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     expLogit64c<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     one<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VMOVUPD     one<>+0(SB), Y15
+	VFMADD213PD Y15, Y3, Y12
+	VFMADD213PD Y15, Y4, Y13
+	VFMADD213PD Y15, Y5, Y14
+	VFMADD213PD Y15, Y6, Y11
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y10, Y14, Y5
+	VPADDQ      Y7, Y11, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD       Y4, Y3, Y7
+	VADDPD       Y6, Y5, Y8
+	VADDPD       Y8, Y7, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VDIVPD       Y9, Y10, Y9
+	MOVQ         coef+16(FP), CX
+	VADDPD       Y4, Y8, Y10
+	VMULPD       Y9, Y3, Y11
+	VMULPD       Y9, Y10, Y10
+	VMOVUPS      Y10, (R8)
+	VPCMPEQQ     label0<>+0(SB), Y2, Y10
+	VBROADCASTSD (CX), Y12
+	VMULPD       Y12, Y11, Y12
+	VBROADCASTSD 8(CX), Y13
+	VMULPD       Y13, Y11, Y13
+	VBROADCASTSD 16(CX), Y14
+	VADDPD       Y14, Y12, Y12
+	VBLENDVPD    Y10, Y12, Y13, Y10
+	VADDPD       Y3, Y8, Y3
+	VMULPD       Y9, Y4, Y4
+	VMULPD       Y9, Y3, Y3
+	VMOVUPS      Y3, 32(R8)
+	VPCMPEQQ     label1<>+0(SB), Y2, Y3
+	VBROADCASTSD 64(CX), Y8
+	VMULPD       Y8, Y4, Y8
+	VBROADCASTSD 72(CX), Y12
+	VMULPD       Y12, Y4, Y12
+	VBROADCASTSD 80(CX), Y13
+	VADDPD       Y13, Y8, Y8
+	VBLENDVPD    Y3, Y8, Y12, Y3
+	VADDPD       Y6, Y7, Y8
+	VMULPD       Y9, Y5, Y12
+	VMULPD       Y9, Y8, Y8
+	VMOVUPS      Y8, 64(R8)
+	VPCMPEQQ     label2<>+0(SB), Y2, Y8
+	VBROADCASTSD 128(CX), Y13
+	VMULPD       Y13, Y12, Y13
+	VBROADCASTSD 136(CX), Y14
+	VMULPD       Y14, Y12, Y14
+	VBROADCASTSD 144(CX), Y15
+	VADDPD       Y15, Y13, Y13
+	VBLENDVPD    Y8, Y13, Y14, Y8
+	VADDPD       Y5, Y7, Y5
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y9, Y5, Y5
+	VMOVUPS      Y5, 96(R8)
+	VPCMPEQQ     label3<>+0(SB), Y2, Y2
+	VBROADCASTSD 192(CX), Y5
+	VMULPD       Y5, Y6, Y5
+	VBROADCASTSD 200(CX), Y7
+	VMULPD       Y7, Y6, Y7
+	VBROADCASTSD 208(CX), Y9
+	VADDPD       Y9, Y5, Y5
+	VBLENDVPD    Y2, Y5, Y7, Y2
+	MOVQ         out+0(FP), CX
+	LEAQ         (CX)(R9*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y10, Y5
+	VADDPD      Y2, Y8, Y7
+	VADDPD      Y7, Y5, Y9
+	VADDPD      Y3, Y7, Y9
+	VMULPD      Y11, Y9, Y9
+	VMOVUPS     (R8), Y11
+	VFMSUB213PD Y9, Y10, Y11
+	VADDPD      Y10, Y7, Y7
+	VMULPD      Y4, Y7, Y4
+	VMOVUPS     32(R8), Y7
+	VFMSUB213PD Y4, Y3, Y7
+	VADDPD      Y2, Y5, Y3
+	VMULPD      Y12, Y3, Y3
+	VMOVUPS     64(R8), Y4
+	VFMSUB213PD Y3, Y8, Y4
+	VADDPD      Y8, Y5, Y3
+	VMULPD      Y6, Y3, Y3
+	VMOVUPS     96(R8), Y5
+	VFMSUB213PD Y3, Y2, Y5
+	VMASKMOVPD  Y11, Y1, (CX)
+	VMASKMOVPD  Y7, Y1, (CX)(BX*1)
+	VMASKMOVPD  Y4, Y1, (CX)(BX*2)
+	VMASKMOVPD  Y5, Y1, (CX)(SI*1)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, DI
+	JMP         few
+
+done:
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET

@@ -3523,3 +3523,1521 @@ func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k
 //
 //go:noescape
 func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// softmaxLanes2F32AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLanes2F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+
+// softmaxLanes2F64AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLanes2F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// softmaxLanes3F32AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLanes3F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+
+// softmaxLanes3F64AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLanes3F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// softmaxLanes4F32AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLanes4F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+
+// softmaxLanes4F64AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLanes4F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// softmaxLanes8F32AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLanes8F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+
+// softmaxLanes8F64AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLanes8F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+
+// softmaxLanesF32AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLanesF32AVX512(p *float32, q *float32, x *float32, work *float32, stride int, xstride int, c int, n int) bool
+
+// softmaxLanesF64AVX512 leaves the softmax of the logits x in p and the sums of the other
+// classes in q. It reports false, and p and q are unspecified, if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	for i := range n {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += exp(x[o*xstride+i])
+//				}
+//			}
+//			e := exp(x[k*xstride+i])
+//			p[k*stride+i] = e / (e + others)
+//			q[k*stride+i] = others / (e + others)
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLanesF64AVX512(p *float64, q *float64, x *float64, work *float64, stride int, xstride int, c int, n int) bool
+
+// memberLogsLanesF32AVX512 leaves ln p and q of each position's own class.
+//
+//	for i, c := range y {
+//		at := int(c)*stride + i
+//		l[i], qy[i] = -log1p(q[at]/p[at]), q[at]
+//	}
+//	return true
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func memberLogsLanesF32AVX512(l []float32, qy []float32, p *float32, q *float32, y []uint8, stride int, c int) bool
+
+// memberLogsLanesF64AVX512 leaves ln p and q of each position's own class.
+//
+//	for i, c := range y {
+//		at := int(c)*stride + i
+//		l[i], qy[i] = -log1p(q[at]/p[at]), q[at]
+//	}
+//	return true
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func memberLogsLanesF64AVX512(l []float64, qy []float64, p *float64, q *float64, y []uint8, stride int, c int) bool
+
+// regionYLanesF32AVX512 adds TP, FP, FN, TN and R of a class.
+//
+//	for i, c := range y {
+//		if c == class {
+//			acc[0] += p[i]
+//			acc[2] += q[i]
+//			acc[4]++
+//		} else {
+//			acc[1] += p[i]
+//			acc[3] += q[i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func regionYLanesF32AVX512(acc *[16]float64, p []float32, q []float32, y []uint8, class uint8)
+
+// regionYLanesF64AVX512 adds TP, FP, FN, TN and R of a class.
+//
+//	for i, c := range y {
+//		if c == class {
+//			acc[0] += p[i]
+//			acc[2] += q[i]
+//			acc[4]++
+//		} else {
+//			acc[1] += p[i]
+//			acc[3] += q[i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func regionYLanesF64AVX512(acc *[16]float64, p []float64, q []float64, y []uint8, class uint8)
+
+// squareYLanesF32AVX512 adds PP, SQR and SQB of a class.
+//
+//	for i, c := range y {
+//		acc[7] += p[i] * p[i]
+//		if c == class {
+//			acc[8] += q[i] * q[i]
+//		} else {
+//			acc[9] += p[i] * p[i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func squareYLanesF32AVX512(acc *[16]float64, p []float32, q []float32, y []uint8, class uint8)
+
+// squareYLanesF64AVX512 adds PP, SQR and SQB of a class.
+//
+//	for i, c := range y {
+//		acc[7] += p[i] * p[i]
+//		if c == class {
+//			acc[8] += q[i] * q[i]
+//		} else {
+//			acc[9] += p[i] * p[i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func squareYLanesF64AVX512(acc *[16]float64, p []float64, q []float64, y []uint8, class uint8)
+
+// sumYLanesF32AVX512 adds a row where a class is.
+//
+//	for i, c := range y {
+//		if c == class {
+//			*acc += row[i]
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func sumYLanesF32AVX512(acc *float64, row []float32, y []uint8, class uint8)
+
+// sumYLanesF64AVX512 adds a row where a class is.
+//
+//	for i, c := range y {
+//		if c == class {
+//			*acc += row[i]
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func sumYLanesF64AVX512(acc *float64, row []float64, y []uint8, class uint8)
+
+// chainYLanes2F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func chainYLanes2F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes2F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func chainYLanes2F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes3F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func chainYLanes3F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes3F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func chainYLanes3F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes4F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func chainYLanes4F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes4F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func chainYLanes4F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes8F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func chainYLanes8F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanes8F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func chainYLanes8F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanesF32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func chainYLanesF32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// chainYLanesF64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class.
+//
+//	h := func(k, i int) T {
+//		by, p := coef[8*k:], p[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*by[0] + by[2] + by[3]*m[i]
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func chainYLanesF64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes2F32AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes2F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes2F64AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes2F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes3F32AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes3F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes3F64AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes3F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes4F32AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes4F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes4F64AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes4F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes8F32AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes8F32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanes8F64AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func squareChainYLanes8F64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanesF32AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func squareChainYLanesF32AVX512(out *float32, p *float32, q *float32, m *float32, coef *float32, work *float32, y []uint8, outStride int, stride int, c int, stream bool)
+
+// squareChainYLanesF64AVX512 is the gradient through a softmax by labels with squares, from the 8
+// coefficients of each class.
+//
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k*stride+i], q[k*stride+i]
+//		if int(y[i]) == k {
+//			return p*(by[0]+2*by[4]*p-2*by[5]*q) + by[2] + by[3]*m[i]
+//		}
+//		return p * (by[1] + 2*(by[4]+by[6])*p)
+//	}
+//	for i := range y {
+//		for k := range c {
+//			others := 0.0
+//			for o := range c {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k*stride+i] - p[k*stride+i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func squareChainYLanesF64AVX512(out *float64, p *float64, q *float64, m *float64, coef *float64, work *float64, y []uint8, outStride int, stride int, c int, stream bool)
+
+// memberPowersLanesF32AVX512 leaves q^γ ln p of each position's own class.
+//
+//	for i, q := range qy {
+//		w[i] = pow(q, gamma) * l[i]
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func memberPowersLanesF32AVX512(w []float32, l []float32, qy []float32, gamma float32)
+
+// memberPowersLanesF64AVX512 leaves q^γ ln p of each position's own class.
+//
+//	for i, q := range qy {
+//		w[i] = pow(q, gamma) * l[i]
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func memberPowersLanesF64AVX512(w []float64, l []float64, qy []float64, gamma float64)
+
+// memberPowersGradLanesF32AVX512 leaves the derivative of q^γ ln p by the log-odds, over q.
+//
+//	for i, q := range qy {
+//		m[i] = pow(q, gamma) * (1 - gamma*exp(l[i])*l[i]/q)
+//	}
+//	return true
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func memberPowersGradLanesF32AVX512(m []float32, l []float32, qy []float32, gamma float32) bool
+
+// memberPowersGradLanesF64AVX512 leaves the derivative of q^γ ln p by the log-odds, over q.
+//
+//	for i, q := range qy {
+//		m[i] = pow(q, gamma) * (1 - gamma*exp(l[i])*l[i]/q)
+//	}
+//	return true
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func memberPowersGradLanesF64AVX512(m []float64, l []float64, qy []float64, gamma float64) bool
+
+// memberExpLogLanesF32AVX512 leaves (−ln p)^γ of each position's own class.
+//
+//	for i, v := range l {
+//		w[i] = pow(-v, gamma)
+//	}
+//	return true
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func memberExpLogLanesF32AVX512(w []float32, l []float32, qy []float32, gamma float32) bool
+
+// memberExpLogLanesF64AVX512 leaves (−ln p)^γ of each position's own class.
+//
+//	for i, v := range l {
+//		w[i] = pow(-v, gamma)
+//	}
+//	return true
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func memberExpLogLanesF64AVX512(w []float64, l []float64, qy []float64, gamma float64) bool
+
+// memberExpLogGradLanesF32AVX512 leaves the derivative of (−ln p)^γ by the log-odds, over q.
+//
+//	for i, v := range l {
+//		m[i] = -gamma * pow(-v, gamma-1)
+//	}
+//	return true
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func memberExpLogGradLanesF32AVX512(m []float32, l []float32, qy []float32, gamma float32) bool
+
+// memberExpLogGradLanesF64AVX512 leaves the derivative of (−ln p)^γ by the log-odds, over q.
+//
+//	for i, v := range l {
+//		m[i] = -gamma * pow(-v, gamma-1)
+//	}
+//	return true
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func memberExpLogGradLanesF64AVX512(m []float64, l []float64, qy []float64, gamma float64) bool
+
+// softmaxSumsYLanes2F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes2F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes3F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes3F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes4F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes4F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes8F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxSumsYLanes8F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
+// other. It reports false if some logit is a NaN or beyond ±40, or ±150
+// in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes2F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes2F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes3F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes3F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes4F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes4F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes8F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+
+// softmaxLogSumsYLanes8F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+// each other. It reports false if some logit is a NaN or beyond ±40, or
+// ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxLogSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+
+// softmaxGradYLanes2F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes2F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes2F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes2F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes3F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes3F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes3F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes3F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes4F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 16 float32 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes4F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes4F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float64 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes4F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool

@@ -17,6 +17,9 @@ type loopState struct {
 	small bool          // whether the function has such elements
 	loops int           // of the function, for their labels
 	inner int           // the same of the loops over classes
+
+	sharing bool           // whether a constant is loaded once for several vectors
+	held    map[string]vec // constants in registers
 }
 
 // array is a row or matrix in memory: its first element and their size.

@@ -68,7 +68,7 @@ func (g *gen) lanes() int {
 }
 
 func (g *gen) everything() {
-	for _, p := range slices.Concat(primitives, lanes, moves, interleaves(), rows) {
+	for _, p := range slices.Concat(primitives, lanes, moves, interleaves(), rows, probs, probsChains, probsMembers, probsWhole) {
 		if !p.typed {
 			g.primitive(p, "")
 			continue

@@ -107,6 +107,9 @@ func (g *gen) mem(c constant) operand.Mem {
 
 // load brings a constant into a register, for operations that need one there.
 func (g *gen) load(c constant) vec {
+	if g.held[c.name] != nil {
+		return g.held[c.name]
+	}
 	v := g.regs(1)
 	if g.wide() {
 		fp(g, g.VBROADCASTSD, g.VBROADCASTSS)(g.mem(c), v[0])
@@ -146,22 +149,69 @@ func (g *gen) op2(plain, broadcast instruction, a vec, b any) vec {
 		n = max(n, len(b))
 	}
 	dst := g.regs(n)
+	b = g.shared(b, n)
 	for i := range dst {
-		if c, ok := b.(constant); ok {
-			g.withConstant(plain, broadcast, c, a.at(i), dst[i])
+		if v, ok := b.(vec); ok {
+			plain(v.at(i), a.at(i), dst[i])
 		} else {
-			plain(b.(vec).at(i), a.at(i), dst[i])
+			g.withConstant(plain, broadcast, b, a.at(i), dst[i])
 		}
 	}
 	return dst
 }
 
-// withConstant emits an instruction whose first operand is a constant.
-func (g *gen) withConstant(plain, broadcast instruction, c constant, rest ...operand.Op) {
+// shared brings what several vectors take from memory to a register, where the
+// body can spare one: only two loads fit in a cycle.
+func (g *gen) shared(b any, vectors int) any {
+	c, ok := b.(constant)
+	switch {
+	case !ok:
+		return b
+	case g.held[c.name] != nil:
+		return g.held[c.name]
+	case g.sharing && vectors > 1:
+		return g.load(c)
+	}
+	return b
+}
+
+// hold keeps constants in registers from here on.
+func (g *gen) hold(constants ...constant) {
+	if g.held == nil {
+		g.held = map[string]vec{}
+	}
+	for _, c := range constants {
+		g.held[c.name] = g.load(c)
+	}
+}
+
+// everyLane is a number in memory that stands for a vector of it.
+type everyLane operand.Mem
+
+// withConstant emits an instruction whose first operand is a constant, or one
+// number for every lane.
+func (g *gen) withConstant(plain, broadcast instruction, c any, rest ...operand.Op) {
+	var first operand.Op
+	switch c := c.(type) {
+	case constant:
+		first = g.mem(c)
+	case everyLane:
+		first = operand.Mem(c)
+		if !g.wide() {
+			first = g.spread(c)[0]
+		}
+	}
 	if g.wide() {
 		plain = broadcast
 	}
-	plain(append([]operand.Op{g.mem(c)}, rest...)...)
+	plain(append([]operand.Op{first}, rest...)...)
+}
+
+// spread brings a number in memory to every lane.
+func (g *gen) spread(c everyLane) vec {
+	v := g.regs(1)
+	fp(g, g.VBROADCASTSD, g.VBROADCASTSS)(operand.Mem(c), v[0])
+	return v
 }
 
 func (g *gen) add(a vec, b any) vec {
@@ -226,11 +276,12 @@ func (g *gen) sqrt(a vec) vec {
 
 // op3 emits a fused operation that overwrites its last operand.
 func (g *gen) op3(plain, broadcast instruction, x any, y, dst vec) {
+	x = g.shared(x, len(dst))
 	for i := range dst {
-		if c, ok := x.(constant); ok {
-			g.withConstant(plain, broadcast, c, y.at(i), dst[i])
+		if v, ok := x.(vec); ok {
+			plain(v.at(i), y.at(i), dst[i])
 		} else {
-			plain(x.(vec).at(i), y.at(i), dst[i])
+			g.withConstant(plain, broadcast, x, y.at(i), dst[i])
 		}
 	}
 }

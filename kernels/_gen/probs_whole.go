@@ -1,0 +1,389 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// probsWhole is what does all of few classes at once: their sums, or the gradient
+// from logits.
+var probsWhole = []primitive{
+	{"softmaxSumsYLanes2", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 2, false) }},
+	{"softmaxSumsYLanes3", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 3, false) }},
+	{"softmaxSumsYLanes4", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 4, false) }},
+	{"softmaxSumsYLanes8", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 8, false) }},
+	{"softmaxLogSumsYLanes2", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 2, true) }},
+	{"softmaxLogSumsYLanes3", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 3, true) }},
+	{"softmaxLogSumsYLanes4", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 4, true) }},
+	{"softmaxLogSumsYLanes8", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 8, true) }},
+	{"softmaxGradYLanes2", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 2) }},
+	{"softmaxGradYLanes3", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 3) }},
+	{"softmaxGradYLanes4", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 4) }},
+}
+
+const (
+	sumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int) bool"
+	sumsYDoc  = `
+adds TP, FP, FN and TN of every class, of which the sums follow each
+other. It reports false if some logit is a NaN or beyond ±40, or ±150
+in float64.
+
+	p, q := softmax(x)
+	for i, c := range y {
+		for k := range p {
+			if int(c) == k {
+				acc[16*k] += p[k][i]
+				acc[16*k+2] += q[k][i]
+			} else {
+				acc[16*k+1] += p[k][i]
+				acc[16*k+3] += q[k][i]
+			}
+		}
+	}
+`
+	logSumsYDoc = `
+adds TP, FP, FN, TN and LogP of every class, of which the sums follow
+each other. It reports false if some logit is a NaN or beyond ±40, or
+±150 in float64.
+
+	p, q := softmax(x)
+	for i, c := range y {
+		for k := range p {
+			if int(c) == k {
+				acc[16*k] += p[k][i]
+				acc[16*k+2] += q[k][i]
+				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+			} else {
+				acc[16*k+1] += p[k][i]
+				acc[16*k+3] += q[k][i]
+			}
+		}
+	}
+`
+	gradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool"
+	gradYDoc  = `
+is the gradient through a softmax by labels, from the 8 coefficients of
+each class. It reports false, and out is unspecified, if some logit is
+a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+
+	p, q := softmax(x)
+	h := func(k, i int) T {
+		by := coef[8*k:]
+		if int(y[i]) == k {
+			return p[k][i]*by[0] + by[2]
+		}
+		return p[k][i] * by[1]
+	}
+	for i := range y {
+		for k := range p {
+			others := 0.0
+			for o := range p {
+				if o != k {
+					others += h(o, i)
+				}
+			}
+			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+		}
+	}
+`
+)
+
+// expsOf is the exponentials of as many classes, so many side by side.
+func (g *gen) expsOf(x *classRows, classes, together, vectors int, most vec) []vec {
+	var e []vec
+	for from := 0; from < classes; from += together {
+		logits := make([]vec, min(together, classes-from))
+		for c := range logits {
+			logits[c] = x.read(g, from+c, vectors)
+			g.watch(most, logits[c])
+		}
+		e = append(e, g.exps(logits)...)
+	}
+	return e
+}
+
+// cells is vectors that stay in memory, each on its own cache line or half of
+// one, for there are too few registers.
+type cells struct {
+	at operand.Mem
+	n  int
+}
+
+func (g *gen) cells(n int) *cells {
+	g.Attributes(attr.Attribute(0)) // the frame may need a larger stack
+	at := g.AllocLocal((n + 1) * g.bytes)
+	base := g.GP64()
+	g.LEAQ(at.Offset(g.bytes-1), base)
+	g.ANDQ(operand.I8(-g.bytes), base)
+	return &cells{at: operand.Mem{Base: base}, n: n}
+}
+
+func (c *cells) of(g *gen, i int) operand.Mem { return c.at.Offset(i * g.bytes) }
+
+func (c *cells) read(g *gen, i int) vec {
+	v := g.regs(1)
+	g.VMOVUPS(c.of(g, i), v[0])
+	return v
+}
+
+func (c *cells) write(g *gen, i int, v vec) { g.VMOVUPS(v[0], c.of(g, i)) }
+
+// scratch is rows of so many elements in the frame, aligned to a cache line.
+type scratch struct {
+	base       reg.GPVirtual
+	row, first int // of the matrix that it is
+}
+
+func (g *gen) scratch(rows, elements int) *scratch {
+	g.Attributes(attr.Attribute(0)) // the frame may need a larger stack
+	local := g.AllocLocal(rows*elements*g.elemSize() + 64)
+	s := &scratch{base: g.GP64(), row: elements}
+	g.LEAQ(local.Offset(63), s.base)
+	g.ANDQ(operand.I8(-64), s.base)
+	return s
+}
+
+// matrix is the rows from the first one on.
+func (s *scratch) matrix(first int) *scratch { return &scratch{s.base, s.row, first} }
+
+func (s *scratch) mem(g *gen, class, i int) operand.Mem {
+	size := g.elemSize()
+	return array{s.base, size}.mem(g.index, (s.first+class)*s.row+i*g.lanes())
+}
+
+func (s *scratch) read(g *gen, class, vectors int) vec {
+	v := g.regs(vectors)
+	for i := range v {
+		g.VMOVUPS(s.mem(g, class, i), v[i])
+	}
+	return v
+}
+
+func (s *scratch) write(g *gen, class int, v vec) {
+	for i := range v {
+		g.VMOVUPS(v[i], s.mem(g, class, i))
+	}
+}
+
+// addLanes adds the lanes of sums to acc[index], in float64.
+func (g *gen) addLanes(acc reg.Register, index int, v vec) {
+	if g.single {
+		low, high := g.regs(1), g.regs(1)
+		if g.wide() {
+			y := g.YMM()
+			g.VEXTRACTF64X4(operand.U8(1), v[0], y)
+			g.VCVTPS2PD(y, high[0])
+			g.VCVTPS2PD(v[0].(reg.VecVirtual).AsY(), low[0])
+		} else {
+			x := g.XMM()
+			g.VEXTRACTF128(operand.U8(1), v[0], x)
+			g.VCVTPS2PD(x, high[0])
+			g.VCVTPS2PD(v[0].(reg.VecVirtual).AsX(), low[0])
+		}
+		g.VADDPD(high[0], low[0], low[0])
+		v = low
+	}
+	g.addTotal(acc, index, v)
+}
+
+// addWhere adds v where m holds; with AVX2 it returns v there and 0 elsewhere.
+func (g *gen) addWhere(sum vec, m mask, v vec) (member vec) {
+	if g.wide() {
+		fp(g, g.VADDPD, g.VADDPS)(v[0], sum[0], m[0], sum[0])
+		return nil
+	}
+	member = g.where(m, v)
+	g.sum(sum, member)
+	return member
+}
+
+// sumsWindow is how many positions of so many classes lie in the first cache.
+func (g *gen) sumsWindow(classes int) int {
+	return min(16<<10/(2*classes*g.elemSize())&^63, sumWindow)
+}
+
+// softmaxSumsY takes window after window of positions in three steps, each with
+// many vectors on their way: probabilities, sums by labels, and logarithms.
+func softmaxSumsY(g *gen, classes int, logs bool) {
+	acc, n := g.pointer("acc"), g.length("y")
+	x := g.classRows("x", "xstride", classes)
+	x.from = g.int("x")
+	y := g.byteLabels("y")
+	size := g.sumsWindow(classes)
+	p := g.scratch(2*classes+2, size)
+	q, own := p.matrix(classes), p.matrix(2*classes) // of members: p, then q
+	g.sharing = true
+	most := g.zero(1)
+	window := g.GP64()
+	rows := func(vectors int, body func(k int)) {
+		left := g.GP64()
+		g.MOVQ(window, left)
+		g.row(left, vectors, body)
+	}
+	g.Label("window")
+	g.Commentf("%d positions at a time, which are added in lanes of their type.", size)
+	g.MOVQ(operand.U32(size), window)
+	g.CMPQ(n, window)
+	g.CMOVQLT(n, window)
+	rows(g.softmaxVectors(classes), func(k int) {
+		x.atIndex(g)
+		g.softmaxOf(x, p, q, classes, k, most)
+	})
+	together := g.few(2)
+	for first := 0; first < classes; first += together {
+		g.sumsOfClasses(rows, acc.base, y, p, q, own, first, min(together, classes-first), logs)
+	}
+	if logs {
+		g.logsOfClasses(rows, acc.base, y, own, classes)
+	}
+	g.ADDQ(window, y.base)
+	g.LEAQ(operand.Mem{Base: x.from, Index: window, Scale: uint8(x.size)}, x.from)
+	g.SUBQ(window, n)
+	g.JG(operand.LabelRef("window"))
+	g.returnWithin(most, softmaxLimit)
+}
+
+// sumsOfClasses adds TP, FP, FN and TN of some classes, and gathers the
+// probabilities of members.
+func (g *gen) sumsOfClasses(rows func(int, func(int)), acc reg.Register, y array, p, q, own *scratch, first, classes int, gather bool) {
+	sums := g.accumulators(4*classes, 1)
+	rows(1, func(int) {
+		labels := g.labelLanes(y, 1)
+		var members []vec
+		switch {
+		case gather && first == 0:
+			members = []vec{g.zero(1), g.zero(1)}
+		case gather:
+			members = []vec{own.read(g, 0, 1), own.read(g, 1, 1)}
+		}
+		for c := range classes {
+			m := g.isLabel(labels, first+c)
+			for i, row := range []*scratch{p, q} {
+				v := row.read(g, first+c, 1)
+				member := g.addWhere(sums[4*c+2*i], m, v)
+				switch {
+				case !gather:
+				case member == nil:
+					g.merge(members[i], m, v)
+				default:
+					g.VORPS(member[0], members[i][0], members[i][0])
+				}
+			}
+			elsewhere := g.elsewhere(m)
+			for i, row := range []*scratch{p, q} {
+				g.addElsewhere(sums[4*c+2*i+1], m, elsewhere, row.read(g, first+c, 1))
+			}
+		}
+		for i, v := range members {
+			own.write(g, i, v)
+		}
+	})
+	g.Comment("The lanes are added up in float64.")
+	for i, v := range sums {
+		g.addLanes(acc, 16*(first+i/4)+i%4, v)
+	}
+}
+
+// elsewhere is where m does not hold, for addElsewhere; nil with AVX2.
+func (g *gen) elsewhere(m mask) mask {
+	if !g.wide() {
+		return nil
+	}
+	return g.not(m)
+}
+
+func (g *gen) addElsewhere(sum vec, m, elsewhere mask, v vec) {
+	if g.wide() {
+		g.addWhere(sum, elsewhere, v)
+		return
+	}
+	g.sum(sum, g.unless(m, v))
+}
+
+// logsOfClasses adds LogP of all classes from the probabilities of members.
+func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, y array, own *scratch, classes int) {
+	sums := g.accumulators(classes, 1)
+	rows(g.few(1), func(k int) {
+		labels := g.labelLanes(y, k)
+		p, q := own.read(g, 0, k), own.read(g, 1, k)
+		l := g.existing(g.xor(g.oddsAgainst(p, q), signBit))
+		for c := range classes {
+			for i, m := range g.isLabel(labels, c) {
+				g.addWhere(sums[c], mask{m}, l[i:i+1])
+			}
+		}
+	})
+	for c, v := range sums {
+		g.addLanes(acc, 16*c+10, v)
+	}
+}
+
+func softmaxGradY(g *gen, classes int) {
+	x, out := g.classRows("x", "xstride", classes), g.classRows("out", "outStride", classes)
+	n := g.length("y")
+	most := g.zero(1)
+	g.sharing = true
+	together := 4
+	var spilled *cells // q, where there are too few registers
+	if !g.wide() && classes > 3 {
+		spilled = g.cells(classes)
+	}
+	g.row(n, 1, func(k int) {
+		labels := g.labelLanes(g.byteLabels("y"), k)
+		x.atIndex(g)
+		e := g.expsOf(x, classes, together, k, most)
+		g.Comment("Each sum of the others adds up: nothing cancels.")
+		tree := g.classTree(e, 0)
+		inverse := g.div(g.load(one).times(k), tree.sum)
+		t := &chainTerms{coef: g.matrix("coef")}
+		p, q, h := make([]vec, classes), make([]vec, classes), make([]vec, classes)
+		tree.others(g, nil, func(c int, own, others vec) {
+			p[c], q[c] = g.mul(own, inverse), g.mul(others, inverse)
+			if spilled != nil {
+				spilled.write(g, c, q[c])
+			}
+			h[c] = t.h(g, c, p[c], nil, g.isLabel(labels, c))
+		})
+		out.atIndex(g)
+		g.Comment("h q minus p times the others.")
+		result := make([]vec, classes)
+		g.classTree(h, 0).others(g, nil, func(c int, own, others vec) {
+			d := g.mul(others, p[c])
+			if spilled != nil {
+				q[c] = spilled.read(g, c)
+			}
+			g.timesMinus(q[c], own, d)
+			result[c] = q[c]
+		})
+		g.streamedRows(out, result)
+	})
+	g.returnWithin(most, softmaxLimit)
+}
+
+// streamedRows stores a vector of each class, past the caches if the parameter
+// stream says so.
+func (g *gen) streamedRows(out *classRows, v []vec) {
+	ordinary := func() {
+		for c := range v {
+			out.write(g, c, v[c])
+		}
+	}
+	if g.tail != nil {
+		ordinary()
+		return
+	}
+	g.inner++
+	usual, done := g.numbered("usual"), g.numbered("stored")
+	g.CMPB(g.frame("stream"), operand.U8(0))
+	g.JEQ(operand.LabelRef(usual))
+	for c := range v {
+		for i := range v[c] {
+			fp(g, g.VMOVNTPD, g.VMOVNTPS)(v[c][i], out.class(g, c, i))
+		}
+	}
+	g.JMP(operand.LabelRef(done))
+	g.Label(usual)
+	ordinary()
+	g.Label(done)
+}
