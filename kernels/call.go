@@ -177,7 +177,7 @@ func (p *Plan[T]) do(ctx context.Context, ph phase, dx, x []T, t Target, g Grad)
 
 	units := c.n * c.perSample
 	workers := min(len(p.workers), units)
-	if len(x) < p.config.thresholds.single {
+	if len(x) < p.single(p.fusedPath()) {
 		workers = min(workers, 1)
 	}
 	for i := 1; i < workers; i++ {
@@ -240,12 +240,20 @@ func (p *Plan[T]) allocate() {
 	p.chunks = make([]float64, units*p.program.Stride())
 	p.coef = make([]float64, p.spec.N*p.spec.C*p.program.K)
 	n := max(1, min(p.config.workers, units))
-	if p.spec.N*p.spec.C*p.spec.S < th.single {
+	if p.spec.N*p.spec.C*p.spec.S < min(p.single(&p.fusedLabels), p.single(&p.fusedDense)) {
 		n = 1
 	}
 	for range n {
 		p.workers = append(p.workers, newWorker(p, th.tile))
 	}
+}
+
+// single is the number of elements below which one goroutine does a call.
+func (p *Plan[T]) single(path *fusedPath[T]) int {
+	if len(path.steps) > 0 {
+		return p.config.thresholds.alone
+	}
+	return p.config.thresholds.single
 }
 
 // tileSize fits a few rows of each class into a cache of 1 MiB.

@@ -22,7 +22,7 @@ func init() {
 // stored past the caches.
 func WithThresholds(tile, flush, chunk, single int) Option {
 	return func(c *config) {
-		c.thresholds = thresholds{tile: tile, span: 3 * tile, block: 2 * tile, flush: flush, chunk: chunk, single: single}
+		c.thresholds = thresholds{tile: tile, span: 3 * tile, block: 2 * tile, flush: flush, chunk: chunk, single: single, alone: single}
 	}
 }
 

@@ -115,14 +115,15 @@ type thresholds struct {
 	block  int // and those that stay in the first cache
 	flush  int // positions summed before they join the chunk's sums
 	chunk  int // least positions of a unit of work
-	single int // elements of a batch below which one goroutine does it
+	single int // elements of a batch below which one goroutine does it, by rows of tiles
+	alone  int // and by fused kernels
 	stream int // bytes of a gradient from which on it is stored past the caches
 }
 
-// Below 1<<15 elements, some 0.3 ms, waking a second core costs more than it
-// saves. A gradient larger than the last cache gains by being stored past it; a
-// smaller one is still there for its reader if it is not.
-var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, stream: 32 << 20}
+// Below some 0.3 ms of work, waking a second core costs more than it saves. A
+// gradient larger than the last cache gains by being stored past it; a smaller
+// one is still there for its reader if it is not.
+var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, alone: 1 << 18, stream: 32 << 20}
 
 // Plan computes one loss for predictions of one shape. It holds all memory
 // that its calls need. One goroutine at a time may use a plan; many plans may

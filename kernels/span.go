@@ -259,7 +259,9 @@ func (w *worker[T]) loadSpan() {
 	if !w.span.packed || w.plan.spec.Activation == Softmax {
 		return
 	}
-	w.pack(w.span.x, w.plan.call.x, 0, w.span.n)
+	if w.readsInput() {
+		w.pack(w.span.x, w.plan.call.x, 0, w.span.n)
+	}
 	if t := &w.plan.call.target; t.isDense() {
 		if own := ownDense[T](t); own != nil {
 			w.pack(w.span.r, own, 0, w.span.n)
@@ -318,9 +320,17 @@ func (w *worker[T]) input(c int) []T {
 		return s.x[c*s.stride:][:s.n]
 	case s.keep == nil:
 		return x[w.classAt(c).start:][:s.n]
+	case w.readsInput():
+		gather(s.x, s.stride, x, s.keep, w.classAt(c))
 	}
-	gather(s.x, s.stride, x, s.keep, w.classAt(c))
 	return s.x[:s.n]
+}
+
+// readsInput reports whether the pass depends on the prediction. The gradient
+// of the sums of probabilities depends on the target alone.
+func (w *worker[T]) readsInput() bool {
+	p := w.plan
+	return p.call.phase != phaseBackward || p.spec.Activation != None || w.span.path.set != setRegion
 }
 
 // target is class c of a dense target.
