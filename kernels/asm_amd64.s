@@ -20418,8 +20418,8 @@ TEXT ·forwardNoneRegionF32AVX2(SB), $224-65
 	JLE     folded
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, SI
+	// 256 elements are added in lanes of float32.
+	MOVQ    $0x00000100, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
 	SUBQ    SI, AX
@@ -20976,7 +20976,11 @@ done:
 
 // func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidRegionYF32AVX2(SB), $128-73
+TEXT ·forwardSigmoidRegionYF32AVX2(SB), $224-73
+	LEAQ 128(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -20984,231 +20988,340 @@ TEXT ·forwardSigmoidRegionYF32AVX2(SB), $128-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
 	XORQ         BX, BX
-	VXORPD       Y6, Y6, Y6
-	VMOVUPS      Y6, (SP)
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      Y6, 64(SP)
-	VMOVUPS      Y6, 96(SP)
-	XORQ         SI, SI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBD X6, Y6
-	VMOVMSKPS Y6, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y7
-	VPADDD    Y7, Y7, Y8
-	VPMAXUD   Y8, Y1, Y1
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X4
+	VMOVUPS   (SI), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(DX)(DI*1), X5
+	VMOVUPS   (SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVMSKPS Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVUPS   (CX)(DI*4), Y6
+	VMOVUPS   32(CX)(DI*4), Y7
+	VPADDD    Y6, Y6, Y8
+	VPADDD    Y7, Y7, Y9
+	VPMAXUD   Y8, Y0, Y0
+	VPMAXUD   Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
 	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y9
-	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
-	VPSLLD      $0x17, Y8, Y7
-	VPADDD      Y7, Y9, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
 	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y9, Y8, Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
 	VMULPS      Y8, Y7, Y7
-	VANDPD      Y7, Y6, Y9
-	VADDPS      Y9, Y2, Y2
-	VANDPD      Y8, Y6, Y9
-	VADDPS      Y9, Y4, Y4
-	VANDNPD     Y7, Y6, Y7
-	VADDPS      Y7, Y3, Y3
-	VANDNPD     Y8, Y6, Y6
-	VADDPS      Y6, Y5, Y5
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
+	VANDPD      Y6, Y4, Y10
+	VANDPD      Y7, Y5, Y11
+	VADDPS      Y11, Y10, Y10
+	VMOVUPS     32(SI), Y11
+	VADDPS      Y10, Y11, Y11
+	VMOVUPS     Y11, 32(SI)
+	VANDPD      Y9, Y4, Y10
+	VANDPD      Y8, Y5, Y11
+	VADDPS      Y11, Y10, Y10
+	VADDPS      Y10, Y2, Y2
+	VANDNPD     Y6, Y4, Y6
+	VANDNPD     Y7, Y5, Y7
+	VADDPS      Y7, Y6, Y6
+	VADDPS      Y6, Y1, Y1
+	VANDNPD     Y9, Y4, Y4
+	VANDNPD     Y8, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VADDPS      Y4, Y3, Y3
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y6
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y4
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R9, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBD  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMOVMSKPS  Y7, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y6, Y6
-	VPADDD     Y6, Y6, Y9
-	VPMAXUD    Y9, Y1, Y1
+	VMOVQ      R10, X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	VMASKMOVPS (CX)(DI*4), Y4, Y4
+	VPADDD     Y4, Y4, Y7
+	VPMAXUD    Y7, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y10
-	VPSLLD      $0x17, Y9, Y6
-	VPADDD      Y6, Y10, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VADDPS      oneSingle<>+0(SB), Y6, Y10
-	VDIVPS      Y10, Y9, Y9
-	VMULPS      Y9, Y6, Y6
-	VANDPD      Y6, Y7, Y10
-	VADDPS      Y10, Y2, Y2
-	VANDPD      Y9, Y7, Y7
-	VADDPS      Y7, Y4, Y4
-	VANDPD      Y6, Y8, Y6
-	VADDPS      Y6, Y3, Y3
-	VANDPD      Y9, Y8, Y6
-	VADDPS      Y6, Y5, Y5
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y8, Y10, Y4
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VADDPS      oneSingle<>+0(SB), Y4, Y8
+	VDIVPS      Y8, Y7, Y7
+	VMULPS      Y7, Y4, Y4
+	VANDPD      Y4, Y5, Y8
+	VMOVUPS     32(SI), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(SI)
+	VANDPD      Y7, Y5, Y5
+	VADDPS      Y5, Y2, Y2
+	VANDPD      Y4, Y6, Y4
+	VADDPS      Y4, Y1, Y1
+	VANDPD      Y7, Y6, Y4
+	VADDPS      Y4, Y3, Y3
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y2, Y6
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X6, Y7
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y6
-	VADDPD       Y6, Y7, Y7
-	VADDPD       (SP), Y7, Y7
-	VMOVUPD      Y7, (SP)
-	VMOVAPD      Y3, Y6
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X6, Y7
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y6
-	VADDPD       Y6, Y7, Y7
-	VADDPD       32(SP), Y7, Y7
-	VMOVUPD      Y7, 32(SP)
-	VMOVAPD      Y4, Y6
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X6, Y7
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y6
-	VADDPD       Y6, Y7, Y7
-	VADDPD       64(SP), Y7, Y7
-	VMOVUPD      Y7, 64(SP)
-	VMOVAPD      Y5, Y6
+	VMOVUPS      32(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X6, Y7
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y6
-	VADDPD       Y6, Y7, Y7
-	VADDPD       96(SP), Y7, Y7
-	VMOVUPD      Y7, 96(SP)
+	VMOVUPS      Y5, 32(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
+	VMOVUPD      (SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPD      32(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPD      64(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPD      96(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   BX, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
 	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
+
+DATA ln2Single<>+0(SB)/4, $0x3f317218
+DATA ln2Single<>+4(SB)/4, $0x3f317218
+DATA ln2Single<>+8(SB)/4, $0x3f317218
+DATA ln2Single<>+12(SB)/4, $0x3f317218
+DATA ln2Single<>+16(SB)/4, $0x3f317218
+DATA ln2Single<>+20(SB)/4, $0x3f317218
+DATA ln2Single<>+24(SB)/4, $0x3f317218
+DATA ln2Single<>+28(SB)/4, $0x3f317218
+GLOBL ln2Single<>(SB), RODATA|NOPTR, $32
+
+DATA expRowLanedSingle<>+0(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+4(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+8(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+12(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+16(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+20(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+24(SB)/4, $0x3c0905b1
+DATA expRowLanedSingle<>+28(SB)/4, $0x3c0905b1
+GLOBL expRowLanedSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expRowLanecSingle<>+0(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+4(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+8(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+12(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+16(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+20(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+24(SB)/4, $0x3d2aaa8d
+DATA expRowLanecSingle<>+28(SB)/4, $0x3d2aaa8d
+GLOBL expRowLanecSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expRowLaneeSingle<>+0(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+4(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+8(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+12(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+16(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+20(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+24(SB)/4, $0x3ab6887e
+DATA expRowLaneeSingle<>+28(SB)/4, $0x3ab6887e
+GLOBL expRowLaneeSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expRowLanebSingle<>+0(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+4(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+8(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+12(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+16(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+20(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+24(SB)/4, $0x3e2aaa6f
+DATA expRowLanebSingle<>+28(SB)/4, $0x3e2aaa6f
+GLOBL expRowLanebSingle<>(SB), RODATA|NOPTR, $32
+
+DATA expRowLaneaSingle<>+0(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+4(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+8(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+12(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+16(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+20(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+24(SB)/4, $0x3f000000
+DATA expRowLaneaSingle<>+28(SB)/4, $0x3f000000
+GLOBL expRowLaneaSingle<>(SB), RODATA|NOPTR, $32
 
 DATA doubledLimitSingle<>+0(SB)/4, $0x85400000
 DATA doubledLimitSingle<>+4(SB)/4, $0x85400000
@@ -21222,7 +21335,11 @@ GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidRegionYF64AVX2(SB), $96-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -21230,69 +21347,121 @@ TEXT ·forwardSigmoidRegionYF64AVX2(SB), NOSPLIT, $0-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y4, 32(SI)
 	XORQ         BX, BX
-	XORQ         SI, SI
-	CMPQ         AX, $0x00000004
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBQ X6, Y6
-	VMOVMSKPD Y6, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y7
-	VANDPD    absBits<>+0(SB), Y7, Y8
+	// Vectors at a time: 2.
+	VMOVD     (DX)(DI*1), X4
+	VMOVUPS   (SI), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBQ X4, Y4
+	VMOVD     4(DX)(DI*1), X5
+	VMOVUPS   (SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBQ X5, Y5
+	VMOVMSKPD Y4, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVMSKPD Y5, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   32(CX)(DI*8), Y7
+	VANDPD    absBits<>+0(SB), Y6, Y8
+	VANDPD    absBits<>+0(SB), Y7, Y9
 	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD    Y8, Y1, Y1
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD    Y8, Y0, Y0
+	VANDPD    Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
 	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y7
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y9
-	VFMADD213PD exp64j<>+0(SB), Y7, Y9
-	VFMADD213PD exp64i<>+0(SB), Y7, Y9
-	VFMADD213PD exp64h<>+0(SB), Y7, Y9
-	VFMADD213PD exp64g<>+0(SB), Y7, Y9
-	VFMADD213PD exp64f<>+0(SB), Y7, Y9
-	VFMADD213PD exp64e<>+0(SB), Y7, Y9
-	VFMADD213PD exp64d<>+0(SB), Y7, Y9
-	VFMADD213PD exp64c<>+0(SB), Y7, Y9
-	VFMADD213PD exp64b<>+0(SB), Y7, Y9
-	VFMADD213PD one<>+0(SB), Y7, Y9
-	VFMADD213PD one<>+0(SB), Y7, Y9
-	VPSLLQ      $0x34, Y8, Y7
-	VPADDQ      Y7, Y9, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
 	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y7, Y9
-	VDIVPD      Y9, Y8, Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
 	VMULPD      Y8, Y7, Y7
-	VANDPD      Y7, Y6, Y9
-	VADDPD      Y9, Y2, Y2
-	VANDPD      Y8, Y6, Y9
-	VADDPD      Y9, Y4, Y4
-	VANDNPD     Y7, Y6, Y7
-	VADDPD      Y7, Y3, Y3
-	VANDNPD     Y8, Y6, Y6
-	VADDPD      Y6, Y5, Y5
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
+	VANDPD      Y6, Y4, Y10
+	VANDPD      Y7, Y5, Y11
+	VADDPD      Y11, Y10, Y10
+	VADDPD      Y10, Y1, Y1
+	VANDPD      Y9, Y4, Y10
+	VANDPD      Y8, Y5, Y11
+	VADDPD      Y11, Y10, Y10
+	VADDPD      Y10, Y3, Y3
+	VANDNPD     Y6, Y4, Y6
+	VANDNPD     Y7, Y5, Y7
+	VADDPD      Y7, Y6, Y6
+	VADDPD      Y6, Y2, Y2
+	VANDNPD     Y9, Y4, Y4
+	VANDNPD     Y8, Y5, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     32(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(SI)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
 	JGE         many
 
 few:
@@ -21300,116 +21469,122 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y6
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
 
 bytes1:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
-	ORQ        R9, R8
-	DECQ       DI
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R8, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBQ  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMOVMSKPD  Y7, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y6, Y6
-	VANDPD     absBits<>+0(SB), Y6, Y9
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD     Y9, Y1, Y1
+	VMOVQ      R9, X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPD  Y5, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMASKMOVPD (CX)(DI*8), Y4, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y7, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y6
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y6, Y10
-	VFMADD213PD exp64i<>+0(SB), Y6, Y10
-	VFMADD213PD exp64h<>+0(SB), Y6, Y10
-	VFMADD213PD exp64g<>+0(SB), Y6, Y10
-	VFMADD213PD exp64f<>+0(SB), Y6, Y10
-	VFMADD213PD exp64e<>+0(SB), Y6, Y10
-	VFMADD213PD exp64d<>+0(SB), Y6, Y10
-	VFMADD213PD exp64c<>+0(SB), Y6, Y10
-	VFMADD213PD exp64b<>+0(SB), Y6, Y10
-	VFMADD213PD one<>+0(SB), Y6, Y10
-	VFMADD213PD one<>+0(SB), Y6, Y10
-	VPSLLQ      $0x34, Y9, Y6
-	VPADDQ      Y6, Y10, Y6
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y6, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y6, Y6
-	VANDPD      Y6, Y7, Y10
-	VADDPD      Y10, Y2, Y2
-	VANDPD      Y9, Y7, Y7
-	VADDPD      Y7, Y4, Y4
-	VANDPD      Y6, Y8, Y6
-	VADDPD      Y6, Y3, Y3
-	VANDPD      Y9, Y8, Y6
-	VADDPD      Y6, Y5, Y5
-	ADDQ        $0x00000004, SI
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VFMADD213PD expRowg<>+0(SB), Y4, Y9
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y4, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VFMADD213PD expRowc<>+0(SB), Y4, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y4, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y8, Y10, Y4
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y4, Y4
+	VMOVUPD     one<>+0(SB), Y7
+	VADDPD      one<>+0(SB), Y4, Y8
+	VDIVPD      Y8, Y7, Y7
+	VMULPD      Y7, Y4, Y4
+	VANDPD      Y4, Y5, Y8
+	VADDPD      Y8, Y1, Y1
+	VANDPD      Y7, Y5, Y5
+	VADDPD      Y5, Y3, Y3
+	VANDPD      Y4, Y6, Y4
+	VADDPD      Y4, Y2, Y2
+	VANDPD      Y7, Y6, Y4
+	VMOVUPS     32(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(SI)
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y2, Y0
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       (AX), X4, X4
+	VMOVSD       X4, (AX)
+	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVAPD      Y3, Y0
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVAPD      Y3, Y1
 	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   BX, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -21421,6 +21596,60 @@ DATA sizeLimit<>+8(SB)/8, $0x4072c00000000000
 DATA sizeLimit<>+16(SB)/8, $0x4072c00000000000
 DATA sizeLimit<>+24(SB)/8, $0x4072c00000000000
 GLOBL sizeLimit<>(SB), RODATA|NOPTR, $32
+
+DATA expRowh<>+0(SB)/8, $0x3ec72c720b2e07bf
+DATA expRowh<>+8(SB)/8, $0x3ec72c720b2e07bf
+DATA expRowh<>+16(SB)/8, $0x3ec72c720b2e07bf
+DATA expRowh<>+24(SB)/8, $0x3ec72c720b2e07bf
+GLOBL expRowh<>(SB), RODATA|NOPTR, $32
+
+DATA expRowg<>+0(SB)/8, $0x3efa019c9ab213aa
+DATA expRowg<>+8(SB)/8, $0x3efa019c9ab213aa
+DATA expRowg<>+16(SB)/8, $0x3efa019c9ab213aa
+DATA expRowg<>+24(SB)/8, $0x3efa019c9ab213aa
+GLOBL expRowg<>(SB), RODATA|NOPTR, $32
+
+DATA expRowi<>+0(SB)/8, $0x3e928803926c8ea8
+DATA expRowi<>+8(SB)/8, $0x3e928803926c8ea8
+DATA expRowi<>+16(SB)/8, $0x3e928803926c8ea8
+DATA expRowi<>+24(SB)/8, $0x3e928803926c8ea8
+GLOBL expRowi<>(SB), RODATA|NOPTR, $32
+
+DATA expRowf<>+0(SB)/8, $0x3f2a019adabfb6ab
+DATA expRowf<>+8(SB)/8, $0x3f2a019adabfb6ab
+DATA expRowf<>+16(SB)/8, $0x3f2a019adabfb6ab
+DATA expRowf<>+24(SB)/8, $0x3f2a019adabfb6ab
+GLOBL expRowf<>(SB), RODATA|NOPTR, $32
+
+DATA expRowe<>+0(SB)/8, $0x3f56c16c1738ecf7
+DATA expRowe<>+8(SB)/8, $0x3f56c16c1738ecf7
+DATA expRowe<>+16(SB)/8, $0x3f56c16c1738ecf7
+DATA expRowe<>+24(SB)/8, $0x3f56c16c1738ecf7
+GLOBL expRowe<>(SB), RODATA|NOPTR, $32
+
+DATA expRowd<>+0(SB)/8, $0x3f81111111c45d5b
+DATA expRowd<>+8(SB)/8, $0x3f81111111c45d5b
+DATA expRowd<>+16(SB)/8, $0x3f81111111c45d5b
+DATA expRowd<>+24(SB)/8, $0x3f81111111c45d5b
+GLOBL expRowd<>(SB), RODATA|NOPTR, $32
+
+DATA expRowc<>+0(SB)/8, $0x3fa5555555554cb8
+DATA expRowc<>+8(SB)/8, $0x3fa5555555554cb8
+DATA expRowc<>+16(SB)/8, $0x3fa5555555554cb8
+DATA expRowc<>+24(SB)/8, $0x3fa5555555554cb8
+GLOBL expRowc<>(SB), RODATA|NOPTR, $32
+
+DATA expRowb<>+0(SB)/8, $0x3fc5555555553b7d
+DATA expRowb<>+8(SB)/8, $0x3fc5555555553b7d
+DATA expRowb<>+16(SB)/8, $0x3fc5555555553b7d
+DATA expRowb<>+24(SB)/8, $0x3fc5555555553b7d
+GLOBL expRowb<>(SB), RODATA|NOPTR, $32
+
+DATA expRowa<>+0(SB)/8, $0x3fe0000000000000
+DATA expRowa<>+8(SB)/8, $0x3fe0000000000000
+DATA expRowa<>+16(SB)/8, $0x3fe0000000000000
+DATA expRowa<>+24(SB)/8, $0x3fe0000000000000
+GLOBL expRowa<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
@@ -21440,55 +21669,85 @@ TEXT ·backwardSigmoidRegionYF32AVX2(SB), NOSPLIT, $0-97
 	VBROADCASTSS 4(DI), Y2
 	VXORPD       Y3, Y3, Y3
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	VMOVQ     (SI)(DI*1), X4
 	VPCMPEQB  X4, X0, X4
 	VPMOVSXBD X4, Y4
-	VMOVUPS   (BX)(DI*4), Y5
-	VPADDD    Y5, Y5, Y6
-	VPMAXUD   Y6, Y3, Y3
+	VMOVQ     8(SI)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(DI*4), Y6
+	VMOVUPS   32(BX)(DI*4), Y7
+	VPADDD    Y6, Y6, Y8
+	VPADDD    Y7, Y7, Y9
+	VPMAXUD   Y8, Y3, Y3
+	VPMAXUD   Y9, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VADDPS      oneSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y6, Y5, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y8, Y7, Y7
 	VBLENDVPS   Y4, Y1, Y2, Y4
-	VMULPS      Y5, Y4, Y4
+	VBLENDVPS   Y5, Y1, Y2, Y5
 	VMULPS      Y6, Y4, Y4
+	VMULPS      Y7, Y5, Y5
+	VMULPS      Y9, Y4, Y4
+	VMULPS      Y8, Y5, Y5
 	TESTB       DL, DL
 	JZ          ordinary1
 	VMOVNTPS    Y4, (AX)(DI*4)
+	VMOVNTPS    Y5, 32(AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
 	VMOVUPS Y4, (AX)(DI*4)
+	VMOVUPS Y5, 32(AX)(DI*4)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
 	JGE  many
 
 few:
@@ -21528,19 +21787,20 @@ bytes2:
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
 	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
 	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y8, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VADDPS      oneSingle<>+0(SB), Y6, Y8
 	VDIVPS      Y8, Y7, Y7
@@ -21583,61 +21843,99 @@ TEXT ·backwardSigmoidRegionYF64AVX2(SB), NOSPLIT, $0-97
 	VBROADCASTSD 8(DI), Y2
 	VPCMPEQD     Y3, Y3, Y3
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
+	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	VMOVD     (SI)(DI*1), X4
 	VPCMPEQB  X4, X0, X4
 	VPMOVSXBQ X4, Y4
-	VMOVUPD   (BX)(DI*8), Y5
-	VANDPD    absBits<>+0(SB), Y5, Y6
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD    Y6, Y3, Y3
+	VMOVD     4(SI)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVUPD   (BX)(DI*8), Y6
+	VMOVUPD   32(BX)(DI*8), Y7
+	VANDPD    absBits<>+0(SB), Y6, Y8
+	VANDPD    absBits<>+0(SB), Y7, Y9
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD    Y8, Y3, Y3
+	VANDPD    Y9, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VADDPD      one<>+0(SB), Y5, Y7
-	VDIVPD      Y7, Y6, Y6
-	VMULPD      Y6, Y5, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
+	VMULPD      Y8, Y7, Y7
 	VBLENDVPD   Y4, Y1, Y2, Y4
-	VMULPD      Y5, Y4, Y4
+	VBLENDVPD   Y5, Y1, Y2, Y5
 	VMULPD      Y6, Y4, Y4
+	VMULPD      Y7, Y5, Y5
+	VMULPD      Y9, Y4, Y4
+	VMULPD      Y8, Y5, Y5
 	TESTB       DL, DL
 	JZ          ordinary1
 	VMOVNTPD    Y4, (AX)(DI*8)
+	VMOVNTPD    Y5, 32(AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
 	VMOVUPD Y4, (AX)(DI*8)
+	VMOVUPD Y5, 32(AX)(DI*8)
 
 stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
 	JGE  many
 
 few:
@@ -21678,24 +21976,26 @@ bytes2:
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y6, Y7
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y6, Y8
-	VFMADD213PD exp64i<>+0(SB), Y6, Y8
-	VFMADD213PD exp64h<>+0(SB), Y6, Y8
-	VFMADD213PD exp64g<>+0(SB), Y6, Y8
-	VFMADD213PD exp64f<>+0(SB), Y6, Y8
-	VFMADD213PD exp64e<>+0(SB), Y6, Y8
-	VFMADD213PD exp64d<>+0(SB), Y6, Y8
-	VFMADD213PD exp64c<>+0(SB), Y6, Y8
-	VFMADD213PD exp64b<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y8, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VFMADD213PD expRowg<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VFMADD213PD expRowc<>+0(SB), Y6, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y8, Y10, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VADDPD      one<>+0(SB), Y6, Y8
 	VDIVPD      Y8, Y7, Y7
@@ -21718,7 +22018,11 @@ done:
 
 // func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidRegionF32AVX2(SB), $224-65
+TEXT ·forwardSigmoidRegionF32AVX2(SB), $448-65
+	LEAQ 224(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidRegionF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -21727,184 +22031,257 @@ TEXT ·forwardSigmoidRegionF32AVX2(SB), $224-65
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, (SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 64(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 96(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 128(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 160(SI)
+	VXORPD  Y1, Y1, Y1
 	VXORPD  Y2, Y2, Y2
-	VXORPD  Y3, Y3, Y3
-	VXORPD  Y4, Y4, Y4
-	VXORPD  Y5, Y5, Y5
-	VXORPD  Y6, Y6, Y6
-	VXORPD  Y7, Y7, Y7
-	VXORPD  Y8, Y8, Y8
-	VMOVUPS Y8, (SP)
-	VMOVUPS Y8, 32(SP)
-	VMOVUPS Y8, 64(SP)
-	VMOVUPS Y8, 96(SP)
-	VMOVUPS Y8, 128(SP)
-	VMOVUPS Y8, 160(SP)
-	VMOVUPS Y8, 192(SP)
+	VMOVUPS Y2, (SP)
+	VMOVUPS Y2, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y2, 96(SP)
+	VMOVUPS Y2, 128(SP)
+	VMOVUPS Y2, 160(SP)
+	VMOVUPS Y2, 192(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y8
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
-	VADDPS      Y8, Y5, Y5
-	VSUBPS      Y9, Y6, Y6
-	VFMADD231PS Y8, Y8, Y7
-	VMOVUPS     (CX)(BX*4), Y10
-	VPADDD      Y10, Y10, Y11
-	VPMAXUD     Y11, Y0, Y0
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Y2
+	VMOVUPS     32(DX)(BX*4), Y3
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
+	VADDPS      minusOneSingle<>+0(SB), Y3, Y5
+	VADDPS      Y3, Y2, Y6
+	VMOVUPS     128(SI), Y7
+	VADDPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 128(SI)
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     160(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 160(SI)
+	VMULPS      Y2, Y2, Y6
+	VFMADD231PS Y3, Y3, Y6
+	VADDPS      Y6, Y1, Y1
+	VMOVUPS     (CX)(BX*4), Y6
+	VMOVUPS     32(CX)(BX*4), Y7
+	VPADDD      Y6, Y6, Y8
+	VPADDD      Y7, Y7, Y9
+	VPMAXUD     Y8, Y0, Y0
+	VPMAXUD     Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y12
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VPSLLD       $0x17, Y11, Y10
-	VPADDD       Y10, Y12, Y10
-	VMOVUPS      oneSingle<>+0(SB), Y11
-	VADDPS       oneSingle<>+0(SB), Y10, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y10, Y10
-	VFMADD231PS  Y8, Y10, Y1
-	VFNMADD231PS Y9, Y10, Y2
-	VFMADD231PS  Y8, Y11, Y3
-	VFNMADD231PS Y9, Y11, Y4
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	CMPQ         SI, $0x00000008
-	JGE          many
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y8, Y7, Y7
+	VMULPS      Y2, Y6, Y10
+	VFMADD231PS Y3, Y7, Y10
+	VMOVUPS     (SI), Y11
+	VADDPS      Y10, Y11, Y11
+	VMOVUPS     Y11, (SI)
+	VMULPS      Y4, Y6, Y6
+	VFMADD231PS Y5, Y7, Y6
+	VMOVUPS     32(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
+	VMULPS      Y2, Y9, Y2
+	VFMADD231PS Y3, Y8, Y2
+	VMOVUPS     64(SI), Y3
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 64(SI)
+	VMULPS      Y4, Y9, Y2
+	VFMADD231PS Y5, Y8, Y2
+	VMOVUPS     96(SI), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 96(SI)
+	ADDQ        $0x00000010, BX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
 
 few:
-	TESTQ SI, SI
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y8
-	VMASKMOVPS  (DX)(BX*4), Y8, Y9
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPS      Y9, Y5, Y5
-	VSUBPS      Y10, Y6, Y6
-	VFMADD231PS Y9, Y9, Y7
-	VMASKMOVPS  (CX)(BX*4), Y8, Y8
-	VPADDD      Y8, Y8, Y11
-	VPMAXUD     Y11, Y0, Y0
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y2
+	VMASKMOVPS  (DX)(BX*4), Y2, Y3
+	VADDPS      minusOneSingle<>+0(SB), Y3, Y4
+	VANDPD      Y4, Y2, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPS      Y3, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VMOVUPS     160(SI), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 160(SI)
+	VFMADD231PS Y3, Y3, Y1
+	VMASKMOVPS  (CX)(BX*4), Y2, Y2
+	VPADDD      Y2, Y2, Y5
+	VPMAXUD     Y5, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y8
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y12
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y8, Y12
-	VFMADD213PS  expLanedSingle<>+0(SB), Y8, Y12
-	VFMADD213PS  expLanecSingle<>+0(SB), Y8, Y12
-	VFMADD213PS  expLanebSingle<>+0(SB), Y8, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y8, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y8, Y12
-	VPSLLD       $0x17, Y11, Y8
-	VPADDD       Y8, Y12, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y11
-	VADDPS       oneSingle<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y8
-	VFMADD231PS  Y9, Y8, Y1
-	VFNMADD231PS Y10, Y8, Y2
-	VFMADD231PS  Y9, Y11, Y3
-	VFNMADD231PS Y10, Y11, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y2, Y2, Y6
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y7
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y8
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y2, Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VADDPS       oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS  Y6, Y8, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y2, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y2, Y2
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  Y3, Y2, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      32(SI), Y6
+	VFNMADD231PS Y4, Y2, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      64(SI), Y2
+	VFMADD231PS  Y3, Y5, Y2
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      96(SI), Y2
+	VFNMADD231PS Y4, Y5, Y2
+	VMOVUPS      Y2, 96(SI)
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y1, Y8
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVAPD      Y3, Y8
+	VMOVUPS      (SI), Y2
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
+	VMOVUPS      Y3, (SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       (SP), Y3, Y3
+	VMOVUPD      Y3, (SP)
+	VMOVUPS      32(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       32(SP), Y3, Y3
+	VMOVUPD      Y3, 32(SP)
+	VMOVUPS      64(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       64(SP), Y3, Y3
+	VMOVUPD      Y3, 64(SP)
+	VMOVUPS      96(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       96(SP), Y3, Y3
+	VMOVUPD      Y3, 96(SP)
+	VMOVUPS      128(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       128(SP), Y3, Y3
+	VMOVUPD      Y3, 128(SP)
+	VMOVUPS      160(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       160(SP), Y3, Y3
+	VMOVUPD      Y3, 160(SP)
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       192(SP), Y3, Y3
+	VMOVUPD      Y3, 192(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -21974,7 +22351,11 @@ folded:
 
 // func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidRegionF64AVX2(SB), NOSPLIT, $0-65
+TEXT ·forwardSigmoidRegionF64AVX2(SB), $224-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidRegionF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ     x_len+16(FP), AX
@@ -21984,116 +22365,192 @@ TEXT ·forwardSigmoidRegionF64AVX2(SB), NOSPLIT, $0-65
 	VPCMPEQD Y0, Y0, Y0
 	VXORPD   Y1, Y1, Y1
 	VXORPD   Y2, Y2, Y2
-	VXORPD   Y3, Y3, Y3
-	VXORPD   Y4, Y4, Y4
-	VXORPD   Y5, Y5, Y5
-	VXORPD   Y6, Y6, Y6
-	VXORPD   Y7, Y7, Y7
+	VMOVUPS  Y2, 160(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 128(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 96(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 64(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 32(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, (SI)
 	XORQ     BX, BX
-	CMPQ     AX, $0x00000004
+	CMPQ     AX, $0x00000008
 	JL       few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y8
-	VADDPD      minusOne<>+0(SB), Y8, Y9
-	VADDPD      Y8, Y5, Y5
-	VSUBPD      Y9, Y6, Y6
-	VFMADD231PD Y8, Y8, Y7
-	VMOVUPD     (CX)(BX*8), Y10
-	VANDPD      absBits<>+0(SB), Y10, Y11
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y11, Y11
-	VANDPD      Y11, Y0, Y0
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Y2
+	VMOVUPD     32(DX)(BX*8), Y3
+	VADDPD      minusOne<>+0(SB), Y2, Y4
+	VADDPD      minusOne<>+0(SB), Y3, Y5
+	VADDPD      Y3, Y2, Y6
+	VMOVUPS     64(SI), Y7
+	VADDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 64(SI)
+	VADDPD      Y5, Y4, Y6
+	VMOVUPS     32(SI), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
+	VMULPD      Y2, Y2, Y6
+	VFMADD231PD Y3, Y3, Y6
+	VMOVUPS     (SI), Y7
+	VADDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, (SI)
+	VMOVUPD     (CX)(BX*8), Y6
+	VMOVUPD     32(CX)(BX*8), Y7
+	VANDPD      absBits<>+0(SB), Y6, Y8
+	VANDPD      absBits<>+0(SB), Y7, Y9
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD      Y8, Y0, Y0
+	VANDPD      Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y12
-	VFMADD213PD  exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VPSLLQ       $0x34, Y11, Y10
-	VPADDQ       Y10, Y12, Y10
-	VMOVUPD      one<>+0(SB), Y11
-	VADDPD       one<>+0(SB), Y10, Y12
-	VDIVPD       Y12, Y11, Y11
-	VMULPD       Y11, Y10, Y10
-	VFMADD231PD  Y8, Y10, Y1
-	VFNMADD231PD Y9, Y10, Y2
-	VFMADD231PD  Y8, Y11, Y3
-	VFNMADD231PD Y9, Y11, Y4
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
+	VMULPD      Y8, Y7, Y7
+	VMULPD      Y2, Y6, Y10
+	VFMADD231PD Y3, Y7, Y10
+	VADDPD      Y10, Y1, Y1
+	VMULPD      Y4, Y6, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMOVUPS     160(SI), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 160(SI)
+	VMULPD      Y2, Y9, Y2
+	VFMADD231PD Y3, Y8, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMULPD      Y4, Y9, Y2
+	VFMADD231PD Y5, Y8, Y2
+	VMOVUPS     96(SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 96(SI)
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ AX, AX
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y8
-	VMASKMOVPD  (DX)(BX*8), Y8, Y9
-	VADDPD      minusOne<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPD      Y9, Y5, Y5
-	VSUBPD      Y10, Y6, Y6
-	VFMADD231PD Y9, Y9, Y7
-	VMASKMOVPD  (CX)(BX*8), Y8, Y8
-	VANDPD      absBits<>+0(SB), Y8, Y11
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y11, Y11
-	VANDPD      Y11, Y0, Y0
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y2
+	VMASKMOVPD  (DX)(BX*8), Y2, Y3
+	VADDPD      minusOne<>+0(SB), Y3, Y4
+	VANDPD      Y4, Y2, Y4
+	VMOVUPS     64(SI), Y5
+	VADDPD      Y3, Y5, Y5
+	VMOVUPS     Y5, 64(SI)
+	VMOVUPS     32(SI), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(SI)
+	VMOVUPS     (SI), Y5
+	VFMADD231PD Y3, Y3, Y5
+	VMOVUPS     Y5, (SI)
+	VMASKMOVPD  (CX)(BX*8), Y2, Y2
+	VANDPD      absBits<>+0(SB), Y2, Y5
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VANDPD      Y5, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y8, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y8
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y12
-	VFMADD213PD  exp64j<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64i<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64h<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64g<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64f<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64e<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64d<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64c<>+0(SB), Y8, Y12
-	VFMADD213PD  exp64b<>+0(SB), Y8, Y12
-	VFMADD213PD  one<>+0(SB), Y8, Y12
-	VFMADD213PD  one<>+0(SB), Y8, Y12
-	VPSLLQ       $0x34, Y11, Y8
-	VPADDQ       Y8, Y12, Y8
-	VMOVUPD      one<>+0(SB), Y11
-	VADDPD       one<>+0(SB), Y8, Y12
-	VDIVPD       Y12, Y11, Y11
-	VMULPD       Y11, Y8, Y8
-	VFMADD231PD  Y9, Y8, Y1
-	VFNMADD231PD Y10, Y8, Y2
-	VFMADD231PD  Y9, Y11, Y3
-	VFNMADD231PD Y10, Y11, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y2, Y2, Y6
+	VMOVUPD      expRowh<>+0(SB), Y7
+	VFMADD213PD  expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD  expRowi<>+0(SB), Y6, Y7
+	VMOVUPD      expRowf<>+0(SB), Y8
+	VFMADD213PD  expRowe<>+0(SB), Y2, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      expRowd<>+0(SB), Y7
+	VFMADD213PD  expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      expRowb<>+0(SB), Y8
+	VFMADD213PD  expRowa<>+0(SB), Y2, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VADDPD       one<>+0(SB), Y2, Y2
+	VFMADD231PD  Y6, Y8, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       Y5, Y2, Y2
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y2, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y2, Y2
+	VFMADD231PD  Y3, Y2, Y1
+	VMOVUPS      160(SI), Y6
+	VFNMADD231PD Y4, Y2, Y6
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      128(SI), Y2
+	VFMADD231PD  Y3, Y5, Y2
+	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      96(SI), Y2
+	VFNMADD231PD Y4, Y5, Y2
+	VMOVUPS      Y2, 96(SI)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -22101,56 +22558,62 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y8
+	VMOVAPD      Y1, Y2
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y8, X1
-	VADDPD       X1, X8, X8
-	VUNPCKHPD    X8, X8, X1
-	VADDSD       X1, X8, X8
-	VADDSD       (AX), X8, X8
-	VMOVSD       X8, (AX)
-	VMOVAPD      Y2, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VMOVUPS      160(SI), Y1
 	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVAPD      Y3, Y1
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       16(AX), X1, X1
 	VMOVSD       X1, 16(AX)
-	VMOVAPD      Y4, Y1
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       24(AX), X1, X1
 	VMOVSD       X1, 24(AX)
-	VMOVAPD      Y5, Y1
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
-	VMOVAPD      Y6, Y1
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       40(AX), X1, X1
 	VMOVSD       X1, 40(AX)
-	VMOVAPD      Y7, Y1
-	VXORPS       Y7, Y7, Y7
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -22179,56 +22642,86 @@ TEXT ·backwardSigmoidRegionF32AVX2(SB), NOSPLIT, $0-89
 	VBROADCASTSS 4(DI), Y1
 	VXORPD       Y2, Y2, Y2
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	VMOVUPS     (SI)(DI*4), Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     32(SI)(DI*4), Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VSUBPS      Y3, Y5, Y6
+	VSUBPS      Y4, Y5, Y5
 	VMULPS      Y0, Y3, Y3
-	VFMADD231PS Y1, Y4, Y3
-	VMOVUPS     (BX)(DI*4), Y4
-	VPADDD      Y4, Y4, Y5
-	VPMAXUD     Y5, Y2, Y2
+	VMULPS      Y0, Y4, Y4
+	VFMADD231PS Y1, Y6, Y3
+	VFMADD231PS Y1, Y5, Y4
+	VMOVUPS     (BX)(DI*4), Y5
+	VMOVUPS     32(BX)(DI*4), Y6
+	VPADDD      Y5, Y5, Y7
+	VPADDD      Y6, Y6, Y8
+	VPMAXUD     Y7, Y2, Y2
+	VPMAXUD     Y8, Y2, Y2
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y6, Y4
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y6
-	VFMADD213PS expLaneeSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanedSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanecSingle<>+0(SB), Y4, Y6
-	VFMADD213PS expLanebSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VFMADD213PS oneSingle<>+0(SB), Y4, Y6
-	VPSLLD      $0x17, Y5, Y4
-	VPADDD      Y4, Y6, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VADDPS      oneSingle<>+0(SB), Y4, Y6
-	VDIVPS      Y6, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VMULPS      Y4, Y3, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y9
+	VMULPS      Y6, Y6, Y10
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
+	VFMADD231PS Y9, Y12, Y14
+	VFMADD231PS Y10, Y11, Y13
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y9, Y14, Y5
+	VFMADD231PS Y10, Y13, Y6
+	VPSLLD      $0x17, Y8, Y8
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y8, Y5, Y5
+	VPADDD      Y7, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VADDPS      oneSingle<>+0(SB), Y5, Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VDIVPS      Y8, Y7, Y8
+	VDIVPS      Y9, Y7, Y7
+	VMULPS      Y8, Y5, Y5
+	VMULPS      Y7, Y6, Y6
 	VMULPS      Y5, Y3, Y3
+	VMULPS      Y6, Y4, Y4
+	VMULPS      Y8, Y3, Y3
+	VMULPS      Y7, Y4, Y4
 	TESTB       DL, DL
 	JZ          ordinary1
 	VMOVNTPS    Y3, (AX)(DI*4)
+	VMOVNTPS    Y4, 32(AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
 	VMOVUPS Y3, (AX)(DI*4)
+	VMOVUPS Y4, 32(AX)(DI*4)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
 	JGE  many
 
 few:
@@ -22256,19 +22749,20 @@ few:
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
 	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
 	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y7
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y7
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y7
-	VPSLLD      $0x17, Y6, Y5
-	VPADDD      Y5, Y7, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
 	VMOVUPS     oneSingle<>+0(SB), Y6
 	VADDPS      oneSingle<>+0(SB), Y5, Y7
 	VDIVPS      Y7, Y6, Y6
@@ -22307,62 +22801,100 @@ TEXT ·backwardSigmoidRegionF64AVX2(SB), NOSPLIT, $0-89
 	VBROADCASTSD 8(DI), Y1
 	VPCMPEQD     Y2, Y2, Y2
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
+	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
+	// Vectors at a time: 2.
 	VMOVUPD     (SI)(DI*8), Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y3, Y4, Y4
+	VMOVUPD     32(SI)(DI*8), Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VSUBPD      Y3, Y5, Y6
+	VSUBPD      Y4, Y5, Y5
 	VMULPD      Y0, Y3, Y3
-	VFMADD231PD Y1, Y4, Y3
-	VMOVUPD     (BX)(DI*8), Y4
-	VANDPD      absBits<>+0(SB), Y4, Y5
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD      Y5, Y2, Y2
+	VMULPD      Y0, Y4, Y4
+	VFMADD231PD Y1, Y6, Y3
+	VFMADD231PD Y1, Y5, Y4
+	VMOVUPD     (BX)(DI*8), Y5
+	VMOVUPD     32(BX)(DI*8), Y6
+	VANDPD      absBits<>+0(SB), Y5, Y7
+	VANDPD      absBits<>+0(SB), Y6, Y8
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD      Y7, Y2, Y2
+	VANDPD      Y8, Y2, Y2
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2Hi<>+0(SB), Y6, Y4
-	VFNMADD231PD ln2Lo<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y6
-	VFMADD213PD exp64j<>+0(SB), Y4, Y6
-	VFMADD213PD exp64i<>+0(SB), Y4, Y6
-	VFMADD213PD exp64h<>+0(SB), Y4, Y6
-	VFMADD213PD exp64g<>+0(SB), Y4, Y6
-	VFMADD213PD exp64f<>+0(SB), Y4, Y6
-	VFMADD213PD exp64e<>+0(SB), Y4, Y6
-	VFMADD213PD exp64d<>+0(SB), Y4, Y6
-	VFMADD213PD exp64c<>+0(SB), Y4, Y6
-	VFMADD213PD exp64b<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VFMADD213PD one<>+0(SB), Y4, Y6
-	VPSLLQ      $0x34, Y5, Y4
-	VPADDQ      Y4, Y6, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VADDPD      one<>+0(SB), Y4, Y6
-	VDIVPD      Y6, Y5, Y5
-	VMULPD      Y5, Y4, Y4
-	VMULPD      Y4, Y3, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y9
+	VMULPD      Y6, Y6, Y10
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y11
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD Y9, Y14, Y12
+	VFMADD231PD Y10, Y13, Y11
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y9, Y14, Y5
+	VFMADD231PD Y10, Y13, Y6
+	VPSLLQ      $0x34, Y8, Y8
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y8, Y5, Y5
+	VPADDQ      Y7, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VADDPD      one<>+0(SB), Y5, Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VDIVPD      Y8, Y7, Y8
+	VDIVPD      Y9, Y7, Y7
+	VMULPD      Y8, Y5, Y5
+	VMULPD      Y7, Y6, Y6
 	VMULPD      Y5, Y3, Y3
+	VMULPD      Y6, Y4, Y4
+	VMULPD      Y8, Y3, Y3
+	VMULPD      Y7, Y4, Y4
 	TESTB       DL, DL
 	JZ          ordinary1
 	VMOVNTPD    Y3, (AX)(DI*8)
+	VMOVNTPD    Y4, 32(AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
 	VMOVUPD Y3, (AX)(DI*8)
+	VMOVUPD Y4, 32(AX)(DI*8)
 
 stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
 	JGE  many
 
 few:
@@ -22391,24 +22923,26 @@ few:
 	VMOVUPD      roundBits<>+0(SB), Y6
 	VFMADD231PD  log2e<>+0(SB), Y5, Y6
 	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2Hi<>+0(SB), Y7, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y7, Y5
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y7
-	VFMADD213PD exp64j<>+0(SB), Y5, Y7
-	VFMADD213PD exp64i<>+0(SB), Y5, Y7
-	VFMADD213PD exp64h<>+0(SB), Y5, Y7
-	VFMADD213PD exp64g<>+0(SB), Y5, Y7
-	VFMADD213PD exp64f<>+0(SB), Y5, Y7
-	VFMADD213PD exp64e<>+0(SB), Y5, Y7
-	VFMADD213PD exp64d<>+0(SB), Y5, Y7
-	VFMADD213PD exp64c<>+0(SB), Y5, Y7
-	VFMADD213PD exp64b<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VFMADD213PD one<>+0(SB), Y5, Y7
-	VPSLLQ      $0x34, Y6, Y5
-	VPADDQ      Y5, Y7, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
 	VMOVUPD     one<>+0(SB), Y6
 	VADDPD      one<>+0(SB), Y5, Y7
 	VDIVPD      Y7, Y6, Y6
@@ -22987,8 +23521,8 @@ TEXT ·forwardNoneSquareF32AVX2(SB), $192-65
 	JLE     folded
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, SI
+	// 256 elements are added in lanes of float32.
+	MOVQ    $0x00000100, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
 	SUBQ    SI, AX
@@ -23526,7 +24060,11 @@ done:
 
 // func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidSquareYF32AVX2(SB), $96-73
+TEXT ·forwardSigmoidSquareYF32AVX2(SB), $160-73
+	LEAQ 96(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -23534,203 +24072,246 @@ TEXT ·forwardSigmoidSquareYF32AVX2(SB), $96-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
 	XORQ         BX, BX
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      Y5, 64(SP)
-	XORQ         SI, SI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X5
-	VPCMPEQB  X5, X0, X5
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X4
+	VMOVUPS   (SI), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(DX)(DI*1), X5
+	VMOVUPS   (SI), Y6
+	VPCMPEQB  X5, X6, X5
 	VPMOVSXBD X5, Y5
-	VMOVMSKPS Y5, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y6
-	VPADDD    Y6, Y6, Y7
-	VPMAXUD   Y7, Y1, Y1
+	VMOVMSKPS Y4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVMSKPS Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVUPS   (CX)(DI*4), Y6
+	VMOVUPS   32(CX)(DI*4), Y7
+	VPADDD    Y6, Y6, Y8
+	VPADDD    Y7, Y7, Y9
+	VPMAXUD   Y8, Y0, Y0
+	VPMAXUD   Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y8, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VADDPS      oneSingle<>+0(SB), Y6, Y8
-	VDIVPS      Y8, Y7, Y7
-	VMULPS      Y7, Y6, Y6
-	VANDPD      Y7, Y5, Y8
-	VFMADD231PS Y7, Y8, Y3
-	VFMADD231PS Y6, Y6, Y2
-	VANDNPD     Y6, Y5, Y5
-	VFMADD231PS Y6, Y5, Y4
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y8, Y7, Y7
+	VANDPD      Y9, Y4, Y10
+	VANDPD      Y8, Y5, Y11
+	VMULPS      Y9, Y10, Y9
+	VFMADD231PS Y8, Y11, Y9
+	VADDPS      Y9, Y2, Y2
+	VMULPS      Y6, Y6, Y8
+	VFMADD231PS Y7, Y7, Y8
+	VADDPS      Y8, Y1, Y1
+	VANDNPD     Y6, Y4, Y4
+	VANDNPD     Y7, Y5, Y5
+	VMULPS      Y6, Y4, Y4
+	VFMADD231PS Y7, Y5, Y4
+	VADDPS      Y4, Y3, Y3
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y5
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y4
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R9, X6
-	VPCMPEQB   X6, X0, X6
-	VPMOVSXBD  X6, Y6
-	VANDPS     Y5, Y6, Y6
-	VANDNPS    Y5, Y6, Y7
-	VMOVMSKPS  Y6, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y5, Y8
-	VPADDD     Y8, Y8, Y9
-	VPMAXUD    Y9, Y1, Y1
+	VMOVQ      R10, X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	VMASKMOVPS (CX)(DI*4), Y4, Y7
+	VPADDD     Y7, Y7, Y8
+	VPMAXUD    Y8, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VPSLLD      $0x17, Y9, Y8
-	VPADDD      Y8, Y10, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VADDPS      oneSingle<>+0(SB), Y8, Y10
-	VDIVPS      Y10, Y9, Y9
-	VMULPS      Y9, Y8, Y8
-	VANDPD      Y9, Y6, Y6
-	VFMADD231PS Y9, Y6, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
+	VFMADD231PS Y9, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y9, Y11, Y7
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y9, Y8, Y8
+	VMULPS      Y8, Y7, Y7
 	VANDPD      Y8, Y5, Y5
 	VFMADD231PS Y8, Y5, Y2
-	VANDPD      Y8, Y7, Y5
-	VFMADD231PS Y8, Y5, Y4
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	VANDPD      Y7, Y4, Y4
+	VFMADD231PS Y7, Y4, Y1
+	VANDPD      Y7, Y6, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y2, Y5
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVAPD      Y2, Y4
 	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       (SP), Y6, Y6
-	VMOVUPD      Y6, (SP)
-	VMOVAPD      Y3, Y5
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVAPD      Y3, Y4
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       32(SP), Y6, Y6
-	VMOVUPD      Y6, 32(SP)
-	VMOVAPD      Y4, Y5
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       64(SP), Y6, Y6
-	VMOVUPD      Y6, 64(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       56(AX), X0, X0
-	VMOVSD       X0, 56(AX)
-	VMOVUPD      32(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       64(AX), X0, X0
-	VMOVSD       X0, 64(AX)
-	VMOVUPD      64(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       72(AX), X0, X0
-	VMOVSD       X0, 72(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
+	VMOVUPD      (SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       56(AX), X1, X1
+	VMOVSD       X1, 56(AX)
+	VMOVUPD      32(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       64(AX), X1, X1
+	VMOVSD       X1, 64(AX)
+	VMOVUPD      64(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       72(AX), X1, X1
+	VMOVSD       X1, 72(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   BX, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -23740,7 +24321,11 @@ folded:
 
 // func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidSquareYF64AVX2(SB), $64-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -23748,65 +24333,114 @@ TEXT ·forwardSigmoidSquareYF64AVX2(SB), NOSPLIT, $0-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
 	XORQ         BX, BX
-	XORQ         SI, SI
-	CMPQ         AX, $0x00000004
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X5
-	VPCMPEQB  X5, X0, X5
+	// Vectors at a time: 2.
+	VMOVD     (DX)(DI*1), X4
+	VMOVUPS   (SI), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBQ X4, Y4
+	VMOVD     4(DX)(DI*1), X5
+	VMOVUPS   (SI), Y6
+	VPCMPEQB  X5, X6, X5
 	VPMOVSXBQ X5, Y5
-	VMOVMSKPD Y5, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y6
-	VANDPD    absBits<>+0(SB), Y6, Y7
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD    Y7, Y1, Y1
+	VMOVMSKPD Y4, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVMSKPD Y5, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   32(CX)(DI*8), Y7
+	VANDPD    absBits<>+0(SB), Y6, Y8
+	VANDPD    absBits<>+0(SB), Y7, Y9
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD    Y8, Y0, Y0
+	VANDPD    Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y6, Y8
-	VFMADD213PD exp64i<>+0(SB), Y6, Y8
-	VFMADD213PD exp64h<>+0(SB), Y6, Y8
-	VFMADD213PD exp64g<>+0(SB), Y6, Y8
-	VFMADD213PD exp64f<>+0(SB), Y6, Y8
-	VFMADD213PD exp64e<>+0(SB), Y6, Y8
-	VFMADD213PD exp64d<>+0(SB), Y6, Y8
-	VFMADD213PD exp64c<>+0(SB), Y6, Y8
-	VFMADD213PD exp64b<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y8, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VADDPD      one<>+0(SB), Y6, Y8
-	VDIVPD      Y8, Y7, Y7
-	VMULPD      Y7, Y6, Y6
-	VANDPD      Y7, Y5, Y8
-	VFMADD231PD Y7, Y8, Y3
-	VFMADD231PD Y6, Y6, Y2
-	VANDNPD     Y6, Y5, Y5
-	VFMADD231PD Y6, Y5, Y4
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
+	VMULPD      Y8, Y7, Y7
+	VANDPD      Y9, Y4, Y10
+	VANDPD      Y8, Y5, Y11
+	VMULPD      Y9, Y10, Y9
+	VFMADD231PD Y8, Y11, Y9
+	VADDPD      Y9, Y2, Y2
+	VMULPD      Y6, Y6, Y8
+	VFMADD231PD Y7, Y7, Y8
+	VADDPD      Y8, Y1, Y1
+	VANDNPD     Y6, Y4, Y4
+	VANDNPD     Y7, Y5, Y5
+	VMULPD      Y6, Y4, Y4
+	VFMADD231PD Y7, Y5, Y4
+	VADDPD      Y4, Y3, Y3
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
 	JGE         many
 
 few:
@@ -23814,106 +24448,109 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y5
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
 
 bytes1:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
-	ORQ        R9, R8
-	DECQ       DI
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R8, X6
-	VPCMPEQB   X6, X0, X6
-	VPMOVSXBQ  X6, Y6
-	VANDPS     Y5, Y6, Y6
-	VANDNPS    Y5, Y6, Y7
-	VMOVMSKPD  Y6, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y5, Y8
-	VANDPD     absBits<>+0(SB), Y8, Y9
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD     Y9, Y1, Y1
+	VMOVQ      R9, X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPD  Y5, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMASKMOVPD (CX)(DI*8), Y4, Y7
+	VANDPD     absBits<>+0(SB), Y7, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y8, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y8, Y10
-	VFMADD213PD exp64i<>+0(SB), Y8, Y10
-	VFMADD213PD exp64h<>+0(SB), Y8, Y10
-	VFMADD213PD exp64g<>+0(SB), Y8, Y10
-	VFMADD213PD exp64f<>+0(SB), Y8, Y10
-	VFMADD213PD exp64e<>+0(SB), Y8, Y10
-	VFMADD213PD exp64d<>+0(SB), Y8, Y10
-	VFMADD213PD exp64c<>+0(SB), Y8, Y10
-	VFMADD213PD exp64b<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VPSLLQ      $0x34, Y9, Y8
-	VPADDQ      Y8, Y10, Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y8, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y8, Y8
-	VANDPD      Y9, Y6, Y6
-	VFMADD231PD Y9, Y6, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y9, Y11, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y7, Y9
+	VDIVPD      Y9, Y8, Y8
+	VMULPD      Y8, Y7, Y7
 	VANDPD      Y8, Y5, Y5
 	VFMADD231PD Y8, Y5, Y2
-	VANDPD      Y8, Y7, Y5
-	VFMADD231PD Y8, Y5, Y4
-	ADDQ        $0x00000004, SI
+	VANDPD      Y7, Y4, Y4
+	VFMADD231PD Y7, Y4, Y1
+	VANDPD      Y7, Y6, Y4
+	VFMADD231PD Y7, Y4, Y3
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y2, Y0
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       56(AX), X4, X4
+	VMOVSD       X4, 56(AX)
+	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       56(AX), X0, X0
-	VMOVSD       X0, 56(AX)
-	VMOVAPD      Y3, Y0
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       64(AX), X1, X1
+	VMOVSD       X1, 64(AX)
+	VMOVAPD      Y3, Y1
 	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       64(AX), X0, X0
-	VMOVSD       X0, 64(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       72(AX), X0, X0
-	VMOVSD       X0, 72(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       72(AX), X1, X1
+	VMOVSD       X1, 72(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   BX, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -23922,7 +24559,11 @@ done:
 
 // func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidSquareYF32AVX2(SB), $128-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -23935,67 +24576,112 @@ TEXT ·backwardSigmoidSquareYF32AVX2(SB), NOSPLIT, $0-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VBROADCASTSS 4(DI), Y2
-	VBROADCASTSS 8(DI), Y3
-	VBROADCASTSS 12(DI), Y4
-	VBROADCASTSS 16(DI), Y5
-	VXORPD       Y6, Y6, Y6
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSS 4(DI), Y1
+	VMOVUPS      Y1, 32(R8)
+	VBROADCASTSS 8(DI), Y1
+	VMOVUPS      Y1, 64(R8)
+	VBROADCASTSS 12(DI), Y1
+	VBROADCASTSS 16(DI), Y2
+	VXORPD       Y3, Y3, Y3
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X7
-	VPCMPEQB  X7, X0, X7
-	VPMOVSXBD X7, Y7
-	VMOVUPS   (BX)(DI*4), Y8
-	VPADDD    Y8, Y8, Y9
-	VPMAXUD   Y9, Y6, Y6
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(DI*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(SI)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(DI*4), Y6
+	VMOVUPS   32(BX)(DI*4), Y7
+	VPADDD    Y6, Y6, Y8
+	VPADDD    Y7, Y7, Y9
+	VPMAXUD   Y8, Y3, Y3
+	VPMAXUD   Y9, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
 	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VPSLLD      $0x17, Y9, Y8
-	VPADDD      Y8, Y10, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VADDPS      oneSingle<>+0(SB), Y8, Y10
-	VDIVPS      Y10, Y9, Y9
-	VMULPS      Y9, Y8, Y8
-	VBLENDVPS   Y7, Y1, Y2, Y10
-	VXORPS      signBitSingle<>+0(SB), Y9, Y11
-	VBLENDVPS   Y7, Y11, Y8, Y11
-	VBLENDVPS   Y7, Y4, Y5, Y7
-	VMULPS      Y7, Y11, Y7
-	VFMADD231PS Y3, Y8, Y7
-	VFMADD231PS twoSingle<>+0(SB), Y7, Y10
-	VMULPS      Y8, Y10, Y7
-	VMULPS      Y9, Y7, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y8, Y7, Y7
+	VMOVUPS     (R8), Y10
+	VMOVUPS     32(R8), Y11
+	VBLENDVPS   Y4, Y10, Y11, Y10
+	VMOVUPS     (R8), Y11
+	VMOVUPS     32(R8), Y12
+	VBLENDVPS   Y5, Y11, Y12, Y11
+	VXORPS      signBitSingle<>+0(SB), Y9, Y12
+	VXORPS      signBitSingle<>+0(SB), Y8, Y13
+	VBLENDVPS   Y4, Y12, Y6, Y12
+	VBLENDVPS   Y5, Y13, Y7, Y13
+	VBLENDVPS   Y4, Y1, Y2, Y4
+	VBLENDVPS   Y5, Y1, Y2, Y5
+	VMULPS      Y4, Y12, Y4
+	VMULPS      Y5, Y13, Y5
+	VMOVUPS     64(R8), Y12
+	VFMADD231PS Y12, Y6, Y4
+	VMOVUPS     64(R8), Y12
+	VFMADD231PS Y12, Y7, Y5
+	VFMADD231PS twoSingle<>+0(SB), Y4, Y10
+	VFMADD231PS twoSingle<>+0(SB), Y5, Y11
+	VMULPS      Y6, Y10, Y4
+	VMULPS      Y7, Y11, Y5
+	VMULPS      Y9, Y4, Y4
+	VMULPS      Y8, Y5, Y5
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y7, (AX)(DI*4)
+	VMOVNTPS    Y4, (AX)(DI*4)
+	VMOVNTPS    Y5, 32(AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y7, (AX)(DI*4)
+	VMOVUPS Y4, (AX)(DI*4)
+	VMOVUPS Y5, 32(AX)(DI*4)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
 	JGE  many
 
 few:
@@ -24006,62 +24692,66 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y7
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R9, R9
+	LEAQ (SI)(DI*1), R11
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X8
-	VPCMPEQB   X8, X0, X8
-	VPMOVSXBD  X8, Y8
-	VANDPS     Y7, Y8, Y8
-	VANDNPS    Y7, Y8, Y9
-	VMASKMOVPS (BX)(DI*4), Y7, Y9
-	VPADDD     Y9, Y9, Y10
-	VPMAXUD    Y10, Y6, Y6
+	VMOVQ      R9, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPS (BX)(DI*4), Y4, Y6
+	VPADDD     Y6, Y6, Y7
+	VPMAXUD    Y7, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y11
-	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VPSLLD      $0x17, Y10, Y9
-	VPADDD      Y9, Y11, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y10
-	VADDPS      oneSingle<>+0(SB), Y9, Y11
-	VDIVPS      Y11, Y10, Y10
-	VMULPS      Y10, Y9, Y9
-	VBLENDVPS   Y8, Y1, Y2, Y11
-	VXORPS      signBitSingle<>+0(SB), Y10, Y12
-	VBLENDVPS   Y8, Y12, Y9, Y12
-	VBLENDVPS   Y8, Y4, Y5, Y8
-	VMULPS      Y8, Y12, Y8
-	VFMADD231PS Y3, Y9, Y8
-	VFMADD231PS twoSingle<>+0(SB), Y8, Y11
-	VMULPS      Y9, Y11, Y8
-	VMULPS      Y10, Y8, Y8
-	VMASKMOVPS  Y8, Y7, (AX)(DI*4)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y8
+	VDIVPS      Y8, Y7, Y7
+	VMULPS      Y7, Y6, Y6
+	VMOVUPS     (R8), Y8
+	VMOVUPS     32(R8), Y9
+	VBLENDVPS   Y5, Y8, Y9, Y8
+	VXORPS      signBitSingle<>+0(SB), Y7, Y9
+	VBLENDVPS   Y5, Y9, Y6, Y9
+	VBLENDVPS   Y5, Y1, Y2, Y5
+	VMULPS      Y5, Y9, Y5
+	VMOVUPS     64(R8), Y9
+	VFMADD231PS Y9, Y6, Y5
+	VFMADD231PS twoSingle<>+0(SB), Y5, Y8
+	VMULPS      Y6, Y8, Y5
+	VMULPS      Y7, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
@@ -24069,8 +24759,8 @@ bytes2:
 done:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y6, Y6
-	VPCMPEQD  Y0, Y6, Y0
+	VPMAXUD   Y0, Y3, Y3
+	VPCMPEQD  Y0, Y3, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -24080,7 +24770,11 @@ done:
 
 // func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidSquareYF64AVX2(SB), $128-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -24093,73 +24787,126 @@ TEXT ·backwardSigmoidSquareYF64AVX2(SB), NOSPLIT, $0-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VBROADCASTSD 8(DI), Y2
-	VBROADCASTSD 16(DI), Y3
-	VBROADCASTSD 24(DI), Y4
-	VBROADCASTSD 32(DI), Y5
-	VPCMPEQD     Y6, Y6, Y6
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSD 8(DI), Y1
+	VMOVUPS      Y1, 32(R8)
+	VBROADCASTSD 16(DI), Y1
+	VMOVUPS      Y1, 64(R8)
+	VBROADCASTSD 24(DI), Y1
+	VBROADCASTSD 32(DI), Y2
+	VPCMPEQD     Y3, Y3, Y3
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
+	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X7
-	VPCMPEQB  X7, X0, X7
-	VPMOVSXBQ X7, Y7
-	VMOVUPD   (BX)(DI*8), Y8
-	VANDPD    absBits<>+0(SB), Y8, Y9
+	// Vectors at a time: 2.
+	VMOVD     (SI)(DI*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBQ X4, Y4
+	VMOVD     4(SI)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVUPD   (BX)(DI*8), Y6
+	VMOVUPD   32(BX)(DI*8), Y7
+	VANDPD    absBits<>+0(SB), Y6, Y8
+	VANDPD    absBits<>+0(SB), Y7, Y9
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
 	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD    Y9, Y6, Y6
+	VANDPD    Y8, Y3, Y3
+	VANDPD    Y9, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y8, Y9
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y8, Y10
-	VFMADD213PD exp64i<>+0(SB), Y8, Y10
-	VFMADD213PD exp64h<>+0(SB), Y8, Y10
-	VFMADD213PD exp64g<>+0(SB), Y8, Y10
-	VFMADD213PD exp64f<>+0(SB), Y8, Y10
-	VFMADD213PD exp64e<>+0(SB), Y8, Y10
-	VFMADD213PD exp64d<>+0(SB), Y8, Y10
-	VFMADD213PD exp64c<>+0(SB), Y8, Y10
-	VFMADD213PD exp64b<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VPSLLQ      $0x34, Y9, Y8
-	VPADDQ      Y8, Y10, Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y8, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y8, Y8
-	VBLENDVPD   Y7, Y1, Y2, Y10
-	VXORPD      signBit<>+0(SB), Y9, Y11
-	VBLENDVPD   Y7, Y11, Y8, Y11
-	VBLENDVPD   Y7, Y4, Y5, Y7
-	VMULPD      Y7, Y11, Y7
-	VFMADD231PD Y3, Y8, Y7
-	VFMADD231PD two<>+0(SB), Y7, Y10
-	VMULPD      Y8, Y10, Y7
-	VMULPD      Y9, Y7, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
+	VMULPD      Y8, Y7, Y7
+	VMOVUPS     (R8), Y10
+	VMOVUPS     32(R8), Y11
+	VBLENDVPD   Y4, Y10, Y11, Y10
+	VMOVUPS     (R8), Y11
+	VMOVUPS     32(R8), Y12
+	VBLENDVPD   Y5, Y11, Y12, Y11
+	VXORPD      signBit<>+0(SB), Y9, Y12
+	VXORPD      signBit<>+0(SB), Y8, Y13
+	VBLENDVPD   Y4, Y12, Y6, Y12
+	VBLENDVPD   Y5, Y13, Y7, Y13
+	VBLENDVPD   Y4, Y1, Y2, Y4
+	VBLENDVPD   Y5, Y1, Y2, Y5
+	VMULPD      Y4, Y12, Y4
+	VMULPD      Y5, Y13, Y5
+	VMOVUPS     64(R8), Y12
+	VFMADD231PD Y12, Y6, Y4
+	VMOVUPS     64(R8), Y12
+	VFMADD231PD Y12, Y7, Y5
+	VFMADD231PD two<>+0(SB), Y4, Y10
+	VFMADD231PD two<>+0(SB), Y5, Y11
+	VMULPD      Y6, Y10, Y4
+	VMULPD      Y7, Y11, Y5
+	VMULPD      Y9, Y4, Y4
+	VMULPD      Y8, Y5, Y5
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y7, (AX)(DI*8)
+	VMOVNTPD    Y4, (AX)(DI*8)
+	VMOVNTPD    Y5, 32(AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y7, (AX)(DI*8)
+	VMOVUPD Y4, (AX)(DI*8)
+	VMOVUPD Y5, 32(AX)(DI*8)
 
 stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
 	JGE  many
 
 few:
@@ -24170,74 +24917,79 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y7
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R9, R9
+	LEAQ (SI)(DI*1), R11
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X8
-	VPCMPEQB   X8, X0, X8
-	VPMOVSXBQ  X8, Y8
-	VANDPS     Y7, Y8, Y8
-	VANDNPS    Y7, Y8, Y9
-	VMASKMOVPD (BX)(DI*8), Y7, Y9
-	VANDPD     absBits<>+0(SB), Y9, Y10
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y10, Y10
-	VANDPD     Y10, Y6, Y6
+	VMOVQ      R9, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPD (BX)(DI*8), Y4, Y6
+	VANDPD     absBits<>+0(SB), Y6, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y7, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y11
-	VFMADD213PD exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VPSLLQ      $0x34, Y10, Y9
-	VPADDQ      Y9, Y11, Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VADDPD      one<>+0(SB), Y9, Y11
-	VDIVPD      Y11, Y10, Y10
-	VMULPD      Y10, Y9, Y9
-	VBLENDVPD   Y8, Y1, Y2, Y11
-	VXORPD      signBit<>+0(SB), Y10, Y12
-	VBLENDVPD   Y8, Y12, Y9, Y12
-	VBLENDVPD   Y8, Y4, Y5, Y8
-	VMULPD      Y8, Y12, Y8
-	VFMADD231PD Y3, Y9, Y8
-	VFMADD231PD two<>+0(SB), Y8, Y11
-	VMULPD      Y9, Y11, Y8
-	VMULPD      Y10, Y8, Y8
-	VMASKMOVPD  Y8, Y7, (AX)(DI*8)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VFMADD213PD expRowg<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VFMADD213PD expRowc<>+0(SB), Y6, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y8, Y10, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VADDPD      one<>+0(SB), Y6, Y8
+	VDIVPD      Y8, Y7, Y7
+	VMULPD      Y7, Y6, Y6
+	VMOVUPS     (R8), Y8
+	VMOVUPS     32(R8), Y9
+	VBLENDVPD   Y5, Y8, Y9, Y8
+	VXORPD      signBit<>+0(SB), Y7, Y9
+	VBLENDVPD   Y5, Y9, Y6, Y9
+	VBLENDVPD   Y5, Y1, Y2, Y5
+	VMULPD      Y5, Y9, Y5
+	VMOVUPS     64(R8), Y9
+	VFMADD231PD Y9, Y6, Y5
+	VFMADD231PD two<>+0(SB), Y5, Y8
+	VMULPD      Y6, Y8, Y5
+	VMULPD      Y7, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
 
 done:
-	VMOVMSKPD Y6, AX
+	VMOVMSKPD Y3, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -24246,7 +24998,11 @@ done:
 
 // func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidSquareF32AVX2(SB), $192-65
+TEXT ·forwardSigmoidSquareF32AVX2(SB), $384-65
+	LEAQ 192(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -24255,185 +25011,256 @@ TEXT ·forwardSigmoidSquareF32AVX2(SB), $192-65
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, (SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 64(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 96(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 128(SI)
+	VXORPD  Y1, Y1, Y1
 	VXORPD  Y2, Y2, Y2
-	VXORPD  Y3, Y3, Y3
-	VXORPD  Y4, Y4, Y4
-	VXORPD  Y5, Y5, Y5
-	VXORPD  Y6, Y6, Y6
-	VXORPD  Y7, Y7, Y7
-	VMOVUPS Y7, (SP)
-	VMOVUPS Y7, 32(SP)
-	VMOVUPS Y7, 64(SP)
-	VMOVUPS Y7, 96(SP)
-	VMOVUPS Y7, 128(SP)
-	VMOVUPS Y7, 160(SP)
+	VMOVUPS Y2, (SP)
+	VMOVUPS Y2, 32(SP)
+	VMOVUPS Y2, 64(SP)
+	VMOVUPS Y2, 96(SP)
+	VMOVUPS Y2, 128(SP)
+	VMOVUPS Y2, 160(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y7
-	VADDPS      minusOneSingle<>+0(SB), Y7, Y8
-	VADDPS      Y7, Y1, Y1
-	VSUBPS      Y8, Y2, Y2
-	VFMADD231PS Y7, Y7, Y3
-	VMOVUPS     (CX)(BX*4), Y9
-	VPADDD      Y9, Y9, Y10
-	VPMAXUD     Y10, Y0, Y0
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Y2
+	VMOVUPS     32(DX)(BX*4), Y3
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
+	VADDPS      minusOneSingle<>+0(SB), Y3, Y5
+	VADDPS      Y3, Y2, Y6
+	VMOVUPS     (SI), Y7
+	VADDPS      Y6, Y7, Y7
+	VMOVUPS     Y7, (SI)
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     32(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
+	VMULPS      Y2, Y2, Y6
+	VFMADD231PS Y3, Y3, Y6
+	VMOVUPS     64(SI), Y7
+	VADDPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 64(SI)
+	VMOVUPS     (CX)(BX*4), Y6
+	VMOVUPS     32(CX)(BX*4), Y7
+	VPADDD      Y6, Y6, Y8
+	VPADDD      Y7, Y7, Y9
+	VPMAXUD     Y8, Y0, Y0
+	VPMAXUD     Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y11
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
-	VPSLLD       $0x17, Y10, Y9
-	VPADDD       Y9, Y11, Y9
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VADDPS       oneSingle<>+0(SB), Y9, Y11
-	VDIVPS       Y11, Y10, Y10
-	VMULPS       Y10, Y9, Y9
-	VFMADD231PS  Y9, Y9, Y4
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y9, Y11
-	VSUBPS       Y7, Y9, Y9
-	VXORPS       signBitSingle<>+0(SB), Y8, Y12
-	VSUBPS       Y10, Y12, Y10
-	VBLENDVPS    Y11, Y9, Y10, Y9
-	VMULPS       Y9, Y9, Y9
-	VFMADD231PS  Y7, Y9, Y5
-	VFNMADD231PS Y8, Y9, Y6
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	CMPQ         SI, $0x00000008
-	JGE          many
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y8, Y7, Y7
+	VMULPS      Y6, Y6, Y10
+	VFMADD231PS Y7, Y7, Y10
+	VMOVUPS     96(SI), Y11
+	VADDPS      Y10, Y11, Y11
+	VMOVUPS     Y11, 96(SI)
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y6, Y10
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y7, Y11
+	VSUBPS      Y2, Y6, Y6
+	VSUBPS      Y3, Y7, Y7
+	VXORPS      signBitSingle<>+0(SB), Y4, Y12
+	VXORPS      signBitSingle<>+0(SB), Y5, Y13
+	VSUBPS      Y9, Y12, Y9
+	VSUBPS      Y8, Y13, Y8
+	VBLENDVPS   Y10, Y6, Y9, Y6
+	VBLENDVPS   Y11, Y7, Y8, Y7
+	VMULPS      Y6, Y6, Y6
+	VMULPS      Y7, Y7, Y7
+	VMULPS      Y2, Y6, Y2
+	VFMADD231PS Y3, Y7, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMULPS      Y4, Y6, Y2
+	VFMADD231PS Y5, Y7, Y2
+	VSUBPS      Y2, Y1, Y1
+	ADDQ        $0x00000010, BX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
 
 few:
-	TESTQ SI, SI
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y7
-	VMASKMOVPS  (DX)(BX*4), Y7, Y8
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
-	VANDPD      Y9, Y7, Y9
-	VADDPS      Y8, Y1, Y1
-	VSUBPS      Y9, Y2, Y2
-	VFMADD231PS Y8, Y8, Y3
-	VMASKMOVPS  (CX)(BX*4), Y7, Y10
-	VPADDD      Y10, Y10, Y11
-	VPMAXUD     Y11, Y0, Y0
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y2
+	VMASKMOVPS  (DX)(BX*4), Y2, Y3
+	VADDPS      minusOneSingle<>+0(SB), Y3, Y4
+	VANDPD      Y4, Y2, Y4
+	VMOVUPS     (SI), Y5
+	VADDPS      Y3, Y5, Y5
+	VMOVUPS     Y5, (SI)
+	VMOVUPS     32(SI), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(SI)
+	VMOVUPS     64(SI), Y5
+	VFMADD231PS Y3, Y3, Y5
+	VMOVUPS     Y5, 64(SI)
+	VMASKMOVPS  (CX)(BX*4), Y2, Y5
+	VPADDD      Y5, Y5, Y6
+	VPMAXUD     Y6, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y12
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y12
-	VPSLLD       $0x17, Y11, Y10
-	VPADDD       Y10, Y12, Y10
-	VMOVUPS      oneSingle<>+0(SB), Y11
-	VADDPS       oneSingle<>+0(SB), Y10, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y10, Y10
-	VANDPD       Y10, Y7, Y7
-	VFMADD231PS  Y10, Y7, Y4
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y10, Y7
-	VSUBPS       Y8, Y10, Y10
-	VXORPS       signBitSingle<>+0(SB), Y9, Y12
-	VSUBPS       Y11, Y12, Y11
-	VBLENDVPS    Y7, Y10, Y11, Y7
-	VMULPS       Y7, Y7, Y7
-	VFMADD231PS  Y8, Y7, Y5
-	VFNMADD231PS Y9, Y7, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y5, Y5, Y7
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS  Y7, Y8, Y9
+	VADDPS       oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS  Y7, Y9, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VANDPD       Y5, Y2, Y2
+	VMOVUPS      96(SI), Y7
+	VFMADD231PS  Y5, Y2, Y7
+	VMOVUPS      Y7, 96(SI)
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y5, Y2
+	VSUBPS       Y3, Y5, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y7
+	VSUBPS       Y6, Y7, Y6
+	VBLENDVPS    Y2, Y5, Y6, Y2
+	VMULPS       Y2, Y2, Y2
+	VMOVUPS      128(SI), Y5
+	VFMADD231PS  Y3, Y2, Y5
+	VMOVUPS      Y5, 128(SI)
+	VFNMADD231PS Y4, Y2, Y1
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y1, Y7
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       (SP), Y8, Y8
-	VMOVUPD      Y8, (SP)
-	VMOVAPD      Y2, Y7
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       32(SP), Y8, Y8
-	VMOVUPD      Y8, 32(SP)
-	VMOVAPD      Y3, Y7
+	VMOVUPS      (SI), Y2
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       64(SP), Y8, Y8
-	VMOVUPD      Y8, 64(SP)
-	VMOVAPD      Y4, Y7
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       96(SP), Y8, Y8
-	VMOVUPD      Y8, 96(SP)
-	VMOVAPD      Y5, Y7
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       128(SP), Y8, Y8
-	VMOVUPD      Y8, 128(SP)
-	VMOVAPD      Y6, Y7
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       160(SP), Y8, Y8
-	VMOVUPD      Y8, 160(SP)
+	VMOVUPS      Y3, (SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       (SP), Y3, Y3
+	VMOVUPD      Y3, (SP)
+	VMOVUPS      32(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       32(SP), Y3, Y3
+	VMOVUPD      Y3, 32(SP)
+	VMOVUPS      64(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       64(SP), Y3, Y3
+	VMOVUPD      Y3, 64(SP)
+	VMOVUPS      96(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       96(SP), Y3, Y3
+	VMOVUPD      Y3, 96(SP)
+	VMOVUPS      128(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       128(SP), Y3, Y3
+	VMOVUPD      Y3, 128(SP)
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       160(SP), Y3, Y3
+	VMOVUPD      Y3, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -24496,7 +25323,11 @@ folded:
 
 // func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidSquareF64AVX2(SB), NOSPLIT, $0-65
+TEXT ·forwardSigmoidSquareF64AVX2(SB), $192-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ     x_len+16(FP), AX
@@ -24506,126 +25337,201 @@ TEXT ·forwardSigmoidSquareF64AVX2(SB), NOSPLIT, $0-65
 	VPCMPEQD Y0, Y0, Y0
 	VXORPD   Y1, Y1, Y1
 	VXORPD   Y2, Y2, Y2
-	VXORPD   Y3, Y3, Y3
-	VXORPD   Y4, Y4, Y4
-	VXORPD   Y5, Y5, Y5
-	VXORPD   Y6, Y6, Y6
+	VMOVUPS  Y2, 128(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 96(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 64(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 32(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, (SI)
 	XORQ     BX, BX
-	CMPQ     AX, $0x00000004
+	CMPQ     AX, $0x00000008
 	JL       few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y7
-	VADDPD      minusOne<>+0(SB), Y7, Y8
-	VADDPD      Y7, Y1, Y1
-	VSUBPD      Y8, Y2, Y2
-	VFMADD231PD Y7, Y7, Y3
-	VMOVUPD     (CX)(BX*8), Y9
-	VANDPD      absBits<>+0(SB), Y9, Y10
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y10, Y10
-	VANDPD      Y10, Y0, Y0
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Y2
+	VMOVUPD     32(DX)(BX*8), Y3
+	VADDPD      minusOne<>+0(SB), Y2, Y4
+	VADDPD      minusOne<>+0(SB), Y3, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y6, Y1, Y1
+	VADDPD      Y5, Y4, Y6
+	VMOVUPS     128(SI), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 128(SI)
+	VMULPD      Y2, Y2, Y6
+	VFMADD231PD Y3, Y3, Y6
+	VMOVUPS     96(SI), Y7
+	VADDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMOVUPD     (CX)(BX*8), Y6
+	VMOVUPD     32(CX)(BX*8), Y7
+	VANDPD      absBits<>+0(SB), Y6, Y8
+	VANDPD      absBits<>+0(SB), Y7, Y9
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD      Y8, Y0, Y0
+	VANDPD      Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y11
-	VFMADD213PD  exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD  one<>+0(SB), Y9, Y11
-	VFMADD213PD  one<>+0(SB), Y9, Y11
-	VPSLLQ       $0x34, Y10, Y9
-	VPADDQ       Y9, Y11, Y9
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y9, Y11
-	VDIVPD       Y11, Y10, Y10
-	VMULPD       Y10, Y9, Y9
-	VFMADD231PD  Y9, Y9, Y4
-	VCMPPD       $0x11, half<>+0(SB), Y9, Y11
-	VSUBPD       Y7, Y9, Y9
-	VXORPD       signBit<>+0(SB), Y8, Y12
-	VSUBPD       Y10, Y12, Y10
-	VBLENDVPD    Y11, Y9, Y10, Y9
-	VMULPD       Y9, Y9, Y9
-	VFMADD231PD  Y7, Y9, Y5
-	VFNMADD231PD Y8, Y9, Y6
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
+	VMULPD      Y8, Y7, Y7
+	VMULPD      Y6, Y6, Y10
+	VFMADD231PD Y7, Y7, Y10
+	VMOVUPS     64(SI), Y11
+	VADDPD      Y10, Y11, Y11
+	VMOVUPS     Y11, 64(SI)
+	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
+	VSUBPD      Y2, Y6, Y6
+	VSUBPD      Y3, Y7, Y7
+	VXORPD      signBit<>+0(SB), Y4, Y12
+	VXORPD      signBit<>+0(SB), Y5, Y13
+	VSUBPD      Y9, Y12, Y9
+	VSUBPD      Y8, Y13, Y8
+	VBLENDVPD   Y10, Y6, Y9, Y6
+	VBLENDVPD   Y11, Y7, Y8, Y7
+	VMULPD      Y6, Y6, Y6
+	VMULPD      Y7, Y7, Y7
+	VMULPD      Y2, Y6, Y2
+	VFMADD231PD Y3, Y7, Y2
+	VMOVUPS     32(SI), Y3
+	VADDPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 32(SI)
+	VMULPD      Y4, Y6, Y2
+	VFMADD231PD Y5, Y7, Y2
+	VMOVUPS     (SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, (SI)
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ AX, AX
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y7
-	VMASKMOVPD  (DX)(BX*8), Y7, Y8
-	VADDPD      minusOne<>+0(SB), Y8, Y9
-	VANDPD      Y9, Y7, Y9
-	VADDPD      Y8, Y1, Y1
-	VSUBPD      Y9, Y2, Y2
-	VFMADD231PD Y8, Y8, Y3
-	VMASKMOVPD  (CX)(BX*8), Y7, Y10
-	VANDPD      absBits<>+0(SB), Y10, Y11
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y11, Y11
-	VANDPD      Y11, Y0, Y0
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y2
+	VMASKMOVPD  (DX)(BX*8), Y2, Y3
+	VADDPD      minusOne<>+0(SB), Y3, Y4
+	VANDPD      Y4, Y2, Y4
+	VADDPD      Y3, Y1, Y1
+	VMOVUPS     128(SI), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VMOVUPS     96(SI), Y5
+	VFMADD231PD Y3, Y3, Y5
+	VMOVUPS     Y5, 96(SI)
+	VMASKMOVPD  (CX)(BX*8), Y2, Y5
+	VANDPD      absBits<>+0(SB), Y5, Y6
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD      Y6, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y12
-	VFMADD213PD  exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD  exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VFMADD213PD  one<>+0(SB), Y10, Y12
-	VPSLLQ       $0x34, Y11, Y10
-	VPADDQ       Y10, Y12, Y10
-	VMOVUPD      one<>+0(SB), Y11
-	VADDPD       one<>+0(SB), Y10, Y12
-	VDIVPD       Y12, Y11, Y11
-	VMULPD       Y11, Y10, Y10
-	VANDPD       Y10, Y7, Y7
-	VFMADD231PD  Y10, Y7, Y4
-	VCMPPD       $0x11, half<>+0(SB), Y10, Y7
-	VSUBPD       Y8, Y10, Y10
-	VXORPD       signBit<>+0(SB), Y9, Y12
-	VSUBPD       Y11, Y12, Y11
-	VBLENDVPD    Y7, Y10, Y11, Y7
-	VMULPD       Y7, Y7, Y7
-	VFMADD231PD  Y8, Y7, Y5
-	VFNMADD231PD Y9, Y7, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y5, Y5, Y7
+	VMOVUPD      expRowh<>+0(SB), Y8
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
+	VMOVUPD      expRowf<>+0(SB), Y9
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      expRowd<>+0(SB), Y8
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      expRowb<>+0(SB), Y9
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y7, Y9, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VANDPD       Y5, Y2, Y2
+	VMOVUPS      64(SI), Y7
+	VFMADD231PD  Y5, Y2, Y7
+	VMOVUPS      Y7, 64(SI)
+	VCMPPD       $0x11, half<>+0(SB), Y5, Y2
+	VSUBPD       Y3, Y5, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y7
+	VSUBPD       Y6, Y7, Y6
+	VBLENDVPD    Y2, Y5, Y6, Y2
+	VMULPD       Y2, Y2, Y2
+	VMOVUPS      32(SI), Y5
+	VFMADD231PD  Y3, Y2, Y5
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      (SI), Y3
+	VFNMADD231PD Y4, Y2, Y3
+	VMOVUPS      Y3, (SI)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -24633,48 +25539,53 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y7
+	VMOVAPD      Y1, Y2
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y7, X1
-	VADDPD       X1, X7, X7
-	VUNPCKHPD    X7, X7, X1
-	VADDSD       X1, X7, X7
-	VADDSD       32(AX), X7, X7
-	VMOVSD       X7, 32(AX)
-	VMOVAPD      Y2, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       32(AX), X2, X2
+	VMOVSD       X2, 32(AX)
+	VMOVUPS      128(SI), Y1
 	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       40(AX), X1, X1
 	VMOVSD       X1, 40(AX)
-	VMOVAPD      Y3, Y1
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       48(AX), X1, X1
 	VMOVSD       X1, 48(AX)
-	VMOVAPD      Y4, Y1
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       56(AX), X1, X1
 	VMOVSD       X1, 56(AX)
-	VMOVAPD      Y5, Y1
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       64(AX), X1, X1
 	VMOVSD       X1, 64(AX)
-	VMOVAPD      Y6, Y1
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -24690,7 +25601,11 @@ done:
 
 // func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidSquareF32AVX2(SB), $224-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidSquareF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -24700,66 +25615,355 @@ TEXT ·backwardSigmoidSquareF32AVX2(SB), NOSPLIT, $0-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VBROADCASTSS 4(DI), Y1
-	VBROADCASTSS 8(DI), Y2
-	VBROADCASTSS 12(DI), Y3
-	VBROADCASTSS 16(DI), Y4
-	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 8(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 12(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 16(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VXORPD       Y0, Y0, Y0
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(DI*4), Y1
+	VMOVUPS     32(SI)(DI*4), Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y1, Y3, Y4
+	VMOVUPS     Y4, 160(R8)
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y1, Y4
+	VMOVUPS     (R8), Y5
+	VMULPS      Y5, Y2, Y5
+	VMOVUPS     32(R8), Y6
+	VMOVUPS     160(R8), Y7
+	VFMADD231PS Y6, Y7, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS Y6, Y3, Y5
+	VMOVUPS     (BX)(DI*4), Y6
+	VMOVUPS     32(BX)(DI*4), Y7
+	VPADDD      Y6, Y6, Y8
+	VPADDD      Y7, Y7, Y9
+	VPMAXUD     Y8, Y0, Y0
+	VPMAXUD     Y9, Y0, Y0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
+	VMULPS      Y8, Y7, Y7
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y6, Y10
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y7, Y11
+	VSUBPS      Y1, Y6, Y12
+	VSUBPS      Y2, Y7, Y13
+	VMOVUPS     160(R8), Y14
+	VSUBPS      Y9, Y14, Y14
+	VSUBPS      Y8, Y3, Y15
+	VBLENDVPS   Y10, Y12, Y14, Y10
+	VBLENDVPS   Y11, Y13, Y15, Y11
+	VMOVUPS     96(R8), Y12
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     96(R8), Y12
+	VMULPS      Y12, Y2, Y2
+	VMOVUPS     128(R8), Y12
+	VMOVUPS     160(R8), Y13
+	VFMADD231PS Y12, Y13, Y1
+	VMOVUPS     128(R8), Y12
+	VFMADD231PS Y12, Y3, Y2
+	VMULPS      Y1, Y10, Y1
+	VMULPS      Y2, Y11, Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PS Y3, Y6, Y1
+	VMOVUPS     64(R8), Y3
+	VFMADD231PS Y3, Y7, Y2
+	VFMADD231PS twoSingle<>+0(SB), Y1, Y4
+	VFMADD231PS twoSingle<>+0(SB), Y2, Y5
+	VMULPS      Y6, Y4, Y1
+	VMULPS      Y7, Y5, Y2
+	VMULPS      Y9, Y1, Y1
+	VMULPS      Y8, Y2, Y2
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPS    Y1, (AX)(DI*4)
+	VMOVNTPS    Y2, 32(AX)(DI*4)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPS Y1, (AX)(DI*4)
+	VMOVUPS Y2, 32(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*4), Y1
+	VMASKMOVPS  (SI)(DI*4), Y1, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMASKMOVPS  (BX)(DI*4), Y1, Y5
+	VPADDD      Y5, Y5, Y6
+	VPMAXUD     Y6, Y0, Y0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VADDPS      oneSingle<>+0(SB), Y5, Y7
+	VDIVPS      Y7, Y6, Y6
+	VMULPS      Y6, Y5, Y5
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y5, Y7
+	VSUBPS      Y2, Y5, Y8
+	VSUBPS      Y6, Y3, Y9
+	VBLENDVPS   Y7, Y8, Y9, Y7
+	VMOVUPS     96(R8), Y8
+	VMULPS      Y8, Y2, Y2
+	VMOVUPS     128(R8), Y8
+	VFMADD231PS Y8, Y3, Y2
+	VMULPS      Y2, Y7, Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PS Y3, Y5, Y2
+	VFMADD231PS twoSingle<>+0(SB), Y2, Y4
+	VMULPS      Y5, Y4, Y2
+	VMULPS      Y6, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (AX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, CX
+	JMP         few
+
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidSquareF64AVX2(SB), $224-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 16(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 24(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 32(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VPCMPEQD     Y0, Y0, Y0
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMULPS      Y0, Y6, Y8
-	VFMADD231PS Y1, Y7, Y8
-	VMOVUPS     (BX)(DI*4), Y9
-	VPADDD      Y9, Y9, Y10
-	VPMAXUD     Y10, Y5, Y5
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(DI*8), Y1
+	VMOVUPD     32(SI)(DI*8), Y2
+	VMOVUPD     one<>+0(SB), Y3
+	VSUBPD      Y1, Y3, Y4
+	VMOVUPS     Y4, 160(R8)
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y1, Y4
+	VMOVUPS     (R8), Y5
+	VMULPD      Y5, Y2, Y5
+	VMOVUPS     32(R8), Y6
+	VMOVUPS     160(R8), Y7
+	VFMADD231PD Y6, Y7, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PD Y6, Y3, Y5
+	VMOVUPD     (BX)(DI*8), Y6
+	VMOVUPD     32(BX)(DI*8), Y7
+	VANDPD      absBits<>+0(SB), Y6, Y8
+	VANDPD      absBits<>+0(SB), Y7, Y9
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD      Y8, Y0, Y0
+	VANDPD      Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y11
-	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VPSLLD      $0x17, Y10, Y9
-	VPADDD      Y9, Y11, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y10
-	VADDPS      oneSingle<>+0(SB), Y9, Y11
-	VDIVPS      Y11, Y10, Y10
-	VMULPS      Y10, Y9, Y9
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y9, Y11
-	VSUBPS      Y6, Y9, Y12
-	VSUBPS      Y10, Y7, Y13
-	VBLENDVPS   Y11, Y12, Y13, Y11
-	VMULPS      Y3, Y6, Y6
-	VFMADD231PS Y4, Y7, Y6
-	VMULPS      Y6, Y11, Y6
-	VFMADD231PS Y2, Y9, Y6
-	VFMADD231PS twoSingle<>+0(SB), Y6, Y8
-	VMULPS      Y9, Y8, Y6
-	VMULPS      Y10, Y6, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
+	VMULPD      Y8, Y7, Y7
+	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
+	VSUBPD      Y1, Y6, Y12
+	VSUBPD      Y2, Y7, Y13
+	VMOVUPS     160(R8), Y14
+	VSUBPD      Y9, Y14, Y14
+	VSUBPD      Y8, Y3, Y15
+	VBLENDVPD   Y10, Y12, Y14, Y10
+	VBLENDVPD   Y11, Y13, Y15, Y11
+	VMOVUPS     96(R8), Y12
+	VMULPD      Y12, Y1, Y1
+	VMOVUPS     96(R8), Y12
+	VMULPD      Y12, Y2, Y2
+	VMOVUPS     128(R8), Y12
+	VMOVUPS     160(R8), Y13
+	VFMADD231PD Y12, Y13, Y1
+	VMOVUPS     128(R8), Y12
+	VFMADD231PD Y12, Y3, Y2
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y11, Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PD Y3, Y6, Y1
+	VMOVUPS     64(R8), Y3
+	VFMADD231PD Y3, Y7, Y2
+	VFMADD231PD two<>+0(SB), Y1, Y4
+	VFMADD231PD two<>+0(SB), Y2, Y5
+	VMULPD      Y6, Y4, Y1
+	VMULPD      Y7, Y5, Y2
+	VMULPD      Y9, Y1, Y1
+	VMULPD      Y8, Y2, Y2
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y6, (AX)(DI*4)
+	VMOVNTPD    Y1, (AX)(DI*8)
+	VMOVNTPD    Y2, 32(AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y6, (AX)(DI*4)
+	VMOVUPD Y1, (AX)(DI*8)
+	VMOVUPD Y2, 32(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -24772,222 +25976,74 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y6
-	VMASKMOVPS  (SI)(DI*4), Y6, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y7, Y8, Y8
-	VMULPS      Y0, Y7, Y9
-	VFMADD231PS Y1, Y8, Y9
-	VMASKMOVPS  (BX)(DI*4), Y6, Y10
-	VPADDD      Y10, Y10, Y11
-	VPMAXUD     Y11, Y5, Y5
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-	VMOVUPS     oneSingle<>+0(SB), Y11
-	VADDPS      oneSingle<>+0(SB), Y10, Y12
-	VDIVPS      Y12, Y11, Y11
-	VMULPS      Y11, Y10, Y10
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y10, Y12
-	VSUBPS      Y7, Y10, Y13
-	VSUBPS      Y11, Y8, Y14
-	VBLENDVPS   Y12, Y13, Y14, Y12
-	VMULPS      Y3, Y7, Y7
-	VFMADD231PS Y4, Y8, Y7
-	VMULPS      Y7, Y12, Y7
-	VFMADD231PS Y2, Y10, Y7
-	VFMADD231PS twoSingle<>+0(SB), Y7, Y9
-	VMULPS      Y10, Y9, Y7
-	VMULPS      Y11, Y7, Y7
-	VMASKMOVPS  Y7, Y6, (AX)(DI*4)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, CX
-	JMP         few
-
-done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y5, Y5
-	VPCMPEQD  Y0, Y5, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareF64AVX2(SB), NOSPLIT, $0-89
-	// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VBROADCASTSD 8(DI), Y1
-	VBROADCASTSD 16(DI), Y2
-	VBROADCASTSD 24(DI), Y3
-	VBROADCASTSD 32(DI), Y4
-	VPCMPEQD     Y5, Y5, Y5
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMULPD      Y0, Y6, Y8
-	VFMADD231PD Y1, Y7, Y8
-	VMOVUPD     (BX)(DI*8), Y9
-	VANDPD      absBits<>+0(SB), Y9, Y10
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y10, Y10
-	VANDPD      Y10, Y5, Y5
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y11
-	VFMADD213PD exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VPSLLQ      $0x34, Y10, Y9
-	VPADDQ      Y9, Y11, Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VADDPD      one<>+0(SB), Y9, Y11
-	VDIVPD      Y11, Y10, Y10
-	VMULPD      Y10, Y9, Y9
-	VCMPPD      $0x11, half<>+0(SB), Y9, Y11
-	VSUBPD      Y6, Y9, Y12
-	VSUBPD      Y10, Y7, Y13
-	VBLENDVPD   Y11, Y12, Y13, Y11
-	VMULPD      Y3, Y6, Y6
-	VFMADD231PD Y4, Y7, Y6
-	VMULPD      Y6, Y11, Y6
-	VFMADD231PD Y2, Y9, Y6
-	VFMADD231PD two<>+0(SB), Y6, Y8
-	VMULPD      Y9, Y8, Y6
-	VMULPD      Y10, Y6, Y6
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPD    Y6, (AX)(DI*8)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPD Y6, (AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
+	LEAQ        tailMasks<>+0(SB), R9
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y6
-	VMASKMOVPD  (SI)(DI*8), Y6, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y7, Y8, Y8
-	VMULPD      Y0, Y7, Y9
-	VFMADD231PD Y1, Y8, Y9
-	VMASKMOVPD  (BX)(DI*8), Y6, Y10
-	VANDPD      absBits<>+0(SB), Y10, Y11
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y11, Y11
-	VANDPD      Y11, Y5, Y5
+	VMOVDQU     32(R9)(DX*8), Y1
+	VMASKMOVPD  (SI)(DI*8), Y1, Y2
+	VMOVUPD     one<>+0(SB), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PD Y5, Y3, Y4
+	VMASKMOVPD  (BX)(DI*8), Y1, Y5
+	VANDPD      absBits<>+0(SB), Y5, Y6
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD      Y6, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-	VMOVUPD     one<>+0(SB), Y11
-	VADDPD      one<>+0(SB), Y10, Y12
-	VDIVPD      Y12, Y11, Y11
-	VMULPD      Y11, Y10, Y10
-	VCMPPD      $0x11, half<>+0(SB), Y10, Y12
-	VSUBPD      Y7, Y10, Y13
-	VSUBPD      Y11, Y8, Y14
-	VBLENDVPD   Y12, Y13, Y14, Y12
-	VMULPD      Y3, Y7, Y7
-	VFMADD231PD Y4, Y8, Y7
-	VMULPD      Y7, Y12, Y7
-	VFMADD231PD Y2, Y10, Y7
-	VFMADD231PD two<>+0(SB), Y7, Y9
-	VMULPD      Y10, Y9, Y7
-	VMULPD      Y11, Y7, Y7
-	VMASKMOVPD  Y7, Y6, (AX)(DI*8)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VADDPD      one<>+0(SB), Y5, Y7
+	VDIVPD      Y7, Y6, Y6
+	VMULPD      Y6, Y5, Y5
+	VCMPPD      $0x11, half<>+0(SB), Y5, Y7
+	VSUBPD      Y2, Y5, Y8
+	VSUBPD      Y6, Y3, Y9
+	VBLENDVPD   Y7, Y8, Y9, Y7
+	VMOVUPS     96(R8), Y8
+	VMULPD      Y8, Y2, Y2
+	VMOVUPS     128(R8), Y8
+	VFMADD231PD Y8, Y3, Y2
+	VMULPD      Y2, Y7, Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PD Y3, Y5, Y2
+	VFMADD231PD two<>+0(SB), Y2, Y4
+	VMULPD      Y5, Y4, Y2
+	VMULPD      Y6, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
 
 done:
-	VMOVMSKPD Y5, AX
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -24997,167 +26053,175 @@ done:
 // func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
 TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
+	LEAQ 192(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneLogsYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 256(SP)
-	VMOVUPS      256(SP), Y0
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      64(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 192(SP)
-	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 224(SP)
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSS 4(BX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSS 8(BX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
 	XORQ         BX, BX
-	VXORPD       Y7, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      Y7, 64(SP)
-	VMOVUPS      Y7, 96(SP)
-	VMOVUPS      Y7, 128(SP)
-	VMOVUPS      Y7, 160(SP)
-	XORQ         SI, SI
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 64(SP)
+	VMOVUPS      Y5, 96(SP)
+	VMOVUPS      Y5, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X7
-	VMOVUPS   256(SP), Y8
-	VPCMPEQB  X7, X8, X7
-	VPMOVSXBD X7, Y7
-	VMOVMSKPS Y7, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y8
-	VMOVUPS   oneSingle<>+0(SB), Y9
-	VSUBPS    Y8, Y9, Y9
-	VBLENDVPS Y7, Y8, Y9, Y10
-	VBLENDVPS Y7, Y9, Y8, Y9
-	VCMPPS    $0x11, Y0, Y10, Y11
-	VMOVUPS   Y11, 320(SP)
-	VCMPPS    $0x11, Y0, Y9, Y11
-	VMOVUPS   signBitSingle<>+0(SB), Y12
-	VANDNPD   Y12, Y7, Y12
-	VXORPS    Y12, Y8, Y8
+	VMOVQ     (DX)(DI*1), X5
+	VMOVUPS   64(SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVUPS   (CX)(DI*4), Y6
+	VMOVUPS   oneSingle<>+0(SB), Y7
+	VSUBPS    Y6, Y7, Y7
+	VBLENDVPS Y5, Y6, Y7, Y8
+	VBLENDVPS Y5, Y7, Y6, Y7
+	VMOVUPS   96(SI), Y9
+	VCMPPS    $0x11, Y9, Y8, Y9
+	VMOVUPS   96(SI), Y10
+	VCMPPS    $0x11, Y10, Y7, Y10
+	VMOVUPS   signBitSingle<>+0(SB), Y11
+	VANDNPD   Y11, Y5, Y11
+	VXORPS    Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y10, Y12
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
-	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
-	VPSUBD      Y14, Y13, Y13
-	VPSRLD      $0x17, Y12, Y12
-	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
-	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
-	VMOVUPS     minusOneSingle<>+0(SB), Y14
-	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y7, Y14, Y15, Y14
-	VFMADD231PS Y8, Y13, Y14
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y5, Y13, Y14, Y13
+	VFMADD231PS Y6, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y14, Y8
-	VDIVPS       Y8, Y14, Y8
-	VMULPS       Y8, Y8, Y13
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
-	VFNMADD213PS Y14, Y13, Y15
+	VADDPS       twoSingle<>+0(SB), Y13, Y6
+	VDIVPS       Y6, Y13, Y6
+	VMULPS       Y6, Y6, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
 
 	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
-	VFMSUB213PS Y13, Y8, Y15
-	VSUBPS      Y15, Y14, Y8
-	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y8
-	VMOVUPS     192(SP), Y12
-	VMOVUPS     320(SP), Y13
-	VBLENDVPS   Y13, Y12, Y8, Y8
-	VMOVUPS     224(SP), Y12
-	VBLENDVPS   Y11, Y12, Y8, Y8
-	VANDPD      Y10, Y7, Y11
-	VADDPS      Y11, Y1, Y1
-	VANDPD      Y9, Y7, Y11
-	VADDPS      Y11, Y3, Y3
-	VANDNPD     Y9, Y7, Y9
-	VADDPS      Y9, Y2, Y2
-	VANDNPD     Y10, Y7, Y9
-	VADDPS      Y9, Y4, Y4
-	VANDPD      Y8, Y7, Y9
-	VADDPS      Y9, Y5, Y5
-	VANDNPD     Y8, Y7, Y7
-	VADDPS      Y7, Y6, Y6
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y6, Y14
+	VSUBPS      Y14, Y13, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y6
+	VMOVUPS     (SI), Y11
+	VBLENDVPS   Y9, Y11, Y6, Y6
+	VMOVUPS     32(SI), Y9
+	VBLENDVPS   Y10, Y9, Y6, Y6
+	VANDPD      Y8, Y5, Y9
+	VMOVUPS     128(SI), Y10
+	VADDPS      Y9, Y10, Y10
+	VMOVUPS     Y10, 128(SI)
+	VANDPD      Y7, Y5, Y9
+	VADDPS      Y9, Y1, Y1
+	VANDNPD     Y7, Y5, Y7
+	VADDPS      Y7, Y0, Y0
+	VANDNPD     Y8, Y5, Y7
+	VADDPS      Y7, Y2, Y2
+	VANDPD      Y6, Y5, Y7
+	VADDPS      Y7, Y3, Y3
+	VANDNPD     Y6, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y7
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y5
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R9, X8
-	VMOVUPS    256(SP), Y9
-	VPCMPEQB   X8, X9, X8
-	VPMOVSXBD  X8, Y8
-	VANDPS     Y7, Y8, Y8
-	VANDNPS    Y7, Y8, Y9
-	VMOVMSKPS  Y8, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y7, Y7
-	VMOVUPS    oneSingle<>+0(SB), Y10
-	VSUBPS     Y7, Y10, Y10
-	VBLENDVPS  Y8, Y7, Y10, Y11
-	VBLENDVPS  Y8, Y10, Y7, Y10
-	VCMPPS     $0x11, Y0, Y11, Y12
-	VMOVUPS    Y12, 288(SP)
-	VCMPPS     $0x11, Y0, Y10, Y12
-	VMOVUPS    Y12, 352(SP)
+	VMOVQ      R10, X6
+	VMOVUPS    64(SI), Y7
+	VPCMPEQB   X6, X7, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVMSKPS  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	VMASKMOVPS (CX)(DI*4), Y5, Y5
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y5, Y8, Y8
+	VBLENDVPS  Y6, Y5, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y5, Y8
+	VMOVUPS    96(SI), Y10
+	VCMPPS     $0x11, Y10, Y9, Y10
+	VMOVUPS    96(SI), Y11
+	VCMPPS     $0x11, Y11, Y8, Y11
 	VMOVUPS    signBitSingle<>+0(SB), Y12
-	VANDNPD    Y12, Y8, Y12
-	VXORPS     Y12, Y7, Y7
+	VANDNPD    Y12, Y6, Y12
+	VXORPS     Y12, Y5, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y11, Y12
+	VPADDD      quarterUpSingle<>+0(SB), Y9, Y12
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
 	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
 	VPSUBD      Y14, Y13, Y13
@@ -25166,13 +26230,13 @@ bytes1:
 	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
 	VMOVUPS     minusOneSingle<>+0(SB), Y14
 	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y8, Y14, Y15, Y14
-	VFMADD231PS Y7, Y13, Y14
+	VBLENDVPS   Y6, Y14, Y15, Y14
+	VFMADD231PS Y5, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y14, Y7
-	VDIVPS       Y7, Y14, Y7
-	VMULPS       Y7, Y7, Y13
+	VADDPS       twoSingle<>+0(SB), Y14, Y5
+	VDIVPS       Y5, Y14, Y5
+	VMULPS       Y5, Y5, Y13
 	VMOVUPS      logLanecSingle<>+0(SB), Y15
 	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
 	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
@@ -25181,81 +26245,82 @@ bytes1:
 	// Add k ln(2).
 	VXORPD      Y13, Y13, Y13
 	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
-	VFMSUB213PS Y13, Y7, Y15
-	VSUBPS      Y15, Y14, Y7
-	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y7
-	VMOVUPS     192(SP), Y12
-	VMOVUPS     288(SP), Y13
-	VBLENDVPS   Y13, Y12, Y7, Y7
-	VMOVUPS     224(SP), Y12
-	VMOVUPS     352(SP), Y13
-	VBLENDVPS   Y13, Y12, Y7, Y7
-	VANDPD      Y11, Y8, Y12
-	VADDPS      Y12, Y1, Y1
-	VANDPD      Y10, Y8, Y12
-	VADDPS      Y12, Y3, Y3
-	VANDPD      Y10, Y9, Y10
-	VADDPS      Y10, Y2, Y2
-	VANDPD      Y11, Y9, Y10
-	VADDPS      Y10, Y4, Y4
-	VANDPD      Y7, Y8, Y8
-	VADDPS      Y8, Y5, Y5
-	VANDPD      Y7, Y9, Y7
-	VADDPS      Y7, Y6, Y6
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	VFMSUB213PS Y13, Y5, Y15
+	VSUBPS      Y15, Y14, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y5
+	VMOVUPS     (SI), Y12
+	VBLENDVPS   Y10, Y12, Y5, Y5
+	VMOVUPS     32(SI), Y10
+	VBLENDVPS   Y11, Y10, Y5, Y5
+	VANDPD      Y9, Y6, Y10
+	VMOVUPS     128(SI), Y11
+	VADDPS      Y10, Y11, Y11
+	VMOVUPS     Y11, 128(SI)
+	VANDPD      Y8, Y6, Y10
+	VADDPS      Y10, Y1, Y1
+	VANDPD      Y8, Y7, Y8
+	VADDPS      Y8, Y0, Y0
+	VANDPD      Y9, Y7, Y8
+	VADDPS      Y8, Y2, Y2
+	VANDPD      Y5, Y6, Y6
+	VADDPS      Y6, Y3, Y3
+	VANDPD      Y5, Y7, Y5
+	VADDPS      Y5, Y4, Y4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y1, Y7
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       (SP), Y8, Y8
-	VMOVUPD      Y8, (SP)
-	VMOVAPD      Y2, Y7
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       32(SP), Y8, Y8
-	VMOVUPD      Y8, 32(SP)
-	VMOVAPD      Y3, Y7
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       64(SP), Y8, Y8
-	VMOVUPD      Y8, 64(SP)
-	VMOVAPD      Y4, Y7
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       96(SP), Y8, Y8
-	VMOVUPD      Y8, 96(SP)
-	VMOVAPD      Y5, Y7
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       128(SP), Y8, Y8
-	VMOVUPD      Y8, 128(SP)
-	VMOVAPD      Y6, Y7
+	VMOVUPS      128(SI), Y5
 	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y7, Y8, Y8
-	VADDPD       160(SP), Y8, Y8
-	VMOVUPD      Y8, 160(SP)
+	VMOVUPS      Y6, 128(SI)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       (SP), Y6, Y6
+	VMOVUPD      Y6, (SP)
+	VMOVAPD      Y0, Y5
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       32(SP), Y6, Y6
+	VMOVUPD      Y6, 32(SP)
+	VMOVAPD      Y1, Y5
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       64(SP), Y6, Y6
+	VMOVUPD      Y6, 64(SP)
+	VMOVAPD      Y2, Y5
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       96(SP), Y6, Y6
+	VMOVUPD      Y6, 96(SP)
+	VMOVAPD      Y3, Y5
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       128(SP), Y6, Y6
+	VMOVUPD      Y6, 128(SP)
+	VMOVAPD      Y4, Y5
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       160(SP), Y6, Y6
+	VMOVUPD      Y6, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -25316,104 +26381,112 @@ folded:
 // func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
 TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneLogsYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      64(SP), Y0
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      64(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, (SI)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 32(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
+	VMOVUPS      Y5, 128(SI)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
 	XORQ         BX, BX
-	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X7
-	VMOVUPS   64(SP), Y8
-	VPCMPEQB  X7, X8, X7
-	VPMOVSXBQ X7, Y7
-	VMOVMSKPD Y7, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y8
-	VMOVUPD   one<>+0(SB), Y9
-	VSUBPD    Y8, Y9, Y9
-	VBLENDVPD Y7, Y8, Y9, Y10
-	VBLENDVPD Y7, Y9, Y8, Y9
-	VCMPPD    $0x11, Y0, Y10, Y11
-	VMOVUPS   Y11, 128(SP)
-	VCMPPD    $0x11, Y0, Y9, Y11
-	VMOVUPD   signBit<>+0(SB), Y12
-	VANDNPD   Y12, Y7, Y12
-	VXORPD    Y12, Y8, Y8
+	VMOVD     (DX)(DI*1), X5
+	VMOVUPS   64(SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBQ X5, Y5
+	VMOVMSKPD Y5, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVUPD   (CX)(DI*8), Y6
+	VMOVUPD   one<>+0(SB), Y7
+	VSUBPD    Y6, Y7, Y7
+	VBLENDVPD Y5, Y6, Y7, Y8
+	VBLENDVPD Y5, Y7, Y6, Y7
+	VCMPPD    $0x11, Y0, Y8, Y9
+	VCMPPD    $0x11, Y0, Y7, Y10
+	VMOVUPD   signBit<>+0(SB), Y11
+	VANDNPD   Y11, Y5, Y11
+	VXORPD    Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y10, Y12
-	VMOVUPD     twiceBias<>+0(SB), Y13
-	VANDPD      exponentBits<>+0(SB), Y12, Y14
-	VPSUBQ      Y14, Y13, Y13
-	VPSRLQ      $0x34, Y12, Y12
-	VORPD       integerBits<>+0(SB), Y12, Y12
-	VSUBPD      integerBias<>+0(SB), Y12, Y12
-	VMOVUPD     minusOne<>+0(SB), Y14
-	VADDPD      minusOne<>+0(SB), Y13, Y15
-	VBLENDVPD   Y7, Y14, Y15, Y14
-	VFMADD231PD Y8, Y13, Y14
+	VPADDQ      quarterUp<>+0(SB), Y8, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y5, Y13, Y14, Y13
+	VFMADD231PD Y6, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y14, Y8
-	VDIVPD       Y8, Y14, Y8
-	VMULPD       Y8, Y8, Y13
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y13, Y15
-	VFMADD213PD  log64e<>+0(SB), Y13, Y15
-	VFMADD213PD  log64d<>+0(SB), Y13, Y15
-	VFMADD213PD  log64c<>+0(SB), Y13, Y15
-	VFMADD213PD  log64b<>+0(SB), Y13, Y15
-	VFMADD213PD  log64a<>+0(SB), Y13, Y15
-	VFNMADD213PD Y14, Y13, Y15
+	VADDPD       two<>+0(SB), Y13, Y6
+	VDIVPD       Y6, Y13, Y6
+	VMULPD       Y6, Y6, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
 
 	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
-	VFMSUB213PD Y13, Y8, Y15
-	VSUBPD      Y15, Y14, Y8
-	VFMADD231PD ln2Hi<>+0(SB), Y12, Y8
-	VMOVUPS     (SP), Y12
-	VMOVUPS     128(SP), Y13
-	VBLENDVPD   Y13, Y12, Y8, Y8
-	VMOVUPS     32(SP), Y12
-	VBLENDVPD   Y11, Y12, Y8, Y8
-	VANDPD      Y10, Y7, Y11
-	VADDPD      Y11, Y1, Y1
-	VANDPD      Y9, Y7, Y11
-	VADDPD      Y11, Y3, Y3
-	VANDNPD     Y9, Y7, Y9
-	VADDPD      Y9, Y2, Y2
-	VANDNPD     Y10, Y7, Y9
-	VADDPD      Y9, Y4, Y4
-	VANDPD      Y8, Y7, Y9
-	VADDPD      Y9, Y5, Y5
-	VANDNPD     Y8, Y7, Y7
-	VADDPD      Y7, Y6, Y6
-	ADDQ        $0x00000004, SI
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y6, Y14
+	VSUBPD      Y14, Y13, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y6
+	VMOVUPS     (SI), Y11
+	VBLENDVPD   Y9, Y11, Y6, Y6
+	VMOVUPS     32(SI), Y9
+	VBLENDVPD   Y10, Y9, Y6, Y6
+	VANDPD      Y8, Y5, Y9
+	VADDPD      Y9, Y1, Y1
+	VANDPD      Y7, Y5, Y9
+	VADDPD      Y9, Y3, Y3
+	VANDNPD     Y7, Y5, Y7
+	VADDPD      Y7, Y2, Y2
+	VANDNPD     Y8, Y5, Y7
+	VADDPD      Y7, Y4, Y4
+	VANDPD      Y6, Y5, Y7
+	VMOVUPS     128(SI), Y8
+	VADDPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 128(SI)
+	VANDNPD     Y6, Y5, Y5
+	VMOVUPS     96(SI), Y6
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(SI)
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	CMPQ        AX, $0x00000004
 	JGE         many
@@ -25423,48 +26496,46 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y7
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y5
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
 
 bytes1:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
-	ORQ        R9, R8
-	DECQ       DI
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R8, X8
-	VMOVUPS    64(SP), Y9
-	VPCMPEQB   X8, X9, X8
-	VPMOVSXBQ  X8, Y8
-	VANDPS     Y7, Y8, Y8
-	VANDNPS    Y7, Y8, Y9
-	VMOVMSKPD  Y8, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y7, Y7
-	VMOVUPD    one<>+0(SB), Y10
-	VSUBPD     Y7, Y10, Y10
-	VBLENDVPD  Y8, Y7, Y10, Y11
-	VBLENDVPD  Y8, Y10, Y7, Y10
-	VCMPPD     $0x11, Y0, Y11, Y12
-	VMOVUPS    Y12, 96(SP)
-	VCMPPD     $0x11, Y0, Y10, Y12
-	VMOVUPS    Y12, 160(SP)
+	VMOVQ      R9, X6
+	VMOVUPS    64(SI), Y7
+	VPCMPEQB   X6, X7, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVMSKPD  Y6, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMASKMOVPD (CX)(DI*8), Y5, Y5
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y5, Y8, Y8
+	VBLENDVPD  Y6, Y5, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y5, Y8
+	VCMPPD     $0x11, Y0, Y9, Y10
+	VCMPPD     $0x11, Y0, Y8, Y11
 	VMOVUPD    signBit<>+0(SB), Y12
-	VANDNPD    Y12, Y8, Y12
-	VXORPD     Y12, Y7, Y7
+	VANDNPD    Y12, Y6, Y12
+	VXORPD     Y12, Y5, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y11, Y12
+	VPADDQ      quarterUp<>+0(SB), Y9, Y12
 	VMOVUPD     twiceBias<>+0(SB), Y13
 	VANDPD      exponentBits<>+0(SB), Y12, Y14
 	VPSUBQ      Y14, Y13, Y13
@@ -25473,13 +26544,13 @@ bytes1:
 	VSUBPD      integerBias<>+0(SB), Y12, Y12
 	VMOVUPD     minusOne<>+0(SB), Y14
 	VADDPD      minusOne<>+0(SB), Y13, Y15
-	VBLENDVPD   Y8, Y14, Y15, Y14
-	VFMADD231PD Y7, Y13, Y14
+	VBLENDVPD   Y6, Y14, Y15, Y14
+	VFMADD231PD Y5, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y14, Y7
-	VDIVPD       Y7, Y14, Y7
-	VMULPD       Y7, Y7, Y13
+	VADDPD       two<>+0(SB), Y14, Y5
+	VDIVPD       Y5, Y14, Y5
+	VMULPD       Y5, Y5, Y13
 	VMOVUPD      log64g<>+0(SB), Y15
 	VFMADD213PD  log64f<>+0(SB), Y13, Y15
 	VFMADD213PD  log64e<>+0(SB), Y13, Y15
@@ -25492,28 +26563,30 @@ bytes1:
 	// Add k ln(2).
 	VXORPD      Y13, Y13, Y13
 	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
-	VFMSUB213PD Y13, Y7, Y15
-	VSUBPD      Y15, Y14, Y7
-	VFMADD231PD ln2Hi<>+0(SB), Y12, Y7
-	VMOVUPS     (SP), Y12
-	VMOVUPS     96(SP), Y13
-	VBLENDVPD   Y13, Y12, Y7, Y7
-	VMOVUPS     32(SP), Y12
-	VMOVUPS     160(SP), Y13
-	VBLENDVPD   Y13, Y12, Y7, Y7
-	VANDPD      Y11, Y8, Y12
-	VADDPD      Y12, Y1, Y1
-	VANDPD      Y10, Y8, Y12
-	VADDPD      Y12, Y3, Y3
-	VANDPD      Y10, Y9, Y10
-	VADDPD      Y10, Y2, Y2
-	VANDPD      Y11, Y9, Y10
-	VADDPD      Y10, Y4, Y4
-	VANDPD      Y7, Y8, Y8
-	VADDPD      Y8, Y5, Y5
-	VANDPD      Y7, Y9, Y7
-	VADDPD      Y7, Y6, Y6
-	ADDQ        $0x00000004, SI
+	VFMSUB213PD Y13, Y5, Y15
+	VSUBPD      Y15, Y14, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y5
+	VMOVUPS     (SI), Y12
+	VBLENDVPD   Y10, Y12, Y5, Y5
+	VMOVUPS     32(SI), Y10
+	VBLENDVPD   Y11, Y10, Y5, Y5
+	VANDPD      Y9, Y6, Y10
+	VADDPD      Y10, Y1, Y1
+	VANDPD      Y8, Y6, Y10
+	VADDPD      Y10, Y3, Y3
+	VANDPD      Y8, Y7, Y8
+	VADDPD      Y8, Y2, Y2
+	VANDPD      Y9, Y7, Y8
+	VADDPD      Y8, Y4, Y4
+	VANDPD      Y5, Y6, Y6
+	VMOVUPS     128(SI), Y8
+	VADDPD      Y6, Y8, Y8
+	VMOVUPS     Y8, 128(SI)
+	VANDPD      Y5, Y7, Y5
+	VMOVUPS     96(SI), Y6
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(SI)
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
@@ -25552,16 +26625,18 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -25810,102 +26885,108 @@ done:
 // func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·forwardNoneLogsF32AVX2(SB), $576-65
+	LEAQ 288(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneLogsF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Y0
-	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      Y0, (SI)
 	VBROADCASTSS 4(BX), Y0
-	VMOVUPS      Y0, 320(SP)
+	VMOVUPS      Y0, 32(SI)
 	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 352(SP)
+	VMOVUPS      Y0, 64(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
+	VMOVUPS      Y0, 96(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
+	VMOVUPS      Y0, 128(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
+	VMOVUPS      Y0, 160(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 480(SP)
+	VMOVUPS      Y0, 192(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
 	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      Y5, 64(SP)
-	VMOVUPS      Y5, 96(SP)
-	VMOVUPS      Y5, 128(SP)
-	VMOVUPS      Y5, 160(SP)
-	VMOVUPS      Y5, 192(SP)
-	VMOVUPS      Y5, 224(SP)
-	VMOVUPS      Y5, 256(SP)
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y4, 160(SP)
+	VMOVUPS      Y4, 192(SP)
+	VMOVUPS      Y4, 224(SP)
+	VMOVUPS      Y4, 256(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000008
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y5
-	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y6, Y1, Y1
-	VFMADD231PS Y5, Y5, Y2
-	VMOVUPS     (CX)(BX*4), Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y7, Y8, Y8
-	VMOVUPS     288(SP), Y9
+	VMOVUPS     (DX)(BX*4), Y4
+	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
+	VMOVUPS     224(SI), Y6
+	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 224(SI)
+	VSUBPS      Y5, Y0, Y0
+	VFMADD231PS Y4, Y4, Y1
+	VMOVUPS     (CX)(BX*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     (SI), Y8
+	VCMPPS      $0x11, Y8, Y6, Y8
+	VMOVUPS     (SI), Y9
 	VCMPPS      $0x11, Y9, Y7, Y9
-	VMOVUPS     288(SP), Y10
-	VCMPPS      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y7, Y11
-	VMOVUPS twiceBiasSingle<>+0(SB), Y12
-	VANDPS  exponentBitsSingle<>+0(SB), Y11, Y13
-	VPSUBD  Y13, Y12, Y12
-	VPSRLD  $0x17, Y11, Y11
-	VORPS   integerBitsSingle<>+0(SB), Y11, Y11
-	VSUBPS  integerBiasSingle<>+0(SB), Y11, Y11
-	VMULPS  Y12, Y7, Y12
-	VADDPS  minusOneSingle<>+0(SB), Y12, Y12
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y6, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y12, Y13
-	VDIVPS       Y13, Y12, Y13
-	VMULPS       Y13, Y13, Y14
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y12, Y14, Y15
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
 
 	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
-	VFMSUB213PS Y14, Y13, Y15
-	VSUBPS      Y15, Y12, Y12
-	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     320(SP), Y11
-	VBLENDVPS   Y9, Y11, Y12, Y11
-	VMOVUPS     352(SP), Y12
-	VBLENDVPS   Y10, Y12, Y11, Y11
-	VMOVUPS     Y11, 512(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     32(SI), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     64(SI), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y8, Y11
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
 	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
 	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
 	VPSUBD       Y13, Y12, Y12
@@ -25913,7 +26994,7 @@ many:
 	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
 	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS Y7, Y12, Y13
+	VFNMADD231PS Y6, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VADDPS       twoSingle<>+0(SB), Y13, Y12
@@ -25930,89 +27011,89 @@ many:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      320(SP), Y11
-	VBLENDVPS    Y10, Y11, Y12, Y10
-	VMOVUPS      352(SP), Y11
-	VBLENDVPS    Y9, Y11, Y10, Y9
-	VMOVUPS      384(SP), Y10
-	VFMADD231PS  Y5, Y7, Y10
-	VMOVUPS      Y10, 384(SP)
-	VMOVUPS      416(SP), Y10
-	VFNMADD231PS Y6, Y7, Y10
-	VMOVUPS      Y10, 416(SP)
-	VMOVUPS      448(SP), Y7
-	VFMADD231PS  Y5, Y8, Y7
-	VMOVUPS      Y7, 448(SP)
-	VMOVUPS      480(SP), Y7
-	VFNMADD231PS Y6, Y8, Y7
-	VMOVUPS      Y7, 480(SP)
-	VMOVUPS      512(SP), Y7
-	VFMADD231PS  Y7, Y5, Y3
-	VFNMADD231PS Y9, Y6, Y4
+	VMOVUPS      32(SI), Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VMOVUPS      64(SI), Y11
+	VBLENDVPS    Y8, Y11, Y9, Y8
+	VMOVUPS      96(SI), Y9
+	VFMADD231PS  Y4, Y6, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPS      128(SI), Y9
+	VFNMADD231PS Y5, Y6, Y9
+	VMOVUPS      Y9, 128(SI)
+	VMOVUPS      160(SI), Y6
+	VFMADD231PS  Y4, Y7, Y6
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      192(SI), Y6
+	VFNMADD231PS Y5, Y7, Y6
+	VMOVUPS      Y6, 192(SI)
+	VFMADD231PS  Y10, Y4, Y2
+	VFNMADD231PS Y8, Y5, Y3
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	CMPQ         SI, $0x00000008
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y5
-	VMASKMOVPS  (DX)(BX*4), Y5, Y6
-	VADDPS      minusOneSingle<>+0(SB), Y6, Y7
-	VANDPD      Y7, Y5, Y7
-	VADDPS      Y6, Y0, Y0
-	VSUBPS      Y7, Y1, Y1
-	VFMADD231PS Y6, Y6, Y2
-	VMASKMOVPS  (CX)(BX*4), Y5, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y5, Y8, Y8
-	VMOVUPS     288(SP), Y9
-	VCMPPS      $0x11, Y9, Y5, Y9
-	VMOVUPS     288(SP), Y10
-	VCMPPS      $0x11, Y10, Y8, Y10
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y4
+	VMASKMOVPS  (DX)(BX*4), Y4, Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     224(SI), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 224(SI)
+	VSUBPS      Y6, Y0, Y0
+	VFMADD231PS Y5, Y5, Y1
+	VMASKMOVPS  (CX)(BX*4), Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y4, Y7, Y7
+	VMOVUPS     (SI), Y8
+	VCMPPS      $0x11, Y8, Y4, Y8
+	VMOVUPS     (SI), Y9
+	VCMPPS      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y5, Y11
-	VMOVUPS twiceBiasSingle<>+0(SB), Y12
-	VANDPS  exponentBitsSingle<>+0(SB), Y11, Y13
-	VPSUBD  Y13, Y12, Y12
-	VPSRLD  $0x17, Y11, Y11
-	VORPS   integerBitsSingle<>+0(SB), Y11, Y11
-	VSUBPS  integerBiasSingle<>+0(SB), Y11, Y11
-	VMULPS  Y12, Y5, Y12
-	VADDPS  minusOneSingle<>+0(SB), Y12, Y12
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y4, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y12, Y13
-	VDIVPS       Y13, Y12, Y13
-	VMULPS       Y13, Y13, Y14
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y12, Y14, Y15
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
 
 	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
-	VFMSUB213PS Y14, Y13, Y15
-	VSUBPS      Y15, Y12, Y12
-	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     320(SP), Y11
-	VBLENDVPS   Y9, Y11, Y12, Y11
-	VMOVUPS     352(SP), Y12
-	VBLENDVPS   Y10, Y12, Y11, Y11
-	VMOVUPS     Y11, 544(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     32(SI), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     64(SI), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y8, Y11
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
 	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
 	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
 	VPSUBD       Y13, Y12, Y12
@@ -26020,7 +27101,7 @@ few:
 	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
 	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS Y5, Y12, Y13
+	VFNMADD231PS Y4, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VADDPS       twoSingle<>+0(SB), Y13, Y12
@@ -26037,107 +27118,107 @@ few:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      320(SP), Y11
-	VBLENDVPS    Y10, Y11, Y12, Y10
-	VMOVUPS      352(SP), Y11
-	VBLENDVPS    Y9, Y11, Y10, Y9
-	VMOVUPS      384(SP), Y10
-	VFMADD231PS  Y6, Y5, Y10
-	VMOVUPS      Y10, 384(SP)
-	VMOVUPS      416(SP), Y10
-	VFNMADD231PS Y7, Y5, Y10
-	VMOVUPS      Y10, 416(SP)
-	VMOVUPS      448(SP), Y5
-	VFMADD231PS  Y6, Y8, Y5
-	VMOVUPS      Y5, 448(SP)
-	VMOVUPS      480(SP), Y5
-	VFNMADD231PS Y7, Y8, Y5
-	VMOVUPS      Y5, 480(SP)
-	VMOVUPS      544(SP), Y5
-	VFMADD231PS  Y5, Y6, Y3
-	VFNMADD231PS Y9, Y7, Y4
+	VMOVUPS      32(SI), Y11
+	VBLENDVPS    Y9, Y11, Y12, Y9
+	VMOVUPS      64(SI), Y11
+	VBLENDVPS    Y8, Y11, Y9, Y8
+	VMOVUPS      96(SI), Y9
+	VFMADD231PS  Y5, Y4, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPS      128(SI), Y9
+	VFNMADD231PS Y6, Y4, Y9
+	VMOVUPS      Y9, 128(SI)
+	VMOVUPS      160(SI), Y4
+	VFMADD231PS  Y5, Y7, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      192(SI), Y4
+	VFNMADD231PS Y6, Y7, Y4
+	VMOVUPS      Y4, 192(SI)
+	VFMADD231PS  Y10, Y5, Y2
+	VFNMADD231PS Y8, Y6, Y3
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      384(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 384(SP)
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       (SP), Y6, Y6
-	VMOVUPD      Y6, (SP)
-	VMOVUPS      416(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 416(SP)
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       32(SP), Y6, Y6
-	VMOVUPD      Y6, 32(SP)
-	VMOVUPS      448(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 448(SP)
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       64(SP), Y6, Y6
-	VMOVUPD      Y6, 64(SP)
-	VMOVUPS      480(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 480(SP)
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       96(SP), Y6, Y6
-	VMOVUPD      Y6, 96(SP)
-	VMOVAPD      Y0, Y5
+	VMOVUPS      96(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVUPS      128(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVUPS      160(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVUPS      192(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
+	VMOVUPS      224(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 224(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
+	VMOVAPD      Y0, Y4
 	VXORPS       Y0, Y0, Y0
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       128(SP), Y6, Y6
-	VMOVUPD      Y6, 128(SP)
-	VMOVAPD      Y1, Y5
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       160(SP), Y5, Y5
+	VMOVUPD      Y5, 160(SP)
+	VMOVAPD      Y1, Y4
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       160(SP), Y6, Y6
-	VMOVUPD      Y6, 160(SP)
-	VMOVAPD      Y2, Y5
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       192(SP), Y5, Y5
+	VMOVUPD      Y5, 192(SP)
+	VMOVAPD      Y2, Y4
 	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       192(SP), Y6, Y6
-	VMOVUPD      Y6, 192(SP)
-	VMOVAPD      Y3, Y5
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       224(SP), Y5, Y5
+	VMOVUPD      Y5, 224(SP)
+	VMOVAPD      Y3, Y4
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       224(SP), Y6, Y6
-	VMOVUPD      Y6, 224(SP)
-	VMOVAPD      Y4, Y5
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y5, Y6, Y6
-	VADDPD       256(SP), Y6, Y6
-	VMOVUPD      Y6, 256(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       256(SP), Y5, Y5
+	VMOVUPD      Y5, 256(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -26215,87 +27296,97 @@ folded:
 // func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneLogsF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, 160(SI)
 	VBROADCASTSD 8(BX), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 192(SI)
 	VBROADCASTSD 16(BX), Y0
-	VMOVUPS      Y0, 64(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SP)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
+	VMOVUPS      Y0, 224(SI)
 	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SI)
 	XORQ         BX, BX
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y5
-	VADDPD      minusOne<>+0(SB), Y5, Y6
-	VADDPD      Y5, Y0, Y0
-	VSUBPD      Y6, Y1, Y1
-	VFMADD231PD Y5, Y5, Y2
-	VMOVUPD     (CX)(BX*8), Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y7, Y8, Y8
-	VMOVUPS     (SP), Y9
+	VMOVUPD     (DX)(BX*8), Y4
+	VADDPD      minusOne<>+0(SB), Y4, Y5
+	VMOVUPS     128(SI), Y6
+	VADDPD      Y4, Y6, Y6
+	VMOVUPS     Y6, 128(SI)
+	VMOVUPS     96(SI), Y6
+	VSUBPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(SI)
+	VMOVUPS     64(SI), Y6
+	VFMADD231PD Y4, Y4, Y6
+	VMOVUPS     Y6, 64(SI)
+	VMOVUPD     (CX)(BX*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     160(SI), Y8
+	VCMPPD      $0x11, Y8, Y6, Y8
+	VMOVUPS     160(SI), Y9
 	VCMPPD      $0x11, Y9, Y7, Y9
-	VMOVUPS     (SP), Y10
-	VCMPPD      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y7, Y11
-	VMOVUPD twiceBias<>+0(SB), Y12
-	VANDPD  exponentBits<>+0(SB), Y11, Y13
-	VPSUBQ  Y13, Y12, Y12
-	VPSRLQ  $0x34, Y11, Y11
-	VORPD   integerBits<>+0(SB), Y11, Y11
-	VSUBPD  integerBias<>+0(SB), Y11, Y11
-	VMULPD  Y12, Y7, Y12
-	VADDPD  minusOne<>+0(SB), Y12, Y12
+	VPADDQ  quarterUp<>+0(SB), Y6, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y6, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y12, Y13
-	VDIVPD       Y13, Y12, Y13
-	VMULPD       Y13, Y13, Y14
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y14, Y15
-	VFMADD213PD  log64e<>+0(SB), Y14, Y15
-	VFMADD213PD  log64d<>+0(SB), Y14, Y15
-	VFMADD213PD  log64c<>+0(SB), Y14, Y15
-	VFMADD213PD  log64b<>+0(SB), Y14, Y15
-	VFMADD213PD  log64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y12, Y14, Y15
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
 
 	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
-	VFMSUB213PD Y14, Y13, Y15
-	VSUBPD      Y15, Y12, Y12
-	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     32(SP), Y11
-	VBLENDVPD   Y9, Y11, Y12, Y11
-	VMOVUPS     64(SP), Y12
-	VBLENDVPD   Y10, Y12, Y11, Y11
-	VMOVUPS     Y11, 224(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     192(SI), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     224(SI), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y8, Y11
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
 	VMOVUPD      twiceBias<>+0(SB), Y12
 	VANDPD       exponentBits<>+0(SB), Y11, Y13
 	VPSUBQ       Y13, Y12, Y12
@@ -26303,7 +27394,7 @@ many:
 	VORPD        integerBits<>+0(SB), Y11, Y11
 	VSUBPD       integerBias<>+0(SB), Y11, Y11
 	VADDPD       minusOne<>+0(SB), Y12, Y13
-	VFNMADD231PD Y7, Y12, Y13
+	VFNMADD231PD Y6, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VADDPD       two<>+0(SB), Y13, Y12
@@ -26324,25 +27415,20 @@ many:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      32(SP), Y11
-	VBLENDVPD    Y10, Y11, Y12, Y10
-	VMOVUPS      64(SP), Y11
-	VBLENDVPD    Y9, Y11, Y10, Y9
-	VMOVUPS      96(SP), Y10
-	VFMADD231PD  Y5, Y7, Y10
-	VMOVUPS      Y10, 96(SP)
-	VMOVUPS      128(SP), Y10
-	VFNMADD231PD Y6, Y7, Y10
-	VMOVUPS      Y10, 128(SP)
-	VMOVUPS      160(SP), Y7
-	VFMADD231PD  Y5, Y8, Y7
-	VMOVUPS      Y7, 160(SP)
-	VMOVUPS      192(SP), Y7
-	VFNMADD231PD Y6, Y8, Y7
-	VMOVUPS      Y7, 192(SP)
-	VMOVUPS      224(SP), Y7
-	VFMADD231PD  Y7, Y5, Y3
-	VFNMADD231PD Y9, Y6, Y4
+	VMOVUPS      192(SI), Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VMOVUPS      224(SI), Y11
+	VBLENDVPD    Y8, Y11, Y9, Y8
+	VFMADD231PD  Y4, Y6, Y0
+	VFNMADD231PD Y5, Y6, Y1
+	VFMADD231PD  Y4, Y7, Y2
+	VFNMADD231PD Y5, Y7, Y3
+	VMOVUPS      32(SI), Y6
+	VFMADD231PD  Y10, Y4, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      (SI), Y4
+	VFNMADD231PD Y8, Y5, Y4
+	VMOVUPS      Y4, (SI)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -26353,64 +27439,69 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y5
-	VMASKMOVPD  (DX)(BX*8), Y5, Y6
-	VADDPD      minusOne<>+0(SB), Y6, Y7
-	VANDPD      Y7, Y5, Y7
-	VADDPD      Y6, Y0, Y0
-	VSUBPD      Y7, Y1, Y1
-	VFMADD231PD Y6, Y6, Y2
-	VMASKMOVPD  (CX)(BX*8), Y5, Y5
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y5, Y8, Y8
-	VMOVUPS     (SP), Y9
-	VCMPPD      $0x11, Y9, Y5, Y9
-	VMOVUPS     (SP), Y10
-	VCMPPD      $0x11, Y10, Y8, Y10
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y4
+	VMASKMOVPD  (DX)(BX*8), Y4, Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     128(SI), Y7
+	VADDPD      Y5, Y7, Y7
+	VMOVUPS     Y7, 128(SI)
+	VMOVUPS     96(SI), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     64(SI), Y7
+	VFMADD231PD Y5, Y5, Y7
+	VMOVUPS     Y7, 64(SI)
+	VMASKMOVPD  (CX)(BX*8), Y4, Y4
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y4, Y7, Y7
+	VMOVUPS     160(SI), Y8
+	VCMPPD      $0x11, Y8, Y4, Y8
+	VMOVUPS     160(SI), Y9
+	VCMPPD      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y5, Y11
-	VMOVUPD twiceBias<>+0(SB), Y12
-	VANDPD  exponentBits<>+0(SB), Y11, Y13
-	VPSUBQ  Y13, Y12, Y12
-	VPSRLQ  $0x34, Y11, Y11
-	VORPD   integerBits<>+0(SB), Y11, Y11
-	VSUBPD  integerBias<>+0(SB), Y11, Y11
-	VMULPD  Y12, Y5, Y12
-	VADDPD  minusOne<>+0(SB), Y12, Y12
+	VPADDQ  quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y4, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y12, Y13
-	VDIVPD       Y13, Y12, Y13
-	VMULPD       Y13, Y13, Y14
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y14, Y15
-	VFMADD213PD  log64e<>+0(SB), Y14, Y15
-	VFMADD213PD  log64d<>+0(SB), Y14, Y15
-	VFMADD213PD  log64c<>+0(SB), Y14, Y15
-	VFMADD213PD  log64b<>+0(SB), Y14, Y15
-	VFMADD213PD  log64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y12, Y14, Y15
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
 
 	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
-	VFMSUB213PD Y14, Y13, Y15
-	VSUBPD      Y15, Y12, Y12
-	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     32(SP), Y11
-	VBLENDVPD   Y9, Y11, Y12, Y11
-	VMOVUPS     64(SP), Y12
-	VBLENDVPD   Y10, Y12, Y11, Y11
-	VMOVUPS     Y11, 256(SP)
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     192(SI), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     224(SI), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y8, Y11
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
 	VMOVUPD      twiceBias<>+0(SB), Y12
 	VANDPD       exponentBits<>+0(SB), Y11, Y13
 	VPSUBQ       Y13, Y12, Y12
@@ -26418,7 +27509,7 @@ few:
 	VORPD        integerBits<>+0(SB), Y11, Y11
 	VSUBPD       integerBias<>+0(SB), Y11, Y11
 	VADDPD       minusOne<>+0(SB), Y12, Y13
-	VFNMADD231PD Y5, Y12, Y13
+	VFNMADD231PD Y4, Y12, Y13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VADDPD       two<>+0(SB), Y13, Y12
@@ -26439,25 +27530,20 @@ few:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      32(SP), Y11
-	VBLENDVPD    Y10, Y11, Y12, Y10
-	VMOVUPS      64(SP), Y11
-	VBLENDVPD    Y9, Y11, Y10, Y9
-	VMOVUPS      96(SP), Y10
-	VFMADD231PD  Y6, Y5, Y10
-	VMOVUPS      Y10, 96(SP)
-	VMOVUPS      128(SP), Y10
-	VFNMADD231PD Y7, Y5, Y10
-	VMOVUPS      Y10, 128(SP)
-	VMOVUPS      160(SP), Y5
-	VFMADD231PD  Y6, Y8, Y5
-	VMOVUPS      Y5, 160(SP)
-	VMOVUPS      192(SP), Y5
-	VFNMADD231PD Y7, Y8, Y5
-	VMOVUPS      Y5, 192(SP)
-	VMOVUPS      256(SP), Y5
-	VFMADD231PD  Y5, Y6, Y3
-	VFNMADD231PD Y9, Y7, Y4
+	VMOVUPS      192(SI), Y11
+	VBLENDVPD    Y9, Y11, Y12, Y9
+	VMOVUPS      224(SI), Y11
+	VBLENDVPD    Y8, Y11, Y9, Y8
+	VFMADD231PD  Y5, Y4, Y0
+	VFNMADD231PD Y6, Y4, Y1
+	VFMADD231PD  Y5, Y7, Y2
+	VFNMADD231PD Y6, Y7, Y3
+	VMOVUPS      32(SI), Y4
+	VFMADD231PD  Y10, Y5, Y4
+	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      (SI), Y4
+	VFNMADD231PD Y8, Y6, Y4
+	VMOVUPS      Y4, (SI)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -26465,76 +27551,77 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      96(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 96(SP)
-	VEXTRACTF128 $0x01, Y5, X6
-	VADDPD       X6, X5, X5
-	VUNPCKHPD    X5, X5, X6
-	VADDSD       X6, X5, X5
-	VADDSD       (AX), X5, X5
-	VMOVSD       X5, (AX)
-	VMOVUPS      128(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 128(SP)
-	VEXTRACTF128 $0x01, Y5, X6
-	VADDPD       X6, X5, X5
-	VUNPCKHPD    X5, X5, X6
-	VADDSD       X6, X5, X5
-	VADDSD       8(AX), X5, X5
-	VMOVSD       X5, 8(AX)
-	VMOVUPS      160(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 160(SP)
-	VEXTRACTF128 $0x01, Y5, X6
-	VADDPD       X6, X5, X5
-	VUNPCKHPD    X5, X5, X6
-	VADDSD       X6, X5, X5
-	VADDSD       16(AX), X5, X5
-	VMOVSD       X5, 16(AX)
-	VMOVUPS      192(SP), Y5
-	VXORPS       Y6, Y6, Y6
-	VMOVUPS      Y6, 192(SP)
-	VEXTRACTF128 $0x01, Y5, X6
-	VADDPD       X6, X5, X5
-	VUNPCKHPD    X5, X5, X6
-	VADDSD       X6, X5, X5
-	VADDSD       24(AX), X5, X5
-	VMOVSD       X5, 24(AX)
-	VMOVAPD      Y0, Y5
+	VMOVAPD      Y0, Y4
 	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y5, X0
-	VADDPD       X0, X5, X5
-	VUNPCKHPD    X5, X5, X0
-	VADDSD       X0, X5, X5
-	VADDSD       32(AX), X5, X5
-	VMOVSD       X5, 32(AX)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPD       X0, X4, X4
+	VUNPCKHPD    X4, X4, X0
+	VADDSD       X0, X4, X4
+	VADDSD       (AX), X4, X4
+	VMOVSD       X4, (AX)
 	VMOVAPD      Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
 	VMOVAPD      Y2, Y0
 	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
 	VMOVAPD      Y3, Y0
 	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -26746,7 +27833,11 @@ done:
 
 // func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidLogsYF32AVX2(SB), $192-73
+TEXT ·forwardSigmoidLogsYF32AVX2(SB), $416-73
+	LEAQ 192(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidLogsYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -26754,313 +27845,395 @@ TEXT ·forwardSigmoidLogsYF32AVX2(SB), $192-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y1, 32(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
 	XORQ         BX, BX
-	VXORPD       Y8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      Y8, 64(SP)
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      Y8, 160(SP)
-	XORQ         SI, SI
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y2, 128(SP)
+	VMOVUPS      Y2, 160(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X8
-	VPCMPEQB  X8, X0, X8
-	VPMOVSXBD X8, Y8
-	VMOVMSKPS Y8, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y9
-	VMOVUPS   signBitSingle<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPS    Y10, Y9, Y9
-	VORPS     signBitSingle<>+0(SB), Y9, Y10
-	VPMAXUD   Y10, Y1, Y1
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X2
+	VMOVUPS   (SI), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBD X2, Y2
+	VMOVQ     8(DX)(DI*1), X3
+	VMOVUPS   (SI), Y4
+	VPCMPEQB  X3, X4, X3
+	VPMOVSXBD X3, Y3
+	VMOVMSKPS Y2, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVMSKPS Y3, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVUPS   (CX)(DI*4), Y4
+	VMOVUPS   32(CX)(DI*4), Y5
+	VMOVUPS   signBitSingle<>+0(SB), Y6
+	VANDNPD   Y6, Y2, Y7
+	VANDNPD   Y6, Y3, Y6
+	VXORPS    Y7, Y4, Y4
+	VXORPS    Y6, Y5, Y5
+	VORPS     signBitSingle<>+0(SB), Y4, Y6
+	VORPS     signBitSingle<>+0(SB), Y5, Y7
+	VPMAXUD   Y6, Y0, Y0
+	VPMAXUD   Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y10, Y11
-	VADDPS  twoSingle<>+0(SB), Y10, Y12
-	VMOVUPS oneSingle<>+0(SB), Y13
-	VMULPS  Y12, Y11, Y14
-	VDIVPS  Y14, Y13, Y13
-	VMULPS  Y12, Y13, Y12
-	VMULPS  Y11, Y13, Y11
-	VMULPS  Y10, Y11, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y11, Y11, Y13
-	VMOVUPS      unitLanedSingle<>+0(SB), Y14
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y10, Y13, Y14
-	VFNMADD213PS Y10, Y11, Y14
-	VMULPS       Y12, Y10, Y10
-	VBLENDVPS    Y9, Y10, Y12, Y11
-	VBLENDVPS    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPS       Y9, Y12, Y9
-	VSUBPS       Y14, Y9, Y9
-	VANDPD       Y11, Y8, Y12
-	VADDPS       Y12, Y2, Y2
-	VANDPD       Y10, Y8, Y12
-	VADDPS       Y12, Y4, Y4
-	VANDNPD      Y10, Y8, Y10
-	VADDPS       Y10, Y3, Y3
-	VANDNPD      Y11, Y8, Y10
-	VADDPS       Y10, Y5, Y5
-	VANDPD       Y9, Y8, Y10
-	VADDPS       Y10, Y6, Y6
-	VANDNPD      Y9, Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+	VSUBPS       Y13, Y4, Y4
+	VSUBPS       Y12, Y5, Y5
+	VANDPD       Y10, Y2, Y8
+	VANDPD       Y11, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      32(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 32(SI)
+	VANDPD       Y6, Y2, Y8
+	VANDPD       Y7, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      96(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SI)
+	VANDNPD      Y6, Y2, Y6
+	VANDNPD      Y7, Y3, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      64(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VANDNPD      Y10, Y2, Y6
+	VANDNPD      Y11, Y3, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDPD       Y4, Y2, Y6
+	VANDPD       Y5, Y3, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDNPD      Y4, Y2, Y2
+	VANDNPD      Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y2
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R9, X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBD  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPS  Y9, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y8, Y8
-	VMOVUPS    signBitSingle<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPS     Y11, Y8, Y8
-	VORPS      signBitSingle<>+0(SB), Y8, Y11
-	VPMAXUD    Y11, Y1, Y1
+	VMOVQ      R10, X3
+	VMOVUPS    (SI), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBD  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMOVMSKPS  Y3, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	VMASKMOVPS (CX)(DI*4), Y2, Y2
+	VMOVUPS    signBitSingle<>+0(SB), Y5
+	VANDNPD    Y5, Y3, Y5
+	VXORPS     Y5, Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VADDPS      twoSingle<>+0(SB), Y5, Y6
+	VDIVPS      Y6, Y5, Y6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y8, Y11, Y13, Y12
-	VBLENDVPS    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y8, Y13, Y8
-	VSUBPS       Y15, Y8, Y8
-	VANDPD       Y12, Y9, Y13
-	VADDPS       Y13, Y2, Y2
-	VANDPD       Y11, Y9, Y13
-	VADDPS       Y13, Y4, Y4
-	VANDPD       Y11, Y10, Y11
-	VADDPS       Y11, Y3, Y3
-	VANDPD       Y12, Y10, Y11
-	VADDPS       Y11, Y5, Y5
-	VANDPD       Y8, Y9, Y9
-	VADDPS       Y9, Y6, Y6
-	VANDPD       Y8, Y10, Y8
-	VADDPS       Y8, Y7, Y7
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y5, Y7, Y8
+	VFNMADD213PS Y5, Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y2, Y5, Y6, Y7
+	VBLENDVPS    Y2, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y2, Y6, Y2
+	VSUBPS       Y8, Y2, Y2
+	VANDPD       Y7, Y3, Y6
+	VMOVUPS      32(SI), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 32(SI)
+	VANDPD       Y5, Y3, Y6
+	VMOVUPS      96(SI), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 96(SI)
+	VANDPD       Y5, Y4, Y5
+	VMOVUPS      64(SI), Y6
+	VADDPS       Y5, Y6, Y6
+	VMOVUPS      Y6, 64(SI)
+	VANDPD       Y7, Y4, Y5
+	VMOVUPS      128(SI), Y6
+	VADDPS       Y5, Y6, Y6
+	VMOVUPS      Y6, 128(SI)
+	VANDPD       Y2, Y3, Y3
+	VMOVUPS      160(SI), Y5
+	VADDPS       Y3, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VANDPD       Y2, Y4, Y2
+	VADDPS       Y2, Y1, Y1
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVAPD      Y3, Y8
+	VMOVUPS      32(SI), Y2
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
+	VMOVUPS      Y3, 32(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       (SP), Y3, Y3
+	VMOVUPD      Y3, (SP)
+	VMOVUPS      64(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       32(SP), Y3, Y3
+	VMOVUPD      Y3, 32(SP)
+	VMOVUPS      96(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       64(SP), Y3, Y3
+	VMOVUPD      Y3, 64(SP)
+	VMOVUPS      128(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       96(SP), Y3, Y3
+	VMOVUPD      Y3, 96(SP)
+	VMOVUPS      160(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       128(SP), Y3, Y3
+	VMOVUPD      Y3, 128(SP)
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       160(SP), Y3, Y3
+	VMOVUPD      Y3, 160(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      128(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      160(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
+	VMOVUPD      (SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPD      32(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPD      64(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPD      96(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPD      128(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPD      160(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   BX, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y1, Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -27080,7 +28253,11 @@ GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidLogsYF64AVX2(SB), $224-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidLogsYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -27088,104 +28265,184 @@ TEXT ·forwardSigmoidLogsYF64AVX2(SB), NOSPLIT, $0-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 	XORQ         BX, BX
-	XORQ         SI, SI
-	CMPQ         AX, $0x00000004
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X8
-	VPCMPEQB  X8, X0, X8
-	VPMOVSXBQ X8, Y8
-	VMOVMSKPD Y8, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y9
-	VMOVUPD   signBit<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPD    Y10, Y9, Y9
-	VORPD     signBit<>+0(SB), Y9, Y10
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
-	VANDPD    Y11, Y1, Y1
+	// Vectors at a time: 2.
+	VMOVD     (DX)(DI*1), X2
+	VMOVUPS   (SI), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBQ X2, Y2
+	VMOVD     4(DX)(DI*1), X3
+	VMOVUPS   (SI), Y4
+	VPCMPEQB  X3, X4, X3
+	VPMOVSXBQ X3, Y3
+	VMOVMSKPD Y2, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVMSKPD Y3, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVUPD   (CX)(DI*8), Y4
+	VMOVUPD   32(CX)(DI*8), Y5
+	VMOVUPD   signBit<>+0(SB), Y6
+	VANDNPD   Y6, Y2, Y7
+	VANDNPD   Y6, Y3, Y6
+	VXORPD    Y7, Y4, Y4
+	VXORPD    Y6, Y5, Y5
+	VORPD     signBit<>+0(SB), Y4, Y6
+	VORPD     signBit<>+0(SB), Y5, Y7
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y6, Y8
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y7, Y9
+	VANDPD    Y8, Y0, Y0
+	VANDPD    Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y10, Y11
-	VADDPD  two<>+0(SB), Y10, Y12
-	VMOVUPD one<>+0(SB), Y13
-	VMULPD  Y12, Y11, Y14
-	VDIVPD  Y14, Y13, Y13
-	VMULPD  Y12, Y13, Y12
-	VMULPD  Y11, Y13, Y11
-	VMULPD  Y10, Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unit64j<>+0(SB), Y14
-	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y10, Y13, Y14
-	VFNMADD213PD Y10, Y11, Y14
-	VMULPD       Y12, Y10, Y10
-	VBLENDVPD    Y9, Y10, Y12, Y11
-	VBLENDVPD    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPD       Y9, Y12, Y9
-	VSUBPD       Y14, Y9, Y9
-	VANDPD       Y11, Y8, Y12
-	VADDPD       Y12, Y2, Y2
-	VANDPD       Y10, Y8, Y12
-	VADDPD       Y12, Y4, Y4
-	VANDNPD      Y10, Y8, Y10
-	VADDPD       Y10, Y3, Y3
-	VANDNPD      Y11, Y8, Y10
-	VADDPD       Y10, Y5, Y5
-	VANDPD       Y9, Y8, Y10
-	VADDPD       Y10, Y6, Y6
-	VANDNPD      Y9, Y8, Y8
-	VADDPD       Y8, Y7, Y7
-	ADDQ         $0x00000004, SI
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y6, Y6
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y10, Y15, Y6
+	VFMADD231PD  Y11, Y14, Y7
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y6, Y6
+	VPADDQ       Y8, Y7, Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y4
+	VMINPD       Y5, Y8, Y5
+	VSUBPD       Y13, Y4, Y4
+	VSUBPD       Y12, Y5, Y5
+	VANDPD       Y10, Y2, Y8
+	VANDPD       Y11, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VADDPD       Y8, Y1, Y1
+	VANDPD       Y6, Y2, Y8
+	VANDPD       Y7, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      128(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 128(SI)
+	VANDNPD      Y6, Y2, Y6
+	VANDNPD      Y7, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDNPD      Y10, Y2, Y6
+	VANDNPD      Y11, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      96(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VANDPD       Y4, Y2, Y6
+	VANDPD       Y5, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      64(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VANDNPD      Y4, Y2, Y2
+	VANDNPD      Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, AX
+	CMPQ         AX, $0x00000008
 	JGE          many
 
 few:
@@ -27193,165 +28450,175 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y8
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y2
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
 
 bytes1:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
-	ORQ        R9, R8
-	DECQ       DI
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R8, X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBQ  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPD  Y9, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y8, Y8
-	VMOVUPD    signBit<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPD     Y11, Y8, Y8
-	VORPD      signBit<>+0(SB), Y8, Y11
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VANDPD     Y12, Y1, Y1
+	VMOVQ      R9, X3
+	VMOVUPS    (SI), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBQ  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMOVMSKPD  Y3, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMASKMOVPD (CX)(DI*8), Y2, Y2
+	VMOVUPD    signBit<>+0(SB), Y5
+	VANDNPD    Y5, Y3, Y5
+	VXORPD     Y5, Y2, Y2
+	VORPD      signBit<>+0(SB), Y2, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
+	VANDPD     Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y8, Y11, Y13, Y12
-	VBLENDVPD    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y8, Y13, Y8
-	VSUBPD       Y15, Y8, Y8
-	VANDPD       Y12, Y9, Y13
-	VADDPD       Y13, Y2, Y2
-	VANDPD       Y11, Y9, Y13
-	VADDPD       Y13, Y4, Y4
-	VANDPD       Y11, Y10, Y11
-	VADDPD       Y11, Y3, Y3
-	VANDPD       Y12, Y10, Y11
-	VADDPD       Y11, Y5, Y5
-	VANDPD       Y8, Y9, Y9
-	VADDPD       Y9, Y6, Y6
-	VANDPD       Y8, Y10, Y8
-	VADDPD       Y8, Y7, Y7
-	ADDQ         $0x00000004, SI
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y5, Y5, Y7
+	VMOVUPD      expRowh<>+0(SB), Y8
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
+	VMOVUPD      expRowf<>+0(SB), Y9
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      expRowd<>+0(SB), Y8
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      expRowb<>+0(SB), Y9
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y7, Y9, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VADDPD       two<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y5, Y7, Y8
+	VFNMADD213PD Y5, Y6, Y8
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y2, Y5, Y6, Y7
+	VBLENDVPD    Y2, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y2, Y6, Y2
+	VSUBPD       Y8, Y2, Y2
+	VANDPD       Y7, Y3, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y5, Y3, Y6
+	VMOVUPS      128(SI), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 128(SI)
+	VANDPD       Y5, Y4, Y5
+	VMOVUPS      160(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 160(SI)
+	VANDPD       Y7, Y4, Y5
+	VMOVUPS      96(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
+	VANDPD       Y2, Y3, Y3
+	VMOVUPS      64(SI), Y5
+	VADDPD       Y3, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VANDPD       Y2, Y4, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y2, Y0
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VMOVUPS      160(SI), Y1
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
+	VMOVUPS      Y2, 160(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   BX, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -27364,9 +28631,67 @@ DATA minusLimit<>+16(SB)/8, $0xc072c00000000000
 DATA minusLimit<>+24(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $32
 
+DATA unitRowi<>+0(SB)/8, $0x3fc59830f20005ee
+DATA unitRowi<>+8(SB)/8, $0x3fc59830f20005ee
+DATA unitRowi<>+16(SB)/8, $0x3fc59830f20005ee
+DATA unitRowi<>+24(SB)/8, $0x3fc59830f20005ee
+GLOBL unitRowi<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowh<>+0(SB)/8, $0x3fba6d10853dff56
+DATA unitRowh<>+8(SB)/8, $0x3fba6d10853dff56
+DATA unitRowh<>+16(SB)/8, $0x3fba6d10853dff56
+DATA unitRowh<>+24(SB)/8, $0x3fba6d10853dff56
+GLOBL unitRowh<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowg<>+0(SB)/8, $0x3fc1487294ad8da8
+DATA unitRowg<>+8(SB)/8, $0x3fc1487294ad8da8
+DATA unitRowg<>+16(SB)/8, $0x3fc1487294ad8da8
+DATA unitRowg<>+24(SB)/8, $0x3fc1487294ad8da8
+GLOBL unitRowg<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowf<>+0(SB)/8, $0x3fc3ad83c421c2e9
+DATA unitRowf<>+8(SB)/8, $0x3fc3ad83c421c2e9
+DATA unitRowf<>+16(SB)/8, $0x3fc3ad83c421c2e9
+DATA unitRowf<>+24(SB)/8, $0x3fc3ad83c421c2e9
+GLOBL unitRowf<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowe<>+0(SB)/8, $0x3fc745f69c23d592
+DATA unitRowe<>+8(SB)/8, $0x3fc745f69c23d592
+DATA unitRowe<>+16(SB)/8, $0x3fc745f69c23d592
+DATA unitRowe<>+24(SB)/8, $0x3fc745f69c23d592
+GLOBL unitRowe<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowd<>+0(SB)/8, $0x3fcc71c64ce7c491
+DATA unitRowd<>+8(SB)/8, $0x3fcc71c64ce7c491
+DATA unitRowd<>+16(SB)/8, $0x3fcc71c64ce7c491
+DATA unitRowd<>+24(SB)/8, $0x3fcc71c64ce7c491
+GLOBL unitRowd<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowc<>+0(SB)/8, $0x3fd24924936a674e
+DATA unitRowc<>+8(SB)/8, $0x3fd24924936a674e
+DATA unitRowc<>+16(SB)/8, $0x3fd24924936a674e
+DATA unitRowc<>+24(SB)/8, $0x3fd24924936a674e
+GLOBL unitRowc<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowb<>+0(SB)/8, $0x3fd9999999986411
+DATA unitRowb<>+8(SB)/8, $0x3fd9999999986411
+DATA unitRowb<>+16(SB)/8, $0x3fd9999999986411
+DATA unitRowb<>+24(SB)/8, $0x3fd9999999986411
+GLOBL unitRowb<>(SB), RODATA|NOPTR, $32
+
+DATA unitRowa<>+0(SB)/8, $0x3fe5555555555571
+DATA unitRowa<>+8(SB)/8, $0x3fe5555555555571
+DATA unitRowa<>+16(SB)/8, $0x3fe5555555555571
+DATA unitRowa<>+24(SB)/8, $0x3fe5555555555571
+GLOBL unitRowa<>(SB), RODATA|NOPTR, $32
+
 // func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidLogsYF32AVX2(SB), $96-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -27379,66 +28704,106 @@ TEXT ·backwardSigmoidLogsYF32AVX2(SB), NOSPLIT, $0-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VBROADCASTSS 4(DI), Y2
-	VBROADCASTSS 20(DI), Y3
-	VBROADCASTSS 24(DI), Y4
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSS 4(DI), Y1
+	VMOVUPS      Y1, 32(R8)
+	VBROADCASTSS 20(DI), Y1
+	VBROADCASTSS 24(DI), Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VXORPD       Y3, Y3, Y3
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBD X6, Y6
-	VMOVUPS   (BX)(DI*4), Y7
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(DI*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(SI)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(DI*4), Y6
+	VMOVUPS   32(BX)(DI*4), Y7
 	VMOVUPS   signBitSingle<>+0(SB), Y8
-	VANDNPD   Y8, Y6, Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPS    Y9, Y6, Y6
 	VXORPS    Y8, Y7, Y7
-	VPADDD    Y7, Y7, Y8
-	VPMAXUD   Y8, Y5, Y5
+	VPADDD    Y6, Y6, Y8
+	VPADDD    Y7, Y7, Y9
+	VPMAXUD   Y8, Y3, Y3
+	VPMAXUD   Y9, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
 	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y9
-	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
-	VPSLLD      $0x17, Y8, Y7
-	VPADDD      Y7, Y9, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
 	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y9, Y8, Y8
+	VADDPS      oneSingle<>+0(SB), Y6, Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VDIVPS      Y9, Y8, Y9
+	VDIVPS      Y10, Y8, Y8
+	VMULPS      Y9, Y6, Y6
 	VMULPS      Y8, Y7, Y7
-	VBLENDVPS   Y6, Y3, Y4, Y9
-	VMULPS      Y8, Y9, Y9
-	VBLENDVPS   Y6, Y1, Y2, Y6
-	VMULPS      Y7, Y6, Y6
-	VFMADD231PS Y8, Y6, Y9
+	VBLENDVPS   Y4, Y1, Y2, Y10
+	VBLENDVPS   Y5, Y1, Y2, Y11
+	VMULPS      Y9, Y10, Y10
+	VMULPS      Y8, Y11, Y11
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
+	VBLENDVPS   Y4, Y12, Y13, Y4
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
+	VBLENDVPS   Y5, Y12, Y13, Y5
+	VMULPS      Y6, Y4, Y4
+	VMULPS      Y7, Y5, Y5
+	VFMADD231PS Y9, Y4, Y10
+	VFMADD231PS Y8, Y5, Y11
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y9, (AX)(DI*4)
+	VMOVNTPS    Y10, (AX)(DI*4)
+	VMOVNTPS    Y11, 32(AX)(DI*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y9, (AX)(DI*4)
+	VMOVUPS Y10, (AX)(DI*4)
+	VMOVUPS Y11, 32(AX)(DI*4)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
 	JGE  many
 
 few:
@@ -27449,61 +28814,64 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y6
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R9, R9
+	LEAQ (SI)(DI*1), R11
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBD  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMASKMOVPS (BX)(DI*4), Y6, Y8
-	VMOVUPS    signBitSingle<>+0(SB), Y9
-	VANDNPD    Y9, Y7, Y9
-	VXORPS     Y9, Y8, Y8
-	VPADDD     Y8, Y8, Y9
-	VPMAXUD    Y9, Y5, Y5
+	VMOVQ      R9, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPS (BX)(DI*4), Y4, Y6
+	VMOVUPS    signBitSingle<>+0(SB), Y7
+	VANDNPD    Y7, Y5, Y7
+	VXORPS     Y7, Y6, Y6
+	VPADDD     Y6, Y6, Y7
+	VPMAXUD    Y7, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VPSLLD      $0x17, Y9, Y8
-	VPADDD      Y8, Y10, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VADDPS      oneSingle<>+0(SB), Y8, Y10
-	VDIVPS      Y10, Y9, Y9
-	VMULPS      Y9, Y8, Y8
-	VBLENDVPS   Y7, Y3, Y4, Y10
-	VMULPS      Y9, Y10, Y10
-	VBLENDVPS   Y7, Y1, Y2, Y7
-	VMULPS      Y8, Y7, Y7
-	VFMADD231PS Y9, Y7, Y10
-	VMASKMOVPS  Y10, Y6, (AX)(DI*4)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y8
+	VDIVPS      Y8, Y7, Y7
+	VMULPS      Y7, Y6, Y6
+	VBLENDVPS   Y5, Y1, Y2, Y8
+	VMULPS      Y7, Y8, Y8
+	VMOVUPS     (R8), Y9
+	VMOVUPS     32(R8), Y10
+	VBLENDVPS   Y5, Y9, Y10, Y5
+	VMULPS      Y6, Y5, Y5
+	VFMADD231PS Y7, Y5, Y8
+	VMASKMOVPS  Y8, Y4, (AX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, CX
 	JMP         few
@@ -27511,8 +28879,8 @@ bytes2:
 done:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y5, Y5
-	VPCMPEQD  Y0, Y5, Y0
+	VPMAXUD   Y0, Y3, Y3
+	VPCMPEQD  Y0, Y3, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -27522,7 +28890,11 @@ done:
 
 // func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidLogsYF64AVX2(SB), $96-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -27535,72 +28907,120 @@ TEXT ·backwardSigmoidLogsYF64AVX2(SB), NOSPLIT, $0-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VBROADCASTSD 8(DI), Y2
-	VBROADCASTSD 40(DI), Y3
-	VBROADCASTSD 48(DI), Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VPCMPEQD     Y5, Y5, Y5
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSD 8(DI), Y1
+	VMOVUPS      Y1, 32(R8)
+	VBROADCASTSD 40(DI), Y1
+	VBROADCASTSD 48(DI), Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VPCMPEQD     Y3, Y3, Y3
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
+	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBQ X6, Y6
-	VMOVUPD   (BX)(DI*8), Y7
+	// Vectors at a time: 2.
+	VMOVD     (SI)(DI*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBQ X4, Y4
+	VMOVD     4(SI)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVUPD   (BX)(DI*8), Y6
+	VMOVUPD   32(BX)(DI*8), Y7
 	VMOVUPD   signBit<>+0(SB), Y8
-	VANDNPD   Y8, Y6, Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPD    Y9, Y6, Y6
 	VXORPD    Y8, Y7, Y7
-	VANDPD    absBits<>+0(SB), Y7, Y8
+	VANDPD    absBits<>+0(SB), Y6, Y8
+	VANDPD    absBits<>+0(SB), Y7, Y9
 	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD    Y8, Y5, Y5
+	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD    Y8, Y3, Y3
+	VANDPD    Y9, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
 	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y7
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y9
-	VFMADD213PD exp64j<>+0(SB), Y7, Y9
-	VFMADD213PD exp64i<>+0(SB), Y7, Y9
-	VFMADD213PD exp64h<>+0(SB), Y7, Y9
-	VFMADD213PD exp64g<>+0(SB), Y7, Y9
-	VFMADD213PD exp64f<>+0(SB), Y7, Y9
-	VFMADD213PD exp64e<>+0(SB), Y7, Y9
-	VFMADD213PD exp64d<>+0(SB), Y7, Y9
-	VFMADD213PD exp64c<>+0(SB), Y7, Y9
-	VFMADD213PD exp64b<>+0(SB), Y7, Y9
-	VFMADD213PD one<>+0(SB), Y7, Y9
-	VFMADD213PD one<>+0(SB), Y7, Y9
-	VPSLLQ      $0x34, Y8, Y7
-	VPADDQ      Y7, Y9, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y6, Y6
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y7, Y7
 	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y7, Y9
-	VDIVPD      Y9, Y8, Y8
+	VADDPD      one<>+0(SB), Y6, Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VDIVPD      Y9, Y8, Y9
+	VDIVPD      Y10, Y8, Y8
+	VMULPD      Y9, Y6, Y6
 	VMULPD      Y8, Y7, Y7
-	VBLENDVPD   Y6, Y3, Y4, Y9
-	VMULPD      Y8, Y9, Y9
-	VBLENDVPD   Y6, Y1, Y2, Y6
-	VMULPD      Y7, Y6, Y6
-	VFMADD231PD Y8, Y6, Y9
+	VBLENDVPD   Y4, Y1, Y2, Y10
+	VBLENDVPD   Y5, Y1, Y2, Y11
+	VMULPD      Y9, Y10, Y10
+	VMULPD      Y8, Y11, Y11
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
+	VBLENDVPD   Y4, Y12, Y13, Y4
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
+	VBLENDVPD   Y5, Y12, Y13, Y5
+	VMULPD      Y6, Y4, Y4
+	VMULPD      Y7, Y5, Y5
+	VFMADD231PD Y9, Y4, Y10
+	VFMADD231PD Y8, Y5, Y11
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y9, (AX)(DI*8)
+	VMOVNTPD    Y10, (AX)(DI*8)
+	VMOVNTPD    Y11, 32(AX)(DI*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y9, (AX)(DI*8)
+	VMOVUPD Y10, (AX)(DI*8)
+	VMOVUPD Y11, 32(AX)(DI*8)
 
 stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
 	JGE  many
 
 few:
@@ -27611,73 +29031,77 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y6
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R9, R9
+	LEAQ (SI)(DI*1), R11
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBQ  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMASKMOVPD (BX)(DI*8), Y6, Y8
-	VMOVUPD    signBit<>+0(SB), Y9
-	VANDNPD    Y9, Y7, Y9
-	VXORPD     Y9, Y8, Y8
-	VANDPD     absBits<>+0(SB), Y8, Y9
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD     Y9, Y5, Y5
+	VMOVQ      R9, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPD (BX)(DI*8), Y4, Y6
+	VMOVUPD    signBit<>+0(SB), Y7
+	VANDNPD    Y7, Y5, Y7
+	VXORPD     Y7, Y6, Y6
+	VANDPD     absBits<>+0(SB), Y6, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y7, Y3, Y3
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y8, Y10
-	VFMADD213PD exp64i<>+0(SB), Y8, Y10
-	VFMADD213PD exp64h<>+0(SB), Y8, Y10
-	VFMADD213PD exp64g<>+0(SB), Y8, Y10
-	VFMADD213PD exp64f<>+0(SB), Y8, Y10
-	VFMADD213PD exp64e<>+0(SB), Y8, Y10
-	VFMADD213PD exp64d<>+0(SB), Y8, Y10
-	VFMADD213PD exp64c<>+0(SB), Y8, Y10
-	VFMADD213PD exp64b<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VPSLLQ      $0x34, Y9, Y8
-	VPADDQ      Y8, Y10, Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y8, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y8, Y8
-	VBLENDVPD   Y7, Y3, Y4, Y10
-	VMULPD      Y9, Y10, Y10
-	VBLENDVPD   Y7, Y1, Y2, Y7
-	VMULPD      Y8, Y7, Y7
-	VFMADD231PD Y9, Y7, Y10
-	VMASKMOVPD  Y10, Y6, (AX)(DI*8)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VFMADD213PD expRowg<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VFMADD213PD expRowc<>+0(SB), Y6, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y8, Y10, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VADDPD      one<>+0(SB), Y6, Y8
+	VDIVPD      Y8, Y7, Y7
+	VMULPD      Y7, Y6, Y6
+	VBLENDVPD   Y5, Y1, Y2, Y8
+	VMULPD      Y7, Y8, Y8
+	VMOVUPS     (R8), Y9
+	VMOVUPS     32(R8), Y10
+	VBLENDVPD   Y5, Y9, Y10, Y5
+	VMULPD      Y6, Y5, Y5
+	VFMADD231PD Y7, Y5, Y8
+	VMASKMOVPD  Y8, Y4, (AX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, CX
 	JMP         few
 
 done:
-	VMOVMSKPD Y5, AX
+	VMOVMSKPD Y3, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -27686,7 +29110,11 @@ done:
 
 // func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidLogsF32AVX2(SB), $352-65
+TEXT ·forwardSigmoidLogsF32AVX2(SB), $640-65
+	LEAQ 288(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -27694,268 +29122,365 @@ TEXT ·forwardSigmoidLogsF32AVX2(SB), $352-65
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 288(SP)
+	VMOVUPS Y0, 288(SI)
 	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 320(SP)
+	VMOVUPS Y0, (SI)
 	VXORPD  Y0, Y0, Y0
-	VXORPD  Y1, Y1, Y1
-	VXORPD  Y2, Y2, Y2
-	VXORPD  Y3, Y3, Y3
-	VXORPD  Y4, Y4, Y4
-	VXORPD  Y5, Y5, Y5
-	VXORPD  Y6, Y6, Y6
-	VXORPD  Y7, Y7, Y7
-	VXORPD  Y8, Y8, Y8
-	VMOVUPS Y8, (SP)
-	VMOVUPS Y8, 32(SP)
-	VMOVUPS Y8, 64(SP)
-	VMOVUPS Y8, 96(SP)
-	VMOVUPS Y8, 128(SP)
-	VMOVUPS Y8, 160(SP)
-	VMOVUPS Y8, 192(SP)
-	VMOVUPS Y8, 224(SP)
-	VMOVUPS Y8, 256(SP)
+	VMOVUPS Y0, 32(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 64(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 96(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 128(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 160(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 192(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 224(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, 256(SI)
+	VXORPD  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
 	JLE     folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y8
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
-	VADDPS      Y8, Y3, Y3
-	VSUBPS      Y9, Y4, Y4
-	VFMADD231PS Y8, Y8, Y5
-	VMOVUPS     (CX)(BX*4), Y10
-	VORPS       signBitSingle<>+0(SB), Y10, Y11
-	VMOVUPS     288(SP), Y12
-	VPMAXUD     Y11, Y12, Y12
-	VMOVUPS     Y12, 288(SP)
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Y0
+	VMOVUPS     32(DX)(BX*4), Y1
+	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VADDPS      Y1, Y0, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     160(SI), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 160(SI)
+	VMULPS      Y0, Y0, Y4
+	VFMADD231PS Y1, Y1, Y4
+	VMOVUPS     192(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 192(SI)
+	VMOVUPS     (CX)(BX*4), Y4
+	VMOVUPS     32(CX)(BX*4), Y5
+	VORPS       signBitSingle<>+0(SB), Y4, Y6
+	VORPS       signBitSingle<>+0(SB), Y5, Y7
+	VMOVUPS     288(SI), Y8
+	VPMAXUD     Y6, Y8, Y8
+	VMOVUPS     Y8, 288(SI)
+	VMOVUPS     288(SI), Y8
+	VPMAXUD     Y7, Y8, Y8
+	VMOVUPS     Y8, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y13, Y12
-	VBLENDVPS    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y10, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y9
+	VMINPS       Y5, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VSUBPS       Y12, Y8, Y8
 	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y10, Y14, Y10
-	VADDPS       Y10, Y15, Y10
-	VXORPS       signBitSingle<>+0(SB), Y10, Y10
-	VMOVUPS      320(SP), Y14
-	VFMADD231PS  Y8, Y12, Y14
-	VMOVUPS      Y14, 320(SP)
-	VFNMADD231PS Y9, Y12, Y0
-	VFMADD231PS  Y8, Y11, Y1
-	VFNMADD231PS Y9, Y11, Y2
-	VFMADD231PS  Y13, Y8, Y6
-	VFNMADD231PS Y10, Y9, Y7
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	CMPQ         SI, $0x00000008
+	VMAXPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y14, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMULPS       Y0, Y10, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      (SI), Y13
+	VADDPS       Y12, Y13, Y13
+	VMOVUPS      Y13, (SI)
+	VMULPS       Y2, Y10, Y10
+	VFMADD231PS  Y3, Y11, Y10
+	VMOVUPS      32(SI), Y11
+	VSUBPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMULPS       Y0, Y6, Y10
+	VFMADD231PS  Y1, Y7, Y10
+	VMOVUPS      64(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 64(SI)
+	VMULPS       Y2, Y6, Y6
+	VFMADD231PS  Y3, Y7, Y6
+	VMOVUPS      96(SI), Y7
+	VSUBPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMULPS       Y9, Y0, Y0
+	VFMADD231PS  Y8, Y1, Y0
+	VMOVUPS      224(SI), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VMULPS       Y4, Y2, Y0
+	VFMADD231PS  Y5, Y3, Y0
+	VMOVUPS      256(SI), Y1
+	VSUBPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y8
-	VMASKMOVPS  (DX)(BX*4), Y8, Y9
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPS      Y9, Y3, Y3
-	VSUBPS      Y10, Y4, Y4
-	VFMADD231PS Y9, Y9, Y5
-	VMASKMOVPS  (CX)(BX*4), Y8, Y8
-	VORPS       signBitSingle<>+0(SB), Y8, Y11
-	VMOVUPS     288(SP), Y12
-	VPMAXUD     Y11, Y12, Y12
-	VMOVUPS     Y12, 288(SP)
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y0
+	VMASKMOVPS  (DX)(BX*4), Y0, Y1
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     160(SI), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     192(SI), Y3
+	VFMADD231PS Y1, Y1, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMASKMOVPS  (CX)(BX*4), Y0, Y0
+	VORPS       signBitSingle<>+0(SB), Y0, Y3
+	VMOVUPS     288(SI), Y4
+	VPMAXUD     Y3, Y4, Y4
+	VMOVUPS     Y4, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VADDPS      twoSingle<>+0(SB), Y3, Y4
+	VDIVPS      Y4, Y3, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y8, Y11, Y13, Y12
-	VBLENDVPS    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y8, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y8, Y14, Y8
-	VADDPS       Y8, Y15, Y8
-	VXORPS       signBitSingle<>+0(SB), Y8, Y8
-	VMOVUPS      320(SP), Y14
-	VFMADD231PS  Y9, Y12, Y14
-	VMOVUPS      Y14, 320(SP)
-	VFNMADD231PS Y10, Y12, Y0
-	VFMADD231PS  Y9, Y11, Y1
-	VFNMADD231PS Y10, Y11, Y2
-	VFMADD231PS  Y13, Y9, Y6
-	VFNMADD231PS Y8, Y10, Y7
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+	VFNMADD213PS Y3, Y4, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBLENDVPS    Y0, Y3, Y4, Y5
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y0, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y0, Y6, Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  Y1, Y5, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      32(SI), Y6
+	VFNMADD231PS Y2, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      64(SI), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      96(SI), Y5
+	VFNMADD231PS Y2, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      224(SI), Y3
+	VFMADD231PS  Y4, Y1, Y3
+	VMOVUPS      Y3, 224(SI)
+	VMOVUPS      256(SI), Y1
+	VFNMADD231PS Y0, Y2, Y1
+	VMOVUPS      Y1, 256(SI)
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      320(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 320(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVAPD      Y1, Y8
+	VMOVUPS      (SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y3, Y8
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       224(SP), Y9, Y9
-	VMOVUPD      Y9, 224(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       256(SP), Y9, Y9
-	VMOVUPD      Y9, 256(SP)
+	VMOVUPS      Y1, (SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       (SP), Y1, Y1
+	VMOVUPD      Y1, (SP)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       32(SP), Y1, Y1
+	VMOVUPD      Y1, 32(SP)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       64(SP), Y1, Y1
+	VMOVUPD      Y1, 64(SP)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       96(SP), Y1, Y1
+	VMOVUPD      Y1, 96(SP)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       128(SP), Y1, Y1
+	VMOVUPD      Y1, 128(SP)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       160(SP), Y1, Y1
+	VMOVUPD      Y1, 160(SP)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       192(SP), Y1, Y1
+	VMOVUPD      Y1, 192(SP)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       224(SP), Y1, Y1
+	VMOVUPD      Y1, 224(SP)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       256(SP), Y1, Y1
+	VMOVUPD      Y1, 256(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -28028,10 +29553,10 @@ folded:
 
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   288(SP), Y1
+	VMOVUPS   288(SI), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 288(SP)
-	VMOVUPS   288(SP), Y1
+	VMOVUPS   Y1, 288(SI)
+	VMOVUPS   288(SI), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -28042,7 +29567,11 @@ folded:
 
 // func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidLogsF64AVX2(SB), $64-65
+TEXT ·forwardSigmoidLogsF64AVX2(SB), $352-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ     x_len+16(FP), AX
@@ -28050,103 +29579,190 @@ TEXT ·forwardSigmoidLogsF64AVX2(SB), $64-65
 	MOVQ     r_base+32(FP), DX
 	MOVQ     k+56(FP), BX
 	VPCMPEQD Y0, Y0, Y0
-	VMOVUPS  Y0, (SP)
+	VMOVUPS  Y0, 288(SI)
 	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 32(SP)
+	VMOVUPS  Y0, 256(SI)
 	VXORPD   Y0, Y0, Y0
-	VXORPD   Y1, Y1, Y1
-	VXORPD   Y2, Y2, Y2
-	VXORPD   Y3, Y3, Y3
-	VXORPD   Y4, Y4, Y4
-	VXORPD   Y5, Y5, Y5
-	VXORPD   Y6, Y6, Y6
-	VXORPD   Y7, Y7, Y7
+	VMOVUPS  Y0, 224(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 192(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 160(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 128(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 96(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 64(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, (SI)
 	XORQ     BX, BX
-	CMPQ     AX, $0x00000004
+	CMPQ     AX, $0x00000008
 	JL       few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y8
-	VADDPD      minusOne<>+0(SB), Y8, Y9
-	VADDPD      Y8, Y3, Y3
-	VSUBPD      Y9, Y4, Y4
-	VFMADD231PD Y8, Y8, Y5
-	VMOVUPD     (CX)(BX*8), Y10
-	VORPD       signBit<>+0(SB), Y10, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS     (SP), Y13
-	VANDPD      Y12, Y13, Y13
-	VMOVUPS     Y13, (SP)
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Y0
+	VMOVUPD     32(DX)(BX*8), Y1
+	VADDPD      minusOne<>+0(SB), Y0, Y2
+	VADDPD      minusOne<>+0(SB), Y1, Y3
+	VADDPD      Y1, Y0, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VADDPD      Y3, Y2, Y4
+	VMOVUPS     96(SI), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(SI)
+	VMULPD      Y0, Y0, Y4
+	VFMADD231PD Y1, Y1, Y4
+	VMOVUPS     64(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 64(SI)
+	VMOVUPD     (CX)(BX*8), Y4
+	VMOVUPD     32(CX)(BX*8), Y5
+	VORPD       signBit<>+0(SB), Y4, Y6
+	VORPD       signBit<>+0(SB), Y5, Y7
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y8
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y9
+	VMOVUPS     288(SI), Y10
+	VANDPD      Y8, Y10, Y10
+	VMOVUPS     Y10, 288(SI)
+	VMOVUPS     288(SI), Y8
+	VANDPD      Y9, Y8, Y8
+	VMOVUPS     Y8, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y13, Y12
-	VBLENDVPD    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y10, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y6, Y6
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y10, Y15, Y6
+	VFMADD231PD  Y11, Y14, Y7
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y6, Y6
+	VPADDQ       Y8, Y7, Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y9
+	VMINPD       Y5, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VSUBPD       Y12, Y8, Y8
 	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y10, Y14, Y10
-	VADDPD       Y10, Y15, Y10
-	VXORPD       signBit<>+0(SB), Y10, Y10
-	VMOVUPS      32(SP), Y14
-	VFMADD231PD  Y8, Y12, Y14
-	VMOVUPS      Y14, 32(SP)
-	VFNMADD231PD Y9, Y12, Y0
-	VFMADD231PD  Y8, Y11, Y1
-	VFNMADD231PD Y9, Y11, Y2
-	VFMADD231PD  Y13, Y8, Y6
-	VFNMADD231PD Y10, Y9, Y7
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
+	VMAXPD       Y4, Y14, Y4
+	VMAXPD       Y5, Y14, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMULPD       Y0, Y10, Y12
+	VFMADD231PD  Y1, Y11, Y12
+	VMOVUPS      256(SI), Y13
+	VADDPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 256(SI)
+	VMULPD       Y2, Y10, Y10
+	VFMADD231PD  Y3, Y11, Y10
+	VMOVUPS      224(SI), Y11
+	VSUBPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 224(SI)
+	VMULPD       Y0, Y6, Y10
+	VFMADD231PD  Y1, Y7, Y10
+	VMOVUPS      192(SI), Y11
+	VADDPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 192(SI)
+	VMULPD       Y2, Y6, Y6
+	VFMADD231PD  Y3, Y7, Y6
+	VMOVUPS      160(SI), Y7
+	VSUBPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VMULPD       Y9, Y0, Y0
+	VFMADD231PD  Y8, Y1, Y0
+	VMOVUPS      32(SI), Y1
+	VADDPD       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMULPD       Y4, Y2, Y0
+	VFMADD231PD  Y5, Y3, Y0
+	VMOVUPS      (SI), Y1
+	VSUBPD       Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, AX
+	CMPQ         AX, $0x00000008
 	JGE          many
 
 few:
@@ -28154,90 +29770,100 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y8
-	VMASKMOVPD  (DX)(BX*8), Y8, Y9
-	VADDPD      minusOne<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPD      Y9, Y3, Y3
-	VSUBPD      Y10, Y4, Y4
-	VFMADD231PD Y9, Y9, Y5
-	VMASKMOVPD  (CX)(BX*8), Y8, Y8
-	VORPD       signBit<>+0(SB), Y8, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS     (SP), Y13
-	VANDPD      Y12, Y13, Y13
-	VMOVUPS     Y13, (SP)
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y0
+	VMASKMOVPD  (DX)(BX*8), Y0, Y1
+	VADDPD      minusOne<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPD      Y1, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     96(SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 96(SI)
+	VMOVUPS     64(SI), Y3
+	VFMADD231PD Y1, Y1, Y3
+	VMOVUPS     Y3, 64(SI)
+	VMASKMOVPD  (CX)(BX*8), Y0, Y0
+	VORPD       signBit<>+0(SB), Y0, Y3
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VMOVUPS     288(SI), Y5
+	VANDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y8, Y11, Y13, Y12
-	VBLENDVPD    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y8, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y8, Y14, Y8
-	VADDPD       Y8, Y15, Y8
-	VXORPD       signBit<>+0(SB), Y8, Y8
-	VMOVUPS      32(SP), Y14
-	VFMADD231PD  Y9, Y12, Y14
-	VMOVUPS      Y14, 32(SP)
-	VFNMADD231PD Y10, Y12, Y0
-	VFMADD231PD  Y9, Y11, Y1
-	VFNMADD231PD Y10, Y11, Y2
-	VFMADD231PD  Y13, Y9, Y6
-	VFNMADD231PD Y8, Y10, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      expRowh<>+0(SB), Y6
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
+	VMOVUPD      expRowf<>+0(SB), Y7
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      expRowd<>+0(SB), Y6
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      expRowb<>+0(SB), Y7
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y5, Y7, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unitRowi<>+0(SB), Y6
+	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VMOVUPD      one<>+0(SB), Y4
+	VADDPD       one<>+0(SB), Y3, Y5
+	VDIVPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VBLENDVPD    Y0, Y3, Y4, Y5
+	VBLENDVPD    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y0, Y4, Y4
+	VSUBPD       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPD       Y0, Y7, Y0
+	VADDPD       Y0, Y6, Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      256(SI), Y6
+	VFMADD231PD  Y1, Y5, Y6
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      224(SI), Y6
+	VFNMADD231PD Y2, Y5, Y6
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      192(SI), Y5
+	VFMADD231PD  Y1, Y3, Y5
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      160(SI), Y5
+	VFNMADD231PD Y2, Y3, Y5
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      32(SI), Y3
+	VFMADD231PD  Y4, Y1, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMOVUPS      (SI), Y1
+	VFNMADD231PD Y0, Y2, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -28245,80 +29871,88 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      32(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       (AX), X8, X8
-	VMOVSD       X8, (AX)
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y8, X0
-	VADDPD       X0, X8, X8
-	VUNPCKHPD    X8, X8, X0
-	VADDSD       X0, X8, X8
-	VADDSD       8(AX), X8, X8
-	VMOVSD       X8, 8(AX)
-	VMOVAPD      Y1, Y0
+	VMOVUPS      256(SI), Y0
 	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVAPD      Y2, Y0
-	VXORPS       Y2, Y2, Y2
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPS      (SP), Y0
+	VMOVUPS      288(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -28328,7 +29962,11 @@ done:
 
 // func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidLogsF32AVX2(SB), $192-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -28338,60 +29976,319 @@ TEXT ·backwardSigmoidLogsF32AVX2(SB), NOSPLIT, $0-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VBROADCASTSS 4(DI), Y1
-	VBROADCASTSS 20(DI), Y2
-	VBROADCASTSS 24(DI), Y3
-	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 24(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VXORPD       Y0, Y0, Y0
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(DI*4), Y1
+	VMOVUPS     32(SI)(DI*4), Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y1, Y3, Y4
+	VMOVUPS     Y4, 128(R8)
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y1, Y4
+	VMOVUPS     (R8), Y5
+	VMULPS      Y5, Y2, Y5
+	VMOVUPS     32(R8), Y6
+	VMOVUPS     128(R8), Y7
+	VFMADD231PS Y6, Y7, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS Y6, Y3, Y5
+	VMOVUPS     (BX)(DI*4), Y6
+	VMOVUPS     32(BX)(DI*4), Y7
+	VPADDD      Y6, Y6, Y8
+	VPADDD      Y7, Y7, Y9
+	VPMAXUD     Y8, Y0, Y0
+	VPMAXUD     Y9, Y0, Y0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS  Y10, Y13, Y15
+	VFMADD231PS  Y11, Y12, Y14
+	VADDPS       oneSingle<>+0(SB), Y6, Y6
+	VADDPS       oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y14, Y7
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       Y9, Y6, Y6
+	VPADDD       Y8, Y7, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      64(R8), Y10
+	VMULPS       Y10, Y1, Y1
+	VMOVUPS      64(R8), Y10
+	VMULPS       Y10, Y2, Y2
+	VMOVUPS      96(R8), Y10
+	VMOVUPS      128(R8), Y11
+	VMULPS       Y10, Y11, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y3, Y3
+	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y2, Y2
+	VFNMADD231PS Y6, Y10, Y1
+	VFNMADD231PS Y7, Y3, Y2
+	VMULPS       Y6, Y4, Y3
+	VMULPS       Y7, Y5, Y4
+	VFMADD231PS  Y9, Y3, Y1
+	VFMADD231PS  Y8, Y4, Y2
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y1, (AX)(DI*4)
+	VMOVNTPS     Y2, 32(AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y1, (AX)(DI*4)
+	VMOVUPS Y2, 32(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*4), Y1
+	VMASKMOVPS  (SI)(DI*4), Y1, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMASKMOVPS  (BX)(DI*4), Y1, Y5
+	VPADDD      Y5, Y5, Y6
+	VPMAXUD     Y6, Y0, Y0
+
+	// q = 1/(1+e^x), p = e^x q.
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y5, Y5, Y7
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS  Y7, Y8, Y9
+	VADDPS       oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS  Y7, Y9, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      64(R8), Y7
+	VMULPS       Y7, Y2, Y2
+	VMOVUPS      96(R8), Y7
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y6, Y2, Y2
+	VFNMADD231PS Y5, Y3, Y2
+	VMULPS       Y5, Y4, Y3
+	VFMADD231PS  Y6, Y3, Y2
+	VMASKMOVPS   Y2, Y1, (AX)(DI*4)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidLogsF64AVX2(SB), $192-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VPCMPEQD     Y0, Y0, Y0
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VSUBPS      Y5, Y6, Y6
-	VMULPS      Y0, Y5, Y7
-	VFMADD231PS Y1, Y6, Y7
-	VMOVUPS     (BX)(DI*4), Y8
-	VPADDD      Y8, Y8, Y9
-	VPMAXUD     Y9, Y4, Y4
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(DI*8), Y1
+	VMOVUPD     32(SI)(DI*8), Y2
+	VMOVUPD     one<>+0(SB), Y3
+	VSUBPD      Y1, Y3, Y4
+	VMOVUPS     Y4, 128(R8)
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y1, Y4
+	VMOVUPS     (R8), Y5
+	VMULPD      Y5, Y2, Y5
+	VMOVUPS     32(R8), Y6
+	VMOVUPS     128(R8), Y7
+	VFMADD231PD Y6, Y7, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PD Y6, Y3, Y5
+	VMOVUPD     (BX)(DI*8), Y6
+	VMOVUPD     32(BX)(DI*8), Y7
+	VANDPD      absBits<>+0(SB), Y6, Y8
+	VANDPD      absBits<>+0(SB), Y7, Y9
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD      Y8, Y0, Y0
+	VANDPD      Y9, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y10
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  expLanedSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  expLanecSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  expLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  oneSingle<>+0(SB), Y8, Y10
-	VFMADD213PS  oneSingle<>+0(SB), Y8, Y10
-	VPSLLD       $0x17, Y9, Y8
-	VPADDD       Y8, Y10, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y9
-	VADDPS       oneSingle<>+0(SB), Y8, Y10
-	VDIVPS       Y10, Y9, Y9
-	VMULPS       Y9, Y8, Y8
-	VMULPS       Y2, Y5, Y5
-	VMULPS       Y3, Y6, Y6
-	VMULPS       Y9, Y5, Y5
-	VFNMADD231PS Y8, Y6, Y5
-	VMULPS       Y8, Y7, Y6
-	VFMADD231PS  Y9, Y6, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y6, Y6
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y10, Y15, Y6
+	VFMADD231PD  Y11, Y14, Y7
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y6, Y6
+	VPADDQ       Y8, Y7, Y7
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      64(R8), Y10
+	VMULPD       Y10, Y1, Y1
+	VMOVUPS      64(R8), Y10
+	VMULPD       Y10, Y2, Y2
+	VMOVUPS      96(R8), Y10
+	VMOVUPS      128(R8), Y11
+	VMULPD       Y10, Y11, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPD       Y11, Y3, Y3
+	VMULPD       Y9, Y1, Y1
+	VMULPD       Y8, Y2, Y2
+	VFNMADD231PD Y6, Y10, Y1
+	VFNMADD231PD Y7, Y3, Y2
+	VMULPD       Y6, Y4, Y3
+	VMULPD       Y7, Y5, Y4
+	VFMADD231PD  Y9, Y3, Y1
+	VFMADD231PD  Y8, Y4, Y2
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y5, (AX)(DI*4)
+	VMOVNTPD     Y1, (AX)(DI*8)
+	VMOVNTPD     Y2, 32(AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y5, (AX)(DI*4)
+	VMOVUPD Y1, (AX)(DI*8)
+	VMOVUPD Y2, 32(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -28404,206 +30301,68 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y5
-	VMASKMOVPS  (SI)(DI*4), Y5, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMULPS      Y0, Y6, Y8
-	VFMADD231PS Y1, Y7, Y8
-	VMASKMOVPS  (BX)(DI*4), Y5, Y9
-	VPADDD      Y9, Y9, Y10
-	VPMAXUD     Y10, Y4, Y4
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y11
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS  oneSingle<>+0(SB), Y9, Y11
-	VPSLLD       $0x17, Y10, Y9
-	VPADDD       Y9, Y11, Y9
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VADDPS       oneSingle<>+0(SB), Y9, Y11
-	VDIVPS       Y11, Y10, Y10
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y2, Y6, Y6
-	VMULPS       Y3, Y7, Y7
-	VMULPS       Y10, Y6, Y6
-	VFNMADD231PS Y9, Y7, Y6
-	VMULPS       Y9, Y8, Y7
-	VFMADD231PS  Y10, Y7, Y6
-	VMASKMOVPS   Y6, Y5, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y4, Y4
-	VPCMPEQD  Y0, Y4, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsF64AVX2(SB), NOSPLIT, $0-89
-	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VBROADCASTSD 8(DI), Y1
-	VBROADCASTSD 40(DI), Y2
-	VBROADCASTSD 48(DI), Y3
-	VPCMPEQD     Y4, Y4, Y4
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VSUBPD      Y5, Y6, Y6
-	VMULPD      Y0, Y5, Y7
-	VFMADD231PD Y1, Y6, Y7
-	VMOVUPD     (BX)(DI*8), Y8
-	VANDPD      absBits<>+0(SB), Y8, Y9
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD      Y9, Y4, Y4
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y10
-	VFMADD213PD  exp64j<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64i<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64h<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64g<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64f<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64e<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64d<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64c<>+0(SB), Y8, Y10
-	VFMADD213PD  exp64b<>+0(SB), Y8, Y10
-	VFMADD213PD  one<>+0(SB), Y8, Y10
-	VFMADD213PD  one<>+0(SB), Y8, Y10
-	VPSLLQ       $0x34, Y9, Y8
-	VPADDQ       Y8, Y10, Y8
-	VMOVUPD      one<>+0(SB), Y9
-	VADDPD       one<>+0(SB), Y8, Y10
-	VDIVPD       Y10, Y9, Y9
-	VMULPD       Y9, Y8, Y8
-	VMULPD       Y2, Y5, Y5
-	VMULPD       Y3, Y6, Y6
-	VMULPD       Y9, Y5, Y5
-	VFNMADD231PD Y8, Y6, Y5
-	VMULPD       Y8, Y7, Y6
-	VFMADD231PD  Y9, Y6, Y5
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPD     Y5, (AX)(DI*8)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPD Y5, (AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
+	LEAQ        tailMasks<>+0(SB), R9
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y5
-	VMASKMOVPD  (SI)(DI*8), Y5, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMULPD      Y0, Y6, Y8
-	VFMADD231PD Y1, Y7, Y8
-	VMASKMOVPD  (BX)(DI*8), Y5, Y9
-	VANDPD      absBits<>+0(SB), Y9, Y10
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y10, Y10
-	VANDPD      Y10, Y4, Y4
+	VMOVDQU     32(R9)(DX*8), Y1
+	VMASKMOVPD  (SI)(DI*8), Y1, Y2
+	VMOVUPD     one<>+0(SB), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PD Y5, Y3, Y4
+	VMASKMOVPD  (BX)(DI*8), Y1, Y5
+	VANDPD      absBits<>+0(SB), Y5, Y6
+	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD      Y6, Y0, Y0
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y11
-	VFMADD213PD  exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD  exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD  one<>+0(SB), Y9, Y11
-	VFMADD213PD  one<>+0(SB), Y9, Y11
-	VPSLLQ       $0x34, Y10, Y9
-	VPADDQ       Y9, Y11, Y9
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y9, Y11
-	VDIVPD       Y11, Y10, Y10
-	VMULPD       Y10, Y9, Y9
-	VMULPD       Y2, Y6, Y6
-	VMULPD       Y3, Y7, Y7
-	VMULPD       Y10, Y6, Y6
-	VFNMADD231PD Y9, Y7, Y6
-	VMULPD       Y9, Y8, Y7
-	VFMADD231PD  Y10, Y7, Y6
-	VMASKMOVPD   Y6, Y5, (AX)(DI*8)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y5, Y5, Y7
+	VMOVUPD      expRowh<>+0(SB), Y8
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
+	VMOVUPD      expRowf<>+0(SB), Y9
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      expRowd<>+0(SB), Y8
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      expRowb<>+0(SB), Y9
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y7, Y9, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      64(R8), Y7
+	VMULPD       Y7, Y2, Y2
+	VMOVUPS      96(R8), Y7
+	VMULPD       Y7, Y3, Y3
+	VMULPD       Y6, Y2, Y2
+	VFNMADD231PD Y5, Y3, Y2
+	VMULPD       Y5, Y4, Y3
+	VFMADD231PD  Y6, Y3, Y2
+	VMASKMOVPD   Y2, Y1, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y4, AX
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -28612,80 +30371,222 @@ done:
 
 // func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNonePowersYF32AVX2(SB), $576-73
+TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
+	LEAQ 256(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNonePowersYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 320(SP)
-	VMOVUPS      320(SP), Y0
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      64(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 320(SP)
+	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVUPS      Y1, (SI)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 288(SP)
+	VMOVUPS      Y1, 32(SI)
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 480(SP)
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	XORQ         SI, SI
-	VXORPD       Y8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      Y8, 64(SP)
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      Y8, 192(SP)
-	VMOVUPS      Y8, 224(SP)
 	XORQ         DI, DI
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 64(SP)
+	VMOVUPS      Y5, 96(SP)
+	VMOVUPS      Y5, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y5, 192(SP)
+	VMOVUPS      Y5, 224(SP)
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X8
-	VMOVUPS   320(SP), Y9
-	VPCMPEQB  X8, X9, X8
-	VPMOVSXBD X8, Y8
-	VMOVMSKPS Y8, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, SI
-	VMOVUPS   (CX)(DI*4), Y9
-	VMOVUPS   oneSingle<>+0(SB), Y10
-	VSUBPS    Y9, Y10, Y10
-	VBLENDVPS Y8, Y9, Y10, Y11
-	VBLENDVPS Y8, Y10, Y9, Y10
-	VCMPPS    $0x11, Y0, Y11, Y12
-	VMOVUPS   Y12, 384(SP)
-	VCMPPS    $0x11, Y0, Y10, Y12
-	VMOVUPS   Y12, 448(SP)
-	VMOVUPS   signBitSingle<>+0(SB), Y12
-	VANDNPD   Y12, Y8, Y12
-	VXORPS    Y12, Y9, Y9
+	VMOVQ     (DX)(R8*1), X5
+	VMOVUPS   64(SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y5, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y6
+	VMOVUPS   oneSingle<>+0(SB), Y7
+	VSUBPS    Y6, Y7, Y7
+	VBLENDVPS Y5, Y6, Y7, Y8
+	VBLENDVPS Y5, Y7, Y6, Y7
+	VCMPPS    $0x11, Y0, Y8, Y9
+	VCMPPS    $0x11, Y0, Y7, Y10
+	VMOVUPS   signBitSingle<>+0(SB), Y11
+	VANDNPD   Y11, Y5, Y11
+	VXORPS    Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y11, Y12
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y5, Y13, Y14, Y13
+	VFMADD231PS Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y6
+	VDIVPS       Y6, Y13, Y6
+	VMULPS       Y6, Y6, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y6, Y14
+	VSUBPS      Y14, Y13, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y6
+	VMOVUPS     (SI), Y11
+	VBLENDVPS   Y9, Y11, Y6, Y6
+	VMOVUPS     32(SI), Y9
+	VBLENDVPS   Y10, Y9, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y7, Y0, Y10
+	VMINPS      Y10, Y9, Y9
+	VANDPD      Y8, Y5, Y10
+	VMOVUPS     96(SI), Y11
+	VADDPS      Y10, Y11, Y11
+	VMOVUPS     Y11, 96(SI)
+	VANDPD      Y7, Y5, Y10
+	VMOVUPS     160(SI), Y11
+	VADDPS      Y10, Y11, Y11
+	VMOVUPS     Y11, 160(SI)
+	VANDNPD     Y7, Y5, Y7
+	VMOVUPS     128(SI), Y10
+	VADDPS      Y7, Y10, Y10
+	VMOVUPS     Y10, 128(SI)
+	VANDNPD     Y8, Y5, Y7
+	VMOVUPS     192(SI), Y8
+	VADDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, 192(SI)
+	VANDPD      Y6, Y5, Y7
+	VADDPS      Y7, Y1, Y1
+	VANDNPD     Y6, Y5, Y7
+	VADDPS      Y7, Y2, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y9, Y8
+	VMULPS  Y8, Y7, Y7
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y9, Y7, Y7
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y9, Y9, Y8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y8, Y7, Y7
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y7, Y7
+
+noMore1:
+	VMULPS  Y6, Y7, Y6
+	VANDPD  Y6, Y5, Y7
+	VADDPS  Y7, Y3, Y3
+	VANDNPD Y6, Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X6
+	VMOVUPS    64(SI), Y7
+	VPCMPEQB   X6, X7, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVMSKPS  Y6, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y5, Y5
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y5, Y8, Y8
+	VBLENDVPS  Y6, Y5, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y5, Y8
+	VCMPPS     $0x11, Y0, Y9, Y10
+	VCMPPS     $0x11, Y0, Y8, Y11
+	VMOVUPS    signBitSingle<>+0(SB), Y12
+	VANDNPD    Y12, Y6, Y12
+	VXORPS     Y12, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y9, Y12
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
 	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
 	VPSUBD      Y14, Y13, Y13
@@ -28694,13 +30595,13 @@ many:
 	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
 	VMOVUPS     minusOneSingle<>+0(SB), Y14
 	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y8, Y14, Y15, Y14
-	VFMADD231PS Y9, Y13, Y14
+	VBLENDVPS   Y6, Y14, Y15, Y14
+	VFMADD231PS Y5, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y14, Y9
-	VDIVPS       Y9, Y14, Y9
-	VMULPS       Y9, Y9, Y13
+	VADDPS       twoSingle<>+0(SB), Y14, Y5
+	VDIVPS       Y5, Y14, Y5
+	VMULPS       Y5, Y5, Y13
 	VMOVUPS      logLanecSingle<>+0(SB), Y15
 	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
 	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
@@ -28709,278 +30610,144 @@ many:
 	// Add k ln(2).
 	VXORPD      Y13, Y13, Y13
 	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
-	VFMSUB213PS Y13, Y9, Y15
-	VSUBPS      Y15, Y14, Y9
-	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y9
-	VMOVUPS     256(SP), Y12
-	VMOVUPS     384(SP), Y13
-	VBLENDVPS   Y13, Y12, Y9, Y9
-	VMOVUPS     288(SP), Y12
-	VMOVUPS     448(SP), Y13
-	VBLENDVPS   Y13, Y12, Y9, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y12
-	VSUBPS      Y0, Y12, Y12
-	VMAXPS      Y10, Y0, Y13
-	VMINPS      Y13, Y12, Y12
-	VANDPD      Y11, Y8, Y13
-	VMOVUPS     480(SP), Y14
-	VADDPS      Y13, Y14, Y14
-	VMOVUPS     Y14, 480(SP)
-	VANDPD      Y10, Y8, Y13
-	VADDPS      Y13, Y2, Y2
-	VANDNPD     Y10, Y8, Y10
-	VADDPS      Y10, Y1, Y1
-	VANDNPD     Y11, Y8, Y10
-	VADDPS      Y10, Y3, Y3
-	VANDPD      Y9, Y8, Y10
-	VADDPS      Y10, Y4, Y4
-	VANDNPD     Y9, Y8, Y10
-	VADDPS      Y10, Y5, Y5
+	VFMSUB213PS Y13, Y5, Y15
+	VSUBPS      Y15, Y14, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y5
+	VMOVUPS     (SI), Y12
+	VBLENDVPS   Y10, Y12, Y5, Y5
+	VMOVUPS     32(SI), Y10
+	VBLENDVPS   Y11, Y10, Y5, Y5
 	VMOVUPS     oneSingle<>+0(SB), Y10
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPS Y12, Y11
-	VMULPS  Y11, Y10, Y10
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPS Y12, Y10, Y10
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPS Y12, Y12, Y11
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPS Y11, Y10, Y10
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y10, Y10
-
-noMore1:
-	VMULPS  Y9, Y10, Y9
-	VANDPD  Y9, Y8, Y10
-	VADDPS  Y10, Y6, Y6
-	VANDNPD Y9, Y8, Y8
-	VADDPS  Y8, Y7, Y7
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	CMPQ    R8, $0x00000008
-	JGE     many
-
-few:
-	TESTQ R8, R8
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y8
-
-	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
-
-bytes2:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
-	JNZ        bytes2
-	VMOVQ      R10, X9
-	VMOVUPS    320(SP), Y10
-	VPCMPEQB   X9, X10, X9
-	VPMOVSXBD  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPS  Y9, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y8, Y8
-	VMOVUPS    oneSingle<>+0(SB), Y11
-	VSUBPS     Y8, Y11, Y11
-	VBLENDVPS  Y9, Y8, Y11, Y12
-	VBLENDVPS  Y9, Y11, Y8, Y11
-	VCMPPS     $0x11, Y0, Y12, Y13
-	VMOVUPS    Y13, 352(SP)
-	VCMPPS     $0x11, Y0, Y11, Y13
-	VMOVUPS    Y13, 416(SP)
-	VMOVUPS    signBitSingle<>+0(SB), Y13
-	VANDNPD    Y13, Y9, Y13
-	VXORPS     Y13, Y8, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y12, Y13
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y14
-	VANDPS      exponentBitsSingle<>+0(SB), Y13, Y15
-	VPSUBD      Y15, Y14, Y14
-	VPSRLD      $0x17, Y13, Y13
-	VORPS       integerBitsSingle<>+0(SB), Y13, Y13
-	VSUBPS      integerBiasSingle<>+0(SB), Y13, Y13
-	VMOVUPS     Y13, 512(SP)
-	VMOVUPS     minusOneSingle<>+0(SB), Y13
-	VADDPS      minusOneSingle<>+0(SB), Y14, Y15
-	VBLENDVPS   Y9, Y13, Y15, Y13
-	VFMADD231PS Y8, Y14, Y13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y13, Y8
-	VDIVPS       Y8, Y13, Y8
-	VMOVUPS      Y8, 544(SP)
-	VMOVUPS      544(SP), Y8
-	VMULPS       Y8, Y8, Y8
-	VMOVUPS      logLanecSingle<>+0(SB), Y14
-	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y14
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y14
-	VFNMADD213PS Y13, Y8, Y14
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VMOVUPS     512(SP), Y15
-	VFMADD231PS ln2LoSingle<>+0(SB), Y15, Y8
-	VMOVUPS     544(SP), Y15
-	VFMSUB213PS Y8, Y15, Y14
-	VSUBPS      Y14, Y13, Y8
-	VMOVUPS     512(SP), Y13
-	VFMADD231PS ln2HiSingle<>+0(SB), Y13, Y8
-	VMOVUPS     256(SP), Y13
-	VMOVUPS     352(SP), Y14
-	VBLENDVPS   Y14, Y13, Y8, Y8
-	VMOVUPS     288(SP), Y13
-	VMOVUPS     416(SP), Y14
-	VBLENDVPS   Y14, Y13, Y8, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y13
-	VSUBPS      Y0, Y13, Y13
-	VMAXPS      Y11, Y0, Y14
-	VMINPS      Y14, Y13, Y13
-	VANDPD      Y12, Y9, Y14
-	VMOVUPS     480(SP), Y15
-	VADDPS      Y14, Y15, Y15
-	VMOVUPS     Y15, 480(SP)
-	VANDPD      Y11, Y9, Y14
-	VADDPS      Y14, Y2, Y2
-	VANDPD      Y11, Y10, Y11
-	VADDPS      Y11, Y1, Y1
-	VANDPD      Y12, Y10, Y11
-	VADDPS      Y11, Y3, Y3
-	VANDPD      Y8, Y9, Y11
-	VADDPS      Y11, Y4, Y4
-	VANDPD      Y8, Y10, Y11
-	VADDPS      Y11, Y5, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y0, Y10, Y10
+	VMAXPS      Y8, Y0, Y11
+	VMINPS      Y11, Y10, Y10
+	VANDPD      Y9, Y6, Y11
+	VMOVUPS     96(SI), Y12
+	VADDPS      Y11, Y12, Y12
+	VMOVUPS     Y12, 96(SI)
+	VANDPD      Y8, Y6, Y11
+	VMOVUPS     160(SI), Y12
+	VADDPS      Y11, Y12, Y12
+	VMOVUPS     Y12, 160(SI)
+	VANDPD      Y8, Y7, Y8
+	VMOVUPS     128(SI), Y11
+	VADDPS      Y8, Y11, Y11
+	VMOVUPS     Y11, 128(SI)
+	VANDPD      Y9, Y7, Y8
+	VMOVUPS     192(SI), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 192(SI)
+	VANDPD      Y5, Y6, Y8
+	VADDPS      Y8, Y1, Y1
+	VANDPD      Y5, Y7, Y8
+	VADDPS      Y8, Y2, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y13, Y12
-	VMULPS  Y12, Y11, Y11
+	VSQRTPS Y10, Y9
+	VMULPS  Y9, Y8, Y8
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y13, Y11, Y11
+	VMULPS Y10, Y8, Y8
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y13, Y13, Y12
+	VMULPS Y10, Y10, Y9
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y12, Y11, Y11
+	VMULPS Y9, Y8, Y8
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y12, Y12, Y12
-	VMULPS Y12, Y11, Y11
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y8, Y8
 
 noMore3:
-	VMULPS Y8, Y11, Y8
-	VANDPD Y8, Y9, Y9
-	VADDPS Y9, Y6, Y6
-	VANDPD Y8, Y10, Y8
-	VADDPS Y8, Y7, Y7
-	ADDQ   $0x00000008, DI
-	SUBQ   $0x00000008, R8
+	VMULPS Y5, Y8, Y5
+	VANDPD Y5, Y6, Y6
+	VADDPS Y6, Y3, Y3
+	VANDPD Y5, Y7, Y5
+	VADDPS Y5, Y4, Y4
+	ADDQ   $0x00000008, R8
+	SUBQ   $0x00000008, R9
 	JMP    few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      480(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 480(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVAPD      Y1, Y8
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y3, Y8
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y6, Y8
+	VMOVUPS      96(SI), Y5
 	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       224(SP), Y9, Y9
-	VMOVUPD      Y9, 224(SP)
+	VMOVUPS      Y6, 96(SI)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       (SP), Y6, Y6
+	VMOVUPD      Y6, (SP)
+	VMOVUPS      128(SI), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 128(SI)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       32(SP), Y6, Y6
+	VMOVUPD      Y6, 32(SP)
+	VMOVUPS      160(SI), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 160(SI)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       64(SP), Y6, Y6
+	VMOVUPD      Y6, 64(SP)
+	VMOVUPS      192(SI), Y5
+	VXORPS       Y6, Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       96(SP), Y6, Y6
+	VMOVUPD      Y6, 96(SP)
+	VMOVAPD      Y1, Y5
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       128(SP), Y6, Y6
+	VMOVUPD      Y6, 128(SP)
+	VMOVAPD      Y2, Y5
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       160(SP), Y6, Y6
+	VMOVUPD      Y6, 160(SP)
+	VMOVAPD      Y3, Y5
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       192(SP), Y6, Y6
+	VMOVUPD      Y6, 192(SP)
+	VMOVAPD      Y4, Y5
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       224(SP), Y6, Y6
+	VMOVUPD      Y6, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -29044,7 +30811,7 @@ folded:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
@@ -29054,62 +30821,208 @@ folded:
 
 // func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardNonePowersYF64AVX2(SB), $320-73
+TEXT ·forwardNonePowersYF64AVX2(SB), $256-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNonePowersYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      64(SP), Y0
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      64(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, (SI)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 32(SI)
 	VCVTTSD2SI   32(BX), BX
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	XORQ         SI, SI
+	VMOVUPS      Y5, 192(SI)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X8
-	VMOVUPS   64(SP), Y9
-	VPCMPEQB  X8, X9, X8
-	VPMOVSXBQ X8, Y8
-	VMOVMSKPD Y8, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, SI
-	VMOVUPD   (CX)(DI*8), Y9
-	VMOVUPD   one<>+0(SB), Y10
-	VSUBPD    Y9, Y10, Y10
-	VBLENDVPD Y8, Y9, Y10, Y11
-	VBLENDVPD Y8, Y10, Y9, Y10
-	VCMPPD    $0x11, Y0, Y11, Y12
-	VMOVUPS   Y12, 128(SP)
-	VCMPPD    $0x11, Y0, Y10, Y12
-	VMOVUPS   Y12, 192(SP)
-	VMOVUPD   signBit<>+0(SB), Y12
-	VANDNPD   Y12, Y8, Y12
-	VXORPD    Y12, Y9, Y9
+	VMOVD     (DX)(R8*1), X5
+	VMOVUPS   64(SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBQ X5, Y5
+	VMOVMSKPD Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, DI
+	VMOVUPD   (CX)(R8*8), Y6
+	VMOVUPD   one<>+0(SB), Y7
+	VSUBPD    Y6, Y7, Y7
+	VBLENDVPD Y5, Y6, Y7, Y8
+	VBLENDVPD Y5, Y7, Y6, Y7
+	VCMPPD    $0x11, Y0, Y8, Y9
+	VCMPPD    $0x11, Y0, Y7, Y10
+	VMOVUPD   signBit<>+0(SB), Y11
+	VANDNPD   Y11, Y5, Y11
+	VXORPD    Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y11, Y12
+	VPADDQ      quarterUp<>+0(SB), Y8, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y5, Y13, Y14, Y13
+	VFMADD231PD Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y6
+	VDIVPD       Y6, Y13, Y6
+	VMULPD       Y6, Y6, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y6, Y14
+	VSUBPD      Y14, Y13, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y6
+	VMOVUPS     (SI), Y11
+	VBLENDVPD   Y9, Y11, Y6, Y6
+	VMOVUPS     32(SI), Y9
+	VBLENDVPD   Y10, Y9, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y7, Y0, Y10
+	VMINPD      Y10, Y9, Y9
+	VANDPD      Y8, Y5, Y10
+	VADDPD      Y10, Y1, Y1
+	VANDPD      Y7, Y5, Y10
+	VADDPD      Y10, Y3, Y3
+	VANDNPD     Y7, Y5, Y7
+	VADDPD      Y7, Y2, Y2
+	VANDNPD     Y8, Y5, Y7
+	VADDPD      Y7, Y4, Y4
+	VANDPD      Y6, Y5, Y7
+	VMOVUPS     192(SI), Y8
+	VADDPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 192(SI)
+	VANDNPD     Y6, Y5, Y7
+	VMOVUPS     160(SI), Y8
+	VADDPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 160(SI)
+	VMOVUPD     one<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y9, Y8
+	VMULPD  Y8, Y7, Y7
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y9, Y7, Y7
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y9, Y9, Y8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y8, Y7, Y7
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y7, Y7
+
+noMore1:
+	VMULPD  Y6, Y7, Y6
+	VANDPD  Y6, Y5, Y7
+	VMOVUPS 128(SI), Y8
+	VADDPD  Y7, Y8, Y8
+	VMOVUPS Y8, 128(SI)
+	VANDNPD Y6, Y5, Y5
+	VMOVUPS 96(SI), Y6
+	VADDPD  Y5, Y6, Y6
+	VMOVUPS Y6, 96(SI)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	CMPQ    AX, $0x00000004
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(R8*1), R12
+
+bytes2:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes2
+	VMOVQ      R10, X6
+	VMOVUPS    64(SI), Y7
+	VPCMPEQB   X6, X7, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVMSKPD  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	VMASKMOVPD (CX)(R8*8), Y5, Y5
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y5, Y8, Y8
+	VBLENDVPD  Y6, Y5, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y5, Y8
+	VCMPPD     $0x11, Y0, Y9, Y10
+	VCMPPD     $0x11, Y0, Y8, Y11
+	VMOVUPD    signBit<>+0(SB), Y12
+	VANDNPD    Y12, Y6, Y12
+	VXORPD     Y12, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y9, Y12
 	VMOVUPD     twiceBias<>+0(SB), Y13
 	VANDPD      exponentBits<>+0(SB), Y12, Y14
 	VPSUBQ      Y14, Y13, Y13
@@ -29118,13 +31031,13 @@ many:
 	VSUBPD      integerBias<>+0(SB), Y12, Y12
 	VMOVUPD     minusOne<>+0(SB), Y14
 	VADDPD      minusOne<>+0(SB), Y13, Y15
-	VBLENDVPD   Y8, Y14, Y15, Y14
-	VFMADD231PD Y9, Y13, Y14
+	VBLENDVPD   Y6, Y14, Y15, Y14
+	VFMADD231PD Y5, Y13, Y14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y14, Y9
-	VDIVPD       Y9, Y14, Y9
-	VMULPD       Y9, Y9, Y13
+	VADDPD       two<>+0(SB), Y14, Y5
+	VDIVPD       Y5, Y14, Y5
+	VMULPD       Y5, Y5, Y13
 	VMOVUPD      log64g<>+0(SB), Y15
 	VFMADD213PD  log64f<>+0(SB), Y13, Y15
 	VFMADD213PD  log64e<>+0(SB), Y13, Y15
@@ -29137,277 +31050,139 @@ many:
 	// Add k ln(2).
 	VXORPD      Y13, Y13, Y13
 	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
-	VFMSUB213PD Y13, Y9, Y15
-	VSUBPD      Y15, Y14, Y9
-	VFMADD231PD ln2Hi<>+0(SB), Y12, Y9
-	VMOVUPS     (SP), Y12
-	VMOVUPS     128(SP), Y13
-	VBLENDVPD   Y13, Y12, Y9, Y9
-	VMOVUPS     32(SP), Y12
-	VMOVUPS     192(SP), Y13
-	VBLENDVPD   Y13, Y12, Y9, Y9
-	VMOVUPD     one<>+0(SB), Y12
-	VSUBPD      Y0, Y12, Y12
-	VMAXPD      Y10, Y0, Y13
-	VMINPD      Y13, Y12, Y12
-	VANDPD      Y11, Y8, Y13
-	VMOVUPS     224(SP), Y14
-	VADDPD      Y13, Y14, Y14
-	VMOVUPS     Y14, 224(SP)
-	VANDPD      Y10, Y8, Y13
-	VADDPD      Y13, Y2, Y2
-	VANDNPD     Y10, Y8, Y10
-	VADDPD      Y10, Y1, Y1
-	VANDNPD     Y11, Y8, Y10
-	VADDPD      Y10, Y3, Y3
-	VANDPD      Y9, Y8, Y10
-	VADDPD      Y10, Y4, Y4
-	VANDNPD     Y9, Y8, Y10
-	VADDPD      Y10, Y5, Y5
+	VFMSUB213PD Y13, Y5, Y15
+	VSUBPD      Y15, Y14, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y5
+	VMOVUPS     (SI), Y12
+	VBLENDVPD   Y10, Y12, Y5, Y5
+	VMOVUPS     32(SI), Y10
+	VBLENDVPD   Y11, Y10, Y5, Y5
 	VMOVUPD     one<>+0(SB), Y10
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPD Y12, Y11
-	VMULPD  Y11, Y10, Y10
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPD Y12, Y10, Y10
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPD Y12, Y12, Y11
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPD Y11, Y10, Y10
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y10, Y10
-
-noMore1:
-	VMULPD  Y9, Y10, Y9
-	VANDPD  Y9, Y8, Y10
-	VADDPD  Y10, Y6, Y6
-	VANDNPD Y9, Y8, Y8
-	VADDPD  Y8, Y7, Y7
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	CMPQ    AX, $0x00000004
-	JGE     many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y8
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
-
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes2
-	VMOVQ      R9, X9
-	VMOVUPS    64(SP), Y10
-	VPCMPEQB   X9, X10, X9
-	VPMOVSXBQ  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPD  Y9, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y8, Y8
-	VMOVUPD    one<>+0(SB), Y11
-	VSUBPD     Y8, Y11, Y11
-	VBLENDVPD  Y9, Y8, Y11, Y12
-	VBLENDVPD  Y9, Y11, Y8, Y11
-	VCMPPD     $0x11, Y0, Y12, Y13
-	VMOVUPS    Y13, 96(SP)
-	VCMPPD     $0x11, Y0, Y11, Y13
-	VMOVUPS    Y13, 160(SP)
-	VMOVUPD    signBit<>+0(SB), Y13
-	VANDNPD    Y13, Y9, Y13
-	VXORPD     Y13, Y8, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y12, Y13
-	VMOVUPD     twiceBias<>+0(SB), Y14
-	VANDPD      exponentBits<>+0(SB), Y13, Y15
-	VPSUBQ      Y15, Y14, Y14
-	VPSRLQ      $0x34, Y13, Y13
-	VORPD       integerBits<>+0(SB), Y13, Y13
-	VSUBPD      integerBias<>+0(SB), Y13, Y13
-	VMOVUPS     Y13, 256(SP)
-	VMOVUPD     minusOne<>+0(SB), Y13
-	VADDPD      minusOne<>+0(SB), Y14, Y15
-	VBLENDVPD   Y9, Y13, Y15, Y13
-	VFMADD231PD Y8, Y14, Y13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y13, Y8
-	VDIVPD       Y8, Y13, Y8
-	VMOVUPS      Y8, 288(SP)
-	VMOVUPS      288(SP), Y8
-	VMULPD       Y8, Y8, Y8
-	VMOVUPD      log64g<>+0(SB), Y14
-	VFMADD213PD  log64f<>+0(SB), Y8, Y14
-	VFMADD213PD  log64e<>+0(SB), Y8, Y14
-	VFMADD213PD  log64d<>+0(SB), Y8, Y14
-	VFMADD213PD  log64c<>+0(SB), Y8, Y14
-	VFMADD213PD  log64b<>+0(SB), Y8, Y14
-	VFMADD213PD  log64a<>+0(SB), Y8, Y14
-	VFNMADD213PD Y13, Y8, Y14
-
-	// Add k ln(2).
-	VXORPD      Y8, Y8, Y8
-	VMOVUPS     256(SP), Y15
-	VFMADD231PD ln2Lo<>+0(SB), Y15, Y8
-	VMOVUPS     288(SP), Y15
-	VFMSUB213PD Y8, Y15, Y14
-	VSUBPD      Y14, Y13, Y8
-	VMOVUPS     256(SP), Y13
-	VFMADD231PD ln2Hi<>+0(SB), Y13, Y8
-	VMOVUPS     (SP), Y13
-	VMOVUPS     96(SP), Y14
-	VBLENDVPD   Y14, Y13, Y8, Y8
-	VMOVUPS     32(SP), Y13
-	VMOVUPS     160(SP), Y14
-	VBLENDVPD   Y14, Y13, Y8, Y8
-	VMOVUPD     one<>+0(SB), Y13
-	VSUBPD      Y0, Y13, Y13
-	VMAXPD      Y11, Y0, Y14
-	VMINPD      Y14, Y13, Y13
-	VANDPD      Y12, Y9, Y14
-	VMOVUPS     224(SP), Y15
-	VADDPD      Y14, Y15, Y15
-	VMOVUPS     Y15, 224(SP)
-	VANDPD      Y11, Y9, Y14
-	VADDPD      Y14, Y2, Y2
-	VANDPD      Y11, Y10, Y11
+	VSUBPD      Y0, Y10, Y10
+	VMAXPD      Y8, Y0, Y11
+	VMINPD      Y11, Y10, Y10
+	VANDPD      Y9, Y6, Y11
 	VADDPD      Y11, Y1, Y1
-	VANDPD      Y12, Y10, Y11
+	VANDPD      Y8, Y6, Y11
 	VADDPD      Y11, Y3, Y3
-	VANDPD      Y8, Y9, Y11
-	VADDPD      Y11, Y4, Y4
-	VANDPD      Y8, Y10, Y11
-	VADDPD      Y11, Y5, Y5
-	VMOVUPD     one<>+0(SB), Y11
+	VANDPD      Y8, Y7, Y8
+	VADDPD      Y8, Y2, Y2
+	VANDPD      Y9, Y7, Y8
+	VADDPD      Y8, Y4, Y4
+	VANDPD      Y5, Y6, Y8
+	VMOVUPS     192(SI), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 192(SI)
+	VANDPD      Y5, Y7, Y8
+	VMOVUPS     160(SI), Y9
+	VADDPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 160(SI)
+	VMOVUPD     one<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y13, Y12
-	VMULPD  Y12, Y11, Y11
+	VSQRTPD Y10, Y9
+	VMULPD  Y9, Y8, Y8
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y13, Y11, Y11
+	VMULPD Y10, Y8, Y8
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y13, Y13, Y12
+	VMULPD Y10, Y10, Y9
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y12, Y11, Y11
+	VMULPD Y9, Y8, Y8
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y12, Y12, Y12
-	VMULPD Y12, Y11, Y11
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y8, Y8
 
 noMore3:
-	VMULPD Y8, Y11, Y8
-	VANDPD Y8, Y9, Y9
-	VADDPD Y9, Y6, Y6
-	VANDPD Y8, Y10, Y8
-	VADDPD Y8, Y7, Y7
-	ADDQ   $0x00000004, DI
-	SUBQ   $0x00000004, AX
-	JMP    few
+	VMULPD  Y5, Y8, Y5
+	VANDPD  Y5, Y6, Y6
+	VMOVUPS 128(SI), Y8
+	VADDPD  Y6, Y8, Y8
+	VMOVUPS Y8, 128(SI)
+	VANDPD  Y5, Y7, Y5
+	VMOVUPS 96(SI), Y6
+	VADDPD  Y5, Y6, Y6
+	VMOVUPS Y6, 96(SI)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	JMP     few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      224(SP), Y0
-	VXORPS       Y8, Y8, Y8
-	VMOVUPS      Y8, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X8
-	VADDPD       X8, X0, X0
-	VUNPCKHPD    X0, X0, X8
-	VADDSD       X8, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
 	VMOVAPD      Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
 	VMOVAPD      Y2, Y0
 	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
 	VMOVAPD      Y3, Y0
 	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
 	VMOVAPD      Y4, Y0
 	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -29415,7 +31190,7 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
@@ -29425,7 +31200,11 @@ done:
 
 // func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersYF32AVX2(SB), $128-97
+TEXT ·backwardNonePowersYF32AVX2(SB), $160-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -29437,41 +31216,174 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $128-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 32(R8)
 	VBROADCASTSS 20(DI), Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y1, 64(R8)
 	VBROADCASTSS 24(DI), Y1
 	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VBROADCASTSS 28(DI), Y2
-	VBROADCASTSS 32(DI), Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VBROADCASTSS 36(DI), Y4
-	VBROADCASTSS 44(DI), Y5
+	VMOVUPS      Y1, 96(R8)
+	VBROADCASTSS 28(DI), Y1
+	VBROADCASTSS 32(DI), Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VBROADCASTSS 36(DI), Y3
+	VBROADCASTSS 44(DI), Y4
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(R8*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBD X6, Y6
-	VMOVUPS   (BX)(R8*4), Y7
-	VMOVUPS   oneSingle<>+0(SB), Y8
-	VSUBPS    Y7, Y8, Y8
-	VBLENDVPS Y6, Y7, Y8, Y9
-	VBLENDVPS Y6, Y8, Y7, Y8
-	VCMPPS    $0x11, Y5, Y9, Y10
-	VCMPPS    $0x11, Y5, Y8, Y11
-	VPCMPEQD  Y12, Y12, Y12
-	VORPS     Y10, Y11, Y10
-	VANDNPS   Y12, Y10, Y10
-	VMOVUPS   signBitSingle<>+0(SB), Y11
-	VANDNPD   Y11, Y6, Y11
-	VXORPS    Y11, Y7, Y7
+	VMOVQ     (SI)(R9*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(R9*4), Y6
+	VMOVUPS   oneSingle<>+0(SB), Y7
+	VSUBPS    Y6, Y7, Y7
+	VBLENDVPS Y5, Y6, Y7, Y8
+	VBLENDVPS Y5, Y7, Y6, Y7
+	VCMPPS    $0x11, Y4, Y8, Y9
+	VCMPPS    $0x11, Y4, Y7, Y10
+	VPCMPEQD  Y11, Y11, Y11
+	VORPS     Y9, Y10, Y9
+	VANDNPS   Y11, Y9, Y9
+	VMOVUPS   signBitSingle<>+0(SB), Y10
+	VANDNPD   Y10, Y5, Y10
+	VXORPS    Y10, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD      Y12, Y11, Y11
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y12
+	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
+	VBLENDVPS   Y5, Y12, Y13, Y12
+	VFMADD231PS Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y6
+	VDIVPS       Y6, Y12, Y6
+	VMULPS       Y6, Y6, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y13
+	VFNMADD213PS Y12, Y11, Y13
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
+	VFMSUB213PS Y11, Y6, Y13
+	VSUBPS      Y13, Y12, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y4, Y10, Y10
+	VMAXPS      Y7, Y4, Y11
+	VMINPS      Y11, Y10, Y10
+	VMOVUPS     64(R8), Y11
+	VMOVUPS     96(R8), Y12
+	VBLENDVPS   Y5, Y11, Y12, Y11
+	VMULPS      Y7, Y11, Y11
+	VBLENDVPS   Y5, Y1, Y2, Y12
+	VMOVUPS     oneSingle<>+0(SB), Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y10, Y14
+	VMULPS  Y14, Y13, Y13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y10, Y13, Y13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y10, Y10, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y10, Y13, Y13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y13, Y13
+
+noMore1:
+	VMULPS       Y6, Y8, Y6
+	VFNMADD213PS Y7, Y3, Y6
+	VMULPS       Y13, Y12, Y10
+	VFMADD231PS  Y6, Y10, Y11
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y10
+	VBLENDVPS    Y5, Y6, Y10, Y5
+	VMULPS       Y7, Y8, Y6
+	VDIVPS       Y6, Y11, Y6
+	VANDPD       Y6, Y9, Y6
+	VADDPS       Y6, Y5, Y5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Y5, (AX)(R9*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Y5, (AX)(R9*4)
+
+stored2:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
+
+bytes3:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R10, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMASKMOVPS (BX)(R9*4), Y5, Y7
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y7, Y8, Y8
+	VBLENDVPS  Y6, Y7, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y7, Y8
+	VCMPPS     $0x11, Y4, Y9, Y10
+	VCMPPS     $0x11, Y4, Y8, Y11
+	VPCMPEQD   Y12, Y12, Y12
+	VORPS      Y10, Y11, Y10
+	VANDNPS    Y12, Y10, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPS     Y11, Y7, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDD      quarterUpSingle<>+0(SB), Y9, Y11
@@ -29502,187 +31414,55 @@ many:
 	VSUBPS      Y14, Y13, Y7
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y7
 	VMOVUPS     oneSingle<>+0(SB), Y11
-	VSUBPS      Y5, Y11, Y11
-	VMAXPS      Y8, Y5, Y12
+	VSUBPS      Y4, Y11, Y11
+	VMAXPS      Y8, Y4, Y12
 	VMINPS      Y12, Y11, Y11
-	VMOVUPS     64(SP), Y12
-	VBLENDVPS   Y6, Y12, Y1, Y12
+	VMOVUPS     64(R8), Y12
+	VMOVUPS     96(R8), Y13
+	VBLENDVPS   Y6, Y12, Y13, Y12
 	VMULPS      Y8, Y12, Y12
-	VBLENDVPS   Y6, Y2, Y3, Y13
-	VMOVUPS     oneSingle<>+0(SB), Y14
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPS Y11, Y15
-	VMULPS  Y15, Y14, Y14
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPS Y11, Y14, Y14
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPS Y11, Y11, Y11
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPS Y11, Y14, Y14
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y14, Y14
-
-noMore1:
-	VMULPS       Y7, Y9, Y7
-	VFNMADD213PS Y8, Y4, Y7
-	VMULPS       Y14, Y13, Y11
-	VFMADD231PS  Y7, Y11, Y12
-	VMOVUPS      (SP), Y7
-	VMOVUPS      32(SP), Y11
-	VBLENDVPS    Y6, Y7, Y11, Y6
-	VMULPS       Y8, Y9, Y7
-	VDIVPS       Y7, Y12, Y7
-	VANDPD       Y7, Y10, Y7
-	VADDPS       Y7, Y6, Y6
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPS     Y6, (AX)(R8*4)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPS Y6, (AX)(R8*4)
-
-stored2:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y6
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
-
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBD  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMASKMOVPS (BX)(R8*4), Y6, Y8
-	VMOVUPS    oneSingle<>+0(SB), Y9
-	VSUBPS     Y8, Y9, Y9
-	VBLENDVPS  Y7, Y8, Y9, Y10
-	VBLENDVPS  Y7, Y9, Y8, Y9
-	VCMPPS     $0x11, Y5, Y10, Y11
-	VCMPPS     $0x11, Y5, Y9, Y12
-	VPCMPEQD   Y13, Y13, Y13
-	VORPS      Y11, Y12, Y11
-	VANDNPS    Y13, Y11, Y11
-	VMOVUPS    signBitSingle<>+0(SB), Y12
-	VANDNPD    Y12, Y7, Y12
-	VXORPS     Y12, Y8, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y10, Y12
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
-	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
-	VPSUBD      Y14, Y13, Y13
-	VPSRLD      $0x17, Y12, Y12
-	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
-	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
-	VMOVUPS     minusOneSingle<>+0(SB), Y14
-	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y7, Y14, Y15, Y14
-	VFMADD231PS Y8, Y13, Y14
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y14, Y8
-	VDIVPS       Y8, Y14, Y8
-	VMULPS       Y8, Y8, Y13
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
-	VFNMADD213PS Y14, Y13, Y15
-
-	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
-	VFMSUB213PS Y13, Y8, Y15
-	VSUBPS      Y15, Y14, Y8
-	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y12
-	VSUBPS      Y5, Y12, Y12
-	VMAXPS      Y9, Y5, Y13
-	VMINPS      Y13, Y12, Y12
-	VMOVUPS     64(SP), Y13
-	VBLENDVPS   Y7, Y13, Y1, Y13
-	VMULPS      Y9, Y13, Y13
-	VBLENDVPS   Y7, Y2, Y3, Y14
-	VMOVUPS     Y14, 96(SP)
+	VBLENDVPS   Y6, Y1, Y2, Y13
 	VMOVUPS     oneSingle<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y12, Y15
+	VSQRTPS Y11, Y15
 	VMULPS  Y15, Y14, Y14
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y12, Y14, Y14
+	VMULPS Y11, Y14, Y14
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y12, Y12, Y12
+	VMULPS Y11, Y11, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y12, Y14, Y14
+	VMULPS Y11, Y14, Y14
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y12, Y12, Y12
-	VMULPS Y12, Y14, Y14
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y14, Y14
 
 noMore4:
-	VMULPS       Y8, Y10, Y8
-	VFNMADD213PS Y9, Y4, Y8
-	VMOVUPS      96(SP), Y12
-	VMULPS       Y14, Y12, Y12
-	VFMADD231PS  Y8, Y12, Y13
-	VMOVUPS      (SP), Y8
-	VMOVUPS      32(SP), Y12
-	VBLENDVPS    Y7, Y8, Y12, Y7
-	VMULPS       Y9, Y10, Y8
-	VDIVPS       Y8, Y13, Y8
-	VANDPD       Y8, Y11, Y8
-	VADDPS       Y8, Y7, Y7
-	VMASKMOVPS   Y7, Y6, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMULPS       Y7, Y9, Y7
+	VFNMADD213PS Y8, Y3, Y7
+	VMULPS       Y14, Y13, Y11
+	VFMADD231PS  Y7, Y11, Y12
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y11
+	VBLENDVPS    Y6, Y7, Y11, Y6
+	VMULPS       Y8, Y9, Y7
+	VDIVPS       Y7, Y12, Y7
+	VANDPD       Y7, Y10, Y7
+	VADDPS       Y7, Y6, Y6
+	VMASKMOVPS   Y6, Y5, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
@@ -29694,7 +31474,11 @@ done:
 
 // func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersYF64AVX2(SB), $128-97
+TEXT ·backwardNonePowersYF64AVX2(SB), $160-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -29706,41 +31490,178 @@ TEXT ·backwardNonePowersYF64AVX2(SB), $128-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 32(R8)
 	VBROADCASTSD 40(DI), Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y1, 64(R8)
 	VBROADCASTSD 48(DI), Y1
 	VXORPD       signBit<>+0(SB), Y1, Y1
-	VBROADCASTSD 56(DI), Y2
-	VBROADCASTSD 64(DI), Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VBROADCASTSD 72(DI), Y4
-	VBROADCASTSD 88(DI), Y5
+	VMOVUPS      Y1, 96(R8)
+	VBROADCASTSD 56(DI), Y1
+	VBROADCASTSD 64(DI), Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VBROADCASTSD 72(DI), Y3
+	VBROADCASTSD 88(DI), Y4
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(R8*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBQ X6, Y6
-	VMOVUPD   (BX)(R8*8), Y7
-	VMOVUPD   one<>+0(SB), Y8
-	VSUBPD    Y7, Y8, Y8
-	VBLENDVPD Y6, Y7, Y8, Y9
-	VBLENDVPD Y6, Y8, Y7, Y8
-	VCMPPD    $0x11, Y5, Y9, Y10
-	VCMPPD    $0x11, Y5, Y8, Y11
-	VPCMPEQD  Y12, Y12, Y12
-	VORPS     Y10, Y11, Y10
-	VANDNPS   Y12, Y10, Y10
-	VMOVUPD   signBit<>+0(SB), Y11
-	VANDNPD   Y11, Y6, Y11
-	VXORPD    Y11, Y7, Y7
+	VMOVD     (SI)(R9*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVUPD   (BX)(R9*8), Y6
+	VMOVUPD   one<>+0(SB), Y7
+	VSUBPD    Y6, Y7, Y7
+	VBLENDVPD Y5, Y6, Y7, Y8
+	VBLENDVPD Y5, Y7, Y6, Y7
+	VCMPPD    $0x11, Y4, Y8, Y9
+	VCMPPD    $0x11, Y4, Y7, Y10
+	VPCMPEQD  Y11, Y11, Y11
+	VORPS     Y9, Y10, Y9
+	VANDNPS   Y11, Y9, Y9
+	VMOVUPD   signBit<>+0(SB), Y10
+	VANDNPD   Y10, Y5, Y10
+	VXORPD    Y10, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y8, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y11
+	VANDPD      exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y12
+	VADDPD      minusOne<>+0(SB), Y11, Y13
+	VBLENDVPD   Y5, Y12, Y13, Y12
+	VFMADD231PD Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y6
+	VDIVPD       Y6, Y12, Y6
+	VMULPD       Y6, Y6, Y11
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y11, Y13
+	VFMADD213PD  log64e<>+0(SB), Y11, Y13
+	VFMADD213PD  log64d<>+0(SB), Y11, Y13
+	VFMADD213PD  log64c<>+0(SB), Y11, Y13
+	VFMADD213PD  log64b<>+0(SB), Y11, Y13
+	VFMADD213PD  log64a<>+0(SB), Y11, Y13
+	VFNMADD213PD Y12, Y11, Y13
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
+	VFMSUB213PD Y11, Y6, Y13
+	VSUBPD      Y13, Y12, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y6
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y4, Y10, Y10
+	VMAXPD      Y7, Y4, Y11
+	VMINPD      Y11, Y10, Y10
+	VMOVUPS     64(R8), Y11
+	VMOVUPS     96(R8), Y12
+	VBLENDVPD   Y5, Y11, Y12, Y11
+	VMULPD      Y7, Y11, Y11
+	VBLENDVPD   Y5, Y1, Y2, Y12
+	VMOVUPD     one<>+0(SB), Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y10, Y14
+	VMULPD  Y14, Y13, Y13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y10, Y13, Y13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y10, Y10, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y10, Y13, Y13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y13, Y13
+
+noMore1:
+	VMULPD       Y6, Y8, Y6
+	VFNMADD213PD Y7, Y3, Y6
+	VMULPD       Y13, Y12, Y10
+	VFMADD231PD  Y6, Y10, Y11
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y10
+	VBLENDVPD    Y5, Y6, Y10, Y5
+	VMULPD       Y7, Y8, Y6
+	VDIVPD       Y6, Y11, Y6
+	VANDPD       Y6, Y9, Y6
+	VADDPD       Y6, Y5, Y5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Y5, (AX)(R9*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Y5, (AX)(R9*8)
+
+stored2:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
+
+bytes3:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R10, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMASKMOVPD (BX)(R9*8), Y5, Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y8
+	VBLENDVPD  Y6, Y7, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y7, Y8
+	VCMPPD     $0x11, Y4, Y9, Y10
+	VCMPPD     $0x11, Y4, Y8, Y11
+	VPCMPEQD   Y12, Y12, Y12
+	VORPS      Y10, Y11, Y10
+	VANDNPS    Y12, Y10, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPD     Y11, Y7, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDQ      quarterUp<>+0(SB), Y9, Y11
@@ -29775,191 +31696,55 @@ many:
 	VSUBPD      Y14, Y13, Y7
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y7
 	VMOVUPD     one<>+0(SB), Y11
-	VSUBPD      Y5, Y11, Y11
-	VMAXPD      Y8, Y5, Y12
+	VSUBPD      Y4, Y11, Y11
+	VMAXPD      Y8, Y4, Y12
 	VMINPD      Y12, Y11, Y11
-	VMOVUPS     64(SP), Y12
-	VBLENDVPD   Y6, Y12, Y1, Y12
+	VMOVUPS     64(R8), Y12
+	VMOVUPS     96(R8), Y13
+	VBLENDVPD   Y6, Y12, Y13, Y12
 	VMULPD      Y8, Y12, Y12
-	VBLENDVPD   Y6, Y2, Y3, Y13
-	VMOVUPD     one<>+0(SB), Y14
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPD Y11, Y15
-	VMULPD  Y15, Y14, Y14
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPD Y11, Y14, Y14
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPD Y11, Y11, Y11
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPD Y11, Y14, Y14
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y14, Y14
-
-noMore1:
-	VMULPD       Y7, Y9, Y7
-	VFNMADD213PD Y8, Y4, Y7
-	VMULPD       Y14, Y13, Y11
-	VFMADD231PD  Y7, Y11, Y12
-	VMOVUPS      (SP), Y7
-	VMOVUPS      32(SP), Y11
-	VBLENDVPD    Y6, Y7, Y11, Y6
-	VMULPD       Y8, Y9, Y7
-	VDIVPD       Y7, Y12, Y7
-	VANDPD       Y7, Y10, Y7
-	VADDPD       Y7, Y6, Y6
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPD     Y6, (AX)(R8*8)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPD Y6, (AX)(R8*8)
-
-stored2:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y6
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
-
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBQ  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMASKMOVPD (BX)(R8*8), Y6, Y8
-	VMOVUPD    one<>+0(SB), Y9
-	VSUBPD     Y8, Y9, Y9
-	VBLENDVPD  Y7, Y8, Y9, Y10
-	VBLENDVPD  Y7, Y9, Y8, Y9
-	VCMPPD     $0x11, Y5, Y10, Y11
-	VCMPPD     $0x11, Y5, Y9, Y12
-	VPCMPEQD   Y13, Y13, Y13
-	VORPS      Y11, Y12, Y11
-	VANDNPS    Y13, Y11, Y11
-	VMOVUPD    signBit<>+0(SB), Y12
-	VANDNPD    Y12, Y7, Y12
-	VXORPD     Y12, Y8, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y10, Y12
-	VMOVUPD     twiceBias<>+0(SB), Y13
-	VANDPD      exponentBits<>+0(SB), Y12, Y14
-	VPSUBQ      Y14, Y13, Y13
-	VPSRLQ      $0x34, Y12, Y12
-	VORPD       integerBits<>+0(SB), Y12, Y12
-	VSUBPD      integerBias<>+0(SB), Y12, Y12
-	VMOVUPD     minusOne<>+0(SB), Y14
-	VADDPD      minusOne<>+0(SB), Y13, Y15
-	VBLENDVPD   Y7, Y14, Y15, Y14
-	VFMADD231PD Y8, Y13, Y14
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y14, Y8
-	VDIVPD       Y8, Y14, Y8
-	VMULPD       Y8, Y8, Y13
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y13, Y15
-	VFMADD213PD  log64e<>+0(SB), Y13, Y15
-	VFMADD213PD  log64d<>+0(SB), Y13, Y15
-	VFMADD213PD  log64c<>+0(SB), Y13, Y15
-	VFMADD213PD  log64b<>+0(SB), Y13, Y15
-	VFMADD213PD  log64a<>+0(SB), Y13, Y15
-	VFNMADD213PD Y14, Y13, Y15
-
-	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
-	VFMSUB213PD Y13, Y8, Y15
-	VSUBPD      Y15, Y14, Y8
-	VFMADD231PD ln2Hi<>+0(SB), Y12, Y8
-	VMOVUPD     one<>+0(SB), Y12
-	VSUBPD      Y5, Y12, Y12
-	VMAXPD      Y9, Y5, Y13
-	VMINPD      Y13, Y12, Y12
-	VMOVUPS     64(SP), Y13
-	VBLENDVPD   Y7, Y13, Y1, Y13
-	VMULPD      Y9, Y13, Y13
-	VBLENDVPD   Y7, Y2, Y3, Y14
-	VMOVUPS     Y14, 96(SP)
+	VBLENDVPD   Y6, Y1, Y2, Y13
 	VMOVUPD     one<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y12, Y15
+	VSQRTPD Y11, Y15
 	VMULPD  Y15, Y14, Y14
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y12, Y14, Y14
+	VMULPD Y11, Y14, Y14
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y12, Y12, Y12
+	VMULPD Y11, Y11, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y12, Y14, Y14
+	VMULPD Y11, Y14, Y14
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y12, Y12, Y12
-	VMULPD Y12, Y14, Y14
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y14, Y14
 
 noMore4:
-	VMULPD       Y8, Y10, Y8
-	VFNMADD213PD Y9, Y4, Y8
-	VMOVUPS      96(SP), Y12
-	VMULPD       Y14, Y12, Y12
-	VFMADD231PD  Y8, Y12, Y13
-	VMOVUPS      (SP), Y8
-	VMOVUPS      32(SP), Y12
-	VBLENDVPD    Y7, Y8, Y12, Y7
-	VMULPD       Y9, Y10, Y8
-	VDIVPD       Y8, Y13, Y8
-	VANDPD       Y8, Y11, Y8
-	VADDPD       Y8, Y7, Y7
-	VMASKMOVPD   Y7, Y6, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMULPD       Y7, Y9, Y7
+	VFNMADD213PD Y8, Y3, Y7
+	VMULPD       Y14, Y13, Y11
+	VFMADD231PD  Y7, Y11, Y12
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y11
+	VBLENDVPD    Y6, Y7, Y11, Y6
+	VMULPD       Y8, Y9, Y7
+	VDIVPD       Y7, Y12, Y7
+	VANDPD       Y7, Y10, Y7
+	VADDPD       Y7, Y6, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
@@ -29971,7 +31756,11 @@ done:
 
 // func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNonePowersF32AVX2(SB), $672-65
+TEXT ·forwardNonePowersF32AVX2(SB), $704-65
+	LEAQ 352(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -29979,26 +31768,26 @@ TEXT ·forwardNonePowersF32AVX2(SB), $672-65
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 352(SP)
+	VMOVUPS      Y1, (SI)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 384(SP)
+	VMOVUPS      Y1, 32(SI)
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 416(SP)
+	VMOVUPS      Y1, 64(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 448(SP)
+	VMOVUPS      Y1, 96(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 480(SP)
+	VMOVUPS      Y1, 128(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 512(SP)
+	VMOVUPS      Y1, 160(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 544(SP)
+	VMOVUPS      Y1, 192(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 576(SP)
+	VMOVUPS      Y1, 224(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 608(SP)
+	VMOVUPS      Y1, 256(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 640(SP)
+	VMOVUPS      Y1, 288(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -30014,33 +31803,33 @@ TEXT ·forwardNonePowersF32AVX2(SB), $672-65
 	VMOVUPS      Y4, 256(SP)
 	VMOVUPS      Y4, 288(SP)
 	VMOVUPS      Y4, 320(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(SI*4), Y4
+	VMOVUPS     (DX)(DI*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     544(SP), Y6
+	VMOVUPS     192(SI), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 544(SP)
-	VMOVUPS     576(SP), Y6
+	VMOVUPS     Y6, 192(SI)
+	VMOVUPS     224(SI), Y6
 	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 576(SP)
-	VMOVUPS     608(SP), Y6
+	VMOVUPS     Y6, 224(SI)
+	VMOVUPS     256(SI), Y6
 	VFMADD231PS Y4, Y4, Y6
-	VMOVUPS     Y6, 608(SP)
-	VMOVUPS     (CX)(SI*4), Y6
+	VMOVUPS     Y6, 256(SI)
+	VMOVUPS     (CX)(DI*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y0, Y6, Y8
@@ -30072,9 +31861,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     352(SP), Y10
+	VMOVUPS     (SI), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     384(SP), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -30103,9 +31892,9 @@ many:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      352(SP), Y11
+	VMOVUPS      (SI), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      384(SP), Y11
+	VMOVUPS      32(SI), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -30115,21 +31904,21 @@ many:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      416(SP), Y12
+	VMOVUPS      64(SI), Y12
 	VFMADD231PS  Y4, Y6, Y12
-	VMOVUPS      Y12, 416(SP)
-	VMOVUPS      448(SP), Y12
+	VMOVUPS      Y12, 64(SI)
+	VMOVUPS      96(SI), Y12
 	VFNMADD231PS Y5, Y6, Y12
-	VMOVUPS      Y12, 448(SP)
-	VMOVUPS      480(SP), Y6
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y6
 	VFMADD231PS  Y4, Y7, Y6
-	VMOVUPS      Y6, 480(SP)
-	VMOVUPS      512(SP), Y6
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      160(SI), Y6
 	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 512(SP)
-	VMOVUPS      640(SP), Y6
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      288(SI), Y6
 	VFMADD231PS  Y10, Y4, Y6
-	VMOVUPS      Y6, 640(SP)
+	VMOVUPS      Y6, 288(SI)
 	VFNMADD231PS Y8, Y5, Y1
 	VMOVUPS      oneSingle<>+0(SB), Y6
 
@@ -30191,35 +31980,35 @@ noSquare2:
 noMore2:
 	VMULPS       Y5, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y4
-	VMASKMOVPS  (DX)(SI*4), Y4, Y5
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y4
+	VMASKMOVPS  (DX)(DI*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     544(SP), Y7
+	VMOVUPS     192(SI), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 544(SP)
-	VMOVUPS     576(SP), Y7
+	VMOVUPS     Y7, 192(SI)
+	VMOVUPS     224(SI), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 576(SP)
-	VMOVUPS     608(SP), Y7
+	VMOVUPS     Y7, 224(SI)
+	VMOVUPS     256(SI), Y7
 	VFMADD231PS Y5, Y5, Y7
-	VMOVUPS     Y7, 608(SP)
-	VMASKMOVPS  (CX)(SI*4), Y4, Y4
+	VMOVUPS     Y7, 256(SI)
+	VMASKMOVPS  (CX)(DI*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
 	VCMPPS      $0x11, Y0, Y4, Y8
@@ -30251,9 +32040,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     352(SP), Y10
+	VMOVUPS     (SI), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     384(SP), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -30282,9 +32071,9 @@ few:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      352(SP), Y11
+	VMOVUPS      (SI), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      384(SP), Y11
+	VMOVUPS      32(SI), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -30294,21 +32083,21 @@ few:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      416(SP), Y12
+	VMOVUPS      64(SI), Y12
 	VFMADD231PS  Y5, Y4, Y12
-	VMOVUPS      Y12, 416(SP)
-	VMOVUPS      448(SP), Y12
+	VMOVUPS      Y12, 64(SI)
+	VMOVUPS      96(SI), Y12
 	VFNMADD231PS Y6, Y4, Y12
-	VMOVUPS      Y12, 448(SP)
-	VMOVUPS      480(SP), Y4
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y4
 	VFMADD231PS  Y5, Y7, Y4
-	VMOVUPS      Y4, 480(SP)
-	VMOVUPS      512(SP), Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      160(SI), Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VMOVUPS      Y4, 512(SP)
-	VMOVUPS      640(SP), Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      288(SI), Y4
 	VFMADD231PS  Y10, Y5, Y4
-	VMOVUPS      Y4, 640(SP)
+	VMOVUPS      Y4, 288(SI)
 	VFNMADD231PS Y8, Y6, Y1
 	VMOVUPS      oneSingle<>+0(SB), Y4
 
@@ -30370,78 +32159,78 @@ noSquare4:
 noMore4:
 	VMULPS       Y6, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      416(SP), Y4
+	VMOVUPS      64(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 416(SP)
+	VMOVUPS      Y5, 64(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      448(SP), Y4
+	VMOVUPS      96(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 448(SP)
+	VMOVUPS      Y5, 96(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       32(SP), Y5, Y5
 	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      480(SP), Y4
+	VMOVUPS      128(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 480(SP)
+	VMOVUPS      Y5, 128(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       64(SP), Y5, Y5
 	VMOVUPD      Y5, 64(SP)
-	VMOVUPS      512(SP), Y4
+	VMOVUPS      160(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 512(SP)
+	VMOVUPS      Y5, 160(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       96(SP), Y5, Y5
 	VMOVUPD      Y5, 96(SP)
-	VMOVUPS      544(SP), Y4
+	VMOVUPS      192(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 544(SP)
+	VMOVUPS      Y5, 192(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       128(SP), Y5, Y5
 	VMOVUPD      Y5, 128(SP)
-	VMOVUPS      576(SP), Y4
+	VMOVUPS      224(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 576(SP)
+	VMOVUPS      Y5, 224(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       160(SP), Y5, Y5
 	VMOVUPD      Y5, 160(SP)
-	VMOVUPS      608(SP), Y4
+	VMOVUPS      256(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 608(SP)
+	VMOVUPS      Y5, 256(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       192(SP), Y5, Y5
 	VMOVUPD      Y5, 192(SP)
-	VMOVUPS      640(SP), Y4
+	VMOVUPS      288(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 640(SP)
+	VMOVUPS      Y5, 288(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -30562,7 +32351,11 @@ folded:
 
 // func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNonePowersF64AVX2(SB), $320-65
+TEXT ·forwardNonePowersF64AVX2(SB), $352-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -30570,47 +32363,47 @@ TEXT ·forwardNonePowersF64AVX2(SB), $320-65
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, 64(SI)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 96(SI)
 	VCVTTSD2SI   32(BX), BX
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	XORQ         SI, SI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 288(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 256(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 224(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(SI*8), Y4
+	VMOVUPD     (DX)(DI*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     192(SP), Y6
+	VMOVUPS     256(SI), Y6
 	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 192(SP)
-	VMOVUPS     224(SP), Y6
+	VMOVUPS     Y6, 256(SI)
+	VMOVUPS     224(SI), Y6
 	VSUBPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 224(SP)
-	VMOVUPS     256(SP), Y6
+	VMOVUPS     Y6, 224(SI)
+	VMOVUPS     192(SI), Y6
 	VFMADD231PD Y4, Y4, Y6
-	VMOVUPS     Y6, 256(SP)
-	VMOVUPD     (CX)(SI*8), Y6
+	VMOVUPS     Y6, 192(SI)
+	VMOVUPD     (CX)(DI*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y0, Y6, Y8
@@ -30646,9 +32439,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SP), Y10
+	VMOVUPS     64(SI), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SP), Y11
+	VMOVUPS     96(SI), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -30681,9 +32474,9 @@ many:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      (SP), Y11
+	VMOVUPS      64(SI), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SP), Y11
+	VMOVUPS      96(SI), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -30693,22 +32486,18 @@ many:
 	VSUBPD       Y0, Y11, Y11
 	VMAXPD       Y7, Y0, Y12
 	VMINPD       Y12, Y11, Y11
-	VMOVUPS      64(SP), Y12
-	VFMADD231PD  Y4, Y6, Y12
-	VMOVUPS      Y12, 64(SP)
-	VMOVUPS      96(SP), Y12
-	VFNMADD231PD Y5, Y6, Y12
-	VMOVUPS      Y12, 96(SP)
-	VMOVUPS      128(SP), Y6
-	VFMADD231PD  Y4, Y7, Y6
-	VMOVUPS      Y6, 128(SP)
-	VMOVUPS      160(SP), Y6
+	VFMADD231PD  Y4, Y6, Y1
+	VFNMADD231PD Y5, Y6, Y2
+	VFMADD231PD  Y4, Y7, Y3
+	VMOVUPS      288(SI), Y6
 	VFNMADD231PD Y5, Y7, Y6
-	VMOVUPS      Y6, 160(SP)
-	VMOVUPS      288(SP), Y6
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      160(SI), Y6
 	VFMADD231PD  Y10, Y4, Y6
-	VMOVUPS      Y6, 288(SP)
-	VFNMADD231PD Y8, Y5, Y1
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      128(SI), Y6
+	VFNMADD231PD Y8, Y5, Y6
+	VMOVUPS      Y6, 128(SI)
 	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -30738,7 +32527,9 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y6, Y4
-	VFMADD231PD Y10, Y4, Y2
+	VMOVUPS     32(SI), Y6
+	VFMADD231PD Y10, Y4, Y6
+	VMOVUPS     Y6, 32(SI)
 	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -30768,8 +32559,10 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VFNMADD231PD Y8, Y4, Y3
-	ADDQ         $0x00000004, SI
+	VMOVUPS      (SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
 	JGE          many
@@ -30779,25 +32572,25 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y4
-	VMASKMOVPD  (DX)(SI*8), Y4, Y5
+	MOVQ        $0x00000004, R8
+	CMPQ        AX, R8
+	CMOVQLT     AX, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMASKMOVPD  (DX)(DI*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     192(SP), Y7
+	VMOVUPS     256(SI), Y7
 	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 192(SP)
-	VMOVUPS     224(SP), Y7
+	VMOVUPS     Y7, 256(SI)
+	VMOVUPS     224(SI), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 224(SP)
-	VMOVUPS     256(SP), Y7
+	VMOVUPS     Y7, 224(SI)
+	VMOVUPS     192(SI), Y7
 	VFMADD231PD Y5, Y5, Y7
-	VMOVUPS     Y7, 256(SP)
-	VMASKMOVPD  (CX)(SI*8), Y4, Y4
+	VMOVUPS     Y7, 192(SI)
+	VMASKMOVPD  (CX)(DI*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
 	VCMPPD      $0x11, Y0, Y4, Y8
@@ -30833,9 +32626,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SP), Y10
+	VMOVUPS     64(SI), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SP), Y11
+	VMOVUPS     96(SI), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -30868,9 +32661,9 @@ few:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      (SP), Y11
+	VMOVUPS      64(SI), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SP), Y11
+	VMOVUPS      96(SI), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -30880,22 +32673,18 @@ few:
 	VSUBPD       Y0, Y11, Y11
 	VMAXPD       Y7, Y0, Y12
 	VMINPD       Y12, Y11, Y11
-	VMOVUPS      64(SP), Y12
-	VFMADD231PD  Y5, Y4, Y12
-	VMOVUPS      Y12, 64(SP)
-	VMOVUPS      96(SP), Y12
-	VFNMADD231PD Y6, Y4, Y12
-	VMOVUPS      Y12, 96(SP)
-	VMOVUPS      128(SP), Y4
-	VFMADD231PD  Y5, Y7, Y4
-	VMOVUPS      Y4, 128(SP)
-	VMOVUPS      160(SP), Y4
+	VFMADD231PD  Y5, Y4, Y1
+	VFNMADD231PD Y6, Y4, Y2
+	VFMADD231PD  Y5, Y7, Y3
+	VMOVUPS      288(SI), Y4
 	VFNMADD231PD Y6, Y7, Y4
-	VMOVUPS      Y4, 160(SP)
-	VMOVUPS      288(SP), Y4
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      160(SI), Y4
 	VFMADD231PD  Y10, Y5, Y4
-	VMOVUPS      Y4, 288(SP)
-	VFNMADD231PD Y8, Y6, Y1
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      128(SI), Y4
+	VFNMADD231PD Y8, Y6, Y4
+	VMOVUPS      Y4, 128(SI)
 	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -30925,7 +32714,9 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y4, Y4
-	VFMADD231PD Y10, Y4, Y2
+	VMOVUPS     32(SI), Y5
+	VFMADD231PD Y10, Y4, Y5
+	VMOVUPS     Y5, 32(SI)
 	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -30955,104 +32746,106 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y4, Y4
-	VFNMADD231PD Y8, Y4, Y3
-	ADDQ         $0x00000004, SI
+	VMOVUPS      (SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      64(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      96(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      128(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 256(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 288(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
 	VMOVAPD      Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
 	VMOVAPD      Y2, Y0
 	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
 	VMOVAPD      Y3, Y0
 	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -31066,7 +32859,11 @@ done:
 
 // func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersF32AVX2(SB), $192-89
+TEXT ·backwardNonePowersF32AVX2(SB), $224-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -31075,38 +32872,219 @@ TEXT ·backwardNonePowersF32AVX2(SB), $192-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(R8)
 	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VBROADCASTSS 36(DI), Y1
-	VBROADCASTSS 44(DI), Y2
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 36(DI), Y0
+	VBROADCASTSS 44(DI), Y1
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (SI)(R8*4), Y3
+	VMOVUPS     (SI)(R9*4), Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMOVUPS     (BX)(R9*4), Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y5, Y6, Y6
+	VCMPPS      $0x11, Y1, Y5, Y7
+	VCMPPS      $0x11, Y1, Y6, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VORPS       Y7, Y8, Y7
+	VANDNPS     Y9, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y5, Y8
+	VMOVUPS twiceBiasSingle<>+0(SB), Y9
+	VANDPS  exponentBitsSingle<>+0(SB), Y8, Y10
+	VPSUBD  Y10, Y9, Y9
+	VPSRLD  $0x17, Y8, Y8
+	VORPS   integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS  integerBiasSingle<>+0(SB), Y8, Y8
+	VMULPS  Y9, Y5, Y9
+	VADDPS  minusOneSingle<>+0(SB), Y9, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y10
+	VDIVPS       Y10, Y9, Y10
+	VMULPS       Y10, Y10, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y11
+	VFMSUB213PS Y11, Y10, Y12
+	VSUBPS      Y12, Y9, Y9
+	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y6, Y8
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y10
+	VANDPS       exponentBitsSingle<>+0(SB), Y8, Y11
+	VPSUBD       Y11, Y10, Y10
+	VPSRLD       $0x17, Y8, Y8
+	VORPS        integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS       integerBiasSingle<>+0(SB), Y8, Y8
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS Y5, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y10
+	VDIVPS       Y10, Y11, Y10
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y11, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y8, Y12
+	VFMSUB213PS  Y12, Y10, Y13
+	VSUBPS       Y13, Y11, Y10
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VSUBPS       Y1, Y8, Y8
+	VMAXPS       Y5, Y1, Y11
+	VMINPS       Y11, Y8, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y11
+	VSUBPS       Y1, Y11, Y11
+	VMAXPS       Y6, Y1, Y12
+	VMINPS       Y12, Y11, Y11
+	VMOVUPS      64(R8), Y12
+	VMULPS       Y12, Y2, Y12
+	VMOVUPS      96(R8), Y13
+	VMULPS       Y13, Y3, Y13
+	VMULPS       Y6, Y12, Y12
+	VFNMADD231PS Y5, Y13, Y12
+	VMOVUPS      128(R8), Y13
+	VMULPS       Y13, Y2, Y2
+	VMOVUPS      oneSingle<>+0(SB), Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y11, Y14
+	VMULPS  Y14, Y13, Y13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y11, Y13, Y13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y11, Y11, Y11
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y11, Y13, Y13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y13, Y13
+
+noMore1:
+	VMULPS       Y9, Y5, Y9
+	VFNMADD213PS Y6, Y0, Y9
+	VMULPS       Y13, Y2, Y2
+	VFMADD231PS  Y9, Y2, Y12
+	VMOVUPS      160(R8), Y2
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      oneSingle<>+0(SB), Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Y8, Y9
+	VMULPS  Y9, Y3, Y3
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Y8, Y3, Y3
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Y8, Y3, Y3
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y3, Y3
+
+noMore2:
+	VMULPS       Y10, Y6, Y8
+	VFNMADD213PS Y5, Y0, Y8
+	VMULPS       Y3, Y2, Y2
+	VFMADD231PS  Y8, Y2, Y12
+	VMULPS       Y6, Y5, Y2
+	VDIVPS       Y2, Y12, Y2
+	VANDPD       Y2, Y7, Y2
+	VADDPS       Y2, Y4, Y2
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Y2, (AX)(R9*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Y2, (AX)(R9*4)
+
+stored3:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        DX
+	VMOVDQU     32(R10)(DX*4), Y2
+	VMASKMOVPS  (SI)(R9*4), Y2, Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     (SP), Y5
+	VMOVUPS     (R8), Y5
 	VMULPS      Y5, Y3, Y5
-	VMOVUPS     32(SP), Y6
+	VMOVUPS     32(R8), Y6
 	VFMADD231PS Y6, Y4, Y5
-	VMOVUPS     (BX)(R8*4), Y6
+	VMASKMOVPS  (BX)(R9*4), Y2, Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
-	VCMPPS      $0x11, Y2, Y6, Y8
-	VCMPPS      $0x11, Y2, Y7, Y9
+	VCMPPS      $0x11, Y1, Y6, Y8
+	VCMPPS      $0x11, Y1, Y7, Y9
 	VPCMPEQD    Y10, Y10, Y10
 	VORPS       Y8, Y9, Y8
 	VANDNPS     Y10, Y8, Y8
@@ -31165,273 +33143,93 @@ many:
 	VSUBPS       Y14, Y12, Y11
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y9, Y11
 	VMOVUPS      oneSingle<>+0(SB), Y9
-	VSUBPS       Y2, Y9, Y9
-	VMAXPS       Y6, Y2, Y12
+	VSUBPS       Y1, Y9, Y9
+	VMAXPS       Y6, Y1, Y12
 	VMINPS       Y12, Y9, Y9
 	VMOVUPS      oneSingle<>+0(SB), Y12
-	VSUBPS       Y2, Y12, Y12
-	VMAXPS       Y7, Y2, Y13
+	VSUBPS       Y1, Y12, Y12
+	VMAXPS       Y7, Y1, Y13
 	VMINPS       Y13, Y12, Y12
-	VMOVUPS      64(SP), Y13
+	VMOVUPS      64(R8), Y13
 	VMULPS       Y13, Y3, Y13
-	VMOVUPS      96(SP), Y14
+	VMOVUPS      96(R8), Y14
 	VMULPS       Y14, Y4, Y14
 	VMULPS       Y7, Y13, Y13
 	VFNMADD231PS Y6, Y14, Y13
-	VMOVUPS      128(SP), Y14
+	VMOVUPS      128(R8), Y14
 	VMULPS       Y14, Y3, Y3
 	VMOVUPS      oneSingle<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
-	JZ      noRoot1
+	JZ      noRoot4
 	VSQRTPS Y12, Y15
 	VMULPS  Y15, Y14, Y14
 
-noRoot1:
+noRoot4:
 	TESTL  $0x00000002, DI
-	JZ     noFirst1
+	JZ     noFirst4
 	VMULPS Y12, Y14, Y14
 
-noFirst1:
+noFirst4:
 	TESTL  $0x0000000c, DI
-	JZ     noMore1
+	JZ     noMore4
 	VMULPS Y12, Y12, Y12
 	TESTL  $0x00000004, DI
-	JZ     noSquare1
+	JZ     noSquare4
 	VMULPS Y12, Y14, Y14
 
-noSquare1:
+noSquare4:
 	TESTL  $0x00000008, DI
-	JZ     noMore1
+	JZ     noMore4
 	VMULPS Y12, Y12, Y12
 	VMULPS Y12, Y14, Y14
 
-noMore1:
+noMore4:
 	VMULPS       Y10, Y6, Y10
-	VFNMADD213PS Y7, Y1, Y10
+	VFNMADD213PS Y7, Y0, Y10
 	VMULPS       Y14, Y3, Y3
 	VFMADD231PS  Y10, Y3, Y13
-	VMULPS       Y0, Y4, Y3
+	VMOVUPS      160(R8), Y3
+	VMULPS       Y3, Y4, Y3
 	VMOVUPS      oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
-	JZ      noRoot2
+	JZ      noRoot5
 	VSQRTPS Y9, Y10
 	VMULPS  Y10, Y4, Y4
 
-noRoot2:
+noRoot5:
 	TESTL  $0x00000002, DI
-	JZ     noFirst2
+	JZ     noFirst5
 	VMULPS Y9, Y4, Y4
 
-noFirst2:
+noFirst5:
 	TESTL  $0x0000000c, DI
-	JZ     noMore2
+	JZ     noMore5
 	VMULPS Y9, Y9, Y9
 	TESTL  $0x00000004, DI
-	JZ     noSquare2
+	JZ     noSquare5
 	VMULPS Y9, Y4, Y4
 
-noSquare2:
+noSquare5:
 	TESTL  $0x00000008, DI
-	JZ     noMore2
+	JZ     noMore5
 	VMULPS Y9, Y9, Y9
 	VMULPS Y9, Y4, Y4
 
-noMore2:
+noMore5:
 	VMULPS       Y11, Y7, Y9
-	VFNMADD213PS Y6, Y1, Y9
+	VFNMADD213PS Y6, Y0, Y9
 	VMULPS       Y4, Y3, Y3
 	VFMADD231PS  Y9, Y3, Y13
 	VMULPS       Y7, Y6, Y3
 	VDIVPS       Y3, Y13, Y3
 	VANDPD       Y3, Y8, Y3
 	VADDPS       Y3, Y5, Y3
-	TESTB        DL, DL
-	JZ           ordinary3
-	VMOVNTPS     Y3, (AX)(R8*4)
-	JMP          stored3
-
-ordinary3:
-	VMOVUPS Y3, (AX)(R8*4)
-
-stored3:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y3
-	VMASKMOVPS  (SI)(R8*4), Y3, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     (SP), Y6
-	VMULPS      Y6, Y4, Y6
-	VMOVUPS     32(SP), Y7
-	VFMADD231PS Y7, Y5, Y6
-	VMASKMOVPS  (BX)(R8*4), Y3, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y7, Y8, Y8
-	VCMPPS      $0x11, Y2, Y7, Y9
-	VCMPPS      $0x11, Y2, Y8, Y10
-	VPCMPEQD    Y11, Y11, Y11
-	VORPS       Y9, Y10, Y9
-	VANDNPS     Y11, Y9, Y9
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y7, Y10
-	VMOVUPS twiceBiasSingle<>+0(SB), Y11
-	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
-	VPSUBD  Y12, Y11, Y11
-	VPSRLD  $0x17, Y10, Y10
-	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
-	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
-	VMULPS  Y11, Y7, Y11
-	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y11, Y12
-	VDIVPS       Y12, Y11, Y12
-	VMULPS       Y12, Y12, Y13
-	VMOVUPS      logLanecSingle<>+0(SB), Y14
-	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y11, Y13, Y14
-
-	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
-	VFMSUB213PS Y13, Y12, Y14
-	VSUBPS      Y14, Y11, Y11
-	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y8, Y10
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
-	VANDPS       exponentBitsSingle<>+0(SB), Y10, Y13
-	VPSUBD       Y13, Y12, Y12
-	VPSRLD       $0x17, Y10, Y10
-	VORPS        integerBitsSingle<>+0(SB), Y10, Y10
-	VSUBPS       integerBiasSingle<>+0(SB), Y10, Y10
-	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS Y7, Y12, Y13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y13, Y12
-	VDIVPS       Y12, Y13, Y12
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y13, Y14, Y15
-
-	// Add k ln(2).
-	VXORPD       Y14, Y14, Y14
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y10, Y14
-	VFMSUB213PS  Y14, Y12, Y15
-	VSUBPS       Y15, Y13, Y12
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y10, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VSUBPS       Y2, Y10, Y10
-	VMAXPS       Y7, Y2, Y13
-	VMINPS       Y13, Y10, Y10
-	VMOVUPS      oneSingle<>+0(SB), Y13
-	VSUBPS       Y2, Y13, Y13
-	VMAXPS       Y8, Y2, Y14
-	VMINPS       Y14, Y13, Y13
-	VMOVUPS      64(SP), Y14
-	VMULPS       Y14, Y4, Y14
-	VMOVUPS      96(SP), Y15
-	VMULPS       Y15, Y5, Y15
-	VMULPS       Y8, Y14, Y14
-	VFNMADD231PS Y7, Y15, Y14
-	VMOVUPS      128(SP), Y15
-	VMULPS       Y15, Y4, Y4
-	VMOVUPS      Y4, 160(SP)
-	VMOVUPS      oneSingle<>+0(SB), Y4
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPS Y13, Y15
-	VMULPS  Y15, Y4, Y4
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPS Y13, Y4, Y4
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPS Y13, Y13, Y13
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPS Y13, Y4, Y4
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPS Y13, Y13, Y13
-	VMULPS Y13, Y4, Y4
-
-noMore4:
-	VMULPS       Y11, Y7, Y11
-	VFNMADD213PS Y8, Y1, Y11
-	VMOVUPS      160(SP), Y13
-	VMULPS       Y4, Y13, Y4
-	VFMADD231PS  Y11, Y4, Y14
-	VMULPS       Y0, Y5, Y4
-	VMOVUPS      oneSingle<>+0(SB), Y5
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot5
-	VSQRTPS Y10, Y11
-	VMULPS  Y11, Y5, Y5
-
-noRoot5:
-	TESTL  $0x00000002, DI
-	JZ     noFirst5
-	VMULPS Y10, Y5, Y5
-
-noFirst5:
-	TESTL  $0x0000000c, DI
-	JZ     noMore5
-	VMULPS Y10, Y10, Y10
-	TESTL  $0x00000004, DI
-	JZ     noSquare5
-	VMULPS Y10, Y5, Y5
-
-noSquare5:
-	TESTL  $0x00000008, DI
-	JZ     noMore5
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y5, Y5
-
-noMore5:
-	VMULPS       Y12, Y8, Y10
-	VFNMADD213PS Y7, Y1, Y10
-	VMULPS       Y5, Y4, Y4
-	VFMADD231PS  Y10, Y4, Y14
-	VMULPS       Y8, Y7, Y4
-	VDIVPS       Y4, Y14, Y4
-	VANDPD       Y4, Y9, Y4
-	VADDPS       Y4, Y6, Y4
-	VMASKMOVPS   Y4, Y3, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMASKMOVPS   Y3, Y2, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
@@ -31443,7 +33241,11 @@ done:
 
 // func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNonePowersF64AVX2(SB), $192-89
+TEXT ·backwardNonePowersF64AVX2(SB), $224-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -31452,38 +33254,227 @@ TEXT ·backwardNonePowersF64AVX2(SB), $192-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(R8)
 	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VBROADCASTSD 72(DI), Y1
-	VBROADCASTSD 88(DI), Y2
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
+	VBROADCASTSD 88(DI), Y1
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(R8*8), Y3
+	VMOVUPD     (SI)(R9*8), Y2
+	VMOVUPD     one<>+0(SB), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PD Y5, Y3, Y4
+	VMOVUPD     (BX)(R9*8), Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y5, Y6, Y6
+	VCMPPD      $0x11, Y1, Y5, Y7
+	VCMPPD      $0x11, Y1, Y6, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VORPS       Y7, Y8, Y7
+	VANDNPS     Y9, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y5, Y8
+	VMOVUPD twiceBias<>+0(SB), Y9
+	VANDPD  exponentBits<>+0(SB), Y8, Y10
+	VPSUBQ  Y10, Y9, Y9
+	VPSRLQ  $0x34, Y8, Y8
+	VORPD   integerBits<>+0(SB), Y8, Y8
+	VSUBPD  integerBias<>+0(SB), Y8, Y8
+	VMULPD  Y9, Y5, Y9
+	VADDPD  minusOne<>+0(SB), Y9, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y10
+	VDIVPD       Y10, Y9, Y10
+	VMULPD       Y10, Y10, Y11
+	VMOVUPD      log64g<>+0(SB), Y12
+	VFMADD213PD  log64f<>+0(SB), Y11, Y12
+	VFMADD213PD  log64e<>+0(SB), Y11, Y12
+	VFMADD213PD  log64d<>+0(SB), Y11, Y12
+	VFMADD213PD  log64c<>+0(SB), Y11, Y12
+	VFMADD213PD  log64b<>+0(SB), Y11, Y12
+	VFMADD213PD  log64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y11
+	VFMSUB213PD Y11, Y10, Y12
+	VSUBPD      Y12, Y9, Y9
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y6, Y8
+	VMOVUPD      twiceBias<>+0(SB), Y10
+	VANDPD       exponentBits<>+0(SB), Y8, Y11
+	VPSUBQ       Y11, Y10, Y10
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBias<>+0(SB), Y8, Y8
+	VADDPD       minusOne<>+0(SB), Y10, Y11
+	VFNMADD231PD Y5, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y10
+	VDIVPD       Y10, Y11, Y10
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y11, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PD  ln2Lo<>+0(SB), Y8, Y12
+	VFMSUB213PD  Y12, Y10, Y13
+	VSUBPD       Y13, Y11, Y10
+	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VSUBPD       Y1, Y8, Y8
+	VMAXPD       Y5, Y1, Y11
+	VMINPD       Y11, Y8, Y8
+	VMOVUPD      one<>+0(SB), Y11
+	VSUBPD       Y1, Y11, Y11
+	VMAXPD       Y6, Y1, Y12
+	VMINPD       Y12, Y11, Y11
+	VMOVUPS      64(R8), Y12
+	VMULPD       Y12, Y2, Y12
+	VMOVUPS      96(R8), Y13
+	VMULPD       Y13, Y3, Y13
+	VMULPD       Y6, Y12, Y12
+	VFNMADD231PD Y5, Y13, Y12
+	VMOVUPS      128(R8), Y13
+	VMULPD       Y13, Y2, Y2
+	VMOVUPD      one<>+0(SB), Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y11, Y14
+	VMULPD  Y14, Y13, Y13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y11, Y13, Y13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y11, Y11, Y11
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y11, Y13, Y13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y13, Y13
+
+noMore1:
+	VMULPD       Y9, Y5, Y9
+	VFNMADD213PD Y6, Y0, Y9
+	VMULPD       Y13, Y2, Y2
+	VFMADD231PD  Y9, Y2, Y12
+	VMOVUPS      160(R8), Y2
+	VMULPD       Y2, Y3, Y2
+	VMOVUPD      one<>+0(SB), Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y3, Y3
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Y8, Y3, Y3
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Y8, Y3, Y3
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y3, Y3
+
+noMore2:
+	VMULPD       Y10, Y6, Y8
+	VFNMADD213PD Y5, Y0, Y8
+	VMULPD       Y3, Y2, Y2
+	VFMADD231PD  Y8, Y2, Y12
+	VMULPD       Y6, Y5, Y2
+	VDIVPD       Y2, Y12, Y2
+	VANDPD       Y2, Y7, Y2
+	VADDPD       Y2, Y4, Y2
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Y2, (AX)(R9*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Y2, (AX)(R9*8)
+
+stored3:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        DX
+	VMOVDQU     32(R10)(DX*8), Y2
+	VMASKMOVPD  (SI)(R9*8), Y2, Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     (SP), Y5
+	VMOVUPS     (R8), Y5
 	VMULPD      Y5, Y3, Y5
-	VMOVUPS     32(SP), Y6
+	VMOVUPS     32(R8), Y6
 	VFMADD231PD Y6, Y4, Y5
-	VMOVUPD     (BX)(R8*8), Y6
+	VMASKMOVPD  (BX)(R9*8), Y2, Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
-	VCMPPD      $0x11, Y2, Y6, Y8
-	VCMPPD      $0x11, Y2, Y7, Y9
+	VCMPPD      $0x11, Y1, Y6, Y8
+	VCMPPD      $0x11, Y1, Y7, Y9
 	VPCMPEQD    Y10, Y10, Y10
 	VORPS       Y8, Y9, Y8
 	VANDNPS     Y10, Y8, Y8
@@ -31550,281 +33541,93 @@ many:
 	VSUBPD       Y14, Y12, Y11
 	VFMADD231PD  ln2Hi<>+0(SB), Y9, Y11
 	VMOVUPD      one<>+0(SB), Y9
-	VSUBPD       Y2, Y9, Y9
-	VMAXPD       Y6, Y2, Y12
+	VSUBPD       Y1, Y9, Y9
+	VMAXPD       Y6, Y1, Y12
 	VMINPD       Y12, Y9, Y9
 	VMOVUPD      one<>+0(SB), Y12
-	VSUBPD       Y2, Y12, Y12
-	VMAXPD       Y7, Y2, Y13
+	VSUBPD       Y1, Y12, Y12
+	VMAXPD       Y7, Y1, Y13
 	VMINPD       Y13, Y12, Y12
-	VMOVUPS      64(SP), Y13
+	VMOVUPS      64(R8), Y13
 	VMULPD       Y13, Y3, Y13
-	VMOVUPS      96(SP), Y14
+	VMOVUPS      96(R8), Y14
 	VMULPD       Y14, Y4, Y14
 	VMULPD       Y7, Y13, Y13
 	VFNMADD231PD Y6, Y14, Y13
-	VMOVUPS      128(SP), Y14
+	VMOVUPS      128(R8), Y14
 	VMULPD       Y14, Y3, Y3
 	VMOVUPD      one<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
-	JZ      noRoot1
+	JZ      noRoot4
 	VSQRTPD Y12, Y15
 	VMULPD  Y15, Y14, Y14
 
-noRoot1:
+noRoot4:
 	TESTL  $0x00000002, DI
-	JZ     noFirst1
+	JZ     noFirst4
 	VMULPD Y12, Y14, Y14
 
-noFirst1:
+noFirst4:
 	TESTL  $0x0000000c, DI
-	JZ     noMore1
+	JZ     noMore4
 	VMULPD Y12, Y12, Y12
 	TESTL  $0x00000004, DI
-	JZ     noSquare1
+	JZ     noSquare4
 	VMULPD Y12, Y14, Y14
 
-noSquare1:
+noSquare4:
 	TESTL  $0x00000008, DI
-	JZ     noMore1
+	JZ     noMore4
 	VMULPD Y12, Y12, Y12
 	VMULPD Y12, Y14, Y14
 
-noMore1:
+noMore4:
 	VMULPD       Y10, Y6, Y10
-	VFNMADD213PD Y7, Y1, Y10
+	VFNMADD213PD Y7, Y0, Y10
 	VMULPD       Y14, Y3, Y3
 	VFMADD231PD  Y10, Y3, Y13
-	VMULPD       Y0, Y4, Y3
+	VMOVUPS      160(R8), Y3
+	VMULPD       Y3, Y4, Y3
 	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
-	JZ      noRoot2
+	JZ      noRoot5
 	VSQRTPD Y9, Y10
 	VMULPD  Y10, Y4, Y4
 
-noRoot2:
+noRoot5:
 	TESTL  $0x00000002, DI
-	JZ     noFirst2
+	JZ     noFirst5
 	VMULPD Y9, Y4, Y4
 
-noFirst2:
+noFirst5:
 	TESTL  $0x0000000c, DI
-	JZ     noMore2
+	JZ     noMore5
 	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, DI
-	JZ     noSquare2
+	JZ     noSquare5
 	VMULPD Y9, Y4, Y4
 
-noSquare2:
+noSquare5:
 	TESTL  $0x00000008, DI
-	JZ     noMore2
+	JZ     noMore5
 	VMULPD Y9, Y9, Y9
 	VMULPD Y9, Y4, Y4
 
-noMore2:
+noMore5:
 	VMULPD       Y11, Y7, Y9
-	VFNMADD213PD Y6, Y1, Y9
+	VFNMADD213PD Y6, Y0, Y9
 	VMULPD       Y4, Y3, Y3
 	VFMADD231PD  Y9, Y3, Y13
 	VMULPD       Y7, Y6, Y3
 	VDIVPD       Y3, Y13, Y3
 	VANDPD       Y3, Y8, Y3
 	VADDPD       Y3, Y5, Y3
-	TESTB        DL, DL
-	JZ           ordinary3
-	VMOVNTPD     Y3, (AX)(R8*8)
-	JMP          stored3
-
-ordinary3:
-	VMOVUPD Y3, (AX)(R8*8)
-
-stored3:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y3
-	VMASKMOVPD  (SI)(R8*8), Y3, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     (SP), Y6
-	VMULPD      Y6, Y4, Y6
-	VMOVUPS     32(SP), Y7
-	VFMADD231PD Y7, Y5, Y6
-	VMASKMOVPD  (BX)(R8*8), Y3, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y7, Y8, Y8
-	VCMPPD      $0x11, Y2, Y7, Y9
-	VCMPPD      $0x11, Y2, Y8, Y10
-	VPCMPEQD    Y11, Y11, Y11
-	VORPS       Y9, Y10, Y9
-	VANDNPS     Y11, Y9, Y9
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y7, Y10
-	VMOVUPD twiceBias<>+0(SB), Y11
-	VANDPD  exponentBits<>+0(SB), Y10, Y12
-	VPSUBQ  Y12, Y11, Y11
-	VPSRLQ  $0x34, Y10, Y10
-	VORPD   integerBits<>+0(SB), Y10, Y10
-	VSUBPD  integerBias<>+0(SB), Y10, Y10
-	VMULPD  Y11, Y7, Y11
-	VADDPD  minusOne<>+0(SB), Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y11, Y12
-	VDIVPD       Y12, Y11, Y12
-	VMULPD       Y12, Y12, Y13
-	VMOVUPD      log64g<>+0(SB), Y14
-	VFMADD213PD  log64f<>+0(SB), Y13, Y14
-	VFMADD213PD  log64e<>+0(SB), Y13, Y14
-	VFMADD213PD  log64d<>+0(SB), Y13, Y14
-	VFMADD213PD  log64c<>+0(SB), Y13, Y14
-	VFMADD213PD  log64b<>+0(SB), Y13, Y14
-	VFMADD213PD  log64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y11, Y13, Y14
-
-	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
-	VFMSUB213PD Y13, Y12, Y14
-	VSUBPD      Y14, Y11, Y11
-	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y8, Y10
-	VMOVUPD      twiceBias<>+0(SB), Y12
-	VANDPD       exponentBits<>+0(SB), Y10, Y13
-	VPSUBQ       Y13, Y12, Y12
-	VPSRLQ       $0x34, Y10, Y10
-	VORPD        integerBits<>+0(SB), Y10, Y10
-	VSUBPD       integerBias<>+0(SB), Y10, Y10
-	VADDPD       minusOne<>+0(SB), Y12, Y13
-	VFNMADD231PD Y7, Y12, Y13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y13, Y12
-	VDIVPD       Y12, Y13, Y12
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y14, Y15
-	VFMADD213PD  log64e<>+0(SB), Y14, Y15
-	VFMADD213PD  log64d<>+0(SB), Y14, Y15
-	VFMADD213PD  log64c<>+0(SB), Y14, Y15
-	VFMADD213PD  log64b<>+0(SB), Y14, Y15
-	VFMADD213PD  log64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y13, Y14, Y15
-
-	// Add k ln(2).
-	VXORPD       Y14, Y14, Y14
-	VFMADD231PD  ln2Lo<>+0(SB), Y10, Y14
-	VFMSUB213PD  Y14, Y12, Y15
-	VSUBPD       Y15, Y13, Y12
-	VFMADD231PD  ln2Hi<>+0(SB), Y10, Y12
-	VMOVUPD      one<>+0(SB), Y10
-	VSUBPD       Y2, Y10, Y10
-	VMAXPD       Y7, Y2, Y13
-	VMINPD       Y13, Y10, Y10
-	VMOVUPD      one<>+0(SB), Y13
-	VSUBPD       Y2, Y13, Y13
-	VMAXPD       Y8, Y2, Y14
-	VMINPD       Y14, Y13, Y13
-	VMOVUPS      64(SP), Y14
-	VMULPD       Y14, Y4, Y14
-	VMOVUPS      96(SP), Y15
-	VMULPD       Y15, Y5, Y15
-	VMULPD       Y8, Y14, Y14
-	VFNMADD231PD Y7, Y15, Y14
-	VMOVUPS      128(SP), Y15
-	VMULPD       Y15, Y4, Y4
-	VMOVUPS      Y4, 160(SP)
-	VMOVUPD      one<>+0(SB), Y4
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPD Y13, Y15
-	VMULPD  Y15, Y4, Y4
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPD Y13, Y4, Y4
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPD Y13, Y13, Y13
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPD Y13, Y4, Y4
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPD Y13, Y13, Y13
-	VMULPD Y13, Y4, Y4
-
-noMore4:
-	VMULPD       Y11, Y7, Y11
-	VFNMADD213PD Y8, Y1, Y11
-	VMOVUPS      160(SP), Y13
-	VMULPD       Y4, Y13, Y4
-	VFMADD231PD  Y11, Y4, Y14
-	VMULPD       Y0, Y5, Y4
-	VMOVUPD      one<>+0(SB), Y5
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot5
-	VSQRTPD Y10, Y11
-	VMULPD  Y11, Y5, Y5
-
-noRoot5:
-	TESTL  $0x00000002, DI
-	JZ     noFirst5
-	VMULPD Y10, Y5, Y5
-
-noFirst5:
-	TESTL  $0x0000000c, DI
-	JZ     noMore5
-	VMULPD Y10, Y10, Y10
-	TESTL  $0x00000004, DI
-	JZ     noSquare5
-	VMULPD Y10, Y5, Y5
-
-noSquare5:
-	TESTL  $0x00000008, DI
-	JZ     noMore5
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y5, Y5
-
-noMore5:
-	VMULPD       Y12, Y8, Y10
-	VFNMADD213PD Y7, Y1, Y10
-	VMULPD       Y5, Y4, Y4
-	VFMADD231PD  Y10, Y4, Y14
-	VMULPD       Y8, Y7, Y4
-	VDIVPD       Y4, Y14, Y4
-	VANDPD       Y4, Y9, Y4
-	VADDPD       Y4, Y6, Y4
-	VMASKMOVPD   Y4, Y3, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMASKMOVPD   Y3, Y2, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
@@ -31836,7 +33639,11 @@ done:
 
 // func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX2(SB), $320-73
+TEXT ·forwardSigmoidPowersYF32AVX2(SB), $544-73
+	LEAQ 256(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidPowersYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -31844,427 +33651,521 @@ TEXT ·forwardSigmoidPowersYF32AVX2(SB), $320-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 256(SP)
-	VMOVUPS      256(SP), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SP)
-	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	XORQ         SI, SI
-	VXORPD       Y8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      Y8, 64(SP)
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      Y8, 192(SP)
-	VMOVUPS      Y8, 224(SP)
+	VMOVUPS      Y1, 32(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VXORPD       Y1, Y1, Y1
 	XORQ         DI, DI
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y2, 128(SP)
+	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      Y2, 192(SP)
+	VMOVUPS      Y2, 224(SP)
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X8
-	VMOVUPS   256(SP), Y9
-	VPCMPEQB  X8, X9, X8
-	VPMOVSXBD X8, Y8
-	VMOVMSKPS Y8, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, SI
-	VMOVUPS   (CX)(DI*4), Y9
-	VMOVUPS   signBitSingle<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPS    Y10, Y9, Y9
-	VORPS     signBitSingle<>+0(SB), Y9, Y10
-	VMOVUPS   288(SP), Y11
-	VPMAXUD   Y10, Y11, Y11
-	VMOVUPS   Y11, 288(SP)
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(R8*1), X2
+	VMOVUPS   (SI), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBD X2, Y2
+	VMOVQ     8(DX)(R8*1), X3
+	VMOVUPS   (SI), Y4
+	VPCMPEQB  X3, X4, X3
+	VPMOVSXBD X3, Y3
+	VMOVMSKPS Y2, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPS Y3, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y4
+	VMOVUPS   32(CX)(R8*4), Y5
+	VMOVUPS   signBitSingle<>+0(SB), Y6
+	VANDNPD   Y6, Y2, Y7
+	VANDNPD   Y6, Y3, Y6
+	VXORPS    Y7, Y4, Y4
+	VXORPS    Y6, Y5, Y5
+	VORPS     signBitSingle<>+0(SB), Y4, Y6
+	VORPS     signBitSingle<>+0(SB), Y5, Y7
+	VPMAXUD   Y6, Y0, Y0
+	VPMAXUD   Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y10, Y11
-	VADDPS  twoSingle<>+0(SB), Y10, Y12
-	VMOVUPS oneSingle<>+0(SB), Y13
-	VMULPS  Y12, Y11, Y14
-	VDIVPS  Y14, Y13, Y13
-	VMULPS  Y12, Y13, Y12
-	VMULPS  Y11, Y13, Y11
-	VMULPS  Y10, Y11, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y11, Y11, Y13
-	VMOVUPS      unitLanedSingle<>+0(SB), Y14
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y10, Y13, Y14
-	VFNMADD213PS Y10, Y11, Y14
-	VMULPS       Y12, Y10, Y10
-	VBLENDVPS    Y9, Y10, Y12, Y11
-	VBLENDVPS    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPS       Y9, Y12, Y9
-	VSUBPS       Y14, Y9, Y9
-	VANDPD       Y11, Y8, Y12
-	VADDPS       Y12, Y0, Y0
-	VANDPD       Y10, Y8, Y12
-	VADDPS       Y12, Y2, Y2
-	VANDNPD      Y10, Y8, Y12
-	VADDPS       Y12, Y1, Y1
-	VANDNPD      Y11, Y8, Y11
-	VADDPS       Y11, Y3, Y3
-	VANDPD       Y9, Y8, Y11
-	VADDPS       Y11, Y4, Y4
-	VANDNPD      Y9, Y8, Y11
-	VADDPS       Y11, Y5, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y11
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y4
+	VMINPS       Y5, Y8, Y5
+	VSUBPS       Y13, Y4, Y4
+	VSUBPS       Y12, Y5, Y5
+	VANDPD       Y10, Y2, Y8
+	VANDPD       Y11, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      32(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 32(SI)
+	VANDPD       Y6, Y2, Y8
+	VANDPD       Y7, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      96(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SI)
+	VANDNPD      Y6, Y2, Y8
+	VANDNPD      Y7, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      64(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 64(SI)
+	VANDNPD      Y10, Y2, Y8
+	VANDNPD      Y11, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      128(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 128(SI)
+	VANDPD       Y4, Y2, Y8
+	VANDPD       Y5, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      160(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 160(SI)
+	VANDNPD      Y4, Y2, Y8
+	VANDNPD      Y5, Y3, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      192(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 192(SI)
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y10, Y12
-	VMULPS  Y12, Y11, Y11
+	VSQRTPS Y6, Y10
+	VSQRTPS Y7, Y11
+	VMULPS  Y10, Y9, Y9
+	VMULPS  Y11, Y8, Y8
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y10, Y11, Y11
+	VMULPS Y6, Y9, Y9
+	VMULPS Y7, Y8, Y8
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y10, Y10, Y10
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y10, Y11, Y11
+	VMULPS Y6, Y9, Y9
+	VMULPS Y7, Y8, Y8
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y11, Y11
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
+	VMULPS Y6, Y9, Y9
+	VMULPS Y7, Y8, Y8
 
 noMore1:
-	VMULPS  Y9, Y11, Y9
-	VANDPD  Y9, Y8, Y10
-	VADDPS  Y10, Y6, Y6
-	VANDNPD Y9, Y8, Y8
-	VADDPS  Y8, Y7, Y7
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	CMPQ    R8, $0x00000008
+	VMULPS  Y4, Y9, Y4
+	VMULPS  Y5, Y8, Y5
+	VANDPD  Y4, Y2, Y6
+	VANDPD  Y5, Y3, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS 224(SI), Y7
+	VADDPS  Y6, Y7, Y7
+	VMOVUPS Y7, 224(SI)
+	VANDNPD Y4, Y2, Y2
+	VANDNPD Y5, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, R9
+	CMPQ    R9, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y8
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y2
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes2:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes2
-	VMOVQ      R10, X9
-	VMOVUPS    256(SP), Y10
-	VPCMPEQB   X9, X10, X9
-	VPMOVSXBD  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPS  Y9, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y8, Y8
-	VMOVUPS    signBitSingle<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPS     Y11, Y8, Y8
-	VORPS      signBitSingle<>+0(SB), Y8, Y11
-	VMOVUPS    288(SP), Y12
-	VPMAXUD    Y11, Y12, Y12
-	VMOVUPS    Y12, 288(SP)
+	VMOVQ      R11, X3
+	VMOVUPS    (SI), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBD  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMOVMSKPS  Y3, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y2, Y2
+	VMOVUPS    signBitSingle<>+0(SB), Y5
+	VANDNPD    Y5, Y3, Y5
+	VXORPS     Y5, Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VADDPS      twoSingle<>+0(SB), Y5, Y6
+	VDIVPS      Y6, Y5, Y6
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y8, Y11, Y13, Y12
-	VBLENDVPS    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y8, Y13, Y8
-	VSUBPS       Y15, Y8, Y8
-	VANDPD       Y12, Y9, Y13
-	VADDPS       Y13, Y0, Y0
-	VANDPD       Y11, Y9, Y13
-	VADDPS       Y13, Y2, Y2
-	VANDPD       Y11, Y10, Y13
-	VADDPS       Y13, Y1, Y1
-	VANDPD       Y12, Y10, Y12
-	VADDPS       Y12, Y3, Y3
-	VANDPD       Y8, Y9, Y12
-	VADDPS       Y12, Y4, Y4
-	VANDPD       Y8, Y10, Y12
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y12
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y5, Y7, Y8
+	VFNMADD213PS Y5, Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y2, Y5, Y6, Y7
+	VBLENDVPS    Y2, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y2, Y6, Y2
+	VSUBPS       Y8, Y2, Y2
+	VANDPD       Y7, Y3, Y6
+	VMOVUPS      32(SI), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 32(SI)
+	VANDPD       Y5, Y3, Y6
+	VMOVUPS      96(SI), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 96(SI)
+	VANDPD       Y5, Y4, Y6
+	VMOVUPS      64(SI), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 64(SI)
+	VANDPD       Y7, Y4, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDPD       Y2, Y3, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDPD       Y2, Y4, Y6
+	VMOVUPS      192(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 192(SI)
+	VMOVUPS      oneSingle<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y11, Y13
-	VMULPS  Y13, Y12, Y12
+	VSQRTPS Y5, Y7
+	VMULPS  Y7, Y6, Y6
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y11, Y12, Y12
+	VMULPS Y5, Y6, Y6
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y11, Y11, Y11
+	VMULPS Y5, Y5, Y5
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y11, Y12, Y12
+	VMULPS Y5, Y6, Y6
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y12, Y12
+	VMULPS Y5, Y5, Y5
+	VMULPS Y5, Y6, Y6
 
 noMore3:
-	VMULPS Y8, Y12, Y8
-	VANDPD Y8, Y9, Y9
-	VADDPS Y9, Y6, Y6
-	VANDPD Y8, Y10, Y8
-	VADDPS Y8, Y7, Y7
-	ADDQ   $0x00000008, DI
-	SUBQ   $0x00000008, R8
-	JMP    few
+	VMULPS  Y2, Y6, Y2
+	VANDPD  Y2, Y3, Y3
+	VMOVUPS 224(SI), Y5
+	VADDPS  Y3, Y5, Y5
+	VMOVUPS Y5, 224(SI)
+	VANDPD  Y2, Y4, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	JMP     few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVAPD      Y1, Y8
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y3, Y8
+	VMOVUPS      32(SI), Y2
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       224(SP), Y9, Y9
-	VMOVUPD      Y9, 224(SP)
+	VMOVUPS      Y3, 32(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       (SP), Y3, Y3
+	VMOVUPD      Y3, (SP)
+	VMOVUPS      64(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       32(SP), Y3, Y3
+	VMOVUPD      Y3, 32(SP)
+	VMOVUPS      96(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       64(SP), Y3, Y3
+	VMOVUPD      Y3, 64(SP)
+	VMOVUPS      128(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       96(SP), Y3, Y3
+	VMOVUPD      Y3, 96(SP)
+	VMOVUPS      160(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       128(SP), Y3, Y3
+	VMOVUPD      Y3, 128(SP)
+	VMOVUPS      192(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 192(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       160(SP), Y3, Y3
+	VMOVUPD      Y3, 160(SP)
+	VMOVUPS      224(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 224(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       192(SP), Y3, Y3
+	VMOVUPD      Y3, 192(SP)
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       224(SP), Y3, Y3
+	VMOVUPD      Y3, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
 folded:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      128(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      160(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPD      192(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPD      224(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
+	VMOVUPD      (SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPD      32(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPD      64(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPD      96(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPD      128(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPD      160(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VMOVUPD      192(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VMOVUPD      224(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   DI, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   288(SP), Y1
-	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 288(SP)
-	VMOVUPS   288(SP), Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -32274,7 +34175,11 @@ folded:
 
 // func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX2(SB), $64-73
+TEXT ·forwardSigmoidPowersYF64AVX2(SB), $288-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidPowersYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -32282,147 +34187,239 @@ TEXT ·forwardSigmoidPowersYF64AVX2(SB), $64-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      (SP), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VCVTTSD2SI   32(BX), BX
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	XORQ         SI, SI
+	VMOVUPS      Y2, 224(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 	XORQ         DI, DI
-	CMPQ         AX, $0x00000004
+	XORQ         R8, R8
+	CMPQ         AX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X8
-	VMOVUPS   (SP), Y9
-	VPCMPEQB  X8, X9, X8
-	VPMOVSXBQ X8, Y8
-	VMOVMSKPD Y8, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, SI
-	VMOVUPD   (CX)(DI*8), Y9
-	VMOVUPD   signBit<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPD    Y10, Y9, Y9
-	VORPD     signBit<>+0(SB), Y9, Y10
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
-	VMOVUPS   32(SP), Y12
-	VANDPD    Y11, Y12, Y12
-	VMOVUPS   Y12, 32(SP)
+	// Vectors at a time: 2.
+	VMOVD     (DX)(R8*1), X2
+	VMOVUPS   (SI), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBQ X2, Y2
+	VMOVD     4(DX)(R8*1), X3
+	VMOVUPS   (SI), Y4
+	VPCMPEQB  X3, X4, X3
+	VPMOVSXBQ X3, Y3
+	VMOVMSKPD Y2, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, DI
+	VMOVMSKPD Y3, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, DI
+	VMOVUPD   (CX)(R8*8), Y4
+	VMOVUPD   32(CX)(R8*8), Y5
+	VMOVUPD   signBit<>+0(SB), Y6
+	VANDNPD   Y6, Y2, Y7
+	VANDNPD   Y6, Y3, Y6
+	VXORPD    Y7, Y4, Y4
+	VXORPD    Y6, Y5, Y5
+	VORPD     signBit<>+0(SB), Y4, Y6
+	VORPD     signBit<>+0(SB), Y5, Y7
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y6, Y8
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y7, Y9
+	VANDPD    Y8, Y0, Y0
+	VANDPD    Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y10, Y11
-	VADDPD  two<>+0(SB), Y10, Y12
-	VMOVUPD one<>+0(SB), Y13
-	VMULPD  Y12, Y11, Y14
-	VDIVPD  Y14, Y13, Y13
-	VMULPD  Y12, Y13, Y12
-	VMULPD  Y11, Y13, Y11
-	VMULPD  Y10, Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unit64j<>+0(SB), Y14
-	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y10, Y13, Y14
-	VFNMADD213PD Y10, Y11, Y14
-	VMULPD       Y12, Y10, Y10
-	VBLENDVPD    Y9, Y10, Y12, Y11
-	VBLENDVPD    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPD       Y9, Y12, Y9
-	VSUBPD       Y14, Y9, Y9
-	VANDPD       Y11, Y8, Y12
-	VADDPD       Y12, Y0, Y0
-	VANDPD       Y10, Y8, Y12
-	VADDPD       Y12, Y2, Y2
-	VANDNPD      Y10, Y8, Y12
-	VADDPD       Y12, Y1, Y1
-	VANDNPD      Y11, Y8, Y11
-	VADDPD       Y11, Y3, Y3
-	VANDPD       Y9, Y8, Y11
-	VADDPD       Y11, Y4, Y4
-	VANDNPD      Y9, Y8, Y11
-	VADDPD       Y11, Y5, Y5
-	VMOVUPD      one<>+0(SB), Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y6, Y6
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y10, Y15, Y6
+	VFMADD231PD  Y11, Y14, Y7
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y6, Y6
+	VPADDQ       Y8, Y7, Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y4
+	VMINPD       Y5, Y8, Y5
+	VSUBPD       Y13, Y4, Y4
+	VSUBPD       Y12, Y5, Y5
+	VANDPD       Y10, Y2, Y8
+	VANDPD       Y11, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VADDPD       Y8, Y1, Y1
+	VANDPD       Y6, Y2, Y8
+	VANDPD       Y7, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      192(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 192(SI)
+	VANDNPD      Y6, Y2, Y8
+	VANDNPD      Y7, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      224(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 224(SI)
+	VANDNPD      Y10, Y2, Y8
+	VANDNPD      Y11, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      160(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 160(SI)
+	VANDPD       Y4, Y2, Y8
+	VANDPD       Y5, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      128(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 128(SI)
+	VANDNPD      Y4, Y2, Y8
+	VANDNPD      Y5, Y3, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      96(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPD      one<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y10, Y12
-	VMULPD  Y12, Y11, Y11
+	VSQRTPD Y6, Y10
+	VSQRTPD Y7, Y11
+	VMULPD  Y10, Y9, Y9
+	VMULPD  Y11, Y8, Y8
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y10, Y11, Y11
+	VMULPD Y6, Y9, Y9
+	VMULPD Y7, Y8, Y8
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y10, Y10, Y10
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y10, Y11, Y11
+	VMULPD Y6, Y9, Y9
+	VMULPD Y7, Y8, Y8
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y11, Y11
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
+	VMULPD Y6, Y9, Y9
+	VMULPD Y7, Y8, Y8
 
 noMore1:
-	VMULPD  Y9, Y11, Y9
-	VANDPD  Y9, Y8, Y10
-	VADDPD  Y10, Y6, Y6
-	VANDNPD Y9, Y8, Y8
-	VADDPD  Y8, Y7, Y7
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	CMPQ    AX, $0x00000004
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VANDPD  Y4, Y2, Y6
+	VANDPD  Y5, Y3, Y7
+	VADDPD  Y7, Y6, Y6
+	VMOVUPS 64(SI), Y7
+	VADDPD  Y6, Y7, Y7
+	VMOVUPS Y7, 64(SI)
+	VANDNPD Y4, Y2, Y2
+	VANDNPD Y5, Y3, Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 32(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, AX
+	CMPQ    AX, $0x00000008
 	JGE     many
 
 few:
@@ -32430,217 +34427,229 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y8
+	MOVQ    $0x00000004, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y2
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(R8*1), R12
 
 bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes2
-	VMOVQ      R9, X9
-	VMOVUPS    (SP), Y10
-	VPCMPEQB   X9, X10, X9
-	VPMOVSXBQ  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPD  Y9, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y8, Y8
-	VMOVUPD    signBit<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPD     Y11, Y8, Y8
-	VORPD      signBit<>+0(SB), Y8, Y11
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS    32(SP), Y13
-	VANDPD     Y12, Y13, Y13
-	VMOVUPS    Y13, 32(SP)
+	VMOVQ      R10, X3
+	VMOVUPS    (SI), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBQ  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMOVMSKPD  Y3, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	VMASKMOVPD (CX)(R8*8), Y2, Y2
+	VMOVUPD    signBit<>+0(SB), Y5
+	VANDNPD    Y5, Y3, Y5
+	VXORPD     Y5, Y2, Y2
+	VORPD      signBit<>+0(SB), Y2, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
+	VANDPD     Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y8, Y11, Y13, Y12
-	VBLENDVPD    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y8, Y13, Y8
-	VSUBPD       Y15, Y8, Y8
-	VANDPD       Y12, Y9, Y13
-	VADDPD       Y13, Y0, Y0
-	VANDPD       Y11, Y9, Y13
-	VADDPD       Y13, Y2, Y2
-	VANDPD       Y11, Y10, Y13
-	VADDPD       Y13, Y1, Y1
-	VANDPD       Y12, Y10, Y12
-	VADDPD       Y12, Y3, Y3
-	VANDPD       Y8, Y9, Y12
-	VADDPD       Y12, Y4, Y4
-	VANDPD       Y8, Y10, Y12
-	VADDPD       Y12, Y5, Y5
-	VMOVUPD      one<>+0(SB), Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y5, Y5, Y7
+	VMOVUPD      expRowh<>+0(SB), Y8
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
+	VMOVUPD      expRowf<>+0(SB), Y9
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      expRowd<>+0(SB), Y8
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      expRowb<>+0(SB), Y9
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y7, Y9, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VADDPD       two<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y5, Y7, Y8
+	VFNMADD213PD Y5, Y6, Y8
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y2, Y5, Y6, Y7
+	VBLENDVPD    Y2, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y2, Y6, Y2
+	VSUBPD       Y8, Y2, Y2
+	VANDPD       Y7, Y3, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y5, Y3, Y6
+	VMOVUPS      192(SI), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 192(SI)
+	VANDPD       Y5, Y4, Y6
+	VMOVUPS      224(SI), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 224(SI)
+	VANDPD       Y7, Y4, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDPD       Y2, Y3, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDPD       Y2, Y4, Y6
+	VMOVUPS      96(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y11, Y13
-	VMULPD  Y13, Y12, Y12
+	VSQRTPD Y5, Y7
+	VMULPD  Y7, Y6, Y6
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y11, Y12, Y12
+	VMULPD Y5, Y6, Y6
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y11, Y11, Y11
+	VMULPD Y5, Y5, Y5
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y11, Y12, Y12
+	VMULPD Y5, Y6, Y6
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y12, Y12
+	VMULPD Y5, Y5, Y5
+	VMULPD Y5, Y6, Y6
 
 noMore3:
-	VMULPD Y8, Y12, Y8
-	VANDPD Y8, Y9, Y9
-	VADDPD Y9, Y6, Y6
-	VANDPD Y8, Y10, Y8
-	VADDPD Y8, Y7, Y7
-	ADDQ   $0x00000004, DI
-	SUBQ   $0x00000004, AX
-	JMP    few
+	VMULPD  Y2, Y6, Y2
+	VANDPD  Y2, Y3, Y3
+	VMOVUPS 64(SI), Y5
+	VADDPD  Y3, Y5, Y5
+	VMOVUPS Y5, 64(SI)
+	VANDPD  Y2, Y4, Y2
+	VMOVUPS 32(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	JMP     few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y8, X0
-	VADDPD       X0, X8, X8
-	VUNPCKHPD    X8, X8, X0
-	VADDSD       X0, X8, X8
-	VADDSD       (AX), X8, X8
-	VMOVSD       X8, (AX)
-	VMOVAPD      Y1, Y0
+	VMOVAPD      Y1, Y2
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVAPD      Y2, Y0
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VMOVUPS      224(SI), Y1
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      32(SP), Y0
+	VMOVUPS      Y2, 224(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   DI, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -32650,7 +34659,11 @@ done:
 
 // func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersYF32AVX2(SB), $64-97
+TEXT ·backwardSigmoidPowersYF32AVX2(SB), $320-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -32660,129 +34673,210 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $64-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
+	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      224(R8), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
-	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VBROADCASTSS 20(DI), Y2
-	VBROADCASTSS 24(DI), Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VBROADCASTSS 28(DI), Y4
-	VBROADCASTSS 32(DI), Y5
-	VXORPS       signBitSingle<>+0(SB), Y5, Y5
-	VBROADCASTSS 36(DI), Y6
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 24(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 192(R8)
 	VCVTTSS2SI   40(DI), DI
-	VXORPD       Y7, Y7, Y7
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000008
+	VXORPD       Y0, Y0, Y0
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (SI)(R8*1), X8
-	VPCMPEQB  X8, X0, X8
-	VPMOVSXBD X8, Y8
-	VMOVUPS   (BX)(R8*4), Y9
-	VMOVUPS   signBitSingle<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPS    Y10, Y9, Y9
-	VORPS     signBitSingle<>+0(SB), Y9, Y10
-	VPMAXUD   Y10, Y7, Y7
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R9*1), X1
+	VMOVUPS   224(R8), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBD X1, Y1
+	VMOVQ     8(SI)(R9*1), X2
+	VMOVUPS   224(R8), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBD X2, Y2
+	VMOVUPS   (BX)(R9*4), Y3
+	VMOVUPS   32(BX)(R9*4), Y4
+	VMOVUPS   signBitSingle<>+0(SB), Y5
+	VANDNPD   Y5, Y1, Y6
+	VANDNPD   Y5, Y2, Y5
+	VXORPS    Y6, Y3, Y3
+	VXORPS    Y5, Y4, Y4
+	VORPS     signBitSingle<>+0(SB), Y3, Y5
+	VORPS     signBitSingle<>+0(SB), Y4, Y6
+	VPMAXUD   Y5, Y0, Y0
+	VPMAXUD   Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y10, Y11
-	VADDPS  twoSingle<>+0(SB), Y10, Y12
-	VMOVUPS oneSingle<>+0(SB), Y13
-	VMULPS  Y12, Y11, Y14
-	VDIVPS  Y14, Y13, Y13
-	VMULPS  Y12, Y13, Y12
-	VMULPS  Y11, Y13, Y11
-	VMULPS  Y10, Y11, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y9
+	VMULPS      Y6, Y6, Y10
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
+	VFMADD231PS Y9, Y12, Y14
+	VFMADD231PS Y10, Y11, Y13
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y9, Y14, Y5
+	VFMADD231PS Y10, Y13, Y6
+	VPSLLD      $0x17, Y8, Y8
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y8, Y5, Y5
+	VPADDD      Y7, Y6, Y6
+	VADDPS      twoSingle<>+0(SB), Y5, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VDIVPS      Y7, Y5, Y7
+	VDIVPS      Y8, Y6, Y8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y11, Y11, Y13
-	VMOVUPS      unitLanedSingle<>+0(SB), Y14
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y10, Y13, Y14
-	VFNMADD213PS Y10, Y11, Y14
-	VMULPS       Y12, Y10, Y10
-	VBLENDVPS    Y9, Y10, Y12, Y11
-	VBLENDVPS    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPS       Y9, Y12, Y9
-	VSUBPS       Y14, Y9, Y9
-	VBLENDVPS    Y8, Y2, Y3, Y12
-	VMULPS       Y10, Y12, Y12
-	VBLENDVPS    Y8, Y4, Y5, Y13
-	VMOVUPS      oneSingle<>+0(SB), Y14
+	VMULPS       Y7, Y7, Y9
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y5, Y9, Y12
+	VFNMADD213PS Y6, Y10, Y11
+	VFNMADD213PS Y5, Y7, Y12
+	VFNMADD213PS Y6, Y8, Y11
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VADDPS       oneSingle<>+0(SB), Y5, Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VDIVPS       Y8, Y7, Y8
+	VDIVPS       Y9, Y7, Y7
+	VMULPS       Y8, Y5, Y5
+	VMULPS       Y7, Y6, Y6
+	VBLENDVPS    Y3, Y5, Y8, Y9
+	VBLENDVPS    Y4, Y6, Y7, Y10
+	VBLENDVPS    Y3, Y8, Y5, Y5
+	VBLENDVPS    Y4, Y7, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPS       Y3, Y7, Y3
+	VMINPS       Y4, Y7, Y4
+	VSUBPS       Y12, Y3, Y3
+	VMOVUPS      Y3, 256(R8)
+	VSUBPS       Y11, Y4, Y3
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      96(R8), Y7
+	VBLENDVPS    Y1, Y4, Y7, Y4
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
+	VBLENDVPS    Y2, Y7, Y8, Y7
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y6, Y7, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y11
+	VBLENDVPS    Y1, Y8, Y11, Y8
+	VMOVUPS      128(R8), Y11
+	VMOVUPS      160(R8), Y12
+	VBLENDVPS    Y2, Y11, Y12, Y11
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y10, Y15
-	VMULPS  Y15, Y14, Y14
+	VSQRTPS Y5, Y14
+	VSQRTPS Y6, Y15
+	VMULPS  Y14, Y13, Y13
+	VMULPS  Y15, Y12, Y12
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y10, Y14, Y14
+	VMULPS Y5, Y13, Y13
+	VMULPS Y6, Y12, Y12
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y10, Y10, Y15
+	VMULPS Y5, Y5, Y14
+	VMULPS Y6, Y6, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y15, Y14, Y14
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
+	VMULPS Y14, Y14, Y14
 	VMULPS Y15, Y15, Y15
-	VMULPS Y15, Y14, Y14
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
 
 noMore1:
-	VMULPS       Y9, Y11, Y9
-	VFNMADD213PS Y10, Y6, Y9
-	VMULPS       Y14, Y13, Y13
-	VFMADD231PS  Y9, Y13, Y12
-	VMOVUPS      (SP), Y9
-	VBLENDVPS    Y8, Y9, Y1, Y8
-	VMULPS       Y11, Y8, Y8
-	VFMADD231PS  Y10, Y8, Y12
+	VMOVUPS      256(R8), Y14
+	VMULPS       Y14, Y9, Y14
+	VMULPS       Y3, Y10, Y3
+	VMOVUPS      192(R8), Y15
+	VFNMADD213PS Y5, Y15, Y14
+	VMOVUPS      192(R8), Y15
+	VFNMADD213PS Y6, Y15, Y3
+	VMULPS       Y13, Y8, Y8
+	VMULPS       Y12, Y11, Y11
+	VFMADD231PS  Y14, Y8, Y4
+	VFMADD231PS  Y3, Y11, Y7
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y8
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y8
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMULPS       Y9, Y1, Y1
+	VMULPS       Y10, Y2, Y2
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y6, Y2, Y7
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y12, (AX)(R8*4)
+	VMOVNTPS     Y4, (AX)(R9*4)
+	VMOVNTPS     Y7, 32(AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y12, (AX)(R8*4)
+	VMOVUPS Y4, (AX)(R9*4)
+	VMOVUPS Y7, 32(AX)(R9*4)
 
 stored2:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
 	JGE  many
 
 few:
@@ -32793,126 +34887,127 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
 
 bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBD  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMASKMOVPS (BX)(R8*4), Y8, Y10
-	VMOVUPS    signBitSingle<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPS     Y11, Y10, Y10
-	VORPS      signBitSingle<>+0(SB), Y10, Y11
-	VPMAXUD    Y11, Y7, Y7
+	VMOVQ      R10, X2
+	VMOVUPS    224(R8), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBD  X2, Y2
+	VANDPS     Y1, Y2, Y2
+	VANDNPS    Y1, Y2, Y3
+	VMASKMOVPS (BX)(R9*4), Y1, Y3
+	VMOVUPS    signBitSingle<>+0(SB), Y4
+	VANDNPD    Y4, Y2, Y4
+	VXORPS     Y4, Y3, Y3
+	VORPS      signBitSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y4
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y8
+	VFMADD231PS Y6, Y7, Y8
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y6, Y8, Y4
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VADDPS      twoSingle<>+0(SB), Y4, Y5
+	VDIVPS      Y5, Y4, Y5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y13, Y12
-	VBLENDVPS    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y10, Y13, Y10
-	VSUBPS       Y15, Y10, Y10
-	VMOVUPS      Y10, 32(SP)
-	VBLENDVPS    Y9, Y2, Y3, Y10
-	VMULPS       Y11, Y10, Y10
-	VBLENDVPS    Y9, Y4, Y5, Y13
-	VMOVUPS      oneSingle<>+0(SB), Y14
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y4, Y6, Y7
+	VFNMADD213PS Y4, Y5, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VBLENDVPS    Y3, Y4, Y5, Y6
+	VBLENDVPS    Y3, Y5, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMINPS       Y3, Y5, Y3
+	VSUBPS       Y7, Y3, Y3
+	VMOVUPS      64(R8), Y5
+	VMOVUPS      96(R8), Y7
+	VBLENDVPS    Y2, Y5, Y7, Y5
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      128(R8), Y7
+	VMOVUPS      160(R8), Y8
+	VBLENDVPS    Y2, Y7, Y8, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y11, Y15
-	VMULPS  Y15, Y14, Y14
+	VSQRTPS Y4, Y9
+	VMULPS  Y9, Y8, Y8
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y11, Y14, Y14
+	VMULPS Y4, Y8, Y8
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y11, Y11, Y15
+	VMULPS Y4, Y4, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y15, Y14, Y14
+	VMULPS Y9, Y8, Y8
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y15, Y15, Y15
-	VMULPS Y15, Y14, Y14
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y8, Y8
 
 noMore4:
-	VMOVUPS      32(SP), Y15
-	VMULPS       Y15, Y12, Y15
-	VFNMADD213PS Y11, Y6, Y15
-	VMULPS       Y14, Y13, Y13
-	VFMADD231PS  Y15, Y13, Y10
-	VMOVUPS      (SP), Y13
-	VBLENDVPS    Y9, Y13, Y1, Y9
-	VMULPS       Y12, Y9, Y9
-	VFMADD231PS  Y11, Y9, Y10
-	VMASKMOVPS   Y10, Y8, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMULPS       Y3, Y6, Y3
+	VMOVUPS      192(R8), Y9
+	VFNMADD213PS Y4, Y9, Y3
+	VMULPS       Y8, Y7, Y7
+	VFMADD231PS  Y3, Y7, Y5
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y7
+	VBLENDVPS    Y2, Y3, Y7, Y2
+	VMULPS       Y6, Y2, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VMASKMOVPS   Y5, Y1, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y7, Y7
-	VPCMPEQD  Y0, Y7, Y0
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -32922,7 +35017,11 @@ done:
 
 // func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersYF64AVX2(SB), $64-97
+TEXT ·backwardSigmoidPowersYF64AVX2(SB), $320-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -32932,141 +35031,232 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $64-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
+	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      224(R8), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
-	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VBROADCASTSD 40(DI), Y2
-	VBROADCASTSD 48(DI), Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VBROADCASTSD 56(DI), Y4
-	VBROADCASTSD 64(DI), Y5
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VBROADCASTSD 72(DI), Y6
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 192(R8)
 	VCVTTSD2SI   80(DI), DI
-	VPCMPEQD     Y7, Y7, Y7
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000004
+	VPCMPEQD     Y0, Y0, Y0
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (SI)(R8*1), X8
-	VPCMPEQB  X8, X0, X8
-	VPMOVSXBQ X8, Y8
-	VMOVUPD   (BX)(R8*8), Y9
-	VMOVUPD   signBit<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPD    Y10, Y9, Y9
-	VORPD     signBit<>+0(SB), Y9, Y10
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
-	VANDPD    Y11, Y7, Y7
+	// Vectors at a time: 2.
+	VMOVD     (SI)(R9*1), X1
+	VMOVUPS   224(R8), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBQ X1, Y1
+	VMOVD     4(SI)(R9*1), X2
+	VMOVUPS   224(R8), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBQ X2, Y2
+	VMOVUPD   (BX)(R9*8), Y3
+	VMOVUPD   32(BX)(R9*8), Y4
+	VMOVUPD   signBit<>+0(SB), Y5
+	VANDNPD   Y5, Y1, Y6
+	VANDNPD   Y5, Y2, Y5
+	VXORPD    Y6, Y3, Y3
+	VXORPD    Y5, Y4, Y4
+	VORPD     signBit<>+0(SB), Y3, Y5
+	VORPD     signBit<>+0(SB), Y4, Y6
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y6, Y8
+	VANDPD    Y7, Y0, Y0
+	VANDPD    Y8, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y10, Y11
-	VADDPD  two<>+0(SB), Y10, Y12
-	VMOVUPD one<>+0(SB), Y13
-	VMULPD  Y12, Y11, Y14
-	VDIVPD  Y14, Y13, Y13
-	VMULPD  Y12, Y13, Y12
-	VMULPD  Y11, Y13, Y11
-	VMULPD  Y10, Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unit64j<>+0(SB), Y14
-	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y10, Y13, Y14
-	VFNMADD213PD Y10, Y11, Y14
-	VMULPD       Y12, Y10, Y10
-	VBLENDVPD    Y9, Y10, Y12, Y11
-	VBLENDVPD    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPD       Y9, Y12, Y9
-	VSUBPD       Y14, Y9, Y9
-	VBLENDVPD    Y8, Y2, Y3, Y12
-	VMULPD       Y10, Y12, Y12
-	VBLENDVPD    Y8, Y4, Y5, Y13
-	VMOVUPD      one<>+0(SB), Y14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VMOVUPD      expRowh<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y12
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD  expRowi<>+0(SB), Y9, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y11
+	VMOVUPD      expRowf<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y14
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      expRowd<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y12
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      expRowb<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y14
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VADDPD       one<>+0(SB), Y5, Y5
+	VADDPD       one<>+0(SB), Y6, Y6
+	VFMADD231PD  Y9, Y14, Y5
+	VFMADD231PD  Y10, Y13, Y6
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+	VPADDQ       Y8, Y5, Y5
+	VPADDQ       Y7, Y6, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VDIVPD       Y7, Y5, Y7
+	VDIVPD       Y8, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      unitRowi<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y11
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y11
+	VFNMADD213PD Y5, Y9, Y12
+	VFNMADD213PD Y6, Y10, Y11
+	VFNMADD213PD Y5, Y7, Y12
+	VFNMADD213PD Y6, Y8, Y11
+	VMOVUPD      one<>+0(SB), Y7
+	VADDPD       one<>+0(SB), Y5, Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VDIVPD       Y8, Y7, Y8
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y7, Y6, Y6
+	VBLENDVPD    Y3, Y5, Y8, Y9
+	VBLENDVPD    Y4, Y6, Y7, Y10
+	VBLENDVPD    Y3, Y8, Y5, Y5
+	VBLENDVPD    Y4, Y7, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y3, Y7, Y3
+	VMINPD       Y4, Y7, Y4
+	VSUBPD       Y12, Y3, Y3
+	VMOVUPS      Y3, 256(R8)
+	VSUBPD       Y11, Y4, Y3
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      96(R8), Y7
+	VBLENDVPD    Y1, Y4, Y7, Y4
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
+	VBLENDVPD    Y2, Y7, Y8, Y7
+	VMULPD       Y5, Y4, Y4
+	VMULPD       Y6, Y7, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y11
+	VBLENDVPD    Y1, Y8, Y11, Y8
+	VMOVUPS      128(R8), Y11
+	VMOVUPS      160(R8), Y12
+	VBLENDVPD    Y2, Y11, Y12, Y11
+	VMOVUPD      one<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y10, Y15
-	VMULPD  Y15, Y14, Y14
+	VSQRTPD Y5, Y14
+	VSQRTPD Y6, Y15
+	VMULPD  Y14, Y13, Y13
+	VMULPD  Y15, Y12, Y12
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y10, Y14, Y14
+	VMULPD Y5, Y13, Y13
+	VMULPD Y6, Y12, Y12
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y10, Y10, Y15
+	VMULPD Y5, Y5, Y14
+	VMULPD Y6, Y6, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y15, Y14, Y14
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
+	VMULPD Y14, Y14, Y14
 	VMULPD Y15, Y15, Y15
-	VMULPD Y15, Y14, Y14
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
 
 noMore1:
-	VMULPD       Y9, Y11, Y9
-	VFNMADD213PD Y10, Y6, Y9
-	VMULPD       Y14, Y13, Y13
-	VFMADD231PD  Y9, Y13, Y12
-	VMOVUPS      (SP), Y9
-	VBLENDVPD    Y8, Y9, Y1, Y8
-	VMULPD       Y11, Y8, Y8
-	VFMADD231PD  Y10, Y8, Y12
+	VMOVUPS      256(R8), Y14
+	VMULPD       Y14, Y9, Y14
+	VMULPD       Y3, Y10, Y3
+	VMOVUPS      192(R8), Y15
+	VFNMADD213PD Y5, Y15, Y14
+	VMOVUPS      192(R8), Y15
+	VFNMADD213PD Y6, Y15, Y3
+	VMULPD       Y13, Y8, Y8
+	VMULPD       Y12, Y11, Y11
+	VFMADD231PD  Y14, Y8, Y4
+	VFMADD231PD  Y3, Y11, Y7
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y8
+	VBLENDVPD    Y1, Y3, Y8, Y1
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y8
+	VBLENDVPD    Y2, Y3, Y8, Y2
+	VMULPD       Y9, Y1, Y1
+	VMULPD       Y10, Y2, Y2
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y6, Y2, Y7
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y12, (AX)(R8*8)
+	VMOVNTPD     Y4, (AX)(R9*8)
+	VMOVNTPD     Y7, 32(AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y12, (AX)(R8*8)
+	VMOVUPD Y4, (AX)(R9*8)
+	VMOVUPD Y7, 32(AX)(R9*8)
 
 stored2:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
 	JGE  many
 
 few:
@@ -33077,135 +35267,134 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
 
 bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBQ  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMASKMOVPD (BX)(R8*8), Y8, Y10
-	VMOVUPD    signBit<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPD     Y11, Y10, Y10
-	VORPD      signBit<>+0(SB), Y10, Y11
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VANDPD     Y12, Y7, Y7
+	VMOVQ      R10, X2
+	VMOVUPS    224(R8), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBQ  X2, Y2
+	VANDPS     Y1, Y2, Y2
+	VANDNPS    Y1, Y2, Y3
+	VMASKMOVPD (BX)(R9*8), Y1, Y3
+	VMOVUPD    signBit<>+0(SB), Y4
+	VANDNPD    Y4, Y2, Y4
+	VXORPD     Y4, Y3, Y3
+	VORPD      signBit<>+0(SB), Y3, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y5
+	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y4
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y13, Y12
-	VBLENDVPD    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y10, Y13, Y10
-	VSUBPD       Y15, Y10, Y10
-	VMOVUPS      Y10, 32(SP)
-	VBLENDVPD    Y9, Y2, Y3, Y10
-	VMULPD       Y11, Y10, Y10
-	VBLENDVPD    Y9, Y4, Y5, Y13
-	VMOVUPD      one<>+0(SB), Y14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y4, Y4, Y6
+	VMOVUPD      expRowh<>+0(SB), Y7
+	VFMADD213PD  expRowg<>+0(SB), Y4, Y7
+	VFMADD231PD  expRowi<>+0(SB), Y6, Y7
+	VMOVUPD      expRowf<>+0(SB), Y8
+	VFMADD213PD  expRowe<>+0(SB), Y4, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      expRowd<>+0(SB), Y7
+	VFMADD213PD  expRowc<>+0(SB), Y4, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      expRowb<>+0(SB), Y8
+	VFMADD213PD  expRowa<>+0(SB), Y4, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VADDPD       one<>+0(SB), Y4, Y4
+	VFMADD231PD  Y6, Y8, Y4
+	VPSLLQ       $0x34, Y5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VADDPD       two<>+0(SB), Y4, Y5
+	VDIVPD       Y5, Y4, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      unitRowi<>+0(SB), Y7
+	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
+	VFNMADD213PD Y4, Y6, Y7
+	VFNMADD213PD Y4, Y5, Y7
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y4, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y4, Y4
+	VBLENDVPD    Y3, Y4, Y5, Y6
+	VBLENDVPD    Y3, Y5, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y3, Y5, Y3
+	VSUBPD       Y7, Y3, Y3
+	VMOVUPS      64(R8), Y5
+	VMOVUPS      96(R8), Y7
+	VBLENDVPD    Y2, Y5, Y7, Y5
+	VMULPD       Y4, Y5, Y5
+	VMOVUPS      128(R8), Y7
+	VMOVUPS      160(R8), Y8
+	VBLENDVPD    Y2, Y7, Y8, Y7
+	VMOVUPD      one<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y11, Y15
-	VMULPD  Y15, Y14, Y14
+	VSQRTPD Y4, Y9
+	VMULPD  Y9, Y8, Y8
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y11, Y14, Y14
+	VMULPD Y4, Y8, Y8
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y11, Y11, Y15
+	VMULPD Y4, Y4, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y15, Y14, Y14
+	VMULPD Y9, Y8, Y8
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y15, Y15, Y15
-	VMULPD Y15, Y14, Y14
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y8, Y8
 
 noMore4:
-	VMOVUPS      32(SP), Y15
-	VMULPD       Y15, Y12, Y15
-	VFNMADD213PD Y11, Y6, Y15
-	VMULPD       Y14, Y13, Y13
-	VFMADD231PD  Y15, Y13, Y10
-	VMOVUPS      (SP), Y13
-	VBLENDVPD    Y9, Y13, Y1, Y9
-	VMULPD       Y12, Y9, Y9
-	VFMADD231PD  Y11, Y9, Y10
-	VMASKMOVPD   Y10, Y8, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMULPD       Y3, Y6, Y3
+	VMOVUPS      192(R8), Y9
+	VFNMADD213PD Y4, Y9, Y3
+	VMULPD       Y8, Y7, Y7
+	VFMADD231PD  Y3, Y7, Y5
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y7
+	VBLENDVPD    Y2, Y3, Y7, Y2
+	VMULPD       Y6, Y2, Y2
+	VFMADD231PD  Y4, Y2, Y5
+	VMASKMOVPD   Y5, Y1, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y7, AX
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -33214,7 +35403,11 @@ done:
 
 // func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidPowersF32AVX2(SB), $480-65
+TEXT ·forwardSigmoidPowersF32AVX2(SB), $768-65
+	LEAQ 352(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidPowersF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -33223,420 +35416,539 @@ TEXT ·forwardSigmoidPowersF32AVX2(SB), $480-65
 	MOVQ       k+56(FP), BX
 	VCVTTSS2SI 16(BX), BX
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 352(SP)
+	VMOVUPS    Y0, 352(SI)
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 384(SP)
+	VMOVUPS    Y0, (SI)
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 416(SP)
+	VMOVUPS    Y0, 32(SI)
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 448(SP)
+	VMOVUPS    Y0, 64(SI)
 	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	VXORPD     Y8, Y8, Y8
-	VMOVUPS    Y8, (SP)
-	VMOVUPS    Y8, 32(SP)
-	VMOVUPS    Y8, 64(SP)
-	VMOVUPS    Y8, 96(SP)
-	VMOVUPS    Y8, 128(SP)
-	VMOVUPS    Y8, 160(SP)
-	VMOVUPS    Y8, 192(SP)
-	VMOVUPS    Y8, 224(SP)
-	VMOVUPS    Y8, 256(SP)
-	VMOVUPS    Y8, 288(SP)
-	VMOVUPS    Y8, 320(SP)
-	XORQ       SI, SI
+	VMOVUPS    Y0, 96(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 128(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 160(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 192(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 224(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 256(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 288(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 320(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, (SP)
+	VMOVUPS    Y0, 32(SP)
+	VMOVUPS    Y0, 64(SP)
+	VMOVUPS    Y0, 96(SP)
+	VMOVUPS    Y0, 128(SP)
+	VMOVUPS    Y0, 160(SP)
+	VMOVUPS    Y0, 192(SP)
+	VMOVUPS    Y0, 224(SP)
+	VMOVUPS    Y0, 256(SP)
+	VMOVUPS    Y0, 288(SP)
+	VMOVUPS    Y0, 320(SP)
+	XORQ       DI, DI
 	TESTQ      AX, AX
 	JLE        folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(SI*4), Y8
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
-	VADDPS      Y8, Y1, Y1
-	VSUBPS      Y9, Y2, Y2
-	VFMADD231PS Y8, Y8, Y3
-	VMOVUPS     (CX)(SI*4), Y10
-	VORPS       signBitSingle<>+0(SB), Y10, Y11
-	VMOVUPS     352(SP), Y12
-	VPMAXUD     Y11, Y12, Y12
-	VMOVUPS     Y12, 352(SP)
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(DI*4), Y0
+	VMOVUPS     32(DX)(DI*4), Y1
+	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VADDPS      Y1, Y0, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     160(SI), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 160(SI)
+	VMULPS      Y0, Y0, Y4
+	VFMADD231PS Y1, Y1, Y4
+	VMOVUPS     192(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 192(SI)
+	VMOVUPS     (CX)(DI*4), Y4
+	VMOVUPS     32(CX)(DI*4), Y5
+	VORPS       signBitSingle<>+0(SB), Y4, Y6
+	VORPS       signBitSingle<>+0(SB), Y5, Y7
+	VMOVUPS     352(SI), Y8
+	VPMAXUD     Y6, Y8, Y8
+	VMOVUPS     Y8, 352(SI)
+	VMOVUPS     352(SI), Y8
+	VPMAXUD     Y7, Y8, Y8
+	VMOVUPS     Y8, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y13, Y12
-	VBLENDVPS    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y10, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y9
+	VMINPS       Y5, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VSUBPS       Y12, Y8, Y8
 	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y10, Y14, Y10
-	VADDPS       Y10, Y15, Y10
-	VXORPS       signBitSingle<>+0(SB), Y10, Y10
-	VMOVUPS      384(SP), Y14
-	VFMADD231PS  Y8, Y12, Y14
-	VMOVUPS      Y14, 384(SP)
-	VMOVUPS      416(SP), Y14
-	VFNMADD231PS Y9, Y12, Y14
-	VMOVUPS      Y14, 416(SP)
-	VMOVUPS      448(SP), Y14
-	VFMADD231PS  Y8, Y11, Y14
-	VMOVUPS      Y14, 448(SP)
-	VFNMADD231PS Y9, Y11, Y0
-	VFMADD231PS  Y13, Y8, Y4
-	VFNMADD231PS Y10, Y9, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y14
+	VMAXPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y14, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMULPS       Y0, Y10, Y12
+	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      (SI), Y13
+	VADDPS       Y12, Y13, Y13
+	VMOVUPS      Y13, (SI)
+	VMULPS       Y2, Y10, Y12
+	VFMADD231PS  Y3, Y11, Y12
+	VMOVUPS      32(SI), Y13
+	VSUBPS       Y12, Y13, Y13
+	VMOVUPS      Y13, 32(SI)
+	VMULPS       Y0, Y6, Y12
+	VFMADD231PS  Y1, Y7, Y12
+	VMOVUPS      64(SI), Y13
+	VADDPS       Y12, Y13, Y13
+	VMOVUPS      Y13, 64(SI)
+	VMULPS       Y2, Y6, Y12
+	VFMADD231PS  Y3, Y7, Y12
+	VMOVUPS      96(SI), Y13
+	VSUBPS       Y12, Y13, Y13
+	VMOVUPS      Y13, 96(SI)
+	VMULPS       Y9, Y0, Y12
+	VFMADD231PS  Y8, Y1, Y12
+	VMOVUPS      224(SI), Y13
+	VADDPS       Y12, Y13, Y13
+	VMOVUPS      Y13, 224(SI)
+	VMULPS       Y4, Y2, Y12
+	VFMADD231PS  Y5, Y3, Y12
+	VMOVUPS      256(SI), Y13
+	VSUBPS       Y12, Y13, Y13
+	VMOVUPS      Y13, 256(SI)
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y11, Y15
-	VMULPS  Y15, Y14, Y14
+	VSQRTPS Y6, Y14
+	VSQRTPS Y7, Y15
+	VMULPS  Y14, Y13, Y13
+	VMULPS  Y15, Y12, Y12
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y11, Y14, Y14
+	VMULPS Y6, Y13, Y13
+	VMULPS Y7, Y12, Y12
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y11, Y11, Y11
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y11, Y14, Y14
+	VMULPS Y6, Y13, Y13
+	VMULPS Y7, Y12, Y12
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y14, Y14
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
+	VMULPS Y6, Y13, Y13
+	VMULPS Y7, Y12, Y12
 
 noMore1:
-	VMULPS      Y8, Y14, Y8
-	VFMADD231PS Y13, Y8, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y8
+	VMULPS      Y0, Y13, Y0
+	VMULPS      Y1, Y12, Y1
+	VMULPS      Y9, Y0, Y0
+	VFMADD231PS Y8, Y1, Y0
+	VMOVUPS     288(SI), Y1
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 288(SI)
+	VMOVUPS     oneSingle<>+0(SB), Y0
+	VMOVAPD     Y0, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Y12, Y11
-	VMULPS  Y11, Y8, Y8
+	VSQRTPS Y10, Y6
+	VSQRTPS Y11, Y7
+	VMULPS  Y6, Y1, Y1
+	VMULPS  Y7, Y0, Y0
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Y12, Y8, Y8
+	VMULPS Y10, Y1, Y1
+	VMULPS Y11, Y0, Y0
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Y12, Y12, Y11
+	VMULPS Y10, Y10, Y6
+	VMULPS Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Y11, Y8, Y8
+	VMULPS Y6, Y1, Y1
+	VMULPS Y7, Y0, Y0
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y8, Y8
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
+	VMULPS Y6, Y1, Y1
+	VMULPS Y7, Y0, Y0
 
 noMore2:
-	VMULPS       Y9, Y8, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
-	JGE          many
+	VMULPS      Y2, Y1, Y1
+	VMULPS      Y3, Y0, Y0
+	VMULPS      Y4, Y1, Y1
+	VFMADD231PS Y5, Y0, Y1
+	VMOVUPS     320(SI), Y0
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     Y0, 320(SI)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y8
-	VMASKMOVPS  (DX)(SI*4), Y8, Y9
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPS      Y9, Y1, Y1
-	VSUBPS      Y10, Y2, Y2
-	VFMADD231PS Y9, Y9, Y3
-	VMASKMOVPS  (CX)(SI*4), Y8, Y8
-	VORPS       signBitSingle<>+0(SB), Y8, Y11
-	VMOVUPS     352(SP), Y12
-	VPMAXUD     Y11, Y12, Y12
-	VMOVUPS     Y12, 352(SP)
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y0
+	VMASKMOVPS  (DX)(DI*4), Y0, Y1
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     160(SI), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     192(SI), Y3
+	VFMADD231PS Y1, Y1, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMASKMOVPS  (CX)(DI*4), Y0, Y0
+	VORPS       signBitSingle<>+0(SB), Y0, Y3
+	VMOVUPS     352(SI), Y4
+	VPMAXUD     Y3, Y4, Y4
+	VMOVUPS     Y4, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VADDPS      twoSingle<>+0(SB), Y3, Y4
+	VDIVPS      Y4, Y3, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y8, Y11, Y13, Y12
-	VBLENDVPS    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y8, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y8, Y14, Y8
-	VADDPS       Y8, Y15, Y8
-	VXORPS       signBitSingle<>+0(SB), Y8, Y8
-	VMOVUPS      384(SP), Y14
-	VFMADD231PS  Y9, Y12, Y14
-	VMOVUPS      Y14, 384(SP)
-	VMOVUPS      416(SP), Y14
-	VFNMADD231PS Y10, Y12, Y14
-	VMOVUPS      Y14, 416(SP)
-	VMOVUPS      448(SP), Y14
-	VFMADD231PS  Y9, Y11, Y14
-	VMOVUPS      Y14, 448(SP)
-	VFNMADD231PS Y10, Y11, Y0
-	VFMADD231PS  Y13, Y9, Y4
-	VFNMADD231PS Y8, Y10, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y14
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+	VFNMADD213PS Y3, Y4, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBLENDVPS    Y0, Y3, Y4, Y5
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y0, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y0, Y6, Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  Y1, Y5, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      32(SI), Y6
+	VFNMADD231PS Y2, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      64(SI), Y6
+	VFMADD231PS  Y1, Y3, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      96(SI), Y6
+	VFNMADD231PS Y2, Y3, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      224(SI), Y6
+	VFMADD231PS  Y4, Y1, Y6
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      256(SI), Y6
+	VFNMADD231PS Y0, Y2, Y6
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      oneSingle<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y11, Y15
-	VMULPS  Y15, Y14, Y14
+	VSQRTPS Y3, Y7
+	VMULPS  Y7, Y6, Y6
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y11, Y14, Y14
+	VMULPS Y3, Y6, Y6
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y11, Y11, Y11
+	VMULPS Y3, Y3, Y3
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y11, Y14, Y14
+	VMULPS Y3, Y6, Y6
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y14, Y14
+	VMULPS Y3, Y3, Y3
+	VMULPS Y3, Y6, Y6
 
 noMore3:
-	VMULPS      Y9, Y14, Y9
-	VFMADD231PS Y13, Y9, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y9
+	VMULPS      Y1, Y6, Y1
+	VMOVUPS     288(SI), Y3
+	VFMADD231PS Y4, Y1, Y3
+	VMOVUPS     Y3, 288(SI)
+	VMOVUPS     oneSingle<>+0(SB), Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPS Y12, Y11
-	VMULPS  Y11, Y9, Y9
+	VSQRTPS Y5, Y3
+	VMULPS  Y3, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPS Y12, Y9, Y9
+	VMULPS Y5, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPS Y12, Y12, Y11
+	VMULPS Y5, Y5, Y3
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPS Y11, Y9, Y9
+	VMULPS Y3, Y1, Y1
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y9, Y9
+	VMULPS Y3, Y3, Y3
+	VMULPS Y3, Y1, Y1
 
 noMore4:
-	VMULPS       Y10, Y9, Y9
-	VFNMADD231PS Y8, Y9, Y7
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      320(SI), Y2
+	VFNMADD231PS Y0, Y1, Y2
+	VMOVUPS      Y2, 320(SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      384(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 384(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVUPS      416(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 416(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVUPS      448(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 448(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y1, Y8
+	VMOVUPS      (SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y3, Y8
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       224(SP), Y9, Y9
-	VMOVUPD      Y9, 224(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       256(SP), Y9, Y9
-	VMOVUPD      Y9, 256(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       288(SP), Y9, Y9
-	VMOVUPD      Y9, 288(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       320(SP), Y9, Y9
-	VMOVUPD      Y9, 320(SP)
+	VMOVUPS      Y1, (SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       (SP), Y1, Y1
+	VMOVUPD      Y1, (SP)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       32(SP), Y1, Y1
+	VMOVUPD      Y1, 32(SP)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       64(SP), Y1, Y1
+	VMOVUPD      Y1, 64(SP)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       96(SP), Y1, Y1
+	VMOVUPD      Y1, 96(SP)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       128(SP), Y1, Y1
+	VMOVUPD      Y1, 128(SP)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       160(SP), Y1, Y1
+	VMOVUPD      Y1, 160(SP)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       192(SP), Y1, Y1
+	VMOVUPD      Y1, 192(SP)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       224(SP), Y1, Y1
+	VMOVUPD      Y1, 224(SP)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       256(SP), Y1, Y1
+	VMOVUPD      Y1, 256(SP)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       288(SP), Y1, Y1
+	VMOVUPD      Y1, 288(SP)
+	VMOVUPS      320(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       320(SP), Y1, Y1
+	VMOVUPD      Y1, 320(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -33723,10 +36035,10 @@ folded:
 
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   352(SP), Y1
+	VMOVUPS   352(SI), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 352(SP)
-	VMOVUPS   352(SP), Y1
+	VMOVUPS   Y1, 352(SI)
+	VMOVUPS   352(SI), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -33737,7 +36049,11 @@ folded:
 
 // func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidPowersF64AVX2(SB), $128-65
+TEXT ·forwardSigmoidPowersF64AVX2(SB), $416-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidPowersF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -33746,425 +36062,552 @@ TEXT ·forwardSigmoidPowersF64AVX2(SB), $128-65
 	MOVQ       k+56(FP), BX
 	VCVTTSD2SI 32(BX), BX
 	VPCMPEQD   Y0, Y0, Y0
-	VMOVUPS    Y0, (SP)
+	VMOVUPS    Y0, 352(SI)
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 32(SP)
+	VMOVUPS    Y0, 320(SI)
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 64(SP)
+	VMOVUPS    Y0, 288(SI)
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 96(SP)
+	VMOVUPS    Y0, 256(SI)
 	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	XORQ       SI, SI
-	CMPQ       AX, $0x00000004
+	VMOVUPS    Y0, 224(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 192(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 160(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 128(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	XORQ       DI, DI
+	CMPQ       AX, $0x00000008
 	JL         few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(SI*8), Y8
-	VADDPD      minusOne<>+0(SB), Y8, Y9
-	VADDPD      Y8, Y1, Y1
-	VSUBPD      Y9, Y2, Y2
-	VFMADD231PD Y8, Y8, Y3
-	VMOVUPD     (CX)(SI*8), Y10
-	VORPD       signBit<>+0(SB), Y10, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS     (SP), Y13
-	VANDPD      Y12, Y13, Y13
-	VMOVUPS     Y13, (SP)
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(DI*8), Y0
+	VMOVUPD     32(DX)(DI*8), Y1
+	VADDPD      minusOne<>+0(SB), Y0, Y2
+	VADDPD      minusOne<>+0(SB), Y1, Y3
+	VADDPD      Y1, Y0, Y4
+	VMOVUPS     192(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 192(SI)
+	VADDPD      Y3, Y2, Y4
+	VMOVUPS     160(SI), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 160(SI)
+	VMULPD      Y0, Y0, Y4
+	VFMADD231PD Y1, Y1, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VMOVUPD     (CX)(DI*8), Y4
+	VMOVUPD     32(CX)(DI*8), Y5
+	VORPD       signBit<>+0(SB), Y4, Y6
+	VORPD       signBit<>+0(SB), Y5, Y7
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y8
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y9
+	VMOVUPS     352(SI), Y10
+	VANDPD      Y8, Y10, Y10
+	VMOVUPS     Y10, 352(SI)
+	VMOVUPS     352(SI), Y8
+	VANDPD      Y9, Y8, Y8
+	VMOVUPS     Y8, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y13, Y12
-	VBLENDVPD    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y10, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y6, Y6
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y10, Y15, Y6
+	VFMADD231PD  Y11, Y14, Y7
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y6, Y6
+	VPADDQ       Y8, Y7, Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y9
+	VMINPD       Y5, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VSUBPD       Y12, Y8, Y8
 	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y10, Y14, Y10
-	VADDPD       Y10, Y15, Y10
-	VXORPD       signBit<>+0(SB), Y10, Y10
-	VMOVUPS      32(SP), Y14
-	VFMADD231PD  Y8, Y12, Y14
-	VMOVUPS      Y14, 32(SP)
-	VMOVUPS      64(SP), Y14
-	VFNMADD231PD Y9, Y12, Y14
-	VMOVUPS      Y14, 64(SP)
-	VMOVUPS      96(SP), Y14
-	VFMADD231PD  Y8, Y11, Y14
-	VMOVUPS      Y14, 96(SP)
-	VFNMADD231PD Y9, Y11, Y0
-	VFMADD231PD  Y13, Y8, Y4
-	VFNMADD231PD Y10, Y9, Y5
-	VMOVUPD      one<>+0(SB), Y14
+	VMAXPD       Y4, Y14, Y4
+	VMAXPD       Y5, Y14, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMULPD       Y0, Y10, Y12
+	VFMADD231PD  Y1, Y11, Y12
+	VMOVUPS      320(SI), Y13
+	VADDPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 320(SI)
+	VMULPD       Y2, Y10, Y12
+	VFMADD231PD  Y3, Y11, Y12
+	VMOVUPS      288(SI), Y13
+	VSUBPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 288(SI)
+	VMULPD       Y0, Y6, Y12
+	VFMADD231PD  Y1, Y7, Y12
+	VMOVUPS      256(SI), Y13
+	VADDPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 256(SI)
+	VMULPD       Y2, Y6, Y12
+	VFMADD231PD  Y3, Y7, Y12
+	VMOVUPS      224(SI), Y13
+	VSUBPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 224(SI)
+	VMULPD       Y9, Y0, Y12
+	VFMADD231PD  Y8, Y1, Y12
+	VMOVUPS      96(SI), Y13
+	VADDPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 96(SI)
+	VMULPD       Y4, Y2, Y12
+	VFMADD231PD  Y5, Y3, Y12
+	VMOVUPS      64(SI), Y13
+	VSUBPD       Y12, Y13, Y13
+	VMOVUPS      Y13, 64(SI)
+	VMOVUPD      one<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y11, Y15
-	VMULPD  Y15, Y14, Y14
+	VSQRTPD Y6, Y14
+	VSQRTPD Y7, Y15
+	VMULPD  Y14, Y13, Y13
+	VMULPD  Y15, Y12, Y12
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y11, Y14, Y14
+	VMULPD Y6, Y13, Y13
+	VMULPD Y7, Y12, Y12
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y11, Y11, Y11
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y11, Y14, Y14
+	VMULPD Y6, Y13, Y13
+	VMULPD Y7, Y12, Y12
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y14, Y14
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
+	VMULPD Y6, Y13, Y13
+	VMULPD Y7, Y12, Y12
 
 noMore1:
-	VMULPD      Y8, Y14, Y8
-	VFMADD231PD Y13, Y8, Y6
-	VMOVUPD     one<>+0(SB), Y8
+	VMULPD      Y0, Y13, Y0
+	VMULPD      Y1, Y12, Y1
+	VMULPD      Y9, Y0, Y0
+	VFMADD231PD Y8, Y1, Y0
+	VMOVUPS     32(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPD     one<>+0(SB), Y0
+	VMOVAPD     Y0, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Y12, Y11
-	VMULPD  Y11, Y8, Y8
+	VSQRTPD Y10, Y6
+	VSQRTPD Y11, Y7
+	VMULPD  Y6, Y1, Y1
+	VMULPD  Y7, Y0, Y0
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Y12, Y8, Y8
+	VMULPD Y10, Y1, Y1
+	VMULPD Y11, Y0, Y0
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Y12, Y12, Y11
+	VMULPD Y10, Y10, Y6
+	VMULPD Y11, Y11, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Y11, Y8, Y8
+	VMULPD Y6, Y1, Y1
+	VMULPD Y7, Y0, Y0
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y8, Y8
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
+	VMULPD Y6, Y1, Y1
+	VMULPD Y7, Y0, Y0
 
 noMore2:
-	VMULPD       Y9, Y8, Y8
-	VFNMADD231PD Y10, Y8, Y7
-	ADDQ         $0x00000004, SI
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
+	VMULPD      Y2, Y1, Y1
+	VMULPD      Y3, Y0, Y0
+	VMULPD      Y4, Y1, Y1
+	VFMADD231PD Y5, Y0, Y1
+	VMOVUPS     (SI), Y0
+	VSUBPD      Y1, Y0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ AX, AX
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y8
-	VMASKMOVPD  (DX)(SI*8), Y8, Y9
-	VADDPD      minusOne<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPD      Y9, Y1, Y1
-	VSUBPD      Y10, Y2, Y2
-	VFMADD231PD Y9, Y9, Y3
-	VMASKMOVPD  (CX)(SI*8), Y8, Y8
-	VORPD       signBit<>+0(SB), Y8, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS     (SP), Y13
-	VANDPD      Y12, Y13, Y13
-	VMOVUPS     Y13, (SP)
+	MOVQ        $0x00000004, R8
+	CMPQ        AX, R8
+	CMOVQLT     AX, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y0
+	VMASKMOVPD  (DX)(DI*8), Y0, Y1
+	VADDPD      minusOne<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y2
+	VMOVUPS     192(SI), Y3
+	VADDPD      Y1, Y3, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     160(SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     128(SI), Y3
+	VFMADD231PD Y1, Y1, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMASKMOVPD  (CX)(DI*8), Y0, Y0
+	VORPD       signBit<>+0(SB), Y0, Y3
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VMOVUPS     352(SI), Y5
+	VANDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y8, Y11, Y13, Y12
-	VBLENDVPD    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y8, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y8, Y14, Y8
-	VADDPD       Y8, Y15, Y8
-	VXORPD       signBit<>+0(SB), Y8, Y8
-	VMOVUPS      32(SP), Y14
-	VFMADD231PD  Y9, Y12, Y14
-	VMOVUPS      Y14, 32(SP)
-	VMOVUPS      64(SP), Y14
-	VFNMADD231PD Y10, Y12, Y14
-	VMOVUPS      Y14, 64(SP)
-	VMOVUPS      96(SP), Y14
-	VFMADD231PD  Y9, Y11, Y14
-	VMOVUPS      Y14, 96(SP)
-	VFNMADD231PD Y10, Y11, Y0
-	VFMADD231PD  Y13, Y9, Y4
-	VFNMADD231PD Y8, Y10, Y5
-	VMOVUPD      one<>+0(SB), Y14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      expRowh<>+0(SB), Y6
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
+	VMOVUPD      expRowf<>+0(SB), Y7
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      expRowd<>+0(SB), Y6
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      expRowb<>+0(SB), Y7
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y5, Y7, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unitRowi<>+0(SB), Y6
+	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VMOVUPD      one<>+0(SB), Y4
+	VADDPD       one<>+0(SB), Y3, Y5
+	VDIVPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VBLENDVPD    Y0, Y3, Y4, Y5
+	VBLENDVPD    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y0, Y4, Y4
+	VSUBPD       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPD       Y0, Y7, Y0
+	VADDPD       Y0, Y6, Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      320(SI), Y6
+	VFMADD231PD  Y1, Y5, Y6
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      288(SI), Y6
+	VFNMADD231PD Y2, Y5, Y6
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      256(SI), Y6
+	VFMADD231PD  Y1, Y3, Y6
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      224(SI), Y6
+	VFNMADD231PD Y2, Y3, Y6
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      96(SI), Y6
+	VFMADD231PD  Y4, Y1, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      64(SI), Y6
+	VFNMADD231PD Y0, Y2, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y11, Y15
-	VMULPD  Y15, Y14, Y14
+	VSQRTPD Y3, Y7
+	VMULPD  Y7, Y6, Y6
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y11, Y14, Y14
+	VMULPD Y3, Y6, Y6
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y11, Y11, Y11
+	VMULPD Y3, Y3, Y3
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y11, Y14, Y14
+	VMULPD Y3, Y6, Y6
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y14, Y14
+	VMULPD Y3, Y3, Y3
+	VMULPD Y3, Y6, Y6
 
 noMore3:
-	VMULPD      Y9, Y14, Y9
-	VFMADD231PD Y13, Y9, Y6
-	VMOVUPD     one<>+0(SB), Y9
+	VMULPD      Y1, Y6, Y1
+	VMOVUPS     32(SI), Y3
+	VFMADD231PD Y4, Y1, Y3
+	VMOVUPS     Y3, 32(SI)
+	VMOVUPD     one<>+0(SB), Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Y12, Y11
-	VMULPD  Y11, Y9, Y9
+	VSQRTPD Y5, Y3
+	VMULPD  Y3, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Y12, Y9, Y9
+	VMULPD Y5, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Y12, Y12, Y11
+	VMULPD Y5, Y5, Y3
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Y11, Y9, Y9
+	VMULPD Y3, Y1, Y1
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y9, Y9
+	VMULPD Y3, Y3, Y3
+	VMULPD Y3, Y1, Y1
 
 noMore4:
-	VMULPD       Y10, Y9, Y9
-	VFNMADD231PD Y8, Y9, Y7
-	ADDQ         $0x00000004, SI
+	VMULPD       Y2, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFNMADD231PD Y0, Y1, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      32(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       (AX), X8, X8
-	VMOVSD       X8, (AX)
-	VMOVUPS      64(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 64(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       8(AX), X8, X8
-	VMOVSD       X8, 8(AX)
-	VMOVUPS      96(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 96(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       16(AX), X8, X8
-	VMOVSD       X8, 16(AX)
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y8, X0
-	VADDPD       X0, X8, X8
-	VUNPCKHPD    X8, X8, X0
-	VADDSD       X0, X8, X8
-	VADDSD       24(AX), X8, X8
-	VMOVSD       X8, 24(AX)
-	VMOVAPD      Y1, Y0
+	VMOVUPS      320(SI), Y0
 	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVAPD      Y2, Y0
-	VXORPS       Y2, Y2, Y2
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
-	VMOVUPS      (SP), Y0
+	VMOVUPS      352(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -34174,7 +36617,11 @@ done:
 
 // func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersF32AVX2(SB), $96-89
+TEXT ·backwardSigmoidPowersF32AVX2(SB), $416-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidPowersF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -34184,164 +36631,269 @@ TEXT ·backwardSigmoidPowersF32AVX2(SB), $96-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSS 20(DI), Y0
-	VBROADCASTSS 24(DI), Y1
-	VBROADCASTSS 28(DI), Y2
-	VBROADCASTSS 32(DI), Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VBROADCASTSS 36(DI), Y4
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 24(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 36(DI), Y0
 	VCVTTSS2SI   40(DI), DI
-	VXORPD       Y5, Y5, Y5
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000008
+	VXORPD       Y1, Y1, Y1
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(R8*4), Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     (SP), Y8
-	VMULPS      Y8, Y6, Y8
-	VMOVUPS     32(SP), Y9
-	VFMADD231PS Y9, Y7, Y8
-	VMOVUPS     (BX)(R8*4), Y9
-	VORPS       signBitSingle<>+0(SB), Y9, Y10
-	VPMAXUD     Y10, Y5, Y5
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(R9*4), Y2
+	VMOVUPS     32(SI)(R9*4), Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y5
+	VMOVUPS     Y5, 320(R8)
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 352(R8)
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     Y4, 192(R8)
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y3, Y4
+	VMOVUPS     Y4, 224(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     320(R8), Y5
+	VMOVUPS     192(R8), Y6
+	VFMADD231PS Y4, Y5, Y6
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     352(R8), Y5
+	VMOVUPS     224(R8), Y6
+	VFMADD231PS Y4, Y5, Y6
+	VMOVUPS     Y6, 224(R8)
+	VMOVUPS     (BX)(R9*4), Y4
+	VMOVUPS     32(BX)(R9*4), Y5
+	VORPS       signBitSingle<>+0(SB), Y4, Y6
+	VORPS       signBitSingle<>+0(SB), Y5, Y7
+	VPMAXUD     Y6, Y1, Y1
+	VPMAXUD     Y7, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y10, Y11
-	VADDPS  twoSingle<>+0(SB), Y10, Y12
-	VMOVUPS oneSingle<>+0(SB), Y13
-	VMULPS  Y12, Y11, Y14
-	VDIVPS  Y14, Y13, Y13
-	VMULPS  Y12, Y13, Y12
-	VMULPS  Y11, Y13, Y11
-	VMULPS  Y10, Y11, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y10, Y15, Y6
+	VFMADD231PS Y11, Y14, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y6, Y6
+	VPADDD      Y8, Y7, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y11, Y11, Y13
-	VMOVUPS      unitLanedSingle<>+0(SB), Y14
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y10, Y13, Y14
-	VFNMADD213PS Y10, Y11, Y14
-	VMULPS       Y12, Y10, Y10
-	VBLENDVPS    Y9, Y10, Y12, Y11
-	VBLENDVPS    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPS       Y9, Y12, Y12
-	VSUBPS       Y14, Y12, Y12
-	VXORPD       Y13, Y13, Y13
-	VMAXPS       Y9, Y13, Y9
-	VADDPS       Y9, Y14, Y9
-	VXORPS       signBitSingle<>+0(SB), Y9, Y9
-	VMULPS       Y0, Y6, Y13
-	VMULPS       Y1, Y7, Y14
-	VMULPS       Y10, Y13, Y13
-	VFNMADD231PS Y11, Y14, Y13
-	VMULPS       Y2, Y6, Y6
-	VMOVUPS      oneSingle<>+0(SB), Y14
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y9
+	VMINPS       Y5, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VSUBPS       Y12, Y8, Y8
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y14, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 256(R8)
+	VXORPS       signBitSingle<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 288(R8)
+	VMOVUPS      64(R8), Y4
+	VMULPS       Y4, Y2, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y5, Y3, Y5
+	VMOVUPS      96(R8), Y12
+	VMOVUPS      320(R8), Y13
+	VMULPS       Y12, Y13, Y12
+	VMOVUPS      96(R8), Y13
+	VMOVUPS      352(R8), Y14
+	VMULPS       Y13, Y14, Y13
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y7, Y5, Y5
+	VFNMADD231PS Y10, Y12, Y4
+	VFNMADD231PS Y11, Y13, Y5
+	VMOVUPS      128(R8), Y12
+	VMULPS       Y12, Y2, Y2
+	VMOVUPS      128(R8), Y12
+	VMULPS       Y12, Y3, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y10, Y15
-	VMULPS  Y15, Y14, Y14
+	VSQRTPS Y6, Y14
+	VSQRTPS Y7, Y15
+	VMULPS  Y14, Y13, Y13
+	VMULPS  Y15, Y12, Y12
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y10, Y14, Y14
+	VMULPS Y6, Y13, Y13
+	VMULPS Y7, Y12, Y12
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y10, Y10, Y15
+	VMULPS Y6, Y6, Y14
+	VMULPS Y7, Y7, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y15, Y14, Y14
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
+	VMULPS Y14, Y14, Y14
 	VMULPS Y15, Y15, Y15
-	VMULPS Y15, Y14, Y14
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
 
 noMore1:
-	VMULPS       Y12, Y11, Y12
-	VFNMADD213PS Y10, Y4, Y12
-	VMULPS       Y14, Y6, Y6
-	VFMADD231PS  Y12, Y6, Y13
-	VMULPS       Y3, Y7, Y6
-	VMOVUPS      oneSingle<>+0(SB), Y7
+	VMULPS       Y9, Y10, Y9
+	VMULPS       Y8, Y11, Y8
+	VFNMADD213PS Y6, Y0, Y9
+	VFNMADD213PS Y7, Y0, Y8
+	VMULPS       Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y3
+	VFMADD231PS  Y9, Y2, Y4
+	VFMADD231PS  Y8, Y3, Y5
+	VMOVUPS      160(R8), Y2
+	VMOVUPS      320(R8), Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      160(R8), Y3
+	VMOVUPS      352(R8), Y8
+	VMULPS       Y3, Y8, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Y11, Y12
-	VMULPS  Y12, Y7, Y7
+	VSQRTPS Y10, Y12
+	VSQRTPS Y11, Y13
+	VMULPS  Y12, Y9, Y9
+	VMULPS  Y13, Y8, Y8
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Y11, Y7, Y7
+	VMULPS Y10, Y9, Y9
+	VMULPS Y11, Y8, Y8
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Y11, Y11, Y12
+	VMULPS Y10, Y10, Y12
+	VMULPS Y11, Y11, Y13
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Y12, Y7, Y7
+	VMULPS Y12, Y9, Y9
+	VMULPS Y13, Y8, Y8
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
 	VMULPS Y12, Y12, Y12
-	VMULPS Y12, Y7, Y7
+	VMULPS Y13, Y13, Y13
+	VMULPS Y12, Y9, Y9
+	VMULPS Y13, Y8, Y8
 
 noMore2:
-	VMULPS       Y9, Y10, Y9
-	VFNMADD213PS Y11, Y4, Y9
-	VMULPS       Y7, Y6, Y6
-	VFMADD231PS  Y9, Y6, Y13
-	VMULPS       Y11, Y8, Y6
-	VFMADD231PS  Y10, Y6, Y13
+	VMOVUPS      256(R8), Y12
+	VMULPS       Y12, Y6, Y12
+	VMOVUPS      288(R8), Y13
+	VMULPS       Y13, Y7, Y13
+	VFNMADD213PS Y10, Y0, Y12
+	VFNMADD213PS Y11, Y0, Y13
+	VMULPS       Y9, Y2, Y2
+	VMULPS       Y8, Y3, Y3
+	VFMADD231PS  Y12, Y2, Y4
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVUPS      192(R8), Y2
+	VMULPS       Y10, Y2, Y2
+	VMOVUPS      224(R8), Y3
+	VMULPS       Y11, Y3, Y3
+	VFMADD231PS  Y6, Y2, Y4
+	VFMADD231PS  Y7, Y3, Y5
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y13, (AX)(R8*4)
+	VMOVNTPS     Y4, (AX)(R9*4)
+	VMOVNTPS     Y5, 32(AX)(R9*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y13, (AX)(R8*4)
+	VMOVUPS Y4, (AX)(R9*4)
+	VMOVUPS Y5, 32(AX)(R9*4)
 
 stored3:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
 	JGE  many
 
 few:
@@ -34352,150 +36904,148 @@ few:
 	MOVQ        $0x00000008, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
+	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y6
-	VMASKMOVPS  (SI)(R8*4), Y6, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VSUBPS      Y7, Y8, Y8
-	VMOVUPS     (SP), Y9
-	VMULPS      Y9, Y7, Y9
-	VMOVUPS     32(SP), Y10
-	VFMADD231PS Y10, Y8, Y9
-	VMASKMOVPS  (BX)(R8*4), Y6, Y10
-	VORPS       signBitSingle<>+0(SB), Y10, Y11
-	VPMAXUD     Y11, Y5, Y5
+	VMOVDQU     32(R10)(DX*4), Y2
+	VMASKMOVPS  (SI)(R9*4), Y2, Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     (R8), Y5
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMASKMOVPS  (BX)(R9*4), Y2, Y6
+	VORPS       signBitSingle<>+0(SB), Y6, Y7
+	VPMAXUD     Y7, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
+	VFMADD231PS Y9, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y9, Y11, Y7
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y7, Y7
+	VADDPS      twoSingle<>+0(SB), Y7, Y8
+	VDIVPS      Y8, Y7, Y8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y13, Y12
-	VBLENDVPS    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y10, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
-	VMOVUPS      Y13, 64(SP)
-	VXORPD       Y13, Y13, Y13
-	VMAXPS       Y10, Y13, Y10
-	VADDPS       Y10, Y15, Y10
-	VXORPS       signBitSingle<>+0(SB), Y10, Y10
-	VMULPS       Y0, Y7, Y13
-	VMULPS       Y1, Y8, Y14
-	VMULPS       Y11, Y13, Y13
-	VFNMADD231PS Y12, Y14, Y13
-	VMULPS       Y2, Y7, Y7
-	VMOVUPS      oneSingle<>+0(SB), Y14
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y7, Y9, Y10
+	VFNMADD213PS Y7, Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y7, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y9
+	VBLENDVPS    Y6, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y6, Y8, Y8
+	VSUBPS       Y10, Y8, Y8
+	VXORPD       Y11, Y11, Y11
+	VMAXPS       Y6, Y11, Y6
+	VADDPS       Y6, Y10, Y6
+	VXORPS       signBitSingle<>+0(SB), Y6, Y6
+	VMOVUPS      64(R8), Y10
+	VMULPS       Y10, Y3, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y4, Y11
+	VMULPS       Y7, Y10, Y10
+	VFNMADD231PS Y9, Y11, Y10
+	VMOVUPS      128(R8), Y11
+	VMULPS       Y11, Y3, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y11, Y15
-	VMULPS  Y15, Y14, Y14
+	VSQRTPS Y7, Y12
+	VMULPS  Y12, Y11, Y11
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y11, Y14, Y14
+	VMULPS Y7, Y11, Y11
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y11, Y11, Y15
+	VMULPS Y7, Y7, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y15, Y14, Y14
+	VMULPS Y12, Y11, Y11
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y15, Y15, Y15
-	VMULPS Y15, Y14, Y14
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y11, Y11
 
 noMore4:
-	VMOVUPS      64(SP), Y15
-	VMULPS       Y15, Y12, Y15
-	VFNMADD213PS Y11, Y4, Y15
-	VMULPS       Y14, Y7, Y7
-	VFMADD231PS  Y15, Y7, Y13
-	VMULPS       Y3, Y8, Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
+	VMULPS       Y8, Y9, Y8
+	VFNMADD213PS Y7, Y0, Y8
+	VMULPS       Y11, Y3, Y3
+	VFMADD231PS  Y8, Y3, Y10
+	VMOVUPS      160(R8), Y3
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Y12, Y14
-	VMULPS  Y14, Y8, Y8
+	VSQRTPS Y9, Y8
+	VMULPS  Y8, Y4, Y4
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Y12, Y8, Y8
+	VMULPS Y9, Y4, Y4
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Y12, Y12, Y14
+	VMULPS Y9, Y9, Y8
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Y14, Y8, Y8
+	VMULPS Y8, Y4, Y4
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Y14, Y14, Y14
-	VMULPS Y14, Y8, Y8
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y4, Y4
 
 noMore5:
-	VMULPS       Y10, Y11, Y10
-	VFNMADD213PS Y12, Y4, Y10
-	VMULPS       Y8, Y7, Y7
-	VFMADD231PS  Y10, Y7, Y13
-	VMULPS       Y12, Y9, Y7
-	VFMADD231PS  Y11, Y7, Y13
-	VMASKMOVPS   Y13, Y6, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMULPS       Y6, Y7, Y6
+	VFNMADD213PS Y9, Y0, Y6
+	VMULPS       Y4, Y3, Y3
+	VFMADD231PS  Y6, Y3, Y10
+	VMULPS       Y9, Y5, Y3
+	VFMADD231PS  Y7, Y3, Y10
+	VMASKMOVPS   Y10, Y2, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y5, Y5
-	VPCMPEQD  Y0, Y5, Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -34505,7 +37055,11 @@ done:
 
 // func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersF64AVX2(SB), $96-89
+TEXT ·backwardSigmoidPowersF64AVX2(SB), $416-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidPowersF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -34515,176 +37069,291 @@ TEXT ·backwardSigmoidPowersF64AVX2(SB), $96-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSD 40(DI), Y0
-	VBROADCASTSD 48(DI), Y1
-	VBROADCASTSD 56(DI), Y2
-	VBROADCASTSD 64(DI), Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VBROADCASTSD 72(DI), Y4
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
 	VCVTTSD2SI   80(DI), DI
-	VPCMPEQD     Y5, Y5, Y5
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000004
+	VPCMPEQD     Y1, Y1, Y1
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPD     (SI)(R8*8), Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     (SP), Y8
-	VMULPD      Y8, Y6, Y8
-	VMOVUPS     32(SP), Y9
-	VFMADD231PD Y9, Y7, Y8
-	VMOVUPD     (BX)(R8*8), Y9
-	VORPD       signBit<>+0(SB), Y9, Y10
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y10, Y11
-	VANDPD      Y11, Y5, Y5
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(R9*8), Y2
+	VMOVUPD     32(SI)(R9*8), Y3
+	VMOVUPD     one<>+0(SB), Y4
+	VSUBPD      Y2, Y4, Y5
+	VMOVUPS     Y5, 256(R8)
+	VSUBPD      Y3, Y4, Y4
+	VMOVUPS     Y4, 320(R8)
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y2, Y4
+	VMOVUPS     Y4, 192(R8)
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y3, Y4
+	VMOVUPS     Y4, 224(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     256(R8), Y5
+	VMOVUPS     192(R8), Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     320(R8), Y5
+	VMOVUPS     224(R8), Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPS     Y6, 224(R8)
+	VMOVUPD     (BX)(R9*8), Y4
+	VMOVUPD     32(BX)(R9*8), Y5
+	VORPD       signBit<>+0(SB), Y4, Y6
+	VORPD       signBit<>+0(SB), Y5, Y7
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y8
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y9
+	VANDPD      Y8, Y1, Y1
+	VANDPD      Y9, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y10, Y11
-	VADDPD  two<>+0(SB), Y10, Y12
-	VMOVUPD one<>+0(SB), Y13
-	VMULPD  Y12, Y11, Y14
-	VDIVPD  Y14, Y13, Y13
-	VMULPD  Y12, Y13, Y12
-	VMULPD  Y11, Y13, Y11
-	VMULPD  Y10, Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unit64j<>+0(SB), Y14
-	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y10, Y13, Y14
-	VFNMADD213PD Y10, Y11, Y14
-	VMULPD       Y12, Y10, Y10
-	VBLENDVPD    Y9, Y10, Y12, Y11
-	VBLENDVPD    Y9, Y12, Y10, Y10
-	VXORPD       Y12, Y12, Y12
-	VMINPD       Y9, Y12, Y12
-	VSUBPD       Y14, Y12, Y12
-	VXORPD       Y13, Y13, Y13
-	VMAXPD       Y9, Y13, Y9
-	VADDPD       Y9, Y14, Y9
-	VXORPD       signBit<>+0(SB), Y9, Y9
-	VMULPD       Y0, Y6, Y13
-	VMULPD       Y1, Y7, Y14
-	VMULPD       Y10, Y13, Y13
-	VFNMADD231PD Y11, Y14, Y13
-	VMULPD       Y2, Y6, Y6
-	VMOVUPD      one<>+0(SB), Y14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y6, Y6
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y10, Y15, Y6
+	VFMADD231PD  Y11, Y14, Y7
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y6, Y6
+	VPADDQ       Y8, Y7, Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y9
+	VMINPD       Y5, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VSUBPD       Y12, Y8, Y8
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y4, Y14, Y4
+	VMAXPD       Y5, Y14, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 288(R8)
+	VXORPD       signBit<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 352(R8)
+	VMOVUPS      64(R8), Y4
+	VMULPD       Y4, Y2, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPD       Y5, Y3, Y5
+	VMOVUPS      96(R8), Y12
+	VMOVUPS      256(R8), Y13
+	VMULPD       Y12, Y13, Y12
+	VMOVUPS      96(R8), Y13
+	VMOVUPS      320(R8), Y14
+	VMULPD       Y13, Y14, Y13
+	VMULPD       Y6, Y4, Y4
+	VMULPD       Y7, Y5, Y5
+	VFNMADD231PD Y10, Y12, Y4
+	VFNMADD231PD Y11, Y13, Y5
+	VMOVUPS      128(R8), Y12
+	VMULPD       Y12, Y2, Y2
+	VMOVUPS      128(R8), Y12
+	VMULPD       Y12, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y10, Y15
-	VMULPD  Y15, Y14, Y14
+	VSQRTPD Y6, Y14
+	VSQRTPD Y7, Y15
+	VMULPD  Y14, Y13, Y13
+	VMULPD  Y15, Y12, Y12
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y10, Y14, Y14
+	VMULPD Y6, Y13, Y13
+	VMULPD Y7, Y12, Y12
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y10, Y10, Y15
+	VMULPD Y6, Y6, Y14
+	VMULPD Y7, Y7, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y15, Y14, Y14
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
+	VMULPD Y14, Y14, Y14
 	VMULPD Y15, Y15, Y15
-	VMULPD Y15, Y14, Y14
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
 
 noMore1:
-	VMULPD       Y12, Y11, Y12
-	VFNMADD213PD Y10, Y4, Y12
-	VMULPD       Y14, Y6, Y6
-	VFMADD231PD  Y12, Y6, Y13
-	VMULPD       Y3, Y7, Y6
-	VMOVUPD      one<>+0(SB), Y7
+	VMULPD       Y9, Y10, Y9
+	VMULPD       Y8, Y11, Y8
+	VFNMADD213PD Y6, Y0, Y9
+	VFNMADD213PD Y7, Y0, Y8
+	VMULPD       Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y3
+	VFMADD231PD  Y9, Y2, Y4
+	VFMADD231PD  Y8, Y3, Y5
+	VMOVUPS      160(R8), Y2
+	VMOVUPS      256(R8), Y3
+	VMULPD       Y2, Y3, Y2
+	VMOVUPS      160(R8), Y3
+	VMOVUPS      320(R8), Y8
+	VMULPD       Y3, Y8, Y3
+	VMOVUPD      one<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Y11, Y12
-	VMULPD  Y12, Y7, Y7
+	VSQRTPD Y10, Y12
+	VSQRTPD Y11, Y13
+	VMULPD  Y12, Y9, Y9
+	VMULPD  Y13, Y8, Y8
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Y11, Y7, Y7
+	VMULPD Y10, Y9, Y9
+	VMULPD Y11, Y8, Y8
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Y11, Y11, Y12
+	VMULPD Y10, Y10, Y12
+	VMULPD Y11, Y11, Y13
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Y12, Y7, Y7
+	VMULPD Y12, Y9, Y9
+	VMULPD Y13, Y8, Y8
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
 	VMULPD Y12, Y12, Y12
-	VMULPD Y12, Y7, Y7
+	VMULPD Y13, Y13, Y13
+	VMULPD Y12, Y9, Y9
+	VMULPD Y13, Y8, Y8
 
 noMore2:
-	VMULPD       Y9, Y10, Y9
-	VFNMADD213PD Y11, Y4, Y9
-	VMULPD       Y7, Y6, Y6
-	VFMADD231PD  Y9, Y6, Y13
-	VMULPD       Y11, Y8, Y6
-	VFMADD231PD  Y10, Y6, Y13
+	VMOVUPS      288(R8), Y12
+	VMULPD       Y12, Y6, Y12
+	VMOVUPS      352(R8), Y13
+	VMULPD       Y13, Y7, Y13
+	VFNMADD213PD Y10, Y0, Y12
+	VFNMADD213PD Y11, Y0, Y13
+	VMULPD       Y9, Y2, Y2
+	VMULPD       Y8, Y3, Y3
+	VFMADD231PD  Y12, Y2, Y4
+	VFMADD231PD  Y13, Y3, Y5
+	VMOVUPS      192(R8), Y2
+	VMULPD       Y10, Y2, Y2
+	VMOVUPS      224(R8), Y3
+	VMULPD       Y11, Y3, Y3
+	VFMADD231PD  Y6, Y2, Y4
+	VFMADD231PD  Y7, Y3, Y5
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y13, (AX)(R8*8)
+	VMOVNTPD     Y4, (AX)(R9*8)
+	VMOVNTPD     Y5, 32(AX)(R9*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y13, (AX)(R8*8)
+	VMOVUPD Y4, (AX)(R9*8)
+	VMOVUPD Y5, 32(AX)(R9*8)
 
 stored3:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
 	JGE  many
 
 few:
@@ -34695,159 +37364,155 @@ few:
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
+	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y6
-	VMASKMOVPD  (SI)(R8*8), Y6, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VSUBPD      Y7, Y8, Y8
-	VMOVUPS     (SP), Y9
-	VMULPD      Y9, Y7, Y9
-	VMOVUPS     32(SP), Y10
-	VFMADD231PD Y10, Y8, Y9
-	VMASKMOVPD  (BX)(R8*8), Y6, Y10
-	VORPD       signBit<>+0(SB), Y10, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VANDPD      Y12, Y5, Y5
+	VMOVDQU     32(R10)(DX*8), Y2
+	VMASKMOVPD  (SI)(R9*8), Y2, Y3
+	VMOVUPD     one<>+0(SB), Y4
+	VSUBPD      Y3, Y4, Y4
+	VMOVUPS     (R8), Y5
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     32(R8), Y6
+	VFMADD231PD Y6, Y4, Y5
+	VMASKMOVPD  (BX)(R9*8), Y2, Y6
+	VORPD       signBit<>+0(SB), Y6, Y7
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y8
+	VANDPD      Y8, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y13, Y12
-	VBLENDVPD    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y10, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
-	VMOVUPS      Y13, 64(SP)
-	VXORPD       Y13, Y13, Y13
-	VMAXPD       Y10, Y13, Y10
-	VADDPD       Y10, Y15, Y10
-	VXORPD       signBit<>+0(SB), Y10, Y10
-	VMULPD       Y0, Y7, Y13
-	VMULPD       Y1, Y8, Y14
-	VMULPD       Y11, Y13, Y13
-	VFNMADD231PD Y12, Y14, Y13
-	VMULPD       Y2, Y7, Y7
-	VMOVUPD      one<>+0(SB), Y14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      expRowh<>+0(SB), Y10
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
+	VMOVUPD      expRowf<>+0(SB), Y11
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD  Y9, Y10, Y11
+	VMOVUPD      expRowd<>+0(SB), Y10
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD  Y9, Y11, Y10
+	VMOVUPD      expRowb<>+0(SB), Y11
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD  Y9, Y10, Y11
+	VADDPD       one<>+0(SB), Y7, Y7
+	VFMADD231PD  Y9, Y11, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y8, Y7, Y7
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+	VFNMADD213PD Y7, Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y7, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y6, Y7, Y8, Y9
+	VBLENDVPD    Y6, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y6, Y8, Y8
+	VSUBPD       Y10, Y8, Y8
+	VXORPD       Y11, Y11, Y11
+	VMAXPD       Y6, Y11, Y6
+	VADDPD       Y6, Y10, Y6
+	VXORPD       signBit<>+0(SB), Y6, Y6
+	VMOVUPS      64(R8), Y10
+	VMULPD       Y10, Y3, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPD       Y11, Y4, Y11
+	VMULPD       Y7, Y10, Y10
+	VFNMADD231PD Y9, Y11, Y10
+	VMOVUPS      128(R8), Y11
+	VMULPD       Y11, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y11, Y15
-	VMULPD  Y15, Y14, Y14
+	VSQRTPD Y7, Y12
+	VMULPD  Y12, Y11, Y11
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y11, Y14, Y14
+	VMULPD Y7, Y11, Y11
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y11, Y11, Y15
+	VMULPD Y7, Y7, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y15, Y14, Y14
+	VMULPD Y12, Y11, Y11
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y15, Y15, Y15
-	VMULPD Y15, Y14, Y14
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y11, Y11
 
 noMore4:
-	VMOVUPS      64(SP), Y15
-	VMULPD       Y15, Y12, Y15
-	VFNMADD213PD Y11, Y4, Y15
-	VMULPD       Y14, Y7, Y7
-	VFMADD231PD  Y15, Y7, Y13
-	VMULPD       Y3, Y8, Y7
-	VMOVUPD      one<>+0(SB), Y8
+	VMULPD       Y8, Y9, Y8
+	VFNMADD213PD Y7, Y0, Y8
+	VMULPD       Y11, Y3, Y3
+	VFMADD231PD  Y8, Y3, Y10
+	VMOVUPS      160(R8), Y3
+	VMULPD       Y3, Y4, Y3
+	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Y12, Y14
-	VMULPD  Y14, Y8, Y8
+	VSQRTPD Y9, Y8
+	VMULPD  Y8, Y4, Y4
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Y12, Y8, Y8
+	VMULPD Y9, Y4, Y4
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Y12, Y12, Y14
+	VMULPD Y9, Y9, Y8
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Y14, Y8, Y8
+	VMULPD Y8, Y4, Y4
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Y14, Y14, Y14
-	VMULPD Y14, Y8, Y8
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y4, Y4
 
 noMore5:
-	VMULPD       Y10, Y11, Y10
-	VFNMADD213PD Y12, Y4, Y10
-	VMULPD       Y8, Y7, Y7
-	VFMADD231PD  Y10, Y7, Y13
-	VMULPD       Y12, Y9, Y7
-	VFMADD231PD  Y11, Y7, Y13
-	VMASKMOVPD   Y13, Y6, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMULPD       Y6, Y7, Y6
+	VFNMADD213PD Y9, Y0, Y6
+	VMULPD       Y4, Y3, Y3
+	VFMADD231PD  Y6, Y3, Y10
+	VMULPD       Y9, Y5, Y3
+	VFMADD231PD  Y7, Y3, Y10
+	VMASKMOVPD   Y10, Y2, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y5, AX
+	VMOVMSKPD Y1, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -34857,22 +37522,26 @@ done:
 // func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
 TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
+	LEAQ 256(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 288(SP)
-	VMOVUPS      288(SP), Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      32(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      Y0, 32(SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 320(SP)
+	VMOVUPS      Y1, 64(SI)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 352(SP)
+	VMOVUPS      Y1, 96(SI)
 	VMOVSS       12(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -34882,65 +37551,109 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	VSUBSS       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VMOVUPS      Y1, (SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(SP)
+	VMOVUPS      Y1, 128(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 416(SP)
+	VMOVUPS      Y1, 160(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 448(SP)
+	VMOVUPS      Y1, 192(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 480(SP)
+	VMOVUPS      Y1, 224(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 544(SP)
+	VMOVUPS      Y1, 256(SI)
 	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         SI, SI
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      Y4, 64(SP)
-	VMOVUPS      Y4, 96(SP)
-	VMOVUPS      Y4, 128(SP)
-	VMOVUPS      Y4, 160(SP)
-	VMOVUPS      Y4, 192(SP)
-	VMOVUPS      Y4, 224(SP)
+	VMOVUPS      Y1, 288(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VXORPD       Y1, Y1, Y1
 	XORQ         DI, DI
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y2, 96(SP)
+	VMOVUPS      Y2, 128(SP)
+	VMOVUPS      Y2, 160(SP)
+	VMOVUPS      Y2, 192(SP)
+	VMOVUPS      Y2, 224(SP)
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X4
-	VMOVUPS   288(SP), Y5
-	VPCMPEQB  X4, X5, X4
-	VPMOVSXBD X4, Y4
-	VMOVMSKPS Y4, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, SI
-	VMOVUPS   (CX)(DI*4), Y5
-	VMOVUPS   oneSingle<>+0(SB), Y6
-	VSUBPS    Y5, Y6, Y6
-	VBLENDVPS Y4, Y5, Y6, Y7
-	VBLENDVPS Y4, Y6, Y5, Y6
-	VCMPPS    $0x11, Y0, Y7, Y8
-	VCMPPS    $0x11, Y0, Y6, Y9
-	VMOVUPS   signBitSingle<>+0(SB), Y10
-	VANDNPD   Y10, Y4, Y10
-	VXORPS    Y10, Y5, Y10
+	VMOVQ     (DX)(R8*1), X2
+	VMOVUPS   32(SI), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBD X2, Y2
+	VMOVMSKPS Y2, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y3
+	VMOVUPS   oneSingle<>+0(SB), Y4
+	VSUBPS    Y3, Y4, Y4
+	VBLENDVPS Y2, Y3, Y4, Y5
+	VBLENDVPS Y2, Y4, Y3, Y4
+	VCMPPS    $0x11, Y0, Y5, Y6
+	VCMPPS    $0x11, Y0, Y4, Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y2, Y8
+	VXORPS    Y8, Y3, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y7, Y11
+	VPADDD      quarterUpSingle<>+0(SB), Y5, Y9
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y10
+	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y11
+	VPSUBD      Y11, Y10, Y10
+	VPSRLD      $0x17, Y9, Y9
+	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
+	VMOVUPS     minusOneSingle<>+0(SB), Y11
+	VADDPS      minusOneSingle<>+0(SB), Y10, Y12
+	VBLENDVPS   Y2, Y11, Y12, Y11
+	VFMADD231PS Y8, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y8
+	VDIVPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y12
+	VFNMADD213PS Y11, Y10, Y12
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y10
+	VFMSUB213PS Y10, Y8, Y12
+	VSUBPS      Y12, Y11, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y8
+	VMOVUPS     64(SI), Y9
+	VBLENDVPS   Y6, Y9, Y8, Y8
+	VMOVUPS     96(SI), Y9
+	VBLENDVPS   Y7, Y9, Y8, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y4, Y0, Y10
+	VMINPS      Y10, Y9, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VPXOR       Y2, Y10, Y10
+	VMOVUPS     signBitSingle<>+0(SB), Y11
+	VANDNPD     Y11, Y10, Y11
+	VXORPS      Y11, Y3, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y4, Y11
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
 	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
 	VPSUBD      Y13, Y12, Y12
@@ -34949,434 +37662,397 @@ many:
 	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
 	VMOVUPS     minusOneSingle<>+0(SB), Y13
 	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
-	VBLENDVPS   Y4, Y13, Y14, Y13
-	VFMADD231PS Y10, Y12, Y13
+	VBLENDVPS   Y10, Y13, Y14, Y10
+	VFMADD231PS Y3, Y12, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y13, Y10
-	VDIVPS       Y10, Y13, Y10
-	VMULPS       Y10, Y10, Y12
-	VMOVUPS      logLanecSingle<>+0(SB), Y14
-	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
-	VFNMADD213PS Y13, Y12, Y14
+	VADDPS       twoSingle<>+0(SB), Y10, Y3
+	VDIVPS       Y3, Y10, Y3
+	VMULPS       Y3, Y3, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y10, Y12, Y13
 
 	// Add k ln(2).
 	VXORPD      Y12, Y12, Y12
 	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
-	VFMSUB213PS Y12, Y10, Y14
-	VSUBPS      Y14, Y13, Y10
-	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y10
-	VMOVUPS     320(SP), Y11
-	VBLENDVPS   Y8, Y11, Y10, Y10
-	VMOVUPS     352(SP), Y11
-	VBLENDVPS   Y9, Y11, Y10, Y10
-	VMOVUPS     oneSingle<>+0(SB), Y11
-	VSUBPS      Y0, Y11, Y11
-	VMAXPS      Y6, Y0, Y12
-	VMINPS      Y12, Y11, Y11
-	VPCMPEQD    Y12, Y12, Y12
-	VPXOR       Y4, Y12, Y12
-	VMOVUPS     signBitSingle<>+0(SB), Y13
-	VANDNPD     Y13, Y12, Y13
-	VXORPS      Y13, Y5, Y5
-	VMOVUPS     Y5, 576(SP)
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y6, Y5
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
-	VANDPS      exponentBitsSingle<>+0(SB), Y5, Y14
-	VPSUBD      Y14, Y13, Y13
-	VPSRLD      $0x17, Y5, Y5
-	VORPS       integerBitsSingle<>+0(SB), Y5, Y5
-	VSUBPS      integerBiasSingle<>+0(SB), Y5, Y5
-	VMOVUPS     minusOneSingle<>+0(SB), Y14
-	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y12, Y14, Y15, Y12
-	VMOVUPS     576(SP), Y14
-	VFMADD231PS Y14, Y13, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y12, Y13
-	VDIVPS       Y13, Y12, Y13
-	VMULPS       Y13, Y13, Y14
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y12, Y14, Y15
-
-	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PS ln2LoSingle<>+0(SB), Y5, Y14
-	VFMSUB213PS Y14, Y13, Y15
-	VSUBPS      Y15, Y12, Y12
-	VFMADD231PS ln2HiSingle<>+0(SB), Y5, Y12
-	VMOVUPS     320(SP), Y5
-	VBLENDVPS   Y9, Y5, Y12, Y5
-	VMOVUPS     352(SP), Y9
-	VBLENDVPS   Y8, Y9, Y5, Y5
-	VANDPD      Y7, Y4, Y8
-	VMOVUPS     384(SP), Y9
-	VADDPS      Y8, Y9, Y9
-	VMOVUPS     Y9, 384(SP)
-	VANDPD      Y6, Y4, Y8
-	VMOVUPS     448(SP), Y9
-	VADDPS      Y8, Y9, Y9
-	VMOVUPS     Y9, 448(SP)
-	VANDNPD     Y6, Y4, Y6
-	VMOVUPS     416(SP), Y8
-	VADDPS      Y6, Y8, Y8
-	VMOVUPS     Y8, 416(SP)
-	VANDNPD     Y7, Y4, Y6
-	VMOVUPS     480(SP), Y7
+	VFMSUB213PS Y12, Y3, Y13
+	VSUBPS      Y13, Y10, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y3
+	VMOVUPS     64(SI), Y10
+	VBLENDVPS   Y7, Y10, Y3, Y3
+	VMOVUPS     96(SI), Y7
+	VBLENDVPS   Y6, Y7, Y3, Y3
+	VANDPD      Y5, Y2, Y6
+	VMOVUPS     128(SI), Y7
 	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 480(SP)
-	VANDPD      Y10, Y4, Y6
-	VMOVUPS     544(SP), Y7
+	VMOVUPS     Y7, 128(SI)
+	VANDPD      Y4, Y2, Y6
+	VMOVUPS     192(SI), Y7
 	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 544(SP)
-	VANDNPD     Y10, Y4, Y6
-	VADDPS      Y6, Y1, Y1
+	VMOVUPS     Y7, 192(SI)
+	VANDNPD     Y4, Y2, Y4
+	VMOVUPS     160(SI), Y6
+	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 160(SI)
+	VANDNPD     Y5, Y2, Y4
+	VMOVUPS     224(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 224(SI)
+	VANDPD      Y8, Y2, Y4
+	VMOVUPS     256(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 256(SI)
+	VANDNPD     Y8, Y2, Y4
+	VMOVUPS     288(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y6
-	VMULPS  Y6, Y5, Y5
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y5, Y6, Y6
+	VMOVUPS (SI), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
+	VMAXPS  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y8, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y4
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y8
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y8
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y8
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y8, Y6
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
-	VANDPD      Y6, Y5, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y10
+	VFMADD231PS Y6, Y7, Y10
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y6, Y10, Y4
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD      Y4, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y11, Y6
-	VMULPS  Y6, Y5, Y5
+	VSQRTPS Y9, Y4
+	VMULPS  Y4, Y3, Y3
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y11, Y5, Y5
+	VMULPS Y9, Y3, Y3
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y11, Y11, Y6
+	VMULPS Y9, Y9, Y4
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y6, Y5, Y5
+	VMULPS Y4, Y3, Y3
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y6, Y6, Y6
-	VMULPS Y6, Y5, Y5
+	VMULPS Y4, Y4, Y4
+	VMULPS Y4, Y3, Y3
 
 noMore1:
-	VMULPS  Y10, Y5, Y5
-	VANDPD  Y5, Y4, Y6
-	VADDPS  Y6, Y2, Y2
-	VANDNPD Y5, Y4, Y4
-	VADDPS  Y4, Y3, Y3
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	CMPQ    R8, $0x00000008
+	VMULPS  Y8, Y3, Y3
+	VANDPD  Y3, Y2, Y4
+	VMOVUPS 320(SI), Y5
+	VADDPS  Y4, Y5, Y5
+	VMOVUPS Y5, 320(SI)
+	VANDNPD Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y4
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y2
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes2:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes2
-	VMOVQ      R10, X5
-	VMOVUPS    288(SP), Y6
-	VPCMPEQB   X5, X6, X5
-	VPMOVSXBD  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMOVMSKPS  Y5, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y4, Y4
-	VMOVUPS    oneSingle<>+0(SB), Y7
-	VSUBPS     Y4, Y7, Y7
-	VBLENDVPS  Y5, Y4, Y7, Y8
-	VBLENDVPS  Y5, Y7, Y4, Y7
-	VCMPPS     $0x11, Y0, Y8, Y9
-	VMOVUPS    Y9, 512(SP)
-	VCMPPS     $0x11, Y0, Y7, Y9
-	VMOVUPS    signBitSingle<>+0(SB), Y10
-	VANDNPD    Y10, Y5, Y10
-	VXORPS     Y10, Y4, Y10
+	VMOVQ      R11, X3
+	VMOVUPS    32(SI), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBD  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMOVMSKPS  Y3, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y2, Y2
+	VMOVUPS    oneSingle<>+0(SB), Y5
+	VSUBPS     Y2, Y5, Y5
+	VBLENDVPS  Y3, Y2, Y5, Y6
+	VBLENDVPS  Y3, Y5, Y2, Y5
+	VCMPPS     $0x11, Y0, Y6, Y7
+	VCMPPS     $0x11, Y0, Y5, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y9
+	VANDNPD    Y9, Y3, Y9
+	VXORPS     Y9, Y2, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y8, Y11
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
-	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
-	VPSUBD      Y13, Y12, Y12
-	VPSRLD      $0x17, Y11, Y11
-	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
-	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
-	VMOVUPS     minusOneSingle<>+0(SB), Y13
-	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
-	VBLENDVPS   Y5, Y13, Y14, Y13
-	VFMADD231PS Y10, Y12, Y13
+	VPADDD      quarterUpSingle<>+0(SB), Y6, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD      Y12, Y11, Y11
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y12
+	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
+	VBLENDVPS   Y3, Y12, Y13, Y12
+	VFMADD231PS Y9, Y11, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y13, Y10
-	VDIVPS       Y10, Y13, Y10
-	VMULPS       Y10, Y10, Y12
-	VMOVUPS      logLanecSingle<>+0(SB), Y14
-	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
-	VFNMADD213PS Y13, Y12, Y14
+	VADDPS       twoSingle<>+0(SB), Y12, Y9
+	VDIVPS       Y9, Y12, Y9
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y13
+	VFNMADD213PS Y12, Y11, Y13
 
 	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
-	VFMSUB213PS Y12, Y10, Y14
-	VSUBPS      Y14, Y13, Y10
-	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y10
-	VMOVUPS     320(SP), Y11
-	VMOVUPS     512(SP), Y12
-	VBLENDVPS   Y12, Y11, Y10, Y10
-	VMOVUPS     352(SP), Y11
-	VBLENDVPS   Y9, Y11, Y10, Y10
-	VMOVUPS     oneSingle<>+0(SB), Y11
-	VSUBPS      Y0, Y11, Y11
-	VMAXPS      Y7, Y0, Y12
-	VMINPS      Y12, Y11, Y11
-	VPCMPEQD    Y12, Y12, Y12
-	VPXOR       Y5, Y12, Y12
-	VMOVUPS     signBitSingle<>+0(SB), Y13
-	VANDNPD     Y13, Y12, Y13
-	VXORPS      Y13, Y4, Y4
-	VMOVUPS     Y4, 608(SP)
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
+	VFMSUB213PS Y11, Y9, Y13
+	VSUBPS      Y13, Y12, Y9
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y9
+	VMOVUPS     64(SI), Y10
+	VBLENDVPS   Y7, Y10, Y9, Y9
+	VMOVUPS     96(SI), Y10
+	VBLENDVPS   Y8, Y10, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y0, Y10, Y10
+	VMAXPS      Y5, Y0, Y11
+	VMINPS      Y11, Y10, Y10
+	VPCMPEQD    Y11, Y11, Y11
+	VPXOR       Y3, Y11, Y11
+	VMOVUPS     signBitSingle<>+0(SB), Y12
+	VANDNPD     Y12, Y11, Y12
+	VXORPS      Y12, Y2, Y2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y7, Y4
+	VPADDD      quarterUpSingle<>+0(SB), Y5, Y12
 	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
-	VANDPS      exponentBitsSingle<>+0(SB), Y4, Y14
+	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
 	VPSUBD      Y14, Y13, Y13
-	VPSRLD      $0x17, Y4, Y4
-	VORPS       integerBitsSingle<>+0(SB), Y4, Y4
-	VSUBPS      integerBiasSingle<>+0(SB), Y4, Y4
+	VPSRLD      $0x17, Y12, Y12
+	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
+	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
 	VMOVUPS     minusOneSingle<>+0(SB), Y14
 	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y12, Y14, Y15, Y12
-	VMOVUPS     608(SP), Y14
-	VFMADD231PS Y14, Y13, Y12
+	VBLENDVPS   Y11, Y14, Y15, Y11
+	VFMADD231PS Y2, Y13, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y12, Y13
-	VDIVPS       Y13, Y12, Y13
-	VMULPS       Y13, Y13, Y14
-	VMOVUPS      logLanecSingle<>+0(SB), Y15
-	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y12, Y14, Y15
+	VADDPS       twoSingle<>+0(SB), Y11, Y2
+	VDIVPS       Y2, Y11, Y2
+	VMULPS       Y2, Y2, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
 
 	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PS ln2LoSingle<>+0(SB), Y4, Y14
-	VFMSUB213PS Y14, Y13, Y15
-	VSUBPS      Y15, Y12, Y12
-	VFMADD231PS ln2HiSingle<>+0(SB), Y4, Y12
-	VMOVUPS     320(SP), Y4
-	VBLENDVPS   Y9, Y4, Y12, Y4
-	VMOVUPS     352(SP), Y9
-	VMOVUPS     512(SP), Y12
-	VBLENDVPS   Y12, Y9, Y4, Y4
-	VANDPD      Y8, Y5, Y9
-	VMOVUPS     384(SP), Y12
-	VADDPS      Y9, Y12, Y12
-	VMOVUPS     Y12, 384(SP)
-	VANDPD      Y7, Y5, Y9
-	VMOVUPS     448(SP), Y12
-	VADDPS      Y9, Y12, Y12
-	VMOVUPS     Y12, 448(SP)
-	VANDPD      Y7, Y6, Y7
-	VMOVUPS     416(SP), Y9
-	VADDPS      Y7, Y9, Y9
-	VMOVUPS     Y9, 416(SP)
-	VANDPD      Y8, Y6, Y7
-	VMOVUPS     480(SP), Y8
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
+	VFMSUB213PS Y13, Y2, Y14
+	VSUBPS      Y14, Y11, Y2
+	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y2
+	VMOVUPS     64(SI), Y11
+	VBLENDVPS   Y8, Y11, Y2, Y2
+	VMOVUPS     96(SI), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VANDPD      Y6, Y3, Y7
+	VMOVUPS     128(SI), Y8
 	VADDPS      Y7, Y8, Y8
-	VMOVUPS     Y8, 480(SP)
-	VANDPD      Y10, Y5, Y7
-	VMOVUPS     544(SP), Y8
+	VMOVUPS     Y8, 128(SI)
+	VANDPD      Y5, Y3, Y7
+	VMOVUPS     192(SI), Y8
 	VADDPS      Y7, Y8, Y8
-	VMOVUPS     Y8, 544(SP)
-	VANDPD      Y10, Y6, Y7
-	VADDPS      Y7, Y1, Y1
+	VMOVUPS     Y8, 192(SI)
+	VANDPD      Y5, Y4, Y5
+	VMOVUPS     160(SI), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 160(SI)
+	VANDPD      Y6, Y4, Y5
+	VMOVUPS     224(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 224(SI)
+	VANDPD      Y9, Y3, Y5
+	VMOVUPS     256(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 256(SI)
+	VANDPD      Y9, Y4, Y5
+	VMOVUPS     288(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y7
-	VMULPS  Y7, Y4, Y4
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
-	VMAXPS  Y4, Y7, Y7
+	VMOVUPS (SI), Y5
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y2, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y9, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y9
-	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y9
-	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y9
-	VPSLLD      $0x17, Y8, Y7
-	VPADDD      Y7, Y9, Y7
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD      Y7, Y4, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y11
+	VFMADD231PS Y7, Y8, Y11
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y11, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y5, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y11, Y7
-	VMULPS  Y7, Y4, Y4
+	VSQRTPS Y10, Y5
+	VMULPS  Y5, Y2, Y2
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y11, Y4, Y4
+	VMULPS Y10, Y2, Y2
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y11, Y11, Y7
+	VMULPS Y10, Y10, Y5
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y7, Y4, Y4
+	VMULPS Y5, Y2, Y2
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y7, Y7, Y7
-	VMULPS Y7, Y4, Y4
+	VMULPS Y5, Y5, Y5
+	VMULPS Y5, Y2, Y2
 
 noMore3:
-	VMULPS Y10, Y4, Y4
-	VANDPD Y4, Y5, Y5
-	VADDPS Y5, Y2, Y2
-	VANDPD Y4, Y6, Y4
-	VADDPS Y4, Y3, Y3
-	ADDQ   $0x00000008, DI
-	SUBQ   $0x00000008, R8
-	JMP    few
+	VMULPS  Y9, Y2, Y2
+	VANDPD  Y2, Y3, Y3
+	VMOVUPS 320(SI), Y5
+	VADDPS  Y3, Y5, Y5
+	VMOVUPS Y5, 320(SI)
+	VANDPD  Y2, Y4, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	JMP     few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      384(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 384(SP)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       (SP), Y5, Y5
-	VMOVUPD      Y5, (SP)
-	VMOVUPS      416(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 416(SP)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       32(SP), Y5, Y5
-	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      448(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 448(SP)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       64(SP), Y5, Y5
-	VMOVUPD      Y5, 64(SP)
-	VMOVUPS      480(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 480(SP)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       96(SP), Y5, Y5
-	VMOVUPD      Y5, 96(SP)
-	VMOVUPS      544(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 544(SP)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       128(SP), Y5, Y5
-	VMOVUPD      Y5, 128(SP)
-	VMOVAPD      Y1, Y4
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       160(SP), Y5, Y5
-	VMOVUPD      Y5, 160(SP)
-	VMOVAPD      Y2, Y4
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       192(SP), Y5, Y5
-	VMOVUPD      Y5, 192(SP)
-	VMOVAPD      Y3, Y4
+	VMOVUPS      128(SI), Y2
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       224(SP), Y5, Y5
-	VMOVUPD      Y5, 224(SP)
+	VMOVUPS      Y3, 128(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       (SP), Y3, Y3
+	VMOVUPD      Y3, (SP)
+	VMOVUPS      160(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       32(SP), Y3, Y3
+	VMOVUPD      Y3, 32(SP)
+	VMOVUPS      192(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 192(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       64(SP), Y3, Y3
+	VMOVUPD      Y3, 64(SP)
+	VMOVUPS      224(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 224(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       96(SP), Y3, Y3
+	VMOVUPD      Y3, 96(SP)
+	VMOVUPS      256(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 256(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       128(SP), Y3, Y3
+	VMOVUPD      Y3, 128(SP)
+	VMOVUPS      288(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 288(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       160(SP), Y3, Y3
+	VMOVUPD      Y3, 160(SP)
+	VMOVUPS      320(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 320(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       192(SP), Y3, Y3
+	VMOVUPD      Y3, 192(SP)
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       224(SP), Y3, Y3
+	VMOVUPD      Y3, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -35440,7 +38116,7 @@ folded:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
@@ -35471,22 +38147,26 @@ GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $32
 // func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
 TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneAnyPowerYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      32(SP), Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      32(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y1, 64(SI)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 96(SP)
+	VMOVUPS      Y1, 96(SI)
 	VMOVSD       24(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -35496,992 +38176,49 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	VSUBSD       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, (SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VMOVUPS      Y1, (SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         SI, SI
+	VMOVUPS      Y2, 320(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 288(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X4
-	VMOVUPS   32(SP), Y5
-	VPCMPEQB  X4, X5, X4
-	VPMOVSXBQ X4, Y4
-	VMOVMSKPD Y4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, SI
-	VMOVUPD   (CX)(DI*8), Y5
-	VMOVUPD   one<>+0(SB), Y6
-	VSUBPD    Y5, Y6, Y6
-	VBLENDVPD Y4, Y5, Y6, Y7
-	VBLENDVPD Y4, Y6, Y5, Y6
-	VCMPPD    $0x11, Y0, Y7, Y8
-	VCMPPD    $0x11, Y0, Y6, Y9
-	VMOVUPD   signBit<>+0(SB), Y10
-	VANDNPD   Y10, Y4, Y10
-	VXORPD    Y10, Y5, Y10
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y7, Y11
-	VMOVUPD     twiceBias<>+0(SB), Y12
-	VANDPD      exponentBits<>+0(SB), Y11, Y13
-	VPSUBQ      Y13, Y12, Y12
-	VPSRLQ      $0x34, Y11, Y11
-	VORPD       integerBits<>+0(SB), Y11, Y11
-	VSUBPD      integerBias<>+0(SB), Y11, Y11
-	VMOVUPD     minusOne<>+0(SB), Y13
-	VADDPD      minusOne<>+0(SB), Y12, Y14
-	VBLENDVPD   Y4, Y13, Y14, Y13
-	VFMADD231PD Y10, Y12, Y13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y13, Y10
-	VDIVPD       Y10, Y13, Y10
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      log64g<>+0(SB), Y14
-	VFMADD213PD  log64f<>+0(SB), Y12, Y14
-	VFMADD213PD  log64e<>+0(SB), Y12, Y14
-	VFMADD213PD  log64d<>+0(SB), Y12, Y14
-	VFMADD213PD  log64c<>+0(SB), Y12, Y14
-	VFMADD213PD  log64b<>+0(SB), Y12, Y14
-	VFMADD213PD  log64a<>+0(SB), Y12, Y14
-	VFNMADD213PD Y13, Y12, Y14
-
-	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
-	VFMSUB213PD Y12, Y10, Y14
-	VSUBPD      Y14, Y13, Y10
-	VFMADD231PD ln2Hi<>+0(SB), Y11, Y10
-	VMOVUPS     64(SP), Y11
-	VBLENDVPD   Y8, Y11, Y10, Y10
-	VMOVUPS     96(SP), Y11
-	VBLENDVPD   Y9, Y11, Y10, Y10
-	VMOVUPD     one<>+0(SB), Y11
-	VSUBPD      Y0, Y11, Y11
-	VMAXPD      Y6, Y0, Y12
-	VMINPD      Y12, Y11, Y11
-	VPCMPEQD    Y12, Y12, Y12
-	VPXOR       Y4, Y12, Y12
-	VMOVUPD     signBit<>+0(SB), Y13
-	VANDNPD     Y13, Y12, Y13
-	VXORPD      Y13, Y5, Y5
-	VMOVUPS     Y5, 320(SP)
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y6, Y5
-	VMOVUPD     twiceBias<>+0(SB), Y13
-	VANDPD      exponentBits<>+0(SB), Y5, Y14
-	VPSUBQ      Y14, Y13, Y13
-	VPSRLQ      $0x34, Y5, Y5
-	VORPD       integerBits<>+0(SB), Y5, Y5
-	VSUBPD      integerBias<>+0(SB), Y5, Y5
-	VMOVUPD     minusOne<>+0(SB), Y14
-	VADDPD      minusOne<>+0(SB), Y13, Y15
-	VBLENDVPD   Y12, Y14, Y15, Y12
-	VMOVUPS     320(SP), Y14
-	VFMADD231PD Y14, Y13, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y12, Y13
-	VDIVPD       Y13, Y12, Y13
-	VMULPD       Y13, Y13, Y14
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y14, Y15
-	VFMADD213PD  log64e<>+0(SB), Y14, Y15
-	VFMADD213PD  log64d<>+0(SB), Y14, Y15
-	VFMADD213PD  log64c<>+0(SB), Y14, Y15
-	VFMADD213PD  log64b<>+0(SB), Y14, Y15
-	VFMADD213PD  log64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y12, Y14, Y15
-
-	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PD ln2Lo<>+0(SB), Y5, Y14
-	VFMSUB213PD Y14, Y13, Y15
-	VSUBPD      Y15, Y12, Y12
-	VFMADD231PD ln2Hi<>+0(SB), Y5, Y12
-	VMOVUPS     64(SP), Y5
-	VBLENDVPD   Y9, Y5, Y12, Y5
-	VMOVUPS     96(SP), Y9
-	VBLENDVPD   Y8, Y9, Y5, Y5
-	VANDPD      Y7, Y4, Y8
-	VMOVUPS     128(SP), Y9
-	VADDPD      Y8, Y9, Y9
-	VMOVUPS     Y9, 128(SP)
-	VANDPD      Y6, Y4, Y8
-	VMOVUPS     192(SP), Y9
-	VADDPD      Y8, Y9, Y9
-	VMOVUPS     Y9, 192(SP)
-	VANDNPD     Y6, Y4, Y6
-	VMOVUPS     160(SP), Y8
-	VADDPD      Y6, Y8, Y8
-	VMOVUPS     Y8, 160(SP)
-	VANDNPD     Y7, Y4, Y6
-	VMOVUPS     224(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 224(SP)
-	VANDPD      Y10, Y4, Y6
-	VMOVUPS     288(SP), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 288(SP)
-	VANDNPD     Y10, Y4, Y6
-	VADDPD      Y6, Y1, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y6
-	VMULPD  Y6, Y5, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y5, Y6, Y6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2Hi<>+0(SB), Y8, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y8, Y6
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y8
-	VFMADD213PD exp64j<>+0(SB), Y6, Y8
-	VFMADD213PD exp64i<>+0(SB), Y6, Y8
-	VFMADD213PD exp64h<>+0(SB), Y6, Y8
-	VFMADD213PD exp64g<>+0(SB), Y6, Y8
-	VFMADD213PD exp64f<>+0(SB), Y6, Y8
-	VFMADD213PD exp64e<>+0(SB), Y6, Y8
-	VFMADD213PD exp64d<>+0(SB), Y6, Y8
-	VFMADD213PD exp64c<>+0(SB), Y6, Y8
-	VFMADD213PD exp64b<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VFMADD213PD one<>+0(SB), Y6, Y8
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y8, Y6
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD      Y6, Y5, Y5
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPD Y11, Y6
-	VMULPD  Y6, Y5, Y5
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPD Y11, Y5, Y5
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPD Y11, Y11, Y6
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPD Y6, Y5, Y5
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPD Y6, Y6, Y6
-	VMULPD Y6, Y5, Y5
-
-noMore1:
-	VMULPD  Y10, Y5, Y5
-	VANDPD  Y5, Y4, Y6
-	VADDPD  Y6, Y2, Y2
-	VANDNPD Y5, Y4, Y4
-	VADDPD  Y4, Y3, Y3
-	ADDQ    $0x00000004, DI
-	SUBQ    $0x00000004, AX
-	CMPQ    AX, $0x00000004
-	JGE     many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y4
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
-
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes2
-	VMOVQ      R9, X5
-	VMOVUPS    32(SP), Y6
-	VPCMPEQB   X5, X6, X5
-	VPMOVSXBQ  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMOVMSKPD  Y5, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y4, Y4
-	VMOVUPD    one<>+0(SB), Y7
-	VSUBPD     Y4, Y7, Y7
-	VBLENDVPD  Y5, Y4, Y7, Y8
-	VBLENDVPD  Y5, Y7, Y4, Y7
-	VCMPPD     $0x11, Y0, Y8, Y9
-	VMOVUPS    Y9, 256(SP)
-	VCMPPD     $0x11, Y0, Y7, Y9
-	VMOVUPD    signBit<>+0(SB), Y10
-	VANDNPD    Y10, Y5, Y10
-	VXORPD     Y10, Y4, Y10
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y8, Y11
-	VMOVUPD     twiceBias<>+0(SB), Y12
-	VANDPD      exponentBits<>+0(SB), Y11, Y13
-	VPSUBQ      Y13, Y12, Y12
-	VPSRLQ      $0x34, Y11, Y11
-	VORPD       integerBits<>+0(SB), Y11, Y11
-	VSUBPD      integerBias<>+0(SB), Y11, Y11
-	VMOVUPD     minusOne<>+0(SB), Y13
-	VADDPD      minusOne<>+0(SB), Y12, Y14
-	VBLENDVPD   Y5, Y13, Y14, Y13
-	VFMADD231PD Y10, Y12, Y13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y13, Y10
-	VDIVPD       Y10, Y13, Y10
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      log64g<>+0(SB), Y14
-	VFMADD213PD  log64f<>+0(SB), Y12, Y14
-	VFMADD213PD  log64e<>+0(SB), Y12, Y14
-	VFMADD213PD  log64d<>+0(SB), Y12, Y14
-	VFMADD213PD  log64c<>+0(SB), Y12, Y14
-	VFMADD213PD  log64b<>+0(SB), Y12, Y14
-	VFMADD213PD  log64a<>+0(SB), Y12, Y14
-	VFNMADD213PD Y13, Y12, Y14
-
-	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
-	VFMSUB213PD Y12, Y10, Y14
-	VSUBPD      Y14, Y13, Y10
-	VFMADD231PD ln2Hi<>+0(SB), Y11, Y10
-	VMOVUPS     64(SP), Y11
-	VMOVUPS     256(SP), Y12
-	VBLENDVPD   Y12, Y11, Y10, Y10
-	VMOVUPS     96(SP), Y11
-	VBLENDVPD   Y9, Y11, Y10, Y10
-	VMOVUPD     one<>+0(SB), Y11
-	VSUBPD      Y0, Y11, Y11
-	VMAXPD      Y7, Y0, Y12
-	VMINPD      Y12, Y11, Y11
-	VPCMPEQD    Y12, Y12, Y12
-	VPXOR       Y5, Y12, Y12
-	VMOVUPD     signBit<>+0(SB), Y13
-	VANDNPD     Y13, Y12, Y13
-	VXORPD      Y13, Y4, Y4
-	VMOVUPS     Y4, 352(SP)
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y7, Y4
-	VMOVUPD     twiceBias<>+0(SB), Y13
-	VANDPD      exponentBits<>+0(SB), Y4, Y14
-	VPSUBQ      Y14, Y13, Y13
-	VPSRLQ      $0x34, Y4, Y4
-	VORPD       integerBits<>+0(SB), Y4, Y4
-	VSUBPD      integerBias<>+0(SB), Y4, Y4
-	VMOVUPD     minusOne<>+0(SB), Y14
-	VADDPD      minusOne<>+0(SB), Y13, Y15
-	VBLENDVPD   Y12, Y14, Y15, Y12
-	VMOVUPS     352(SP), Y14
-	VFMADD231PD Y14, Y13, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y12, Y13
-	VDIVPD       Y13, Y12, Y13
-	VMULPD       Y13, Y13, Y14
-	VMOVUPD      log64g<>+0(SB), Y15
-	VFMADD213PD  log64f<>+0(SB), Y14, Y15
-	VFMADD213PD  log64e<>+0(SB), Y14, Y15
-	VFMADD213PD  log64d<>+0(SB), Y14, Y15
-	VFMADD213PD  log64c<>+0(SB), Y14, Y15
-	VFMADD213PD  log64b<>+0(SB), Y14, Y15
-	VFMADD213PD  log64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y12, Y14, Y15
-
-	// Add k ln(2).
-	VXORPD      Y14, Y14, Y14
-	VFMADD231PD ln2Lo<>+0(SB), Y4, Y14
-	VFMSUB213PD Y14, Y13, Y15
-	VSUBPD      Y15, Y12, Y12
-	VFMADD231PD ln2Hi<>+0(SB), Y4, Y12
-	VMOVUPS     64(SP), Y4
-	VBLENDVPD   Y9, Y4, Y12, Y4
-	VMOVUPS     96(SP), Y9
-	VMOVUPS     256(SP), Y12
-	VBLENDVPD   Y12, Y9, Y4, Y4
-	VANDPD      Y8, Y5, Y9
-	VMOVUPS     128(SP), Y12
-	VADDPD      Y9, Y12, Y12
-	VMOVUPS     Y12, 128(SP)
-	VANDPD      Y7, Y5, Y9
-	VMOVUPS     192(SP), Y12
-	VADDPD      Y9, Y12, Y12
-	VMOVUPS     Y12, 192(SP)
-	VANDPD      Y7, Y6, Y7
-	VMOVUPS     160(SP), Y9
-	VADDPD      Y7, Y9, Y9
-	VMOVUPS     Y9, 160(SP)
-	VANDPD      Y8, Y6, Y7
-	VMOVUPS     224(SP), Y8
-	VADDPD      Y7, Y8, Y8
-	VMOVUPS     Y8, 224(SP)
-	VANDPD      Y10, Y5, Y7
-	VMOVUPS     288(SP), Y8
-	VADDPD      Y7, Y8, Y8
-	VMOVUPS     Y8, 288(SP)
-	VANDPD      Y10, Y6, Y7
-	VADDPD      Y7, Y1, Y1
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y7
-	VMULPD  Y7, Y4, Y4
-	VMOVUPD leastNormalExp<>+0(SB), Y7
-	VMAXPD  Y4, Y7, Y7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2Hi<>+0(SB), Y9, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y9, Y7
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y9
-	VFMADD213PD exp64j<>+0(SB), Y7, Y9
-	VFMADD213PD exp64i<>+0(SB), Y7, Y9
-	VFMADD213PD exp64h<>+0(SB), Y7, Y9
-	VFMADD213PD exp64g<>+0(SB), Y7, Y9
-	VFMADD213PD exp64f<>+0(SB), Y7, Y9
-	VFMADD213PD exp64e<>+0(SB), Y7, Y9
-	VFMADD213PD exp64d<>+0(SB), Y7, Y9
-	VFMADD213PD exp64c<>+0(SB), Y7, Y9
-	VFMADD213PD exp64b<>+0(SB), Y7, Y9
-	VFMADD213PD one<>+0(SB), Y7, Y9
-	VFMADD213PD one<>+0(SB), Y7, Y9
-	VPSLLQ      $0x34, Y8, Y7
-	VPADDQ      Y7, Y9, Y7
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD      Y7, Y4, Y4
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot3
-	VSQRTPD Y11, Y7
-	VMULPD  Y7, Y4, Y4
-
-noRoot3:
-	TESTL  $0x00000002, BX
-	JZ     noFirst3
-	VMULPD Y11, Y4, Y4
-
-noFirst3:
-	TESTL  $0x0000000c, BX
-	JZ     noMore3
-	VMULPD Y11, Y11, Y7
-	TESTL  $0x00000004, BX
-	JZ     noSquare3
-	VMULPD Y7, Y4, Y4
-
-noSquare3:
-	TESTL  $0x00000008, BX
-	JZ     noMore3
-	VMULPD Y7, Y7, Y7
-	VMULPD Y7, Y4, Y4
-
-noMore3:
-	VMULPD Y10, Y4, Y4
-	VANDPD Y4, Y5, Y5
-	VADDPD Y5, Y2, Y2
-	VANDPD Y4, Y6, Y4
-	VADDPD Y4, Y3, Y3
-	ADDQ   $0x00000004, DI
-	SUBQ   $0x00000004, AX
-	JMP    few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPS      128(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      160(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 288(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y1, Y0
-	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVAPD      Y2, Y0
-	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
-	VZEROUPPER
-	RET
-
-DATA four<>+0(SB)/8, $0x4010000000000000
-DATA four<>+8(SB)/8, $0x4010000000000000
-DATA four<>+16(SB)/8, $0x4010000000000000
-DATA four<>+24(SB)/8, $0x4010000000000000
-GLOBL four<>(SB), RODATA|NOPTR, $32
-
-// func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $224-97
-	// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 20(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 24(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 28(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSS 32(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSS 36(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VBROADCASTSS 44(DI), Y1
-	VMOVSS       36(DI), X2
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSS       fourSingle<>+0(SB), X2, X3
-	VCVTTSS2SI   X3, DI
-	VCVTSI2SSL   DI, X3, X3
-	VSUBSS       X3, X2, X2
-	ADDL         DI, DI
-	VBROADCASTSS X2, Y2
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVQ     (SI)(R8*1), X3
-	VPCMPEQB  X3, X0, X3
-	VPMOVSXBD X3, Y3
-	VMOVUPS   (BX)(R8*4), Y4
-	VMOVUPS   oneSingle<>+0(SB), Y5
-	VSUBPS    Y4, Y5, Y5
-	VBLENDVPS Y3, Y4, Y5, Y6
-	VBLENDVPS Y3, Y5, Y4, Y5
-	VCMPPS    $0x11, Y1, Y6, Y7
-	VCMPPS    $0x11, Y1, Y5, Y8
-	VPCMPEQD  Y9, Y9, Y9
-	VORPS     Y7, Y8, Y7
-	VANDNPS   Y9, Y7, Y7
-	VMOVUPS   signBitSingle<>+0(SB), Y8
-	VANDNPD   Y8, Y3, Y8
-	VXORPS    Y8, Y4, Y8
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y6, Y9
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y10
-	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y11
-	VPSUBD      Y11, Y10, Y10
-	VPSRLD      $0x17, Y9, Y9
-	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
-	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
-	VMOVUPS     minusOneSingle<>+0(SB), Y11
-	VADDPS      minusOneSingle<>+0(SB), Y10, Y12
-	VBLENDVPS   Y3, Y11, Y12, Y11
-	VFMADD231PS Y8, Y10, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y11, Y8
-	VDIVPS       Y8, Y11, Y8
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y12
-	VFNMADD213PS Y11, Y10, Y12
-
-	// Add k ln(2).
-	VXORPD      Y10, Y10, Y10
-	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y10
-	VFMSUB213PS Y10, Y8, Y12
-	VSUBPS      Y12, Y11, Y8
-	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y8
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VSUBPS      Y1, Y9, Y9
-	VMAXPS      Y5, Y1, Y10
-	VMINPS      Y10, Y9, Y9
-	VPCMPEQD    Y10, Y10, Y10
-	VPXOR       Y3, Y10, Y10
-	VMOVUPS     signBitSingle<>+0(SB), Y11
-	VANDNPD     Y11, Y10, Y11
-	VXORPS      Y11, Y4, Y4
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y5, Y11
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
-	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
-	VPSUBD      Y13, Y12, Y12
-	VPSRLD      $0x17, Y11, Y11
-	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
-	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
-	VMOVUPS     minusOneSingle<>+0(SB), Y13
-	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
-	VBLENDVPS   Y10, Y13, Y14, Y10
-	VFMADD231PS Y4, Y12, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y4
-	VDIVPS       Y4, Y10, Y4
-	VMULPS       Y4, Y4, Y12
-	VMOVUPS      logLanecSingle<>+0(SB), Y13
-	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
-	VFNMADD213PS Y10, Y12, Y13
-
-	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
-	VFMSUB213PS Y12, Y4, Y13
-	VSUBPS      Y13, Y10, Y4
-	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y4
-	VMOVUPS     64(SP), Y10
-	VMOVUPS     96(SP), Y11
-	VBLENDVPS   Y3, Y10, Y11, Y10
-	VMULPS      Y5, Y10, Y10
-	VMOVUPS     128(SP), Y11
-	VMOVUPS     160(SP), Y12
-	VBLENDVPS   Y3, Y11, Y12, Y11
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y2, Y4, Y4
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
-	VMAXPS  Y4, Y12, Y12
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y13
-	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y13
-	VSUBPS       roundBitsSingle<>+0(SB), Y13, Y14
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y12
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y12
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y14
-	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y14
-	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y14
-	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y14
-	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y14
-	VPSLLD      $0x17, Y13, Y12
-	VPADDD      Y12, Y14, Y12
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD      Y12, Y4, Y4
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot1
-	VSQRTPS Y9, Y12
-	VMULPS  Y12, Y4, Y4
-
-noRoot1:
-	TESTL  $0x00000002, DI
-	JZ     noFirst1
-	VMULPS Y9, Y4, Y4
-
-noFirst1:
-	TESTL  $0x0000000c, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	TESTL  $0x00000004, DI
-	JZ     noSquare1
-	VMULPS Y9, Y4, Y4
-
-noSquare1:
-	TESTL  $0x00000008, DI
-	JZ     noMore1
-	VMULPS Y9, Y9, Y9
-	VMULPS Y9, Y4, Y4
-
-noMore1:
-	VMULPS       Y8, Y6, Y8
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y5, Y9, Y8
-	VMULPS       Y4, Y11, Y4
-	VFMADD231PS  Y8, Y4, Y10
-	VMOVUPS      (SP), Y4
-	VMOVUPS      32(SP), Y8
-	VBLENDVPS    Y3, Y4, Y8, Y3
-	VMULPS       Y5, Y6, Y4
-	VDIVPS       Y4, Y10, Y4
-	VANDPD       Y4, Y7, Y4
-	VADDPS       Y4, Y3, Y3
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPS     Y3, (AX)(R8*4)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPS Y3, (AX)(R8*4)
-
-stored2:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y3
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
-
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X4
-	VPCMPEQB   X4, X0, X4
-	VPMOVSXBD  X4, Y4
-	VANDPS     Y3, Y4, Y4
-	VANDNPS    Y3, Y4, Y5
-	VMASKMOVPS (BX)(R8*4), Y3, Y5
-	VMOVUPS    oneSingle<>+0(SB), Y6
-	VSUBPS     Y5, Y6, Y6
-	VBLENDVPS  Y4, Y5, Y6, Y7
-	VBLENDVPS  Y4, Y6, Y5, Y6
-	VCMPPS     $0x11, Y1, Y7, Y8
-	VCMPPS     $0x11, Y1, Y6, Y9
-	VPCMPEQD   Y10, Y10, Y10
-	VORPS      Y8, Y9, Y8
-	VANDNPS    Y10, Y8, Y8
-	VMOVUPS    signBitSingle<>+0(SB), Y9
-	VANDNPD    Y9, Y4, Y9
-	VXORPS     Y9, Y5, Y9
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y7, Y10
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
-	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
-	VPSUBD      Y12, Y11, Y11
-	VPSRLD      $0x17, Y10, Y10
-	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
-	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
-	VMOVUPS     minusOneSingle<>+0(SB), Y12
-	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
-	VBLENDVPS   Y4, Y12, Y13, Y12
-	VFMADD231PS Y9, Y11, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y12, Y9
-	VDIVPS       Y9, Y12, Y9
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      logLanecSingle<>+0(SB), Y13
-	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y13
-	VFNMADD213PS Y12, Y11, Y13
-
-	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
-	VFMSUB213PS Y11, Y9, Y13
-	VSUBPS      Y13, Y12, Y9
-	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y10
-	VSUBPS      Y1, Y10, Y10
-	VMAXPS      Y6, Y1, Y11
-	VMINPS      Y11, Y10, Y10
-	VPCMPEQD    Y11, Y11, Y11
-	VPXOR       Y4, Y11, Y11
-	VMOVUPS     signBitSingle<>+0(SB), Y12
-	VANDNPD     Y12, Y11, Y12
-	VXORPS      Y12, Y5, Y5
-
-	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD      quarterUpSingle<>+0(SB), Y6, Y12
-	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
-	VANDPS      exponentBitsSingle<>+0(SB), Y12, Y14
-	VPSUBD      Y14, Y13, Y13
-	VPSRLD      $0x17, Y12, Y12
-	VORPS       integerBitsSingle<>+0(SB), Y12, Y12
-	VSUBPS      integerBiasSingle<>+0(SB), Y12, Y12
-	VMOVUPS     minusOneSingle<>+0(SB), Y14
-	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
-	VBLENDVPS   Y11, Y14, Y15, Y11
-	VFMADD231PS Y5, Y13, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y11, Y5
-	VDIVPS       Y5, Y11, Y5
-	VMULPS       Y5, Y5, Y13
-	VMOVUPS      logLanecSingle<>+0(SB), Y14
-	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y11, Y13, Y14
-
-	// Add k ln(2).
-	VXORPD      Y13, Y13, Y13
-	VFMADD231PS ln2LoSingle<>+0(SB), Y12, Y13
-	VFMSUB213PS Y13, Y5, Y14
-	VSUBPS      Y14, Y11, Y5
-	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y5
-	VMOVUPS     64(SP), Y11
-	VMOVUPS     96(SP), Y12
-	VBLENDVPS   Y4, Y11, Y12, Y11
-	VMULPS      Y6, Y11, Y11
-	VMOVUPS     128(SP), Y12
-	VMOVUPS     160(SP), Y13
-	VBLENDVPS   Y4, Y12, Y13, Y12
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y2, Y5, Y5
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y5, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y15
-	VFMADD213PS expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
-	VPSLLD      $0x17, Y14, Y13
-	VPADDD      Y13, Y15, Y13
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
-	VANDPD      Y13, Y5, Y5
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
-	JZ      noRoot4
-	VSQRTPS Y10, Y13
-	VMULPS  Y13, Y5, Y5
-
-noRoot4:
-	TESTL  $0x00000002, DI
-	JZ     noFirst4
-	VMULPS Y10, Y5, Y5
-
-noFirst4:
-	TESTL  $0x0000000c, DI
-	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	TESTL  $0x00000004, DI
-	JZ     noSquare4
-	VMULPS Y10, Y5, Y5
-
-noSquare4:
-	TESTL  $0x00000008, DI
-	JZ     noMore4
-	VMULPS Y10, Y10, Y10
-	VMULPS Y10, Y5, Y5
-
-noMore4:
-	VMULPS       Y9, Y7, Y9
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PS Y6, Y10, Y9
-	VMULPS       Y5, Y12, Y5
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      (SP), Y5
-	VMOVUPS      32(SP), Y9
-	VBLENDVPS    Y4, Y5, Y9, Y4
-	VMULPS       Y6, Y7, Y5
-	VDIVPS       Y5, Y11, Y5
-	VANDPD       Y5, Y8, Y5
-	VADDPS       Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y3, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
-	VZEROUPPER
-	RET
-
-// func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $224-97
-	// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 40(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 48(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 56(DI), Y1
-	VMOVUPS      Y1, 128(SP)
-	VBROADCASTSD 64(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VBROADCASTSD 72(DI), Y1
-	VMOVUPS      Y1, 192(SP)
-	VBROADCASTSD 88(DI), Y1
-	VMOVSD       72(DI), X2
-
-	// Products make the whole part of the exponent, up to 4.
-	VMINSD       four<>+0(SB), X2, X3
-	VCVTTSD2SI   X3, DI
-	VCVTSI2SDL   DI, X3, X3
-	VSUBSD       X3, X2, X2
-	ADDL         DI, DI
-	VBROADCASTSD X2, Y2
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVD     (SI)(R8*1), X3
-	VPCMPEQB  X3, X0, X3
-	VPMOVSXBQ X3, Y3
-	VMOVUPD   (BX)(R8*8), Y4
-	VMOVUPD   one<>+0(SB), Y5
-	VSUBPD    Y4, Y5, Y5
-	VBLENDVPD Y3, Y4, Y5, Y6
-	VBLENDVPD Y3, Y5, Y4, Y5
-	VCMPPD    $0x11, Y1, Y6, Y7
-	VCMPPD    $0x11, Y1, Y5, Y8
-	VPCMPEQD  Y9, Y9, Y9
-	VORPS     Y7, Y8, Y7
-	VANDNPS   Y9, Y7, Y7
+	VMOVD     (DX)(R8*1), X2
+	VMOVUPS   32(SI), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBQ X2, Y2
+	VMOVMSKPD Y2, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, DI
+	VMOVUPD   (CX)(R8*8), Y3
+	VMOVUPD   one<>+0(SB), Y4
+	VSUBPD    Y3, Y4, Y4
+	VBLENDVPD Y2, Y3, Y4, Y5
+	VBLENDVPD Y2, Y4, Y3, Y4
+	VCMPPD    $0x11, Y0, Y5, Y6
+	VCMPPD    $0x11, Y0, Y4, Y7
 	VMOVUPD   signBit<>+0(SB), Y8
-	VANDNPD   Y8, Y3, Y8
-	VXORPD    Y8, Y4, Y8
+	VANDNPD   Y8, Y2, Y8
+	VXORPD    Y8, Y3, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y6, Y9
+	VPADDQ      quarterUp<>+0(SB), Y5, Y9
 	VMOVUPD     twiceBias<>+0(SB), Y10
 	VANDPD      exponentBits<>+0(SB), Y9, Y11
 	VPSUBQ      Y11, Y10, Y10
@@ -36490,7 +38227,7 @@ many:
 	VSUBPD      integerBias<>+0(SB), Y9, Y9
 	VMOVUPD     minusOne<>+0(SB), Y11
 	VADDPD      minusOne<>+0(SB), Y10, Y12
-	VBLENDVPD   Y3, Y11, Y12, Y11
+	VBLENDVPD   Y2, Y11, Y12, Y11
 	VFMADD231PD Y8, Y10, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
@@ -36512,18 +38249,22 @@ many:
 	VFMSUB213PD Y10, Y8, Y12
 	VSUBPD      Y12, Y11, Y8
 	VFMADD231PD ln2Hi<>+0(SB), Y9, Y8
+	VMOVUPS     64(SI), Y9
+	VBLENDVPD   Y6, Y9, Y8, Y8
+	VMOVUPS     96(SI), Y9
+	VBLENDVPD   Y7, Y9, Y8, Y8
 	VMOVUPD     one<>+0(SB), Y9
-	VSUBPD      Y1, Y9, Y9
-	VMAXPD      Y5, Y1, Y10
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y4, Y0, Y10
 	VMINPD      Y10, Y9, Y9
 	VPCMPEQD    Y10, Y10, Y10
-	VPXOR       Y3, Y10, Y10
+	VPXOR       Y2, Y10, Y10
 	VMOVUPD     signBit<>+0(SB), Y11
 	VANDNPD     Y11, Y10, Y11
-	VXORPD      Y11, Y4, Y4
+	VXORPD      Y11, Y3, Y3
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y5, Y11
+	VPADDQ      quarterUp<>+0(SB), Y4, Y11
 	VMOVUPD     twiceBias<>+0(SB), Y12
 	VANDPD      exponentBits<>+0(SB), Y11, Y13
 	VPSUBQ      Y13, Y12, Y12
@@ -36533,12 +38274,12 @@ many:
 	VMOVUPD     minusOne<>+0(SB), Y13
 	VADDPD      minusOne<>+0(SB), Y12, Y14
 	VBLENDVPD   Y10, Y13, Y14, Y10
-	VFMADD231PD Y4, Y12, Y10
+	VFMADD231PD Y3, Y12, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y4
-	VDIVPD       Y4, Y10, Y4
-	VMULPD       Y4, Y4, Y12
+	VADDPD       two<>+0(SB), Y10, Y3
+	VDIVPD       Y3, Y10, Y3
+	VMULPD       Y3, Y3, Y12
 	VMOVUPD      log64g<>+0(SB), Y13
 	VFMADD213PD  log64f<>+0(SB), Y12, Y13
 	VFMADD213PD  log64e<>+0(SB), Y12, Y13
@@ -36551,143 +38292,154 @@ many:
 	// Add k ln(2).
 	VXORPD      Y12, Y12, Y12
 	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
-	VFMSUB213PD Y12, Y4, Y13
-	VSUBPD      Y13, Y10, Y4
-	VFMADD231PD ln2Hi<>+0(SB), Y11, Y4
-	VMOVUPS     64(SP), Y10
-	VMOVUPS     96(SP), Y11
-	VBLENDVPD   Y3, Y10, Y11, Y10
-	VMULPD      Y5, Y10, Y10
-	VMOVUPS     128(SP), Y11
-	VMOVUPS     160(SP), Y12
-	VBLENDVPD   Y3, Y11, Y12, Y11
+	VFMSUB213PD Y12, Y3, Y13
+	VSUBPD      Y13, Y10, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y3
+	VMOVUPS     64(SI), Y10
+	VBLENDVPD   Y7, Y10, Y3, Y3
+	VMOVUPS     96(SI), Y7
+	VBLENDVPD   Y6, Y7, Y3, Y3
+	VANDPD      Y5, Y2, Y6
+	VADDPD      Y6, Y1, Y1
+	VANDPD      Y4, Y2, Y6
+	VMOVUPS     288(SI), Y7
+	VADDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 288(SI)
+	VANDNPD     Y4, Y2, Y4
+	VMOVUPS     320(SI), Y6
+	VADDPD      Y4, Y6, Y6
+	VMOVUPS     Y6, 320(SI)
+	VANDNPD     Y5, Y2, Y4
+	VMOVUPS     256(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 256(SI)
+	VANDPD      Y8, Y2, Y4
+	VMOVUPS     224(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 224(SI)
+	VANDNPD     Y8, Y2, Y4
+	VMOVUPS     192(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 192(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y2, Y4, Y4
-	VMOVUPD leastNormalExp<>+0(SB), Y12
-	VMAXPD  Y4, Y12, Y12
+	VMOVUPS (SI), Y4
+	VMULPD  Y4, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y13
-	VFMADD231PD  log2e<>+0(SB), Y12, Y13
-	VSUBPD       roundBits<>+0(SB), Y13, Y14
-	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y12
-	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y12
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y4
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y14
-	VFMADD213PD exp64j<>+0(SB), Y12, Y14
-	VFMADD213PD exp64i<>+0(SB), Y12, Y14
-	VFMADD213PD exp64h<>+0(SB), Y12, Y14
-	VFMADD213PD exp64g<>+0(SB), Y12, Y14
-	VFMADD213PD exp64f<>+0(SB), Y12, Y14
-	VFMADD213PD exp64e<>+0(SB), Y12, Y14
-	VFMADD213PD exp64d<>+0(SB), Y12, Y14
-	VFMADD213PD exp64c<>+0(SB), Y12, Y14
-	VFMADD213PD exp64b<>+0(SB), Y12, Y14
-	VFMADD213PD one<>+0(SB), Y12, Y14
-	VFMADD213PD one<>+0(SB), Y12, Y14
-	VPSLLQ      $0x34, Y13, Y12
-	VPADDQ      Y12, Y14, Y12
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD      Y12, Y4, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VFMADD213PD expRowg<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y4, Y10
+	VFMADD231PD Y6, Y7, Y10
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VFMADD213PD expRowc<>+0(SB), Y4, Y7
+	VFMADD231PD Y6, Y10, Y7
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y4, Y10
+	VFMADD231PD Y6, Y7, Y10
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y6, Y10, Y4
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y4, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, DI
+	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y9, Y12
-	VMULPD  Y12, Y4, Y4
+	VSQRTPD Y9, Y4
+	VMULPD  Y4, Y3, Y3
 
 noRoot1:
-	TESTL  $0x00000002, DI
+	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y9, Y4, Y4
+	VMULPD Y9, Y3, Y3
 
 noFirst1:
-	TESTL  $0x0000000c, DI
+	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y9, Y9, Y9
-	TESTL  $0x00000004, DI
+	VMULPD Y9, Y9, Y4
+	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y9, Y4, Y4
+	VMULPD Y4, Y3, Y3
 
 noSquare1:
-	TESTL  $0x00000008, DI
+	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y4, Y4
+	VMULPD Y4, Y4, Y4
+	VMULPD Y4, Y3, Y3
 
 noMore1:
-	VMULPD       Y8, Y6, Y8
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PD Y5, Y9, Y8
-	VMULPD       Y4, Y11, Y4
-	VFMADD231PD  Y8, Y4, Y10
-	VMOVUPS      (SP), Y4
-	VMOVUPS      32(SP), Y8
-	VBLENDVPD    Y3, Y4, Y8, Y3
-	VMULPD       Y5, Y6, Y4
-	VDIVPD       Y4, Y10, Y4
-	VANDPD       Y4, Y7, Y4
-	VADDPD       Y4, Y3, Y3
-	TESTB        DL, DL
-	JZ           ordinary2
-	VMOVNTPD     Y3, (AX)(R8*8)
-	JMP          stored2
-
-ordinary2:
-	VMOVUPD Y3, (AX)(R8*8)
-
-stored2:
-	ADDQ $0x00000004, R8
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
+	VMULPD  Y8, Y3, Y3
+	VANDPD  Y3, Y2, Y4
+	VMOVUPS 160(SI), Y5
+	VADDPD  Y4, Y5, Y5
+	VMOVUPS Y5, 160(SI)
+	VANDNPD Y3, Y2, Y2
+	VMOVUPS 128(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 128(SI)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	CMPQ    AX, $0x00000004
+	JGE     many
 
 few:
-	TESTQ CX, CX
+	TESTQ AX, AX
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y3
+	MOVQ    $0x00000004, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y2
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(R8*1), R12
 
-bytes3:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R9, X4
-	VPCMPEQB   X4, X0, X4
-	VPMOVSXBQ  X4, Y4
-	VANDPS     Y3, Y4, Y4
-	VANDNPS    Y3, Y4, Y5
-	VMASKMOVPD (BX)(R8*8), Y3, Y5
-	VMOVUPD    one<>+0(SB), Y6
-	VSUBPD     Y5, Y6, Y6
-	VBLENDVPD  Y4, Y5, Y6, Y7
-	VBLENDVPD  Y4, Y6, Y5, Y6
-	VCMPPD     $0x11, Y1, Y7, Y8
-	VCMPPD     $0x11, Y1, Y6, Y9
-	VPCMPEQD   Y10, Y10, Y10
-	VORPS      Y8, Y9, Y8
-	VANDNPS    Y10, Y8, Y8
+bytes2:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes2
+	VMOVQ      R10, X3
+	VMOVUPS    32(SI), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBQ  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMOVMSKPD  Y3, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	VMASKMOVPD (CX)(R8*8), Y2, Y2
+	VMOVUPD    one<>+0(SB), Y5
+	VSUBPD     Y2, Y5, Y5
+	VBLENDVPD  Y3, Y2, Y5, Y6
+	VBLENDVPD  Y3, Y5, Y2, Y5
+	VCMPPD     $0x11, Y0, Y6, Y7
+	VCMPPD     $0x11, Y0, Y5, Y8
 	VMOVUPD    signBit<>+0(SB), Y9
-	VANDNPD    Y9, Y4, Y9
-	VXORPD     Y9, Y5, Y9
+	VANDNPD    Y9, Y3, Y9
+	VXORPD     Y9, Y2, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y7, Y10
+	VPADDQ      quarterUp<>+0(SB), Y6, Y10
 	VMOVUPD     twiceBias<>+0(SB), Y11
 	VANDPD      exponentBits<>+0(SB), Y10, Y12
 	VPSUBQ      Y12, Y11, Y11
@@ -36696,7 +38448,7 @@ bytes3:
 	VSUBPD      integerBias<>+0(SB), Y10, Y10
 	VMOVUPD     minusOne<>+0(SB), Y12
 	VADDPD      minusOne<>+0(SB), Y11, Y13
-	VBLENDVPD   Y4, Y12, Y13, Y12
+	VBLENDVPD   Y3, Y12, Y13, Y12
 	VFMADD231PD Y9, Y11, Y12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
@@ -36718,18 +38470,22 @@ bytes3:
 	VFMSUB213PD Y11, Y9, Y13
 	VSUBPD      Y13, Y12, Y9
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y9
+	VMOVUPS     64(SI), Y10
+	VBLENDVPD   Y7, Y10, Y9, Y9
+	VMOVUPS     96(SI), Y10
+	VBLENDVPD   Y8, Y10, Y9, Y9
 	VMOVUPD     one<>+0(SB), Y10
-	VSUBPD      Y1, Y10, Y10
-	VMAXPD      Y6, Y1, Y11
+	VSUBPD      Y0, Y10, Y10
+	VMAXPD      Y5, Y0, Y11
 	VMINPD      Y11, Y10, Y10
 	VPCMPEQD    Y11, Y11, Y11
-	VPXOR       Y4, Y11, Y11
+	VPXOR       Y3, Y11, Y11
 	VMOVUPD     signBit<>+0(SB), Y12
 	VANDNPD     Y12, Y11, Y12
-	VXORPD      Y12, Y5, Y5
+	VXORPD      Y12, Y2, Y2
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ      quarterUp<>+0(SB), Y6, Y12
+	VPADDQ      quarterUp<>+0(SB), Y5, Y12
 	VMOVUPD     twiceBias<>+0(SB), Y13
 	VANDPD      exponentBits<>+0(SB), Y12, Y14
 	VPSUBQ      Y14, Y13, Y13
@@ -36739,12 +38495,12 @@ bytes3:
 	VMOVUPD     minusOne<>+0(SB), Y14
 	VADDPD      minusOne<>+0(SB), Y13, Y15
 	VBLENDVPD   Y11, Y14, Y15, Y11
-	VFMADD231PD Y5, Y13, Y11
+	VFMADD231PD Y2, Y13, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y11, Y5
-	VDIVPD       Y5, Y11, Y5
-	VMULPD       Y5, Y5, Y13
+	VADDPD       two<>+0(SB), Y11, Y2
+	VDIVPD       Y2, Y11, Y2
+	VMULPD       Y2, Y2, Y13
 	VMOVUPD      log64g<>+0(SB), Y14
 	VFMADD213PD  log64f<>+0(SB), Y13, Y14
 	VFMADD213PD  log64e<>+0(SB), Y13, Y14
@@ -36757,87 +38513,1050 @@ bytes3:
 	// Add k ln(2).
 	VXORPD      Y13, Y13, Y13
 	VFMADD231PD ln2Lo<>+0(SB), Y12, Y13
-	VFMSUB213PD Y13, Y5, Y14
-	VSUBPD      Y14, Y11, Y5
-	VFMADD231PD ln2Hi<>+0(SB), Y12, Y5
-	VMOVUPS     64(SP), Y11
-	VMOVUPS     96(SP), Y12
-	VBLENDVPD   Y4, Y11, Y12, Y11
-	VMULPD      Y6, Y11, Y11
-	VMOVUPS     128(SP), Y12
-	VMOVUPS     160(SP), Y13
-	VBLENDVPD   Y4, Y12, Y13, Y12
+	VFMSUB213PD Y13, Y2, Y14
+	VSUBPD      Y14, Y11, Y2
+	VFMADD231PD ln2Hi<>+0(SB), Y12, Y2
+	VMOVUPS     64(SI), Y11
+	VBLENDVPD   Y8, Y11, Y2, Y2
+	VMOVUPS     96(SI), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VANDPD      Y6, Y3, Y7
+	VADDPD      Y7, Y1, Y1
+	VANDPD      Y5, Y3, Y7
+	VMOVUPS     288(SI), Y8
+	VADDPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 288(SI)
+	VANDPD      Y5, Y4, Y5
+	VMOVUPS     320(SI), Y7
+	VADDPD      Y5, Y7, Y7
+	VMOVUPS     Y7, 320(SI)
+	VANDPD      Y6, Y4, Y5
+	VMOVUPS     256(SI), Y6
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 256(SI)
+	VANDPD      Y9, Y3, Y5
+	VMOVUPS     224(SI), Y6
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 224(SI)
+	VANDPD      Y9, Y4, Y5
+	VMOVUPS     192(SI), Y6
+	VADDPD      Y5, Y6, Y6
+	VMOVUPS     Y6, 192(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y2, Y5, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y5, Y13, Y13
+	VMOVUPS (SI), Y5
+	VMULPD  Y5, Y2, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y2, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y13, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y15
-	VFMADD213PD exp64j<>+0(SB), Y13, Y15
-	VFMADD213PD exp64i<>+0(SB), Y13, Y15
-	VFMADD213PD exp64h<>+0(SB), Y13, Y15
-	VFMADD213PD exp64g<>+0(SB), Y13, Y15
-	VFMADD213PD exp64f<>+0(SB), Y13, Y15
-	VFMADD213PD exp64e<>+0(SB), Y13, Y15
-	VFMADD213PD exp64d<>+0(SB), Y13, Y15
-	VFMADD213PD exp64c<>+0(SB), Y13, Y15
-	VFMADD213PD exp64b<>+0(SB), Y13, Y15
-	VFMADD213PD one<>+0(SB), Y13, Y15
-	VFMADD213PD one<>+0(SB), Y13, Y15
-	VPSLLQ      $0x34, Y14, Y13
-	VPADDQ      Y13, Y15, Y13
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD      Y13, Y5, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y5, Y11
+	VFMADD231PD Y7, Y8, Y11
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y11, Y8
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y5, Y11
+	VFMADD231PD Y7, Y8, Y11
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y11, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD      Y5, Y2, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y10, Y5
+	VMULPD  Y5, Y2, Y2
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y10, Y2, Y2
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y10, Y10, Y5
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y5, Y2, Y2
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y5, Y5, Y5
+	VMULPD Y5, Y2, Y2
+
+noMore3:
+	VMULPD  Y9, Y2, Y2
+	VANDPD  Y2, Y3, Y3
+	VMOVUPS 160(SI), Y5
+	VADDPD  Y3, Y5, Y5
+	VMOVUPS Y5, 160(SI)
+	VANDPD  Y2, Y4, Y2
+	VMOVUPS 128(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 128(SI)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	JMP     few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      320(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+DATA four<>+0(SB)/8, $0x4010000000000000
+DATA four<>+8(SB)/8, $0x4010000000000000
+DATA four<>+16(SB)/8, $0x4010000000000000
+DATA four<>+24(SB)/8, $0x4010000000000000
+GLOBL four<>(SB), RODATA|NOPTR, $32
+
+// func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      256(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 256(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 24(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 44(DI), Y0
+	VMOVSS       36(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, DI
+	VCVTSI2SSL   DI, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSS X1, Y1
+	VMOVUPS      Y1, 224(R8)
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ     (SI)(R9*1), X1
+	VMOVUPS   256(R8), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBD X1, Y1
+	VMOVUPS   (BX)(R9*4), Y2
+	VMOVUPS   oneSingle<>+0(SB), Y3
+	VSUBPS    Y2, Y3, Y3
+	VBLENDVPS Y1, Y2, Y3, Y4
+	VBLENDVPS Y1, Y3, Y2, Y3
+	VCMPPS    $0x11, Y0, Y4, Y5
+	VCMPPS    $0x11, Y0, Y3, Y6
+	VPCMPEQD  Y7, Y7, Y7
+	VORPS     Y5, Y6, Y5
+	VANDNPS   Y7, Y5, Y5
+	VMOVUPS   signBitSingle<>+0(SB), Y6
+	VANDNPD   Y6, Y1, Y6
+	VXORPS    Y6, Y2, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y4, Y7
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y8
+	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y9
+	VPSUBD      Y9, Y8, Y8
+	VPSRLD      $0x17, Y7, Y7
+	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
+	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
+	VMOVUPS     minusOneSingle<>+0(SB), Y9
+	VADDPS      minusOneSingle<>+0(SB), Y8, Y10
+	VBLENDVPS   Y1, Y9, Y10, Y9
+	VFMADD231PS Y6, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y6
+	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y6, Y8
+	VMOVUPS      logLanecSingle<>+0(SB), Y10
+	VFMADD213PS  logLanebSingle<>+0(SB), Y8, Y10
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y8, Y10
+	VFNMADD213PS Y9, Y8, Y10
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y8
+	VFMSUB213PS Y8, Y6, Y10
+	VSUBPS      Y10, Y9, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y0, Y7, Y7
+	VMAXPS      Y3, Y0, Y8
+	VMINPS      Y8, Y7, Y7
+	VPCMPEQD    Y8, Y8, Y8
+	VPXOR       Y1, Y8, Y8
+	VMOVUPS     signBitSingle<>+0(SB), Y9
+	VANDNPD     Y9, Y8, Y9
+	VXORPS      Y9, Y2, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y3, Y9
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y10
+	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y11
+	VPSUBD      Y11, Y10, Y10
+	VPSRLD      $0x17, Y9, Y9
+	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
+	VMOVUPS     minusOneSingle<>+0(SB), Y11
+	VADDPS      minusOneSingle<>+0(SB), Y10, Y12
+	VBLENDVPS   Y8, Y11, Y12, Y8
+	VFMADD231PS Y2, Y10, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y8, Y2
+	VDIVPS       Y2, Y8, Y2
+	VMULPS       Y2, Y2, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y8, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y10
+	VFMSUB213PS Y10, Y2, Y11
+	VSUBPS      Y11, Y8, Y2
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y2
+	VMOVUPS     64(R8), Y8
+	VMOVUPS     96(R8), Y9
+	VBLENDVPS   Y1, Y8, Y9, Y8
+	VMULPS      Y3, Y8, Y8
+	VMOVUPS     128(R8), Y9
+	VMOVUPS     160(R8), Y10
+	VBLENDVPS   Y1, Y9, Y10, Y9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y10
+	VMULPS  Y10, Y2, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y2, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y10, Y10, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y10, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y10, Y10
+	VFMADD231PS Y12, Y14, Y10
+	VPSLLD      $0x17, Y11, Y11
+	VPADDD      Y11, Y10, Y10
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y10, Y2, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y7, Y10
+	VMULPS  Y10, Y2, Y2
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y7, Y2, Y2
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y7, Y2, Y2
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y2, Y2
+
+noMore1:
+	VMULPS       Y6, Y4, Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PS Y3, Y7, Y6
+	VMULPS       Y2, Y9, Y2
+	VFMADD231PS  Y6, Y2, Y8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMULPS       Y3, Y4, Y2
+	VDIVPS       Y2, Y8, Y2
+	VANDPD       Y2, Y5, Y2
+	VADDPS       Y2, Y1, Y1
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Y1, (AX)(R9*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Y1, (AX)(R9*4)
+
+stored2:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
+
+bytes3:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R10, X2
+	VMOVUPS    256(R8), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBD  X2, Y2
+	VANDPS     Y1, Y2, Y2
+	VANDNPS    Y1, Y2, Y3
+	VMASKMOVPS (BX)(R9*4), Y1, Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VBLENDVPS  Y2, Y3, Y4, Y5
+	VBLENDVPS  Y2, Y4, Y3, Y4
+	VCMPPS     $0x11, Y0, Y5, Y6
+	VCMPPS     $0x11, Y0, Y4, Y7
+	VPCMPEQD   Y8, Y8, Y8
+	VORPS      Y6, Y7, Y6
+	VANDNPS    Y8, Y6, Y6
+	VMOVUPS    signBitSingle<>+0(SB), Y7
+	VANDNPD    Y7, Y2, Y7
+	VXORPS     Y7, Y3, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y5, Y8
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y9
+	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y10
+	VPSUBD      Y10, Y9, Y9
+	VPSRLD      $0x17, Y8, Y8
+	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
+	VMOVUPS     minusOneSingle<>+0(SB), Y10
+	VADDPS      minusOneSingle<>+0(SB), Y9, Y11
+	VBLENDVPS   Y2, Y10, Y11, Y10
+	VFMADD231PS Y7, Y9, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y7
+	VDIVPS       Y7, Y10, Y7
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y11
+	VFNMADD213PS Y10, Y9, Y11
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y9
+	VFMSUB213PS Y9, Y7, Y11
+	VSUBPS      Y11, Y10, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y0, Y8, Y8
+	VMAXPS      Y4, Y0, Y9
+	VMINPS      Y9, Y8, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VPXOR       Y2, Y9, Y9
+	VMOVUPS     signBitSingle<>+0(SB), Y10
+	VANDNPD     Y10, Y9, Y10
+	VXORPS      Y10, Y3, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD      Y12, Y11, Y11
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y12
+	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
+	VBLENDVPS   Y9, Y12, Y13, Y9
+	VFMADD231PS Y3, Y11, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y3
+	VDIVPS       Y3, Y9, Y3
+	VMULPS       Y3, Y3, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
+	VFMSUB213PS Y11, Y3, Y12
+	VSUBPS      Y12, Y9, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y3
+	VMOVUPS     64(R8), Y9
+	VMOVUPS     96(R8), Y10
+	VBLENDVPS   Y2, Y9, Y10, Y9
+	VMULPS      Y4, Y9, Y9
+	VMOVUPS     128(R8), Y10
+	VMOVUPS     160(R8), Y11
+	VBLENDVPS   Y2, Y10, Y11, Y10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y11
+	VMULPS  Y11, Y3, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y3, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD      Y11, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y10, Y13
-	VMULPD  Y13, Y5, Y5
+	VSQRTPS Y8, Y11
+	VMULPS  Y11, Y3, Y3
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y10, Y5, Y5
+	VMULPS Y8, Y3, Y3
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y10, Y10, Y10
+	VMULPS Y8, Y8, Y8
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y10, Y5, Y5
+	VMULPS Y8, Y3, Y3
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y5, Y5
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y3, Y3
 
 noMore4:
-	VMULPD       Y9, Y7, Y9
-	VMOVUPS      192(SP), Y10
-	VFNMADD213PD Y6, Y10, Y9
-	VMULPD       Y5, Y12, Y5
-	VFMADD231PD  Y9, Y5, Y11
-	VMOVUPS      (SP), Y5
-	VMOVUPS      32(SP), Y9
-	VBLENDVPD    Y4, Y5, Y9, Y4
-	VMULPD       Y6, Y7, Y5
-	VDIVPD       Y5, Y11, Y5
-	VANDPD       Y5, Y8, Y5
-	VADDPD       Y5, Y4, Y4
-	VMASKMOVPD   Y4, Y3, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMULPS       Y7, Y5, Y7
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PS Y4, Y8, Y7
+	VMULPS       Y3, Y10, Y3
+	VFMADD231PS  Y7, Y3, Y9
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y7
+	VBLENDVPS    Y2, Y3, Y7, Y2
+	VMULPS       Y4, Y5, Y3
+	VDIVPS       Y3, Y9, Y3
+	VANDPD       Y3, Y6, Y3
+	VADDPS       Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y1, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      256(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 256(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSD 88(DI), Y0
+	VMOVSD       72(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, DI
+	VCVTSI2SDL   DI, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSD X1, Y1
+	VMOVUPS      Y1, 224(R8)
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD     (SI)(R9*1), X1
+	VMOVUPS   256(R8), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBQ X1, Y1
+	VMOVUPD   (BX)(R9*8), Y2
+	VMOVUPD   one<>+0(SB), Y3
+	VSUBPD    Y2, Y3, Y3
+	VBLENDVPD Y1, Y2, Y3, Y4
+	VBLENDVPD Y1, Y3, Y2, Y3
+	VCMPPD    $0x11, Y0, Y4, Y5
+	VCMPPD    $0x11, Y0, Y3, Y6
+	VPCMPEQD  Y7, Y7, Y7
+	VORPS     Y5, Y6, Y5
+	VANDNPS   Y7, Y5, Y5
+	VMOVUPD   signBit<>+0(SB), Y6
+	VANDNPD   Y6, Y1, Y6
+	VXORPD    Y6, Y2, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y4, Y7
+	VMOVUPD     twiceBias<>+0(SB), Y8
+	VANDPD      exponentBits<>+0(SB), Y7, Y9
+	VPSUBQ      Y9, Y8, Y8
+	VPSRLQ      $0x34, Y7, Y7
+	VORPD       integerBits<>+0(SB), Y7, Y7
+	VSUBPD      integerBias<>+0(SB), Y7, Y7
+	VMOVUPD     minusOne<>+0(SB), Y9
+	VADDPD      minusOne<>+0(SB), Y8, Y10
+	VBLENDVPD   Y1, Y9, Y10, Y9
+	VFMADD231PD Y6, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y6
+	VDIVPD       Y6, Y9, Y6
+	VMULPD       Y6, Y6, Y8
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y8, Y10
+	VFMADD213PD  log64e<>+0(SB), Y8, Y10
+	VFMADD213PD  log64d<>+0(SB), Y8, Y10
+	VFMADD213PD  log64c<>+0(SB), Y8, Y10
+	VFMADD213PD  log64b<>+0(SB), Y8, Y10
+	VFMADD213PD  log64a<>+0(SB), Y8, Y10
+	VFNMADD213PD Y9, Y8, Y10
+
+	// Add k ln(2).
+	VXORPD      Y8, Y8, Y8
+	VFMADD231PD ln2Lo<>+0(SB), Y7, Y8
+	VFMSUB213PD Y8, Y6, Y10
+	VSUBPD      Y10, Y9, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y7, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y0, Y7, Y7
+	VMAXPD      Y3, Y0, Y8
+	VMINPD      Y8, Y7, Y7
+	VPCMPEQD    Y8, Y8, Y8
+	VPXOR       Y1, Y8, Y8
+	VMOVUPD     signBit<>+0(SB), Y9
+	VANDNPD     Y9, Y8, Y9
+	VXORPD      Y9, Y2, Y2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y3, Y9
+	VMOVUPD     twiceBias<>+0(SB), Y10
+	VANDPD      exponentBits<>+0(SB), Y9, Y11
+	VPSUBQ      Y11, Y10, Y10
+	VPSRLQ      $0x34, Y9, Y9
+	VORPD       integerBits<>+0(SB), Y9, Y9
+	VSUBPD      integerBias<>+0(SB), Y9, Y9
+	VMOVUPD     minusOne<>+0(SB), Y11
+	VADDPD      minusOne<>+0(SB), Y10, Y12
+	VBLENDVPD   Y8, Y11, Y12, Y8
+	VFMADD231PD Y2, Y10, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y8, Y2
+	VDIVPD       Y2, Y8, Y2
+	VMULPD       Y2, Y2, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y8, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
+	VFMSUB213PD Y10, Y2, Y11
+	VSUBPD      Y11, Y8, Y2
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y2
+	VMOVUPS     64(R8), Y8
+	VMOVUPS     96(R8), Y9
+	VBLENDVPD   Y1, Y8, Y9, Y8
+	VMULPD      Y3, Y8, Y8
+	VMOVUPS     128(R8), Y9
+	VMOVUPS     160(R8), Y10
+	VBLENDVPD   Y1, Y9, Y10, Y9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y10
+	VMULPD  Y10, Y2, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y2, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y10, Y10, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y10, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y10, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y10, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y10, Y10
+	VFMADD231PD Y12, Y14, Y10
+	VPSLLQ      $0x34, Y11, Y11
+	VPADDQ      Y11, Y10, Y10
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD      Y10, Y2, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y7, Y10
+	VMULPD  Y10, Y2, Y2
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y7, Y2, Y2
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y7, Y2, Y2
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y2, Y2
+
+noMore1:
+	VMULPD       Y6, Y4, Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PD Y3, Y7, Y6
+	VMULPD       Y2, Y9, Y2
+	VFMADD231PD  Y6, Y2, Y8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y1, Y2, Y6, Y1
+	VMULPD       Y3, Y4, Y2
+	VDIVPD       Y2, Y8, Y2
+	VANDPD       Y2, Y5, Y2
+	VADDPD       Y2, Y1, Y1
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Y1, (AX)(R9*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Y1, (AX)(R9*8)
+
+stored2:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
+
+bytes3:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R10, X2
+	VMOVUPS    256(R8), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBQ  X2, Y2
+	VANDPS     Y1, Y2, Y2
+	VANDNPS    Y1, Y2, Y3
+	VMASKMOVPD (BX)(R9*8), Y1, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VSUBPD     Y3, Y4, Y4
+	VBLENDVPD  Y2, Y3, Y4, Y5
+	VBLENDVPD  Y2, Y4, Y3, Y4
+	VCMPPD     $0x11, Y0, Y5, Y6
+	VCMPPD     $0x11, Y0, Y4, Y7
+	VPCMPEQD   Y8, Y8, Y8
+	VORPS      Y6, Y7, Y6
+	VANDNPS    Y8, Y6, Y6
+	VMOVUPD    signBit<>+0(SB), Y7
+	VANDNPD    Y7, Y2, Y7
+	VXORPD     Y7, Y3, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y5, Y8
+	VMOVUPD     twiceBias<>+0(SB), Y9
+	VANDPD      exponentBits<>+0(SB), Y8, Y10
+	VPSUBQ      Y10, Y9, Y9
+	VPSRLQ      $0x34, Y8, Y8
+	VORPD       integerBits<>+0(SB), Y8, Y8
+	VSUBPD      integerBias<>+0(SB), Y8, Y8
+	VMOVUPD     minusOne<>+0(SB), Y10
+	VADDPD      minusOne<>+0(SB), Y9, Y11
+	VBLENDVPD   Y2, Y10, Y11, Y10
+	VFMADD231PD Y7, Y9, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y7
+	VDIVPD       Y7, Y10, Y7
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y9, Y11
+	VFMADD213PD  log64e<>+0(SB), Y9, Y11
+	VFMADD213PD  log64d<>+0(SB), Y9, Y11
+	VFMADD213PD  log64c<>+0(SB), Y9, Y11
+	VFMADD213PD  log64b<>+0(SB), Y9, Y11
+	VFMADD213PD  log64a<>+0(SB), Y9, Y11
+	VFNMADD213PD Y10, Y9, Y11
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
+	VFMSUB213PD Y9, Y7, Y11
+	VSUBPD      Y11, Y10, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y0, Y8, Y8
+	VMAXPD      Y4, Y0, Y9
+	VMINPD      Y9, Y8, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VPXOR       Y2, Y9, Y9
+	VMOVUPD     signBit<>+0(SB), Y10
+	VANDNPD     Y10, Y9, Y10
+	VXORPD      Y10, Y3, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y11
+	VANDPD      exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y12
+	VADDPD      minusOne<>+0(SB), Y11, Y13
+	VBLENDVPD   Y9, Y12, Y13, Y9
+	VFMADD231PD Y3, Y11, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y3
+	VDIVPD       Y3, Y9, Y3
+	VMULPD       Y3, Y3, Y11
+	VMOVUPD      log64g<>+0(SB), Y12
+	VFMADD213PD  log64f<>+0(SB), Y11, Y12
+	VFMADD213PD  log64e<>+0(SB), Y11, Y12
+	VFMADD213PD  log64d<>+0(SB), Y11, Y12
+	VFMADD213PD  log64c<>+0(SB), Y11, Y12
+	VFMADD213PD  log64b<>+0(SB), Y11, Y12
+	VFMADD213PD  log64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
+	VFMSUB213PD Y11, Y3, Y12
+	VSUBPD      Y12, Y9, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y3
+	VMOVUPS     64(R8), Y9
+	VMOVUPS     96(R8), Y10
+	VBLENDVPD   Y2, Y9, Y10, Y9
+	VMULPD      Y4, Y9, Y9
+	VMOVUPS     128(R8), Y10
+	VMOVUPS     160(R8), Y11
+	VBLENDVPD   Y2, Y10, Y11, Y10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y11
+	VMULPD  Y11, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y3, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y11, Y3, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y8, Y11
+	VMULPD  Y11, Y3, Y3
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y8, Y3, Y3
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y8, Y3, Y3
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y3, Y3
+
+noMore4:
+	VMULPD       Y7, Y5, Y7
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PD Y4, Y8, Y7
+	VMULPD       Y3, Y10, Y3
+	VFMADD231PD  Y7, Y3, Y9
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y7
+	VBLENDVPD    Y2, Y3, Y7, Y2
+	VMULPD       Y4, Y5, Y3
+	VDIVPD       Y3, Y9, Y3
+	VANDPD       Y3, Y6, Y3
+	VADDPD       Y3, Y2, Y2
+	VMASKMOVPD   Y2, Y1, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
@@ -36849,7 +39568,11 @@ done:
 
 // func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNoneAnyPowerF32AVX2(SB), $704-65
+TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
+	LEAQ 352(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -36857,9 +39580,9 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $704-65
 	MOVQ         k+56(FP), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 352(SP)
+	VMOVUPS      Y1, (SI)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 384(SP)
+	VMOVUPS      Y1, 32(SI)
 	VMOVSS       12(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -36869,23 +39592,23 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $704-65
 	VSUBSS       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 416(SP)
+	VMOVUPS      Y1, 64(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 448(SP)
+	VMOVUPS      Y1, 96(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 480(SP)
+	VMOVUPS      Y1, 128(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 512(SP)
+	VMOVUPS      Y1, 160(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 544(SP)
+	VMOVUPS      Y1, 192(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 576(SP)
+	VMOVUPS      Y1, 224(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 608(SP)
+	VMOVUPS      Y1, 256(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 640(SP)
+	VMOVUPS      Y1, 288(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 672(SP)
+	VMOVUPS      Y1, 320(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -36901,33 +39624,33 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $704-65
 	VMOVUPS      Y4, 256(SP)
 	VMOVUPS      Y4, 288(SP)
 	VMOVUPS      Y4, 320(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (DX)(SI*4), Y4
+	VMOVUPS     (DX)(DI*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     576(SP), Y6
+	VMOVUPS     224(SI), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 576(SP)
-	VMOVUPS     608(SP), Y6
+	VMOVUPS     Y6, 224(SI)
+	VMOVUPS     256(SI), Y6
 	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 608(SP)
-	VMOVUPS     640(SP), Y6
+	VMOVUPS     Y6, 256(SI)
+	VMOVUPS     288(SI), Y6
 	VFMADD231PS Y4, Y4, Y6
-	VMOVUPS     Y6, 640(SP)
-	VMOVUPS     (CX)(SI*4), Y6
+	VMOVUPS     Y6, 288(SI)
+	VMOVUPS     (CX)(DI*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y0, Y6, Y8
@@ -36959,9 +39682,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     352(SP), Y10
+	VMOVUPS     (SI), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     384(SP), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -36990,9 +39713,9 @@ many:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      352(SP), Y11
+	VMOVUPS      (SI), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      384(SP), Y11
+	VMOVUPS      32(SI), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -37002,25 +39725,25 @@ many:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      448(SP), Y12
+	VMOVUPS      96(SI), Y12
 	VFMADD231PS  Y4, Y6, Y12
-	VMOVUPS      Y12, 448(SP)
-	VMOVUPS      480(SP), Y12
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y12
 	VFNMADD231PS Y5, Y6, Y12
-	VMOVUPS      Y12, 480(SP)
-	VMOVUPS      512(SP), Y6
+	VMOVUPS      Y12, 128(SI)
+	VMOVUPS      160(SI), Y6
 	VFMADD231PS  Y4, Y7, Y6
-	VMOVUPS      Y6, 512(SP)
-	VMOVUPS      544(SP), Y6
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      192(SI), Y6
 	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 544(SP)
-	VMOVUPS      672(SP), Y6
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      320(SI), Y6
 	VFMADD231PS  Y10, Y4, Y6
-	VMOVUPS      Y6, 672(SP)
+	VMOVUPS      Y6, 320(SI)
 	VFNMADD231PS Y8, Y5, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 416(SP), Y6
+	VMOVUPS 64(SI), Y6
 	VMULPS  Y6, Y8, Y6
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
 	VMAXPS  Y6, Y7, Y7
@@ -37029,19 +39752,20 @@ many:
 	VMOVUPS      roundBitsSingle<>+0(SB), Y12
 	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y12
 	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
-	VPSLLD      $0x17, Y12, Y7
-	VPADDD      Y7, Y13, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y13, Y15, Y7
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y7, Y7
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y6, Y6
 	VANDPD      Y7, Y6, Y6
 
@@ -37075,7 +39799,7 @@ noMore1:
 	VFMADD231PS Y10, Y4, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 416(SP), Y4
+	VMOVUPS 64(SI), Y4
 	VMULPS  Y4, Y10, Y4
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
 	VMAXPS  Y4, Y6, Y6
@@ -37084,19 +39808,20 @@ noMore1:
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
 	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
 	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y6, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y6, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y6, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y6, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y6, Y10
-	VPSLLD      $0x17, Y7, Y6
-	VPADDD      Y6, Y10, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y10
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y12
+	VFMADD231PS Y10, Y11, Y12
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y12, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VANDPD      Y6, Y4, Y4
 
@@ -37128,35 +39853,35 @@ noSquare2:
 noMore2:
 	VMULPS       Y5, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y4
-	VMASKMOVPS  (DX)(SI*4), Y4, Y5
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y4
+	VMASKMOVPS  (DX)(DI*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     576(SP), Y7
+	VMOVUPS     224(SI), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 576(SP)
-	VMOVUPS     608(SP), Y7
+	VMOVUPS     Y7, 224(SI)
+	VMOVUPS     256(SI), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 608(SP)
-	VMOVUPS     640(SP), Y7
+	VMOVUPS     Y7, 256(SI)
+	VMOVUPS     288(SI), Y7
 	VFMADD231PS Y5, Y5, Y7
-	VMOVUPS     Y7, 640(SP)
-	VMASKMOVPS  (CX)(SI*4), Y4, Y4
+	VMOVUPS     Y7, 288(SI)
+	VMASKMOVPS  (CX)(DI*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
 	VCMPPS      $0x11, Y0, Y4, Y8
@@ -37188,9 +39913,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     352(SP), Y10
+	VMOVUPS     (SI), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     384(SP), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -37219,9 +39944,9 @@ few:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      352(SP), Y11
+	VMOVUPS      (SI), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      384(SP), Y11
+	VMOVUPS      32(SI), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -37231,25 +39956,25 @@ few:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      448(SP), Y12
+	VMOVUPS      96(SI), Y12
 	VFMADD231PS  Y5, Y4, Y12
-	VMOVUPS      Y12, 448(SP)
-	VMOVUPS      480(SP), Y12
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y12
 	VFNMADD231PS Y6, Y4, Y12
-	VMOVUPS      Y12, 480(SP)
-	VMOVUPS      512(SP), Y4
+	VMOVUPS      Y12, 128(SI)
+	VMOVUPS      160(SI), Y4
 	VFMADD231PS  Y5, Y7, Y4
-	VMOVUPS      Y4, 512(SP)
-	VMOVUPS      544(SP), Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      192(SI), Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VMOVUPS      Y4, 544(SP)
-	VMOVUPS      672(SP), Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      320(SI), Y4
 	VFMADD231PS  Y10, Y5, Y4
-	VMOVUPS      Y4, 672(SP)
+	VMOVUPS      Y4, 320(SI)
 	VFNMADD231PS Y8, Y6, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 416(SP), Y4
+	VMOVUPS 64(SI), Y4
 	VMULPS  Y4, Y8, Y4
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
 	VMAXPS  Y4, Y7, Y7
@@ -37258,19 +39983,20 @@ few:
 	VMOVUPS      roundBitsSingle<>+0(SB), Y12
 	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y12
 	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y7
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y7, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y7, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y7, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y7, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y7, Y13
-	VPSLLD      $0x17, Y12, Y7
-	VPADDD      Y7, Y13, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y13, Y15, Y7
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y7, Y7
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VANDPD      Y7, Y4, Y4
 
@@ -37304,7 +40030,7 @@ noMore3:
 	VFMADD231PS Y10, Y4, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 416(SP), Y4
+	VMOVUPS 64(SI), Y4
 	VMULPS  Y4, Y10, Y4
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
 	VMAXPS  Y4, Y5, Y5
@@ -37313,19 +40039,20 @@ noMore3:
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
 	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y7
 	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y5
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y5, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y5, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y5, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y5, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y5, Y10
-	VPSLLD      $0x17, Y7, Y5
-	VPADDD      Y5, Y10, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y10
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y10, Y11, Y12
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y10, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y5, Y5
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VANDPD      Y5, Y4, Y4
 
@@ -37357,78 +40084,78 @@ noSquare4:
 noMore4:
 	VMULPS       Y6, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, DI
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      448(SP), Y4
+	VMOVUPS      96(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 448(SP)
+	VMOVUPS      Y5, 96(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      480(SP), Y4
+	VMOVUPS      128(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 480(SP)
+	VMOVUPS      Y5, 128(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       32(SP), Y5, Y5
 	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      512(SP), Y4
+	VMOVUPS      160(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 512(SP)
+	VMOVUPS      Y5, 160(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       64(SP), Y5, Y5
 	VMOVUPD      Y5, 64(SP)
-	VMOVUPS      544(SP), Y4
+	VMOVUPS      192(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 544(SP)
+	VMOVUPS      Y5, 192(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       96(SP), Y5, Y5
 	VMOVUPD      Y5, 96(SP)
-	VMOVUPS      576(SP), Y4
+	VMOVUPS      224(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 576(SP)
+	VMOVUPS      Y5, 224(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       128(SP), Y5, Y5
 	VMOVUPD      Y5, 128(SP)
-	VMOVUPS      608(SP), Y4
+	VMOVUPS      256(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 608(SP)
+	VMOVUPS      Y5, 256(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       160(SP), Y5, Y5
 	VMOVUPD      Y5, 160(SP)
-	VMOVUPS      640(SP), Y4
+	VMOVUPS      288(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 640(SP)
+	VMOVUPS      Y5, 288(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       192(SP), Y5, Y5
 	VMOVUPD      Y5, 192(SP)
-	VMOVUPS      672(SP), Y4
+	VMOVUPS      320(SI), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 672(SP)
+	VMOVUPS      Y5, 320(SI)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -37549,7 +40276,11 @@ folded:
 
 // func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardNoneAnyPowerF64AVX2(SB), $352-65
+TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -37557,9 +40288,9 @@ TEXT ·forwardNoneAnyPowerF64AVX2(SB), $352-65
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      Y1, (SI)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y1, 32(SI)
 	VMOVSD       24(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -37569,44 +40300,44 @@ TEXT ·forwardNoneAnyPowerF64AVX2(SB), $352-65
 	VSUBSD       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 64(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SP)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VMOVUPS      Y1, 64(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	XORQ         SI, SI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 320(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 288(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 256(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 224(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (DX)(SI*8), Y4
+	VMOVUPD     (DX)(DI*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     224(SP), Y6
+	VMOVUPS     288(SI), Y6
 	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 224(SP)
-	VMOVUPS     256(SP), Y6
+	VMOVUPS     Y6, 288(SI)
+	VMOVUPS     256(SI), Y6
 	VSUBPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 256(SP)
-	VMOVUPS     288(SP), Y6
+	VMOVUPS     Y6, 256(SI)
+	VMOVUPS     224(SI), Y6
 	VFMADD231PD Y4, Y4, Y6
-	VMOVUPS     Y6, 288(SP)
-	VMOVUPD     (CX)(SI*8), Y6
+	VMOVUPS     Y6, 224(SI)
+	VMOVUPD     (CX)(DI*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y0, Y6, Y8
@@ -37642,9 +40373,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SP), Y10
+	VMOVUPS     (SI), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SP), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -37677,9 +40408,9 @@ many:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      (SP), Y11
+	VMOVUPS      (SI), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SP), Y11
+	VMOVUPS      32(SI), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -37689,25 +40420,21 @@ many:
 	VSUBPD       Y0, Y11, Y11
 	VMAXPD       Y7, Y0, Y12
 	VMINPD       Y12, Y11, Y11
-	VMOVUPS      96(SP), Y12
-	VFMADD231PD  Y4, Y6, Y12
-	VMOVUPS      Y12, 96(SP)
-	VMOVUPS      128(SP), Y12
-	VFNMADD231PD Y5, Y6, Y12
-	VMOVUPS      Y12, 128(SP)
-	VMOVUPS      160(SP), Y6
-	VFMADD231PD  Y4, Y7, Y6
-	VMOVUPS      Y6, 160(SP)
-	VMOVUPS      192(SP), Y6
+	VFMADD231PD  Y4, Y6, Y1
+	VFNMADD231PD Y5, Y6, Y2
+	VFMADD231PD  Y4, Y7, Y3
+	VMOVUPS      320(SI), Y6
 	VFNMADD231PD Y5, Y7, Y6
-	VMOVUPS      Y6, 192(SP)
-	VMOVUPS      320(SP), Y6
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      192(SI), Y6
 	VFMADD231PD  Y10, Y4, Y6
-	VMOVUPS      Y6, 320(SP)
-	VFNMADD231PD Y8, Y5, Y1
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      160(SI), Y6
+	VFNMADD231PD Y8, Y5, Y6
+	VMOVUPS      Y6, 160(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SP), Y6
+	VMOVUPS 64(SI), Y6
 	VMULPD  Y6, Y8, Y6
 	VMOVUPD leastNormalExp<>+0(SB), Y7
 	VMAXPD  Y6, Y7, Y7
@@ -37716,24 +40443,26 @@ many:
 	VMOVUPD      roundBits<>+0(SB), Y12
 	VFMADD231PD  log2e<>+0(SB), Y7, Y12
 	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y7
+	VFNMADD231PD ln2<>+0(SB), Y13, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y7, Y13
-	VFMADD213PD exp64i<>+0(SB), Y7, Y13
-	VFMADD213PD exp64h<>+0(SB), Y7, Y13
-	VFMADD213PD exp64g<>+0(SB), Y7, Y13
-	VFMADD213PD exp64f<>+0(SB), Y7, Y13
-	VFMADD213PD exp64e<>+0(SB), Y7, Y13
-	VFMADD213PD exp64d<>+0(SB), Y7, Y13
-	VFMADD213PD exp64c<>+0(SB), Y7, Y13
-	VFMADD213PD exp64b<>+0(SB), Y7, Y13
-	VFMADD213PD one<>+0(SB), Y7, Y13
-	VFMADD213PD one<>+0(SB), Y7, Y13
-	VPSLLQ      $0x34, Y12, Y7
-	VPADDQ      Y7, Y13, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y7, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y7, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y13, Y15, Y7
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y7, Y7
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y6, Y6
 	VANDPD      Y7, Y6, Y6
 
@@ -37764,10 +40493,12 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y6, Y4
-	VFMADD231PD Y10, Y4, Y2
+	VMOVUPS     128(SI), Y6
+	VFMADD231PD Y10, Y4, Y6
+	VMOVUPS     Y6, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SP), Y4
+	VMOVUPS 64(SI), Y4
 	VMULPD  Y4, Y10, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y6
 	VMAXPD  Y4, Y6, Y6
@@ -37776,24 +40507,26 @@ noMore1:
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y6, Y7
 	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y6, Y10
-	VFMADD213PD exp64i<>+0(SB), Y6, Y10
-	VFMADD213PD exp64h<>+0(SB), Y6, Y10
-	VFMADD213PD exp64g<>+0(SB), Y6, Y10
-	VFMADD213PD exp64f<>+0(SB), Y6, Y10
-	VFMADD213PD exp64e<>+0(SB), Y6, Y10
-	VFMADD213PD exp64d<>+0(SB), Y6, Y10
-	VFMADD213PD exp64c<>+0(SB), Y6, Y10
-	VFMADD213PD exp64b<>+0(SB), Y6, Y10
-	VFMADD213PD one<>+0(SB), Y6, Y10
-	VFMADD213PD one<>+0(SB), Y6, Y10
-	VPSLLQ      $0x34, Y7, Y6
-	VPADDQ      Y6, Y10, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y10
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VFMADD213PD expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD expRowi<>+0(SB), Y10, Y11
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VFMADD213PD expRowe<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y11, Y12
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VFMADD213PD expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD Y10, Y12, Y11
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VFMADD213PD expRowa<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y11, Y12
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y12, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VANDPD      Y6, Y4, Y4
 
@@ -37824,8 +40557,10 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VFNMADD231PD Y8, Y4, Y3
-	ADDQ         $0x00000004, SI
+	VMOVUPS      96(SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, 96(SI)
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
 	JGE          many
@@ -37835,25 +40570,25 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y4
-	VMASKMOVPD  (DX)(SI*8), Y4, Y5
+	MOVQ        $0x00000004, R8
+	CMPQ        AX, R8
+	CMOVQLT     AX, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMASKMOVPD  (DX)(DI*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     224(SP), Y7
+	VMOVUPS     288(SI), Y7
 	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 224(SP)
-	VMOVUPS     256(SP), Y7
+	VMOVUPS     Y7, 288(SI)
+	VMOVUPS     256(SI), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 256(SP)
-	VMOVUPS     288(SP), Y7
+	VMOVUPS     Y7, 256(SI)
+	VMOVUPS     224(SI), Y7
 	VFMADD231PD Y5, Y5, Y7
-	VMOVUPS     Y7, 288(SP)
-	VMASKMOVPD  (CX)(SI*8), Y4, Y4
+	VMOVUPS     Y7, 224(SI)
+	VMASKMOVPD  (CX)(DI*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
 	VCMPPD      $0x11, Y0, Y4, Y8
@@ -37889,9 +40624,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SP), Y10
+	VMOVUPS     (SI), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SP), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -37924,9 +40659,9 @@ few:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      (SP), Y11
+	VMOVUPS      (SI), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SP), Y11
+	VMOVUPS      32(SI), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -37936,25 +40671,21 @@ few:
 	VSUBPD       Y0, Y11, Y11
 	VMAXPD       Y7, Y0, Y12
 	VMINPD       Y12, Y11, Y11
-	VMOVUPS      96(SP), Y12
-	VFMADD231PD  Y5, Y4, Y12
-	VMOVUPS      Y12, 96(SP)
-	VMOVUPS      128(SP), Y12
-	VFNMADD231PD Y6, Y4, Y12
-	VMOVUPS      Y12, 128(SP)
-	VMOVUPS      160(SP), Y4
-	VFMADD231PD  Y5, Y7, Y4
-	VMOVUPS      Y4, 160(SP)
-	VMOVUPS      192(SP), Y4
+	VFMADD231PD  Y5, Y4, Y1
+	VFNMADD231PD Y6, Y4, Y2
+	VFMADD231PD  Y5, Y7, Y3
+	VMOVUPS      320(SI), Y4
 	VFNMADD231PD Y6, Y7, Y4
-	VMOVUPS      Y4, 192(SP)
-	VMOVUPS      320(SP), Y4
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      192(SI), Y4
 	VFMADD231PD  Y10, Y5, Y4
-	VMOVUPS      Y4, 320(SP)
-	VFNMADD231PD Y8, Y6, Y1
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      160(SI), Y4
+	VFNMADD231PD Y8, Y6, Y4
+	VMOVUPS      Y4, 160(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SP), Y4
+	VMOVUPS 64(SI), Y4
 	VMULPD  Y4, Y8, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y7
 	VMAXPD  Y4, Y7, Y7
@@ -37963,24 +40694,26 @@ few:
 	VMOVUPD      roundBits<>+0(SB), Y12
 	VFMADD231PD  log2e<>+0(SB), Y7, Y12
 	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y7
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y7
+	VFNMADD231PD ln2<>+0(SB), Y13, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y7, Y13
-	VFMADD213PD exp64i<>+0(SB), Y7, Y13
-	VFMADD213PD exp64h<>+0(SB), Y7, Y13
-	VFMADD213PD exp64g<>+0(SB), Y7, Y13
-	VFMADD213PD exp64f<>+0(SB), Y7, Y13
-	VFMADD213PD exp64e<>+0(SB), Y7, Y13
-	VFMADD213PD exp64d<>+0(SB), Y7, Y13
-	VFMADD213PD exp64c<>+0(SB), Y7, Y13
-	VFMADD213PD exp64b<>+0(SB), Y7, Y13
-	VFMADD213PD one<>+0(SB), Y7, Y13
-	VFMADD213PD one<>+0(SB), Y7, Y13
-	VPSLLQ      $0x34, Y12, Y7
-	VPADDQ      Y7, Y13, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y7, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y7, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y13, Y15, Y7
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y7, Y7
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VANDPD      Y7, Y4, Y4
 
@@ -38011,10 +40744,12 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y4, Y4
-	VFMADD231PD Y10, Y4, Y2
+	VMOVUPS     128(SI), Y5
+	VFMADD231PD Y10, Y4, Y5
+	VMOVUPS     Y5, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SP), Y4
+	VMOVUPS 64(SI), Y4
 	VMULPD  Y4, Y10, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y5
 	VMAXPD  Y4, Y5, Y5
@@ -38023,24 +40758,26 @@ noMore3:
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y5, Y7
 	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y5
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2<>+0(SB), Y10, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y5, Y10
-	VFMADD213PD exp64i<>+0(SB), Y5, Y10
-	VFMADD213PD exp64h<>+0(SB), Y5, Y10
-	VFMADD213PD exp64g<>+0(SB), Y5, Y10
-	VFMADD213PD exp64f<>+0(SB), Y5, Y10
-	VFMADD213PD exp64e<>+0(SB), Y5, Y10
-	VFMADD213PD exp64d<>+0(SB), Y5, Y10
-	VFMADD213PD exp64c<>+0(SB), Y5, Y10
-	VFMADD213PD exp64b<>+0(SB), Y5, Y10
-	VFMADD213PD one<>+0(SB), Y5, Y10
-	VFMADD213PD one<>+0(SB), Y5, Y10
-	VPSLLQ      $0x34, Y7, Y5
-	VPADDQ      Y5, Y10, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y10
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y11
+	VFMADD231PD expRowi<>+0(SB), Y10, Y11
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y10, Y11, Y12
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y11
+	VFMADD231PD Y10, Y12, Y11
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y10, Y11, Y12
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y10, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y5, Y5
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VANDPD      Y5, Y4, Y4
 
@@ -38071,104 +40808,106 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y4, Y4
-	VFNMADD231PD Y8, Y4, Y3
-	ADDQ         $0x00000004, SI
+	VMOVUPS      96(SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, 96(SI)
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      96(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      128(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      160(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      192(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 192(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      224(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 224(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      256(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 256(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPS      288(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 288(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPS      320(SP), Y0
-	VXORPS       Y4, Y4, Y4
-	VMOVUPS      Y4, 320(SP)
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPD       X4, X0, X0
-	VUNPCKHPD    X0, X0, X4
-	VADDSD       X4, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
 	VMOVAPD      Y1, Y0
 	VXORPS       Y1, Y1, Y1
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
 	VMOVAPD      Y2, Y0
 	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
 	VMOVAPD      Y3, Y0
 	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      320(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -38182,7 +40921,11 @@ done:
 
 // func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerF32AVX2(SB), $320-89
+TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -38191,20 +40934,20 @@ TEXT ·backwardNoneAnyPowerF32AVX2(SB), $320-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(R8)
 	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
+	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      Y0, 192(R8)
 	VBROADCASTSS 44(DI), Y0
 	VMOVSS       36(DI), X1
 
@@ -38215,229 +40958,238 @@ TEXT ·backwardNoneAnyPowerF32AVX2(SB), $320-89
 	VSUBSS       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
-	XORQ         R8, R8
+	VMOVUPS      Y1, 224(R8)
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPS     (SI)(R8*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMOVUPS     (BX)(R8*4), Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VSUBPS      Y5, Y6, Y6
-	VCMPPS      $0x11, Y0, Y5, Y7
-	VCMPPS      $0x11, Y0, Y6, Y8
-	VPCMPEQD    Y9, Y9, Y9
-	VORPS       Y7, Y8, Y7
-	VANDNPS     Y9, Y7, Y7
+	VMOVUPS     (SI)(R9*4), Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPS      Y3, Y1, Y3
+	VMOVUPS     Y3, 288(R8)
+	VMOVUPS     32(R8), Y3
+	VMOVUPS     288(R8), Y4
+	VFMADD231PS Y3, Y2, Y4
+	VMOVUPS     Y4, 288(R8)
+	VMOVUPS     (BX)(R9*4), Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y4
+	VCMPPS      $0x11, Y0, Y3, Y5
+	VCMPPS      $0x11, Y0, Y4, Y6
+	VPCMPEQD    Y7, Y7, Y7
+	VORPS       Y5, Y6, Y5
+	VANDNPS     Y7, Y5, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y5, Y8
-	VMOVUPS twiceBiasSingle<>+0(SB), Y9
-	VANDPS  exponentBitsSingle<>+0(SB), Y8, Y10
-	VPSUBD  Y10, Y9, Y9
-	VPSRLD  $0x17, Y8, Y8
-	VORPS   integerBitsSingle<>+0(SB), Y8, Y8
-	VSUBPS  integerBiasSingle<>+0(SB), Y8, Y8
-	VMULPS  Y9, Y5, Y9
-	VADDPS  minusOneSingle<>+0(SB), Y9, Y9
+	VPADDD  quarterUpSingle<>+0(SB), Y3, Y6
+	VMOVUPS twiceBiasSingle<>+0(SB), Y7
+	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
+	VPSUBD  Y8, Y7, Y7
+	VPSRLD  $0x17, Y6, Y6
+	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
+	VMULPS  Y7, Y3, Y7
+	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y9, Y10
-	VDIVPS       Y10, Y9, Y10
-	VMULPS       Y10, Y10, Y11
-	VMOVUPS      logLanecSingle<>+0(SB), Y12
-	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y9, Y11, Y12
+	VADDPS       twoSingle<>+0(SB), Y7, Y8
+	VDIVPS       Y8, Y7, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y10
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y7, Y9, Y10
 
 	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y11
-	VFMSUB213PS Y11, Y10, Y12
-	VSUBPS      Y12, Y9, Y9
-	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y9
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
+	VFMSUB213PS Y9, Y8, Y10
+	VSUBPS      Y10, Y7, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y6, Y8
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y10
-	VANDPS       exponentBitsSingle<>+0(SB), Y8, Y11
-	VPSUBD       Y11, Y10, Y10
-	VPSRLD       $0x17, Y8, Y8
-	VORPS        integerBitsSingle<>+0(SB), Y8, Y8
-	VSUBPS       integerBiasSingle<>+0(SB), Y8, Y8
-	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS Y5, Y10, Y11
+	VPADDD       quarterUpSingle<>+0(SB), Y4, Y6
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
+	VANDPS       exponentBitsSingle<>+0(SB), Y6, Y9
+	VPSUBD       Y9, Y8, Y8
+	VPSRLD       $0x17, Y6, Y6
+	VORPS        integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS       integerBiasSingle<>+0(SB), Y6, Y6
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS Y3, Y8, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y11, Y10
-	VDIVPS       Y10, Y11, Y10
-	VMULPS       Y10, Y10, Y12
-	VMOVUPS      logLanecSingle<>+0(SB), Y13
-	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
-	VFNMADD213PS Y11, Y12, Y13
+	VADDPS       twoSingle<>+0(SB), Y9, Y8
+	VDIVPS       Y8, Y9, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y9, Y10, Y11
 
 	// Add k ln(2).
-	VXORPD       Y12, Y12, Y12
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y8, Y12
-	VFMSUB213PS  Y12, Y10, Y13
-	VSUBPS       Y13, Y11, Y10
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y10
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VSUBPS       Y0, Y8, Y8
-	VMAXPS       Y5, Y0, Y11
-	VMINPS       Y11, Y8, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y11
-	VSUBPS       Y0, Y11, Y11
-	VMAXPS       Y6, Y0, Y12
-	VMINPS       Y12, Y11, Y11
-	VMOVUPS      64(SP), Y12
-	VMULPS       Y12, Y2, Y12
-	VMOVUPS      96(SP), Y13
-	VMULPS       Y13, Y3, Y13
-	VMULPS       Y6, Y12, Y12
-	VFNMADD231PS Y5, Y13, Y12
-	VMOVUPS      128(SP), Y13
-	VMULPS       Y13, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
+	VXORPD       Y10, Y10, Y10
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y6, Y10
+	VFMSUB213PS  Y10, Y8, Y11
+	VSUBPS       Y11, Y9, Y8
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VSUBPS       Y0, Y6, Y6
+	VMAXPS       Y3, Y0, Y9
+	VMINPS       Y9, Y6, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VSUBPS       Y0, Y9, Y9
+	VMAXPS       Y4, Y0, Y10
+	VMINPS       Y10, Y9, Y9
+	VMOVUPS      64(R8), Y10
+	VMULPS       Y10, Y1, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y2, Y11
+	VMULPS       Y4, Y10, Y10
+	VFNMADD231PS Y3, Y11, Y10
+	VMOVUPS      128(R8), Y11
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, 352(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y1, Y10, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y2, Y13, Y13
+	VMOVUPS 224(R8), Y1
+	VMULPS  Y1, Y8, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y1, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y15
-	VFMADD213PS expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y13, Y15
-	VPSLLD      $0x17, Y14, Y13
-	VPADDD      Y13, Y15, Y13
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y13, Y2, Y2
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD      Y11, Y1, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y11, Y13
-	VMULPS  Y13, Y2, Y2
+	VSQRTPS Y9, Y11
+	VMULPS  Y11, Y1, Y1
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y11, Y2, Y2
+	VMULPS Y9, Y1, Y1
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y11, Y11, Y11
+	VMULPS Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y11, Y2, Y2
+	VMULPS Y9, Y1, Y1
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Y11, Y11, Y11
-	VMULPS Y11, Y2, Y2
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y1, Y1
 
 noMore1:
-	VMULPS       Y9, Y5, Y11
-	VMOVUPS      256(SP), Y13
-	VFNMADD213PS Y6, Y13, Y11
-	VMOVUPS      224(SP), Y13
-	VMULPS       Y2, Y13, Y2
-	VFMADD231PS  Y11, Y2, Y12
-	VMOVUPS      160(SP), Y2
-	VMULPS       Y2, Y3, Y2
+	VMULPS       Y7, Y3, Y9
+	VMOVUPS      192(R8), Y11
+	VFNMADD213PS Y4, Y11, Y9
+	VMOVUPS      352(R8), Y11
+	VMULPS       Y1, Y11, Y1
+	VFMADD231PS  Y9, Y1, Y10
+	VMOVUPS      160(R8), Y1
+	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y1, Y9, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
-	VMAXPS  Y3, Y9, Y9
+	VMOVUPS 224(R8), Y2
+	VMULPS  Y2, Y7, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y2, Y7, Y7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y9
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y13
-	VPSLLD      $0x17, Y11, Y9
-	VPADDD      Y9, Y13, Y9
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD      Y9, Y3, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y11, Y13, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPADDD      Y9, Y7, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y7, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Y8, Y9
-	VMULPS  Y9, Y3, Y3
+	VSQRTPS Y6, Y7
+	VMULPS  Y7, Y2, Y2
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Y8, Y3, Y3
+	VMULPS Y6, Y2, Y2
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Y8, Y8, Y8
+	VMULPS Y6, Y6, Y6
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Y8, Y3, Y3
+	VMULPS Y6, Y2, Y2
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPS Y8, Y8, Y8
-	VMULPS Y8, Y3, Y3
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y2, Y2
 
 noMore2:
-	VMULPS       Y10, Y6, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD213PS Y5, Y9, Y8
-	VMULPS       Y3, Y2, Y2
-	VFMADD231PS  Y8, Y2, Y12
-	VMULPS       Y6, Y5, Y2
-	VDIVPS       Y2, Y12, Y2
-	VANDPD       Y2, Y7, Y2
-	VADDPS       Y2, Y4, Y2
+	VMULPS       Y8, Y4, Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PS Y3, Y7, Y6
+	VMULPS       Y2, Y1, Y1
+	VFMADD231PS  Y6, Y1, Y10
+	VMULPS       Y4, Y3, Y1
+	VDIVPS       Y1, Y10, Y1
+	VANDPD       Y1, Y5, Y1
+	VMOVUPS      288(R8), Y2
+	VADDPS       Y1, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y2, (AX)(R8*4)
+	VMOVNTPS     Y1, (AX)(R9*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y2, (AX)(R8*4)
+	VMOVUPS Y1, (AX)(R9*4)
 
 stored3:
-	ADDQ $0x00000008, R8
+	ADDQ $0x00000008, R9
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -38450,221 +41202,230 @@ few:
 	MOVQ        $0x00000008, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
+	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y2
-	VMASKMOVPS  (SI)(R8*4), Y2, Y3
+	VMOVDQU     32(R10)(DX*4), Y1
+	VMOVUPS     Y1, 256(R8)
+	VMOVUPS     256(R8), Y1
+	VMASKMOVPS  (SI)(R9*4), Y1, Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPS      Y3, Y1, Y3
+	VMOVUPS     Y3, 320(R8)
+	VMOVUPS     32(R8), Y3
+	VMOVUPS     320(R8), Y4
+	VFMADD231PS Y3, Y2, Y4
+	VMOVUPS     Y4, 320(R8)
+	VMOVUPS     256(R8), Y3
+	VMASKMOVPS  (BX)(R9*4), Y3, Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     (SP), Y5
-	VMULPS      Y5, Y3, Y5
-	VMOVUPS     32(SP), Y6
-	VFMADD231PS Y6, Y4, Y5
-	VMASKMOVPS  (BX)(R8*4), Y2, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VSUBPS      Y6, Y7, Y7
-	VCMPPS      $0x11, Y0, Y6, Y8
-	VCMPPS      $0x11, Y0, Y7, Y9
-	VPCMPEQD    Y10, Y10, Y10
-	VORPS       Y8, Y9, Y8
-	VANDNPS     Y10, Y8, Y8
+	VCMPPS      $0x11, Y0, Y3, Y5
+	VCMPPS      $0x11, Y0, Y4, Y6
+	VPCMPEQD    Y7, Y7, Y7
+	VORPS       Y5, Y6, Y5
+	VANDNPS     Y7, Y5, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD  quarterUpSingle<>+0(SB), Y6, Y9
-	VMOVUPS twiceBiasSingle<>+0(SB), Y10
-	VANDPS  exponentBitsSingle<>+0(SB), Y9, Y11
-	VPSUBD  Y11, Y10, Y10
-	VPSRLD  $0x17, Y9, Y9
-	VORPS   integerBitsSingle<>+0(SB), Y9, Y9
-	VSUBPS  integerBiasSingle<>+0(SB), Y9, Y9
-	VMULPS  Y10, Y6, Y10
-	VADDPS  minusOneSingle<>+0(SB), Y10, Y10
+	VPADDD  quarterUpSingle<>+0(SB), Y3, Y6
+	VMOVUPS twiceBiasSingle<>+0(SB), Y7
+	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
+	VPSUBD  Y8, Y7, Y7
+	VPSRLD  $0x17, Y6, Y6
+	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
+	VMULPS  Y7, Y3, Y7
+	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y10, Y11
-	VDIVPS       Y11, Y10, Y11
-	VMULPS       Y11, Y11, Y12
-	VMOVUPS      logLanecSingle<>+0(SB), Y13
-	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
-	VFNMADD213PS Y10, Y12, Y13
+	VADDPS       twoSingle<>+0(SB), Y7, Y8
+	VDIVPS       Y8, Y7, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y10
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y7, Y9, Y10
 
 	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y12
-	VFMSUB213PS Y12, Y11, Y13
-	VSUBPS      Y13, Y10, Y10
-	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y10
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
+	VFMSUB213PS Y9, Y8, Y10
+	VSUBPS      Y10, Y7, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDD       quarterUpSingle<>+0(SB), Y7, Y9
-	VMOVUPS      twiceBiasSingle<>+0(SB), Y11
-	VANDPS       exponentBitsSingle<>+0(SB), Y9, Y12
-	VPSUBD       Y12, Y11, Y11
-	VPSRLD       $0x17, Y9, Y9
-	VORPS        integerBitsSingle<>+0(SB), Y9, Y9
-	VSUBPS       integerBiasSingle<>+0(SB), Y9, Y9
-	VADDPS       minusOneSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS Y6, Y11, Y12
+	VPADDD       quarterUpSingle<>+0(SB), Y4, Y6
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
+	VANDPS       exponentBitsSingle<>+0(SB), Y6, Y9
+	VPSUBD       Y9, Y8, Y8
+	VPSRLD       $0x17, Y6, Y6
+	VORPS        integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS       integerBiasSingle<>+0(SB), Y6, Y6
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS Y3, Y8, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPS       twoSingle<>+0(SB), Y12, Y11
-	VDIVPS       Y11, Y12, Y11
-	VMULPS       Y11, Y11, Y13
-	VMOVUPS      logLanecSingle<>+0(SB), Y14
-	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y12, Y13, Y14
+	VADDPS       twoSingle<>+0(SB), Y9, Y8
+	VDIVPS       Y8, Y9, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y9, Y10, Y11
 
 	// Add k ln(2).
-	VXORPD       Y13, Y13, Y13
-	VFMADD231PS  ln2LoSingle<>+0(SB), Y9, Y13
-	VFMSUB213PS  Y13, Y11, Y14
-	VSUBPS       Y14, Y12, Y11
-	VFMADD231PS  ln2HiSingle<>+0(SB), Y9, Y11
+	VXORPD       Y10, Y10, Y10
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y6, Y10
+	VFMSUB213PS  Y10, Y8, Y11
+	VSUBPS       Y11, Y9, Y8
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VSUBPS       Y0, Y6, Y6
+	VMAXPS       Y3, Y0, Y9
+	VMINPS       Y9, Y6, Y6
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
-	VMAXPS       Y6, Y0, Y12
-	VMINPS       Y12, Y9, Y9
-	VMOVUPS      oneSingle<>+0(SB), Y12
-	VSUBPS       Y0, Y12, Y12
-	VMAXPS       Y7, Y0, Y13
-	VMINPS       Y13, Y12, Y12
-	VMOVUPS      64(SP), Y13
-	VMULPS       Y13, Y3, Y13
-	VMOVUPS      96(SP), Y14
-	VMULPS       Y14, Y4, Y14
-	VMULPS       Y7, Y13, Y13
-	VFNMADD231PS Y6, Y14, Y13
-	VMOVUPS      128(SP), Y14
-	VMULPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 192(SP)
+	VMAXPS       Y4, Y0, Y10
+	VMINPS       Y10, Y9, Y9
+	VMOVUPS      64(R8), Y10
+	VMULPS       Y10, Y1, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y2, Y11
+	VMULPS       Y4, Y10, Y10
+	VFNMADD231PS Y3, Y11, Y10
+	VMOVUPS      128(R8), Y11
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, 384(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y1, Y11, Y3
-	VMOVUPS Y3, 288(SP)
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
-	VMOVUPS 288(SP), Y14
-	VMAXPS  Y14, Y3, Y3
+	VMOVUPS 224(R8), Y1
+	VMULPS  Y1, Y8, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y1, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y3
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y15
-	VFMADD213PS expLaneeSingle<>+0(SB), Y3, Y15
-	VFMADD213PS expLanedSingle<>+0(SB), Y3, Y15
-	VFMADD213PS expLanecSingle<>+0(SB), Y3, Y15
-	VFMADD213PS expLanebSingle<>+0(SB), Y3, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y3, Y15
-	VPSLLD      $0x17, Y14, Y3
-	VPADDD      Y3, Y15, Y3
-	VMOVUPS     288(SP), Y14
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y14, Y14
-	VANDPD      Y3, Y14, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD      Y11, Y1, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y12, Y14
-	VMULPS  Y14, Y3, Y3
+	VSQRTPS Y9, Y11
+	VMULPS  Y11, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPS Y12, Y3, Y3
+	VMULPS Y9, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPS Y12, Y12, Y12
+	VMULPS Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPS Y12, Y3, Y3
+	VMULPS Y9, Y1, Y1
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPS Y12, Y12, Y12
-	VMULPS Y12, Y3, Y3
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y1, Y1
 
 noMore4:
-	VMULPS       Y10, Y6, Y12
-	VMOVUPS      256(SP), Y14
-	VFNMADD213PS Y7, Y14, Y12
-	VMOVUPS      192(SP), Y14
-	VMULPS       Y3, Y14, Y3
-	VFMADD231PS  Y12, Y3, Y13
-	VMOVUPS      160(SP), Y3
-	VMULPS       Y3, Y4, Y3
+	VMULPS       Y7, Y3, Y9
+	VMOVUPS      192(R8), Y11
+	VFNMADD213PS Y4, Y11, Y9
+	VMOVUPS      384(R8), Y11
+	VMULPS       Y1, Y11, Y1
+	VFMADD231PS  Y9, Y1, Y10
+	VMOVUPS      160(R8), Y1
+	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y1, Y10, Y4
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y4, Y10, Y10
+	VMOVUPS 224(R8), Y2
+	VMULPS  Y2, Y7, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y2, Y7, Y7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y14
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y14
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y14
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y14
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y14
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y14
-	VPSLLD      $0x17, Y12, Y10
-	VPADDD      Y10, Y14, Y10
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD      Y10, Y4, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y11, Y13, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPADDD      Y9, Y7, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y7, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Y9, Y10
-	VMULPS  Y10, Y4, Y4
+	VSQRTPS Y6, Y7
+	VMULPS  Y7, Y2, Y2
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Y9, Y4, Y4
+	VMULPS Y6, Y2, Y2
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPS Y9, Y9, Y9
+	VMULPS Y6, Y6, Y6
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Y9, Y4, Y4
+	VMULPS Y6, Y2, Y2
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPS Y9, Y9, Y9
-	VMULPS Y9, Y4, Y4
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y2, Y2
 
 noMore5:
-	VMULPS       Y11, Y7, Y9
-	VMOVUPS      256(SP), Y10
-	VFNMADD213PS Y6, Y10, Y9
-	VMULPS       Y4, Y3, Y3
-	VFMADD231PS  Y9, Y3, Y13
-	VMULPS       Y7, Y6, Y3
-	VDIVPS       Y3, Y13, Y3
-	VANDPD       Y3, Y8, Y3
-	VADDPS       Y3, Y5, Y3
-	VMASKMOVPS   Y3, Y2, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMULPS       Y8, Y4, Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PS Y3, Y7, Y6
+	VMULPS       Y2, Y1, Y1
+	VFMADD231PS  Y6, Y1, Y10
+	VMULPS       Y4, Y3, Y1
+	VDIVPS       Y1, Y10, Y1
+	VANDPD       Y1, Y5, Y1
+	VMOVUPS      320(R8), Y2
+	VADDPS       Y1, Y2, Y1
+	VMOVUPS      256(R8), Y2
+	VMASKMOVPS   Y1, Y2, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
@@ -38676,7 +41437,11 @@ done:
 
 // func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardNoneAnyPowerF64AVX2(SB), $320-89
+TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
@@ -38685,20 +41450,20 @@ TEXT ·backwardNoneAnyPowerF64AVX2(SB), $320-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(R8)
 	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(SP)
+	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      Y0, 192(R8)
 	VBROADCASTSD 88(DI), Y0
 	VMOVSD       72(DI), X1
 
@@ -38709,247 +41474,258 @@ TEXT ·backwardNoneAnyPowerF64AVX2(SB), $320-89
 	VSUBSD       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
-	XORQ         R8, R8
+	VMOVUPS      Y1, 224(R8)
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVUPD     (SI)(R8*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (SP), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(SP), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMOVUPD     (BX)(R8*8), Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VSUBPD      Y5, Y6, Y6
-	VCMPPD      $0x11, Y0, Y5, Y7
-	VCMPPD      $0x11, Y0, Y6, Y8
-	VPCMPEQD    Y9, Y9, Y9
-	VORPS       Y7, Y8, Y7
-	VANDNPS     Y9, Y7, Y7
+	VMOVUPD     (SI)(R9*8), Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPD      Y3, Y1, Y3
+	VMOVUPS     Y3, 352(R8)
+	VMOVUPS     32(R8), Y3
+	VMOVUPS     352(R8), Y4
+	VFMADD231PD Y3, Y2, Y4
+	VMOVUPS     Y4, 352(R8)
+	VMOVUPD     (BX)(R9*8), Y3
+	VMOVUPD     one<>+0(SB), Y4
+	VSUBPD      Y3, Y4, Y4
+	VCMPPD      $0x11, Y0, Y3, Y5
+	VCMPPD      $0x11, Y0, Y4, Y6
+	VPCMPEQD    Y7, Y7, Y7
+	VORPS       Y5, Y6, Y5
+	VANDNPS     Y7, Y5, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y5, Y8
-	VMOVUPD twiceBias<>+0(SB), Y9
-	VANDPD  exponentBits<>+0(SB), Y8, Y10
-	VPSUBQ  Y10, Y9, Y9
-	VPSRLQ  $0x34, Y8, Y8
-	VORPD   integerBits<>+0(SB), Y8, Y8
-	VSUBPD  integerBias<>+0(SB), Y8, Y8
-	VMULPD  Y9, Y5, Y9
-	VADDPD  minusOne<>+0(SB), Y9, Y9
+	VPADDQ  quarterUp<>+0(SB), Y3, Y6
+	VMOVUPD twiceBias<>+0(SB), Y7
+	VANDPD  exponentBits<>+0(SB), Y6, Y8
+	VPSUBQ  Y8, Y7, Y7
+	VPSRLQ  $0x34, Y6, Y6
+	VORPD   integerBits<>+0(SB), Y6, Y6
+	VSUBPD  integerBias<>+0(SB), Y6, Y6
+	VMULPD  Y7, Y3, Y7
+	VADDPD  minusOne<>+0(SB), Y7, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y9, Y10
-	VDIVPD       Y10, Y9, Y10
-	VMULPD       Y10, Y10, Y11
-	VMOVUPD      log64g<>+0(SB), Y12
-	VFMADD213PD  log64f<>+0(SB), Y11, Y12
-	VFMADD213PD  log64e<>+0(SB), Y11, Y12
-	VFMADD213PD  log64d<>+0(SB), Y11, Y12
-	VFMADD213PD  log64c<>+0(SB), Y11, Y12
-	VFMADD213PD  log64b<>+0(SB), Y11, Y12
-	VFMADD213PD  log64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y9, Y11, Y12
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
 
 	// Add k ln(2).
-	VXORPD      Y11, Y11, Y11
-	VFMADD231PD ln2Lo<>+0(SB), Y8, Y11
-	VFMSUB213PD Y11, Y10, Y12
-	VSUBPD      Y12, Y9, Y9
-	VFMADD231PD ln2Hi<>+0(SB), Y8, Y9
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y6, Y8
-	VMOVUPD      twiceBias<>+0(SB), Y10
-	VANDPD       exponentBits<>+0(SB), Y8, Y11
-	VPSUBQ       Y11, Y10, Y10
-	VPSRLQ       $0x34, Y8, Y8
-	VORPD        integerBits<>+0(SB), Y8, Y8
-	VSUBPD       integerBias<>+0(SB), Y8, Y8
-	VADDPD       minusOne<>+0(SB), Y10, Y11
-	VFNMADD231PD Y5, Y10, Y11
+	VPADDQ       quarterUp<>+0(SB), Y4, Y6
+	VMOVUPD      twiceBias<>+0(SB), Y8
+	VANDPD       exponentBits<>+0(SB), Y6, Y9
+	VPSUBQ       Y9, Y8, Y8
+	VPSRLQ       $0x34, Y6, Y6
+	VORPD        integerBits<>+0(SB), Y6, Y6
+	VSUBPD       integerBias<>+0(SB), Y6, Y6
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VFNMADD231PD Y3, Y8, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y11, Y10
-	VDIVPD       Y10, Y11, Y10
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      log64g<>+0(SB), Y13
-	VFMADD213PD  log64f<>+0(SB), Y12, Y13
-	VFMADD213PD  log64e<>+0(SB), Y12, Y13
-	VFMADD213PD  log64d<>+0(SB), Y12, Y13
-	VFMADD213PD  log64c<>+0(SB), Y12, Y13
-	VFMADD213PD  log64b<>+0(SB), Y12, Y13
-	VFMADD213PD  log64a<>+0(SB), Y12, Y13
-	VFNMADD213PD Y11, Y12, Y13
+	VADDPD       two<>+0(SB), Y9, Y8
+	VDIVPD       Y8, Y9, Y8
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y9, Y10, Y11
 
 	// Add k ln(2).
-	VXORPD       Y12, Y12, Y12
-	VFMADD231PD  ln2Lo<>+0(SB), Y8, Y12
-	VFMSUB213PD  Y12, Y10, Y13
-	VSUBPD       Y13, Y11, Y10
-	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y10
-	VMOVUPD      one<>+0(SB), Y8
-	VSUBPD       Y0, Y8, Y8
-	VMAXPD       Y5, Y0, Y11
-	VMINPD       Y11, Y8, Y8
-	VMOVUPD      one<>+0(SB), Y11
-	VSUBPD       Y0, Y11, Y11
-	VMAXPD       Y6, Y0, Y12
-	VMINPD       Y12, Y11, Y11
-	VMOVUPS      64(SP), Y12
-	VMULPD       Y12, Y2, Y12
-	VMOVUPS      96(SP), Y13
-	VMULPD       Y13, Y3, Y13
-	VMULPD       Y6, Y12, Y12
-	VFNMADD231PD Y5, Y13, Y12
-	VMOVUPS      128(SP), Y13
-	VMULPD       Y13, Y2, Y2
-	VMOVUPS      Y2, 224(SP)
+	VXORPD       Y10, Y10, Y10
+	VFMADD231PD  ln2Lo<>+0(SB), Y6, Y10
+	VFMSUB213PD  Y10, Y8, Y11
+	VSUBPD       Y11, Y9, Y8
+	VFMADD231PD  ln2Hi<>+0(SB), Y6, Y8
+	VMOVUPD      one<>+0(SB), Y6
+	VSUBPD       Y0, Y6, Y6
+	VMAXPD       Y3, Y0, Y9
+	VMINPD       Y9, Y6, Y6
+	VMOVUPD      one<>+0(SB), Y9
+	VSUBPD       Y0, Y9, Y9
+	VMAXPD       Y4, Y0, Y10
+	VMINPD       Y10, Y9, Y9
+	VMOVUPS      64(R8), Y10
+	VMULPD       Y10, Y1, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPD       Y11, Y2, Y11
+	VMULPD       Y4, Y10, Y10
+	VFNMADD231PD Y3, Y11, Y10
+	VMOVUPS      128(R8), Y11
+	VMULPD       Y11, Y1, Y1
+	VMOVUPS      Y1, 288(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y1, Y10, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y2, Y13, Y13
+	VMOVUPS 224(R8), Y1
+	VMULPD  Y1, Y8, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y1, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y13, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y15
-	VFMADD213PD exp64j<>+0(SB), Y13, Y15
-	VFMADD213PD exp64i<>+0(SB), Y13, Y15
-	VFMADD213PD exp64h<>+0(SB), Y13, Y15
-	VFMADD213PD exp64g<>+0(SB), Y13, Y15
-	VFMADD213PD exp64f<>+0(SB), Y13, Y15
-	VFMADD213PD exp64e<>+0(SB), Y13, Y15
-	VFMADD213PD exp64d<>+0(SB), Y13, Y15
-	VFMADD213PD exp64c<>+0(SB), Y13, Y15
-	VFMADD213PD exp64b<>+0(SB), Y13, Y15
-	VFMADD213PD one<>+0(SB), Y13, Y15
-	VFMADD213PD one<>+0(SB), Y13, Y15
-	VPSLLQ      $0x34, Y14, Y13
-	VPADDQ      Y13, Y15, Y13
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y13, Y2, Y2
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD      Y11, Y1, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y11, Y13
-	VMULPD  Y13, Y2, Y2
+	VSQRTPD Y9, Y11
+	VMULPD  Y11, Y1, Y1
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y11, Y2, Y2
+	VMULPD Y9, Y1, Y1
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y11, Y11, Y11
+	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y11, Y2, Y2
+	VMULPD Y9, Y1, Y1
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y11, Y11, Y11
-	VMULPD Y11, Y2, Y2
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y1, Y1
 
 noMore1:
-	VMULPD       Y9, Y5, Y11
-	VMOVUPS      256(SP), Y13
-	VFNMADD213PD Y6, Y13, Y11
-	VMOVUPS      224(SP), Y13
-	VMULPD       Y2, Y13, Y2
-	VFMADD231PD  Y11, Y2, Y12
-	VMOVUPS      160(SP), Y2
-	VMULPD       Y2, Y3, Y2
+	VMULPD       Y7, Y3, Y9
+	VMOVUPS      192(R8), Y11
+	VFNMADD213PD Y4, Y11, Y9
+	VMOVUPS      288(R8), Y11
+	VMULPD       Y1, Y11, Y1
+	VFMADD231PD  Y9, Y1, Y10
+	VMOVUPS      160(R8), Y1
+	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y1, Y9, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y9
-	VMAXPD  Y3, Y9, Y9
+	VMOVUPS 224(R8), Y2
+	VMULPD  Y2, Y7, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y2, Y7, Y7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y9, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y9
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y9, Y13
-	VFMADD213PD exp64i<>+0(SB), Y9, Y13
-	VFMADD213PD exp64h<>+0(SB), Y9, Y13
-	VFMADD213PD exp64g<>+0(SB), Y9, Y13
-	VFMADD213PD exp64f<>+0(SB), Y9, Y13
-	VFMADD213PD exp64e<>+0(SB), Y9, Y13
-	VFMADD213PD exp64d<>+0(SB), Y9, Y13
-	VFMADD213PD exp64c<>+0(SB), Y9, Y13
-	VFMADD213PD exp64b<>+0(SB), Y9, Y13
-	VFMADD213PD one<>+0(SB), Y9, Y13
-	VFMADD213PD one<>+0(SB), Y9, Y13
-	VPSLLQ      $0x34, Y11, Y9
-	VPADDQ      Y9, Y13, Y9
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y9, Y3, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y11, Y13, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPADDQ      Y9, Y7, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD      Y7, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Y8, Y9
-	VMULPD  Y9, Y3, Y3
+	VSQRTPD Y6, Y7
+	VMULPD  Y7, Y2, Y2
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Y8, Y3, Y3
+	VMULPD Y6, Y2, Y2
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Y8, Y8, Y8
+	VMULPD Y6, Y6, Y6
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Y8, Y3, Y3
+	VMULPD Y6, Y2, Y2
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Y8, Y8, Y8
-	VMULPD Y8, Y3, Y3
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y2, Y2
 
 noMore2:
-	VMULPD       Y10, Y6, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD213PD Y5, Y9, Y8
-	VMULPD       Y3, Y2, Y2
-	VFMADD231PD  Y8, Y2, Y12
-	VMULPD       Y6, Y5, Y2
-	VDIVPD       Y2, Y12, Y2
-	VANDPD       Y2, Y7, Y2
-	VADDPD       Y2, Y4, Y2
+	VMULPD       Y8, Y4, Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PD Y3, Y7, Y6
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y6, Y1, Y10
+	VMULPD       Y4, Y3, Y1
+	VDIVPD       Y1, Y10, Y1
+	VANDPD       Y1, Y5, Y1
+	VMOVUPS      352(R8), Y2
+	VADDPD       Y1, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y2, (AX)(R8*8)
+	VMOVNTPD     Y1, (AX)(R9*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y2, (AX)(R8*8)
+	VMOVUPD Y1, (AX)(R9*8)
 
 stored3:
-	ADDQ $0x00000004, R8
+	ADDQ $0x00000004, R9
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -38962,239 +41738,250 @@ few:
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
+	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y2
-	VMASKMOVPD  (SI)(R8*8), Y2, Y3
+	VMOVDQU     32(R10)(DX*8), Y1
+	VMOVUPS     Y1, 320(R8)
+	VMOVUPS     320(R8), Y1
+	VMASKMOVPD  (SI)(R9*8), Y1, Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPD      Y3, Y1, Y3
+	VMOVUPS     Y3, 384(R8)
+	VMOVUPS     32(R8), Y3
+	VMOVUPS     384(R8), Y4
+	VFMADD231PD Y3, Y2, Y4
+	VMOVUPS     Y4, 384(R8)
+	VMOVUPS     320(R8), Y3
+	VMASKMOVPD  (BX)(R9*8), Y3, Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     (SP), Y5
-	VMULPD      Y5, Y3, Y5
-	VMOVUPS     32(SP), Y6
-	VFMADD231PD Y6, Y4, Y5
-	VMASKMOVPD  (BX)(R8*8), Y2, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VCMPPD      $0x11, Y0, Y6, Y8
-	VCMPPD      $0x11, Y0, Y7, Y9
-	VPCMPEQD    Y10, Y10, Y10
-	VORPS       Y8, Y9, Y8
-	VANDNPS     Y10, Y8, Y8
+	VCMPPD      $0x11, Y0, Y3, Y5
+	VCMPPD      $0x11, Y0, Y4, Y6
+	VPCMPEQD    Y7, Y7, Y7
+	VORPS       Y5, Y6, Y5
+	VANDNPS     Y7, Y5, Y5
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ  quarterUp<>+0(SB), Y6, Y9
-	VMOVUPD twiceBias<>+0(SB), Y10
-	VANDPD  exponentBits<>+0(SB), Y9, Y11
-	VPSUBQ  Y11, Y10, Y10
-	VPSRLQ  $0x34, Y9, Y9
-	VORPD   integerBits<>+0(SB), Y9, Y9
-	VSUBPD  integerBias<>+0(SB), Y9, Y9
-	VMULPD  Y10, Y6, Y10
-	VADDPD  minusOne<>+0(SB), Y10, Y10
+	VPADDQ  quarterUp<>+0(SB), Y3, Y6
+	VMOVUPD twiceBias<>+0(SB), Y7
+	VANDPD  exponentBits<>+0(SB), Y6, Y8
+	VPSUBQ  Y8, Y7, Y7
+	VPSRLQ  $0x34, Y6, Y6
+	VORPD   integerBits<>+0(SB), Y6, Y6
+	VSUBPD  integerBias<>+0(SB), Y6, Y6
+	VMULPD  Y7, Y3, Y7
+	VADDPD  minusOne<>+0(SB), Y7, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y10, Y11
-	VDIVPD       Y11, Y10, Y11
-	VMULPD       Y11, Y11, Y12
-	VMOVUPD      log64g<>+0(SB), Y13
-	VFMADD213PD  log64f<>+0(SB), Y12, Y13
-	VFMADD213PD  log64e<>+0(SB), Y12, Y13
-	VFMADD213PD  log64d<>+0(SB), Y12, Y13
-	VFMADD213PD  log64c<>+0(SB), Y12, Y13
-	VFMADD213PD  log64b<>+0(SB), Y12, Y13
-	VFMADD213PD  log64a<>+0(SB), Y12, Y13
-	VFNMADD213PD Y10, Y12, Y13
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
 
 	// Add k ln(2).
-	VXORPD      Y12, Y12, Y12
-	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
-	VFMSUB213PD Y12, Y11, Y13
-	VSUBPD      Y13, Y10, Y10
-	VFMADD231PD ln2Hi<>+0(SB), Y9, Y10
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
 
 	// u = 2^k m, with m in [3/4, 3/2).
-	VPADDQ       quarterUp<>+0(SB), Y7, Y9
-	VMOVUPD      twiceBias<>+0(SB), Y11
-	VANDPD       exponentBits<>+0(SB), Y9, Y12
-	VPSUBQ       Y12, Y11, Y11
-	VPSRLQ       $0x34, Y9, Y9
-	VORPD        integerBits<>+0(SB), Y9, Y9
-	VSUBPD       integerBias<>+0(SB), Y9, Y9
-	VADDPD       minusOne<>+0(SB), Y11, Y12
-	VFNMADD231PD Y6, Y11, Y12
+	VPADDQ       quarterUp<>+0(SB), Y4, Y6
+	VMOVUPD      twiceBias<>+0(SB), Y8
+	VANDPD       exponentBits<>+0(SB), Y6, Y9
+	VPSUBQ       Y9, Y8, Y8
+	VPSRLQ       $0x34, Y6, Y6
+	VORPD        integerBits<>+0(SB), Y6, Y6
+	VSUBPD       integerBias<>+0(SB), Y6, Y6
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VFNMADD231PD Y3, Y8, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VADDPD       two<>+0(SB), Y12, Y11
-	VDIVPD       Y11, Y12, Y11
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      log64g<>+0(SB), Y14
-	VFMADD213PD  log64f<>+0(SB), Y13, Y14
-	VFMADD213PD  log64e<>+0(SB), Y13, Y14
-	VFMADD213PD  log64d<>+0(SB), Y13, Y14
-	VFMADD213PD  log64c<>+0(SB), Y13, Y14
-	VFMADD213PD  log64b<>+0(SB), Y13, Y14
-	VFMADD213PD  log64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y12, Y13, Y14
+	VADDPD       two<>+0(SB), Y9, Y8
+	VDIVPD       Y8, Y9, Y8
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y9, Y10, Y11
 
 	// Add k ln(2).
-	VXORPD       Y13, Y13, Y13
-	VFMADD231PD  ln2Lo<>+0(SB), Y9, Y13
-	VFMSUB213PD  Y13, Y11, Y14
-	VSUBPD       Y14, Y12, Y11
-	VFMADD231PD  ln2Hi<>+0(SB), Y9, Y11
+	VXORPD       Y10, Y10, Y10
+	VFMADD231PD  ln2Lo<>+0(SB), Y6, Y10
+	VFMSUB213PD  Y10, Y8, Y11
+	VSUBPD       Y11, Y9, Y8
+	VFMADD231PD  ln2Hi<>+0(SB), Y6, Y8
+	VMOVUPD      one<>+0(SB), Y6
+	VSUBPD       Y0, Y6, Y6
+	VMAXPD       Y3, Y0, Y9
+	VMINPD       Y9, Y6, Y6
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
-	VMAXPD       Y6, Y0, Y12
-	VMINPD       Y12, Y9, Y9
-	VMOVUPD      one<>+0(SB), Y12
-	VSUBPD       Y0, Y12, Y12
-	VMAXPD       Y7, Y0, Y13
-	VMINPD       Y13, Y12, Y12
-	VMOVUPS      64(SP), Y13
-	VMULPD       Y13, Y3, Y13
-	VMOVUPS      96(SP), Y14
-	VMULPD       Y14, Y4, Y14
-	VMULPD       Y7, Y13, Y13
-	VFNMADD231PD Y6, Y14, Y13
-	VMOVUPS      128(SP), Y14
-	VMULPD       Y14, Y3, Y3
-	VMOVUPS      Y3, 192(SP)
+	VMAXPD       Y4, Y0, Y10
+	VMINPD       Y10, Y9, Y9
+	VMOVUPS      64(R8), Y10
+	VMULPD       Y10, Y1, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPD       Y11, Y2, Y11
+	VMULPD       Y4, Y10, Y10
+	VFNMADD231PD Y3, Y11, Y10
+	VMOVUPS      128(R8), Y11
+	VMULPD       Y11, Y1, Y1
+	VMOVUPS      Y1, 256(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y1, Y11, Y3
-	VMOVUPS Y3, 288(SP)
-	VMOVUPD leastNormalExp<>+0(SB), Y3
-	VMOVUPS 288(SP), Y14
-	VMAXPD  Y14, Y3, Y3
+	VMOVUPS 224(R8), Y1
+	VMULPD  Y1, Y8, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y1, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y3, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y3
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y3
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y15
-	VFMADD213PD exp64j<>+0(SB), Y3, Y15
-	VFMADD213PD exp64i<>+0(SB), Y3, Y15
-	VFMADD213PD exp64h<>+0(SB), Y3, Y15
-	VFMADD213PD exp64g<>+0(SB), Y3, Y15
-	VFMADD213PD exp64f<>+0(SB), Y3, Y15
-	VFMADD213PD exp64e<>+0(SB), Y3, Y15
-	VFMADD213PD exp64d<>+0(SB), Y3, Y15
-	VFMADD213PD exp64c<>+0(SB), Y3, Y15
-	VFMADD213PD exp64b<>+0(SB), Y3, Y15
-	VFMADD213PD one<>+0(SB), Y3, Y15
-	VFMADD213PD one<>+0(SB), Y3, Y15
-	VPSLLQ      $0x34, Y14, Y3
-	VPADDQ      Y3, Y15, Y3
-	VMOVUPS     288(SP), Y14
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y14, Y14
-	VANDPD      Y3, Y14, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD      Y11, Y1, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y12, Y14
-	VMULPD  Y14, Y3, Y3
+	VSQRTPD Y9, Y11
+	VMULPD  Y11, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y12, Y3, Y3
+	VMULPD Y9, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y12, Y12, Y12
+	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y12, Y3, Y3
+	VMULPD Y9, Y1, Y1
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y12, Y12, Y12
-	VMULPD Y12, Y3, Y3
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y1, Y1
 
 noMore4:
-	VMULPD       Y10, Y6, Y12
-	VMOVUPS      256(SP), Y14
-	VFNMADD213PD Y7, Y14, Y12
-	VMOVUPS      192(SP), Y14
-	VMULPD       Y3, Y14, Y3
-	VFMADD231PD  Y12, Y3, Y13
-	VMOVUPS      160(SP), Y3
-	VMULPD       Y3, Y4, Y3
+	VMULPD       Y7, Y3, Y9
+	VMOVUPS      192(R8), Y11
+	VFNMADD213PD Y4, Y11, Y9
+	VMOVUPS      256(R8), Y11
+	VMULPD       Y1, Y11, Y1
+	VFMADD231PD  Y9, Y1, Y10
+	VMOVUPS      160(R8), Y1
+	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y1, Y10, Y4
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y4, Y10, Y10
+	VMOVUPS 224(R8), Y2
+	VMULPD  Y2, Y7, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y2, Y7, Y7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y10, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y14
-	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y10
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y14
-	VFMADD213PD exp64j<>+0(SB), Y10, Y14
-	VFMADD213PD exp64i<>+0(SB), Y10, Y14
-	VFMADD213PD exp64h<>+0(SB), Y10, Y14
-	VFMADD213PD exp64g<>+0(SB), Y10, Y14
-	VFMADD213PD exp64f<>+0(SB), Y10, Y14
-	VFMADD213PD exp64e<>+0(SB), Y10, Y14
-	VFMADD213PD exp64d<>+0(SB), Y10, Y14
-	VFMADD213PD exp64c<>+0(SB), Y10, Y14
-	VFMADD213PD exp64b<>+0(SB), Y10, Y14
-	VFMADD213PD one<>+0(SB), Y10, Y14
-	VFMADD213PD one<>+0(SB), Y10, Y14
-	VPSLLQ      $0x34, Y12, Y10
-	VPADDQ      Y10, Y14, Y10
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD      Y10, Y4, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y11, Y13, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPADDQ      Y9, Y7, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD      Y7, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Y9, Y10
-	VMULPD  Y10, Y4, Y4
+	VSQRTPD Y6, Y7
+	VMULPD  Y7, Y2, Y2
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Y9, Y4, Y4
+	VMULPD Y6, Y2, Y2
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Y9, Y9, Y9
+	VMULPD Y6, Y6, Y6
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Y9, Y4, Y4
+	VMULPD Y6, Y2, Y2
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y4, Y4
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y2, Y2
 
 noMore5:
-	VMULPD       Y11, Y7, Y9
-	VMOVUPS      256(SP), Y10
-	VFNMADD213PD Y6, Y10, Y9
-	VMULPD       Y4, Y3, Y3
-	VFMADD231PD  Y9, Y3, Y13
-	VMULPD       Y7, Y6, Y3
-	VDIVPD       Y3, Y13, Y3
-	VANDPD       Y3, Y8, Y3
-	VADDPD       Y3, Y5, Y3
-	VMASKMOVPD   Y3, Y2, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMULPD       Y8, Y4, Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PD Y3, Y7, Y6
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y6, Y1, Y10
+	VMULPD       Y4, Y3, Y1
+	VDIVPD       Y1, Y10, Y1
+	VANDPD       Y1, Y5, Y1
+	VMOVUPS      384(R8), Y2
+	VADDPD       Y1, Y2, Y1
+	VMOVUPS      320(R8), Y2
+	VMASKMOVPD   Y1, Y2, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
@@ -39206,7 +41993,11 @@ done:
 
 // func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $352-73
+TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $640-73
+	LEAQ 256(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -39214,359 +42005,486 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $352-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 288(SP)
-	VMOVUPS      288(SP), Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      32(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      Y0, 32(SI)
 	MOVQ         k+64(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      Y0, (SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SP)
+	VMOVUPS      Y0, 320(SI)
 	VXORPD       Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y0, 64(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 288(SI)
 	XORQ         BX, BX
-	VXORPD       Y8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      Y8, 64(SP)
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      Y8, 192(SP)
-	VMOVUPS      Y8, 224(SP)
-	XORQ         SI, SI
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 160(SP)
+	VMOVUPS      Y0, 192(SP)
+	VMOVUPS      Y0, 224(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (DX)(SI*1), X8
-	VMOVUPS   288(SP), Y9
-	VPCMPEQB  X8, X9, X8
-	VPMOVSXBD X8, Y8
-	VMOVMSKPS Y8, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y9
-	VMOVUPS   signBitSingle<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPS    Y10, Y9, Y9
-	VORPS     signBitSingle<>+0(SB), Y9, Y10
-	VMOVUPS   320(SP), Y11
-	VPMAXUD   Y10, Y11, Y11
-	VMOVUPS   Y11, 320(SP)
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X0
+	VMOVUPS   32(SI), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBD X0, Y0
+	VMOVQ     8(DX)(DI*1), X1
+	VMOVUPS   32(SI), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBD X1, Y1
+	VMOVMSKPS Y0, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVMSKPS Y1, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, BX
+	VMOVUPS   (CX)(DI*4), Y2
+	VMOVUPS   32(CX)(DI*4), Y3
+	VMOVUPS   signBitSingle<>+0(SB), Y4
+	VANDNPD   Y4, Y0, Y5
+	VANDNPD   Y4, Y1, Y4
+	VXORPS    Y5, Y2, Y2
+	VXORPS    Y4, Y3, Y3
+	VORPS     signBitSingle<>+0(SB), Y2, Y4
+	VORPS     signBitSingle<>+0(SB), Y3, Y5
+	VMOVUPS   320(SI), Y6
+	VPMAXUD   Y4, Y6, Y6
+	VMOVUPS   Y6, 320(SI)
+	VMOVUPS   320(SI), Y6
+	VPMAXUD   Y5, Y6, Y6
+	VMOVUPS   Y6, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y12, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y12
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y12
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y12
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y10, Y11
-	VADDPS  twoSingle<>+0(SB), Y10, Y12
-	VMOVUPS oneSingle<>+0(SB), Y13
-	VMULPS  Y12, Y11, Y14
-	VDIVPS  Y14, Y13, Y13
-	VMULPS  Y12, Y13, Y12
-	VMULPS  Y11, Y13, Y11
-	VMULPS  Y10, Y11, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VADDPS      twoSingle<>+0(SB), Y4, Y6
+	VADDPS      twoSingle<>+0(SB), Y5, Y7
+	VDIVPS      Y6, Y4, Y6
+	VDIVPS      Y7, Y5, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y11, Y11, Y13
-	VMOVUPS      unitLanedSingle<>+0(SB), Y14
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
-	VFNMADD213PS Y10, Y13, Y14
-	VFNMADD213PS Y10, Y11, Y14
-	VMULPS       Y12, Y10, Y10
-	VBLENDVPS    Y9, Y10, Y12, Y11
-	VBLENDVPS    Y9, Y12, Y10, Y10
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y8, Y11
+	VFNMADD213PS Y5, Y9, Y10
+	VFNMADD213PS Y4, Y6, Y11
+	VFNMADD213PS Y5, Y7, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y4, Y7
+	VADDPS       oneSingle<>+0(SB), Y5, Y8
+	VDIVPS       Y7, Y6, Y7
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y2, Y4, Y7, Y8
+	VBLENDVPS    Y3, Y5, Y6, Y9
+	VBLENDVPS    Y2, Y7, Y4, Y4
+	VBLENDVPS    Y3, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y2, Y6, Y7
+	VMINPS       Y3, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VSUBPS       Y10, Y6, Y6
 	VXORPD       Y12, Y12, Y12
-	VMINPS       Y9, Y12, Y12
-	VSUBPS       Y14, Y12, Y12
-	VXORPD       Y13, Y13, Y13
-	VMAXPS       Y9, Y13, Y9
-	VADDPS       Y9, Y14, Y9
-	VXORPS       signBitSingle<>+0(SB), Y9, Y9
-	VANDPD       Y11, Y8, Y13
-	VADDPS       Y13, Y0, Y0
-	VANDPD       Y10, Y8, Y13
-	VADDPS       Y13, Y2, Y2
-	VANDNPD      Y10, Y8, Y10
-	VADDPS       Y10, Y1, Y1
-	VANDNPD      Y11, Y8, Y10
-	VADDPS       Y10, Y3, Y3
-	VANDPD       Y12, Y8, Y10
-	VADDPS       Y10, Y4, Y4
-	VANDNPD      Y12, Y8, Y10
-	VADDPS       Y10, Y5, Y5
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VADDPS       Y2, Y11, Y2
+	VADDPS       Y3, Y10, Y3
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
+	VANDPD       Y8, Y0, Y10
+	VANDPD       Y9, Y1, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      64(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 64(SI)
+	VANDPD       Y4, Y0, Y10
+	VANDPD       Y5, Y1, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      128(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 128(SI)
+	VANDNPD      Y4, Y0, Y4
+	VANDNPD      Y5, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      96(SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VANDNPD      Y8, Y0, Y4
+	VANDNPD      Y9, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      160(SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VANDPD       Y7, Y0, Y4
+	VANDPD       Y6, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      192(SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VANDNPD      Y7, Y0, Y4
+	VANDNPD      Y6, Y1, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      224(SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 224(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y10
-	VMULPS  Y10, Y9, Y9
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y9, Y10, Y10
+	VMOVUPS (SI), Y4
+	VMULPS  Y4, Y2, Y2
+	VMOVUPS (SI), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y5
+	VMAXPS  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y4
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y10, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y10, Y13
-	VPSLLD      $0x17, Y11, Y10
-	VPADDD      Y10, Y13, Y10
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
-	VANDPD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y9
-	VANDPD      Y9, Y8, Y10
-	VADDPS      Y10, Y6, Y6
-	VANDNPD     Y9, Y8, Y8
-	VADDPS      Y8, Y7, Y7
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y10
+	VMULPS      Y4, Y4, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y10, Y15, Y5
+	VFMADD231PS Y11, Y14, Y4
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y5, Y5
+	VPADDD      Y8, Y4, Y4
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y2, Y2
+	VANDPD      Y4, Y3, Y3
+	VMULPS      Y7, Y2, Y2
+	VMULPS      Y6, Y3, Y3
+	VANDPD      Y2, Y0, Y4
+	VANDPD      Y3, Y1, Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     256(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 256(SI)
+	VANDNPD     Y2, Y0, Y0
+	VANDNPD     Y3, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VMOVUPS     288(SI), Y1
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 288(SI)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y0
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R9, X9
-	VMOVUPS    288(SP), Y10
-	VPCMPEQB   X9, X10, X9
-	VPMOVSXBD  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPS  Y9, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y8, Y8
-	VMOVUPS    signBitSingle<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPS     Y11, Y8, Y8
-	VORPS      signBitSingle<>+0(SB), Y8, Y11
-	VMOVUPS    320(SP), Y12
-	VPMAXUD    Y11, Y12, Y12
-	VMOVUPS    Y12, 320(SP)
+	VMOVQ      R10, X1
+	VMOVUPS    32(SI), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBD  X1, Y1
+	VANDPS     Y0, Y1, Y1
+	VANDNPS    Y0, Y1, Y2
+	VMOVMSKPS  Y1, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	VMASKMOVPS (CX)(DI*4), Y0, Y0
+	VMOVUPS    signBitSingle<>+0(SB), Y3
+	VANDNPD    Y3, Y1, Y3
+	VXORPS     Y3, Y0, Y0
+	VORPS      signBitSingle<>+0(SB), Y0, Y3
+	VMOVUPS    320(SI), Y4
+	VPMAXUD    Y3, Y4, Y4
+	VMOVUPS    Y4, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VADDPS      twoSingle<>+0(SB), Y3, Y4
+	VDIVPS      Y4, Y3, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y8, Y11, Y13, Y12
-	VBLENDVPS    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y8, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y8, Y14, Y8
-	VADDPS       Y8, Y15, Y8
-	VXORPS       signBitSingle<>+0(SB), Y8, Y8
-	VANDPD       Y12, Y9, Y14
-	VADDPS       Y14, Y0, Y0
-	VANDPD       Y11, Y9, Y14
-	VADDPS       Y14, Y2, Y2
-	VANDPD       Y11, Y10, Y11
-	VADDPS       Y11, Y1, Y1
-	VANDPD       Y12, Y10, Y11
-	VADDPS       Y11, Y3, Y3
-	VANDPD       Y13, Y9, Y11
-	VADDPS       Y11, Y4, Y4
-	VANDPD       Y13, Y10, Y11
-	VADDPS       Y11, Y5, Y5
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+	VFNMADD213PS Y3, Y4, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBLENDVPS    Y0, Y3, Y4, Y5
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y0, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y0, Y6, Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VANDPD       Y5, Y1, Y6
+	VMOVUPS      64(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VANDPD       Y3, Y1, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDPD       Y3, Y2, Y3
+	VMOVUPS      96(SI), Y6
+	VADDPS       Y3, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
+	VANDPD       Y5, Y2, Y3
+	VMOVUPS      160(SI), Y5
+	VADDPS       Y3, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VANDPD       Y4, Y1, Y3
+	VMOVUPS      192(SI), Y5
+	VADDPS       Y3, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VANDPD       Y4, Y2, Y3
+	VMOVUPS      224(SI), Y5
+	VADDPS       Y3, Y5, Y5
+	VMOVUPS      Y5, 224(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(SP), Y11
-	VMULPS  Y11, Y8, Y8
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y8, Y11, Y11
+	VMOVUPS (SI), Y3
+	VMULPS  Y3, Y0, Y0
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
+	VMAXPS  Y0, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y14
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y14
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y14
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y14
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y14
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y14
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y14
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y14, Y11
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
-	VANDPD      Y11, Y8, Y8
-	VMULPS      Y13, Y8, Y8
-	VANDPD      Y8, Y9, Y9
-	VADDPS      Y9, Y6, Y6
-	VANDPD      Y8, Y10, Y8
-	VADDPS      Y8, Y7, Y7
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y8
+	VFMADD231PS Y6, Y7, Y8
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y6, Y8, Y3
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y3, Y3
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VANDPD      Y3, Y0, Y0
+	VMULPS      Y4, Y0, Y0
+	VANDPD      Y0, Y1, Y1
+	VMOVUPS     256(SI), Y3
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 256(SI)
+	VANDPD      Y0, Y2, Y0
+	VMOVUPS     288(SI), Y1
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 288(SI)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVAPD      Y1, Y8
+	VMOVUPS      64(SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y3, Y8
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       224(SP), Y9, Y9
-	VMOVUPD      Y9, 224(SP)
+	VMOVUPS      Y1, 64(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       (SP), Y1, Y1
+	VMOVUPD      Y1, (SP)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       32(SP), Y1, Y1
+	VMOVUPD      Y1, 32(SP)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       64(SP), Y1, Y1
+	VMOVUPD      Y1, 64(SP)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       96(SP), Y1, Y1
+	VMOVUPD      Y1, 96(SP)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       128(SP), Y1, Y1
+	VMOVUPD      Y1, 128(SP)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       160(SP), Y1, Y1
+	VMOVUPD      Y1, 160(SP)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       192(SP), Y1, Y1
+	VMOVUPD      Y1, 192(SP)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       224(SP), Y1, Y1
+	VMOVUPD      Y1, 224(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -39636,10 +42554,10 @@ folded:
 
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   320(SP), Y1
+	VMOVUPS   320(SI), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 320(SP)
-	VMOVUPS   320(SP), Y1
+	VMOVUPS   Y1, 320(SI)
+	VMOVUPS   320(SI), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -39650,7 +42568,11 @@ folded:
 
 // func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $96-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $384-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -39658,156 +42580,279 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $96-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      32(SP), Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      32(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(SI)
 	MOVQ         k+64(FP), BX
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 320(SI)
 	VXORPD       Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y0, 288(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
 	XORQ         BX, BX
-	XORQ         SI, SI
-	CMPQ         AX, $0x00000004
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVD     (DX)(SI*1), X8
-	VMOVUPS   32(SP), Y9
-	VPCMPEQB  X8, X9, X8
-	VPMOVSXBQ X8, Y8
-	VMOVMSKPD Y8, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y9
-	VMOVUPD   signBit<>+0(SB), Y10
-	VANDNPD   Y10, Y8, Y10
-	VXORPD    Y10, Y9, Y9
-	VORPD     signBit<>+0(SB), Y9, Y10
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y10, Y11
-	VMOVUPS   64(SP), Y12
-	VANDPD    Y11, Y12, Y12
-	VMOVUPS   Y12, 64(SP)
+	// Vectors at a time: 2.
+	VMOVD     (DX)(DI*1), X0
+	VMOVUPS   32(SI), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBQ X0, Y0
+	VMOVD     4(DX)(DI*1), X1
+	VMOVUPS   32(SI), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBQ X1, Y1
+	VMOVMSKPD Y0, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVMSKPD Y1, R8
+	POPCNTL   R8, R8
+	ADDQ      R8, BX
+	VMOVUPD   (CX)(DI*8), Y2
+	VMOVUPD   32(CX)(DI*8), Y3
+	VMOVUPD   signBit<>+0(SB), Y4
+	VANDNPD   Y4, Y0, Y5
+	VANDNPD   Y4, Y1, Y4
+	VXORPD    Y5, Y2, Y2
+	VXORPD    Y4, Y3, Y3
+	VORPD     signBit<>+0(SB), Y2, Y4
+	VORPD     signBit<>+0(SB), Y3, Y5
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VMOVUPS   320(SI), Y8
+	VANDPD    Y6, Y8, Y8
+	VMOVUPS   Y8, 320(SI)
+	VMOVUPS   320(SI), Y6
+	VANDPD    Y7, Y6, Y6
+	VMOVUPS   Y6, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2Hi<>+0(SB), Y12, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y12
-	VFMADD213PD exp64j<>+0(SB), Y10, Y12
-	VFMADD213PD exp64i<>+0(SB), Y10, Y12
-	VFMADD213PD exp64h<>+0(SB), Y10, Y12
-	VFMADD213PD exp64g<>+0(SB), Y10, Y12
-	VFMADD213PD exp64f<>+0(SB), Y10, Y12
-	VFMADD213PD exp64e<>+0(SB), Y10, Y12
-	VFMADD213PD exp64d<>+0(SB), Y10, Y12
-	VFMADD213PD exp64c<>+0(SB), Y10, Y12
-	VFMADD213PD exp64b<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VFMADD213PD one<>+0(SB), Y10, Y12
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y12, Y10
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y10, Y11
-	VADDPD  two<>+0(SB), Y10, Y12
-	VMOVUPD one<>+0(SB), Y13
-	VMULPD  Y12, Y11, Y14
-	VDIVPD  Y14, Y13, Y13
-	VMULPD  Y12, Y13, Y12
-	VMULPD  Y11, Y13, Y11
-	VMULPD  Y10, Y11, Y11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unit64j<>+0(SB), Y14
-	VFMADD213PD  unit64i<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64h<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64g<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64f<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64e<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64d<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64c<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64b<>+0(SB), Y13, Y14
-	VFMADD213PD  unit64a<>+0(SB), Y13, Y14
-	VFNMADD213PD Y10, Y13, Y14
-	VFNMADD213PD Y10, Y11, Y14
-	VMULPD       Y12, Y10, Y10
-	VBLENDVPD    Y9, Y10, Y12, Y11
-	VBLENDVPD    Y9, Y12, Y10, Y10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y4, Y4, Y8
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      expRowh<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD  expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
+	VMOVUPD      expRowf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      expRowd<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      expRowb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VADDPD       one<>+0(SB), Y4, Y4
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y8, Y13, Y4
+	VFMADD231PD  Y9, Y12, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y7, Y4, Y4
+	VPADDQ       Y6, Y5, Y5
+	VADDPD       two<>+0(SB), Y4, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y4, Y7
+	VADDPD       one<>+0(SB), Y5, Y8
+	VDIVPD       Y7, Y6, Y7
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y2, Y4, Y7, Y8
+	VBLENDVPD    Y3, Y5, Y6, Y9
+	VBLENDVPD    Y2, Y7, Y4, Y4
+	VBLENDVPD    Y3, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y2, Y6, Y7
+	VMINPD       Y3, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VSUBPD       Y10, Y6, Y6
 	VXORPD       Y12, Y12, Y12
-	VMINPD       Y9, Y12, Y12
-	VSUBPD       Y14, Y12, Y12
-	VXORPD       Y13, Y13, Y13
-	VMAXPD       Y9, Y13, Y9
-	VADDPD       Y9, Y14, Y9
-	VXORPD       signBit<>+0(SB), Y9, Y9
-	VANDPD       Y11, Y8, Y13
-	VADDPD       Y13, Y0, Y0
-	VANDPD       Y10, Y8, Y13
-	VADDPD       Y13, Y2, Y2
-	VANDNPD      Y10, Y8, Y10
-	VADDPD       Y10, Y1, Y1
-	VANDNPD      Y11, Y8, Y10
-	VADDPD       Y10, Y3, Y3
-	VANDPD       Y12, Y8, Y10
-	VADDPD       Y10, Y4, Y4
-	VANDNPD      Y12, Y8, Y10
-	VADDPD       Y10, Y5, Y5
+	VMAXPD       Y2, Y12, Y2
+	VMAXPD       Y3, Y12, Y3
+	VADDPD       Y2, Y11, Y2
+	VADDPD       Y3, Y10, Y3
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VANDPD       Y8, Y0, Y10
+	VANDPD       Y9, Y1, Y11
+	VADDPD       Y11, Y10, Y10
+	VMOVUPS      288(SI), Y11
+	VADDPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 288(SI)
+	VANDPD       Y4, Y0, Y10
+	VANDPD       Y5, Y1, Y11
+	VADDPD       Y11, Y10, Y10
+	VMOVUPS      224(SI), Y11
+	VADDPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 224(SI)
+	VANDNPD      Y4, Y0, Y4
+	VANDNPD      Y5, Y1, Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPS      256(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 256(SI)
+	VANDNPD      Y8, Y0, Y4
+	VANDNPD      Y9, Y1, Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPS      192(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VANDPD       Y7, Y0, Y4
+	VANDPD       Y6, Y1, Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPS      160(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VANDNPD      Y7, Y0, Y4
+	VANDNPD      Y6, Y1, Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPS      128(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y10
-	VMULPD  Y10, Y9, Y9
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y9, Y10, Y10
+	VMOVUPS (SI), Y4
+	VMULPD  Y4, Y2, Y2
+	VMOVUPS (SI), Y4
+	VMULPD  Y4, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y5
+	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y10
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y9
+	VFMADD231PD  log2e<>+0(SB), Y4, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y10, Y13
-	VFMADD213PD exp64i<>+0(SB), Y10, Y13
-	VFMADD213PD exp64h<>+0(SB), Y10, Y13
-	VFMADD213PD exp64g<>+0(SB), Y10, Y13
-	VFMADD213PD exp64f<>+0(SB), Y10, Y13
-	VFMADD213PD exp64e<>+0(SB), Y10, Y13
-	VFMADD213PD exp64d<>+0(SB), Y10, Y13
-	VFMADD213PD exp64c<>+0(SB), Y10, Y13
-	VFMADD213PD exp64b<>+0(SB), Y10, Y13
-	VFMADD213PD one<>+0(SB), Y10, Y13
-	VFMADD213PD one<>+0(SB), Y10, Y13
-	VPSLLQ      $0x34, Y11, Y10
-	VPADDQ      Y10, Y13, Y10
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y9, Y9
-	VANDPD      Y10, Y9, Y9
-	VMULPD      Y12, Y9, Y9
-	VANDPD      Y9, Y8, Y10
-	VADDPD      Y10, Y6, Y6
-	VANDNPD     Y9, Y8, Y8
-	VADDPD      Y8, Y7, Y7
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y10
+	VMULPD      Y4, Y4, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y5, Y13
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y15
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y5, Y13
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y15
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y10, Y15, Y5
+	VFMADD231PD Y11, Y14, Y4
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y5, Y5
+	VPADDQ      Y8, Y4, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y2, Y2
+	VANDPD      Y4, Y3, Y3
+	VMULPD      Y7, Y2, Y2
+	VMULPD      Y6, Y3, Y3
+	VANDPD      Y2, Y0, Y4
+	VANDPD      Y3, Y1, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     96(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(SI)
+	VANDNPD     Y2, Y0, Y0
+	VANDNPD     Y3, Y1, Y1
+	VADDPD      Y1, Y0, Y0
+	VMOVUPS     64(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 64(SI)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
 	JGE         many
 
 few:
@@ -39815,213 +42860,233 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y8
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y0
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
 
 bytes1:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
-	ORQ        R9, R8
-	DECQ       DI
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
 	JNZ        bytes1
-	VMOVQ      R8, X9
-	VMOVUPS    32(SP), Y10
-	VPCMPEQB   X9, X10, X9
-	VPMOVSXBQ  X9, Y9
-	VANDPS     Y8, Y9, Y9
-	VANDNPS    Y8, Y9, Y10
-	VMOVMSKPD  Y9, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y8, Y8
-	VMOVUPD    signBit<>+0(SB), Y11
-	VANDNPD    Y11, Y9, Y11
-	VXORPD     Y11, Y8, Y8
-	VORPD      signBit<>+0(SB), Y8, Y11
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS    64(SP), Y13
-	VANDPD     Y12, Y13, Y13
-	VMOVUPS    Y13, 64(SP)
+	VMOVQ      R9, X1
+	VMOVUPS    32(SI), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBQ  X1, Y1
+	VANDPS     Y0, Y1, Y1
+	VANDNPS    Y0, Y1, Y2
+	VMOVMSKPD  Y1, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMASKMOVPD (CX)(DI*8), Y0, Y0
+	VMOVUPD    signBit<>+0(SB), Y3
+	VANDNPD    Y3, Y1, Y3
+	VXORPD     Y3, Y0, Y0
+	VORPD      signBit<>+0(SB), Y0, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VMOVUPS    320(SI), Y5
+	VANDPD     Y4, Y5, Y5
+	VMOVUPS    Y5, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y8, Y11, Y13, Y12
-	VBLENDVPD    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y8, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y8, Y14, Y8
-	VADDPD       Y8, Y15, Y8
-	VXORPD       signBit<>+0(SB), Y8, Y8
-	VANDPD       Y12, Y9, Y14
-	VADDPD       Y14, Y0, Y0
-	VANDPD       Y11, Y9, Y14
-	VADDPD       Y14, Y2, Y2
-	VANDPD       Y11, Y10, Y11
-	VADDPD       Y11, Y1, Y1
-	VANDPD       Y12, Y10, Y11
-	VADDPD       Y11, Y3, Y3
-	VANDPD       Y13, Y9, Y11
-	VADDPD       Y11, Y4, Y4
-	VANDPD       Y13, Y10, Y11
-	VADDPD       Y11, Y5, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      expRowh<>+0(SB), Y6
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
+	VMOVUPD      expRowf<>+0(SB), Y7
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      expRowd<>+0(SB), Y6
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      expRowb<>+0(SB), Y7
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y5, Y7, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unitRowi<>+0(SB), Y6
+	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VMOVUPD      one<>+0(SB), Y4
+	VADDPD       one<>+0(SB), Y3, Y5
+	VDIVPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VBLENDVPD    Y0, Y3, Y4, Y5
+	VBLENDVPD    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y0, Y4, Y4
+	VSUBPD       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPD       Y0, Y7, Y0
+	VADDPD       Y0, Y6, Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VANDPD       Y5, Y1, Y6
+	VMOVUPS      288(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 288(SI)
+	VANDPD       Y3, Y1, Y6
+	VMOVUPS      224(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VANDPD       Y3, Y2, Y3
+	VMOVUPS      256(SI), Y6
+	VADDPD       Y3, Y6, Y6
+	VMOVUPS      Y6, 256(SI)
+	VANDPD       Y5, Y2, Y3
+	VMOVUPS      192(SI), Y5
+	VADDPD       Y3, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VANDPD       Y4, Y1, Y3
+	VMOVUPS      160(SI), Y5
+	VADDPD       Y3, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VANDPD       Y4, Y2, Y3
+	VMOVUPS      128(SI), Y5
+	VADDPD       Y3, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y11
-	VMULPD  Y11, Y8, Y8
-	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y8, Y11, Y11
+	VMOVUPS (SI), Y3
+	VMULPD  Y3, Y0, Y0
+	VMOVUPD leastNormalExp<>+0(SB), Y3
+	VMAXPD  Y0, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y14
-	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y11
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y3
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y14
-	VFMADD213PD exp64j<>+0(SB), Y11, Y14
-	VFMADD213PD exp64i<>+0(SB), Y11, Y14
-	VFMADD213PD exp64h<>+0(SB), Y11, Y14
-	VFMADD213PD exp64g<>+0(SB), Y11, Y14
-	VFMADD213PD exp64f<>+0(SB), Y11, Y14
-	VFMADD213PD exp64e<>+0(SB), Y11, Y14
-	VFMADD213PD exp64d<>+0(SB), Y11, Y14
-	VFMADD213PD exp64c<>+0(SB), Y11, Y14
-	VFMADD213PD exp64b<>+0(SB), Y11, Y14
-	VFMADD213PD one<>+0(SB), Y11, Y14
-	VFMADD213PD one<>+0(SB), Y11, Y14
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y14, Y11
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y8, Y8
-	VANDPD      Y11, Y8, Y8
-	VMULPD      Y13, Y8, Y8
-	VANDPD      Y8, Y9, Y9
-	VADDPD      Y9, Y6, Y6
-	VANDPD      Y8, Y10, Y8
-	VADDPD      Y8, Y7, Y7
-	ADDQ        $0x00000004, SI
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VFMADD213PD expRowg<>+0(SB), Y3, Y7
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VFMADD213PD expRowe<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y7, Y8
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VFMADD213PD expRowc<>+0(SB), Y3, Y7
+	VFMADD231PD Y6, Y8, Y7
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VFMADD213PD expRowa<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y7, Y8
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y6, Y8, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y5, Y3, Y3
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VANDPD      Y3, Y0, Y0
+	VMULPD      Y4, Y0, Y0
+	VANDPD      Y0, Y1, Y1
+	VMOVUPS     96(SI), Y3
+	VADDPD      Y1, Y3, Y3
+	VMOVUPS     Y3, 96(SI)
+	VANDPD      Y0, Y2, Y0
+	VMOVUPS     64(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 64(SI)
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y8, X0
-	VADDPD       X0, X8, X8
-	VUNPCKHPD    X8, X8, X0
-	VADDSD       X0, X8, X8
-	VADDSD       (AX), X8, X8
-	VMOVSD       X8, (AX)
-	VMOVAPD      Y1, Y0
+	VMOVUPS      288(SI), Y0
 	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVAPD      Y2, Y0
-	VXORPS       Y2, Y2, Y2
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -40032,7 +43097,7 @@ done:
 	VCVTSI2SDQ   BX, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      64(SP), Y0
+	VMOVUPS      320(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -40042,7 +43107,11 @@ done:
 
 // func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $160-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $608-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -40052,132 +43121,699 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $160-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
+	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      256(R8), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 256(R8)
 	MOVQ         k+80(FP), DI
-	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSS 20(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSS 24(DI), Y1
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSS 28(DI), Y1
-	VBROADCASTSS 32(DI), Y2
-	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VBROADCASTSS 36(DI), Y3
-	VMOVSS       36(DI), X4
-	VBROADCASTSS X4, Y4
-	VXORPD       Y5, Y5, Y5
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 24(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 192(R8)
+	VMOVSS       36(DI), X0
+	VBROADCASTSS X0, Y0
+	VMOVUPS      Y0, 224(R8)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 544(R8)
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
+	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBD X6, Y6
-	VMOVUPS   (BX)(DI*4), Y7
-	VMOVUPS   signBitSingle<>+0(SB), Y8
-	VANDNPD   Y8, Y6, Y8
-	VXORPS    Y8, Y7, Y7
-	VORPS     signBitSingle<>+0(SB), Y7, Y8
-	VPMAXUD   Y8, Y5, Y5
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(DI*1), X0
+	VMOVUPS   256(R8), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBD X0, Y0
+	VMOVUPS   Y0, 480(R8)
+	VMOVQ     8(SI)(DI*1), X0
+	VMOVUPS   256(R8), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBD X0, Y0
+	VMOVUPS   Y0, 512(R8)
+	VMOVUPS   (BX)(DI*4), Y0
+	VMOVUPS   32(BX)(DI*4), Y1
+	VMOVUPS   signBitSingle<>+0(SB), Y2
+	VMOVUPS   480(R8), Y3
+	VANDNPD   Y2, Y3, Y3
+	VMOVUPS   512(R8), Y4
+	VANDNPD   Y2, Y4, Y2
+	VXORPS    Y3, Y0, Y0
+	VXORPS    Y2, Y1, Y1
+	VORPS     signBitSingle<>+0(SB), Y0, Y2
+	VORPS     signBitSingle<>+0(SB), Y1, Y3
+	VMOVUPS   544(R8), Y4
+	VPMAXUD   Y2, Y4, Y4
+	VMOVUPS   Y4, 544(R8)
+	VMOVUPS   544(R8), Y4
+	VPMAXUD   Y3, Y4, Y4
+	VMOVUPS   Y4, 544(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y6
+	VMULPS      Y3, Y3, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y10
+	VFMADD231PS Y6, Y9, Y11
+	VFMADD231PS Y7, Y8, Y10
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y7, Y10, Y3
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y5, Y2, Y2
+	VPADDD      Y4, Y3, Y3
+	VADDPS      twoSingle<>+0(SB), Y2, Y4
+	VADDPS      twoSingle<>+0(SB), Y3, Y5
+	VDIVPS      Y4, Y2, Y4
+	VDIVPS      Y5, Y3, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y4, Y4, Y6
+	VMULPS       Y5, Y5, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y2, Y6, Y9
+	VFNMADD213PS Y3, Y7, Y8
+	VFNMADD213PS Y2, Y4, Y9
+	VFNMADD213PS Y3, Y5, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VADDPS       oneSingle<>+0(SB), Y2, Y5
+	VADDPS       oneSingle<>+0(SB), Y3, Y6
+	VDIVPS       Y5, Y4, Y5
+	VDIVPS       Y6, Y4, Y4
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y3, Y3
+	VBLENDVPS    Y0, Y2, Y5, Y6
+	VMOVUPS      Y6, 416(R8)
+	VBLENDVPS    Y1, Y3, Y4, Y6
+	VMOVUPS      Y6, 448(R8)
+	VBLENDVPS    Y0, Y5, Y2, Y2
+	VBLENDVPS    Y1, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y0, Y4, Y5
+	VMINPS       Y1, Y4, Y4
+	VSUBPS       Y9, Y5, Y5
+	VMOVUPS      Y5, 288(R8)
+	VSUBPS       Y8, Y4, Y4
+	VMOVUPS      Y4, 320(R8)
+	VXORPD       Y4, Y4, Y4
+	VMAXPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y0, Y9, Y0
+	VADDPS       Y1, Y8, Y1
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VXORPS       signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      96(R8), Y5
+	VMOVUPS      480(R8), Y6
+	VBLENDVPS    Y6, Y4, Y5, Y4
+	VMOVUPS      64(R8), Y5
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      512(R8), Y7
+	VBLENDVPS    Y7, Y5, Y6, Y5
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      480(R8), Y8
+	VBLENDVPS    Y8, Y6, Y7, Y6
+	VMOVUPS      Y6, 352(R8)
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      512(R8), Y8
+	VBLENDVPS    Y8, Y6, Y7, Y6
+	VMOVUPS      Y6, 384(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y6
+	VMULPS  Y6, Y0, Y0
+	VMOVUPS 224(R8), Y6
+	VMULPS  Y6, Y1, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y0, Y6, Y7
+	VMAXPS  Y1, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y7, Y7, Y10
+	VMULPS       Y6, Y6, Y11
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS  Y10, Y13, Y15
+	VFMADD231PS  Y11, Y12, Y14
+	VADDPS       oneSingle<>+0(SB), Y7, Y7
+	VADDPS       oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS  Y10, Y15, Y7
+	VFMADD231PS  Y11, Y14, Y6
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       Y9, Y7, Y7
+	VPADDD       Y8, Y6, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD       Y7, Y0, Y0
+	VANDPD       Y6, Y1, Y1
+	VMOVUPS      416(R8), Y6
+	VMOVUPS      288(R8), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      448(R8), Y7
+	VMOVUPS      320(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PS Y2, Y8, Y6
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PS Y3, Y8, Y7
+	VMOVUPS      352(R8), Y8
+	VMULPS       Y0, Y8, Y0
+	VMOVUPS      384(R8), Y8
+	VMULPS       Y1, Y8, Y1
+	VFMADD231PS  Y6, Y0, Y4
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      480(R8), Y6
+	VBLENDVPS    Y6, Y0, Y1, Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      512(R8), Y7
+	VBLENDVPS    Y7, Y1, Y6, Y1
+	VMOVUPS      416(R8), Y6
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      448(R8), Y6
+	VMULPS       Y6, Y1, Y1
+	VFMADD231PS  Y2, Y0, Y4
+	VFMADD231PS  Y3, Y1, Y5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y4, (AX)(DI*4)
+	VMOVNTPS     Y5, 32(AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y4, (AX)(DI*4)
+	VMOVUPS Y5, 32(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y0
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (SI)(DI*1), R11
+
+bytes2:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
+	DECQ       DX
+	JNZ        bytes2
+	VMOVQ      R9, X1
+	VMOVUPS    256(R8), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBD  X1, Y1
+	VANDPS     Y0, Y1, Y1
+	VANDNPS    Y0, Y1, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y2
+	VMOVUPS    signBitSingle<>+0(SB), Y3
+	VANDNPD    Y3, Y1, Y3
+	VXORPS     Y3, Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y3
+	VMOVUPS    544(R8), Y4
+	VPMAXUD    Y3, Y4, Y4
+	VMOVUPS    Y4, 544(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VADDPS      twoSingle<>+0(SB), Y3, Y4
+	VDIVPS      Y4, Y3, Y4
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+	VFNMADD213PS Y3, Y4, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBLENDVPS    Y2, Y3, Y4, Y5
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y2, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPS       Y2, Y7, Y2
+	VADDPS       Y2, Y6, Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      96(R8), Y7
+	VBLENDVPS    Y1, Y6, Y7, Y6
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      128(R8), Y7
+	VMOVUPS      160(R8), Y8
+	VBLENDVPS    Y1, Y7, Y8, Y7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y8
+	VMULPS  Y8, Y2, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y8
+	VMAXPS  Y2, Y8, Y8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y9
 	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
 	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y8
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VPSLLD      $0x17, Y9, Y8
-	VPADDD      Y8, Y10, Y8
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y11
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y8, Y11
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y12
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y8, Y12
+	VFMADD231PS  Y10, Y11, Y12
+	VADDPS       oneSingle<>+0(SB), Y8, Y8
+	VFMADD231PS  Y10, Y12, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD       Y8, Y2, Y2
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PS Y3, Y8, Y4
+	VMULPS       Y2, Y7, Y2
+	VFMADD231PS  Y4, Y2, Y6
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMULPS       Y5, Y1, Y1
+	VFMADD231PS  Y3, Y1, Y6
+	VMASKMOVPS   Y6, Y0, (AX)(DI*4)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
 
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y8, Y9
-	VADDPS  twoSingle<>+0(SB), Y8, Y10
-	VMOVUPS oneSingle<>+0(SB), Y11
-	VMULPS  Y10, Y9, Y12
-	VDIVPS  Y12, Y11, Y11
-	VMULPS  Y10, Y11, Y10
-	VMULPS  Y9, Y11, Y9
-	VMULPS  Y8, Y9, Y9
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   544(R8), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 544(R8)
+	VMOVUPS   544(R8), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
 
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y8, Y11, Y12
-	VFNMADD213PS Y8, Y9, Y12
-	VMULPS       Y10, Y8, Y8
-	VBLENDVPS    Y7, Y8, Y10, Y9
-	VBLENDVPS    Y7, Y10, Y8, Y8
-	VXORPD       Y10, Y10, Y10
-	VMINPS       Y7, Y10, Y10
-	VSUBPS       Y12, Y10, Y10
-	VXORPD       Y11, Y11, Y11
-	VMAXPS       Y7, Y11, Y7
-	VADDPS       Y7, Y12, Y7
-	VXORPS       signBitSingle<>+0(SB), Y7, Y7
-	VMOVUPS      64(SP), Y11
-	VMOVUPS      96(SP), Y12
-	VBLENDVPS    Y6, Y11, Y12, Y11
-	VMULPS       Y8, Y11, Y11
-	VBLENDVPS    Y6, Y1, Y2, Y12
+// func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $608-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y4, Y7, Y7
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y7, Y13, Y13
+	// backwardSigmoidAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      256(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 256(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 192(R8)
+	VMOVSD       72(DI), X0
+	VBROADCASTSD X0, Y0
+	VMOVUPS      Y0, 224(R8)
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 544(R8)
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVD     (SI)(DI*1), X0
+	VMOVUPS   256(R8), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBQ X0, Y0
+	VMOVUPS   Y0, 480(R8)
+	VMOVD     4(SI)(DI*1), X0
+	VMOVUPS   256(R8), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBQ X0, Y0
+	VMOVUPS   Y0, 512(R8)
+	VMOVUPD   (BX)(DI*8), Y0
+	VMOVUPD   32(BX)(DI*8), Y1
+	VMOVUPD   signBit<>+0(SB), Y2
+	VMOVUPS   480(R8), Y3
+	VANDNPD   Y2, Y3, Y3
+	VMOVUPS   512(R8), Y4
+	VANDNPD   Y2, Y4, Y2
+	VXORPD    Y3, Y0, Y0
+	VXORPD    Y2, Y1, Y1
+	VORPD     signBit<>+0(SB), Y0, Y2
+	VORPD     signBit<>+0(SB), Y1, Y3
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD    $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VMOVUPS   544(R8), Y6
+	VANDPD    Y4, Y6, Y6
+	VMOVUPS   Y6, 544(R8)
+	VMOVUPS   544(R8), Y4
+	VANDPD    Y5, Y4, Y4
+	VMOVUPS   Y4, 544(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y15
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VPSLLD       $0x17, Y14, Y13
-	VPADDD       Y13, Y15, Y13
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y7, Y7
-	VANDPD       Y13, Y7, Y7
-	VMULPS       Y10, Y9, Y10
-	VFNMADD213PS Y8, Y3, Y10
-	VMULPS       Y7, Y12, Y7
-	VFMADD231PS  Y10, Y7, Y11
-	VMOVUPS      (SP), Y7
-	VMOVUPS      32(SP), Y10
-	VBLENDVPS    Y6, Y7, Y10, Y6
-	VMULPS       Y9, Y6, Y6
-	VFMADD231PS  Y8, Y6, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y2, Y2, Y6
+	VMULPD       Y3, Y3, Y7
+	VMOVUPD      expRowh<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD213PD  expRowg<>+0(SB), Y2, Y9
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y8
+	VFMADD231PD  expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
+	VMOVUPD      expRowf<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowe<>+0(SB), Y2, Y11
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y10
+	VFMADD231PD  Y6, Y9, Y11
+	VFMADD231PD  Y7, Y8, Y10
+	VMOVUPD      expRowd<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD213PD  expRowc<>+0(SB), Y2, Y9
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y8
+	VFMADD231PD  Y6, Y11, Y9
+	VFMADD231PD  Y7, Y10, Y8
+	VMOVUPD      expRowb<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowa<>+0(SB), Y2, Y11
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y10
+	VFMADD231PD  Y6, Y9, Y11
+	VFMADD231PD  Y7, Y8, Y10
+	VADDPD       one<>+0(SB), Y2, Y2
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y6, Y11, Y2
+	VFMADD231PD  Y7, Y10, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y5, Y2, Y2
+	VPADDQ       Y4, Y3, Y3
+	VADDPD       two<>+0(SB), Y2, Y4
+	VADDPD       two<>+0(SB), Y3, Y5
+	VDIVPD       Y4, Y2, Y4
+	VDIVPD       Y5, Y3, Y5
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD213PD  unitRowh<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y6, Y9
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y2, Y6, Y9
+	VFNMADD213PD Y3, Y7, Y8
+	VFNMADD213PD Y2, Y4, Y9
+	VFNMADD213PD Y3, Y5, Y8
+	VMOVUPD      one<>+0(SB), Y4
+	VADDPD       one<>+0(SB), Y2, Y5
+	VADDPD       one<>+0(SB), Y3, Y6
+	VDIVPD       Y5, Y4, Y5
+	VDIVPD       Y6, Y4, Y4
+	VMULPD       Y5, Y2, Y2
+	VMULPD       Y4, Y3, Y3
+	VBLENDVPD    Y0, Y2, Y5, Y6
+	VMOVUPS      Y6, 416(R8)
+	VBLENDVPD    Y1, Y3, Y4, Y6
+	VMOVUPS      Y6, 448(R8)
+	VBLENDVPD    Y0, Y5, Y2, Y2
+	VBLENDVPD    Y1, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y0, Y4, Y5
+	VMINPD       Y1, Y4, Y4
+	VSUBPD       Y9, Y5, Y5
+	VMOVUPS      Y5, 288(R8)
+	VSUBPD       Y8, Y4, Y4
+	VMOVUPS      Y4, 320(R8)
+	VXORPD       Y4, Y4, Y4
+	VMAXPD       Y0, Y4, Y0
+	VMAXPD       Y1, Y4, Y1
+	VADDPD       Y0, Y9, Y0
+	VADDPD       Y1, Y8, Y1
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VXORPD       signBit<>+0(SB), Y1, Y1
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      96(R8), Y5
+	VMOVUPS      480(R8), Y6
+	VBLENDVPD    Y6, Y4, Y5, Y4
+	VMOVUPS      64(R8), Y5
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      512(R8), Y7
+	VBLENDVPD    Y7, Y5, Y6, Y5
+	VMULPD       Y2, Y4, Y4
+	VMULPD       Y3, Y5, Y5
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      480(R8), Y8
+	VBLENDVPD    Y8, Y6, Y7, Y6
+	VMOVUPS      Y6, 352(R8)
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      512(R8), Y8
+	VBLENDVPD    Y8, Y6, Y7, Y6
+	VMOVUPS      Y6, 384(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y6
+	VMULPD  Y6, Y0, Y0
+	VMOVUPS 224(R8), Y6
+	VMULPD  Y6, Y1, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y0, Y6, Y7
+	VMAXPD  Y1, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y7, Y7, Y10
+	VMULPD       Y6, Y6, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y7, Y7
+	VADDPD       one<>+0(SB), Y6, Y6
+	VFMADD231PD  Y10, Y15, Y7
+	VFMADD231PD  Y11, Y14, Y6
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y7, Y7
+	VPADDQ       Y8, Y6, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD       Y7, Y0, Y0
+	VANDPD       Y6, Y1, Y1
+	VMOVUPS      416(R8), Y6
+	VMOVUPS      288(R8), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVUPS      448(R8), Y7
+	VMOVUPS      320(R8), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PD Y2, Y8, Y6
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PD Y3, Y8, Y7
+	VMOVUPS      352(R8), Y8
+	VMULPD       Y0, Y8, Y0
+	VMOVUPS      384(R8), Y8
+	VMULPD       Y1, Y8, Y1
+	VFMADD231PD  Y6, Y0, Y4
+	VFMADD231PD  Y7, Y1, Y5
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      480(R8), Y6
+	VBLENDVPD    Y6, Y0, Y1, Y0
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      512(R8), Y7
+	VBLENDVPD    Y7, Y1, Y6, Y1
+	VMOVUPS      416(R8), Y6
+	VMULPD       Y6, Y0, Y0
+	VMOVUPS      448(R8), Y6
+	VMULPD       Y6, Y1, Y1
+	VFMADD231PD  Y2, Y0, Y4
+	VFMADD231PD  Y3, Y1, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y11, (AX)(DI*4)
+	VMOVNTPD     Y4, (AX)(DI*8)
+	VMOVNTPD     Y5, 32(AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y11, (AX)(DI*4)
+	VMOVUPD Y4, (AX)(DI*8)
+	VMOVUPD Y5, 32(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -40190,448 +43826,149 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
+	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y6
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y0
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R9, R9
+	LEAQ (SI)(DI*1), R11
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
 	DECQ       DX
 	JNZ        bytes2
-	VMOVQ      R8, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBD  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMASKMOVPS (BX)(DI*4), Y6, Y8
-	VMOVUPS    signBitSingle<>+0(SB), Y9
-	VANDNPD    Y9, Y7, Y9
-	VXORPS     Y9, Y8, Y8
-	VORPS      signBitSingle<>+0(SB), Y8, Y9
-	VPMAXUD    Y9, Y5, Y5
+	VMOVQ      R9, X1
+	VMOVUPS    256(R8), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBQ  X1, Y1
+	VANDPS     Y0, Y1, Y1
+	VANDNPS    Y0, Y1, Y2
+	VMASKMOVPD (BX)(DI*8), Y0, Y2
+	VMOVUPD    signBit<>+0(SB), Y3
+	VANDNPD    Y3, Y1, Y3
+	VXORPD     Y3, Y2, Y2
+	VORPD      signBit<>+0(SB), Y2, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VMOVUPS    544(R8), Y5
+	VANDPD     Y4, Y5, Y5
+	VMOVUPS    Y5, 544(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y11
-	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VPSLLD      $0x17, Y10, Y9
-	VPADDD      Y9, Y11, Y9
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y9, Y10
-	VADDPS  twoSingle<>+0(SB), Y9, Y11
-	VMOVUPS oneSingle<>+0(SB), Y12
-	VMULPS  Y11, Y10, Y13
-	VDIVPS  Y13, Y12, Y12
-	VMULPS  Y11, Y12, Y11
-	VMULPS  Y10, Y12, Y10
-	VMULPS  Y9, Y10, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y10, Y10, Y12
-	VMOVUPS      unitLanedSingle<>+0(SB), Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
-	VFNMADD213PS Y9, Y12, Y13
-	VFNMADD213PS Y9, Y10, Y13
-	VMULPS       Y11, Y9, Y9
-	VBLENDVPS    Y8, Y9, Y11, Y10
-	VBLENDVPS    Y8, Y11, Y9, Y9
-	VXORPD       Y11, Y11, Y11
-	VMINPS       Y8, Y11, Y11
-	VSUBPS       Y13, Y11, Y11
-	VMOVUPS      Y11, 128(SP)
-	VXORPD       Y11, Y11, Y11
-	VMAXPS       Y8, Y11, Y8
-	VADDPS       Y8, Y13, Y8
-	VXORPS       signBitSingle<>+0(SB), Y8, Y8
-	VMOVUPS      64(SP), Y11
-	VMOVUPS      96(SP), Y12
-	VBLENDVPS    Y7, Y11, Y12, Y11
-	VMULPS       Y9, Y11, Y11
-	VBLENDVPS    Y7, Y1, Y2, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      expRowh<>+0(SB), Y6
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
+	VMOVUPD      expRowf<>+0(SB), Y7
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      expRowd<>+0(SB), Y6
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      expRowb<>+0(SB), Y7
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y5, Y7, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unitRowi<>+0(SB), Y6
+	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VMOVUPD      one<>+0(SB), Y4
+	VADDPD       one<>+0(SB), Y3, Y5
+	VDIVPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VBLENDVPD    Y2, Y3, Y4, Y5
+	VBLENDVPD    Y2, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y2, Y4, Y4
+	VSUBPD       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPD       Y2, Y7, Y2
+	VADDPD       Y2, Y6, Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      96(R8), Y7
+	VBLENDVPD    Y1, Y6, Y7, Y6
+	VMULPD       Y3, Y6, Y6
+	VMOVUPS      128(R8), Y7
+	VMOVUPS      160(R8), Y8
+	VBLENDVPD    Y1, Y7, Y8, Y7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y4, Y8, Y8
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y8, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y15
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VPSLLD       $0x17, Y14, Y13
-	VPADDD       Y13, Y15, Y13
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
-	VANDPD       Y13, Y8, Y8
-	VMOVUPS      128(SP), Y13
-	VMULPS       Y13, Y10, Y13
-	VFNMADD213PS Y9, Y3, Y13
-	VMULPS       Y8, Y12, Y8
-	VFMADD231PS  Y13, Y8, Y11
-	VMOVUPS      (SP), Y8
-	VMOVUPS      32(SP), Y12
-	VBLENDVPS    Y7, Y8, Y12, Y7
-	VMULPS       Y10, Y7, Y7
-	VFMADD231PS  Y9, Y7, Y11
-	VMASKMOVPS   Y11, Y6, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y5, Y5
-	VPCMPEQD  Y0, Y5, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+96(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $160-97
-	// backwardSigmoidAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(SP)
-	VBROADCASTSD 40(DI), Y1
-	VMOVUPS      Y1, 64(SP)
-	VBROADCASTSD 48(DI), Y1
-	VXORPD       signBit<>+0(SB), Y1, Y1
-	VMOVUPS      Y1, 96(SP)
-	VBROADCASTSD 56(DI), Y1
-	VBROADCASTSD 64(DI), Y2
-	VXORPD       signBit<>+0(SB), Y2, Y2
-	VBROADCASTSD 72(DI), Y3
-	VMOVSD       72(DI), X4
-	VBROADCASTSD X4, Y4
-	VPCMPEQD     Y5, Y5, Y5
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBQ X6, Y6
-	VMOVUPD   (BX)(DI*8), Y7
-	VMOVUPD   signBit<>+0(SB), Y8
-	VANDNPD   Y8, Y6, Y8
-	VXORPD    Y8, Y7, Y7
-	VORPD     signBit<>+0(SB), Y7, Y8
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y8, Y9
-	VANDPD    Y9, Y5, Y5
+	VMOVUPS 224(R8), Y8
+	VMULPD  Y8, Y2, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y8
+	VMAXPD  Y2, Y8, Y8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y9
 	VFMADD231PD  log2e<>+0(SB), Y8, Y9
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
+	VFNMADD231PD ln2<>+0(SB), Y10, Y8
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y8, Y10
-	VFMADD213PD exp64i<>+0(SB), Y8, Y10
-	VFMADD213PD exp64h<>+0(SB), Y8, Y10
-	VFMADD213PD exp64g<>+0(SB), Y8, Y10
-	VFMADD213PD exp64f<>+0(SB), Y8, Y10
-	VFMADD213PD exp64e<>+0(SB), Y8, Y10
-	VFMADD213PD exp64d<>+0(SB), Y8, Y10
-	VFMADD213PD exp64c<>+0(SB), Y8, Y10
-	VFMADD213PD exp64b<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VPSLLQ      $0x34, Y9, Y8
-	VPADDQ      Y8, Y10, Y8
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y8, Y9
-	VADDPD  two<>+0(SB), Y8, Y10
-	VMOVUPD one<>+0(SB), Y11
-	VMULPD  Y10, Y9, Y12
-	VDIVPD  Y12, Y11, Y11
-	VMULPD  Y10, Y11, Y10
-	VMULPD  Y9, Y11, Y9
-	VMULPD  Y8, Y9, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unit64j<>+0(SB), Y12
-	VFMADD213PD  unit64i<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64h<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64g<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64f<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64e<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64d<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64c<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64b<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y8, Y11, Y12
-	VFNMADD213PD Y8, Y9, Y12
-	VMULPD       Y10, Y8, Y8
-	VBLENDVPD    Y7, Y8, Y10, Y9
-	VBLENDVPD    Y7, Y10, Y8, Y8
-	VXORPD       Y10, Y10, Y10
-	VMINPD       Y7, Y10, Y10
-	VSUBPD       Y12, Y10, Y10
-	VXORPD       Y11, Y11, Y11
-	VMAXPD       Y7, Y11, Y7
-	VADDPD       Y7, Y12, Y7
-	VXORPD       signBit<>+0(SB), Y7, Y7
-	VMOVUPS      64(SP), Y11
-	VMOVUPS      96(SP), Y12
-	VBLENDVPD    Y6, Y11, Y12, Y11
-	VMULPD       Y8, Y11, Y11
-	VBLENDVPD    Y6, Y1, Y2, Y12
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y4, Y7, Y7
-	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y7, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y13, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y15
-	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VPSLLQ       $0x34, Y14, Y13
-	VPADDQ       Y13, Y15, Y13
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y7, Y7
-	VANDPD       Y13, Y7, Y7
-	VMULPD       Y10, Y9, Y10
-	VFNMADD213PD Y8, Y3, Y10
-	VMULPD       Y7, Y12, Y7
-	VFMADD231PD  Y10, Y7, Y11
-	VMOVUPS      (SP), Y7
-	VMOVUPS      32(SP), Y10
-	VBLENDVPD    Y6, Y7, Y10, Y6
-	VMULPD       Y9, Y6, Y6
-	VFMADD231PD  Y8, Y6, Y11
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPD     Y11, (AX)(DI*8)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPD Y11, (AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y6
-
-	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
-
-bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
-	DECQ       DX
-	JNZ        bytes2
-	VMOVQ      R8, X7
-	VPCMPEQB   X7, X0, X7
-	VPMOVSXBQ  X7, Y7
-	VANDPS     Y6, Y7, Y7
-	VANDNPS    Y6, Y7, Y8
-	VMASKMOVPD (BX)(DI*8), Y6, Y8
-	VMOVUPD    signBit<>+0(SB), Y9
-	VANDNPD    Y9, Y7, Y9
-	VXORPD     Y9, Y8, Y8
-	VORPD      signBit<>+0(SB), Y8, Y9
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y9, Y10
-	VANDPD     Y10, Y5, Y5
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y11
-	VFMADD213PD exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VPSLLQ      $0x34, Y10, Y9
-	VPADDQ      Y9, Y11, Y9
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y9, Y10
-	VADDPD  two<>+0(SB), Y9, Y11
-	VMOVUPD one<>+0(SB), Y12
-	VMULPD  Y11, Y10, Y13
-	VDIVPD  Y13, Y12, Y12
-	VMULPD  Y11, Y12, Y11
-	VMULPD  Y10, Y12, Y10
-	VMULPD  Y9, Y10, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      unit64j<>+0(SB), Y13
-	VFMADD213PD  unit64i<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64h<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64g<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64f<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64e<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64d<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64c<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64b<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64a<>+0(SB), Y12, Y13
-	VFNMADD213PD Y9, Y12, Y13
-	VFNMADD213PD Y9, Y10, Y13
-	VMULPD       Y11, Y9, Y9
-	VBLENDVPD    Y8, Y9, Y11, Y10
-	VBLENDVPD    Y8, Y11, Y9, Y9
-	VXORPD       Y11, Y11, Y11
-	VMINPD       Y8, Y11, Y11
-	VSUBPD       Y13, Y11, Y11
-	VMOVUPS      Y11, 128(SP)
-	VXORPD       Y11, Y11, Y11
-	VMAXPD       Y8, Y11, Y8
-	VADDPD       Y8, Y13, Y8
-	VXORPD       signBit<>+0(SB), Y8, Y8
-	VMOVUPS      64(SP), Y11
-	VMOVUPS      96(SP), Y12
-	VBLENDVPD    Y7, Y11, Y12, Y11
-	VMULPD       Y9, Y11, Y11
-	VBLENDVPD    Y7, Y1, Y2, Y12
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y4, Y8, Y8
-	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y8, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y13, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y15
-	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VPSLLQ       $0x34, Y14, Y13
-	VPADDQ       Y13, Y15, Y13
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y8
-	VANDPD       Y13, Y8, Y8
-	VMOVUPS      128(SP), Y13
-	VMULPD       Y13, Y10, Y13
-	VFNMADD213PD Y9, Y3, Y13
-	VMULPD       Y8, Y12, Y8
-	VFMADD231PD  Y13, Y8, Y11
-	VMOVUPS      (SP), Y8
-	VMOVUPS      32(SP), Y12
-	VBLENDVPD    Y7, Y8, Y12, Y7
-	VMULPD       Y10, Y7, Y7
-	VFMADD231PD  Y9, Y7, Y11
-	VMASKMOVPD   Y11, Y6, (AX)(DI*8)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      expRowh<>+0(SB), Y11
+	VFMADD213PD  expRowg<>+0(SB), Y8, Y11
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y11
+	VMOVUPD      expRowf<>+0(SB), Y12
+	VFMADD213PD  expRowe<>+0(SB), Y8, Y12
+	VFMADD231PD  Y10, Y11, Y12
+	VMOVUPD      expRowd<>+0(SB), Y11
+	VFMADD213PD  expRowc<>+0(SB), Y8, Y11
+	VFMADD231PD  Y10, Y12, Y11
+	VMOVUPD      expRowb<>+0(SB), Y12
+	VFMADD213PD  expRowa<>+0(SB), Y8, Y12
+	VFMADD231PD  Y10, Y11, Y12
+	VADDPD       one<>+0(SB), Y8, Y8
+	VFMADD231PD  Y10, Y12, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPADDQ       Y9, Y8, Y8
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD       Y8, Y2, Y2
+	VMULPD       Y4, Y5, Y4
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PD Y3, Y8, Y4
+	VMULPD       Y2, Y7, Y2
+	VFMADD231PD  Y4, Y2, Y6
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y4
+	VBLENDVPD    Y1, Y2, Y4, Y1
+	VMULPD       Y5, Y1, Y1
+	VFMADD231PD  Y3, Y1, Y6
+	VMASKMOVPD   Y6, Y0, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y5, AX
+	VMOVUPS   544(R8), Y0
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -40640,7 +43977,11 @@ done:
 
 // func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $512-65
+TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $928-65
+	LEAQ 352(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -40649,414 +43990,581 @@ TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $512-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 352(SP)
+	VMOVUPS      Y0, 384(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
+	VMOVUPS      Y0, 352(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
+	VMOVUPS      Y0, (SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
+	VMOVUPS      Y0, 32(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 480(SP)
+	VMOVUPS      Y0, 64(SI)
 	VXORPD       Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      Y8, 64(SP)
-	VMOVUPS      Y8, 96(SP)
-	VMOVUPS      Y8, 128(SP)
-	VMOVUPS      Y8, 160(SP)
-	VMOVUPS      Y8, 192(SP)
-	VMOVUPS      Y8, 224(SP)
-	VMOVUPS      Y8, 256(SP)
-	VMOVUPS      Y8, 288(SP)
-	VMOVUPS      Y8, 320(SP)
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 224(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 256(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 288(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 320(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 160(SP)
+	VMOVUPS      Y0, 192(SP)
+	VMOVUPS      Y0, 224(SP)
+	VMOVUPS      Y0, 256(SP)
+	VMOVUPS      Y0, 288(SP)
+	VMOVUPS      Y0, 320(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
-	// 256 elements are added in lanes of float32.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000008
+	// 512 elements are added in lanes of float32.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (DX)(BX*4), Y8
-	VADDPS      minusOneSingle<>+0(SB), Y8, Y9
-	VADDPS      Y8, Y1, Y1
-	VSUBPS      Y9, Y2, Y2
-	VFMADD231PS Y8, Y8, Y3
-	VMOVUPS     (CX)(BX*4), Y10
-	VORPS       signBitSingle<>+0(SB), Y10, Y11
-	VMOVUPS     384(SP), Y12
-	VPMAXUD     Y11, Y12, Y12
-	VMOVUPS     Y12, 384(SP)
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(BX*4), Y0
+	VMOVUPS     32(DX)(BX*4), Y1
+	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
+	VMOVUPS     Y2, 480(SI)
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
+	VMOVUPS     Y2, 512(SI)
+	VADDPS      Y1, Y0, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     480(SI), Y2
+	VMOVUPS     512(SI), Y3
+	VADDPS      Y3, Y2, Y2
+	VMOVUPS     160(SI), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMULPS      Y0, Y0, Y2
+	VFMADD231PS Y1, Y1, Y2
+	VMOVUPS     192(SI), Y3
+	VADDPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     (CX)(BX*4), Y2
+	VMOVUPS     32(CX)(BX*4), Y3
+	VORPS       signBitSingle<>+0(SB), Y2, Y4
+	VORPS       signBitSingle<>+0(SB), Y3, Y5
+	VMOVUPS     352(SI), Y6
+	VPMAXUD     Y4, Y6, Y6
+	VMOVUPS     Y6, 352(SI)
+	VMOVUPS     352(SI), Y6
+	VPMAXUD     Y5, Y6, Y6
+	VMOVUPS     Y6, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VADDPS      twoSingle<>+0(SB), Y4, Y6
+	VADDPS      twoSingle<>+0(SB), Y5, Y7
+	VDIVPS      Y6, Y4, Y6
+	VDIVPS      Y7, Y5, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y13, Y12
-	VBLENDVPS    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y10, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y10, Y14, Y10
-	VADDPS       Y10, Y15, Y10
-	VXORPS       signBitSingle<>+0(SB), Y10, Y10
-	VMOVUPS      416(SP), Y14
-	VFMADD231PS  Y8, Y12, Y14
-	VMOVUPS      Y14, 416(SP)
-	VMOVUPS      448(SP), Y14
-	VFNMADD231PS Y9, Y12, Y14
-	VMOVUPS      Y14, 448(SP)
-	VMOVUPS      480(SP), Y12
-	VFMADD231PS  Y8, Y11, Y12
-	VMOVUPS      Y12, 480(SP)
-	VFNMADD231PS Y9, Y11, Y0
-	VFMADD231PS  Y13, Y8, Y4
-	VFNMADD231PS Y10, Y9, Y5
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y8, Y11
+	VFNMADD213PS Y5, Y9, Y10
+	VFNMADD213PS Y4, Y6, Y11
+	VFNMADD213PS Y5, Y7, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y4, Y7
+	VADDPS       oneSingle<>+0(SB), Y5, Y8
+	VDIVPS       Y7, Y6, Y7
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y2, Y4, Y7, Y8
+	VBLENDVPS    Y3, Y5, Y6, Y9
+	VBLENDVPS    Y2, Y7, Y4, Y4
+	VBLENDVPS    Y3, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y2, Y6, Y7
+	VMINPS       Y3, Y6, Y6
+	VSUBPS       Y11, Y7, Y7
+	VSUBPS       Y10, Y6, Y6
+	VXORPD       Y12, Y12, Y12
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VADDPS       Y2, Y11, Y2
+	VADDPS       Y3, Y10, Y3
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS      Y2, 416(SI)
+	VXORPS       signBitSingle<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 448(SI)
+	VMULPS       Y0, Y8, Y2
+	VFMADD231PS  Y1, Y9, Y2
+	VMOVUPS      (SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      480(SI), Y2
+	VMULPS       Y2, Y8, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PS  Y3, Y9, Y2
+	VMOVUPS      32(SI), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMULPS       Y0, Y4, Y2
+	VFMADD231PS  Y1, Y5, Y2
+	VMOVUPS      64(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      480(SI), Y2
+	VMULPS       Y2, Y4, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PS  Y3, Y5, Y2
+	VMOVUPS      96(SI), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMULPS       Y7, Y0, Y2
+	VFMADD231PS  Y6, Y1, Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 224(SI)
+	VMOVUPS      480(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      448(SI), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VMOVUPS      256(SI), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 256(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(SP), Y11
-	VMULPS  Y11, Y10, Y11
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
-	VMAXPS  Y11, Y12, Y12
+	VMOVUPS 384(SI), Y2
+	VMOVUPS 416(SI), Y3
+	VMULPS  Y2, Y3, Y2
+	VMOVUPS 384(SI), Y3
+	VMOVUPS 448(SI), Y4
+	VMULPS  Y3, Y4, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
+	VMAXPS  Y2, Y4, Y5
+	VMAXPS  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y12
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y12
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y4
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y15
-	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y15
-	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y15
-	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y15
-	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
-	VPSLLD      $0x17, Y14, Y12
-	VPADDD      Y12, Y15, Y12
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y11, Y11
-	VANDPD      Y12, Y11, Y11
-	VMULPS      Y8, Y11, Y8
-	VFMADD231PS Y13, Y8, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y10
+	VMULPS      Y4, Y4, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y10, Y15, Y5
+	VFMADD231PS Y11, Y14, Y4
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y5, Y5
+	VPADDD      Y8, Y4, Y4
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y2, Y2
+	VANDPD      Y4, Y3, Y3
+	VMULPS      Y0, Y2, Y0
+	VMULPS      Y1, Y3, Y1
+	VMULPS      Y7, Y0, Y0
+	VFMADD231PS Y6, Y1, Y0
+	VMOVUPS     288(SI), Y1
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(SP), Y8
-	VMULPS  Y8, Y13, Y8
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y8, Y11, Y11
+	VMOVUPS 384(SI), Y0
+	VMULPS  Y0, Y7, Y0
+	VMOVUPS 384(SI), Y1
+	VMULPS  Y1, Y6, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y2
+	VMAXPS  Y0, Y2, Y3
+	VMAXPS  Y1, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y2
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y13
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
-	VPSLLD       $0x17, Y12, Y11
-	VPADDD       Y11, Y13, Y11
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
-	VANDPD       Y11, Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
-	CMPQ         SI, $0x00000008
-	JGE          many
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y6
+	VMULPS      Y2, Y2, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y10
+	VFMADD231PS Y6, Y9, Y11
+	VFMADD231PS Y7, Y8, Y10
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y6, Y11, Y3
+	VFMADD231PS Y7, Y10, Y2
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y5, Y3, Y3
+	VPADDD      Y4, Y2, Y2
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD      Y3, Y0, Y0
+	VANDPD      Y2, Y1, Y1
+	VMOVUPS     480(SI), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     512(SI), Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     416(SI), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     448(SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+	VMOVUPS     320(SI), Y1
+	VSUBPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 320(SI)
+	ADDQ        $0x00000010, BX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JGE         many
 
 few:
-	TESTQ SI, SI
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*4), Y8
-	VMASKMOVPS  (DX)(BX*4), Y8, Y9
-	VADDPS      minusOneSingle<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPS      Y9, Y1, Y1
-	VSUBPS      Y10, Y2, Y2
-	VFMADD231PS Y9, Y9, Y3
-	VMASKMOVPS  (CX)(BX*4), Y8, Y8
-	VORPS       signBitSingle<>+0(SB), Y8, Y11
-	VMOVUPS     384(SP), Y12
-	VPMAXUD     Y11, Y12, Y12
-	VMOVUPS     Y12, 384(SP)
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y0
+	VMASKMOVPS  (DX)(BX*4), Y0, Y1
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     160(SI), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     192(SI), Y3
+	VFMADD231PS Y1, Y1, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMASKMOVPS  (CX)(BX*4), Y0, Y0
+	VORPS       signBitSingle<>+0(SB), Y0, Y3
+	VMOVUPS     352(SI), Y4
+	VPMAXUD     Y3, Y4, Y4
+	VMOVUPS     Y4, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y13
-	VFMADD213PS expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS oneSingle<>+0(SB), Y11, Y13
-	VPSLLD      $0x17, Y12, Y11
-	VPADDD      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y11, Y12
-	VADDPS  twoSingle<>+0(SB), Y11, Y13
-	VMOVUPS oneSingle<>+0(SB), Y14
-	VMULPS  Y13, Y12, Y15
-	VDIVPS  Y15, Y14, Y14
-	VMULPS  Y13, Y14, Y13
-	VMULPS  Y12, Y14, Y12
-	VMULPS  Y11, Y12, Y12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VADDPS      twoSingle<>+0(SB), Y3, Y4
+	VDIVPS      Y4, Y3, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y12, Y12, Y14
-	VMOVUPS      unitLanedSingle<>+0(SB), Y15
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y14, Y15
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y14, Y15
-	VFNMADD213PS Y11, Y14, Y15
-	VFNMADD213PS Y11, Y12, Y15
-	VMULPS       Y13, Y11, Y11
-	VBLENDVPS    Y8, Y11, Y13, Y12
-	VBLENDVPS    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPS       Y8, Y13, Y13
-	VSUBPS       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y8, Y14, Y8
-	VADDPS       Y8, Y15, Y8
-	VXORPS       signBitSingle<>+0(SB), Y8, Y8
-	VMOVUPS      416(SP), Y14
-	VFMADD231PS  Y9, Y12, Y14
-	VMOVUPS      Y14, 416(SP)
-	VMOVUPS      448(SP), Y14
-	VFNMADD231PS Y10, Y12, Y14
-	VMOVUPS      Y14, 448(SP)
-	VMOVUPS      480(SP), Y12
-	VFMADD231PS  Y9, Y11, Y12
-	VMOVUPS      Y12, 480(SP)
-	VFNMADD231PS Y10, Y11, Y0
-	VFMADD231PS  Y13, Y9, Y4
-	VFNMADD231PS Y8, Y10, Y5
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y3, Y5, Y6
+	VFNMADD213PS Y3, Y4, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VBLENDVPS    Y0, Y3, Y4, Y5
+	VBLENDVPS    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y0, Y4, Y4
+	VSUBPS       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPS       Y0, Y7, Y0
+	VADDPS       Y0, Y6, Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  Y1, Y5, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      32(SI), Y6
+	VFNMADD231PS Y2, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      64(SI), Y5
+	VFMADD231PS  Y1, Y3, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      96(SI), Y5
+	VFNMADD231PS Y2, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      224(SI), Y3
+	VFMADD231PS  Y4, Y1, Y3
+	VMOVUPS      Y3, 224(SI)
+	VMOVUPS      256(SI), Y3
+	VFNMADD231PS Y0, Y2, Y3
+	VMOVUPS      Y3, 256(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(SP), Y11
-	VMULPS  Y11, Y8, Y11
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y12
-	VMAXPS  Y11, Y12, Y12
+	VMOVUPS 384(SI), Y3
+	VMULPS  Y3, Y0, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y3, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y12, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y12
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y12
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y15
-	VFMADD213PS expLaneeSingle<>+0(SB), Y12, Y15
-	VFMADD213PS expLanedSingle<>+0(SB), Y12, Y15
-	VFMADD213PS expLanecSingle<>+0(SB), Y12, Y15
-	VFMADD213PS expLanebSingle<>+0(SB), Y12, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
-	VFMADD213PS oneSingle<>+0(SB), Y12, Y15
-	VPSLLD      $0x17, Y14, Y12
-	VPADDD      Y12, Y15, Y12
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y11, Y11
-	VANDPD      Y12, Y11, Y11
-	VMULPS      Y9, Y11, Y9
-	VFMADD231PS Y13, Y9, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y3, Y3
+	VMULPS      Y1, Y3, Y1
+	VMOVUPS     288(SI), Y3
+	VFMADD231PS Y4, Y1, Y3
+	VMOVUPS     Y3, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(SP), Y9
-	VMULPS  Y9, Y13, Y9
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y9, Y11, Y11
+	VMOVUPS 384(SI), Y1
+	VMULPS  Y1, Y4, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
+	VMAXPS  Y1, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y11
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y13
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  expLanedSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  expLanecSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  expLanebSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
-	VFMADD213PS  oneSingle<>+0(SB), Y11, Y13
-	VPSLLD       $0x17, Y12, Y11
-	VPADDD       Y11, Y13, Y11
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
-	VANDPD       Y11, Y9, Y9
-	VMULPS       Y10, Y9, Y9
-	VFNMADD231PS Y8, Y9, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y3, Y3, Y5
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS  Y5, Y6, Y7
+	VADDPS       oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS  Y5, Y7, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD       Y3, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      320(SI), Y2
+	VFNMADD231PS Y0, Y1, Y2
+	VMOVUPS      Y2, 320(SI)
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      416(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 416(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       (SP), Y9, Y9
-	VMOVUPD      Y9, (SP)
-	VMOVUPS      448(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 448(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       32(SP), Y9, Y9
-	VMOVUPD      Y9, 32(SP)
-	VMOVUPS      480(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 480(SP)
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       64(SP), Y9, Y9
-	VMOVUPD      Y9, 64(SP)
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       96(SP), Y9, Y9
-	VMOVUPD      Y9, 96(SP)
-	VMOVAPD      Y1, Y8
+	VMOVUPS      (SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       128(SP), Y9, Y9
-	VMOVUPD      Y9, 128(SP)
-	VMOVAPD      Y2, Y8
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
-	VMOVUPD      Y9, 160(SP)
-	VMOVAPD      Y3, Y8
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       192(SP), Y9, Y9
-	VMOVUPD      Y9, 192(SP)
-	VMOVAPD      Y4, Y8
-	VXORPS       Y4, Y4, Y4
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       224(SP), Y9, Y9
-	VMOVUPD      Y9, 224(SP)
-	VMOVAPD      Y5, Y8
-	VXORPS       Y5, Y5, Y5
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       256(SP), Y9, Y9
-	VMOVUPD      Y9, 256(SP)
-	VMOVAPD      Y6, Y8
-	VXORPS       Y6, Y6, Y6
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       288(SP), Y9, Y9
-	VMOVUPD      Y9, 288(SP)
-	VMOVAPD      Y7, Y8
-	VXORPS       Y7, Y7, Y7
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y8, Y9, Y9
-	VADDPD       320(SP), Y9, Y9
-	VMOVUPD      Y9, 320(SP)
+	VMOVUPS      Y1, (SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       (SP), Y1, Y1
+	VMOVUPD      Y1, (SP)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       32(SP), Y1, Y1
+	VMOVUPD      Y1, 32(SP)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       64(SP), Y1, Y1
+	VMOVUPD      Y1, 64(SP)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       96(SP), Y1, Y1
+	VMOVUPD      Y1, 96(SP)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       128(SP), Y1, Y1
+	VMOVUPD      Y1, 128(SP)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       160(SP), Y1, Y1
+	VMOVUPD      Y1, 160(SP)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       192(SP), Y1, Y1
+	VMOVUPD      Y1, 192(SP)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       224(SP), Y1, Y1
+	VMOVUPD      Y1, 224(SP)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       256(SP), Y1, Y1
+	VMOVUPD      Y1, 256(SP)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       288(SP), Y1, Y1
+	VMOVUPD      Y1, 288(SP)
+	VMOVUPS      320(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       320(SP), Y1, Y1
+	VMOVUPD      Y1, 320(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -41143,10 +44651,10 @@ folded:
 
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   384(SP), Y1
+	VMOVUPS   352(SI), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 384(SP)
-	VMOVUPS   384(SP), Y1
+	VMOVUPS   Y1, 352(SI)
+	VMOVUPS   352(SI), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -41157,7 +44665,11 @@ folded:
 
 // func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $160-65
+TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $576-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -41166,340 +44678,523 @@ TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $160-65
 	MOVQ         k+56(FP), BX
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, 384(SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 352(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 320(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 288(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 256(SI)
 	VXORPD       Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y0, 224(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, (SI)
 	XORQ         BX, BX
-	CMPQ         AX, $0x00000004
+	CMPQ         AX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPD     (DX)(BX*8), Y8
-	VADDPD      minusOne<>+0(SB), Y8, Y9
-	VADDPD      Y8, Y1, Y1
-	VSUBPD      Y9, Y2, Y2
-	VFMADD231PD Y8, Y8, Y3
-	VMOVUPD     (CX)(BX*8), Y10
-	VORPD       signBit<>+0(SB), Y10, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS     32(SP), Y13
-	VANDPD      Y12, Y13, Y13
-	VMOVUPS     Y13, 32(SP)
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(BX*8), Y0
+	VMOVUPD     32(DX)(BX*8), Y1
+	VADDPD      minusOne<>+0(SB), Y0, Y2
+	VMOVUPS     Y2, 480(SI)
+	VADDPD      minusOne<>+0(SB), Y1, Y2
+	VMOVUPS     Y2, 512(SI)
+	VADDPD      Y1, Y0, Y2
+	VMOVUPS     192(SI), Y3
+	VADDPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     480(SI), Y2
+	VMOVUPS     512(SI), Y3
+	VADDPD      Y3, Y2, Y2
+	VMOVUPS     160(SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMULPD      Y0, Y0, Y2
+	VFMADD231PD Y1, Y1, Y2
+	VMOVUPS     128(SI), Y3
+	VADDPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMOVUPD     (CX)(BX*8), Y2
+	VMOVUPD     32(CX)(BX*8), Y3
+	VORPD       signBit<>+0(SB), Y2, Y4
+	VORPD       signBit<>+0(SB), Y3, Y5
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VMOVUPS     352(SI), Y8
+	VANDPD      Y6, Y8, Y8
+	VMOVUPS     Y8, 352(SI)
+	VMOVUPS     352(SI), Y6
+	VANDPD      Y7, Y6, Y6
+	VMOVUPS     Y6, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y13, Y12
-	VBLENDVPD    Y10, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y10, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y10, Y14, Y10
-	VADDPD       Y10, Y15, Y10
-	VXORPD       signBit<>+0(SB), Y10, Y10
-	VMOVUPS      64(SP), Y14
-	VFMADD231PD  Y8, Y12, Y14
-	VMOVUPS      Y14, 64(SP)
-	VMOVUPS      96(SP), Y14
-	VFNMADD231PD Y9, Y12, Y14
-	VMOVUPS      Y14, 96(SP)
-	VMOVUPS      128(SP), Y12
-	VFMADD231PD  Y8, Y11, Y12
-	VMOVUPS      Y12, 128(SP)
-	VFNMADD231PD Y9, Y11, Y0
-	VFMADD231PD  Y13, Y8, Y4
-	VFNMADD231PD Y10, Y9, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y4, Y4, Y8
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      expRowh<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD  expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
+	VMOVUPD      expRowf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      expRowd<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      expRowb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VADDPD       one<>+0(SB), Y4, Y4
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y8, Y13, Y4
+	VFMADD231PD  Y9, Y12, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y7, Y4, Y4
+	VPADDQ       Y6, Y5, Y5
+	VADDPD       two<>+0(SB), Y4, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y4, Y7
+	VADDPD       one<>+0(SB), Y5, Y8
+	VDIVPD       Y7, Y6, Y7
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y2, Y4, Y7, Y8
+	VBLENDVPD    Y3, Y5, Y6, Y9
+	VBLENDVPD    Y2, Y7, Y4, Y4
+	VBLENDVPD    Y3, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y2, Y6, Y7
+	VMINPD       Y3, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VSUBPD       Y10, Y6, Y6
+	VXORPD       Y12, Y12, Y12
+	VMAXPD       Y2, Y12, Y2
+	VMAXPD       Y3, Y12, Y3
+	VADDPD       Y2, Y11, Y2
+	VADDPD       Y3, Y10, Y3
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VMOVUPS      Y2, 416(SI)
+	VXORPD       signBit<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 448(SI)
+	VMULPD       Y0, Y8, Y2
+	VFMADD231PD  Y1, Y9, Y2
+	VMOVUPS      320(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      480(SI), Y2
+	VMULPD       Y2, Y8, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PD  Y3, Y9, Y2
+	VMOVUPS      288(SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 288(SI)
+	VMULPD       Y0, Y4, Y2
+	VFMADD231PD  Y1, Y5, Y2
+	VMOVUPS      256(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      480(SI), Y2
+	VMULPD       Y2, Y4, Y2
+	VMOVUPS      512(SI), Y3
+	VFMADD231PD  Y3, Y5, Y2
+	VMOVUPS      224(SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 224(SI)
+	VMULPD       Y7, Y0, Y2
+	VFMADD231PD  Y6, Y1, Y2
+	VMOVUPS      96(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      480(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVUPS      512(SI), Y3
+	VMOVUPS      448(SI), Y4
+	VFMADD231PD  Y4, Y3, Y2
+	VMOVUPS      64(SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y11
-	VMULPD  Y11, Y10, Y11
-	VMOVUPD leastNormalExp<>+0(SB), Y12
-	VMAXPD  Y11, Y12, Y12
+	VMOVUPS 384(SI), Y2
+	VMOVUPS 416(SI), Y3
+	VMULPD  Y2, Y3, Y2
+	VMOVUPS 384(SI), Y3
+	VMOVUPS 448(SI), Y4
+	VMULPD  Y3, Y4, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y5
+	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y12, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y12
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y12
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y9
+	VFMADD231PD  log2e<>+0(SB), Y4, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y15
-	VFMADD213PD exp64j<>+0(SB), Y12, Y15
-	VFMADD213PD exp64i<>+0(SB), Y12, Y15
-	VFMADD213PD exp64h<>+0(SB), Y12, Y15
-	VFMADD213PD exp64g<>+0(SB), Y12, Y15
-	VFMADD213PD exp64f<>+0(SB), Y12, Y15
-	VFMADD213PD exp64e<>+0(SB), Y12, Y15
-	VFMADD213PD exp64d<>+0(SB), Y12, Y15
-	VFMADD213PD exp64c<>+0(SB), Y12, Y15
-	VFMADD213PD exp64b<>+0(SB), Y12, Y15
-	VFMADD213PD one<>+0(SB), Y12, Y15
-	VFMADD213PD one<>+0(SB), Y12, Y15
-	VPSLLQ      $0x34, Y14, Y12
-	VPADDQ      Y12, Y15, Y12
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y11, Y11
-	VANDPD      Y12, Y11, Y11
-	VMULPD      Y8, Y11, Y8
-	VFMADD231PD Y13, Y8, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y10
+	VMULPD      Y4, Y4, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y5, Y13
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y15
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y5, Y13
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y15
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y10, Y15, Y5
+	VFMADD231PD Y11, Y14, Y4
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y5, Y5
+	VPADDQ      Y8, Y4, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y2, Y2
+	VANDPD      Y4, Y3, Y3
+	VMULPD      Y0, Y2, Y0
+	VMULPD      Y1, Y3, Y1
+	VMULPD      Y7, Y0, Y0
+	VFMADD231PD Y6, Y1, Y0
+	VMOVUPS     32(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 32(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y8
-	VMULPD  Y8, Y13, Y8
-	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y8, Y11, Y11
+	VMOVUPS 384(SI), Y0
+	VMULPD  Y0, Y7, Y0
+	VMOVUPS 384(SI), Y1
+	VMULPD  Y1, Y6, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y2
+	VMAXPD  Y0, Y2, Y3
+	VMAXPD  Y1, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y3
+	VFNMADD231PD ln2<>+0(SB), Y7, Y2
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y13
-	VFMADD213PD  exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD  one<>+0(SB), Y11, Y13
-	VFMADD213PD  one<>+0(SB), Y11, Y13
-	VPSLLQ       $0x34, Y12, Y11
-	VPADDQ       Y11, Y13, Y11
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y8
-	VANDPD       Y11, Y8, Y8
-	VMULPD       Y9, Y8, Y8
-	VFNMADD231PD Y10, Y8, Y7
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	CMPQ         AX, $0x00000004
-	JGE          many
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y6
+	VMULPD      Y2, Y2, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowg<>+0(SB), Y3, Y9
+	VFMADD213PD expRowg<>+0(SB), Y2, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowe<>+0(SB), Y3, Y11
+	VFMADD213PD expRowe<>+0(SB), Y2, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowc<>+0(SB), Y3, Y9
+	VFMADD213PD expRowc<>+0(SB), Y2, Y8
+	VFMADD231PD Y6, Y11, Y9
+	VFMADD231PD Y7, Y10, Y8
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowa<>+0(SB), Y3, Y11
+	VFMADD213PD expRowa<>+0(SB), Y2, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VADDPD      one<>+0(SB), Y3, Y3
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y6, Y11, Y3
+	VFMADD231PD Y7, Y10, Y2
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y3, Y3
+	VPADDQ      Y4, Y2, Y2
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD      Y3, Y0, Y0
+	VANDPD      Y2, Y1, Y1
+	VMOVUPS     480(SI), Y2
+	VMULPD      Y2, Y0, Y0
+	VMOVUPS     512(SI), Y2
+	VMULPD      Y2, Y1, Y1
+	VMOVUPS     416(SI), Y2
+	VMULPD      Y2, Y0, Y0
+	VMOVUPS     448(SI), Y2
+	VFMADD231PD Y2, Y1, Y0
+	VMOVUPS     (SI), Y1
+	VSUBPD      Y0, Y1, Y1
+	VMOVUPS     Y1, (SI)
+	ADDQ        $0x00000008, BX
+	SUBQ        $0x00000008, AX
+	CMPQ        AX, $0x00000008
+	JGE         many
 
 few:
 	TESTQ AX, AX
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	NEGQ        SI
-	VMOVDQU     32(DI)(SI*8), Y8
-	VMASKMOVPD  (DX)(BX*8), Y8, Y9
-	VADDPD      minusOne<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y8, Y10
-	VADDPD      Y9, Y1, Y1
-	VSUBPD      Y10, Y2, Y2
-	VFMADD231PD Y9, Y9, Y3
-	VMASKMOVPD  (CX)(BX*8), Y8, Y8
-	VORPD       signBit<>+0(SB), Y8, Y11
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y11, Y12
-	VMOVUPS     32(SP), Y13
-	VANDPD      Y12, Y13, Y13
-	VMOVUPS     Y13, 32(SP)
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y0
+	VMASKMOVPD  (DX)(BX*8), Y0, Y1
+	VADDPD      minusOne<>+0(SB), Y1, Y2
+	VANDPD      Y2, Y0, Y2
+	VMOVUPS     192(SI), Y3
+	VADDPD      Y1, Y3, Y3
+	VMOVUPS     Y3, 192(SI)
+	VMOVUPS     160(SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 160(SI)
+	VMOVUPS     128(SI), Y3
+	VFMADD231PD Y1, Y1, Y3
+	VMOVUPS     Y3, 128(SI)
+	VMASKMOVPD  (CX)(BX*8), Y0, Y0
+	VORPD       signBit<>+0(SB), Y0, Y3
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VMOVUPS     352(SI), Y5
+	VANDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y13
-	VFMADD213PD exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VFMADD213PD one<>+0(SB), Y11, Y13
-	VPSLLQ      $0x34, Y12, Y11
-	VPADDQ      Y11, Y13, Y11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y11, Y12
-	VADDPD  two<>+0(SB), Y11, Y13
-	VMOVUPD one<>+0(SB), Y14
-	VMULPD  Y13, Y12, Y15
-	VDIVPD  Y15, Y14, Y14
-	VMULPD  Y13, Y14, Y13
-	VMULPD  Y12, Y14, Y12
-	VMULPD  Y11, Y12, Y12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y12, Y12, Y14
-	VMOVUPD      unit64j<>+0(SB), Y15
-	VFMADD213PD  unit64i<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64h<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64g<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64f<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64e<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64d<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64c<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64b<>+0(SB), Y14, Y15
-	VFMADD213PD  unit64a<>+0(SB), Y14, Y15
-	VFNMADD213PD Y11, Y14, Y15
-	VFNMADD213PD Y11, Y12, Y15
-	VMULPD       Y13, Y11, Y11
-	VBLENDVPD    Y8, Y11, Y13, Y12
-	VBLENDVPD    Y8, Y13, Y11, Y11
-	VXORPD       Y13, Y13, Y13
-	VMINPD       Y8, Y13, Y13
-	VSUBPD       Y15, Y13, Y13
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y8, Y14, Y8
-	VADDPD       Y8, Y15, Y8
-	VXORPD       signBit<>+0(SB), Y8, Y8
-	VMOVUPS      64(SP), Y14
-	VFMADD231PD  Y9, Y12, Y14
-	VMOVUPS      Y14, 64(SP)
-	VMOVUPS      96(SP), Y14
-	VFNMADD231PD Y10, Y12, Y14
-	VMOVUPS      Y14, 96(SP)
-	VMOVUPS      128(SP), Y12
-	VFMADD231PD  Y9, Y11, Y12
-	VMOVUPS      Y12, 128(SP)
-	VFNMADD231PD Y10, Y11, Y0
-	VFMADD231PD  Y13, Y9, Y4
-	VFNMADD231PD Y8, Y10, Y5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      expRowh<>+0(SB), Y6
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
+	VMOVUPD      expRowf<>+0(SB), Y7
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      expRowd<>+0(SB), Y6
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      expRowb<>+0(SB), Y7
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y5, Y7, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VADDPD       two<>+0(SB), Y3, Y4
+	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unitRowi<>+0(SB), Y6
+	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
+	VFNMADD213PD Y3, Y5, Y6
+	VFNMADD213PD Y3, Y4, Y6
+	VMOVUPD      one<>+0(SB), Y4
+	VADDPD       one<>+0(SB), Y3, Y5
+	VDIVPD       Y5, Y4, Y4
+	VMULPD       Y4, Y3, Y3
+	VBLENDVPD    Y0, Y3, Y4, Y5
+	VBLENDVPD    Y0, Y4, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y0, Y4, Y4
+	VSUBPD       Y6, Y4, Y4
+	VXORPD       Y7, Y7, Y7
+	VMAXPD       Y0, Y7, Y0
+	VADDPD       Y0, Y6, Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      320(SI), Y6
+	VFMADD231PD  Y1, Y5, Y6
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      288(SI), Y6
+	VFNMADD231PD Y2, Y5, Y6
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      256(SI), Y5
+	VFMADD231PD  Y1, Y3, Y5
+	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      224(SI), Y5
+	VFNMADD231PD Y2, Y3, Y5
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      96(SI), Y3
+	VFMADD231PD  Y4, Y1, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      64(SI), Y3
+	VFNMADD231PD Y0, Y2, Y3
+	VMOVUPS      Y3, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y11
-	VMULPD  Y11, Y8, Y11
-	VMOVUPD leastNormalExp<>+0(SB), Y12
-	VMAXPD  Y11, Y12, Y12
+	VMOVUPS 384(SI), Y3
+	VMULPD  Y3, Y0, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y3, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y12, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y12
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y12
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y15
-	VFMADD213PD exp64j<>+0(SB), Y12, Y15
-	VFMADD213PD exp64i<>+0(SB), Y12, Y15
-	VFMADD213PD exp64h<>+0(SB), Y12, Y15
-	VFMADD213PD exp64g<>+0(SB), Y12, Y15
-	VFMADD213PD exp64f<>+0(SB), Y12, Y15
-	VFMADD213PD exp64e<>+0(SB), Y12, Y15
-	VFMADD213PD exp64d<>+0(SB), Y12, Y15
-	VFMADD213PD exp64c<>+0(SB), Y12, Y15
-	VFMADD213PD exp64b<>+0(SB), Y12, Y15
-	VFMADD213PD one<>+0(SB), Y12, Y15
-	VFMADD213PD one<>+0(SB), Y12, Y15
-	VPSLLQ      $0x34, Y14, Y12
-	VPADDQ      Y12, Y15, Y12
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y11, Y11
-	VANDPD      Y12, Y11, Y11
-	VMULPD      Y9, Y11, Y9
-	VFMADD231PD Y13, Y9, Y6
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y3, Y3
+	VMULPD      Y1, Y3, Y1
+	VMOVUPS     32(SI), Y3
+	VFMADD231PD Y4, Y1, Y3
+	VMOVUPS     Y3, 32(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SP), Y9
-	VMULPD  Y9, Y13, Y9
-	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y9, Y11, Y11
+	VMOVUPS 384(SI), Y1
+	VMULPD  Y1, Y4, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y3
+	VMAXPD  Y1, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y11, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y11
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y13
-	VFMADD213PD  exp64j<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64i<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64h<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64g<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64f<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64e<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64d<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64c<>+0(SB), Y11, Y13
-	VFMADD213PD  exp64b<>+0(SB), Y11, Y13
-	VFMADD213PD  one<>+0(SB), Y11, Y13
-	VFMADD213PD  one<>+0(SB), Y11, Y13
-	VPSLLQ       $0x34, Y12, Y11
-	VPADDQ       Y11, Y13, Y11
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
-	VANDPD       Y11, Y9, Y9
-	VMULPD       Y10, Y9, Y9
-	VFNMADD231PD Y8, Y9, Y7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y3, Y3, Y5
+	VMOVUPD      expRowh<>+0(SB), Y6
+	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
+	VMOVUPD      expRowf<>+0(SB), Y7
+	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      expRowd<>+0(SB), Y6
+	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      expRowb<>+0(SB), Y7
+	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VADDPD       one<>+0(SB), Y3, Y3
+	VFMADD231PD  Y5, Y7, Y3
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       Y4, Y3, Y3
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD       Y3, Y1, Y1
+	VMULPD       Y2, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFNMADD231PD Y0, Y1, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -41507,98 +45202,106 @@ few:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      64(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 64(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       (AX), X8, X8
-	VMOVSD       X8, (AX)
-	VMOVUPS      96(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 96(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       8(AX), X8, X8
-	VMOVSD       X8, 8(AX)
-	VMOVUPS      128(SP), Y8
-	VXORPS       Y9, Y9, Y9
-	VMOVUPS      Y9, 128(SP)
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPD       X9, X8, X8
-	VUNPCKHPD    X8, X8, X9
-	VADDSD       X9, X8, X8
-	VADDSD       16(AX), X8, X8
-	VMOVSD       X8, 16(AX)
-	VMOVAPD      Y0, Y8
-	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y8, X0
-	VADDPD       X0, X8, X8
-	VUNPCKHPD    X8, X8, X0
-	VADDSD       X0, X8, X8
-	VADDSD       24(AX), X8, X8
-	VMOVSD       X8, 24(AX)
-	VMOVAPD      Y1, Y0
+	VMOVUPS      320(SI), Y0
 	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVAPD      Y2, Y0
-	VXORPS       Y2, Y2, Y2
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVAPD      Y4, Y0
-	VXORPS       Y4, Y4, Y4
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y5, Y0
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVAPD      Y6, Y0
-	VXORPS       Y6, Y6, Y6
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y7, Y0
-	VXORPS       Y7, Y7, Y7
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
-	VMOVUPS      32(SP), Y0
+	VMOVUPS      352(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -41608,7 +45311,11 @@ done:
 
 // func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $192-89
+TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $704-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -41618,160 +45325,873 @@ TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $192-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      Y0, 64(R8)
 	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VBROADCASTSS 36(DI), Y1
-	VMOVSS       36(DI), X2
-	VBROADCASTSS X2, Y2
-	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 256(R8)
+	VMOVSS       36(DI), X0
+	VBROADCASTSS X0, Y0
+	VMOVUPS      Y0, 352(R8)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 384(R8)
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(DI*4), Y0
+	VMOVUPS     32(SI)(DI*4), Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y0, Y2, Y3
+	VMOVUPS     Y3, 576(R8)
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 640(R8)
+	VMOVUPS     (R8), Y2
+	VMULPS      Y2, Y0, Y2
+	VMOVUPS     Y2, 192(R8)
+	VMOVUPS     (R8), Y2
+	VMULPS      Y2, Y1, Y2
+	VMOVUPS     Y2, 224(R8)
+	VMOVUPS     32(R8), Y2
+	VMOVUPS     576(R8), Y3
+	VMOVUPS     192(R8), Y4
+	VFMADD231PS Y2, Y3, Y4
+	VMOVUPS     Y4, 192(R8)
+	VMOVUPS     32(R8), Y2
+	VMOVUPS     640(R8), Y3
+	VMOVUPS     224(R8), Y4
+	VFMADD231PS Y2, Y3, Y4
+	VMOVUPS     Y4, 224(R8)
+	VMOVUPS     (BX)(DI*4), Y2
+	VMOVUPS     32(BX)(DI*4), Y3
+	VORPS       signBitSingle<>+0(SB), Y2, Y4
+	VORPS       signBitSingle<>+0(SB), Y3, Y5
+	VMOVUPS     384(R8), Y6
+	VPMAXUD     Y4, Y6, Y6
+	VMOVUPS     Y6, 384(R8)
+	VMOVUPS     384(R8), Y6
+	VPMAXUD     Y5, Y6, Y6
+	VMOVUPS     Y6, 384(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VADDPS      twoSingle<>+0(SB), Y4, Y6
+	VADDPS      twoSingle<>+0(SB), Y5, Y7
+	VDIVPS      Y6, Y4, Y6
+	VDIVPS      Y7, Y5, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y8, Y11
+	VFNMADD213PS Y5, Y9, Y10
+	VFNMADD213PS Y4, Y6, Y11
+	VFNMADD213PS Y5, Y7, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y4, Y7
+	VADDPS       oneSingle<>+0(SB), Y5, Y8
+	VDIVPS       Y7, Y6, Y7
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y2, Y4, Y7, Y8
+	VMOVUPS      Y8, 416(R8)
+	VBLENDVPS    Y3, Y5, Y6, Y8
+	VMOVUPS      Y8, 448(R8)
+	VBLENDVPS    Y2, Y7, Y4, Y4
+	VMOVUPS      Y4, 544(R8)
+	VBLENDVPS    Y3, Y6, Y5, Y4
+	VMOVUPS      Y4, 608(R8)
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y2, Y4, Y5
+	VMINPS       Y3, Y4, Y4
+	VSUBPS       Y11, Y5, Y5
+	VSUBPS       Y10, Y4, Y4
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y2, Y6, Y2
+	VMAXPS       Y3, Y6, Y3
+	VADDPS       Y2, Y11, Y2
+	VADDPS       Y3, Y10, Y3
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS      Y2, 288(R8)
+	VXORPS       signBitSingle<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      64(R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VMOVUPS      64(R8), Y3
+	VMULPS       Y3, Y1, Y3
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      576(R8), Y7
+	VMULPS       Y6, Y7, Y6
+	VMOVUPS      96(R8), Y7
+	VMOVUPS      640(R8), Y8
+	VMULPS       Y7, Y8, Y7
+	VMOVUPS      544(R8), Y8
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      608(R8), Y8
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      416(R8), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VMOVUPS      448(R8), Y6
+	VFNMADD231PS Y6, Y7, Y3
+	VMOVUPS      128(R8), Y6
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      Y0, 480(R8)
+	VMOVUPS      128(R8), Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, 512(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y0
+	VMOVUPS 288(R8), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS 352(R8), Y1
+	VMOVUPS 320(R8), Y6
+	VMULPS  Y1, Y6, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y0, Y6, Y7
+	VMAXPS  Y1, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y7, Y7, Y10
+	VMULPS       Y6, Y6, Y11
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS  Y10, Y13, Y15
+	VFMADD231PS  Y11, Y12, Y14
+	VADDPS       oneSingle<>+0(SB), Y7, Y7
+	VADDPS       oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS  Y10, Y15, Y7
+	VFMADD231PS  Y11, Y14, Y6
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       Y9, Y7, Y7
+	VPADDD       Y8, Y6, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD       Y7, Y0, Y0
+	VANDPD       Y6, Y1, Y1
+	VMOVUPS      416(R8), Y6
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      448(R8), Y7
+	VMULPS       Y4, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      544(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      608(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
+	VMOVUPS      480(R8), Y8
+	VMULPS       Y0, Y8, Y0
+	VMOVUPS      512(R8), Y8
+	VMULPS       Y1, Y8, Y1
+	VFMADD231PS  Y6, Y0, Y2
+	VFMADD231PS  Y7, Y1, Y3
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      576(R8), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      640(R8), Y6
+	VMULPS       Y1, Y6, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y6
+	VMULPS  Y6, Y5, Y5
+	VMOVUPS 352(R8), Y6
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y5, Y6, Y7
+	VMAXPS  Y4, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y7, Y7, Y10
+	VMULPS       Y6, Y6, Y11
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS  Y10, Y13, Y15
+	VFMADD231PS  Y11, Y12, Y14
+	VADDPS       oneSingle<>+0(SB), Y7, Y7
+	VADDPS       oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS  Y10, Y15, Y7
+	VFMADD231PS  Y11, Y14, Y6
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       Y9, Y7, Y7
+	VPADDD       Y8, Y6, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD       Y7, Y5, Y5
+	VANDPD       Y6, Y4, Y4
+	VMOVUPS      544(R8), Y6
+	VMOVUPS      288(R8), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      608(R8), Y7
+	VMOVUPS      320(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      416(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      448(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
+	VMULPS       Y5, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VFMADD231PS  Y6, Y0, Y2
+	VFMADD231PS  Y7, Y1, Y3
+	VMOVUPS      192(R8), Y0
+	VMOVUPS      416(R8), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      224(R8), Y1
+	VMOVUPS      448(R8), Y4
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      544(R8), Y4
+	VFMADD231PS  Y4, Y0, Y2
+	VMOVUPS      608(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y2, (AX)(DI*4)
+	VMOVNTPS     Y3, 32(AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y2, (AX)(DI*4)
+	VMOVUPS Y3, 32(AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        CX, DX
+	CMOVQLT     CX, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        DX
+	VMOVDQU     32(R9)(DX*4), Y0
+	VMASKMOVPS  (SI)(DI*4), Y0, Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPS      Y3, Y1, Y3
+	VMOVUPS     32(R8), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMASKMOVPS  (BX)(DI*4), Y0, Y4
+	VORPS       signBitSingle<>+0(SB), Y4, Y5
+	VMOVUPS     384(R8), Y6
+	VPMAXUD     Y5, Y6, Y6
+	VMOVUPS     Y6, 384(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VADDPS      twoSingle<>+0(SB), Y5, Y6
+	VDIVPS      Y6, Y5, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y5, Y7, Y8
+	VFNMADD213PS Y5, Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y4, Y5, Y6, Y7
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y4, Y8, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      64(R8), Y8
+	VMULPS       Y8, Y1, Y8
+	VMOVUPS      96(R8), Y9
+	VMULPS       Y9, Y2, Y9
+	VMULPS       Y5, Y8, Y8
+	VFNMADD231PS Y7, Y9, Y8
+	VMOVUPS      128(R8), Y9
+	VMULPS       Y9, Y1, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y9
+	VMULPS  Y9, Y4, Y9
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y10, Y13
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y10, Y14
+	VFMADD231PS  Y12, Y13, Y14
+	VADDPS       oneSingle<>+0(SB), Y10, Y10
+	VFMADD231PS  Y12, Y14, Y10
+	VPSLLD       $0x17, Y11, Y11
+	VPADDD       Y11, Y10, Y10
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
+	VANDPD       Y10, Y9, Y9
+	VMULPS       Y6, Y7, Y10
+	VMOVUPS      256(R8), Y11
+	VFNMADD213PS Y5, Y11, Y10
+	VMULPS       Y9, Y1, Y1
+	VFMADD231PS  Y10, Y1, Y8
+	VMOVUPS      160(R8), Y1
+	VMULPS       Y1, Y2, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y2
+	VMULPS  Y2, Y6, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y2, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS       Y6, Y6, Y10
+	VMOVUPS      expRowLanedSingle<>+0(SB), Y11
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS      expRowLanebSingle<>+0(SB), Y12
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y12
+	VFMADD231PS  Y10, Y11, Y12
+	VADDPS       oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS  Y10, Y12, Y6
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD       Y6, Y2, Y2
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      256(R8), Y6
+	VFNMADD213PS Y7, Y6, Y4
+	VMULPS       Y2, Y1, Y1
+	VFMADD231PS  Y4, Y1, Y8
+	VMULPS       Y7, Y3, Y1
+	VFMADD231PS  Y5, Y1, Y8
+	VMASKMOVPS   Y8, Y0, (AX)(DI*4)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   384(R8), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 384(R8)
+	VMOVUPS   384(R8), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $704-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 256(R8)
+	VMOVSD       72(DI), X0
+	VBROADCASTSD X0, Y0
+	VMOVUPS      Y0, 352(R8)
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 384(R8)
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
-	// Vectors at a time: 1.
-	VMOVUPS     (SI)(DI*4), Y4
-	VMOVUPS     oneSingle<>+0(SB), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     (SP), Y6
-	VMULPS      Y6, Y4, Y6
-	VMOVUPS     32(SP), Y7
-	VFMADD231PS Y7, Y5, Y6
-	VMOVUPS     (BX)(DI*4), Y7
-	VORPS       signBitSingle<>+0(SB), Y7, Y8
-	VPMAXUD     Y8, Y3, Y3
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(DI*8), Y0
+	VMOVUPD     32(SI)(DI*8), Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y0, Y2, Y3
+	VMOVUPS     Y3, 608(R8)
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     Y2, 640(R8)
+	VMOVUPS     (R8), Y2
+	VMULPD      Y2, Y0, Y2
+	VMOVUPS     Y2, 192(R8)
+	VMOVUPS     (R8), Y2
+	VMULPD      Y2, Y1, Y2
+	VMOVUPS     Y2, 224(R8)
+	VMOVUPS     32(R8), Y2
+	VMOVUPS     608(R8), Y3
+	VMOVUPS     192(R8), Y4
+	VFMADD231PD Y2, Y3, Y4
+	VMOVUPS     Y4, 192(R8)
+	VMOVUPS     32(R8), Y2
+	VMOVUPS     640(R8), Y3
+	VMOVUPS     224(R8), Y4
+	VFMADD231PD Y2, Y3, Y4
+	VMOVUPS     Y4, 224(R8)
+	VMOVUPD     (BX)(DI*8), Y2
+	VMOVUPD     32(BX)(DI*8), Y3
+	VORPD       signBit<>+0(SB), Y2, Y4
+	VORPD       signBit<>+0(SB), Y3, Y5
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VMOVUPS     384(R8), Y8
+	VANDPD      Y6, Y8, Y8
+	VMOVUPS     Y8, 384(R8)
+	VMOVUPS     384(R8), Y6
+	VANDPD      Y7, Y6, Y6
+	VMOVUPS     Y6, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y10, Y8
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y10, Y8
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y10
-	VFMADD213PS expLaneeSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanedSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanecSingle<>+0(SB), Y8, Y10
-	VFMADD213PS expLanebSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VFMADD213PS oneSingle<>+0(SB), Y8, Y10
-	VPSLLD      $0x17, Y9, Y8
-	VPADDD      Y8, Y10, Y8
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y8, Y9
-	VADDPS  twoSingle<>+0(SB), Y8, Y10
-	VMOVUPS oneSingle<>+0(SB), Y11
-	VMULPS  Y10, Y9, Y12
-	VDIVPS  Y12, Y11, Y11
-	VMULPS  Y10, Y11, Y10
-	VMULPS  Y9, Y11, Y9
-	VMULPS  Y8, Y9, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y8, Y11, Y12
-	VFNMADD213PS Y8, Y9, Y12
-	VMULPS       Y10, Y8, Y8
-	VBLENDVPS    Y7, Y8, Y10, Y9
-	VBLENDVPS    Y7, Y10, Y8, Y8
-	VXORPD       Y10, Y10, Y10
-	VMINPS       Y7, Y10, Y10
-	VSUBPS       Y12, Y10, Y10
-	VXORPD       Y11, Y11, Y11
-	VMAXPS       Y7, Y11, Y7
-	VADDPS       Y7, Y12, Y7
-	VXORPS       signBitSingle<>+0(SB), Y7, Y7
-	VMOVUPS      64(SP), Y11
-	VMULPS       Y11, Y4, Y11
-	VMOVUPS      96(SP), Y12
-	VMULPS       Y12, Y5, Y12
-	VMULPS       Y8, Y11, Y11
-	VFNMADD231PS Y9, Y12, Y11
-	VMOVUPS      128(SP), Y12
-	VMULPS       Y12, Y4, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y4, Y4, Y8
+	VMULPD       Y5, Y5, Y9
+	VMOVUPD      expRowh<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD  expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
+	VMOVUPD      expRowf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      expRowd<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      expRowb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VADDPD       one<>+0(SB), Y4, Y4
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y8, Y13, Y4
+	VFMADD231PD  Y9, Y12, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y7, Y4, Y4
+	VPADDQ       Y6, Y5, Y5
+	VADDPD       two<>+0(SB), Y4, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y4, Y7
+	VADDPD       one<>+0(SB), Y5, Y8
+	VDIVPD       Y7, Y6, Y7
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y2, Y4, Y7, Y8
+	VMOVUPS      Y8, 416(R8)
+	VBLENDVPD    Y3, Y5, Y6, Y8
+	VMOVUPS      Y8, 448(R8)
+	VBLENDVPD    Y2, Y7, Y4, Y4
+	VMOVUPS      Y4, 544(R8)
+	VBLENDVPD    Y3, Y6, Y5, Y4
+	VMOVUPS      Y4, 576(R8)
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y2, Y4, Y5
+	VMINPD       Y3, Y4, Y4
+	VSUBPD       Y11, Y5, Y5
+	VSUBPD       Y10, Y4, Y4
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y6, Y3
+	VADDPD       Y2, Y11, Y2
+	VADDPD       Y3, Y10, Y3
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VMOVUPS      Y2, 288(R8)
+	VXORPD       signBit<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      64(R8), Y2
+	VMULPD       Y2, Y0, Y2
+	VMOVUPS      64(R8), Y3
+	VMULPD       Y3, Y1, Y3
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      608(R8), Y7
+	VMULPD       Y6, Y7, Y6
+	VMOVUPS      96(R8), Y7
+	VMOVUPS      640(R8), Y8
+	VMULPD       Y7, Y8, Y7
+	VMOVUPS      544(R8), Y8
+	VMULPD       Y8, Y2, Y2
+	VMOVUPS      576(R8), Y8
+	VMULPD       Y8, Y3, Y3
+	VMOVUPS      416(R8), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VMOVUPS      448(R8), Y6
+	VFNMADD231PD Y6, Y7, Y3
+	VMOVUPS      128(R8), Y6
+	VMULPD       Y6, Y0, Y0
+	VMOVUPS      Y0, 480(R8)
+	VMOVUPS      128(R8), Y0
+	VMULPD       Y0, Y1, Y0
+	VMOVUPS      Y0, 512(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y2, Y7, Y12
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y12, Y13, Y13
+	VMOVUPS 352(R8), Y0
+	VMOVUPS 288(R8), Y1
+	VMULPD  Y0, Y1, Y0
+	VMOVUPS 352(R8), Y1
+	VMOVUPS 320(R8), Y6
+	VMULPD  Y1, Y6, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y0, Y6, Y7
+	VMAXPD  Y1, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y15
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VPSLLD       $0x17, Y14, Y13
-	VPADDD       Y13, Y15, Y13
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y12, Y12
-	VANDPD       Y13, Y12, Y12
-	VMULPS       Y10, Y9, Y13
-	VFNMADD213PS Y8, Y1, Y13
-	VMULPS       Y12, Y4, Y4
-	VFMADD231PS  Y13, Y4, Y11
-	VMULPS       Y0, Y5, Y4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y7, Y7, Y10
+	VMULPD       Y6, Y6, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y7, Y7
+	VADDPD       one<>+0(SB), Y6, Y6
+	VFMADD231PD  Y10, Y15, Y7
+	VFMADD231PD  Y11, Y14, Y6
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y7, Y7
+	VPADDQ       Y8, Y6, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD       Y7, Y0, Y0
+	VANDPD       Y6, Y1, Y1
+	VMOVUPS      416(R8), Y6
+	VMULPD       Y5, Y6, Y6
+	VMOVUPS      448(R8), Y7
+	VMULPD       Y4, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      544(R8), Y9
+	VFNMADD213PD Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      576(R8), Y9
+	VFNMADD213PD Y9, Y8, Y7
+	VMOVUPS      480(R8), Y8
+	VMULPD       Y0, Y8, Y0
+	VMOVUPS      512(R8), Y8
+	VMULPD       Y1, Y8, Y1
+	VFMADD231PD  Y6, Y0, Y2
+	VFMADD231PD  Y7, Y1, Y3
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      608(R8), Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      640(R8), Y6
+	VMULPD       Y1, Y6, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y2, Y10, Y5
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y5, Y10, Y10
+	VMOVUPS 352(R8), Y6
+	VMULPD  Y6, Y5, Y5
+	VMOVUPS 352(R8), Y6
+	VMULPD  Y6, Y4, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y5, Y6, Y7
+	VMAXPD  Y4, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y12
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y12
-	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y13, Y10
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y13, Y10
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
 
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y13
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  expLanedSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  expLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  expLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  oneSingle<>+0(SB), Y10, Y13
-	VPSLLD       $0x17, Y12, Y10
-	VPADDD       Y10, Y13, Y10
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
-	VANDPD       Y10, Y5, Y5
-	VMULPS       Y7, Y8, Y7
-	VFNMADD213PS Y9, Y1, Y7
-	VMULPS       Y5, Y4, Y4
-	VFMADD231PS  Y7, Y4, Y11
-	VMULPS       Y9, Y6, Y4
-	VFMADD231PS  Y8, Y4, Y11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y7, Y7, Y10
+	VMULPD       Y6, Y6, Y11
+	VMOVUPD      expRowh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      expRowd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VADDPD       one<>+0(SB), Y7, Y7
+	VADDPD       one<>+0(SB), Y6, Y6
+	VFMADD231PD  Y10, Y15, Y7
+	VFMADD231PD  Y11, Y14, Y6
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y8, Y8
+	VPADDQ       Y9, Y7, Y7
+	VPADDQ       Y8, Y6, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD       Y7, Y5, Y5
+	VANDPD       Y6, Y4, Y4
+	VMOVUPS      544(R8), Y6
+	VMOVUPS      288(R8), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVUPS      576(R8), Y7
+	VMOVUPS      320(R8), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      416(R8), Y9
+	VFNMADD213PD Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      448(R8), Y9
+	VFNMADD213PD Y9, Y8, Y7
+	VMULPD       Y5, Y0, Y0
+	VMULPD       Y4, Y1, Y1
+	VFMADD231PD  Y6, Y0, Y2
+	VFMADD231PD  Y7, Y1, Y3
+	VMOVUPS      192(R8), Y0
+	VMOVUPS      416(R8), Y1
+	VMULPD       Y1, Y0, Y0
+	VMOVUPS      224(R8), Y1
+	VMOVUPS      448(R8), Y4
+	VMULPD       Y4, Y1, Y1
+	VMOVUPS      544(R8), Y4
+	VFMADD231PD  Y4, Y0, Y2
+	VMOVUPS      576(R8), Y0
+	VFMADD231PD  Y0, Y1, Y3
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y11, (AX)(DI*4)
+	VMOVNTPD     Y2, (AX)(DI*8)
+	VMOVNTPD     Y3, 32(AX)(DI*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y11, (AX)(DI*4)
+	VMOVUPD Y2, (AX)(DI*8)
+	VMOVUPD Y3, 32(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000008, DI
@@ -41784,520 +46204,173 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y4
-	VMASKMOVPS  (SI)(DI*4), Y4, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     (SP), Y7
-	VMULPS      Y7, Y5, Y7
-	VMOVUPS     32(SP), Y8
-	VFMADD231PS Y8, Y6, Y7
-	VMASKMOVPS  (BX)(DI*4), Y4, Y8
-	VORPS       signBitSingle<>+0(SB), Y8, Y9
-	VPMAXUD     Y9, Y3, Y3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y10
-	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y11, Y9
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y11, Y9
-
-	// A polynomial of e^r.
-	VMOVUPS     expLanefSingle<>+0(SB), Y11
-	VFMADD213PS expLaneeSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanedSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanecSingle<>+0(SB), Y9, Y11
-	VFMADD213PS expLanebSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VFMADD213PS oneSingle<>+0(SB), Y9, Y11
-	VPSLLD      $0x17, Y10, Y9
-	VPADDD      Y9, Y11, Y9
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS  oneSingle<>+0(SB), Y9, Y10
-	VADDPS  twoSingle<>+0(SB), Y9, Y11
-	VMOVUPS oneSingle<>+0(SB), Y12
-	VMULPS  Y11, Y10, Y13
-	VDIVPS  Y13, Y12, Y12
-	VMULPS  Y11, Y12, Y11
-	VMULPS  Y10, Y12, Y10
-	VMULPS  Y9, Y10, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y10, Y10, Y12
-	VMOVUPS      unitLanedSingle<>+0(SB), Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
-	VFNMADD213PS Y9, Y12, Y13
-	VFNMADD213PS Y9, Y10, Y13
-	VMULPS       Y11, Y9, Y9
-	VBLENDVPS    Y8, Y9, Y11, Y10
-	VBLENDVPS    Y8, Y11, Y9, Y9
-	VXORPD       Y11, Y11, Y11
-	VMINPS       Y8, Y11, Y11
-	VSUBPS       Y13, Y11, Y11
-	VXORPD       Y12, Y12, Y12
-	VMAXPS       Y8, Y12, Y8
-	VADDPS       Y8, Y13, Y8
-	VXORPS       signBitSingle<>+0(SB), Y8, Y8
-	VMOVUPS      64(SP), Y12
-	VMULPS       Y12, Y5, Y12
-	VMOVUPS      96(SP), Y13
-	VMULPS       Y13, Y6, Y13
-	VMULPS       Y9, Y12, Y12
-	VFNMADD231PS Y10, Y13, Y12
-	VMOVUPS      128(SP), Y13
-	VMULPS       Y13, Y5, Y5
-	VMOVUPS      Y5, 160(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y2, Y8, Y5
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y13
-	VMAXPS  Y5, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VFMADD231PS  log2eSingle<>+0(SB), Y13, Y14
-	VSUBPS       roundBitsSingle<>+0(SB), Y14, Y15
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y15, Y13
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y15
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanedSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanecSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  expLanebSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VFMADD213PS  oneSingle<>+0(SB), Y13, Y15
-	VPSLLD       $0x17, Y14, Y13
-	VPADDD       Y13, Y15, Y13
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
-	VANDPD       Y13, Y5, Y5
-	VMULPS       Y11, Y10, Y13
-	VFNMADD213PS Y9, Y1, Y13
-	VMOVUPS      160(SP), Y14
-	VMULPS       Y5, Y14, Y5
-	VFMADD231PS  Y13, Y5, Y12
-	VMULPS       Y0, Y6, Y5
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS  Y2, Y11, Y6
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y6, Y11, Y11
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y13
-	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y13
-	VSUBPS       roundBitsSingle<>+0(SB), Y13, Y14
-	VFNMADD231PS ln2HiSingle<>+0(SB), Y14, Y11
-	VFNMADD231PS ln2LoSingle<>+0(SB), Y14, Y11
-
-	// A polynomial of e^r.
-	VMOVUPS      expLanefSingle<>+0(SB), Y14
-	VFMADD213PS  expLaneeSingle<>+0(SB), Y11, Y14
-	VFMADD213PS  expLanedSingle<>+0(SB), Y11, Y14
-	VFMADD213PS  expLanecSingle<>+0(SB), Y11, Y14
-	VFMADD213PS  expLanebSingle<>+0(SB), Y11, Y14
-	VFMADD213PS  oneSingle<>+0(SB), Y11, Y14
-	VFMADD213PS  oneSingle<>+0(SB), Y11, Y14
-	VPSLLD       $0x17, Y13, Y11
-	VPADDD       Y11, Y14, Y11
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y6, Y6
-	VANDPD       Y11, Y6, Y6
-	VMULPS       Y8, Y9, Y8
-	VFNMADD213PS Y10, Y1, Y8
-	VMULPS       Y6, Y5, Y5
-	VFMADD231PS  Y8, Y5, Y12
-	VMULPS       Y10, Y7, Y5
-	VFMADD231PS  Y9, Y5, Y12
-	VMASKMOVPS   Y12, Y4, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y3, Y3
-	VPCMPEQD  Y0, Y3, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $192-89
-	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (SP)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(SP)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(SP)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(SP)
-	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(SP)
-	VBROADCASTSD 64(DI), Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VBROADCASTSD 72(DI), Y1
-	VMOVSD       72(DI), X2
-	VBROADCASTSD X2, Y2
-	VPCMPEQD     Y3, Y3, Y3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000004
-	JL           few
-
-many:
-	// Vectors at a time: 1.
-	VMOVUPD     (SI)(DI*8), Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     (SP), Y6
-	VMULPD      Y6, Y4, Y6
-	VMOVUPS     32(SP), Y7
-	VFMADD231PD Y7, Y5, Y6
-	VMOVUPD     (BX)(DI*8), Y7
-	VORPD       signBit<>+0(SB), Y7, Y8
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y8, Y9
-	VANDPD      Y9, Y3, Y3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2Hi<>+0(SB), Y10, Y8
-	VFNMADD231PD ln2Lo<>+0(SB), Y10, Y8
-
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y10
-	VFMADD213PD exp64j<>+0(SB), Y8, Y10
-	VFMADD213PD exp64i<>+0(SB), Y8, Y10
-	VFMADD213PD exp64h<>+0(SB), Y8, Y10
-	VFMADD213PD exp64g<>+0(SB), Y8, Y10
-	VFMADD213PD exp64f<>+0(SB), Y8, Y10
-	VFMADD213PD exp64e<>+0(SB), Y8, Y10
-	VFMADD213PD exp64d<>+0(SB), Y8, Y10
-	VFMADD213PD exp64c<>+0(SB), Y8, Y10
-	VFMADD213PD exp64b<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VFMADD213PD one<>+0(SB), Y8, Y10
-	VPSLLQ      $0x34, Y9, Y8
-	VPADDQ      Y8, Y10, Y8
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y8, Y9
-	VADDPD  two<>+0(SB), Y8, Y10
-	VMOVUPD one<>+0(SB), Y11
-	VMULPD  Y10, Y9, Y12
-	VDIVPD  Y12, Y11, Y11
-	VMULPD  Y10, Y11, Y10
-	VMULPD  Y9, Y11, Y9
-	VMULPD  Y8, Y9, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unit64j<>+0(SB), Y12
-	VFMADD213PD  unit64i<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64h<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64g<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64f<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64e<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64d<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64c<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64b<>+0(SB), Y11, Y12
-	VFMADD213PD  unit64a<>+0(SB), Y11, Y12
-	VFNMADD213PD Y8, Y11, Y12
-	VFNMADD213PD Y8, Y9, Y12
-	VMULPD       Y10, Y8, Y8
-	VBLENDVPD    Y7, Y8, Y10, Y9
-	VBLENDVPD    Y7, Y10, Y8, Y8
-	VXORPD       Y10, Y10, Y10
-	VMINPD       Y7, Y10, Y10
-	VSUBPD       Y12, Y10, Y10
-	VXORPD       Y11, Y11, Y11
-	VMAXPD       Y7, Y11, Y7
-	VADDPD       Y7, Y12, Y7
-	VXORPD       signBit<>+0(SB), Y7, Y7
-	VMOVUPS      64(SP), Y11
-	VMULPD       Y11, Y4, Y11
-	VMOVUPS      96(SP), Y12
-	VMULPD       Y12, Y5, Y12
-	VMULPD       Y8, Y11, Y11
-	VFNMADD231PD Y9, Y12, Y11
-	VMOVUPS      128(SP), Y12
-	VMULPD       Y12, Y4, Y4
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y2, Y7, Y12
-	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y12, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y13, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y15
-	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VPSLLQ       $0x34, Y14, Y13
-	VPADDQ       Y13, Y15, Y13
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y12, Y12
-	VANDPD       Y13, Y12, Y12
-	VMULPD       Y10, Y9, Y13
-	VFNMADD213PD Y8, Y1, Y13
-	VMULPD       Y12, Y4, Y4
-	VFMADD231PD  Y13, Y4, Y11
-	VMULPD       Y0, Y5, Y4
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y2, Y10, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y5, Y10, Y10
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y12
-	VFMADD231PD  log2e<>+0(SB), Y10, Y12
-	VSUBPD       roundBits<>+0(SB), Y12, Y13
-	VFNMADD231PD ln2Hi<>+0(SB), Y13, Y10
-	VFNMADD231PD ln2Lo<>+0(SB), Y13, Y10
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y13
-	VFMADD213PD  exp64j<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64i<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64h<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64g<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64f<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64e<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64d<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64c<>+0(SB), Y10, Y13
-	VFMADD213PD  exp64b<>+0(SB), Y10, Y13
-	VFMADD213PD  one<>+0(SB), Y10, Y13
-	VFMADD213PD  one<>+0(SB), Y10, Y13
-	VPSLLQ       $0x34, Y12, Y10
-	VPADDQ       Y10, Y13, Y10
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD       Y10, Y5, Y5
-	VMULPD       Y7, Y8, Y7
-	VFNMADD213PD Y9, Y1, Y7
-	VMULPD       Y5, Y4, Y4
-	VFMADD231PD  Y7, Y4, Y11
-	VMULPD       Y9, Y6, Y4
-	VFMADD231PD  Y8, Y4, Y11
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPD     Y11, (AX)(DI*8)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPD Y11, (AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000004, DI
-	SUBQ $0x00000004, CX
-	CMPQ CX, $0x00000004
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
+	LEAQ        tailMasks<>+0(SB), R9
 	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y4
-	VMASKMOVPD  (SI)(DI*8), Y4, Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VSUBPD      Y5, Y6, Y6
-	VMOVUPS     (SP), Y7
-	VMULPD      Y7, Y5, Y7
-	VMOVUPS     32(SP), Y8
-	VFMADD231PD Y8, Y6, Y7
-	VMASKMOVPD  (BX)(DI*8), Y4, Y8
-	VORPD       signBit<>+0(SB), Y8, Y9
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y9, Y10
-	VANDPD      Y10, Y3, Y3
+	VMOVDQU     32(R9)(DX*8), Y0
+	VMASKMOVPD  (SI)(DI*8), Y0, Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPD      Y3, Y1, Y3
+	VMOVUPS     32(R8), Y4
+	VFMADD231PD Y4, Y2, Y3
+	VMASKMOVPD  (BX)(DI*8), Y0, Y4
+	VORPD       signBit<>+0(SB), Y4, Y5
+	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y6
+	VMOVUPS     384(R8), Y7
+	VANDPD      Y6, Y7, Y7
+	VMOVUPS     Y7, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2Hi<>+0(SB), Y11, Y9
-	VFNMADD231PD ln2Lo<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// A polynomial of e^r.
-	VMOVUPD     exp64k<>+0(SB), Y11
-	VFMADD213PD exp64j<>+0(SB), Y9, Y11
-	VFMADD213PD exp64i<>+0(SB), Y9, Y11
-	VFMADD213PD exp64h<>+0(SB), Y9, Y11
-	VFMADD213PD exp64g<>+0(SB), Y9, Y11
-	VFMADD213PD exp64f<>+0(SB), Y9, Y11
-	VFMADD213PD exp64e<>+0(SB), Y9, Y11
-	VFMADD213PD exp64d<>+0(SB), Y9, Y11
-	VFMADD213PD exp64c<>+0(SB), Y9, Y11
-	VFMADD213PD exp64b<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VFMADD213PD one<>+0(SB), Y9, Y11
-	VPSLLQ      $0x34, Y10, Y9
-	VPADDQ      Y9, Y11, Y9
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD  one<>+0(SB), Y9, Y10
-	VADDPD  two<>+0(SB), Y9, Y11
-	VMOVUPD one<>+0(SB), Y12
-	VMULPD  Y11, Y10, Y13
-	VDIVPD  Y13, Y12, Y12
-	VMULPD  Y11, Y12, Y11
-	VMULPD  Y10, Y12, Y10
-	VMULPD  Y9, Y10, Y10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      unit64j<>+0(SB), Y13
-	VFMADD213PD  unit64i<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64h<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64g<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64f<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64e<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64d<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64c<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64b<>+0(SB), Y12, Y13
-	VFMADD213PD  unit64a<>+0(SB), Y12, Y13
-	VFNMADD213PD Y9, Y12, Y13
-	VFNMADD213PD Y9, Y10, Y13
-	VMULPD       Y11, Y9, Y9
-	VBLENDVPD    Y8, Y9, Y11, Y10
-	VBLENDVPD    Y8, Y11, Y9, Y9
-	VXORPD       Y11, Y11, Y11
-	VMINPD       Y8, Y11, Y11
-	VSUBPD       Y13, Y11, Y11
-	VXORPD       Y12, Y12, Y12
-	VMAXPD       Y8, Y12, Y8
-	VADDPD       Y8, Y13, Y8
-	VXORPD       signBit<>+0(SB), Y8, Y8
-	VMOVUPS      64(SP), Y12
-	VMULPD       Y12, Y5, Y12
-	VMOVUPS      96(SP), Y13
-	VMULPD       Y13, Y6, Y13
-	VMULPD       Y9, Y12, Y12
-	VFNMADD231PD Y10, Y13, Y12
-	VMOVUPS      128(SP), Y13
-	VMULPD       Y13, Y5, Y5
-	VMOVUPS      Y5, 160(SP)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y2, Y8, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y13
-	VMAXPD  Y5, Y13, Y13
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VFMADD231PD  log2e<>+0(SB), Y13, Y14
-	VSUBPD       roundBits<>+0(SB), Y14, Y15
-	VFNMADD231PD ln2Hi<>+0(SB), Y15, Y13
-	VFNMADD231PD ln2Lo<>+0(SB), Y15, Y13
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y15
-	VFMADD213PD  exp64j<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64i<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64h<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64g<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64f<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64e<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64d<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64c<>+0(SB), Y13, Y15
-	VFMADD213PD  exp64b<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VFMADD213PD  one<>+0(SB), Y13, Y15
-	VPSLLQ       $0x34, Y14, Y13
-	VPADDQ       Y13, Y15, Y13
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD       Y13, Y5, Y5
-	VMULPD       Y11, Y10, Y13
-	VFNMADD213PD Y9, Y1, Y13
-	VMOVUPS      160(SP), Y14
-	VMULPD       Y5, Y14, Y5
-	VFMADD231PD  Y13, Y5, Y12
-	VMULPD       Y0, Y6, Y5
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y2, Y11, Y6
-	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y6, Y11, Y11
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y13
-	VFMADD231PD  log2e<>+0(SB), Y11, Y13
-	VSUBPD       roundBits<>+0(SB), Y13, Y14
-	VFNMADD231PD ln2Hi<>+0(SB), Y14, Y11
-	VFNMADD231PD ln2Lo<>+0(SB), Y14, Y11
-
-	// A polynomial of e^r.
-	VMOVUPD      exp64k<>+0(SB), Y14
-	VFMADD213PD  exp64j<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64i<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64h<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64g<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64f<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64e<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64d<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64c<>+0(SB), Y11, Y14
-	VFMADD213PD  exp64b<>+0(SB), Y11, Y14
-	VFMADD213PD  one<>+0(SB), Y11, Y14
-	VFMADD213PD  one<>+0(SB), Y11, Y14
-	VPSLLQ       $0x34, Y13, Y11
-	VPADDQ       Y11, Y14, Y11
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y6, Y6
-	VANDPD       Y11, Y6, Y6
-	VMULPD       Y8, Y9, Y8
-	VFNMADD213PD Y10, Y1, Y8
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y5, Y5, Y7
+	VMOVUPD      expRowh<>+0(SB), Y8
+	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
+	VMOVUPD      expRowf<>+0(SB), Y9
+	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      expRowd<>+0(SB), Y8
+	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      expRowb<>+0(SB), Y9
+	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VADDPD       one<>+0(SB), Y5, Y5
+	VFMADD231PD  Y7, Y9, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPADDQ       Y6, Y5, Y5
+	VADDPD       two<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y5, Y7, Y8
+	VFNMADD213PD Y5, Y6, Y8
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
 	VMULPD       Y6, Y5, Y5
-	VFMADD231PD  Y8, Y5, Y12
-	VMULPD       Y10, Y7, Y5
-	VFMADD231PD  Y9, Y5, Y12
-	VMASKMOVPD   Y12, Y4, (AX)(DI*8)
+	VBLENDVPD    Y4, Y5, Y6, Y7
+	VBLENDVPD    Y4, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y6
+	VSUBPD       Y8, Y6, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPD       Y4, Y9, Y4
+	VADDPD       Y4, Y8, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      64(R8), Y8
+	VMULPD       Y8, Y1, Y8
+	VMOVUPS      96(R8), Y9
+	VMULPD       Y9, Y2, Y9
+	VMULPD       Y5, Y8, Y8
+	VFNMADD231PD Y7, Y9, Y8
+	VMOVUPS      128(R8), Y9
+	VMULPD       Y9, Y1, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y9
+	VMULPD  Y9, Y4, Y9
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y9, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      expRowh<>+0(SB), Y13
+	VFMADD213PD  expRowg<>+0(SB), Y10, Y13
+	VFMADD231PD  expRowi<>+0(SB), Y12, Y13
+	VMOVUPD      expRowf<>+0(SB), Y14
+	VFMADD213PD  expRowe<>+0(SB), Y10, Y14
+	VFMADD231PD  Y12, Y13, Y14
+	VMOVUPD      expRowd<>+0(SB), Y13
+	VFMADD213PD  expRowc<>+0(SB), Y10, Y13
+	VFMADD231PD  Y12, Y14, Y13
+	VMOVUPD      expRowb<>+0(SB), Y14
+	VFMADD213PD  expRowa<>+0(SB), Y10, Y14
+	VFMADD231PD  Y12, Y13, Y14
+	VADDPD       one<>+0(SB), Y10, Y10
+	VFMADD231PD  Y12, Y14, Y10
+	VPSLLQ       $0x34, Y11, Y11
+	VPADDQ       Y11, Y10, Y10
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
+	VANDPD       Y10, Y9, Y9
+	VMULPD       Y6, Y7, Y10
+	VMOVUPS      256(R8), Y11
+	VFNMADD213PD Y5, Y11, Y10
+	VMULPD       Y9, Y1, Y1
+	VFMADD231PD  Y10, Y1, Y8
+	VMOVUPS      160(R8), Y1
+	VMULPD       Y1, Y2, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y2
+	VMULPD  Y2, Y6, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y2, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD       Y6, Y6, Y10
+	VMOVUPD      expRowh<>+0(SB), Y11
+	VFMADD213PD  expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD  expRowi<>+0(SB), Y10, Y11
+	VMOVUPD      expRowf<>+0(SB), Y12
+	VFMADD213PD  expRowe<>+0(SB), Y6, Y12
+	VFMADD231PD  Y10, Y11, Y12
+	VMOVUPD      expRowd<>+0(SB), Y11
+	VFMADD213PD  expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD  Y10, Y12, Y11
+	VMOVUPD      expRowb<>+0(SB), Y12
+	VFMADD213PD  expRowa<>+0(SB), Y6, Y12
+	VFMADD231PD  Y10, Y11, Y12
+	VADDPD       one<>+0(SB), Y6, Y6
+	VFMADD231PD  Y10, Y12, Y6
+	VPSLLQ       $0x34, Y9, Y9
+	VPADDQ       Y9, Y6, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD       Y6, Y2, Y2
+	VMULPD       Y4, Y5, Y4
+	VMOVUPS      256(R8), Y6
+	VFNMADD213PD Y7, Y6, Y4
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y4, Y1, Y8
+	VMULPD       Y7, Y3, Y1
+	VFMADD231PD  Y5, Y1, Y8
+	VMASKMOVPD   Y8, Y0, (AX)(DI*8)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
-	VMOVMSKPD Y3, AX
+	VMOVUPS   384(R8), Y0
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)

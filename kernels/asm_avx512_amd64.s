@@ -22019,47 +22019,53 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z7
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
-	VSCALEFPS        Z8, Z11, Z11
-	VSCALEFPS        Z9, Z10, Z10
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z8
-	VDIVPS           Z7, Z6, Z7
-	VDIVPS           Z8, Z6, Z6
-	VMULPS           Z7, Z11, Z8
-	VMULPS           Z6, Z10, Z9
-	VADDPS           Z8, Z2, K1, Z2
-	VADDPS           Z9, Z2, K2, Z2
-	VADDPS           Z7, Z4, K1, Z4
-	VADDPS           Z6, Z4, K2, Z4
-	VADDPS           Z8, Z3, K3, Z3
-	VADDPS           Z9, Z3, K4, Z3
-	VADDPS           Z7, Z5, K3, Z5
-	VADDPS           Z6, Z5, K4, Z5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z10
+	VMULPS           Z7, Z7, Z11
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z14
+	VFMADD231PS      Z10, Z13, Z15
+	VFMADD231PS      Z11, Z12, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z10, Z15, Z6
+	VFMADD231PS      Z11, Z14, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
+	VDIVPS           Z9, Z8, Z9
+	VDIVPS           Z10, Z8, Z8
+	VMULPS           Z9, Z6, Z6
+	VMULPS           Z8, Z7, Z7
+	VADDPS           Z6, Z2, K1, Z2
+	VADDPS           Z7, Z2, K2, Z2
+	VADDPS           Z9, Z4, K1, Z4
+	VADDPS           Z8, Z4, K2, Z4
+	VADDPS           Z6, Z3, K3, Z3
+	VADDPS           Z7, Z3, K4, Z3
+	VADDPS           Z9, Z5, K3, Z5
+	VADDPS           Z8, Z5, K4, Z5
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, DI
 	CMPQ             DI, $0x00000020
@@ -22088,28 +22094,31 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z7
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z6
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
-	VSCALEFPS        Z7, Z8, Z8
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z6, Z6
-	VMULPS           Z6, Z8, Z7
-	VADDPS           Z7, Z2, K2, Z2
-	VADDPS           Z6, Z4, K2, Z4
-	VADDPS           Z7, Z3, K3, Z3
-	VADDPS           Z6, Z5, K3, Z5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z8
+	VDIVPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
+	VADDPS           Z6, Z2, K2, Z2
+	VADDPS           Z7, Z4, K2, Z4
+	VADDPS           Z6, Z3, K3, Z3
+	VADDPS           Z7, Z5, K3, Z5
 	ADDQ             $0x00000010, SI
 	SUBQ             $0x00000010, DI
 	JMP              few
@@ -22206,6 +22215,27 @@ folded:
 	VZEROUPPER
 	RET
 
+DATA roundBitsSingle<>+0(SB)/4, $0x4b400000
+GLOBL roundBitsSingle<>(SB), RODATA|NOPTR, $4
+
+DATA ln2Single<>+0(SB)/4, $0x3f317218
+GLOBL ln2Single<>(SB), RODATA|NOPTR, $4
+
+DATA expRowLanedSingle<>+0(SB)/4, $0x3c0905b1
+GLOBL expRowLanedSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expRowLanecSingle<>+0(SB)/4, $0x3d2aaa8d
+GLOBL expRowLanecSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expRowLaneeSingle<>+0(SB)/4, $0x3ab6887e
+GLOBL expRowLaneeSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expRowLanebSingle<>+0(SB)/4, $0x3e2aaa6f
+GLOBL expRowLanebSingle<>(SB), RODATA|NOPTR, $4
+
+DATA expRowLaneaSingle<>+0(SB)/4, $0x3f000000
+GLOBL expRowLaneaSingle<>(SB), RODATA|NOPTR, $4
+
 DATA doubledLimitSingle<>+0(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
 
@@ -22254,57 +22284,65 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z7
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
-	VSCALEFPD        Z8, Z11, Z11
-	VSCALEFPD        Z9, Z10, Z10
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z11, Z7
-	VADDPD.BCST      one<>+0(SB), Z10, Z8
-	VDIVPD           Z7, Z6, Z7
-	VDIVPD           Z8, Z6, Z6
-	VMULPD           Z7, Z11, Z8
-	VMULPD           Z6, Z10, Z9
-	VADDPD           Z8, Z2, K1, Z2
-	VADDPD           Z9, Z2, K2, Z2
-	VADDPD           Z7, Z4, K1, Z4
-	VADDPD           Z6, Z4, K2, Z4
-	VADDPD           Z8, Z3, K3, Z3
-	VADDPD           Z9, Z3, K4, Z3
-	VADDPD           Z7, Z5, K3, Z5
-	VADDPD           Z6, Z5, K4, Z5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z10
+	VMULPD           Z7, Z7, Z11
+	VBROADCASTSD     expRowh<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z12
+	VFMADD231PD      Z10, Z15, Z13
+	VFMADD231PD      Z11, Z14, Z12
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z10, Z15, Z6
+	VFMADD231PD      Z11, Z14, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z6, Z9
+	VADDPD.BCST      one<>+0(SB), Z7, Z10
+	VDIVPD           Z9, Z8, Z9
+	VDIVPD           Z10, Z8, Z8
+	VMULPD           Z9, Z6, Z6
+	VMULPD           Z8, Z7, Z7
+	VADDPD           Z6, Z2, K1, Z2
+	VADDPD           Z7, Z2, K2, Z2
+	VADDPD           Z9, Z4, K1, Z4
+	VADDPD           Z8, Z4, K2, Z4
+	VADDPD           Z6, Z3, K3, Z3
+	VADDPD           Z7, Z3, K4, Z3
+	VADDPD           Z9, Z5, K3, Z5
+	VADDPD           Z8, Z5, K4, Z5
 	ADDQ             $0x00000010, SI
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -22333,33 +22371,37 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z7
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
-	VSCALEFPD        Z7, Z8, Z8
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z6, Z6
-	VMULPD           Z6, Z8, Z7
-	VADDPD           Z7, Z2, K2, Z2
-	VADDPD           Z6, Z4, K2, Z4
-	VADDPD           Z7, Z3, K3, Z3
-	VADDPD           Z6, Z5, K3, Z5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z7, Z7
+	VMULPD           Z7, Z6, Z6
+	VADDPD           Z6, Z2, K2, Z2
+	VADDPD           Z7, Z4, K2, Z4
+	VADDPD           Z6, Z3, K3, Z3
+	VADDPD           Z7, Z5, K3, Z5
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, AX
 	JMP              few
@@ -22423,6 +22465,36 @@ done:
 	VZEROUPPER
 	RET
 
+DATA roundBits<>+0(SB)/8, $0x4338000000000000
+GLOBL roundBits<>(SB), RODATA|NOPTR, $8
+
+DATA expRowh<>+0(SB)/8, $0x3ec72c720b2e07bf
+GLOBL expRowh<>(SB), RODATA|NOPTR, $8
+
+DATA expRowg<>+0(SB)/8, $0x3efa019c9ab213aa
+GLOBL expRowg<>(SB), RODATA|NOPTR, $8
+
+DATA expRowi<>+0(SB)/8, $0x3e928803926c8ea8
+GLOBL expRowi<>(SB), RODATA|NOPTR, $8
+
+DATA expRowf<>+0(SB)/8, $0x3f2a019adabfb6ab
+GLOBL expRowf<>(SB), RODATA|NOPTR, $8
+
+DATA expRowe<>+0(SB)/8, $0x3f56c16c1738ecf7
+GLOBL expRowe<>(SB), RODATA|NOPTR, $8
+
+DATA expRowd<>+0(SB)/8, $0x3f81111111c45d5b
+GLOBL expRowd<>(SB), RODATA|NOPTR, $8
+
+DATA expRowc<>+0(SB)/8, $0x3fa5555555554cb8
+GLOBL expRowc<>(SB), RODATA|NOPTR, $8
+
+DATA expRowb<>+0(SB)/8, $0x3fc5555555553b7d
+GLOBL expRowb<>(SB), RODATA|NOPTR, $8
+
+DATA expRowa<>+0(SB)/8, $0x3fe0000000000000
+GLOBL expRowa<>(SB), RODATA|NOPTR, $8
+
 DATA doubledLimit<>+0(SB)/8, $0x80e5800000000000
 GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
 
@@ -22462,54 +22534,60 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z6
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
+	VMOVAPD           Z6, Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z5
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z8
-	VSCALEFPS        Z6, Z9, Z9
-	VSCALEFPS        Z7, Z8, Z8
-	VBROADCASTSS     oneSingle<>+0(SB), Z4
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z6
-	VDIVPS           Z5, Z4, Z5
-	VDIVPS           Z6, Z4, Z4
-	VMULPS           Z5, Z9, Z6
-	VMULPS           Z4, Z8, Z7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z8
+	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z13
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z12
+	VFMADD231PS      Z8, Z11, Z13
+	VFMADD231PS      Z9, Z10, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VFMADD231PS      Z8, Z13, Z4
+	VFMADD231PS      Z9, Z12, Z5
+	VPSLLD           $0x17, Z7, Z7
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z7, Z4, Z4
+	VPADDD           Z6, Z5, Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z8
+	VDIVPS           Z7, Z6, Z7
+	VDIVPS           Z8, Z6, Z6
+	VMULPS           Z7, Z4, Z4
+	VMULPS           Z6, Z5, Z5
 	VBLENDMPS        Z1, Z2, K1, Z8
 	VBLENDMPS        Z1, Z2, K2, Z9
-	VMULPS           Z6, Z8, Z6
-	VMULPS           Z7, Z9, Z7
-	VMULPS           Z5, Z6, Z5
-	VMULPS           Z4, Z7, Z4
+	VMULPS           Z4, Z8, Z4
+	VMULPS           Z5, Z9, Z5
+	VMULPS           Z7, Z4, Z4
+	VMULPS           Z6, Z5, Z5
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z5, (AX)(DI*4)
-	VMOVNTPS         Z4, 64(AX)(DI*4)
+	VMOVNTPS         Z4, (AX)(DI*4)
+	VMOVNTPS         Z5, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z5, (AX)(DI*4)
-	VMOVUPS Z4, 64(AX)(DI*4)
+	VMOVUPS Z4, (AX)(DI*4)
+	VMOVUPS Z5, 64(AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000020, DI
@@ -22537,27 +22615,30 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z4
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z5
-	VDIVPS           Z5, Z4, Z4
-	VMULPS           Z4, Z6, Z5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VBROADCASTSS     oneSingle<>+0(SB), Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z6
+	VDIVPS           Z6, Z5, Z5
+	VMULPS           Z5, Z4, Z4
 	VBLENDMPS        Z1, Z2, K2, Z6
-	VMULPS           Z5, Z6, Z5
-	VMULPS           Z4, Z5, Z4
+	VMULPS           Z4, Z6, Z4
+	VMULPS           Z5, Z4, Z4
 	VMOVUPS          Z4, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -22613,64 +22694,72 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z6
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
+	VBROADCASTSD      roundBits<>+0(SB), Z6
+	VMOVAPD           Z6, Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z5
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z8
-	VSCALEFPD        Z6, Z9, Z9
-	VSCALEFPD        Z7, Z8, Z8
-	VBROADCASTSD     one<>+0(SB), Z4
-	VADDPD.BCST      one<>+0(SB), Z9, Z5
-	VADDPD.BCST      one<>+0(SB), Z8, Z6
-	VDIVPD           Z5, Z4, Z5
-	VDIVPD           Z6, Z4, Z4
-	VMULPD           Z5, Z9, Z6
-	VMULPD           Z4, Z8, Z7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z8
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     expRowh<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z12
+	VFMADD231PD      Z8, Z11, Z13
+	VFMADD231PD      Z9, Z10, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z10
+	VFMADD231PD      Z8, Z13, Z11
+	VFMADD231PD      Z9, Z12, Z10
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z13
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z12
+	VFMADD231PD      Z8, Z11, Z13
+	VFMADD231PD      Z9, Z10, Z12
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VFMADD231PD      Z8, Z13, Z4
+	VFMADD231PD      Z9, Z12, Z5
+	VPSLLQ           $0x34, Z7, Z7
+	VPSLLQ           $0x34, Z6, Z6
+	VPADDQ           Z7, Z4, Z4
+	VPADDQ           Z6, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z4, Z7
+	VADDPD.BCST      one<>+0(SB), Z5, Z8
+	VDIVPD           Z7, Z6, Z7
+	VDIVPD           Z8, Z6, Z6
+	VMULPD           Z7, Z4, Z4
+	VMULPD           Z6, Z5, Z5
 	VBLENDMPD        Z1, Z2, K1, Z8
 	VBLENDMPD        Z1, Z2, K2, Z9
-	VMULPD           Z6, Z8, Z6
-	VMULPD           Z7, Z9, Z7
-	VMULPD           Z5, Z6, Z5
-	VMULPD           Z4, Z7, Z4
+	VMULPD           Z4, Z8, Z4
+	VMULPD           Z5, Z9, Z5
+	VMULPD           Z7, Z4, Z4
+	VMULPD           Z6, Z5, Z5
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z5, (AX)(DI*8)
-	VMOVNTPD         Z4, 64(AX)(DI*8)
+	VMOVNTPD         Z4, (AX)(DI*8)
+	VMOVNTPD         Z5, 64(AX)(DI*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z5, (AX)(DI*8)
-	VMOVUPD Z4, 64(AX)(DI*8)
+	VMOVUPD Z4, (AX)(DI*8)
+	VMOVUPD Z5, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -22698,32 +22787,36 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z4
-	VADDPD.BCST      one<>+0(SB), Z6, Z5
-	VDIVPD           Z5, Z4, Z4
-	VMULPD           Z4, Z6, Z5
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VBROADCASTSD     one<>+0(SB), Z5
+	VADDPD.BCST      one<>+0(SB), Z4, Z6
+	VDIVPD           Z6, Z5, Z5
+	VMULPD           Z5, Z4, Z4
 	VBLENDMPD        Z1, Z2, K2, Z6
-	VMULPD           Z5, Z6, Z5
-	VMULPD           Z4, Z5, Z4
+	VMULPD           Z4, Z6, Z4
+	VMULPD           Z5, Z4, Z4
 	VMOVUPD          Z4, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -22800,47 +22893,53 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VSCALEFPS        Z14, Z17, Z17
-	VSCALEFPS        Z15, Z16, Z16
-	VBROADCASTSS     oneSingle<>+0(SB), Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z14
-	VDIVPS           Z13, Z12, Z13
-	VDIVPS           Z14, Z12, Z12
-	VMULPS           Z13, Z17, Z14
-	VMULPS           Z12, Z16, Z15
-	VFMADD231PS      Z8, Z14, Z1
-	VFMADD231PS      Z9, Z15, Z1
-	VFNMADD231PS     Z10, Z14, Z2
-	VFNMADD231PS     Z11, Z15, Z2
-	VFMADD231PS      Z8, Z13, Z3
-	VFMADD231PS      Z9, Z12, Z3
-	VFNMADD231PS     Z10, Z13, Z4
-	VFNMADD231PS     Z11, Z12, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VMULPS           Z13, Z13, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
+	VFMADD231PS      Z16, Z19, Z21
+	VFMADD231PS      Z17, Z18, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z16, Z21, Z12
+	VFMADD231PS      Z17, Z20, Z13
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z15, Z12, Z12
+	VPADDD           Z14, Z13, Z13
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VDIVPS           Z15, Z14, Z15
+	VDIVPS           Z16, Z14, Z14
+	VMULPS           Z15, Z12, Z12
+	VMULPS           Z14, Z13, Z13
+	VFMADD231PS      Z8, Z12, Z1
+	VFMADD231PS      Z9, Z13, Z1
+	VFNMADD231PS     Z10, Z12, Z2
+	VFNMADD231PS     Z11, Z13, Z2
+	VFMADD231PS      Z8, Z15, Z3
+	VFMADD231PS      Z9, Z14, Z3
+	VFNMADD231PS     Z10, Z15, Z4
+	VFNMADD231PS     Z11, Z14, Z4
 	ADDQ             $0x00000020, BX
 	SUBQ             $0x00000020, SI
 	CMPQ             SI, $0x00000020
@@ -22868,28 +22967,31 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z11
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z10
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
-	VSCALEFPS        Z11, Z12, Z12
-	VBROADCASTSS     oneSingle<>+0(SB), Z10
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z11
-	VDIVPS           Z11, Z10, Z10
-	VMULPS           Z10, Z12, Z11
-	VFMADD231PS      Z8, Z11, Z1
-	VFNMADD231PS     Z9, Z11, Z2
-	VFMADD231PS      Z8, Z10, Z3
-	VFNMADD231PS     Z9, Z10, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
+	VFMADD231PS      Z12, Z13, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z12, Z14, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z11, Z10, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z12
+	VDIVPS           Z12, Z11, Z11
+	VMULPS           Z11, Z10, Z10
+	VFMADD231PS      Z8, Z10, Z1
+	VFNMADD231PS     Z9, Z10, Z2
+	VFMADD231PS      Z8, Z11, Z3
+	VFNMADD231PS     Z9, Z11, Z4
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, SI
 	JMP              few
@@ -23075,57 +23177,65 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VSCALEFPD        Z14, Z17, Z17
-	VSCALEFPD        Z15, Z16, Z16
-	VBROADCASTSD     one<>+0(SB), Z12
-	VADDPD.BCST      one<>+0(SB), Z17, Z13
-	VADDPD.BCST      one<>+0(SB), Z16, Z14
-	VDIVPD           Z13, Z12, Z13
-	VDIVPD           Z14, Z12, Z12
-	VMULPD           Z13, Z17, Z14
-	VMULPD           Z12, Z16, Z15
-	VFMADD231PD      Z8, Z14, Z1
-	VFMADD231PD      Z9, Z15, Z1
-	VFNMADD231PD     Z10, Z14, Z2
-	VFNMADD231PD     Z11, Z15, Z2
-	VFMADD231PD      Z8, Z13, Z3
-	VFMADD231PD      Z9, Z12, Z3
-	VFNMADD231PD     Z10, Z13, Z4
-	VFNMADD231PD     Z11, Z12, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VMULPD           Z13, Z13, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z16, Z21, Z12
+	VFMADD231PD      Z17, Z20, Z13
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z14, Z13, Z13
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VDIVPD           Z15, Z14, Z15
+	VDIVPD           Z16, Z14, Z14
+	VMULPD           Z15, Z12, Z12
+	VMULPD           Z14, Z13, Z13
+	VFMADD231PD      Z8, Z12, Z1
+	VFMADD231PD      Z9, Z13, Z1
+	VFNMADD231PD     Z10, Z12, Z2
+	VFNMADD231PD     Z11, Z13, Z2
+	VFMADD231PD      Z8, Z15, Z3
+	VFMADD231PD      Z9, Z14, Z3
+	VFNMADD231PD     Z10, Z15, Z4
+	VFNMADD231PD     Z11, Z14, Z4
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -23153,33 +23263,37 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z11
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z10
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
-	VSCALEFPD        Z11, Z12, Z12
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z12, Z11
-	VDIVPD           Z11, Z10, Z10
-	VMULPD           Z10, Z12, Z11
-	VFMADD231PD      Z8, Z11, Z1
-	VFNMADD231PD     Z9, Z11, Z2
-	VFMADD231PD      Z8, Z10, Z3
-	VFNMADD231PD     Z9, Z10, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     expRowh<>+0(SB), Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z12, Z14, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z11, Z10, Z10
+	VBROADCASTSD     one<>+0(SB), Z11
+	VADDPD.BCST      one<>+0(SB), Z10, Z12
+	VDIVPD           Z12, Z11, Z11
+	VMULPD           Z11, Z10, Z10
+	VFMADD231PD      Z8, Z10, Z1
+	VFNMADD231PD     Z9, Z10, Z2
+	VFMADD231PD      Z8, Z11, Z3
+	VFNMADD231PD     Z9, Z11, Z4
 	ADDQ             $0x00000008, BX
 	SUBQ             $0x00000008, AX
 	JMP              few
@@ -23307,43 +23421,49 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VMOVAPD          Z9, Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
-	VSCALEFPS        Z7, Z10, Z10
-	VSCALEFPS        Z8, Z9, Z9
-	VBROADCASTSS     oneSingle<>+0(SB), Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z7
-	VDIVPS           Z6, Z5, Z6
-	VDIVPS           Z7, Z5, Z5
-	VMULPS           Z6, Z10, Z7
-	VMULPS           Z5, Z9, Z8
-	VMULPS           Z7, Z3, Z3
-	VMULPS           Z8, Z4, Z4
-	VMULPS           Z6, Z3, Z3
-	VMULPS           Z5, Z4, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z9
+	VMULPS           Z6, Z6, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z13
+	VFMADD231PS      Z9, Z12, Z14
+	VFMADD231PS      Z10, Z11, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z9, Z14, Z5
+	VFMADD231PS      Z10, Z13, Z6
+	VPSLLD           $0x17, Z8, Z8
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z8, Z5, Z5
+	VPADDD           Z7, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
+	VDIVPS           Z8, Z7, Z8
+	VDIVPS           Z9, Z7, Z7
+	VMULPS           Z8, Z5, Z5
+	VMULPS           Z7, Z6, Z6
+	VMULPS           Z5, Z3, Z3
+	VMULPS           Z6, Z4, Z4
+	VMULPS           Z8, Z3, Z3
+	VMULPS           Z7, Z4, Z4
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPS         Z3, (AX)(DI*4)
@@ -23381,26 +23501,29 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z5, Z4
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z6
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z4, Z6
-	VSCALEFPS        Z5, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z4
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z5
-	VDIVPS           Z5, Z4, Z4
-	VMULPS           Z4, Z6, Z5
-	VMULPS           Z5, Z3, Z3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VBROADCASTSS     oneSingle<>+0(SB), Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z6
+	VDIVPS           Z6, Z5, Z5
+	VMULPS           Z5, Z4, Z4
 	VMULPS           Z4, Z3, Z3
+	VMULPS           Z5, Z3, Z3
 	VMOVUPS          Z3, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -23456,53 +23579,61 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VMOVAPD          Z9, Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
-	VSCALEFPD        Z7, Z10, Z10
-	VSCALEFPD        Z8, Z9, Z9
-	VBROADCASTSD     one<>+0(SB), Z5
-	VADDPD.BCST      one<>+0(SB), Z10, Z6
-	VADDPD.BCST      one<>+0(SB), Z9, Z7
-	VDIVPD           Z6, Z5, Z6
-	VDIVPD           Z7, Z5, Z5
-	VMULPD           Z6, Z10, Z7
-	VMULPD           Z5, Z9, Z8
-	VMULPD           Z7, Z3, Z3
-	VMULPD           Z8, Z4, Z4
-	VMULPD           Z6, Z3, Z3
-	VMULPD           Z5, Z4, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z9
+	VMULPD           Z6, Z6, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z13
+	VFMADD231PD      Z9, Z12, Z14
+	VFMADD231PD      Z10, Z11, Z13
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z11
+	VFMADD231PD      Z9, Z14, Z12
+	VFMADD231PD      Z10, Z13, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z13
+	VFMADD231PD      Z9, Z12, Z14
+	VFMADD231PD      Z10, Z11, Z13
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z9, Z14, Z5
+	VFMADD231PD      Z10, Z13, Z6
+	VPSLLQ           $0x34, Z8, Z8
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z8, Z5, Z5
+	VPADDQ           Z7, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z5, Z8
+	VADDPD.BCST      one<>+0(SB), Z6, Z9
+	VDIVPD           Z8, Z7, Z8
+	VDIVPD           Z9, Z7, Z7
+	VMULPD           Z8, Z5, Z5
+	VMULPD           Z7, Z6, Z6
+	VMULPD           Z5, Z3, Z3
+	VMULPD           Z6, Z4, Z4
+	VMULPD           Z8, Z3, Z3
+	VMULPD           Z7, Z4, Z4
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z3, (AX)(DI*8)
@@ -23540,31 +23671,35 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z4, Z5
-	VRNDSCALEPD       $0x08, Z5, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z5, Z4
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z5, Z4
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z6
-	VFMADD213PD.BCST exp64j<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64i<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64h<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64g<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64f<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64e<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64d<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64c<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST exp64b<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VFMADD213PD.BCST one<>+0(SB), Z4, Z6
-	VSCALEFPD        Z5, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z4
-	VADDPD.BCST      one<>+0(SB), Z6, Z5
-	VDIVPD           Z5, Z4, Z4
-	VMULPD           Z4, Z6, Z5
-	VMULPD           Z5, Z3, Z3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VBROADCASTSD     one<>+0(SB), Z5
+	VADDPD.BCST      one<>+0(SB), Z4, Z6
+	VDIVPD           Z6, Z5, Z5
+	VMULPD           Z5, Z4, Z4
 	VMULPD           Z4, Z3, Z3
+	VMULPD           Z5, Z3, Z3
 	VMOVUPD          Z3, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -24814,49 +24949,55 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z7
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VMOVAPD          Z9, Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z9
-	VSCALEFPS        Z7, Z10, Z10
-	VSCALEFPS        Z8, Z9, Z9
-	VBROADCASTSS     oneSingle<>+0(SB), Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z7
-	VDIVPS           Z6, Z5, Z6
-	VDIVPS           Z7, Z5, Z5
-	VMULPS           Z6, Z10, Z7
-	VMULPS           Z5, Z9, Z8
-	VMOVAPS.Z        Z6, K1, Z9
-	VMOVAPS.Z        Z5, K2, Z10
-	VFMADD231PS      Z6, Z9, Z3
-	VFMADD231PS      Z5, Z10, Z3
-	VFMADD231PS      Z7, Z7, Z2
-	VFMADD231PS      Z8, Z8, Z2
-	VMOVAPS.Z        Z7, K3, Z5
-	VMOVAPS.Z        Z8, K4, Z6
-	VFMADD231PS      Z7, Z5, Z4
-	VFMADD231PS      Z8, Z6, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z9
+	VMULPS           Z6, Z6, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z13
+	VFMADD231PS      Z9, Z12, Z14
+	VFMADD231PS      Z10, Z11, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z9, Z14, Z5
+	VFMADD231PS      Z10, Z13, Z6
+	VPSLLD           $0x17, Z8, Z8
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z8, Z5, Z5
+	VPADDD           Z7, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
+	VDIVPS           Z8, Z7, Z8
+	VDIVPS           Z9, Z7, Z7
+	VMULPS           Z8, Z5, Z5
+	VMULPS           Z7, Z6, Z6
+	VMOVAPS.Z        Z8, K1, Z9
+	VMOVAPS.Z        Z7, K2, Z10
+	VFMADD231PS      Z8, Z9, Z3
+	VFMADD231PS      Z7, Z10, Z3
+	VFMADD231PS      Z5, Z5, Z2
+	VFMADD231PS      Z6, Z6, Z2
+	VMOVAPS.Z        Z5, K3, Z7
+	VMOVAPS.Z        Z6, K4, Z8
+	VFMADD231PS      Z5, Z7, Z4
+	VFMADD231PS      Z6, Z8, Z4
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, DI
 	CMPQ             DI, $0x00000020
@@ -24885,30 +25026,33 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z5, Z6
-	VRNDSCALEPS       $0x08, Z6, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z6, Z5
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z6, Z5
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z5
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z7
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z5, Z7
-	VSCALEFPS        Z6, Z7, Z7
-	VBROADCASTSS     oneSingle<>+0(SB), Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z6
-	VDIVPS           Z6, Z5, Z5
-	VMULPS           Z5, Z7, Z6
-	VMOVAPS.Z        Z5, K2, Z7
-	VFMADD231PS      Z5, Z7, Z3
-	VMOVAPS.Z        Z6, K1, Z5
-	VFMADD231PS      Z6, Z5, Z2
-	VMOVAPS.Z        Z6, K3, Z5
-	VFMADD231PS      Z6, Z5, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z7
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z7, Z8
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z9
+	VFMADD231PS      Z7, Z8, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VFMADD231PS      Z7, Z9, Z5
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z5, Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z7
+	VDIVPS           Z7, Z6, Z6
+	VMULPS           Z6, Z5, Z5
+	VMOVAPS.Z        Z6, K2, Z7
+	VFMADD231PS      Z6, Z7, Z3
+	VMOVAPS.Z        Z5, K1, Z6
+	VFMADD231PS      Z5, Z6, Z2
+	VMOVAPS.Z        Z5, K3, Z6
+	VFMADD231PS      Z5, Z6, Z4
 	ADDQ             $0x00000010, SI
 	SUBQ             $0x00000010, DI
 	JMP              few
@@ -25032,59 +25176,67 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z7
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VMOVAPD          Z9, Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z9
-	VSCALEFPD        Z7, Z10, Z10
-	VSCALEFPD        Z8, Z9, Z9
-	VBROADCASTSD     one<>+0(SB), Z5
-	VADDPD.BCST      one<>+0(SB), Z10, Z6
-	VADDPD.BCST      one<>+0(SB), Z9, Z7
-	VDIVPD           Z6, Z5, Z6
-	VDIVPD           Z7, Z5, Z5
-	VMULPD           Z6, Z10, Z7
-	VMULPD           Z5, Z9, Z8
-	VMOVAPD.Z        Z6, K1, Z9
-	VMOVAPD.Z        Z5, K2, Z10
-	VFMADD231PD      Z6, Z9, Z3
-	VFMADD231PD      Z5, Z10, Z3
-	VFMADD231PD      Z7, Z7, Z2
-	VFMADD231PD      Z8, Z8, Z2
-	VMOVAPD.Z        Z7, K3, Z5
-	VMOVAPD.Z        Z8, K4, Z6
-	VFMADD231PD      Z7, Z5, Z4
-	VFMADD231PD      Z8, Z6, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z9
+	VMULPD           Z6, Z6, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z13
+	VFMADD231PD      Z9, Z12, Z14
+	VFMADD231PD      Z10, Z11, Z13
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z11
+	VFMADD231PD      Z9, Z14, Z12
+	VFMADD231PD      Z10, Z13, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z13
+	VFMADD231PD      Z9, Z12, Z14
+	VFMADD231PD      Z10, Z11, Z13
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z9, Z14, Z5
+	VFMADD231PD      Z10, Z13, Z6
+	VPSLLQ           $0x34, Z8, Z8
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z8, Z5, Z5
+	VPADDQ           Z7, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z5, Z8
+	VADDPD.BCST      one<>+0(SB), Z6, Z9
+	VDIVPD           Z8, Z7, Z8
+	VDIVPD           Z9, Z7, Z7
+	VMULPD           Z8, Z5, Z5
+	VMULPD           Z7, Z6, Z6
+	VMOVAPD.Z        Z8, K1, Z9
+	VMOVAPD.Z        Z7, K2, Z10
+	VFMADD231PD      Z8, Z9, Z3
+	VFMADD231PD      Z7, Z10, Z3
+	VFMADD231PD      Z5, Z5, Z2
+	VFMADD231PD      Z6, Z6, Z2
+	VMOVAPD.Z        Z5, K3, Z7
+	VMOVAPD.Z        Z6, K4, Z8
+	VFMADD231PD      Z5, Z7, Z4
+	VFMADD231PD      Z6, Z8, Z4
 	ADDQ             $0x00000010, SI
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -25113,35 +25265,39 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z5, Z6
-	VRNDSCALEPD       $0x08, Z6, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z6, Z5
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z6, Z5
+	VBROADCASTSD      roundBits<>+0(SB), Z6
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
+	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z7
-	VFMADD213PD.BCST exp64j<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64i<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64h<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64g<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64f<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64e<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64d<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64c<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST exp64b<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VFMADD213PD.BCST one<>+0(SB), Z5, Z7
-	VSCALEFPD        Z6, Z7, Z7
-	VBROADCASTSD     one<>+0(SB), Z5
-	VADDPD.BCST      one<>+0(SB), Z7, Z6
-	VDIVPD           Z6, Z5, Z5
-	VMULPD           Z5, Z7, Z6
-	VMOVAPD.Z        Z5, K2, Z7
-	VFMADD231PD      Z5, Z7, Z3
-	VMOVAPD.Z        Z6, K1, Z5
-	VFMADD231PD      Z6, Z5, Z2
-	VMOVAPD.Z        Z6, K3, Z5
-	VFMADD231PD      Z6, Z5, Z4
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z7
+	VBROADCASTSD     expRowh<>+0(SB), Z8
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
+	VBROADCASTSD     expRowf<>+0(SB), Z9
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     expRowd<>+0(SB), Z8
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     expRowb<>+0(SB), Z9
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VFMADD231PD      Z7, Z9, Z5
+	VPSLLQ           $0x34, Z6, Z6
+	VPADDQ           Z6, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z6, Z6
+	VMULPD           Z6, Z5, Z5
+	VMOVAPD.Z        Z6, K2, Z7
+	VFMADD231PD      Z6, Z7, Z3
+	VMOVAPD.Z        Z5, K1, Z6
+	VFMADD231PD      Z5, Z6, Z2
+	VMOVAPD.Z        Z5, K3, Z6
+	VFMADD231PD      Z5, Z6, Z4
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, AX
 	JMP              few
@@ -25234,66 +25390,72 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z10
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z8
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z8
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z11
-	VSCALEFPS        Z9, Z12, Z12
-	VSCALEFPS        Z10, Z11, Z11
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z9
-	VDIVPS           Z8, Z7, Z8
-	VDIVPS           Z9, Z7, Z7
-	VMULPS           Z8, Z12, Z9
-	VMULPS           Z7, Z11, Z10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z11
+	VMULPS           Z8, Z8, Z12
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z15
+	VFMADD231PS      Z11, Z14, Z16
+	VFMADD231PS      Z12, Z13, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z11, Z16, Z7
+	VFMADD231PS      Z12, Z15, Z8
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z10, Z7, Z7
+	VPADDD           Z9, Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z11
+	VDIVPS           Z10, Z9, Z10
+	VDIVPS           Z11, Z9, Z9
+	VMULPS           Z10, Z7, Z7
+	VMULPS           Z9, Z8, Z8
 	VBLENDMPS        Z1, Z2, K1, Z11
 	VBLENDMPS        Z1, Z2, K2, Z12
-	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z13
-	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z14
-	VBLENDMPS        Z13, Z9, K1, Z13
-	VBLENDMPS        Z14, Z10, K2, Z14
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z13
+	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z14
+	VBLENDMPS        Z13, Z7, K1, Z13
+	VBLENDMPS        Z14, Z8, K2, Z14
 	VBLENDMPS        Z4, Z5, K1, Z15
 	VBLENDMPS        Z4, Z5, K2, Z16
 	VMULPS           Z15, Z13, Z13
 	VMULPS           Z16, Z14, Z14
-	VFMADD231PS      Z3, Z9, Z13
-	VFMADD231PS      Z3, Z10, Z14
+	VFMADD231PS      Z3, Z7, Z13
+	VFMADD231PS      Z3, Z8, Z14
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z13, Z11
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z14, Z12
-	VMULPS           Z9, Z11, Z9
-	VMULPS           Z10, Z12, Z10
-	VMULPS           Z8, Z9, Z8
-	VMULPS           Z7, Z10, Z7
+	VMULPS           Z7, Z11, Z7
+	VMULPS           Z8, Z12, Z8
+	VMULPS           Z10, Z7, Z7
+	VMULPS           Z9, Z8, Z8
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z8, (AX)(DI*4)
-	VMOVNTPS         Z7, 64(AX)(DI*4)
+	VMOVNTPS         Z7, (AX)(DI*4)
+	VMOVNTPS         Z8, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z8, (AX)(DI*4)
-	VMOVUPS Z7, 64(AX)(DI*4)
+	VMOVUPS Z7, (AX)(DI*4)
+	VMOVUPS Z8, 64(AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000020, DI
@@ -25321,33 +25483,36 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z8
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z7
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z7
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z9
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z9
-	VSCALEFPS        Z8, Z9, Z9
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z8
-	VDIVPS           Z8, Z7, Z7
-	VMULPS           Z7, Z9, Z8
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z10
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z11
+	VFMADD231PS      Z9, Z10, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z8, Z7, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z9
+	VDIVPS           Z9, Z8, Z8
+	VMULPS           Z8, Z7, Z7
 	VBLENDMPS        Z1, Z2, K2, Z9
-	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z10
-	VBLENDMPS        Z10, Z8, K2, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z10
+	VBLENDMPS        Z10, Z7, K2, Z10
 	VBLENDMPS        Z4, Z5, K2, Z11
 	VMULPS           Z11, Z10, Z10
-	VFMADD231PS      Z3, Z8, Z10
+	VFMADD231PS      Z3, Z7, Z10
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z10, Z9
-	VMULPS           Z8, Z9, Z8
-	VMULPS           Z7, Z8, Z7
+	VMULPS           Z7, Z9, Z7
+	VMULPS           Z8, Z7, Z7
 	VMOVUPS          Z7, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -25406,76 +25571,84 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z10
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z8
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z8
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z11
-	VSCALEFPD        Z9, Z12, Z12
-	VSCALEFPD        Z10, Z11, Z11
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z12, Z8
-	VADDPD.BCST      one<>+0(SB), Z11, Z9
-	VDIVPD           Z8, Z7, Z8
-	VDIVPD           Z9, Z7, Z7
-	VMULPD           Z8, Z12, Z9
-	VMULPD           Z7, Z11, Z10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z11
+	VMULPD           Z8, Z8, Z12
+	VBROADCASTSD     expRowh<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z15
+	VFMADD231PD      Z11, Z14, Z16
+	VFMADD231PD      Z12, Z13, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z13
+	VFMADD231PD      Z11, Z16, Z14
+	VFMADD231PD      Z12, Z15, Z13
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z15
+	VFMADD231PD      Z11, Z14, Z16
+	VFMADD231PD      Z12, Z13, Z15
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z11, Z16, Z7
+	VFMADD231PD      Z12, Z15, Z8
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z10, Z7, Z7
+	VPADDQ           Z9, Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z7, Z10
+	VADDPD.BCST      one<>+0(SB), Z8, Z11
+	VDIVPD           Z10, Z9, Z10
+	VDIVPD           Z11, Z9, Z9
+	VMULPD           Z10, Z7, Z7
+	VMULPD           Z9, Z8, Z8
 	VBLENDMPD        Z1, Z2, K1, Z11
 	VBLENDMPD        Z1, Z2, K2, Z12
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z13
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z14
-	VBLENDMPD        Z13, Z9, K1, Z13
-	VBLENDMPD        Z14, Z10, K2, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z13
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z14
+	VBLENDMPD        Z13, Z7, K1, Z13
+	VBLENDMPD        Z14, Z8, K2, Z14
 	VBLENDMPD        Z4, Z5, K1, Z15
 	VBLENDMPD        Z4, Z5, K2, Z16
 	VMULPD           Z15, Z13, Z13
 	VMULPD           Z16, Z14, Z14
-	VFMADD231PD      Z3, Z9, Z13
-	VFMADD231PD      Z3, Z10, Z14
+	VFMADD231PD      Z3, Z7, Z13
+	VFMADD231PD      Z3, Z8, Z14
 	VFMADD231PD.BCST two<>+0(SB), Z13, Z11
 	VFMADD231PD.BCST two<>+0(SB), Z14, Z12
-	VMULPD           Z9, Z11, Z9
-	VMULPD           Z10, Z12, Z10
-	VMULPD           Z8, Z9, Z8
-	VMULPD           Z7, Z10, Z7
+	VMULPD           Z7, Z11, Z7
+	VMULPD           Z8, Z12, Z8
+	VMULPD           Z10, Z7, Z7
+	VMULPD           Z9, Z8, Z8
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z8, (AX)(DI*8)
-	VMOVNTPD         Z7, 64(AX)(DI*8)
+	VMOVNTPD         Z7, (AX)(DI*8)
+	VMOVNTPD         Z8, 64(AX)(DI*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z8, (AX)(DI*8)
-	VMOVUPD Z7, 64(AX)(DI*8)
+	VMOVUPD Z7, (AX)(DI*8)
+	VMOVUPD Z8, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -25503,38 +25676,42 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z8
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z7
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z9
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z9
-	VSCALEFPD        Z8, Z9, Z9
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z9, Z8
-	VDIVPD           Z8, Z7, Z7
-	VMULPD           Z7, Z9, Z8
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     expRowh<>+0(SB), Z10
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z10
+	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
+	VBROADCASTSD     expRowf<>+0(SB), Z11
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     expRowd<>+0(SB), Z10
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VBROADCASTSD     expRowb<>+0(SB), Z11
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z9, Z11, Z7
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z8, Z7, Z7
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z8, Z8
+	VMULPD           Z8, Z7, Z7
 	VBLENDMPD        Z1, Z2, K2, Z9
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z10
-	VBLENDMPD        Z10, Z8, K2, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z10
+	VBLENDMPD        Z10, Z7, K2, Z10
 	VBLENDMPD        Z4, Z5, K2, Z11
 	VMULPD           Z11, Z10, Z10
-	VFMADD231PD      Z3, Z8, Z10
+	VFMADD231PD      Z3, Z7, Z10
 	VFMADD231PD.BCST two<>+0(SB), Z10, Z9
-	VMULPD           Z8, Z9, Z8
-	VMULPD           Z7, Z8, Z7
+	VMULPD           Z7, Z9, Z7
+	VMULPD           Z8, Z7, Z7
 	VMOVUPD          Z7, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -25609,57 +25786,63 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VSCALEFPS        Z13, Z16, Z16
-	VSCALEFPS        Z14, Z15, Z15
-	VBROADCASTSS     oneSingle<>+0(SB), Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z13
-	VDIVPS           Z12, Z11, Z12
-	VDIVPS           Z13, Z11, Z11
-	VMULPS           Z12, Z16, Z13
-	VMULPS           Z11, Z15, Z14
-	VFMADD231PS      Z13, Z13, Z4
-	VFMADD231PS      Z14, Z14, Z4
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z13, K1
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z14, K2
-	VSUBPS           Z7, Z13, Z13
-	VSUBPS           Z8, Z14, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z15
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z19
+	VFMADD231PS      Z15, Z18, Z20
+	VFMADD231PS      Z16, Z17, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z15, Z20, Z11
+	VFMADD231PS      Z16, Z19, Z12
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z14, Z11, Z11
+	VPADDD           Z13, Z12, Z12
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VDIVPS           Z14, Z13, Z14
+	VDIVPS           Z15, Z13, Z13
+	VMULPS           Z14, Z11, Z11
+	VMULPS           Z13, Z12, Z12
+	VFMADD231PS      Z11, Z11, Z4
+	VFMADD231PS      Z12, Z12, Z4
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z11, K1
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z12, K2
+	VSUBPS           Z7, Z11, Z11
+	VSUBPS           Z8, Z12, Z12
 	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z15
 	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z16
-	VSUBPS           Z12, Z15, Z12
-	VSUBPS           Z11, Z16, Z11
-	VBLENDMPS        Z13, Z12, K1, Z12
-	VBLENDMPS        Z14, Z11, K2, Z11
-	VMULPS           Z12, Z12, Z12
+	VSUBPS           Z14, Z15, Z14
+	VSUBPS           Z13, Z16, Z13
+	VBLENDMPS        Z11, Z14, K1, Z11
+	VBLENDMPS        Z12, Z13, K2, Z12
 	VMULPS           Z11, Z11, Z11
-	VFMADD231PS      Z7, Z12, Z5
-	VFMADD231PS      Z8, Z11, Z5
-	VFNMADD231PS     Z9, Z12, Z6
-	VFNMADD231PS     Z10, Z11, Z6
+	VMULPS           Z12, Z12, Z12
+	VFMADD231PS      Z7, Z11, Z5
+	VFMADD231PS      Z8, Z12, Z5
+	VFNMADD231PS     Z9, Z11, Z6
+	VFNMADD231PS     Z10, Z12, Z6
 	ADDQ             $0x00000020, BX
 	SUBQ             $0x00000020, SI
 	CMPQ             SI, $0x00000020
@@ -25687,31 +25870,34 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z10
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z9
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
-	VSCALEFPS        Z10, Z11, Z11
-	VBROADCASTSS     oneSingle<>+0(SB), Z9
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z10
-	VDIVPS           Z10, Z9, Z9
-	VMULPS           Z9, Z11, Z10
-	VMOVAPS.Z        Z10, K1, Z11
-	VFMADD231PS      Z10, Z11, Z4
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z10, K1
-	VSUBPS           Z7, Z10, Z10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
+	VFMADD231PS      Z11, Z12, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z11, Z13, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z10, Z9, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z11
+	VDIVPS           Z11, Z10, Z10
+	VMULPS           Z10, Z9, Z9
+	VMOVAPS.Z        Z9, K1, Z11
+	VFMADD231PS      Z9, Z11, Z4
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z9, K1
+	VSUBPS           Z7, Z9, Z9
 	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z11
-	VSUBPS           Z9, Z11, Z9
-	VBLENDMPS        Z10, Z9, K1, Z9
+	VSUBPS           Z10, Z11, Z10
+	VBLENDMPS        Z9, Z10, K1, Z9
 	VMULPS           Z9, Z9, Z9
 	VFMADD231PS      Z7, Z9, Z5
 	VFNMADD231PS     Z8, Z9, Z6
@@ -25882,67 +26068,75 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VSCALEFPD        Z13, Z16, Z16
-	VSCALEFPD        Z14, Z15, Z15
-	VBROADCASTSD     one<>+0(SB), Z11
-	VADDPD.BCST      one<>+0(SB), Z16, Z12
-	VADDPD.BCST      one<>+0(SB), Z15, Z13
-	VDIVPD           Z12, Z11, Z12
-	VDIVPD           Z13, Z11, Z11
-	VMULPD           Z12, Z16, Z13
-	VMULPD           Z11, Z15, Z14
-	VFMADD231PD      Z13, Z13, Z4
-	VFMADD231PD      Z14, Z14, Z4
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z13, K1
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z14, K2
-	VSUBPD           Z7, Z13, Z13
-	VSUBPD           Z8, Z14, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z15
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z15, Z20, Z11
+	VFMADD231PD      Z16, Z19, Z12
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z14, Z11, Z11
+	VPADDQ           Z13, Z12, Z12
+	VBROADCASTSD     one<>+0(SB), Z13
+	VADDPD.BCST      one<>+0(SB), Z11, Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VDIVPD           Z14, Z13, Z14
+	VDIVPD           Z15, Z13, Z13
+	VMULPD           Z14, Z11, Z11
+	VMULPD           Z13, Z12, Z12
+	VFMADD231PD      Z11, Z11, Z4
+	VFMADD231PD      Z12, Z12, Z4
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z11, K1
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z12, K2
+	VSUBPD           Z7, Z11, Z11
+	VSUBPD           Z8, Z12, Z12
 	VXORPD.BCST      signBit<>+0(SB), Z9, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z10, Z16
-	VSUBPD           Z12, Z15, Z12
-	VSUBPD           Z11, Z16, Z11
-	VBLENDMPD        Z13, Z12, K1, Z12
-	VBLENDMPD        Z14, Z11, K2, Z11
-	VMULPD           Z12, Z12, Z12
+	VSUBPD           Z14, Z15, Z14
+	VSUBPD           Z13, Z16, Z13
+	VBLENDMPD        Z11, Z14, K1, Z11
+	VBLENDMPD        Z12, Z13, K2, Z12
 	VMULPD           Z11, Z11, Z11
-	VFMADD231PD      Z7, Z12, Z5
-	VFMADD231PD      Z8, Z11, Z5
-	VFNMADD231PD     Z9, Z12, Z6
-	VFNMADD231PD     Z10, Z11, Z6
+	VMULPD           Z12, Z12, Z12
+	VFMADD231PD      Z7, Z11, Z5
+	VFMADD231PD      Z8, Z12, Z5
+	VFNMADD231PD     Z9, Z11, Z6
+	VFNMADD231PD     Z10, Z12, Z6
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -25970,36 +26164,40 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z10
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z9
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
-	VSCALEFPD        Z10, Z11, Z11
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z11, Z10
-	VDIVPD           Z10, Z9, Z9
-	VMULPD           Z9, Z11, Z10
-	VMOVAPD.Z        Z10, K1, Z11
-	VFMADD231PD      Z10, Z11, Z4
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z10, K1
-	VSUBPD           Z7, Z10, Z10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     expRowh<>+0(SB), Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
+	VBROADCASTSD     expRowf<>+0(SB), Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     expRowd<>+0(SB), Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     expRowb<>+0(SB), Z13
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z11, Z13, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z10, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z9, Z11
+	VDIVPD           Z11, Z10, Z10
+	VMULPD           Z10, Z9, Z9
+	VMOVAPD.Z        Z9, K1, Z11
+	VFMADD231PD      Z9, Z11, Z4
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z9, K1
+	VSUBPD           Z7, Z9, Z9
 	VXORPD.BCST      signBit<>+0(SB), Z8, Z11
-	VSUBPD           Z9, Z11, Z9
-	VBLENDMPD        Z10, Z9, K1, Z9
+	VSUBPD           Z10, Z11, Z10
+	VBLENDMPD        Z9, Z10, K1, Z9
 	VMULPD           Z9, Z9, Z9
 	VFMADD231PD      Z7, Z9, Z5
 	VFNMADD231PD     Z8, Z9, Z6
@@ -26123,45 +26321,51 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VSCALEFPS        Z14, Z17, Z17
-	VSCALEFPS        Z15, Z16, Z16
-	VBROADCASTSS     oneSingle<>+0(SB), Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z14
-	VDIVPS           Z13, Z12, Z13
-	VDIVPS           Z14, Z12, Z12
-	VMULPS           Z13, Z17, Z14
-	VMULPS           Z12, Z16, Z15
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z14, K1
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z15, K2
-	VSUBPS           Z6, Z14, Z16
-	VSUBPS           Z7, Z15, Z17
-	VSUBPS           Z13, Z9, Z18
-	VSUBPS           Z12, Z8, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VMULPS           Z13, Z13, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
+	VFMADD231PS      Z16, Z19, Z21
+	VFMADD231PS      Z17, Z18, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z16, Z21, Z12
+	VFMADD231PS      Z17, Z20, Z13
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z15, Z12, Z12
+	VPADDD           Z14, Z13, Z13
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VDIVPS           Z15, Z14, Z15
+	VDIVPS           Z16, Z14, Z14
+	VMULPS           Z15, Z12, Z12
+	VMULPS           Z14, Z13, Z13
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z12, K1
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z13, K2
+	VSUBPS           Z6, Z12, Z16
+	VSUBPS           Z7, Z13, Z17
+	VSUBPS           Z15, Z9, Z18
+	VSUBPS           Z14, Z8, Z19
 	VBLENDMPS        Z16, Z18, K1, Z16
 	VBLENDMPS        Z17, Z19, K2, Z17
 	VMULPS           Z3, Z6, Z6
@@ -26170,14 +26374,14 @@ many:
 	VFMADD231PS      Z4, Z8, Z7
 	VMULPS           Z6, Z16, Z6
 	VMULPS           Z7, Z17, Z7
-	VFMADD231PS      Z2, Z14, Z6
-	VFMADD231PS      Z2, Z15, Z7
+	VFMADD231PS      Z2, Z12, Z6
+	VFMADD231PS      Z2, Z13, Z7
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z6, Z10
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z7, Z11
-	VMULPS           Z14, Z10, Z6
-	VMULPS           Z15, Z11, Z7
-	VMULPS           Z13, Z6, Z6
-	VMULPS           Z12, Z7, Z7
+	VMULPS           Z12, Z10, Z6
+	VMULPS           Z13, Z11, Z7
+	VMULPS           Z15, Z6, Z6
+	VMULPS           Z14, Z7, Z7
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPS         Z6, (AX)(DI*4)
@@ -26215,35 +26419,38 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z10
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z9
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
-	VSCALEFPS        Z10, Z11, Z11
-	VBROADCASTSS     oneSingle<>+0(SB), Z9
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z10
-	VDIVPS           Z10, Z9, Z9
-	VMULPS           Z9, Z11, Z10
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z10, K2
-	VSUBPS           Z6, Z10, Z11
-	VSUBPS           Z9, Z7, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
+	VFMADD231PS      Z11, Z12, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z11, Z13, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z10, Z9, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z11
+	VDIVPS           Z11, Z10, Z10
+	VMULPS           Z10, Z9, Z9
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z9, K2
+	VSUBPS           Z6, Z9, Z11
+	VSUBPS           Z10, Z7, Z12
 	VBLENDMPS        Z11, Z12, K2, Z11
 	VMULPS           Z3, Z6, Z6
 	VFMADD231PS      Z4, Z7, Z6
 	VMULPS           Z6, Z11, Z6
-	VFMADD231PS      Z2, Z10, Z6
+	VFMADD231PS      Z2, Z9, Z6
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z6, Z8
-	VMULPS           Z10, Z8, Z6
-	VMULPS           Z9, Z6, Z6
+	VMULPS           Z9, Z8, Z6
+	VMULPS           Z10, Z6, Z6
 	VMOVUPS          Z6, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -26302,55 +26509,63 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VSCALEFPD        Z14, Z17, Z17
-	VSCALEFPD        Z15, Z16, Z16
-	VBROADCASTSD     one<>+0(SB), Z12
-	VADDPD.BCST      one<>+0(SB), Z17, Z13
-	VADDPD.BCST      one<>+0(SB), Z16, Z14
-	VDIVPD           Z13, Z12, Z13
-	VDIVPD           Z14, Z12, Z12
-	VMULPD           Z13, Z17, Z14
-	VMULPD           Z12, Z16, Z15
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z14, K1
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z15, K2
-	VSUBPD           Z6, Z14, Z16
-	VSUBPD           Z7, Z15, Z17
-	VSUBPD           Z13, Z9, Z18
-	VSUBPD           Z12, Z8, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VMULPD           Z13, Z13, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z16, Z21, Z12
+	VFMADD231PD      Z17, Z20, Z13
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z14, Z13, Z13
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VDIVPD           Z15, Z14, Z15
+	VDIVPD           Z16, Z14, Z14
+	VMULPD           Z15, Z12, Z12
+	VMULPD           Z14, Z13, Z13
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z12, K1
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z13, K2
+	VSUBPD           Z6, Z12, Z16
+	VSUBPD           Z7, Z13, Z17
+	VSUBPD           Z15, Z9, Z18
+	VSUBPD           Z14, Z8, Z19
 	VBLENDMPD        Z16, Z18, K1, Z16
 	VBLENDMPD        Z17, Z19, K2, Z17
 	VMULPD           Z3, Z6, Z6
@@ -26359,14 +26574,14 @@ many:
 	VFMADD231PD      Z4, Z8, Z7
 	VMULPD           Z6, Z16, Z6
 	VMULPD           Z7, Z17, Z7
-	VFMADD231PD      Z2, Z14, Z6
-	VFMADD231PD      Z2, Z15, Z7
+	VFMADD231PD      Z2, Z12, Z6
+	VFMADD231PD      Z2, Z13, Z7
 	VFMADD231PD.BCST two<>+0(SB), Z6, Z10
 	VFMADD231PD.BCST two<>+0(SB), Z7, Z11
-	VMULPD           Z14, Z10, Z6
-	VMULPD           Z15, Z11, Z7
-	VMULPD           Z13, Z6, Z6
-	VMULPD           Z12, Z7, Z7
+	VMULPD           Z12, Z10, Z6
+	VMULPD           Z13, Z11, Z7
+	VMULPD           Z15, Z6, Z6
+	VMULPD           Z14, Z7, Z7
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z6, (AX)(DI*8)
@@ -26404,40 +26619,44 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z10
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z9
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
-	VSCALEFPD        Z10, Z11, Z11
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z11, Z10
-	VDIVPD           Z10, Z9, Z9
-	VMULPD           Z9, Z11, Z10
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z10, K2
-	VSUBPD           Z6, Z10, Z11
-	VSUBPD           Z9, Z7, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     expRowh<>+0(SB), Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
+	VBROADCASTSD     expRowf<>+0(SB), Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     expRowd<>+0(SB), Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     expRowb<>+0(SB), Z13
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z11, Z13, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z10, Z9, Z9
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z9, Z11
+	VDIVPD           Z11, Z10, Z10
+	VMULPD           Z10, Z9, Z9
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z9, K2
+	VSUBPD           Z6, Z9, Z11
+	VSUBPD           Z10, Z7, Z12
 	VBLENDMPD        Z11, Z12, K2, Z11
 	VMULPD           Z3, Z6, Z6
 	VFMADD231PD      Z4, Z7, Z6
 	VMULPD           Z6, Z11, Z6
-	VFMADD231PD      Z2, Z10, Z6
+	VFMADD231PD      Z2, Z9, Z6
 	VFMADD231PD.BCST two<>+0(SB), Z6, Z8
-	VMULPD           Z10, Z8, Z6
-	VMULPD           Z9, Z6, Z6
+	VMULPD           Z9, Z8, Z6
+	VMULPD           Z10, Z6, Z6
 	VMOVUPD          Z6, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -28461,78 +28680,76 @@ many:
 	VPMAXUD     Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z12
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VMOVAPD           Z12, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z14
-	VSCALEFPS        Z12, Z15, Z15
-	VSCALEFPS        Z13, Z14, Z14
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z10
-	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z11
-	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z12
-	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z13
-	VBROADCASTSS oneSingle<>+0(SB), Z16
-	VMULPS       Z12, Z10, Z17
-	VMULPS       Z13, Z11, Z18
-	VDIVPS       Z17, Z16, Z17
-	VDIVPS       Z18, Z16, Z16
-	VMULPS       Z12, Z17, Z12
-	VMULPS       Z13, Z16, Z13
-	VMULPS       Z10, Z17, Z10
-	VMULPS       Z11, Z16, Z11
-	VMULPS       Z15, Z10, Z10
-	VMULPS       Z14, Z11, Z11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z14
+	VMULPS           Z11, Z11, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z19
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z18
+	VFMADD231PS      Z14, Z17, Z19
+	VFMADD231PS      Z15, Z16, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z14, Z19, Z10
+	VFMADD231PS      Z15, Z18, Z11
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z13, Z10, Z10
+	VPADDD           Z12, Z11, Z11
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z12
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z13
+	VDIVPS           Z12, Z10, Z12
+	VDIVPS           Z13, Z11, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z10, Z10, Z16
-	VMULPS           Z11, Z11, Z17
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
-	VFNMADD213PS     Z15, Z16, Z19
-	VFNMADD213PS     Z14, Z17, Z18
-	VFNMADD213PS     Z15, Z10, Z19
-	VFNMADD213PS     Z14, Z11, Z18
-	VMULPS           Z12, Z15, Z10
-	VMULPS           Z13, Z14, Z11
+	VMULPS           Z12, Z12, Z14
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z10, Z14, Z17
+	VFNMADD213PS     Z11, Z15, Z16
+	VFNMADD213PS     Z10, Z12, Z17
+	VFNMADD213PS     Z11, Z13, Z16
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
+	VDIVPS           Z13, Z12, Z13
+	VDIVPS           Z14, Z12, Z12
+	VMULPS           Z13, Z10, Z10
+	VMULPS           Z12, Z11, Z11
 	VPMOVD2M         Z8, K5
 	VPMOVD2M         Z9, K6
-	VBLENDMPS        Z10, Z12, K5, Z14
-	VBLENDMPS        Z11, Z13, K6, Z15
-	VBLENDMPS        Z12, Z10, K5, Z10
-	VBLENDMPS        Z13, Z11, K6, Z11
+	VBLENDMPS        Z10, Z13, K5, Z14
+	VBLENDMPS        Z11, Z12, K6, Z15
+	VBLENDMPS        Z13, Z10, K5, Z10
+	VBLENDMPS        Z12, Z11, K6, Z11
 	VPXORQ           Z12, Z12, Z12
 	VMINPS           Z8, Z12, Z8
 	VMINPS           Z9, Z12, Z9
-	VSUBPS           Z19, Z8, Z8
-	VSUBPS           Z18, Z9, Z9
+	VSUBPS           Z17, Z8, Z8
+	VSUBPS           Z16, Z9, Z9
 	VADDPS           Z14, Z2, K1, Z2
 	VADDPS           Z15, Z2, K2, Z2
 	VADDPS           Z10, Z4, K1, Z4
@@ -28573,46 +28790,44 @@ few:
 	VPMAXUD     Z9, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z9, Z10
-	VRNDSCALEPS       $0x08, Z10, Z10
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z9
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z9, Z11
-	VSCALEFPS        Z10, Z11, Z11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z9
-	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z10
-	VBROADCASTSS oneSingle<>+0(SB), Z12
-	VMULPS       Z10, Z9, Z13
-	VDIVPS       Z13, Z12, Z12
-	VMULPS       Z10, Z12, Z10
-	VMULPS       Z9, Z12, Z9
-	VMULPS       Z11, Z9, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
+	VFMADD231PS      Z11, Z12, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z11, Z13, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z10, Z9, Z9
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z10
+	VDIVPS           Z10, Z9, Z10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z9, Z9, Z12
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
-	VFNMADD213PS     Z11, Z12, Z13
-	VFNMADD213PS     Z11, Z9, Z13
-	VMULPS           Z10, Z11, Z9
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z12
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z11
+	VDIVPS           Z11, Z10, Z10
+	VMULPS           Z10, Z9, Z9
 	VPMOVD2M         Z8, K1
 	VBLENDMPS        Z9, Z10, K1, Z11
 	VBLENDMPS        Z10, Z9, K1, Z9
 	VPXORQ           Z10, Z10, Z10
 	VMINPS           Z8, Z10, Z8
-	VSUBPS           Z13, Z8, Z8
+	VSUBPS           Z12, Z8, Z8
 	VADDPS           Z11, Z2, K2, Z2
 	VADDPS           Z9, Z4, K2, Z4
 	VADDPS           Z9, Z3, K3, Z3
@@ -28800,100 +29015,96 @@ many:
 	VPMAXUQ     Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z12
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VMOVAPD           Z12, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z14
-	VSCALEFPD        Z12, Z15, Z15
-	VSCALEFPD        Z13, Z14, Z14
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z15, Z10
-	VADDPD.BCST  one<>+0(SB), Z14, Z11
-	VADDPD.BCST  two<>+0(SB), Z15, Z12
-	VADDPD.BCST  two<>+0(SB), Z14, Z13
-	VBROADCASTSD one<>+0(SB), Z16
-	VMULPD       Z12, Z10, Z17
-	VMULPD       Z13, Z11, Z18
-	VDIVPD       Z17, Z16, Z17
-	VDIVPD       Z18, Z16, Z16
-	VMULPD       Z12, Z17, Z12
-	VMULPD       Z13, Z16, Z13
-	VMULPD       Z10, Z17, Z10
-	VMULPD       Z11, Z16, Z11
-	VMULPD       Z15, Z10, Z10
-	VMULPD       Z14, Z11, Z11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z10, Z10, Z16
-	VMULPD           Z11, Z11, Z17
-	VBROADCASTSD     unit64j<>+0(SB), Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z10, Z10, Z14
+	VMULPD           Z11, Z11, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z18
 	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64i<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64h<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64g<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64f<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64e<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64d<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64c<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64b<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unit64a<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z15, Z16, Z19
-	VFNMADD213PD     Z14, Z17, Z18
-	VFNMADD213PD     Z15, Z10, Z19
-	VFNMADD213PD     Z14, Z11, Z18
-	VMULPD           Z12, Z15, Z10
-	VMULPD           Z13, Z14, Z11
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z19
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z18
+	VFMADD231PD      Z14, Z17, Z19
+	VFMADD231PD      Z15, Z16, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z16
+	VFMADD231PD      Z14, Z19, Z17
+	VFMADD231PD      Z15, Z18, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z19
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z18
+	VFMADD231PD      Z14, Z17, Z19
+	VFMADD231PD      Z15, Z16, Z18
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z14, Z19, Z10
+	VFMADD231PD      Z15, Z18, Z11
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z13, Z10, Z10
+	VPADDQ           Z12, Z11, Z11
+	VADDPD.BCST      two<>+0(SB), Z10, Z12
+	VADDPD.BCST      two<>+0(SB), Z11, Z13
+	VDIVPD           Z12, Z10, Z12
+	VDIVPD           Z13, Z11, Z13
+	VMULPD           Z12, Z12, Z14
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     unitRowi<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z10, Z14, Z17
+	VFNMADD213PD     Z11, Z15, Z16
+	VFNMADD213PD     Z10, Z12, Z17
+	VFNMADD213PD     Z11, Z13, Z16
+	VBROADCASTSD     one<>+0(SB), Z12
+	VADDPD.BCST      one<>+0(SB), Z10, Z13
+	VADDPD.BCST      one<>+0(SB), Z11, Z14
+	VDIVPD           Z13, Z12, Z13
+	VDIVPD           Z14, Z12, Z12
+	VMULPD           Z13, Z10, Z10
+	VMULPD           Z12, Z11, Z11
 	VPMOVQ2M         Z8, K5
 	VPMOVQ2M         Z9, K6
-	VBLENDMPD        Z10, Z12, K5, Z14
-	VBLENDMPD        Z11, Z13, K6, Z15
-	VBLENDMPD        Z12, Z10, K5, Z10
-	VBLENDMPD        Z13, Z11, K6, Z11
+	VBLENDMPD        Z10, Z13, K5, Z14
+	VBLENDMPD        Z11, Z12, K6, Z15
+	VBLENDMPD        Z13, Z10, K5, Z10
+	VBLENDMPD        Z12, Z11, K6, Z11
 	VPXORQ           Z12, Z12, Z12
 	VMINPD           Z8, Z12, Z8
 	VMINPD           Z9, Z12, Z9
-	VSUBPD           Z19, Z8, Z8
-	VSUBPD           Z18, Z9, Z9
+	VSUBPD           Z17, Z8, Z8
+	VSUBPD           Z16, Z9, Z9
 	VADDPD           Z14, Z2, K1, Z2
 	VADDPD           Z15, Z2, K2, Z2
 	VADDPD           Z10, Z4, K1, Z4
@@ -28934,57 +29145,53 @@ few:
 	VPMAXUQ     Z9, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z9, Z10
-	VRNDSCALEPD       $0x08, Z10, Z10
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z9
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z9, Z11
-	VSCALEFPD        Z10, Z11, Z11
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z11, Z9
-	VADDPD.BCST  two<>+0(SB), Z11, Z10
-	VBROADCASTSD one<>+0(SB), Z12
-	VMULPD       Z10, Z9, Z13
-	VDIVPD       Z13, Z12, Z12
-	VMULPD       Z10, Z12, Z10
-	VMULPD       Z9, Z12, Z9
-	VMULPD       Z11, Z9, Z9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z9, Z9, Z12
-	VBROADCASTSD     unit64j<>+0(SB), Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z11, Z12, Z13
-	VFNMADD213PD     Z11, Z9, Z13
-	VMULPD           Z10, Z11, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     expRowh<>+0(SB), Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
+	VBROADCASTSD     expRowf<>+0(SB), Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     expRowd<>+0(SB), Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     expRowb<>+0(SB), Z13
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z11, Z13, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z10, Z9, Z9
+	VADDPD.BCST      two<>+0(SB), Z9, Z10
+	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z12
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z9, Z11
+	VDIVPD           Z11, Z10, Z10
+	VMULPD           Z10, Z9, Z9
 	VPMOVQ2M         Z8, K1
 	VBLENDMPD        Z9, Z10, K1, Z11
 	VBLENDMPD        Z10, Z9, K1, Z9
 	VPXORQ           Z10, Z10, Z10
 	VMINPD           Z8, Z10, Z8
-	VSUBPD           Z13, Z8, Z8
+	VSUBPD           Z12, Z8, Z8
 	VADDPD           Z11, Z2, K2, Z2
 	VADDPD           Z9, Z4, K2, Z4
 	VADDPD           Z9, Z3, K3, Z3
@@ -29074,6 +29281,33 @@ done:
 	VZEROUPPER
 	RET
 
+DATA unitRowi<>+0(SB)/8, $0x3fc59830f20005ee
+GLOBL unitRowi<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowh<>+0(SB)/8, $0x3fba6d10853dff56
+GLOBL unitRowh<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowg<>+0(SB)/8, $0x3fc1487294ad8da8
+GLOBL unitRowg<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowf<>+0(SB)/8, $0x3fc3ad83c421c2e9
+GLOBL unitRowf<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowe<>+0(SB)/8, $0x3fc745f69c23d592
+GLOBL unitRowe<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowd<>+0(SB)/8, $0x3fcc71c64ce7c491
+GLOBL unitRowd<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowc<>+0(SB)/8, $0x3fd24924936a674e
+GLOBL unitRowc<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowb<>+0(SB)/8, $0x3fd9999999986411
+GLOBL unitRowb<>(SB), RODATA|NOPTR, $8
+
+DATA unitRowa<>+0(SB)/8, $0x3fe5555555555571
+GLOBL unitRowa<>(SB), RODATA|NOPTR, $8
+
 DATA minusLimit<>+0(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
 
@@ -29118,49 +29352,55 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z8
-	VMULPS.BCST       log2eSingle<>+0(SB), Z7, Z9
-	VRNDSCALEPS       $0x08, Z8, Z8
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z7
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z7
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z7
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z11
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z7, Z10
-	VSCALEFPS        Z8, Z11, Z11
-	VSCALEFPS        Z9, Z10, Z10
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z8
-	VDIVPS           Z7, Z6, Z7
-	VDIVPS           Z8, Z6, Z6
-	VMULPS           Z7, Z11, Z8
-	VMULPS           Z6, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z10
+	VMULPS           Z7, Z7, Z11
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z14
+	VFMADD231PS      Z10, Z13, Z15
+	VFMADD231PS      Z11, Z12, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z10, Z15, Z6
+	VFMADD231PS      Z11, Z14, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
+	VDIVPS           Z9, Z8, Z9
+	VDIVPS           Z10, Z8, Z8
+	VMULPS           Z9, Z6, Z6
+	VMULPS           Z8, Z7, Z7
 	VBLENDMPS        Z3, Z4, K1, Z10
 	VBLENDMPS        Z3, Z4, K2, Z11
-	VMULPS           Z7, Z10, Z10
-	VMULPS           Z6, Z11, Z11
+	VMULPS           Z9, Z10, Z10
+	VMULPS           Z8, Z11, Z11
 	VBLENDMPS        Z1, Z2, K1, Z12
 	VBLENDMPS        Z1, Z2, K2, Z13
-	VMULPS           Z8, Z12, Z8
-	VMULPS           Z9, Z13, Z9
-	VFMADD231PS      Z7, Z8, Z10
-	VFMADD231PS      Z6, Z9, Z11
+	VMULPS           Z6, Z12, Z6
+	VMULPS           Z7, Z13, Z7
+	VFMADD231PS      Z9, Z6, Z10
+	VFMADD231PS      Z8, Z7, Z11
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPS         Z10, (AX)(DI*4)
@@ -29198,29 +29438,32 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z6, Z7
-	VRNDSCALEPS       $0x08, Z7, Z7
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z6
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z8
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z6, Z8
-	VSCALEFPS        Z7, Z8, Z8
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z7
-	VDIVPS           Z7, Z6, Z6
-	VMULPS           Z6, Z8, Z7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z8
+	VDIVPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
 	VBLENDMPS        Z3, Z4, K2, Z8
-	VMULPS           Z6, Z8, Z8
+	VMULPS           Z7, Z8, Z8
 	VBLENDMPS        Z1, Z2, K2, Z9
-	VMULPS           Z7, Z9, Z7
-	VFMADD231PS      Z6, Z7, Z8
+	VMULPS           Z6, Z9, Z6
+	VFMADD231PS      Z7, Z6, Z8
 	VMOVUPS          Z8, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -29281,59 +29524,67 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z8
-	VMULPD.BCST       log2e<>+0(SB), Z7, Z9
-	VRNDSCALEPD       $0x08, Z8, Z8
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z7
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z7
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z7
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64j<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64i<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64h<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64g<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64f<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64e<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64d<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64c<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST exp64b<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z11
-	VFMADD213PD.BCST one<>+0(SB), Z7, Z10
-	VSCALEFPD        Z8, Z11, Z11
-	VSCALEFPD        Z9, Z10, Z10
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z11, Z7
-	VADDPD.BCST      one<>+0(SB), Z10, Z8
-	VDIVPD           Z7, Z6, Z7
-	VDIVPD           Z8, Z6, Z6
-	VMULPD           Z7, Z11, Z8
-	VMULPD           Z6, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z10
+	VMULPD           Z7, Z7, Z11
+	VBROADCASTSD     expRowh<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z12
+	VFMADD231PD      Z10, Z15, Z13
+	VFMADD231PD      Z11, Z14, Z12
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z10, Z15, Z6
+	VFMADD231PD      Z11, Z14, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z6, Z9
+	VADDPD.BCST      one<>+0(SB), Z7, Z10
+	VDIVPD           Z9, Z8, Z9
+	VDIVPD           Z10, Z8, Z8
+	VMULPD           Z9, Z6, Z6
+	VMULPD           Z8, Z7, Z7
 	VBLENDMPD        Z3, Z4, K1, Z10
 	VBLENDMPD        Z3, Z4, K2, Z11
-	VMULPD           Z7, Z10, Z10
-	VMULPD           Z6, Z11, Z11
+	VMULPD           Z9, Z10, Z10
+	VMULPD           Z8, Z11, Z11
 	VBLENDMPD        Z1, Z2, K1, Z12
 	VBLENDMPD        Z1, Z2, K2, Z13
-	VMULPD           Z8, Z12, Z8
-	VMULPD           Z9, Z13, Z9
-	VFMADD231PD      Z7, Z8, Z10
-	VFMADD231PD      Z6, Z9, Z11
+	VMULPD           Z6, Z12, Z6
+	VMULPD           Z7, Z13, Z7
+	VFMADD231PD      Z9, Z6, Z10
+	VFMADD231PD      Z8, Z7, Z11
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z10, (AX)(DI*8)
@@ -29371,34 +29622,38 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z6, Z7
-	VRNDSCALEPD       $0x08, Z7, Z7
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z8
-	VFMADD213PD.BCST exp64j<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64i<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64h<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64g<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64f<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64e<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64d<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64c<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST exp64b<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
-	VFMADD213PD.BCST one<>+0(SB), Z6, Z8
-	VSCALEFPD        Z7, Z8, Z8
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z8, Z7
-	VDIVPD           Z7, Z6, Z6
-	VMULPD           Z6, Z8, Z7
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z7, Z7
+	VMULPD           Z7, Z6, Z6
 	VBLENDMPD        Z3, Z4, K2, Z8
-	VMULPD           Z6, Z8, Z8
+	VMULPD           Z7, Z8, Z8
 	VBLENDMPD        Z1, Z2, K2, Z9
-	VMULPD           Z7, Z9, Z7
-	VFMADD231PD      Z6, Z7, Z8
+	VMULPD           Z6, Z9, Z6
+	VFMADD231PD      Z7, Z6, Z8
 	VMOVUPD          Z8, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -29478,83 +29733,81 @@ many:
 	VPMAXUD     Z17, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z18
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z19
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z16
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z16
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VMOVAPD           Z18, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
-	VSCALEFPS        Z18, Z21, Z21
-	VSCALEFPS        Z19, Z20, Z20
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z21, Z16
-	VADDPS.BCST  oneSingle<>+0(SB), Z20, Z17
-	VADDPS.BCST  twoSingle<>+0(SB), Z21, Z18
-	VADDPS.BCST  twoSingle<>+0(SB), Z20, Z19
-	VBROADCASTSS oneSingle<>+0(SB), Z22
-	VMULPS       Z18, Z16, Z23
-	VMULPS       Z19, Z17, Z24
-	VDIVPS       Z23, Z22, Z23
-	VDIVPS       Z24, Z22, Z22
-	VMULPS       Z18, Z23, Z18
-	VMULPS       Z19, Z22, Z19
-	VMULPS       Z16, Z23, Z16
-	VMULPS       Z17, Z22, Z17
-	VMULPS       Z21, Z16, Z16
-	VMULPS       Z20, Z17, Z17
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z20
+	VMULPS           Z17, Z17, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
+	VFMADD231PS      Z20, Z23, Z25
+	VFMADD231PS      Z21, Z22, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z20, Z25, Z16
+	VFMADD231PS      Z21, Z24, Z17
+	VPSLLD           $0x17, Z19, Z19
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z19, Z16, Z16
+	VPADDD           Z18, Z17, Z17
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z18
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z19
+	VDIVPS           Z18, Z16, Z18
+	VDIVPS           Z19, Z17, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z16, Z16, Z22
-	VMULPS           Z17, Z17, Z23
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z24
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z24
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z24
-	VFNMADD213PS     Z21, Z22, Z25
-	VFNMADD213PS     Z20, Z23, Z24
-	VFNMADD213PS     Z21, Z16, Z25
-	VFNMADD213PS     Z20, Z17, Z24
-	VMULPS           Z18, Z21, Z16
-	VMULPS           Z19, Z20, Z17
+	VMULPS           Z18, Z18, Z20
+	VMULPS           Z19, Z19, Z21
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z21, Z22
+	VFNMADD213PS     Z16, Z20, Z23
+	VFNMADD213PS     Z17, Z21, Z22
+	VFNMADD213PS     Z16, Z18, Z23
+	VFNMADD213PS     Z17, Z19, Z22
+	VBROADCASTSS     oneSingle<>+0(SB), Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z20
+	VDIVPS           Z19, Z18, Z19
+	VDIVPS           Z20, Z18, Z18
+	VMULPS           Z19, Z16, Z16
+	VMULPS           Z18, Z17, Z17
 	VPMOVD2M         Z14, K1
 	VPMOVD2M         Z15, K2
-	VBLENDMPS        Z16, Z18, K1, Z20
-	VBLENDMPS        Z17, Z19, K2, Z21
-	VBLENDMPS        Z18, Z16, K1, Z16
-	VBLENDMPS        Z19, Z17, K2, Z17
+	VBLENDMPS        Z16, Z19, K1, Z20
+	VBLENDMPS        Z17, Z18, K2, Z21
+	VBLENDMPS        Z19, Z16, K1, Z16
+	VBLENDMPS        Z18, Z17, K2, Z17
 	VPXORQ           Z18, Z18, Z18
 	VMINPS           Z14, Z18, Z19
 	VMINPS           Z15, Z18, Z18
-	VSUBPS           Z25, Z19, Z19
-	VSUBPS           Z24, Z18, Z18
-	VPXORQ           Z22, Z22, Z22
-	VMAXPS           Z14, Z22, Z14
-	VMAXPS           Z15, Z22, Z15
-	VADDPS           Z14, Z25, Z14
-	VADDPS           Z15, Z24, Z15
+	VSUBPS           Z23, Z19, Z19
+	VSUBPS           Z22, Z18, Z18
+	VPXORQ           Z24, Z24, Z24
+	VMAXPS           Z14, Z24, Z14
+	VMAXPS           Z15, Z24, Z15
+	VADDPS           Z14, Z23, Z14
+	VADDPS           Z15, Z22, Z15
 	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
 	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
 	VFMADD231PS      Z10, Z20, Z1
@@ -29595,49 +29848,47 @@ few:
 	VPMAXUD     Z13, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z14
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
-	VSCALEFPS        Z14, Z15, Z15
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z13
-	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z14
-	VBROADCASTSS oneSingle<>+0(SB), Z16
-	VMULPS       Z14, Z13, Z17
-	VDIVPS       Z17, Z16, Z16
-	VMULPS       Z14, Z16, Z14
-	VMULPS       Z13, Z16, Z13
-	VMULPS       Z15, Z13, Z13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z13, Z13, Z16
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
-	VFNMADD213PS     Z15, Z16, Z17
-	VFNMADD213PS     Z15, Z13, Z17
-	VMULPS           Z14, Z15, Z13
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+	VFNMADD213PS     Z13, Z14, Z16
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z15
+	VDIVPS           Z15, Z14, Z14
+	VMULPS           Z14, Z13, Z13
 	VPMOVD2M         Z12, K1
 	VBLENDMPS        Z13, Z14, K1, Z15
 	VBLENDMPS        Z14, Z13, K1, Z13
 	VPXORQ           Z14, Z14, Z14
 	VMINPS           Z12, Z14, Z14
-	VSUBPS           Z17, Z14, Z14
-	VPXORQ           Z16, Z16, Z16
-	VMAXPS           Z12, Z16, Z12
-	VADDPS           Z12, Z17, Z12
+	VSUBPS           Z16, Z14, Z14
+	VPXORQ           Z17, Z17, Z17
+	VMAXPS           Z12, Z17, Z12
+	VADDPS           Z12, Z16, Z12
 	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
 	VFMADD231PS      Z10, Z15, Z1
 	VFNMADD231PS     Z11, Z15, Z2
@@ -29865,105 +30116,101 @@ many:
 	VPMAXUQ     Z17, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z16, Z18
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z19
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VRNDSCALEPD       $0x08, Z19, Z19
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VMOVAPD           Z18, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
-	VSCALEFPD        Z18, Z21, Z21
-	VSCALEFPD        Z19, Z20, Z20
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z21, Z16
-	VADDPD.BCST  one<>+0(SB), Z20, Z17
-	VADDPD.BCST  two<>+0(SB), Z21, Z18
-	VADDPD.BCST  two<>+0(SB), Z20, Z19
-	VBROADCASTSD one<>+0(SB), Z22
-	VMULPD       Z18, Z16, Z23
-	VMULPD       Z19, Z17, Z24
-	VDIVPD       Z23, Z22, Z23
-	VDIVPD       Z24, Z22, Z22
-	VMULPD       Z18, Z23, Z18
-	VMULPD       Z19, Z22, Z19
-	VMULPD       Z16, Z23, Z16
-	VMULPD       Z17, Z22, Z17
-	VMULPD       Z21, Z16, Z16
-	VMULPD       Z20, Z17, Z17
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z16, Z16, Z22
-	VMULPD           Z17, Z17, Z23
-	VBROADCASTSD     unit64j<>+0(SB), Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z20
+	VMULPD           Z17, Z17, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST unit64i<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64i<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64h<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64h<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64g<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64g<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64f<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64f<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64e<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64e<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64d<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64d<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64c<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64c<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64b<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64b<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64a<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64a<>+0(SB), Z23, Z24
-	VFNMADD213PD     Z21, Z22, Z25
-	VFNMADD213PD     Z20, Z23, Z24
-	VFNMADD213PD     Z21, Z16, Z25
-	VFNMADD213PD     Z20, Z17, Z24
-	VMULPD           Z18, Z21, Z16
-	VMULPD           Z19, Z20, Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z25, Z23
+	VFMADD231PD      Z21, Z24, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z20, Z25, Z16
+	VFMADD231PD      Z21, Z24, Z17
+	VPSLLQ           $0x34, Z19, Z19
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z19, Z16, Z16
+	VPADDQ           Z18, Z17, Z17
+	VADDPD.BCST      two<>+0(SB), Z16, Z18
+	VADDPD.BCST      two<>+0(SB), Z17, Z19
+	VDIVPD           Z18, Z16, Z18
+	VDIVPD           Z19, Z17, Z19
+	VMULPD           Z18, Z18, Z20
+	VMULPD           Z19, Z19, Z21
+	VBROADCASTSD     unitRowi<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z16, Z20, Z23
+	VFNMADD213PD     Z17, Z21, Z22
+	VFNMADD213PD     Z16, Z18, Z23
+	VFNMADD213PD     Z17, Z19, Z22
+	VBROADCASTSD     one<>+0(SB), Z18
+	VADDPD.BCST      one<>+0(SB), Z16, Z19
+	VADDPD.BCST      one<>+0(SB), Z17, Z20
+	VDIVPD           Z19, Z18, Z19
+	VDIVPD           Z20, Z18, Z18
+	VMULPD           Z19, Z16, Z16
+	VMULPD           Z18, Z17, Z17
 	VPMOVQ2M         Z14, K1
 	VPMOVQ2M         Z15, K2
-	VBLENDMPD        Z16, Z18, K1, Z20
-	VBLENDMPD        Z17, Z19, K2, Z21
-	VBLENDMPD        Z18, Z16, K1, Z16
-	VBLENDMPD        Z19, Z17, K2, Z17
+	VBLENDMPD        Z16, Z19, K1, Z20
+	VBLENDMPD        Z17, Z18, K2, Z21
+	VBLENDMPD        Z19, Z16, K1, Z16
+	VBLENDMPD        Z18, Z17, K2, Z17
 	VPXORQ           Z18, Z18, Z18
 	VMINPD           Z14, Z18, Z19
 	VMINPD           Z15, Z18, Z18
-	VSUBPD           Z25, Z19, Z19
-	VSUBPD           Z24, Z18, Z18
-	VPXORQ           Z22, Z22, Z22
-	VMAXPD           Z14, Z22, Z14
-	VMAXPD           Z15, Z22, Z15
-	VADDPD           Z14, Z25, Z14
-	VADDPD           Z15, Z24, Z15
+	VSUBPD           Z23, Z19, Z19
+	VSUBPD           Z22, Z18, Z18
+	VPXORQ           Z24, Z24, Z24
+	VMAXPD           Z14, Z24, Z14
+	VMAXPD           Z15, Z24, Z15
+	VADDPD           Z14, Z23, Z14
+	VADDPD           Z15, Z22, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
 	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
 	VFMADD231PD      Z10, Z20, Z1
@@ -30004,60 +30251,56 @@ few:
 	VPMAXUQ     Z13, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z14
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
-	VSCALEFPD        Z14, Z15, Z15
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z15, Z13
-	VADDPD.BCST  two<>+0(SB), Z15, Z14
-	VBROADCASTSD one<>+0(SB), Z16
-	VMULPD       Z14, Z13, Z17
-	VDIVPD       Z17, Z16, Z16
-	VMULPD       Z14, Z16, Z14
-	VMULPD       Z13, Z16, Z13
-	VMULPD       Z15, Z13, Z13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z13, Z13, Z16
-	VBROADCASTSD     unit64j<>+0(SB), Z17
-	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z15, Z16, Z17
-	VFNMADD213PD     Z15, Z13, Z17
-	VMULPD           Z14, Z15, Z13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     unitRowi<>+0(SB), Z16
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+	VFNMADD213PD     Z13, Z14, Z16
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z13, Z15
+	VDIVPD           Z15, Z14, Z14
+	VMULPD           Z14, Z13, Z13
 	VPMOVQ2M         Z12, K1
 	VBLENDMPD        Z13, Z14, K1, Z15
 	VBLENDMPD        Z14, Z13, K1, Z13
 	VPXORQ           Z14, Z14, Z14
 	VMINPD           Z12, Z14, Z14
-	VSUBPD           Z17, Z14, Z14
-	VPXORQ           Z16, Z16, Z16
-	VMAXPD           Z12, Z16, Z12
-	VADDPD           Z12, Z17, Z12
+	VSUBPD           Z16, Z14, Z14
+	VPXORQ           Z17, Z17, Z17
+	VMAXPD           Z12, Z17, Z12
+	VADDPD           Z12, Z16, Z12
 	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
 	VFMADD231PD      Z10, Z15, Z1
 	VFNMADD231PD     Z11, Z15, Z2
@@ -30214,51 +30457,57 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VSCALEFPS        Z13, Z16, Z16
-	VSCALEFPS        Z14, Z15, Z15
-	VBROADCASTSS     oneSingle<>+0(SB), Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z13
-	VDIVPS           Z12, Z11, Z12
-	VDIVPS           Z13, Z11, Z11
-	VMULPS           Z12, Z16, Z13
-	VMULPS           Z11, Z15, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z15
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z19
+	VFMADD231PS      Z15, Z18, Z20
+	VFMADD231PS      Z16, Z17, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z15, Z20, Z11
+	VFMADD231PS      Z16, Z19, Z12
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z14, Z11, Z11
+	VPADDD           Z13, Z12, Z12
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VDIVPS           Z14, Z13, Z14
+	VDIVPS           Z15, Z13, Z13
+	VMULPS           Z14, Z11, Z11
+	VMULPS           Z13, Z12, Z12
 	VMULPS           Z2, Z5, Z5
 	VMULPS           Z2, Z6, Z6
 	VMULPS           Z3, Z8, Z8
 	VMULPS           Z3, Z7, Z7
-	VMULPS           Z12, Z5, Z5
-	VMULPS           Z11, Z6, Z6
-	VFNMADD231PS     Z13, Z8, Z5
-	VFNMADD231PS     Z14, Z7, Z6
-	VMULPS           Z13, Z9, Z7
-	VMULPS           Z14, Z10, Z8
-	VFMADD231PS      Z12, Z7, Z5
-	VFMADD231PS      Z11, Z8, Z6
+	VMULPS           Z14, Z5, Z5
+	VMULPS           Z13, Z6, Z6
+	VFNMADD231PS     Z11, Z8, Z5
+	VFNMADD231PS     Z12, Z7, Z6
+	VMULPS           Z11, Z9, Z7
+	VMULPS           Z12, Z10, Z8
+	VFMADD231PS      Z14, Z7, Z5
+	VFMADD231PS      Z13, Z8, Z6
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPS         Z5, (AX)(DI*4)
@@ -30296,30 +30545,33 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z8, Z9
-	VRNDSCALEPS       $0x08, Z9, Z9
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z8
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z8
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z8, Z10
-	VSCALEFPS        Z9, Z10, Z10
-	VBROADCASTSS     oneSingle<>+0(SB), Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z9
-	VDIVPS           Z9, Z8, Z8
-	VMULPS           Z8, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
+	VFMADD231PS      Z10, Z11, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z10, Z12, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z9, Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z10
+	VDIVPS           Z10, Z9, Z9
+	VMULPS           Z9, Z8, Z8
 	VMULPS           Z2, Z5, Z5
 	VMULPS           Z3, Z6, Z6
-	VMULPS           Z8, Z5, Z5
-	VFNMADD231PS     Z9, Z6, Z5
-	VMULPS           Z9, Z7, Z6
-	VFMADD231PS      Z8, Z6, Z5
+	VMULPS           Z9, Z5, Z5
+	VFNMADD231PS     Z8, Z6, Z5
+	VMULPS           Z8, Z7, Z6
+	VFMADD231PS      Z9, Z6, Z5
 	VMOVUPS          Z5, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
@@ -30377,61 +30629,69 @@ many:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VSCALEFPD        Z13, Z16, Z16
-	VSCALEFPD        Z14, Z15, Z15
-	VBROADCASTSD     one<>+0(SB), Z11
-	VADDPD.BCST      one<>+0(SB), Z16, Z12
-	VADDPD.BCST      one<>+0(SB), Z15, Z13
-	VDIVPD           Z12, Z11, Z12
-	VDIVPD           Z13, Z11, Z11
-	VMULPD           Z12, Z16, Z13
-	VMULPD           Z11, Z15, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z15
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z15, Z20, Z11
+	VFMADD231PD      Z16, Z19, Z12
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z14, Z11, Z11
+	VPADDQ           Z13, Z12, Z12
+	VBROADCASTSD     one<>+0(SB), Z13
+	VADDPD.BCST      one<>+0(SB), Z11, Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VDIVPD           Z14, Z13, Z14
+	VDIVPD           Z15, Z13, Z13
+	VMULPD           Z14, Z11, Z11
+	VMULPD           Z13, Z12, Z12
 	VMULPD           Z2, Z5, Z5
 	VMULPD           Z2, Z6, Z6
 	VMULPD           Z3, Z8, Z8
 	VMULPD           Z3, Z7, Z7
-	VMULPD           Z12, Z5, Z5
-	VMULPD           Z11, Z6, Z6
-	VFNMADD231PD     Z13, Z8, Z5
-	VFNMADD231PD     Z14, Z7, Z6
-	VMULPD           Z13, Z9, Z7
-	VMULPD           Z14, Z10, Z8
-	VFMADD231PD      Z12, Z7, Z5
-	VFMADD231PD      Z11, Z8, Z6
+	VMULPD           Z14, Z5, Z5
+	VMULPD           Z13, Z6, Z6
+	VFNMADD231PD     Z11, Z8, Z5
+	VFNMADD231PD     Z12, Z7, Z6
+	VMULPD           Z11, Z9, Z7
+	VMULPD           Z12, Z10, Z8
+	VFMADD231PD      Z14, Z7, Z5
+	VFMADD231PD      Z13, Z8, Z6
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z5, (AX)(DI*8)
@@ -30469,35 +30729,39 @@ few:
 
 	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z8, Z9
-	VRNDSCALEPD       $0x08, Z9, Z9
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z8
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z8
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z10
-	VFMADD213PD.BCST exp64j<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64i<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64h<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64g<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64f<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64e<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64d<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64c<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST exp64b<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
-	VSCALEFPD        Z9, Z10, Z10
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z10, Z9
-	VDIVPD           Z9, Z8, Z8
-	VMULPD           Z8, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z10, Z12, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z9, Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z8, Z10
+	VDIVPD           Z10, Z9, Z9
+	VMULPD           Z9, Z8, Z8
 	VMULPD           Z2, Z5, Z5
 	VMULPD           Z3, Z6, Z6
-	VMULPD           Z8, Z5, Z5
-	VFNMADD231PD     Z9, Z6, Z5
-	VMULPD           Z9, Z7, Z6
-	VFMADD231PD      Z8, Z6, Z5
+	VMULPD           Z9, Z5, Z5
+	VFNMADD231PD     Z8, Z6, Z5
+	VMULPD           Z8, Z7, Z6
+	VFMADD231PD      Z9, Z6, Z5
 	VMOVUPD          Z5, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
@@ -34476,78 +34740,76 @@ many:
 	VPMAXUD     Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VSCALEFPS        Z14, Z17, Z17
-	VSCALEFPS        Z15, Z16, Z16
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z12
-	VADDPS.BCST  oneSingle<>+0(SB), Z16, Z13
-	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z14
-	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z15
-	VBROADCASTSS oneSingle<>+0(SB), Z18
-	VMULPS       Z14, Z12, Z19
-	VMULPS       Z15, Z13, Z20
-	VDIVPS       Z19, Z18, Z19
-	VDIVPS       Z20, Z18, Z18
-	VMULPS       Z14, Z19, Z14
-	VMULPS       Z15, Z18, Z15
-	VMULPS       Z12, Z19, Z12
-	VMULPS       Z13, Z18, Z13
-	VMULPS       Z17, Z12, Z12
-	VMULPS       Z16, Z13, Z13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VMULPS           Z13, Z13, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
+	VFMADD231PS      Z16, Z19, Z21
+	VFMADD231PS      Z17, Z18, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z16, Z21, Z12
+	VFMADD231PS      Z17, Z20, Z13
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z15, Z12, Z12
+	VPADDD           Z14, Z13, Z13
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
+	VDIVPS           Z14, Z12, Z14
+	VDIVPS           Z15, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z12, Z12, Z18
-	VMULPS           Z13, Z13, Z19
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z20
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z20
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z20
-	VFNMADD213PS     Z17, Z18, Z21
-	VFNMADD213PS     Z16, Z19, Z20
-	VFNMADD213PS     Z17, Z12, Z21
-	VFNMADD213PS     Z16, Z13, Z20
-	VMULPS           Z14, Z17, Z12
-	VMULPS           Z15, Z16, Z13
+	VMULPS           Z14, Z14, Z16
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z12, Z16, Z19
+	VFNMADD213PS     Z13, Z17, Z18
+	VFNMADD213PS     Z12, Z14, Z19
+	VFNMADD213PS     Z13, Z15, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VDIVPS           Z15, Z14, Z15
+	VDIVPS           Z16, Z14, Z14
+	VMULPS           Z15, Z12, Z12
+	VMULPS           Z14, Z13, Z13
 	VPMOVD2M         Z10, K5
 	VPMOVD2M         Z11, K6
-	VBLENDMPS        Z12, Z14, K5, Z16
-	VBLENDMPS        Z13, Z15, K6, Z17
-	VBLENDMPS        Z14, Z12, K5, Z12
-	VBLENDMPS        Z15, Z13, K6, Z13
+	VBLENDMPS        Z12, Z15, K5, Z16
+	VBLENDMPS        Z13, Z14, K6, Z17
+	VBLENDMPS        Z15, Z12, K5, Z12
+	VBLENDMPS        Z14, Z13, K6, Z13
 	VPXORQ           Z14, Z14, Z14
 	VMINPS           Z10, Z14, Z10
 	VMINPS           Z11, Z14, Z11
-	VSUBPS           Z21, Z10, Z10
-	VSUBPS           Z20, Z11, Z11
+	VSUBPS           Z19, Z10, Z10
+	VSUBPS           Z18, Z11, Z11
 	VADDPS           Z16, Z2, K1, Z2
 	VADDPS           Z17, Z2, K2, Z2
 	VADDPS           Z12, Z4, K1, Z4
@@ -34630,46 +34892,44 @@ few:
 	VPMAXUD     Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VSCALEFPS        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z11
-	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
-	VBROADCASTSS oneSingle<>+0(SB), Z14
-	VMULPS       Z12, Z11, Z15
-	VDIVPS       Z15, Z14, Z14
-	VMULPS       Z12, Z14, Z12
-	VMULPS       Z11, Z14, Z11
-	VMULPS       Z13, Z11, Z11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z12
+	VDIVPS           Z12, Z11, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z11, Z11, Z14
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
-	VFNMADD213PS     Z13, Z14, Z15
-	VFNMADD213PS     Z13, Z11, Z15
-	VMULPS           Z12, Z13, Z11
+	VMULPS           Z12, Z12, Z13
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z11, Z13, Z14
+	VFNMADD213PS     Z11, Z12, Z14
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z13
+	VDIVPS           Z13, Z12, Z12
+	VMULPS           Z12, Z11, Z11
 	VPMOVD2M         Z10, K1
 	VBLENDMPS        Z11, Z12, K1, Z13
 	VBLENDMPS        Z12, Z11, K1, Z11
 	VPXORQ           Z12, Z12, Z12
 	VMINPS           Z10, Z12, Z10
-	VSUBPS           Z15, Z10, Z10
+	VSUBPS           Z14, Z10, Z10
 	VADDPS           Z13, Z2, K2, Z2
 	VADDPS           Z11, Z4, K2, Z4
 	VADDPS           Z11, Z3, K3, Z3
@@ -34922,100 +35182,96 @@ many:
 	VPMAXUQ     Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VSCALEFPD        Z14, Z17, Z17
-	VSCALEFPD        Z15, Z16, Z16
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z17, Z12
-	VADDPD.BCST  one<>+0(SB), Z16, Z13
-	VADDPD.BCST  two<>+0(SB), Z17, Z14
-	VADDPD.BCST  two<>+0(SB), Z16, Z15
-	VBROADCASTSD one<>+0(SB), Z18
-	VMULPD       Z14, Z12, Z19
-	VMULPD       Z15, Z13, Z20
-	VDIVPD       Z19, Z18, Z19
-	VDIVPD       Z20, Z18, Z18
-	VMULPD       Z14, Z19, Z14
-	VMULPD       Z15, Z18, Z15
-	VMULPD       Z12, Z19, Z12
-	VMULPD       Z13, Z18, Z13
-	VMULPD       Z17, Z12, Z12
-	VMULPD       Z16, Z13, Z13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z12, Z12, Z18
-	VMULPD           Z13, Z13, Z19
-	VBROADCASTSD     unit64j<>+0(SB), Z20
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VMULPD           Z13, Z13, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z20
-	VFNMADD213PD     Z17, Z18, Z21
-	VFNMADD213PD     Z16, Z19, Z20
-	VFNMADD213PD     Z17, Z12, Z21
-	VFNMADD213PD     Z16, Z13, Z20
-	VMULPD           Z14, Z17, Z12
-	VMULPD           Z15, Z16, Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z16, Z21, Z12
+	VFMADD231PD      Z17, Z20, Z13
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z14, Z13, Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VDIVPD           Z14, Z12, Z14
+	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z12, Z16, Z19
+	VFNMADD213PD     Z13, Z17, Z18
+	VFNMADD213PD     Z12, Z14, Z19
+	VFNMADD213PD     Z13, Z15, Z18
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VDIVPD           Z15, Z14, Z15
+	VDIVPD           Z16, Z14, Z14
+	VMULPD           Z15, Z12, Z12
+	VMULPD           Z14, Z13, Z13
 	VPMOVQ2M         Z10, K5
 	VPMOVQ2M         Z11, K6
-	VBLENDMPD        Z12, Z14, K5, Z16
-	VBLENDMPD        Z13, Z15, K6, Z17
-	VBLENDMPD        Z14, Z12, K5, Z12
-	VBLENDMPD        Z15, Z13, K6, Z13
+	VBLENDMPD        Z12, Z15, K5, Z16
+	VBLENDMPD        Z13, Z14, K6, Z17
+	VBLENDMPD        Z15, Z12, K5, Z12
+	VBLENDMPD        Z14, Z13, K6, Z13
 	VPXORQ           Z14, Z14, Z14
 	VMINPD           Z10, Z14, Z10
 	VMINPD           Z11, Z14, Z11
-	VSUBPD           Z21, Z10, Z10
-	VSUBPD           Z20, Z11, Z11
+	VSUBPD           Z19, Z10, Z10
+	VSUBPD           Z18, Z11, Z11
 	VADDPD           Z16, Z2, K1, Z2
 	VADDPD           Z17, Z2, K2, Z2
 	VADDPD           Z12, Z4, K1, Z4
@@ -35098,57 +35354,53 @@ few:
 	VPMAXUQ     Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VSCALEFPD        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z13, Z11
-	VADDPD.BCST  two<>+0(SB), Z13, Z12
-	VBROADCASTSD one<>+0(SB), Z14
-	VMULPD       Z12, Z11, Z15
-	VDIVPD       Z15, Z14, Z14
-	VMULPD       Z12, Z14, Z12
-	VMULPD       Z11, Z14, Z11
-	VMULPD       Z13, Z11, Z11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z11, Z11, Z14
-	VBROADCASTSD     unit64j<>+0(SB), Z15
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z13, Z14, Z15
-	VFNMADD213PD     Z13, Z11, Z15
-	VMULPD           Z12, Z13, Z11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+	VADDPD.BCST      two<>+0(SB), Z11, Z12
+	VDIVPD           Z12, Z11, Z12
+	VMULPD           Z12, Z12, Z13
+	VBROADCASTSD     unitRowi<>+0(SB), Z14
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z11, Z13, Z14
+	VFNMADD213PD     Z11, Z12, Z14
+	VBROADCASTSD     one<>+0(SB), Z12
+	VADDPD.BCST      one<>+0(SB), Z11, Z13
+	VDIVPD           Z13, Z12, Z12
+	VMULPD           Z12, Z11, Z11
 	VPMOVQ2M         Z10, K1
 	VBLENDMPD        Z11, Z12, K1, Z13
 	VBLENDMPD        Z12, Z11, K1, Z11
 	VPXORQ           Z12, Z12, Z12
 	VMINPD           Z10, Z12, Z10
-	VSUBPD           Z15, Z10, Z10
+	VSUBPD           Z14, Z10, Z10
 	VADDPD           Z13, Z2, K2, Z2
 	VADDPD           Z11, Z4, K2, Z4
 	VADDPD           Z11, Z3, K3, Z3
@@ -35334,78 +35586,76 @@ many:
 	VPMAXUD     Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z13
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VSCALEFPS        Z13, Z16, Z16
-	VSCALEFPS        Z14, Z15, Z15
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z16, Z11
-	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z12
-	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z13
-	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z14
-	VBROADCASTSS oneSingle<>+0(SB), Z17
-	VMULPS       Z13, Z11, Z18
-	VMULPS       Z14, Z12, Z19
-	VDIVPS       Z18, Z17, Z18
-	VDIVPS       Z19, Z17, Z17
-	VMULPS       Z13, Z18, Z13
-	VMULPS       Z14, Z17, Z14
-	VMULPS       Z11, Z18, Z11
-	VMULPS       Z12, Z17, Z12
-	VMULPS       Z16, Z11, Z11
-	VMULPS       Z15, Z12, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z15
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z19
+	VFMADD231PS      Z15, Z18, Z20
+	VFMADD231PS      Z16, Z17, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z15, Z20, Z11
+	VFMADD231PS      Z16, Z19, Z12
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z14, Z11, Z11
+	VPADDD           Z13, Z12, Z12
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z13
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
+	VDIVPS           Z13, Z11, Z13
+	VDIVPS           Z14, Z12, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z11, Z11, Z17
-	VMULPS           Z12, Z12, Z18
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z19
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z19
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z19
-	VFNMADD213PS     Z16, Z17, Z20
-	VFNMADD213PS     Z15, Z18, Z19
-	VFNMADD213PS     Z16, Z11, Z20
-	VFNMADD213PS     Z15, Z12, Z19
-	VMULPS           Z13, Z16, Z11
-	VMULPS           Z14, Z15, Z12
+	VMULPS           Z13, Z13, Z15
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z11, Z15, Z18
+	VFNMADD213PS     Z12, Z16, Z17
+	VFNMADD213PS     Z11, Z13, Z18
+	VFNMADD213PS     Z12, Z14, Z17
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VDIVPS           Z14, Z13, Z14
+	VDIVPS           Z15, Z13, Z13
+	VMULPS           Z14, Z11, Z11
+	VMULPS           Z13, Z12, Z12
 	VPMOVD2M         Z9, K3
 	VPMOVD2M         Z10, K4
-	VBLENDMPS        Z11, Z13, K3, Z15
-	VBLENDMPS        Z12, Z14, K4, Z16
-	VBLENDMPS        Z13, Z11, K3, Z11
-	VBLENDMPS        Z14, Z12, K4, Z12
+	VBLENDMPS        Z11, Z14, K3, Z15
+	VBLENDMPS        Z12, Z13, K4, Z16
+	VBLENDMPS        Z14, Z11, K3, Z11
+	VBLENDMPS        Z13, Z12, K4, Z12
 	VPXORQ           Z13, Z13, Z13
 	VMINPS           Z9, Z13, Z9
 	VMINPS           Z10, Z13, Z10
-	VSUBPS           Z20, Z9, Z9
-	VSUBPS           Z19, Z10, Z10
+	VSUBPS           Z18, Z9, Z9
+	VSUBPS           Z17, Z10, Z10
 	VBLENDMPS        Z3, Z4, K1, Z13
 	VBLENDMPS        Z3, Z4, K2, Z14
 	VMULPS           Z11, Z13, Z13
@@ -35498,46 +35748,44 @@ few:
 	VPMAXUD     Z10, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z10, Z11
-	VRNDSCALEPS       $0x08, Z11, Z11
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z10
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z10, Z12
-	VSCALEFPS        Z11, Z12, Z12
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z10
-	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z11
-	VBROADCASTSS oneSingle<>+0(SB), Z13
-	VMULPS       Z11, Z10, Z14
-	VDIVPS       Z14, Z13, Z13
-	VMULPS       Z11, Z13, Z11
-	VMULPS       Z10, Z13, Z10
-	VMULPS       Z12, Z10, Z10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
+	VFMADD231PS      Z12, Z13, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z12, Z14, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z11, Z10, Z10
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z11
+	VDIVPS           Z11, Z10, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z10, Z10, Z13
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
-	VFNMADD213PS     Z12, Z13, Z14
-	VFNMADD213PS     Z12, Z10, Z14
-	VMULPS           Z11, Z12, Z10
+	VMULPS           Z11, Z11, Z12
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z10, Z12, Z13
+	VFNMADD213PS     Z10, Z11, Z13
+	VBROADCASTSS     oneSingle<>+0(SB), Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z12
+	VDIVPS           Z12, Z11, Z11
+	VMULPS           Z11, Z10, Z10
 	VPMOVD2M         Z9, K3
 	VBLENDMPS        Z10, Z11, K3, Z12
 	VBLENDMPS        Z11, Z10, K3, Z10
 	VPXORQ           Z11, Z11, Z11
 	VMINPS           Z9, Z11, Z9
-	VSUBPS           Z14, Z9, Z9
+	VSUBPS           Z13, Z9, Z9
 	VBLENDMPS        Z3, Z4, K2, Z11
 	VMULPS           Z10, Z11, Z11
 	VBLENDMPS        Z5, Z6, K2, Z13
@@ -35640,100 +35888,96 @@ many:
 	VPMAXUQ     Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z13
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VSCALEFPD        Z13, Z16, Z16
-	VSCALEFPD        Z14, Z15, Z15
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z16, Z11
-	VADDPD.BCST  one<>+0(SB), Z15, Z12
-	VADDPD.BCST  two<>+0(SB), Z16, Z13
-	VADDPD.BCST  two<>+0(SB), Z15, Z14
-	VBROADCASTSD one<>+0(SB), Z17
-	VMULPD       Z13, Z11, Z18
-	VMULPD       Z14, Z12, Z19
-	VDIVPD       Z18, Z17, Z18
-	VDIVPD       Z19, Z17, Z17
-	VMULPD       Z13, Z18, Z13
-	VMULPD       Z14, Z17, Z14
-	VMULPD       Z11, Z18, Z11
-	VMULPD       Z12, Z17, Z12
-	VMULPD       Z16, Z11, Z11
-	VMULPD       Z15, Z12, Z12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z11, Z11, Z17
-	VMULPD           Z12, Z12, Z18
-	VBROADCASTSD     unit64j<>+0(SB), Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z15
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z19
 	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST unit64i<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64h<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64g<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64f<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64e<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64d<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64c<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64b<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64a<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z19
-	VFNMADD213PD     Z16, Z17, Z20
-	VFNMADD213PD     Z15, Z18, Z19
-	VFNMADD213PD     Z16, Z11, Z20
-	VFNMADD213PD     Z15, Z12, Z19
-	VMULPD           Z13, Z16, Z11
-	VMULPD           Z14, Z15, Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z15, Z20, Z11
+	VFMADD231PD      Z16, Z19, Z12
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z14, Z11, Z11
+	VPADDQ           Z13, Z12, Z12
+	VADDPD.BCST      two<>+0(SB), Z11, Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VDIVPD           Z13, Z11, Z13
+	VDIVPD           Z14, Z12, Z14
+	VMULPD           Z13, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     unitRowi<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z11, Z15, Z18
+	VFNMADD213PD     Z12, Z16, Z17
+	VFNMADD213PD     Z11, Z13, Z18
+	VFNMADD213PD     Z12, Z14, Z17
+	VBROADCASTSD     one<>+0(SB), Z13
+	VADDPD.BCST      one<>+0(SB), Z11, Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VDIVPD           Z14, Z13, Z14
+	VDIVPD           Z15, Z13, Z13
+	VMULPD           Z14, Z11, Z11
+	VMULPD           Z13, Z12, Z12
 	VPMOVQ2M         Z9, K3
 	VPMOVQ2M         Z10, K4
-	VBLENDMPD        Z11, Z13, K3, Z15
-	VBLENDMPD        Z12, Z14, K4, Z16
-	VBLENDMPD        Z13, Z11, K3, Z11
-	VBLENDMPD        Z14, Z12, K4, Z12
+	VBLENDMPD        Z11, Z14, K3, Z15
+	VBLENDMPD        Z12, Z13, K4, Z16
+	VBLENDMPD        Z14, Z11, K3, Z11
+	VBLENDMPD        Z13, Z12, K4, Z12
 	VPXORQ           Z13, Z13, Z13
 	VMINPD           Z9, Z13, Z9
 	VMINPD           Z10, Z13, Z10
-	VSUBPD           Z20, Z9, Z9
-	VSUBPD           Z19, Z10, Z10
+	VSUBPD           Z18, Z9, Z9
+	VSUBPD           Z17, Z10, Z10
 	VBLENDMPD        Z3, Z4, K1, Z13
 	VBLENDMPD        Z3, Z4, K2, Z14
 	VMULPD           Z11, Z13, Z13
@@ -35826,57 +36070,53 @@ few:
 	VPMAXUQ     Z10, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z10, Z11
-	VRNDSCALEPD       $0x08, Z11, Z11
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z10
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z12
-	VFMADD213PD.BCST exp64j<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64i<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64h<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64g<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64f<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64e<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64d<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64c<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST exp64b<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
-	VFMADD213PD.BCST one<>+0(SB), Z10, Z12
-	VSCALEFPD        Z11, Z12, Z12
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z12, Z10
-	VADDPD.BCST  two<>+0(SB), Z12, Z11
-	VBROADCASTSD one<>+0(SB), Z13
-	VMULPD       Z11, Z10, Z14
-	VDIVPD       Z14, Z13, Z13
-	VMULPD       Z11, Z13, Z11
-	VMULPD       Z10, Z13, Z10
-	VMULPD       Z12, Z10, Z10
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z10, Z10, Z13
-	VBROADCASTSD     unit64j<>+0(SB), Z14
-	VFMADD213PD.BCST unit64i<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64h<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64g<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64f<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64e<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64d<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64c<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64b<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unit64a<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z12, Z13, Z14
-	VFNMADD213PD     Z12, Z10, Z14
-	VMULPD           Z11, Z12, Z10
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     expRowh<>+0(SB), Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z12, Z14, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z11, Z10, Z10
+	VADDPD.BCST      two<>+0(SB), Z10, Z11
+	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     unitRowi<>+0(SB), Z13
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z10, Z12, Z13
+	VFNMADD213PD     Z10, Z11, Z13
+	VBROADCASTSD     one<>+0(SB), Z11
+	VADDPD.BCST      one<>+0(SB), Z10, Z12
+	VDIVPD           Z12, Z11, Z11
+	VMULPD           Z11, Z10, Z10
 	VPMOVQ2M         Z9, K3
 	VBLENDMPD        Z10, Z11, K3, Z12
 	VBLENDMPD        Z11, Z10, K3, Z10
 	VPXORQ           Z11, Z11, Z11
 	VMINPD           Z9, Z11, Z9
-	VSUBPD           Z14, Z9, Z9
+	VSUBPD           Z13, Z9, Z9
 	VBLENDMPD        Z3, Z4, K2, Z11
 	VMULPD           Z10, Z11, Z11
 	VBLENDMPD        Z5, Z6, K2, Z13
@@ -35999,83 +36239,81 @@ many:
 	VPMAXUD     Z19, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z20
-	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z21
-	VRNDSCALEPS       $0x08, Z20, Z20
-	VRNDSCALEPS       $0x08, Z21, Z21
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z19
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z19
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z19
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z23
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z23
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z23
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z23
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z23
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z23
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z22
-	VSCALEFPS        Z20, Z23, Z23
-	VSCALEFPS        Z21, Z22, Z22
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z23, Z18
-	VADDPS.BCST  oneSingle<>+0(SB), Z22, Z19
-	VADDPS.BCST  twoSingle<>+0(SB), Z23, Z20
-	VADDPS.BCST  twoSingle<>+0(SB), Z22, Z21
-	VBROADCASTSS oneSingle<>+0(SB), Z24
-	VMULPS       Z20, Z18, Z25
-	VMULPS       Z21, Z19, Z26
-	VDIVPS       Z25, Z24, Z25
-	VDIVPS       Z26, Z24, Z24
-	VMULPS       Z20, Z25, Z20
-	VMULPS       Z21, Z24, Z21
-	VMULPS       Z18, Z25, Z18
-	VMULPS       Z19, Z24, Z19
-	VMULPS       Z23, Z18, Z18
-	VMULPS       Z22, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z18, Z18, Z22
+	VMULPS           Z19, Z19, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z26
+	VFMADD231PS      Z22, Z25, Z27
+	VFMADD231PS      Z23, Z24, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z22, Z27, Z18
+	VFMADD231PS      Z23, Z26, Z19
+	VPSLLD           $0x17, Z21, Z21
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z21, Z18, Z18
+	VPADDD           Z20, Z19, Z19
+	VADDPS.BCST      twoSingle<>+0(SB), Z18, Z20
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z21
+	VDIVPS           Z20, Z18, Z20
+	VDIVPS           Z21, Z19, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z18, Z18, Z24
-	VMULPS           Z19, Z19, Z25
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z24, Z27
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z25, Z26
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z24, Z27
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z25, Z26
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z24, Z27
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z25, Z26
-	VFNMADD213PS     Z23, Z24, Z27
-	VFNMADD213PS     Z22, Z25, Z26
-	VFNMADD213PS     Z23, Z18, Z27
-	VFNMADD213PS     Z22, Z19, Z26
-	VMULPS           Z20, Z23, Z18
-	VMULPS           Z21, Z22, Z19
+	VMULPS           Z20, Z20, Z22
+	VMULPS           Z21, Z21, Z23
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z18, Z22, Z25
+	VFNMADD213PS     Z19, Z23, Z24
+	VFNMADD213PS     Z18, Z20, Z25
+	VFNMADD213PS     Z19, Z21, Z24
+	VBROADCASTSS     oneSingle<>+0(SB), Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z22
+	VDIVPS           Z21, Z20, Z21
+	VDIVPS           Z22, Z20, Z20
+	VMULPS           Z21, Z18, Z18
+	VMULPS           Z20, Z19, Z19
 	VPMOVD2M         Z16, K1
 	VPMOVD2M         Z17, K2
-	VBLENDMPS        Z18, Z20, K1, Z22
-	VBLENDMPS        Z19, Z21, K2, Z23
-	VBLENDMPS        Z20, Z18, K1, Z18
-	VBLENDMPS        Z21, Z19, K2, Z19
+	VBLENDMPS        Z18, Z21, K1, Z22
+	VBLENDMPS        Z19, Z20, K2, Z23
+	VBLENDMPS        Z21, Z18, K1, Z18
+	VBLENDMPS        Z20, Z19, K2, Z19
 	VPXORQ           Z20, Z20, Z20
 	VMINPS           Z16, Z20, Z21
 	VMINPS           Z17, Z20, Z20
-	VSUBPS           Z27, Z21, Z21
-	VSUBPS           Z26, Z20, Z20
-	VPXORQ           Z24, Z24, Z24
-	VMAXPS           Z16, Z24, Z16
-	VMAXPS           Z17, Z24, Z17
-	VADDPS           Z16, Z27, Z16
-	VADDPS           Z17, Z26, Z17
+	VSUBPS           Z25, Z21, Z21
+	VSUBPS           Z24, Z20, Z20
+	VPXORQ           Z26, Z26, Z26
+	VMAXPS           Z16, Z26, Z16
+	VMAXPS           Z17, Z26, Z17
+	VADDPS           Z16, Z25, Z16
+	VADDPS           Z17, Z24, Z17
 	VXORPS.BCST      signBitSingle<>+0(SB), Z16, Z16
 	VXORPS.BCST      signBitSingle<>+0(SB), Z17, Z17
 	VFMADD231PS      Z12, Z22, Z1
@@ -36196,49 +36434,47 @@ few:
 	VPMAXUD     Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z16
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z15
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z17
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z17
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z17
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z17
-	VSCALEFPS        Z16, Z17, Z17
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z15
-	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z16
-	VBROADCASTSS oneSingle<>+0(SB), Z18
-	VMULPS       Z16, Z15, Z19
-	VDIVPS       Z19, Z18, Z18
-	VMULPS       Z16, Z18, Z16
-	VMULPS       Z15, Z18, Z15
-	VMULPS       Z17, Z15, Z15
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z19
+	VFMADD231PS      Z17, Z18, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z17, Z19, Z15
+	VPSLLD           $0x17, Z16, Z16
+	VPADDD           Z16, Z15, Z15
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
+	VDIVPS           Z16, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z15, Z15, Z18
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z19
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z19
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z19
-	VFNMADD213PS     Z17, Z18, Z19
-	VFNMADD213PS     Z17, Z15, Z19
-	VMULPS           Z16, Z17, Z15
+	VMULPS           Z16, Z16, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z17, Z18
+	VFNMADD213PS     Z15, Z16, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z17
+	VDIVPS           Z17, Z16, Z16
+	VMULPS           Z16, Z15, Z15
 	VPMOVD2M         Z14, K1
 	VBLENDMPS        Z15, Z16, K1, Z17
 	VBLENDMPS        Z16, Z15, K1, Z15
 	VPXORQ           Z16, Z16, Z16
 	VMINPS           Z14, Z16, Z16
-	VSUBPS           Z19, Z16, Z16
-	VPXORQ           Z18, Z18, Z18
-	VMAXPS           Z14, Z18, Z14
-	VADDPS           Z14, Z19, Z14
+	VSUBPS           Z18, Z16, Z16
+	VPXORQ           Z19, Z19, Z19
+	VMAXPS           Z14, Z19, Z14
+	VADDPS           Z14, Z18, Z14
 	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
 	VFMADD231PS      Z12, Z17, Z1
 	VFNMADD231PS     Z13, Z17, Z2
@@ -36563,105 +36799,101 @@ many:
 	VPMAXUQ     Z19, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z20
-	VMULPD.BCST       log2e<>+0(SB), Z19, Z21
-	VRNDSCALEPD       $0x08, Z20, Z20
-	VRNDSCALEPD       $0x08, Z21, Z21
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z19
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z19
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z19
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z23
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z22
-	VSCALEFPD        Z20, Z23, Z23
-	VSCALEFPD        Z21, Z22, Z22
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z23, Z18
-	VADDPD.BCST  one<>+0(SB), Z22, Z19
-	VADDPD.BCST  two<>+0(SB), Z23, Z20
-	VADDPD.BCST  two<>+0(SB), Z22, Z21
-	VBROADCASTSD one<>+0(SB), Z24
-	VMULPD       Z20, Z18, Z25
-	VMULPD       Z21, Z19, Z26
-	VDIVPD       Z25, Z24, Z25
-	VDIVPD       Z26, Z24, Z24
-	VMULPD       Z20, Z25, Z20
-	VMULPD       Z21, Z24, Z21
-	VMULPD       Z18, Z25, Z18
-	VMULPD       Z19, Z24, Z19
-	VMULPD       Z23, Z18, Z18
-	VMULPD       Z22, Z19, Z19
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z18, Z18, Z24
-	VMULPD           Z19, Z19, Z25
-	VBROADCASTSD     unit64j<>+0(SB), Z26
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z18, Z18, Z22
+	VMULPD           Z19, Z19, Z23
+	VBROADCASTSD     expRowh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
+	VBROADCASTSD     expRowf<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST unit64i<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64i<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64h<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64h<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64g<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64g<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64f<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64f<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64e<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64e<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64d<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64d<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64c<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64c<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64b<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64b<>+0(SB), Z25, Z26
-	VFMADD213PD.BCST unit64a<>+0(SB), Z24, Z27
-	VFMADD213PD.BCST unit64a<>+0(SB), Z25, Z26
-	VFNMADD213PD     Z23, Z24, Z27
-	VFNMADD213PD     Z22, Z25, Z26
-	VFNMADD213PD     Z23, Z18, Z27
-	VFNMADD213PD     Z22, Z19, Z26
-	VMULPD           Z20, Z23, Z18
-	VMULPD           Z21, Z22, Z19
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z24
+	VFMADD231PD      Z22, Z27, Z25
+	VFMADD231PD      Z23, Z26, Z24
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VFMADD231PD      Z22, Z27, Z18
+	VFMADD231PD      Z23, Z26, Z19
+	VPSLLQ           $0x34, Z21, Z21
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z21, Z18, Z18
+	VPADDQ           Z20, Z19, Z19
+	VADDPD.BCST      two<>+0(SB), Z18, Z20
+	VADDPD.BCST      two<>+0(SB), Z19, Z21
+	VDIVPD           Z20, Z18, Z20
+	VDIVPD           Z21, Z19, Z21
+	VMULPD           Z20, Z20, Z22
+	VMULPD           Z21, Z21, Z23
+	VBROADCASTSD     unitRowi<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z18, Z22, Z25
+	VFNMADD213PD     Z19, Z23, Z24
+	VFNMADD213PD     Z18, Z20, Z25
+	VFNMADD213PD     Z19, Z21, Z24
+	VBROADCASTSD     one<>+0(SB), Z20
+	VADDPD.BCST      one<>+0(SB), Z18, Z21
+	VADDPD.BCST      one<>+0(SB), Z19, Z22
+	VDIVPD           Z21, Z20, Z21
+	VDIVPD           Z22, Z20, Z20
+	VMULPD           Z21, Z18, Z18
+	VMULPD           Z20, Z19, Z19
 	VPMOVQ2M         Z16, K1
 	VPMOVQ2M         Z17, K2
-	VBLENDMPD        Z18, Z20, K1, Z22
-	VBLENDMPD        Z19, Z21, K2, Z23
-	VBLENDMPD        Z20, Z18, K1, Z18
-	VBLENDMPD        Z21, Z19, K2, Z19
+	VBLENDMPD        Z18, Z21, K1, Z22
+	VBLENDMPD        Z19, Z20, K2, Z23
+	VBLENDMPD        Z21, Z18, K1, Z18
+	VBLENDMPD        Z20, Z19, K2, Z19
 	VPXORQ           Z20, Z20, Z20
 	VMINPD           Z16, Z20, Z21
 	VMINPD           Z17, Z20, Z20
-	VSUBPD           Z27, Z21, Z21
-	VSUBPD           Z26, Z20, Z20
-	VPXORQ           Z24, Z24, Z24
-	VMAXPD           Z16, Z24, Z16
-	VMAXPD           Z17, Z24, Z17
-	VADDPD           Z16, Z27, Z16
-	VADDPD           Z17, Z26, Z17
+	VSUBPD           Z25, Z21, Z21
+	VSUBPD           Z24, Z20, Z20
+	VPXORQ           Z26, Z26, Z26
+	VMAXPD           Z16, Z26, Z16
+	VMAXPD           Z17, Z26, Z17
+	VADDPD           Z16, Z25, Z16
+	VADDPD           Z17, Z24, Z17
 	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
 	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
 	VFMADD231PD      Z12, Z22, Z1
@@ -36782,60 +37014,56 @@ few:
 	VPMAXUQ     Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z16
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z17
-	VSCALEFPD        Z16, Z17, Z17
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z17, Z15
-	VADDPD.BCST  two<>+0(SB), Z17, Z16
-	VBROADCASTSD one<>+0(SB), Z18
-	VMULPD       Z16, Z15, Z19
-	VDIVPD       Z19, Z18, Z18
-	VMULPD       Z16, Z18, Z16
-	VMULPD       Z15, Z18, Z15
-	VMULPD       Z17, Z15, Z15
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z15, Z15, Z18
-	VBROADCASTSD     unit64j<>+0(SB), Z19
-	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z19
-	VFNMADD213PD     Z17, Z18, Z19
-	VFNMADD213PD     Z17, Z15, Z19
-	VMULPD           Z16, Z17, Z15
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z19
+	VFMADD231PD      Z17, Z18, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z18
+	VFMADD231PD      Z17, Z19, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z19
+	VFMADD231PD      Z17, Z18, Z19
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z17, Z19, Z15
+	VPSLLQ           $0x34, Z16, Z16
+	VPADDQ           Z16, Z15, Z15
+	VADDPD.BCST      two<>+0(SB), Z15, Z16
+	VDIVPD           Z16, Z15, Z16
+	VMULPD           Z16, Z16, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z17, Z18
+	VFNMADD213PD     Z15, Z16, Z18
+	VBROADCASTSD     one<>+0(SB), Z16
+	VADDPD.BCST      one<>+0(SB), Z15, Z17
+	VDIVPD           Z17, Z16, Z16
+	VMULPD           Z16, Z15, Z15
 	VPMOVQ2M         Z14, K1
 	VBLENDMPD        Z15, Z16, K1, Z17
 	VBLENDMPD        Z16, Z15, K1, Z15
 	VPXORQ           Z16, Z16, Z16
 	VMINPD           Z14, Z16, Z16
-	VSUBPD           Z19, Z16, Z16
-	VPXORQ           Z18, Z18, Z18
-	VMAXPD           Z14, Z18, Z14
-	VADDPD           Z14, Z19, Z14
+	VSUBPD           Z18, Z16, Z16
+	VPXORQ           Z19, Z19, Z19
+	VMAXPD           Z14, Z19, Z14
+	VADDPD           Z14, Z18, Z14
 	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
 	VFMADD231PD      Z12, Z17, Z1
 	VFNMADD231PD     Z13, Z17, Z2
@@ -37076,83 +37304,81 @@ many:
 	VPMAXUD      Z17, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z18
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z19
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z16
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z16
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VMOVAPD           Z18, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z21
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z20
-	VSCALEFPS        Z18, Z21, Z21
-	VSCALEFPS        Z19, Z20, Z20
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z21, Z16
-	VADDPS.BCST  oneSingle<>+0(SB), Z20, Z17
-	VADDPS.BCST  twoSingle<>+0(SB), Z21, Z18
-	VADDPS.BCST  twoSingle<>+0(SB), Z20, Z19
-	VBROADCASTSS oneSingle<>+0(SB), Z22
-	VMULPS       Z18, Z16, Z23
-	VMULPS       Z19, Z17, Z24
-	VDIVPS       Z23, Z22, Z23
-	VDIVPS       Z24, Z22, Z22
-	VMULPS       Z18, Z23, Z18
-	VMULPS       Z19, Z22, Z19
-	VMULPS       Z16, Z23, Z16
-	VMULPS       Z17, Z22, Z17
-	VMULPS       Z21, Z16, Z16
-	VMULPS       Z20, Z17, Z17
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z20
+	VMULPS           Z17, Z17, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
+	VFMADD231PS      Z20, Z23, Z25
+	VFMADD231PS      Z21, Z22, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z20, Z25, Z16
+	VFMADD231PS      Z21, Z24, Z17
+	VPSLLD           $0x17, Z19, Z19
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z19, Z16, Z16
+	VPADDD           Z18, Z17, Z17
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z18
+	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z19
+	VDIVPS           Z18, Z16, Z18
+	VDIVPS           Z19, Z17, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z16, Z16, Z22
-	VMULPS           Z17, Z17, Z23
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z24
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z24
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z22, Z25
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z24
-	VFNMADD213PS     Z21, Z22, Z25
-	VFNMADD213PS     Z20, Z23, Z24
-	VFNMADD213PS     Z21, Z16, Z25
-	VFNMADD213PS     Z20, Z17, Z24
-	VMULPS           Z18, Z21, Z16
-	VMULPS           Z19, Z20, Z17
+	VMULPS           Z18, Z18, Z20
+	VMULPS           Z19, Z19, Z21
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z21, Z22
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z20, Z23
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z21, Z22
+	VFNMADD213PS     Z16, Z20, Z23
+	VFNMADD213PS     Z17, Z21, Z22
+	VFNMADD213PS     Z16, Z18, Z23
+	VFNMADD213PS     Z17, Z19, Z22
+	VBROADCASTSS     oneSingle<>+0(SB), Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z20
+	VDIVPS           Z19, Z18, Z19
+	VDIVPS           Z20, Z18, Z18
+	VMULPS           Z19, Z16, Z16
+	VMULPS           Z18, Z17, Z17
 	VPMOVD2M         Z14, K1
 	VPMOVD2M         Z15, K2
-	VBLENDMPS        Z16, Z18, K1, Z20
-	VBLENDMPS        Z17, Z19, K2, Z21
-	VBLENDMPS        Z18, Z16, K1, Z16
-	VBLENDMPS        Z19, Z17, K2, Z17
+	VBLENDMPS        Z16, Z19, K1, Z20
+	VBLENDMPS        Z17, Z18, K2, Z21
+	VBLENDMPS        Z19, Z16, K1, Z16
+	VBLENDMPS        Z18, Z17, K2, Z17
 	VPXORQ           Z18, Z18, Z18
 	VMINPS           Z14, Z18, Z19
 	VMINPS           Z15, Z18, Z18
-	VSUBPS           Z25, Z19, Z19
-	VSUBPS           Z24, Z18, Z18
-	VPXORQ           Z22, Z22, Z22
-	VMAXPS           Z14, Z22, Z14
-	VMAXPS           Z15, Z22, Z15
-	VADDPS           Z14, Z25, Z14
-	VADDPS           Z15, Z24, Z15
+	VSUBPS           Z23, Z19, Z19
+	VSUBPS           Z22, Z18, Z18
+	VPXORQ           Z24, Z24, Z24
+	VMAXPS           Z14, Z24, Z14
+	VMAXPS           Z15, Z24, Z15
+	VADDPS           Z14, Z23, Z14
+	VADDPS           Z15, Z22, Z15
 	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
 	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
 	VMULPS           Z2, Z8, Z22
@@ -37295,49 +37521,47 @@ few:
 	VPMAXUD      Z12, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z13
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
-	VSCALEFPS        Z13, Z14, Z14
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z12
-	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z13
-	VBROADCASTSS oneSingle<>+0(SB), Z15
-	VMULPS       Z13, Z12, Z16
-	VDIVPS       Z16, Z15, Z15
-	VMULPS       Z13, Z15, Z13
-	VMULPS       Z12, Z15, Z12
-	VMULPS       Z14, Z12, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z13
+	VDIVPS           Z13, Z12, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z12, Z12, Z15
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
-	VFNMADD213PS     Z14, Z15, Z16
-	VFNMADD213PS     Z14, Z12, Z16
-	VMULPS           Z13, Z14, Z12
+	VMULPS           Z13, Z13, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z12, Z14, Z15
+	VFNMADD213PS     Z12, Z13, Z15
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z14
+	VDIVPS           Z14, Z13, Z13
+	VMULPS           Z13, Z12, Z12
 	VPMOVD2M         Z11, K2
 	VBLENDMPS        Z12, Z13, K2, Z14
 	VBLENDMPS        Z13, Z12, K2, Z12
 	VPXORQ           Z13, Z13, Z13
 	VMINPS           Z11, Z13, Z13
-	VSUBPS           Z16, Z13, Z13
-	VPXORQ           Z15, Z15, Z15
-	VMAXPS           Z11, Z15, Z11
-	VADDPS           Z11, Z16, Z11
+	VSUBPS           Z15, Z13, Z13
+	VPXORQ           Z16, Z16, Z16
+	VMAXPS           Z11, Z16, Z11
+	VADDPS           Z11, Z15, Z11
 	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
 	VMULPS           Z2, Z8, Z15
 	VMULPS           Z3, Z9, Z16
@@ -37472,105 +37696,101 @@ many:
 	VPMAXUQ      Z17, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z16, Z18
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z19
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VRNDSCALEPD       $0x08, Z19, Z19
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VMOVAPD           Z18, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
-	VSCALEFPD        Z18, Z21, Z21
-	VSCALEFPD        Z19, Z20, Z20
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z21, Z16
-	VADDPD.BCST  one<>+0(SB), Z20, Z17
-	VADDPD.BCST  two<>+0(SB), Z21, Z18
-	VADDPD.BCST  two<>+0(SB), Z20, Z19
-	VBROADCASTSD one<>+0(SB), Z22
-	VMULPD       Z18, Z16, Z23
-	VMULPD       Z19, Z17, Z24
-	VDIVPD       Z23, Z22, Z23
-	VDIVPD       Z24, Z22, Z22
-	VMULPD       Z18, Z23, Z18
-	VMULPD       Z19, Z22, Z19
-	VMULPD       Z16, Z23, Z16
-	VMULPD       Z17, Z22, Z17
-	VMULPD       Z21, Z16, Z16
-	VMULPD       Z20, Z17, Z17
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z16, Z16, Z22
-	VMULPD           Z17, Z17, Z23
-	VBROADCASTSD     unit64j<>+0(SB), Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z20
+	VMULPD           Z17, Z17, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST unit64i<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64i<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64h<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64h<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64g<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64g<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64f<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64f<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64e<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64e<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64d<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64d<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64c<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64c<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64b<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64b<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unit64a<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unit64a<>+0(SB), Z23, Z24
-	VFNMADD213PD     Z21, Z22, Z25
-	VFNMADD213PD     Z20, Z23, Z24
-	VFNMADD213PD     Z21, Z16, Z25
-	VFNMADD213PD     Z20, Z17, Z24
-	VMULPD           Z18, Z21, Z16
-	VMULPD           Z19, Z20, Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z25, Z23
+	VFMADD231PD      Z21, Z24, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z20, Z25, Z16
+	VFMADD231PD      Z21, Z24, Z17
+	VPSLLQ           $0x34, Z19, Z19
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z19, Z16, Z16
+	VPADDQ           Z18, Z17, Z17
+	VADDPD.BCST      two<>+0(SB), Z16, Z18
+	VADDPD.BCST      two<>+0(SB), Z17, Z19
+	VDIVPD           Z18, Z16, Z18
+	VDIVPD           Z19, Z17, Z19
+	VMULPD           Z18, Z18, Z20
+	VMULPD           Z19, Z19, Z21
+	VBROADCASTSD     unitRowi<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z21, Z22
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z20, Z23
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z21, Z22
+	VFNMADD213PD     Z16, Z20, Z23
+	VFNMADD213PD     Z17, Z21, Z22
+	VFNMADD213PD     Z16, Z18, Z23
+	VFNMADD213PD     Z17, Z19, Z22
+	VBROADCASTSD     one<>+0(SB), Z18
+	VADDPD.BCST      one<>+0(SB), Z16, Z19
+	VADDPD.BCST      one<>+0(SB), Z17, Z20
+	VDIVPD           Z19, Z18, Z19
+	VDIVPD           Z20, Z18, Z18
+	VMULPD           Z19, Z16, Z16
+	VMULPD           Z18, Z17, Z17
 	VPMOVQ2M         Z14, K1
 	VPMOVQ2M         Z15, K2
-	VBLENDMPD        Z16, Z18, K1, Z20
-	VBLENDMPD        Z17, Z19, K2, Z21
-	VBLENDMPD        Z18, Z16, K1, Z16
-	VBLENDMPD        Z19, Z17, K2, Z17
+	VBLENDMPD        Z16, Z19, K1, Z20
+	VBLENDMPD        Z17, Z18, K2, Z21
+	VBLENDMPD        Z19, Z16, K1, Z16
+	VBLENDMPD        Z18, Z17, K2, Z17
 	VPXORQ           Z18, Z18, Z18
 	VMINPD           Z14, Z18, Z19
 	VMINPD           Z15, Z18, Z18
-	VSUBPD           Z25, Z19, Z19
-	VSUBPD           Z24, Z18, Z18
-	VPXORQ           Z22, Z22, Z22
-	VMAXPD           Z14, Z22, Z14
-	VMAXPD           Z15, Z22, Z15
-	VADDPD           Z14, Z25, Z14
-	VADDPD           Z15, Z24, Z15
+	VSUBPD           Z23, Z19, Z19
+	VSUBPD           Z22, Z18, Z18
+	VPXORQ           Z24, Z24, Z24
+	VMAXPD           Z14, Z24, Z14
+	VMAXPD           Z15, Z24, Z15
+	VADDPD           Z14, Z23, Z14
+	VADDPD           Z15, Z22, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
 	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
 	VMULPD           Z2, Z8, Z22
@@ -37713,60 +37933,56 @@ few:
 	VPMAXUQ      Z12, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z13
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
-	VSCALEFPD        Z13, Z14, Z14
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z14, Z12
-	VADDPD.BCST  two<>+0(SB), Z14, Z13
-	VBROADCASTSD one<>+0(SB), Z15
-	VMULPD       Z13, Z12, Z16
-	VDIVPD       Z16, Z15, Z15
-	VMULPD       Z13, Z15, Z13
-	VMULPD       Z12, Z15, Z12
-	VMULPD       Z14, Z12, Z12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z12, Z12, Z15
-	VBROADCASTSD     unit64j<>+0(SB), Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z14, Z15, Z16
-	VFNMADD213PD     Z14, Z12, Z16
-	VMULPD           Z13, Z14, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+	VADDPD.BCST      two<>+0(SB), Z12, Z13
+	VDIVPD           Z13, Z12, Z13
+	VMULPD           Z13, Z13, Z14
+	VBROADCASTSD     unitRowi<>+0(SB), Z15
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z12, Z14, Z15
+	VFNMADD213PD     Z12, Z13, Z15
+	VBROADCASTSD     one<>+0(SB), Z13
+	VADDPD.BCST      one<>+0(SB), Z12, Z14
+	VDIVPD           Z14, Z13, Z13
+	VMULPD           Z13, Z12, Z12
 	VPMOVQ2M         Z11, K2
 	VBLENDMPD        Z12, Z13, K2, Z14
 	VBLENDMPD        Z13, Z12, K2, Z12
 	VPXORQ           Z13, Z13, Z13
 	VMINPD           Z11, Z13, Z13
-	VSUBPD           Z16, Z13, Z13
-	VPXORQ           Z15, Z15, Z15
-	VMAXPD           Z11, Z15, Z11
-	VADDPD           Z11, Z16, Z11
+	VSUBPD           Z15, Z13, Z13
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z11, Z16, Z11
+	VADDPD           Z11, Z15, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VMULPD           Z2, Z8, Z15
 	VMULPD           Z3, Z9, Z16
@@ -38005,22 +38221,25 @@ many:
 	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z15
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VSCALEFPS        Z15, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z18, Z20, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
-	VMOVAPS.Z        Z18, K3, Z13
+	VMOVAPS.Z        Z14, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -38143,22 +38362,25 @@ noMore1:
 	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z15
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VSCALEFPS        Z15, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z18, Z20, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
-	VMOVAPS.Z        Z18, K3, Z13
+	VMOVAPS.Z        Z14, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -38298,22 +38520,25 @@ few:
 	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z15
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VSCALEFPS        Z15, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z18, Z20, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
-	VMOVAPS.Z        Z18, K1, Z13
+	VMOVAPS.Z        Z14, K1, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -38646,27 +38871,31 @@ many:
 	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z15
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VSCALEFPD        Z15, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z18, Z20, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K3
-	VMOVAPD.Z        Z18, K3, Z13
+	VMOVAPD.Z        Z14, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -38798,27 +39027,31 @@ noMore1:
 	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z15
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VSCALEFPD        Z15, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z18, Z20, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K3
-	VMOVAPD.Z        Z18, K3, Z13
+	VMOVAPD.Z        Z14, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -38966,27 +39199,31 @@ few:
 	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z15
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VSCALEFPD        Z15, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z18, Z20, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
-	VMOVAPD.Z        Z18, K1, Z13
+	VMOVAPD.Z        Z14, K1, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -39241,22 +39478,25 @@ many:
 	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z21, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z19, K2, Z10
+	VMOVAPS.Z        Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -39386,22 +39626,25 @@ stored2:
 	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z21, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z19, K2, Z10
+	VMOVAPS.Z        Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -39548,22 +39791,25 @@ few:
 	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z21, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z19, K3, Z10
+	VMOVAPS.Z        Z17, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -39742,27 +39988,31 @@ many:
 	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z21, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z19, K2, Z10
+	VMOVAPD.Z        Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -39901,27 +40151,31 @@ stored2:
 	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z21, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z19, K2, Z10
+	VMOVAPD.Z        Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -40076,27 +40330,31 @@ few:
 	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z21, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z19, K3, Z10
+	VMOVAPD.Z        Z17, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -40289,22 +40547,25 @@ many:
 	VMAXPS       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z23
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z23, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z23, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z23
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z23, Z24
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
-	VSCALEFPS        Z23, Z24, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z18, Z18, Z24
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z25
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD231PS      Z24, Z25, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VFMADD231PS      Z24, Z26, Z18
+	VPSLLD           $0x17, Z23, Z23
+	VPADDD           Z23, Z18, Z18
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
-	VMOVAPS.Z        Z24, K1, Z17
+	VMOVAPS.Z        Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -40341,22 +40602,25 @@ noMore1:
 	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z23
+	VFMADD231PS      Z19, Z22, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z23, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z19, K1, Z15
+	VMOVAPS.Z        Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -40473,22 +40737,25 @@ noMore2:
 	VMAXPS       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z23
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z23, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z23, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z23
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z23, Z24
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
-	VSCALEFPS        Z23, Z24, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z18, Z18, Z24
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z25
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD231PS      Z24, Z25, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VFMADD231PS      Z24, Z26, Z18
+	VPSLLD           $0x17, Z23, Z23
+	VPADDD           Z23, Z18, Z18
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
-	VMOVAPS.Z        Z24, K1, Z17
+	VMOVAPS.Z        Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -40525,22 +40792,25 @@ noMore3:
 	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z23
+	VFMADD231PS      Z19, Z22, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z23, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z19, K1, Z15
+	VMOVAPS.Z        Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -40673,22 +40943,25 @@ few:
 	VMAXPS       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z23
-	VRNDSCALEPS       $0x08, Z23, Z23
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z23, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z23, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z23
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z23, Z24
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z24
-	VSCALEFPS        Z23, Z24, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z18, Z18, Z24
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z25
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD231PS      Z24, Z25, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VFMADD231PS      Z24, Z26, Z18
+	VPSLLD           $0x17, Z23, Z23
+	VPADDD           Z23, Z18, Z18
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
-	VMOVAPS.Z        Z24, K1, Z17
+	VMOVAPS.Z        Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -40725,22 +40998,25 @@ noMore5:
 	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z18
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z19
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z23
+	VFMADD231PS      Z19, Z22, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z23, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z19, K1, Z15
+	VMOVAPS.Z        Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41106,27 +41382,31 @@ many:
 	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z23
-	VRNDSCALEPD       $0x08, Z23, Z23
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z23, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z23, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
-	VSCALEFPD        Z23, Z24, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z18, Z18, Z24
+	VBROADCASTSD     expRowh<>+0(SB), Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z25, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
+	VFMADD231PD      Z24, Z26, Z25
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z25, Z26
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VFMADD231PD      Z24, Z26, Z18
+	VPSLLQ           $0x34, Z23, Z23
+	VPADDQ           Z23, Z18, Z18
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VMOVAPD.Z        Z24, K1, Z17
+	VMOVAPD.Z        Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41163,27 +41443,31 @@ noMore1:
 	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z23
+	VFMADD231PD      Z19, Z22, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
+	VFMADD231PD      Z19, Z23, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z23
+	VFMADD231PD      Z19, Z22, Z23
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z23, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z19, K1, Z15
+	VMOVAPD.Z        Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41308,27 +41592,31 @@ noMore2:
 	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z23
-	VRNDSCALEPD       $0x08, Z23, Z23
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z23, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z23, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
-	VSCALEFPD        Z23, Z24, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z18, Z18, Z24
+	VBROADCASTSD     expRowh<>+0(SB), Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z25, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
+	VFMADD231PD      Z24, Z26, Z25
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z25, Z26
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VFMADD231PD      Z24, Z26, Z18
+	VPSLLQ           $0x34, Z23, Z23
+	VPADDQ           Z23, Z18, Z18
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VMOVAPD.Z        Z24, K1, Z17
+	VMOVAPD.Z        Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41365,27 +41653,31 @@ noMore3:
 	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z23
+	VFMADD231PD      Z19, Z22, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
+	VFMADD231PD      Z19, Z23, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z23
+	VFMADD231PD      Z19, Z22, Z23
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z23, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z19, K1, Z15
+	VMOVAPD.Z        Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41526,27 +41818,31 @@ few:
 	VMAXPD       Z17, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z23
-	VRNDSCALEPD       $0x08, Z23, Z23
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z23, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z23, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
-	VSCALEFPD        Z23, Z24, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z18, Z18, Z24
+	VBROADCASTSD     expRowh<>+0(SB), Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z25, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
+	VFMADD231PD      Z24, Z26, Z25
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z25, Z26
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VFMADD231PD      Z24, Z26, Z18
+	VPSLLQ           $0x34, Z23, Z23
+	VPADDQ           Z23, Z18, Z18
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VMOVAPD.Z        Z24, K1, Z17
+	VMOVAPD.Z        Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41583,27 +41879,31 @@ noMore5:
 	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z18
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z23
+	VFMADD231PD      Z19, Z22, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
+	VFMADD231PD      Z19, Z23, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z23
+	VFMADD231PD      Z19, Z22, Z23
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z23, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z19, K1, Z15
+	VMOVAPD.Z        Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41873,22 +42173,25 @@ many:
 	VMAXPS       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
-	VRNDSCALEPS       $0x08, Z21, Z21
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z20, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
-	VSCALEFPS        Z21, Z22, Z22
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z20, Z20, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z20, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z20, Z24
+	VFMADD231PS      Z22, Z23, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z20, Z20
+	VFMADD231PS      Z22, Z24, Z20
+	VPSLLD           $0x17, Z21, Z21
+	VPADDD           Z21, Z20, Z20
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
-	VMOVAPS.Z        Z22, K2, Z19
+	VMOVAPS.Z        Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -41928,22 +42231,25 @@ noMore1:
 	VMAXPS       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z15
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VSCALEFPS        Z17, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z21, Z15
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z15, Z15
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z19, K2, Z10
+	VMOVAPS.Z        Z15, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42072,22 +42378,25 @@ stored3:
 	VMAXPS       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
-	VRNDSCALEPS       $0x08, Z21, Z21
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z20, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
-	VSCALEFPS        Z21, Z22, Z22
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z20, Z20, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z20, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z20, Z24
+	VFMADD231PS      Z22, Z23, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z20, Z20
+	VFMADD231PS      Z22, Z24, Z20
+	VPSLLD           $0x17, Z21, Z21
+	VPADDD           Z21, Z20, Z20
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
-	VMOVAPS.Z        Z22, K2, Z19
+	VMOVAPS.Z        Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42127,22 +42436,25 @@ noMore4:
 	VMAXPS       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z15
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VSCALEFPS        Z17, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z21, Z15
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z15, Z15
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z19, K2, Z10
+	VMOVAPS.Z        Z15, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42286,22 +42598,25 @@ few:
 	VMAXPS       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
-	VRNDSCALEPS       $0x08, Z21, Z21
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z20, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z22
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z22
-	VSCALEFPS        Z21, Z22, Z22
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z20, Z20, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z20, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z20, Z24
+	VFMADD231PS      Z22, Z23, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z20, Z20
+	VFMADD231PS      Z22, Z24, Z20
+	VPSLLD           $0x17, Z21, Z21
+	VPADDD           Z21, Z20, Z20
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K3
-	VMOVAPS.Z        Z22, K3, Z19
+	VMOVAPS.Z        Z20, K3, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42341,22 +42656,25 @@ noMore7:
 	VMAXPS       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z15, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z15
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z15, Z19
-	VSCALEFPS        Z17, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z21, Z15
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z15, Z15
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z19, K3, Z10
+	VMOVAPS.Z        Z15, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42529,27 +42847,31 @@ many:
 	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
-	VRNDSCALEPD       $0x08, Z21, Z21
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
+	VBROADCASTSD      roundBits<>+0(SB), Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z22
-	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
-	VSCALEFPD        Z21, Z22, Z22
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z20, Z20, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z23
+	VFMADD231PD      Z22, Z24, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VFMADD231PD      Z22, Z24, Z20
+	VPSLLQ           $0x34, Z21, Z21
+	VPADDQ           Z21, Z20, Z20
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
-	VMOVAPD.Z        Z22, K2, Z19
+	VMOVAPD.Z        Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42589,27 +42911,31 @@ noMore1:
 	VMAXPD       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VSCALEFPD        Z17, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z15, Z15, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z21, Z15
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z15, Z15
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z19, K2, Z10
+	VMOVAPD.Z        Z15, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42746,27 +43072,31 @@ stored3:
 	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
-	VRNDSCALEPD       $0x08, Z21, Z21
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
+	VBROADCASTSD      roundBits<>+0(SB), Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z22
-	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
-	VSCALEFPD        Z21, Z22, Z22
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z20, Z20, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z23
+	VFMADD231PD      Z22, Z24, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VFMADD231PD      Z22, Z24, Z20
+	VPSLLQ           $0x34, Z21, Z21
+	VPADDQ           Z21, Z20, Z20
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
-	VMOVAPD.Z        Z22, K2, Z19
+	VMOVAPD.Z        Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42806,27 +43136,31 @@ noMore4:
 	VMAXPD       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VSCALEFPD        Z17, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z15, Z15, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z21, Z15
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z15, Z15
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z19, K2, Z10
+	VMOVAPD.Z        Z15, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42978,27 +43312,31 @@ few:
 	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
-	VRNDSCALEPD       $0x08, Z21, Z21
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
+	VBROADCASTSD      roundBits<>+0(SB), Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z22
-	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
-	VSCALEFPD        Z21, Z22, Z22
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z20, Z20, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z23
+	VFMADD231PD      Z22, Z24, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VFMADD231PD      Z22, Z24, Z20
+	VPSLLQ           $0x34, Z21, Z21
+	VPADDQ           Z21, Z20, Z20
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K3
-	VMOVAPD.Z        Z22, K3, Z19
+	VMOVAPD.Z        Z20, K3, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -43038,27 +43376,31 @@ noMore7:
 	VMAXPD       Z10, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z15, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z15
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VFMADD213PD.BCST exp64j<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
-	VSCALEFPD        Z17, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z15, Z15, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z21, Z15
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z15, Z15
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z19, K3, Z10
+	VMOVAPD.Z        Z15, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -43173,83 +43515,81 @@ many:
 	VPMAXUD     Z14, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
-	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z16
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VRNDSCALEPS       $0x08, Z16, Z16
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z16, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z16, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VMOVAPD           Z15, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z17
-	VSCALEFPS        Z15, Z18, Z18
-	VSCALEFPS        Z16, Z17, Z17
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z18, Z13
-	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z14
-	VADDPS.BCST  twoSingle<>+0(SB), Z18, Z15
-	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z16
-	VBROADCASTSS oneSingle<>+0(SB), Z19
-	VMULPS       Z15, Z13, Z20
-	VMULPS       Z16, Z14, Z21
-	VDIVPS       Z20, Z19, Z20
-	VDIVPS       Z21, Z19, Z19
-	VMULPS       Z15, Z20, Z15
-	VMULPS       Z16, Z19, Z16
-	VMULPS       Z13, Z20, Z13
-	VMULPS       Z14, Z19, Z14
-	VMULPS       Z18, Z13, Z13
-	VMULPS       Z17, Z14, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z17
+	VMULPS           Z14, Z14, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z21
+	VFMADD231PS      Z17, Z20, Z22
+	VFMADD231PS      Z18, Z19, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z17, Z22, Z13
+	VFMADD231PS      Z18, Z21, Z14
+	VPSLLD           $0x17, Z16, Z16
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z16, Z13, Z13
+	VPADDD           Z15, Z14, Z14
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z16
+	VDIVPS           Z15, Z13, Z15
+	VDIVPS           Z16, Z14, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z13, Z13, Z19
-	VMULPS           Z14, Z14, Z20
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z20, Z21
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z20, Z21
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z22
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z20, Z21
-	VFNMADD213PS     Z18, Z19, Z22
-	VFNMADD213PS     Z17, Z20, Z21
-	VFNMADD213PS     Z18, Z13, Z22
-	VFNMADD213PS     Z17, Z14, Z21
-	VMULPS           Z15, Z18, Z13
-	VMULPS           Z16, Z17, Z14
+	VMULPS           Z15, Z15, Z17
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z13, Z17, Z20
+	VFNMADD213PS     Z14, Z18, Z19
+	VFNMADD213PS     Z13, Z15, Z20
+	VFNMADD213PS     Z14, Z16, Z19
+	VBROADCASTSS     oneSingle<>+0(SB), Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z17
+	VDIVPS           Z16, Z15, Z16
+	VDIVPS           Z17, Z15, Z15
+	VMULPS           Z16, Z13, Z13
+	VMULPS           Z15, Z14, Z14
 	VPMOVD2M         Z11, K5
 	VPMOVD2M         Z12, K6
-	VBLENDMPS        Z13, Z15, K5, Z17
-	VBLENDMPS        Z14, Z16, K6, Z18
-	VBLENDMPS        Z15, Z13, K5, Z13
-	VBLENDMPS        Z16, Z14, K6, Z14
+	VBLENDMPS        Z13, Z16, K5, Z17
+	VBLENDMPS        Z14, Z15, K6, Z18
+	VBLENDMPS        Z16, Z13, K5, Z13
+	VBLENDMPS        Z15, Z14, K6, Z14
 	VPXORQ           Z15, Z15, Z15
 	VMINPS           Z11, Z15, Z16
 	VMINPS           Z12, Z15, Z15
-	VSUBPS           Z22, Z16, Z16
-	VSUBPS           Z21, Z15, Z15
-	VPXORQ           Z19, Z19, Z19
-	VMAXPS           Z11, Z19, Z11
-	VMAXPS           Z12, Z19, Z12
-	VADDPS           Z11, Z22, Z11
-	VADDPS           Z12, Z21, Z12
+	VSUBPS           Z20, Z16, Z16
+	VSUBPS           Z19, Z15, Z15
+	VPXORQ           Z21, Z21, Z21
+	VMAXPS           Z11, Z21, Z11
+	VMAXPS           Z12, Z21, Z12
+	VADDPS           Z11, Z20, Z11
+	VADDPS           Z12, Z19, Z12
 	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
 	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
 	VADDPS           Z17, Z3, K1, Z3
@@ -43273,36 +43613,42 @@ many:
 	VMAXPS       Z12, Z13, Z13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z17
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z18
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VRNDSCALEPS       $0x08, Z18, Z18
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z18, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z18, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VMOVAPD           Z17, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z20
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z19
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z20
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z19
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z20
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z19
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z20
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z19
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z19
-	VSCALEFPS        Z17, Z20, Z20
-	VSCALEFPS        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z19
+	VMULPS           Z13, Z13, Z20
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z23
+	VFMADD231PS      Z19, Z22, Z24
+	VFMADD231PS      Z20, Z21, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z19, Z24, Z14
+	VFMADD231PS      Z20, Z23, Z13
+	VPSLLD           $0x17, Z18, Z18
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z18, Z14, Z14
+	VPADDD           Z17, Z13, Z13
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K5
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K6
-	VMOVAPS.Z        Z20, K5, Z11
-	VMOVAPS.Z        Z19, K6, Z12
+	VMOVAPS.Z        Z14, K5, Z11
+	VMOVAPS.Z        Z13, K6, Z12
 	VMULPS           Z16, Z11, Z11
 	VMULPS           Z15, Z12, Z12
 	VADDPS           Z11, Z9, K1, Z9
@@ -43337,49 +43683,47 @@ few:
 	VPMAXUD     Z12, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z13
-	VRNDSCALEPS       $0x08, Z13, Z13
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z14
-	VSCALEFPS        Z13, Z14, Z14
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z14, Z12
-	VADDPS.BCST  twoSingle<>+0(SB), Z14, Z13
-	VBROADCASTSS oneSingle<>+0(SB), Z15
-	VMULPS       Z13, Z12, Z16
-	VDIVPS       Z16, Z15, Z15
-	VMULPS       Z13, Z15, Z13
-	VMULPS       Z12, Z15, Z12
-	VMULPS       Z14, Z12, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z13
+	VDIVPS           Z13, Z12, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z12, Z12, Z15
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
-	VFNMADD213PS     Z14, Z15, Z16
-	VFNMADD213PS     Z14, Z12, Z16
-	VMULPS           Z13, Z14, Z12
+	VMULPS           Z13, Z13, Z14
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
+	VFNMADD213PS     Z12, Z14, Z15
+	VFNMADD213PS     Z12, Z13, Z15
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z14
+	VDIVPS           Z14, Z13, Z13
+	VMULPS           Z13, Z12, Z12
 	VPMOVD2M         Z11, K1
 	VBLENDMPS        Z12, Z13, K1, Z14
 	VBLENDMPS        Z13, Z12, K1, Z12
 	VPXORQ           Z13, Z13, Z13
 	VMINPS           Z11, Z13, Z13
-	VSUBPS           Z16, Z13, Z13
-	VPXORQ           Z15, Z15, Z15
-	VMAXPS           Z11, Z15, Z11
-	VADDPS           Z11, Z16, Z11
+	VSUBPS           Z15, Z13, Z13
+	VPXORQ           Z16, Z16, Z16
+	VMAXPS           Z11, Z16, Z11
+	VADDPS           Z11, Z15, Z11
 	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
 	VADDPS           Z14, Z3, K2, Z3
 	VADDPS           Z12, Z5, K2, Z5
@@ -43394,22 +43738,25 @@ few:
 	VMAXPS       Z11, Z12, Z12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z15
-	VSCALEFPS        Z14, Z15, Z15
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z15, Z17, Z12
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z12, Z12
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K1
-	VMOVAPS.Z        Z15, K1, Z11
+	VMOVAPS.Z        Z12, K1, Z11
 	VMULPS           Z13, Z11, Z11
 	VADDPS           Z11, Z9, K2, Z9
 	VADDPS           Z11, Z10, K3, Z10
@@ -43629,105 +43976,101 @@ many:
 	VPMAXUQ     Z14, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z16
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VRNDSCALEPD       $0x08, Z16, Z16
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z16, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z16, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VMOVAPD           Z15, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z17
-	VSCALEFPD        Z15, Z18, Z18
-	VSCALEFPD        Z16, Z17, Z17
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z18, Z13
-	VADDPD.BCST  one<>+0(SB), Z17, Z14
-	VADDPD.BCST  two<>+0(SB), Z18, Z15
-	VADDPD.BCST  two<>+0(SB), Z17, Z16
-	VBROADCASTSD one<>+0(SB), Z19
-	VMULPD       Z15, Z13, Z20
-	VMULPD       Z16, Z14, Z21
-	VDIVPD       Z20, Z19, Z20
-	VDIVPD       Z21, Z19, Z19
-	VMULPD       Z15, Z20, Z15
-	VMULPD       Z16, Z19, Z16
-	VMULPD       Z13, Z20, Z13
-	VMULPD       Z14, Z19, Z14
-	VMULPD       Z18, Z13, Z13
-	VMULPD       Z17, Z14, Z14
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z13, Z13, Z19
-	VMULPD           Z14, Z14, Z20
-	VBROADCASTSD     unit64j<>+0(SB), Z21
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z17
+	VMULPD           Z14, Z14, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64i<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64h<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64g<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64f<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64e<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64d<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64c<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64b<>+0(SB), Z20, Z21
-	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z22
-	VFMADD213PD.BCST unit64a<>+0(SB), Z20, Z21
-	VFNMADD213PD     Z18, Z19, Z22
-	VFNMADD213PD     Z17, Z20, Z21
-	VFNMADD213PD     Z18, Z13, Z22
-	VFNMADD213PD     Z17, Z14, Z21
-	VMULPD           Z15, Z18, Z13
-	VMULPD           Z16, Z17, Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z21
+	VFMADD231PD      Z17, Z20, Z22
+	VFMADD231PD      Z18, Z19, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z17, Z22, Z20
+	VFMADD231PD      Z18, Z21, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z21
+	VFMADD231PD      Z17, Z20, Z22
+	VFMADD231PD      Z18, Z19, Z21
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z17, Z22, Z13
+	VFMADD231PD      Z18, Z21, Z14
+	VPSLLQ           $0x34, Z16, Z16
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z16, Z13, Z13
+	VPADDQ           Z15, Z14, Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VADDPD.BCST      two<>+0(SB), Z14, Z16
+	VDIVPD           Z15, Z13, Z15
+	VDIVPD           Z16, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     unitRowi<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z13, Z17, Z20
+	VFNMADD213PD     Z14, Z18, Z19
+	VFNMADD213PD     Z13, Z15, Z20
+	VFNMADD213PD     Z14, Z16, Z19
+	VBROADCASTSD     one<>+0(SB), Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VADDPD.BCST      one<>+0(SB), Z14, Z17
+	VDIVPD           Z16, Z15, Z16
+	VDIVPD           Z17, Z15, Z15
+	VMULPD           Z16, Z13, Z13
+	VMULPD           Z15, Z14, Z14
 	VPMOVQ2M         Z11, K5
 	VPMOVQ2M         Z12, K6
-	VBLENDMPD        Z13, Z15, K5, Z17
-	VBLENDMPD        Z14, Z16, K6, Z18
-	VBLENDMPD        Z15, Z13, K5, Z13
-	VBLENDMPD        Z16, Z14, K6, Z14
+	VBLENDMPD        Z13, Z16, K5, Z17
+	VBLENDMPD        Z14, Z15, K6, Z18
+	VBLENDMPD        Z16, Z13, K5, Z13
+	VBLENDMPD        Z15, Z14, K6, Z14
 	VPXORQ           Z15, Z15, Z15
 	VMINPD           Z11, Z15, Z16
 	VMINPD           Z12, Z15, Z15
-	VSUBPD           Z22, Z16, Z16
-	VSUBPD           Z21, Z15, Z15
-	VPXORQ           Z19, Z19, Z19
-	VMAXPD           Z11, Z19, Z11
-	VMAXPD           Z12, Z19, Z12
-	VADDPD           Z11, Z22, Z11
-	VADDPD           Z12, Z21, Z12
+	VSUBPD           Z20, Z16, Z16
+	VSUBPD           Z19, Z15, Z15
+	VPXORQ           Z21, Z21, Z21
+	VMAXPD           Z11, Z21, Z11
+	VMAXPD           Z12, Z21, Z12
+	VADDPD           Z11, Z20, Z11
+	VADDPD           Z12, Z19, Z12
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
 	VADDPD           Z17, Z3, K1, Z3
@@ -43751,46 +44094,54 @@ many:
 	VMAXPD       Z12, Z13, Z13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z18
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VRNDSCALEPD       $0x08, Z18, Z18
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z18, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z18, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VMOVAPD           Z17, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z19
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z19
-	VSCALEFPD        Z17, Z20, Z20
-	VSCALEFPD        Z18, Z19, Z19
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z19
+	VMULPD           Z13, Z13, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z23
+	VFMADD231PD      Z19, Z22, Z24
+	VFMADD231PD      Z20, Z21, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z21
+	VFMADD231PD      Z19, Z24, Z22
+	VFMADD231PD      Z20, Z23, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z23
+	VFMADD231PD      Z19, Z22, Z24
+	VFMADD231PD      Z20, Z21, Z23
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z19, Z24, Z14
+	VFMADD231PD      Z20, Z23, Z13
+	VPSLLQ           $0x34, Z18, Z18
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z18, Z14, Z14
+	VPADDQ           Z17, Z13, Z13
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K5
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K6
-	VMOVAPD.Z        Z20, K5, Z11
-	VMOVAPD.Z        Z19, K6, Z12
+	VMOVAPD.Z        Z14, K5, Z11
+	VMOVAPD.Z        Z13, K6, Z12
 	VMULPD           Z16, Z11, Z11
 	VMULPD           Z15, Z12, Z12
 	VADDPD           Z11, Z9, K1, Z9
@@ -43825,60 +44176,56 @@ few:
 	VPMAXUQ     Z12, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z13
-	VRNDSCALEPD       $0x08, Z13, Z13
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z14
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
-	VSCALEFPD        Z13, Z14, Z14
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z14, Z12
-	VADDPD.BCST  two<>+0(SB), Z14, Z13
-	VBROADCASTSD one<>+0(SB), Z15
-	VMULPD       Z13, Z12, Z16
-	VDIVPD       Z16, Z15, Z15
-	VMULPD       Z13, Z15, Z13
-	VMULPD       Z12, Z15, Z12
-	VMULPD       Z14, Z12, Z12
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z12, Z12, Z15
-	VBROADCASTSD     unit64j<>+0(SB), Z16
-	VFMADD213PD.BCST unit64i<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64h<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64g<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64f<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64e<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64d<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64c<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64b<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unit64a<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z14, Z15, Z16
-	VFNMADD213PD     Z14, Z12, Z16
-	VMULPD           Z13, Z14, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+	VADDPD.BCST      two<>+0(SB), Z12, Z13
+	VDIVPD           Z13, Z12, Z13
+	VMULPD           Z13, Z13, Z14
+	VBROADCASTSD     unitRowi<>+0(SB), Z15
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z15
+	VFNMADD213PD     Z12, Z14, Z15
+	VFNMADD213PD     Z12, Z13, Z15
+	VBROADCASTSD     one<>+0(SB), Z13
+	VADDPD.BCST      one<>+0(SB), Z12, Z14
+	VDIVPD           Z14, Z13, Z13
+	VMULPD           Z13, Z12, Z12
 	VPMOVQ2M         Z11, K1
 	VBLENDMPD        Z12, Z13, K1, Z14
 	VBLENDMPD        Z13, Z12, K1, Z12
 	VPXORQ           Z13, Z13, Z13
 	VMINPD           Z11, Z13, Z13
-	VSUBPD           Z16, Z13, Z13
-	VPXORQ           Z15, Z15, Z15
-	VMAXPD           Z11, Z15, Z11
-	VADDPD           Z11, Z16, Z11
+	VSUBPD           Z15, Z13, Z13
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z11, Z16, Z11
+	VADDPD           Z11, Z15, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VADDPD           Z14, Z3, K2, Z3
 	VADDPD           Z12, Z5, K2, Z5
@@ -43893,27 +44240,31 @@ few:
 	VMAXPD       Z11, Z12, Z12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z12
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z15
-	VSCALEFPD        Z14, Z15, Z15
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z15, Z17, Z12
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z12, Z12
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K1
-	VMOVAPD.Z        Z15, K1, Z11
+	VMOVAPD.Z        Z12, K1, Z11
 	VMULPD           Z13, Z11, Z11
 	VADDPD           Z11, Z9, K2, Z9
 	VADDPD           Z11, Z10, K3, Z10
@@ -44066,83 +44417,81 @@ many:
 	VPMAXUD     Z13, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z12, Z14
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z15
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VRNDSCALEPS       $0x08, Z15, Z15
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z12
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z15, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z12, Z17
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z16
-	VSCALEFPS        Z14, Z17, Z17
-	VSCALEFPS        Z15, Z16, Z16
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z17, Z12
-	VADDPS.BCST  oneSingle<>+0(SB), Z16, Z13
-	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z14
-	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z15
-	VBROADCASTSS oneSingle<>+0(SB), Z18
-	VMULPS       Z14, Z12, Z19
-	VMULPS       Z15, Z13, Z20
-	VDIVPS       Z19, Z18, Z19
-	VDIVPS       Z20, Z18, Z18
-	VMULPS       Z14, Z19, Z14
-	VMULPS       Z15, Z18, Z15
-	VMULPS       Z12, Z19, Z12
-	VMULPS       Z13, Z18, Z13
-	VMULPS       Z17, Z12, Z12
-	VMULPS       Z16, Z13, Z13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VMULPS           Z13, Z13, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
+	VFMADD231PS      Z16, Z19, Z21
+	VFMADD231PS      Z17, Z18, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z16, Z21, Z12
+	VFMADD231PS      Z17, Z20, Z13
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z15, Z12, Z12
+	VPADDD           Z14, Z13, Z13
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
+	VDIVPS           Z14, Z12, Z14
+	VDIVPS           Z15, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z12, Z12, Z18
-	VMULPS           Z13, Z13, Z19
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z20
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z20
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z20
-	VFNMADD213PS     Z17, Z18, Z21
-	VFNMADD213PS     Z16, Z19, Z20
-	VFNMADD213PS     Z17, Z12, Z21
-	VFNMADD213PS     Z16, Z13, Z20
-	VMULPS           Z14, Z17, Z12
-	VMULPS           Z15, Z16, Z13
+	VMULPS           Z14, Z14, Z16
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z12, Z16, Z19
+	VFNMADD213PS     Z13, Z17, Z18
+	VFNMADD213PS     Z12, Z14, Z19
+	VFNMADD213PS     Z13, Z15, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VDIVPS           Z15, Z14, Z15
+	VDIVPS           Z16, Z14, Z14
+	VMULPS           Z15, Z12, Z12
+	VMULPS           Z14, Z13, Z13
 	VPMOVD2M         Z10, K3
 	VPMOVD2M         Z11, K4
-	VBLENDMPS        Z12, Z14, K3, Z16
-	VBLENDMPS        Z13, Z15, K4, Z17
-	VBLENDMPS        Z14, Z12, K3, Z12
-	VBLENDMPS        Z15, Z13, K4, Z13
+	VBLENDMPS        Z12, Z15, K3, Z16
+	VBLENDMPS        Z13, Z14, K4, Z17
+	VBLENDMPS        Z15, Z12, K3, Z12
+	VBLENDMPS        Z14, Z13, K4, Z13
 	VPXORQ           Z14, Z14, Z14
 	VMINPS           Z10, Z14, Z15
 	VMINPS           Z11, Z14, Z14
-	VSUBPS           Z21, Z15, Z15
-	VSUBPS           Z20, Z14, Z14
-	VPXORQ           Z18, Z18, Z18
-	VMAXPS           Z10, Z18, Z10
-	VMAXPS           Z11, Z18, Z11
-	VADDPS           Z10, Z21, Z10
-	VADDPS           Z11, Z20, Z11
+	VSUBPS           Z19, Z15, Z15
+	VSUBPS           Z18, Z14, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPS           Z10, Z20, Z10
+	VMAXPS           Z11, Z20, Z11
+	VADDPS           Z10, Z19, Z10
+	VADDPS           Z11, Z18, Z11
 	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
 	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
 	VBLENDMPS        Z3, Z4, K1, Z18
@@ -44160,36 +44509,42 @@ many:
 	VMAXPS       Z11, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z23, Z24
-	VMULPS.BCST       log2eSingle<>+0(SB), Z22, Z25
-	VRNDSCALEPS       $0x08, Z24, Z24
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z24, Z23
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z25, Z22
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z24, Z23
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z25, Z22
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z24
+	VMOVAPD           Z24, Z25
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z23, Z25
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z22, Z24
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z25, Z26
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z24, Z27
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z26, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z27, Z22
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z22, Z26
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z22, Z26
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z22, Z26
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z22, Z26
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z22, Z26
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z22, Z26
-	VSCALEFPS        Z24, Z27, Z27
-	VSCALEFPS        Z25, Z26, Z26
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z23, Z23, Z26
+	VMULPS           Z22, Z22, Z27
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z23, Z29
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z22, Z28
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z26, Z29
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z27, Z28
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z23, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z22, Z30
+	VFMADD231PS      Z26, Z29, Z31
+	VFMADD231PS      Z27, Z28, Z30
+	VADDPS.BCST      oneSingle<>+0(SB), Z23, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z22, Z22
+	VFMADD231PS      Z26, Z31, Z23
+	VFMADD231PS      Z27, Z30, Z22
+	VPSLLD           $0x17, Z25, Z25
+	VPSLLD           $0x17, Z24, Z24
+	VPADDD           Z25, Z23, Z23
+	VPADDD           Z24, Z22, Z22
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K4
-	VMOVAPS.Z        Z27, K3, Z10
-	VMOVAPS.Z        Z26, K4, Z11
+	VMOVAPS.Z        Z23, K3, Z10
+	VMOVAPS.Z        Z22, K4, Z11
 	VMULPS           Z15, Z16, Z15
 	VMULPS           Z14, Z17, Z14
 	VFNMADD213PS     Z12, Z7, Z15
@@ -44240,49 +44595,47 @@ few:
 	VPMAXUD     Z11, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z11, Z12
-	VRNDSCALEPS       $0x08, Z12, Z12
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z11
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z11
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z11, Z13
-	VSCALEFPS        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z11
-	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z12
-	VBROADCASTSS oneSingle<>+0(SB), Z14
-	VMULPS       Z12, Z11, Z15
-	VDIVPS       Z15, Z14, Z14
-	VMULPS       Z12, Z14, Z12
-	VMULPS       Z11, Z14, Z11
-	VMULPS       Z13, Z11, Z11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z12
+	VDIVPS           Z12, Z11, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z11, Z11, Z14
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z15
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z15
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z15
-	VFNMADD213PS     Z13, Z14, Z15
-	VFNMADD213PS     Z13, Z11, Z15
-	VMULPS           Z12, Z13, Z11
+	VMULPS           Z12, Z12, Z13
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z11, Z13, Z14
+	VFNMADD213PS     Z11, Z12, Z14
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z13
+	VDIVPS           Z13, Z12, Z12
+	VMULPS           Z12, Z11, Z11
 	VPMOVD2M         Z10, K3
 	VBLENDMPS        Z11, Z12, K3, Z13
 	VBLENDMPS        Z12, Z11, K3, Z11
 	VPXORQ           Z12, Z12, Z12
 	VMINPS           Z10, Z12, Z12
-	VSUBPS           Z15, Z12, Z12
-	VPXORQ           Z14, Z14, Z14
-	VMAXPS           Z10, Z14, Z10
-	VADDPS           Z10, Z15, Z10
+	VSUBPS           Z14, Z12, Z12
+	VPXORQ           Z15, Z15, Z15
+	VMAXPS           Z10, Z15, Z10
+	VADDPS           Z10, Z14, Z10
 	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
 	VBLENDMPS        Z3, Z4, K2, Z14
 	VMULPS           Z11, Z14, Z14
@@ -44294,22 +44647,25 @@ few:
 	VMAXPS       Z10, Z16, Z16
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z16
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z16
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
-	VSCALEFPS        Z17, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VFMADD231PS      Z18, Z20, Z16
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z16, Z16
 	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z18, K3, Z10
+	VMOVAPS.Z        Z16, K3, Z10
 	VMULPS           Z12, Z13, Z12
 	VFNMADD213PS     Z11, Z7, Z12
 	VMULPS           Z10, Z15, Z10
@@ -44382,105 +44738,101 @@ many:
 	VPMAXUQ     Z13, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z12, Z14
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z15
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VRNDSCALEPD       $0x08, Z15, Z15
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z12
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z15, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64i<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64h<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64g<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64f<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64e<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64d<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64c<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST exp64b<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VFMADD213PD.BCST one<>+0(SB), Z12, Z17
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
-	VSCALEFPD        Z14, Z17, Z17
-	VSCALEFPD        Z15, Z16, Z16
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z17, Z12
-	VADDPD.BCST  one<>+0(SB), Z16, Z13
-	VADDPD.BCST  two<>+0(SB), Z17, Z14
-	VADDPD.BCST  two<>+0(SB), Z16, Z15
-	VBROADCASTSD one<>+0(SB), Z18
-	VMULPD       Z14, Z12, Z19
-	VMULPD       Z15, Z13, Z20
-	VDIVPD       Z19, Z18, Z19
-	VDIVPD       Z20, Z18, Z18
-	VMULPD       Z14, Z19, Z14
-	VMULPD       Z15, Z18, Z15
-	VMULPD       Z12, Z19, Z12
-	VMULPD       Z13, Z18, Z13
-	VMULPD       Z17, Z12, Z12
-	VMULPD       Z16, Z13, Z13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z12, Z12, Z18
-	VMULPD           Z13, Z13, Z19
-	VBROADCASTSD     unit64j<>+0(SB), Z20
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VMULPD           Z13, Z13, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST unit64i<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64h<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64g<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64f<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64e<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64d<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64c<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64b<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64a<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z20
-	VFNMADD213PD     Z17, Z18, Z21
-	VFNMADD213PD     Z16, Z19, Z20
-	VFNMADD213PD     Z17, Z12, Z21
-	VFNMADD213PD     Z16, Z13, Z20
-	VMULPD           Z14, Z17, Z12
-	VMULPD           Z15, Z16, Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z16, Z21, Z12
+	VFMADD231PD      Z17, Z20, Z13
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z14, Z13, Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VDIVPD           Z14, Z12, Z14
+	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z12, Z16, Z19
+	VFNMADD213PD     Z13, Z17, Z18
+	VFNMADD213PD     Z12, Z14, Z19
+	VFNMADD213PD     Z13, Z15, Z18
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VDIVPD           Z15, Z14, Z15
+	VDIVPD           Z16, Z14, Z14
+	VMULPD           Z15, Z12, Z12
+	VMULPD           Z14, Z13, Z13
 	VPMOVQ2M         Z10, K3
 	VPMOVQ2M         Z11, K4
-	VBLENDMPD        Z12, Z14, K3, Z16
-	VBLENDMPD        Z13, Z15, K4, Z17
-	VBLENDMPD        Z14, Z12, K3, Z12
-	VBLENDMPD        Z15, Z13, K4, Z13
+	VBLENDMPD        Z12, Z15, K3, Z16
+	VBLENDMPD        Z13, Z14, K4, Z17
+	VBLENDMPD        Z15, Z12, K3, Z12
+	VBLENDMPD        Z14, Z13, K4, Z13
 	VPXORQ           Z14, Z14, Z14
 	VMINPD           Z10, Z14, Z15
 	VMINPD           Z11, Z14, Z14
-	VSUBPD           Z21, Z15, Z15
-	VSUBPD           Z20, Z14, Z14
-	VPXORQ           Z18, Z18, Z18
-	VMAXPD           Z10, Z18, Z10
-	VMAXPD           Z11, Z18, Z11
-	VADDPD           Z10, Z21, Z10
-	VADDPD           Z11, Z20, Z11
+	VSUBPD           Z19, Z15, Z15
+	VSUBPD           Z18, Z14, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPD           Z10, Z20, Z10
+	VMAXPD           Z11, Z20, Z11
+	VADDPD           Z10, Z19, Z10
+	VADDPD           Z11, Z18, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VBLENDMPD        Z3, Z4, K1, Z18
@@ -44498,46 +44850,54 @@ many:
 	VMAXPD       Z11, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z23, Z24
-	VMULPD.BCST       log2e<>+0(SB), Z22, Z25
-	VRNDSCALEPD       $0x08, Z24, Z24
-	VRNDSCALEPD       $0x08, Z25, Z25
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z24, Z23
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z25, Z22
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z24, Z23
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z25, Z22
+	VBROADCASTSD      roundBits<>+0(SB), Z24
+	VMOVAPD           Z24, Z25
+	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
+	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z24
+	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
+	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
+	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z22
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST exp64j<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64j<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64i<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64i<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64h<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64h<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64g<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64g<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64f<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64f<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64e<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64e<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64d<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64d<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64c<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64c<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST exp64b<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64b<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST one<>+0(SB), Z22, Z26
-	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST one<>+0(SB), Z22, Z26
-	VSCALEFPD        Z24, Z27, Z27
-	VSCALEFPD        Z25, Z26, Z26
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z23, Z23, Z26
+	VMULPD           Z22, Z22, Z27
+	VBROADCASTSD     expRowh<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
+	VFMADD213PD.BCST expRowg<>+0(SB), Z22, Z28
+	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
+	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
+	VBROADCASTSD     expRowf<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z22, Z30
+	VFMADD231PD      Z26, Z29, Z31
+	VFMADD231PD      Z27, Z28, Z30
+	VBROADCASTSD     expRowd<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
+	VFMADD213PD.BCST expRowc<>+0(SB), Z22, Z28
+	VFMADD231PD      Z26, Z31, Z29
+	VFMADD231PD      Z27, Z30, Z28
+	VBROADCASTSD     expRowb<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z22, Z30
+	VFMADD231PD      Z26, Z29, Z31
+	VFMADD231PD      Z27, Z28, Z30
+	VADDPD.BCST      one<>+0(SB), Z23, Z23
+	VADDPD.BCST      one<>+0(SB), Z22, Z22
+	VFMADD231PD      Z26, Z31, Z23
+	VFMADD231PD      Z27, Z30, Z22
+	VPSLLQ           $0x34, Z25, Z25
+	VPSLLQ           $0x34, Z24, Z24
+	VPADDQ           Z25, Z23, Z23
+	VPADDQ           Z24, Z22, Z22
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K4
-	VMOVAPD.Z        Z27, K3, Z10
-	VMOVAPD.Z        Z26, K4, Z11
+	VMOVAPD.Z        Z23, K3, Z10
+	VMOVAPD.Z        Z22, K4, Z11
 	VMULPD           Z15, Z16, Z15
 	VMULPD           Z14, Z17, Z14
 	VFNMADD213PD     Z12, Z7, Z15
@@ -44588,60 +44948,56 @@ few:
 	VPMAXUQ     Z11, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z11, Z12
-	VRNDSCALEPD       $0x08, Z12, Z12
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z11
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z11
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z13
-	VFMADD213PD.BCST exp64j<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64i<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64h<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64g<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64f<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64e<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64d<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64c<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST exp64b<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
-	VSCALEFPD        Z12, Z13, Z13
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z13, Z11
-	VADDPD.BCST  two<>+0(SB), Z13, Z12
-	VBROADCASTSD one<>+0(SB), Z14
-	VMULPD       Z12, Z11, Z15
-	VDIVPD       Z15, Z14, Z14
-	VMULPD       Z12, Z14, Z12
-	VMULPD       Z11, Z14, Z11
-	VMULPD       Z13, Z11, Z11
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z11, Z11, Z14
-	VBROADCASTSD     unit64j<>+0(SB), Z15
-	VFMADD213PD.BCST unit64i<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64h<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64g<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unit64a<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z13, Z14, Z15
-	VFNMADD213PD     Z13, Z11, Z15
-	VMULPD           Z12, Z13, Z11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+	VADDPD.BCST      two<>+0(SB), Z11, Z12
+	VDIVPD           Z12, Z11, Z12
+	VMULPD           Z12, Z12, Z13
+	VBROADCASTSD     unitRowi<>+0(SB), Z14
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z11, Z13, Z14
+	VFNMADD213PD     Z11, Z12, Z14
+	VBROADCASTSD     one<>+0(SB), Z12
+	VADDPD.BCST      one<>+0(SB), Z11, Z13
+	VDIVPD           Z13, Z12, Z12
+	VMULPD           Z12, Z11, Z11
 	VPMOVQ2M         Z10, K3
 	VBLENDMPD        Z11, Z12, K3, Z13
 	VBLENDMPD        Z12, Z11, K3, Z11
 	VPXORQ           Z12, Z12, Z12
 	VMINPD           Z10, Z12, Z12
-	VSUBPD           Z15, Z12, Z12
-	VPXORQ           Z14, Z14, Z14
-	VMAXPD           Z10, Z14, Z10
-	VADDPD           Z10, Z15, Z10
+	VSUBPD           Z14, Z12, Z12
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z10, Z15, Z10
+	VADDPD           Z10, Z14, Z10
 	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
 	VBLENDMPD        Z3, Z4, K2, Z14
 	VMULPD           Z11, Z14, Z14
@@ -44653,27 +45009,31 @@ few:
 	VMAXPD       Z10, Z16, Z16
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z16, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z16
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
-	VSCALEFPD        Z17, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VFMADD231PD      Z18, Z20, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z16, Z16
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z18, K3, Z10
+	VMOVAPD.Z        Z16, K3, Z10
 	VMULPD           Z12, Z13, Z12
 	VFNMADD213PD     Z11, Z7, Z12
 	VMULPD           Z10, Z15, Z10
@@ -44700,7 +45060,11 @@ done:
 
 // func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $704-65
+TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $832-65
+	LEAQ 704(SP), SI
+	ADDQ $0x3f, SI
+	ANDQ $-64, SI
+
 	// forwardSigmoidAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -44709,6 +45073,8 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $704-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Z0
+	VPXORQ       Z1, Z1, Z1
+	VMOVUPS      Z1, (SI)
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
@@ -44721,448 +45087,467 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $704-65
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
 	VPXORQ       Z12, Z12, Z12
-	VPXORQ       Z13, Z13, Z13
-	VMOVUPS      Z13, (SP)
-	VMOVUPS      Z13, 64(SP)
-	VMOVUPS      Z13, 128(SP)
-	VMOVUPS      Z13, 192(SP)
-	VMOVUPS      Z13, 256(SP)
-	VMOVUPS      Z13, 320(SP)
-	VMOVUPS      Z13, 384(SP)
-	VMOVUPS      Z13, 448(SP)
-	VMOVUPS      Z13, 512(SP)
-	VMOVUPS      Z13, 576(SP)
-	VMOVUPS      Z13, 640(SP)
+	VMOVUPS      Z12, (SP)
+	VMOVUPS      Z12, 64(SP)
+	VMOVUPS      Z12, 128(SP)
+	VMOVUPS      Z12, 192(SP)
+	VMOVUPS      Z12, 256(SP)
+	VMOVUPS      Z12, 320(SP)
+	VMOVUPS      Z12, 384(SP)
+	VMOVUPS      Z12, 448(SP)
+	VMOVUPS      Z12, 512(SP)
+	VMOVUPS      Z12, 576(SP)
+	VMOVUPS      Z12, 640(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
 	JLE          folded
 
 window:
 	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z13
-	VMOVUPS     64(DX)(BX*4), Z14
+	VMOVUPS     (DX)(BX*4), Z12
+	VMOVUPS     64(DX)(BX*4), Z13
+	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
-	VADDPS.BCST minusOneSingle<>+0(SB), Z14, Z16
-	VADDPS      Z13, Z6, Z6
-	VADDPS      Z14, Z6, Z6
-	VSUBPS      Z15, Z7, Z7
-	VSUBPS      Z16, Z7, Z7
-	VFMADD231PS Z13, Z13, Z8
-	VFMADD231PS Z14, Z14, Z8
-	VMOVUPS     (CX)(BX*4), Z17
-	VMOVUPS     64(CX)(BX*4), Z18
+	VADDPS      Z12, Z5, Z5
+	VADDPS      Z13, Z5, Z5
+	VSUBPS      Z14, Z6, Z6
+	VSUBPS      Z15, Z6, Z6
+	VFMADD231PS Z12, Z12, Z7
+	VFMADD231PS Z13, Z13, Z7
+	VMOVUPS     (CX)(BX*4), Z16
+	VMOVUPS     64(CX)(BX*4), Z17
+	VORPS.BCST  signBitSingle<>+0(SB), Z16, Z18
 	VORPS.BCST  signBitSingle<>+0(SB), Z17, Z19
-	VORPS.BCST  signBitSingle<>+0(SB), Z18, Z20
-	VPMAXUD     Z19, Z1, Z1
-	VPMAXUD     Z20, Z1, Z1
+	VMOVUPS     (SI), Z20
+	VPMAXUD     Z18, Z20, Z20
+	VMOVUPS     Z20, (SI)
+	VMOVUPS     (SI), Z20
+	VPMAXUD     Z19, Z20, Z20
+	VMOVUPS     Z20, (SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z21
-	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z22
-	VRNDSCALEPS       $0x08, Z21, Z21
-	VRNDSCALEPS       $0x08, Z22, Z22
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z19
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z22, Z20
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z19
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z22, Z20
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z19
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z23
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z24
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z23
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z24
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z23
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z24
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z23
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z23
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z23
-	VSCALEFPS        Z21, Z24, Z24
-	VSCALEFPS        Z22, Z23, Z23
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z24, Z19
-	VADDPS.BCST  oneSingle<>+0(SB), Z23, Z20
-	VADDPS.BCST  twoSingle<>+0(SB), Z24, Z21
-	VADDPS.BCST  twoSingle<>+0(SB), Z23, Z22
-	VBROADCASTSS oneSingle<>+0(SB), Z25
-	VMULPS       Z21, Z19, Z26
-	VMULPS       Z22, Z20, Z27
-	VDIVPS       Z26, Z25, Z26
-	VDIVPS       Z27, Z25, Z25
-	VMULPS       Z21, Z26, Z21
-	VMULPS       Z22, Z25, Z22
-	VMULPS       Z19, Z26, Z19
-	VMULPS       Z20, Z25, Z20
-	VMULPS       Z24, Z19, Z19
-	VMULPS       Z23, Z20, Z20
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z18, Z18, Z22
+	VMULPS           Z19, Z19, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z26
+	VFMADD231PS      Z22, Z25, Z27
+	VFMADD231PS      Z23, Z24, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z22, Z27, Z18
+	VFMADD231PS      Z23, Z26, Z19
+	VPSLLD           $0x17, Z21, Z21
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z21, Z18, Z18
+	VPADDD           Z20, Z19, Z19
+	VADDPS.BCST      twoSingle<>+0(SB), Z18, Z20
+	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z21
+	VDIVPS           Z20, Z18, Z20
+	VDIVPS           Z21, Z19, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z19, Z19, Z25
-	VMULPS           Z20, Z20, Z26
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z25, Z28
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z26, Z27
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z25, Z28
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z26, Z27
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z25, Z28
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z26, Z27
-	VFNMADD213PS     Z24, Z25, Z28
-	VFNMADD213PS     Z23, Z26, Z27
-	VFNMADD213PS     Z24, Z19, Z28
-	VFNMADD213PS     Z23, Z20, Z27
-	VMULPS           Z21, Z24, Z19
-	VMULPS           Z22, Z23, Z20
-	VPMOVD2M         Z17, K1
-	VPMOVD2M         Z18, K2
-	VBLENDMPS        Z19, Z21, K1, Z23
-	VBLENDMPS        Z20, Z22, K2, Z24
-	VBLENDMPS        Z21, Z19, K1, Z19
-	VBLENDMPS        Z22, Z20, K2, Z20
-	VPXORQ           Z21, Z21, Z21
-	VMINPS           Z17, Z21, Z22
-	VMINPS           Z18, Z21, Z21
-	VSUBPS           Z28, Z22, Z22
-	VSUBPS           Z27, Z21, Z21
-	VPXORQ           Z25, Z25, Z25
-	VMAXPS           Z17, Z25, Z17
-	VMAXPS           Z18, Z25, Z18
-	VADDPS           Z17, Z28, Z17
-	VADDPS           Z18, Z27, Z18
+	VMULPS           Z20, Z20, Z22
+	VMULPS           Z21, Z21, Z23
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z24
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z22, Z25
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z24
+	VFNMADD213PS     Z18, Z22, Z25
+	VFNMADD213PS     Z19, Z23, Z24
+	VFNMADD213PS     Z18, Z20, Z25
+	VFNMADD213PS     Z19, Z21, Z24
+	VBROADCASTSS     oneSingle<>+0(SB), Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z22
+	VDIVPS           Z21, Z20, Z21
+	VDIVPS           Z22, Z20, Z20
+	VMULPS           Z21, Z18, Z18
+	VMULPS           Z20, Z19, Z19
+	VPMOVD2M         Z16, K1
+	VPMOVD2M         Z17, K2
+	VBLENDMPS        Z18, Z21, K1, Z22
+	VBLENDMPS        Z19, Z20, K2, Z23
+	VBLENDMPS        Z21, Z18, K1, Z18
+	VBLENDMPS        Z20, Z19, K2, Z19
+	VPXORQ           Z20, Z20, Z20
+	VMINPS           Z16, Z20, Z21
+	VMINPS           Z17, Z20, Z20
+	VSUBPS           Z25, Z21, Z21
+	VSUBPS           Z24, Z20, Z20
+	VPXORQ           Z26, Z26, Z26
+	VMAXPS           Z16, Z26, Z16
+	VMAXPS           Z17, Z26, Z17
+	VADDPS           Z16, Z25, Z16
+	VADDPS           Z17, Z24, Z17
+	VXORPS.BCST      signBitSingle<>+0(SB), Z16, Z16
 	VXORPS.BCST      signBitSingle<>+0(SB), Z17, Z17
-	VXORPS.BCST      signBitSingle<>+0(SB), Z18, Z18
-	VFMADD231PS      Z13, Z23, Z2
-	VFMADD231PS      Z14, Z24, Z2
-	VFNMADD231PS     Z15, Z23, Z3
-	VFNMADD231PS     Z16, Z24, Z3
-	VFMADD231PS      Z13, Z19, Z4
-	VFMADD231PS      Z14, Z20, Z4
-	VFNMADD231PS     Z15, Z19, Z5
-	VFNMADD231PS     Z16, Z20, Z5
-	VFMADD231PS      Z22, Z13, Z9
-	VFMADD231PS      Z21, Z14, Z9
-	VFNMADD231PS     Z17, Z15, Z10
-	VFNMADD231PS     Z18, Z16, Z10
+	VFMADD231PS      Z12, Z22, Z1
+	VFMADD231PS      Z13, Z23, Z1
+	VFNMADD231PS     Z14, Z22, Z2
+	VFNMADD231PS     Z15, Z23, Z2
+	VFMADD231PS      Z12, Z18, Z3
+	VFMADD231PS      Z13, Z19, Z3
+	VFNMADD231PS     Z14, Z18, Z4
+	VFNMADD231PS     Z15, Z19, Z4
+	VFMADD231PS      Z21, Z12, Z8
+	VFMADD231PS      Z20, Z13, Z8
+	VFNMADD231PS     Z16, Z14, Z9
+	VFNMADD231PS     Z17, Z15, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z0, Z16, Z18
 	VMULPS       Z0, Z17, Z19
-	VMULPS       Z0, Z18, Z20
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z23
-	VMAXPS       Z19, Z23, Z24
-	VMAXPS       Z20, Z23, Z23
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z22
+	VMAXPS       Z18, Z22, Z23
+	VMAXPS       Z19, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z24, Z25
-	VMULPS.BCST       log2eSingle<>+0(SB), Z23, Z26
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VRNDSCALEPS       $0x08, Z26, Z26
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z25, Z24
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z26, Z23
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z25, Z24
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z26, Z23
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z24
+	VMOVAPD           Z24, Z25
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z23, Z25
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z22, Z24
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z25, Z26
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z24, Z27
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z26, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z27, Z22
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z24, Z28
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z24, Z28
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z24, Z28
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z24, Z28
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z24, Z28
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z24, Z28
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z23, Z27
-	VSCALEFPS        Z25, Z28, Z28
-	VSCALEFPS        Z26, Z27, Z27
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z20, K2
-	VMOVAPS.Z        Z28, K1, Z19
-	VMOVAPS.Z        Z27, K2, Z20
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z23, Z23, Z26
+	VMULPS           Z22, Z22, Z27
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z23, Z29
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z22, Z28
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z26, Z29
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z27, Z28
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z23, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z22, Z30
+	VFMADD231PS      Z26, Z29, Z31
+	VFMADD231PS      Z27, Z28, Z30
+	VADDPS.BCST      oneSingle<>+0(SB), Z23, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z22, Z22
+	VFMADD231PS      Z26, Z31, Z23
+	VFMADD231PS      Z27, Z30, Z22
+	VPSLLD           $0x17, Z25, Z25
+	VPSLLD           $0x17, Z24, Z24
+	VPADDD           Z25, Z23, Z23
+	VPADDD           Z24, Z22, Z22
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
+	VMOVAPS.Z        Z23, K1, Z18
+	VMOVAPS.Z        Z22, K2, Z19
+	VMULPS           Z12, Z18, Z12
 	VMULPS           Z13, Z19, Z13
-	VMULPS           Z14, Z20, Z14
-	VFMADD231PS      Z22, Z13, Z11
-	VFMADD231PS      Z21, Z14, Z11
+	VFMADD231PS      Z21, Z12, Z10
+	VFMADD231PS      Z20, Z13, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z22, Z13
-	VMULPS       Z0, Z21, Z14
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
-	VMAXPS       Z13, Z19, Z20
-	VMAXPS       Z14, Z19, Z19
+	VMULPS       Z0, Z21, Z12
+	VMULPS       Z0, Z20, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z12, Z18, Z19
+	VMAXPS       Z13, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z21
-	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z22
-	VRNDSCALEPS       $0x08, Z21, Z21
-	VRNDSCALEPS       $0x08, Z22, Z22
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z21, Z20
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z22, Z19
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z21, Z20
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z22, Z19
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z24
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z23
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z24
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z23
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z24
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z23
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z24
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z23
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z23
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z24
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z23
-	VSCALEFPS        Z21, Z24, Z24
-	VSCALEFPS        Z22, Z23, Z23
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z14, K2
-	VMOVAPS.Z        Z24, K1, Z13
-	VMOVAPS.Z        Z23, K2, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z19, Z19, Z22
+	VMULPS           Z18, Z18, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD231PS      Z22, Z25, Z27
+	VFMADD231PS      Z23, Z24, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VFMADD231PS      Z22, Z27, Z19
+	VFMADD231PS      Z23, Z26, Z18
+	VPSLLD           $0x17, Z21, Z21
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z21, Z19, Z19
+	VPADDD           Z20, Z18, Z18
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K2
+	VMOVAPS.Z        Z19, K1, Z12
+	VMOVAPS.Z        Z18, K2, Z13
+	VMULPS           Z14, Z12, Z12
 	VMULPS           Z15, Z13, Z13
-	VMULPS           Z16, Z14, Z14
-	VFNMADD231PS     Z17, Z13, Z12
-	VFNMADD231PS     Z18, Z14, Z12
+	VFNMADD231PS     Z16, Z12, Z11
+	VFNMADD231PS     Z17, Z13, Z11
 	ADDQ             $0x00000020, BX
-	SUBQ             $0x00000020, SI
-	CMPQ             SI, $0x00000020
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
 	JGE              many
 
 few:
-	TESTQ SI, SI
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z13
-	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z14
-	VMOVAPS.Z   Z14, K1, Z14
-	VADDPS      Z13, Z6, Z6
-	VSUBPS      Z14, Z7, Z7
-	VFMADD231PS Z13, Z13, Z8
-	VMOVUPS.Z   (CX)(BX*4), K1, Z15
-	VORPS.BCST  signBitSingle<>+0(SB), Z15, Z16
-	VPMAXUD     Z16, Z1, Z1
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(BX*4), K1, Z12
+	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z13
+	VMOVAPS.Z   Z13, K1, Z13
+	VADDPS      Z12, Z5, Z5
+	VSUBPS      Z13, Z6, Z6
+	VFMADD231PS Z12, Z12, Z7
+	VMOVUPS.Z   (CX)(BX*4), K1, Z14
+	VORPS.BCST  signBitSingle<>+0(SB), Z14, Z15
+	VMOVUPS     (SI), Z16
+	VPMAXUD     Z15, Z16, Z16
+	VMOVUPS     Z16, (SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z16
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
-	VSCALEFPS        Z17, Z18, Z18
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z18, Z16
-	VADDPS.BCST  twoSingle<>+0(SB), Z18, Z17
-	VBROADCASTSS oneSingle<>+0(SB), Z19
-	VMULPS       Z17, Z16, Z20
-	VDIVPS       Z20, Z19, Z19
-	VMULPS       Z17, Z19, Z17
-	VMULPS       Z16, Z19, Z16
-	VMULPS       Z18, Z16, Z16
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z19
+	VFMADD231PS      Z17, Z18, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z17, Z19, Z15
+	VPSLLD           $0x17, Z16, Z16
+	VPADDD           Z16, Z15, Z15
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
+	VDIVPS           Z16, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z16, Z16, Z19
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z19, Z20
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z19, Z20
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z19, Z20
-	VFNMADD213PS     Z18, Z19, Z20
-	VFNMADD213PS     Z18, Z16, Z20
-	VMULPS           Z17, Z18, Z16
-	VPMOVD2M         Z15, K1
-	VBLENDMPS        Z16, Z17, K1, Z18
-	VBLENDMPS        Z17, Z16, K1, Z16
-	VPXORQ           Z17, Z17, Z17
-	VMINPS           Z15, Z17, Z17
-	VSUBPS           Z20, Z17, Z17
+	VMULPS           Z16, Z16, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z15, Z17, Z18
+	VFNMADD213PS     Z15, Z16, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z17
+	VDIVPS           Z17, Z16, Z16
+	VMULPS           Z16, Z15, Z15
+	VPMOVD2M         Z14, K1
+	VBLENDMPS        Z15, Z16, K1, Z17
+	VBLENDMPS        Z16, Z15, K1, Z15
+	VPXORQ           Z16, Z16, Z16
+	VMINPS           Z14, Z16, Z16
+	VSUBPS           Z18, Z16, Z16
 	VPXORQ           Z19, Z19, Z19
-	VMAXPS           Z15, Z19, Z15
-	VADDPS           Z15, Z20, Z15
-	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z13, Z18, Z2
-	VFNMADD231PS     Z14, Z18, Z3
-	VFMADD231PS      Z13, Z16, Z4
-	VFNMADD231PS     Z14, Z16, Z5
-	VFMADD231PS      Z17, Z13, Z9
-	VFNMADD231PS     Z15, Z14, Z10
+	VMAXPS           Z14, Z19, Z14
+	VADDPS           Z14, Z18, Z14
+	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z12, Z17, Z1
+	VFNMADD231PS     Z13, Z17, Z2
+	VFMADD231PS      Z12, Z15, Z3
+	VFNMADD231PS     Z13, Z15, Z4
+	VFMADD231PS      Z16, Z12, Z8
+	VFNMADD231PS     Z14, Z13, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z15, Z16
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
-	VMAXPS       Z16, Z18, Z18
+	VMULPS       Z0, Z14, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z19
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
-	VSCALEFPS        Z19, Z20, Z20
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z16, K1
-	VMOVAPS.Z        Z20, K1, Z16
-	VMULPS           Z13, Z16, Z13
-	VFMADD231PS      Z17, Z13, Z11
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z17, Z17, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z19, Z21, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z17, Z17
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z        Z17, K1, Z15
+	VMULPS           Z12, Z15, Z12
+	VFMADD231PS      Z16, Z12, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z17, Z13
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
-	VMAXPS       Z13, Z16, Z16
+	VMULPS       Z0, Z16, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z12, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z16, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z16
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z16
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z15
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z16, Z18
-	VSCALEFPS        Z17, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
-	VMOVAPS.Z        Z18, K1, Z13
-	VMULPS           Z14, Z13, Z13
-	VFNMADD231PS     Z15, Z13, Z12
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z19
+	VFMADD231PS      Z17, Z18, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z17, Z19, Z15
+	VPSLLD           $0x17, Z16, Z16
+	VPADDD           Z16, Z15, Z15
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VMOVAPS.Z        Z15, K1, Z12
+	VMULPS           Z13, Z12, Z12
+	VFNMADD231PS     Z14, Z12, Z11
 	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
 	JMP              few
 
 done:
 	// The lanes go to float64.
-	VMOVAPD       Z2, Z13
+	VMOVAPD       Z1, Z12
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        (SP), Z13, Z13
+	VMOVUPD       Z13, (SP)
+	VMOVAPD       Z2, Z12
 	VXORPS        Z2, Z2, Z2
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        (SP), Z14, Z14
-	VMOVUPD       Z14, (SP)
-	VMOVAPD       Z3, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        64(SP), Z13, Z13
+	VMOVUPD       Z13, 64(SP)
+	VMOVAPD       Z3, Z12
 	VXORPS        Z3, Z3, Z3
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        64(SP), Z14, Z14
-	VMOVUPD       Z14, 64(SP)
-	VMOVAPD       Z4, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        128(SP), Z13, Z13
+	VMOVUPD       Z13, 128(SP)
+	VMOVAPD       Z4, Z12
 	VXORPS        Z4, Z4, Z4
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        128(SP), Z14, Z14
-	VMOVUPD       Z14, 128(SP)
-	VMOVAPD       Z5, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        192(SP), Z13, Z13
+	VMOVUPD       Z13, 192(SP)
+	VMOVAPD       Z5, Z12
 	VXORPS        Z5, Z5, Z5
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        192(SP), Z14, Z14
-	VMOVUPD       Z14, 192(SP)
-	VMOVAPD       Z6, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        256(SP), Z13, Z13
+	VMOVUPD       Z13, 256(SP)
+	VMOVAPD       Z6, Z12
 	VXORPS        Z6, Z6, Z6
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        256(SP), Z14, Z14
-	VMOVUPD       Z14, 256(SP)
-	VMOVAPD       Z7, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        320(SP), Z13, Z13
+	VMOVUPD       Z13, 320(SP)
+	VMOVAPD       Z7, Z12
 	VXORPS        Z7, Z7, Z7
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        320(SP), Z14, Z14
-	VMOVUPD       Z14, 320(SP)
-	VMOVAPD       Z8, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        384(SP), Z13, Z13
+	VMOVUPD       Z13, 384(SP)
+	VMOVAPD       Z8, Z12
 	VXORPS        Z8, Z8, Z8
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        384(SP), Z14, Z14
-	VMOVUPD       Z14, 384(SP)
-	VMOVAPD       Z9, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        448(SP), Z13, Z13
+	VMOVUPD       Z13, 448(SP)
+	VMOVAPD       Z9, Z12
 	VXORPS        Z9, Z9, Z9
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        448(SP), Z14, Z14
-	VMOVUPD       Z14, 448(SP)
-	VMOVAPD       Z10, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        512(SP), Z13, Z13
+	VMOVUPD       Z13, 512(SP)
+	VMOVAPD       Z10, Z12
 	VXORPS        Z10, Z10, Z10
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        512(SP), Z14, Z14
-	VMOVUPD       Z14, 512(SP)
-	VMOVAPD       Z11, Z13
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        576(SP), Z13, Z13
+	VMOVUPD       Z13, 576(SP)
+	VMOVAPD       Z11, Z12
 	VXORPS        Z11, Z11, Z11
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        576(SP), Z14, Z14
-	VMOVUPD       Z14, 576(SP)
-	VMOVAPD       Z12, Z13
-	VXORPS        Z12, Z12, Z12
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF64X4 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z13, Z14, Z14
-	VADDPD        640(SP), Z14, Z14
-	VMOVUPD       Z14, 640(SP)
+	VCVTPS2PD     Y12, Z13
+	VEXTRACTF64X4 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z12, Z13, Z13
+	VADDPD        640(SP), Z13, Z13
+	VMOVUPD       Z13, 640(SP)
 	TESTQ         AX, AX
 	JG            window
 
@@ -45170,108 +45555,111 @@ folded:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
 	VMOVUPD       64(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
 	VMOVUPD       128(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
 	VMOVUPD       192(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
 	VMOVUPD       256(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	VMOVUPD       320(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        40(AX), X0, X0
 	VMOVSD        X0, 40(AX)
 	VMOVUPD       384(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
 	VMOVUPD       448(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
 	VMOVUPD       512(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	VMOVUPD       576(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
 	VMOVUPD       640(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X2
-	VADDPD        X2, X0, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VMOVUPS      (SI), Z1
 	VPMAXUD      Z0, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	VMOVUPS      (SI), Z1
 	VPCMPEQD     Z0, Z1, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
@@ -45282,7 +45670,11 @@ folded:
 
 // func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $128-65
+	LEAQ (SP), SI
+	ADDQ $0x3f, SI
+	ANDQ $-64, SI
+
 	// forwardSigmoidAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -45327,107 +45719,104 @@ many:
 	VPMAXUQ     Z20, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z19, Z21
-	VMULPD.BCST       log2e<>+0(SB), Z20, Z22
-	VRNDSCALEPD       $0x08, Z21, Z21
-	VRNDSCALEPD       $0x08, Z22, Z22
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z19
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z22, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z19
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z22, Z20
+	VBROADCASTSD      roundBits<>+0(SB), Z21
+	VMOVAPD           Z21, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z23
-	VSCALEFPD        Z21, Z24, Z24
-	VSCALEFPD        Z22, Z23, Z23
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z24, Z19
-	VADDPD.BCST  one<>+0(SB), Z23, Z20
-	VADDPD.BCST  two<>+0(SB), Z24, Z21
-	VADDPD.BCST  two<>+0(SB), Z23, Z22
-	VBROADCASTSD one<>+0(SB), Z25
-	VMULPD       Z21, Z19, Z26
-	VMULPD       Z22, Z20, Z27
-	VDIVPD       Z26, Z25, Z26
-	VDIVPD       Z27, Z25, Z25
-	VMULPD       Z21, Z26, Z21
-	VMULPD       Z22, Z25, Z22
-	VMULPD       Z19, Z26, Z19
-	VMULPD       Z20, Z25, Z20
-	VMULPD       Z24, Z19, Z19
-	VMULPD       Z23, Z20, Z20
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z19, Z19, Z25
-	VMULPD           Z20, Z20, Z26
-	VBROADCASTSD     unit64j<>+0(SB), Z27
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z19, Z19, Z23
+	VMULPD           Z20, Z20, Z24
+	VBROADCASTSD     expRowh<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
+	VBROADCASTSD     expRowf<>+0(SB), Z27
 	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST unit64i<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64i<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64h<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64h<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64g<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64g<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64f<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64f<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64e<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64e<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64d<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64d<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64c<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64c<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64b<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64b<>+0(SB), Z26, Z27
-	VFMADD213PD.BCST unit64a<>+0(SB), Z25, Z28
-	VFMADD213PD.BCST unit64a<>+0(SB), Z26, Z27
-	VFNMADD213PD     Z24, Z25, Z28
-	VFNMADD213PD     Z23, Z26, Z27
-	VFNMADD213PD     Z24, Z19, Z28
-	VFNMADD213PD     Z23, Z20, Z27
-	VMULPD           Z21, Z24, Z19
-	VMULPD           Z22, Z23, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z27
+	VFMADD231PD      Z23, Z26, Z28
+	VFMADD231PD      Z24, Z25, Z27
+	VBROADCASTSD     expRowd<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z25
+	VFMADD231PD      Z23, Z28, Z26
+	VFMADD231PD      Z24, Z27, Z25
+	VBROADCASTSD     expRowb<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z27
+	VFMADD231PD      Z23, Z26, Z28
+	VFMADD231PD      Z24, Z25, Z27
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VFMADD231PD      Z23, Z28, Z19
+	VFMADD231PD      Z24, Z27, Z20
+	VPSLLQ           $0x34, Z22, Z22
+	VPSLLQ           $0x34, Z21, Z21
+	VPADDQ           Z22, Z19, Z19
+	VPADDQ           Z21, Z20, Z20
+	VADDPD.BCST      two<>+0(SB), Z19, Z21
+	VADDPD.BCST      two<>+0(SB), Z20, Z22
+	VDIVPD           Z21, Z19, Z21
+	VDIVPD           Z22, Z20, Z22
+	VMULPD           Z21, Z21, Z23
+	VMULPD           Z22, Z22, Z24
+	VBROADCASTSD     unitRowi<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z24, Z25
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z23, Z26
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z24, Z25
+	VFNMADD213PD     Z19, Z23, Z26
+	VFNMADD213PD     Z20, Z24, Z25
+	VFNMADD213PD     Z19, Z21, Z26
+	VFNMADD213PD     Z20, Z22, Z25
+	VBROADCASTSD     one<>+0(SB), Z21
+	VADDPD.BCST      one<>+0(SB), Z19, Z22
+	VADDPD.BCST      one<>+0(SB), Z20, Z23
+	VDIVPD           Z22, Z21, Z22
+	VDIVPD           Z23, Z21, Z21
+	VMULPD           Z22, Z19, Z19
+	VMULPD           Z21, Z20, Z20
 	VPMOVQ2M         Z17, K1
 	VPMOVQ2M         Z18, K2
-	VBLENDMPD        Z19, Z21, K1, Z23
-	VBLENDMPD        Z20, Z22, K2, Z24
-	VBLENDMPD        Z21, Z19, K1, Z19
-	VBLENDMPD        Z22, Z20, K2, Z20
+	VBLENDMPD        Z19, Z22, K1, Z23
+	VBLENDMPD        Z20, Z21, K2, Z24
+	VBLENDMPD        Z22, Z19, K1, Z19
+	VBLENDMPD        Z21, Z20, K2, Z20
 	VPXORQ           Z21, Z21, Z21
 	VMINPD           Z17, Z21, Z22
 	VMINPD           Z18, Z21, Z21
-	VSUBPD           Z28, Z22, Z22
-	VSUBPD           Z27, Z21, Z21
-	VPXORQ           Z25, Z25, Z25
-	VMAXPD           Z17, Z25, Z17
-	VMAXPD           Z18, Z25, Z18
-	VADDPD           Z17, Z28, Z17
-	VADDPD           Z18, Z27, Z18
+	VSUBPD           Z26, Z22, Z22
+	VSUBPD           Z25, Z21, Z21
+	VPXORQ           Z27, Z27, Z27
+	VMAXPD           Z17, Z27, Z17
+	VMAXPD           Z18, Z27, Z18
+	VADDPD           Z17, Z26, Z17
+	VADDPD           Z18, Z25, Z18
 	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
-	VXORPD.BCST      signBit<>+0(SB), Z18, Z18
+	VMOVUPS          Z17, (SI)
+	VXORPD.BCST      signBit<>+0(SB), Z18, Z17
 	VFMADD231PD      Z13, Z23, Z2
 	VFMADD231PD      Z14, Z24, Z2
 	VFNMADD231PD     Z15, Z23, Z3
@@ -45438,114 +45827,133 @@ many:
 	VFNMADD231PD     Z16, Z20, Z5
 	VFMADD231PD      Z22, Z13, Z9
 	VFMADD231PD      Z21, Z14, Z9
-	VFNMADD231PD     Z17, Z15, Z10
-	VFNMADD231PD     Z18, Z16, Z10
+	VMOVUPS          (SI), Z18
+	VFNMADD231PD     Z18, Z15, Z10
+	VFNMADD231PD     Z17, Z16, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS      (SI), Z18
+	VMULPD       Z0, Z18, Z18
 	VMULPD       Z0, Z17, Z19
-	VMULPD       Z0, Z18, Z20
-	VBROADCASTSD leastNormalExp<>+0(SB), Z23
-	VMAXPD       Z19, Z23, Z24
-	VMAXPD       Z20, Z23, Z23
+	VBROADCASTSD leastNormalExp<>+0(SB), Z20
+	VMAXPD       Z18, Z20, Z23
+	VMAXPD       Z19, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z24, Z25
-	VMULPD.BCST       log2e<>+0(SB), Z23, Z26
-	VRNDSCALEPD       $0x08, Z25, Z25
-	VRNDSCALEPD       $0x08, Z26, Z26
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z25, Z24
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z26, Z23
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z25, Z24
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z26, Z23
+	VBROADCASTSD      roundBits<>+0(SB), Z24
+	VMOVAPD           Z24, Z25
+	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z24
+	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
+	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
+	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z20
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST exp64j<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64j<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64i<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64i<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64h<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64h<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64g<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64g<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64f<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64f<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64e<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64e<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64d<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64d<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64c<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64c<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST exp64b<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST exp64b<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST one<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
-	VFMADD213PD.BCST one<>+0(SB), Z24, Z28
-	VFMADD213PD.BCST one<>+0(SB), Z23, Z27
-	VSCALEFPD        Z25, Z28, Z28
-	VSCALEFPD        Z26, Z27, Z27
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z20, K2
-	VMOVAPD.Z        Z28, K1, Z19
-	VMOVAPD.Z        Z27, K2, Z20
-	VMULPD           Z13, Z19, Z13
-	VMULPD           Z14, Z20, Z14
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z23, Z23, Z26
+	VMULPD           Z20, Z20, Z27
+	VBROADCASTSD     expRowh<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z28
+	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
+	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
+	VBROADCASTSD     expRowf<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z30
+	VFMADD231PD      Z26, Z29, Z31
+	VFMADD231PD      Z27, Z28, Z30
+	VBROADCASTSD     expRowd<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z28
+	VFMADD231PD      Z26, Z31, Z29
+	VFMADD231PD      Z27, Z30, Z28
+	VBROADCASTSD     expRowb<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z30
+	VFMADD231PD      Z26, Z29, Z31
+	VFMADD231PD      Z27, Z28, Z30
+	VADDPD.BCST      one<>+0(SB), Z23, Z23
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VFMADD231PD      Z26, Z31, Z23
+	VFMADD231PD      Z27, Z30, Z20
+	VPSLLQ           $0x34, Z25, Z25
+	VPSLLQ           $0x34, Z24, Z24
+	VPADDQ           Z25, Z23, Z23
+	VPADDQ           Z24, Z20, Z20
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z18, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
+	VMOVAPD.Z        Z23, K1, Z18
+	VMOVAPD.Z        Z20, K2, Z19
+	VMULPD           Z13, Z18, Z13
+	VMULPD           Z14, Z19, Z14
 	VFMADD231PD      Z22, Z13, Z11
 	VFMADD231PD      Z21, Z14, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z0, Z22, Z13
 	VMULPD       Z0, Z21, Z14
-	VBROADCASTSD leastNormalExp<>+0(SB), Z19
-	VMAXPD       Z13, Z19, Z20
-	VMAXPD       Z14, Z19, Z19
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z13, Z18, Z19
+	VMAXPD       Z14, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z20, Z21
-	VMULPD.BCST       log2e<>+0(SB), Z19, Z22
-	VRNDSCALEPD       $0x08, Z21, Z21
-	VRNDSCALEPD       $0x08, Z22, Z22
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z21, Z20
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z22, Z19
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z21, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z22, Z19
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z23
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z24
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z23
-	VSCALEFPD        Z21, Z24, Z24
-	VSCALEFPD        Z22, Z23, Z23
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z19, Z19, Z22
+	VMULPD           Z18, Z18, Z23
+	VBROADCASTSD     expRowh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
+	VFMADD231PD      Z22, Z27, Z25
+	VFMADD231PD      Z23, Z26, Z24
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VFMADD231PD      Z22, Z27, Z19
+	VFMADD231PD      Z23, Z26, Z18
+	VPSLLQ           $0x34, Z21, Z21
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z21, Z19, Z19
+	VPADDQ           Z20, Z18, Z18
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z14, K2
-	VMOVAPD.Z        Z24, K1, Z13
-	VMOVAPD.Z        Z23, K2, Z14
+	VMOVAPD.Z        Z19, K1, Z13
+	VMOVAPD.Z        Z18, K2, Z14
 	VMULPD           Z15, Z13, Z13
 	VMULPD           Z16, Z14, Z14
-	VFNMADD231PD     Z17, Z13, Z12
-	VFNMADD231PD     Z18, Z14, Z12
+	VMOVUPS          (SI), Z15
+	VFNMADD231PD     Z15, Z13, Z12
+	VFNMADD231PD     Z17, Z14, Z12
 	ADDQ             $0x00000010, BX
 	SUBQ             $0x00000010, AX
 	CMPQ             AX, $0x00000010
@@ -45572,60 +45980,56 @@ few:
 	VPMAXUQ     Z16, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z16, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z16
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
-	VSCALEFPD        Z17, Z18, Z18
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z18, Z16
-	VADDPD.BCST  two<>+0(SB), Z18, Z17
-	VBROADCASTSD one<>+0(SB), Z19
-	VMULPD       Z17, Z16, Z20
-	VDIVPD       Z20, Z19, Z19
-	VMULPD       Z17, Z19, Z17
-	VMULPD       Z16, Z19, Z16
-	VMULPD       Z18, Z16, Z16
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z16, Z16, Z19
-	VBROADCASTSD     unit64j<>+0(SB), Z20
-	VFMADD213PD.BCST unit64i<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64h<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64g<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64f<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64e<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64d<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64c<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64b<>+0(SB), Z19, Z20
-	VFMADD213PD.BCST unit64a<>+0(SB), Z19, Z20
-	VFNMADD213PD     Z18, Z19, Z20
-	VFNMADD213PD     Z18, Z16, Z20
-	VMULPD           Z17, Z18, Z16
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VFMADD231PD      Z18, Z20, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z16, Z16
+	VADDPD.BCST      two<>+0(SB), Z16, Z17
+	VDIVPD           Z17, Z16, Z17
+	VMULPD           Z17, Z17, Z18
+	VBROADCASTSD     unitRowi<>+0(SB), Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z16, Z18, Z19
+	VFNMADD213PD     Z16, Z17, Z19
+	VBROADCASTSD     one<>+0(SB), Z17
+	VADDPD.BCST      one<>+0(SB), Z16, Z18
+	VDIVPD           Z18, Z17, Z17
+	VMULPD           Z17, Z16, Z16
 	VPMOVQ2M         Z15, K1
 	VBLENDMPD        Z16, Z17, K1, Z18
 	VBLENDMPD        Z17, Z16, K1, Z16
 	VPXORQ           Z17, Z17, Z17
 	VMINPD           Z15, Z17, Z17
-	VSUBPD           Z20, Z17, Z17
-	VPXORQ           Z19, Z19, Z19
-	VMAXPD           Z15, Z19, Z15
-	VADDPD           Z15, Z20, Z15
+	VSUBPD           Z19, Z17, Z17
+	VPXORQ           Z20, Z20, Z20
+	VMAXPD           Z15, Z20, Z15
+	VADDPD           Z15, Z19, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
 	VFMADD231PD      Z13, Z18, Z2
 	VFNMADD231PD     Z14, Z18, Z3
@@ -45640,27 +46044,31 @@ few:
 	VMAXPD       Z16, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z19
-	VRNDSCALEPD       $0x08, Z19, Z19
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z18
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
-	VSCALEFPD        Z19, Z20, Z20
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z18, Z18, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z21
+	VFMADD231PD      Z20, Z22, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VFMADD231PD      Z20, Z22, Z18
+	VPSLLQ           $0x34, Z19, Z19
+	VPADDQ           Z19, Z18, Z18
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z16, K1
-	VMOVAPD.Z        Z20, K1, Z16
+	VMOVAPD.Z        Z18, K1, Z16
 	VMULPD           Z13, Z16, Z13
 	VFMADD231PD      Z17, Z13, Z11
 
@@ -45670,27 +46078,31 @@ few:
 	VMAXPD       Z13, Z16, Z16
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z16, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z16
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z16
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
-	VSCALEFPD        Z17, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VFMADD231PD      Z18, Z20, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z16, Z16
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
-	VMOVAPD.Z        Z18, K1, Z13
+	VMOVAPD.Z        Z16, K1, Z13
 	VMULPD           Z14, Z13, Z13
 	VFNMADD231PD     Z15, Z13, Z12
 	ADDQ             $0x00000008, BX
@@ -45824,7 +46236,11 @@ done:
 
 // func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $64-89
+TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $384-89
+	LEAQ (SP), R8
+	ADDQ $0x3f, R8
+	ANDQ $-64, R8
+
 	// backwardSigmoidAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -45834,239 +46250,262 @@ TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $64-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSS (DI), Z0
-	VBROADCASTSS 4(DI), Z1
-	VBROADCASTSS 20(DI), Z2
-	VBROADCASTSS 24(DI), Z3
-	VBROADCASTSS 28(DI), Z4
-	VBROADCASTSS 32(DI), Z5
-	VXORPS.BCST  signBitSingle<>+0(SB), Z5, Z5
-	VBROADCASTSS 36(DI), Z6
-	VMOVSS       36(DI), X7
-	VBROADCASTSS X7, Z7
-	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z0, (R8)
+	VBROADCASTSS 4(DI), Z0
+	VMOVUPS      Z0, 64(R8)
+	VBROADCASTSS 20(DI), Z0
+	VMOVUPS      Z0, 128(R8)
+	VBROADCASTSS 24(DI), Z0
+	VMOVUPS      Z0, 192(R8)
+	VBROADCASTSS 28(DI), Z0
+	VMOVUPS      Z0, 256(R8)
+	VBROADCASTSS 32(DI), Z0
+	VXORPS.BCST  signBitSingle<>+0(SB), Z0, Z0
+	VBROADCASTSS 36(DI), Z1
+	VMOVSS       36(DI), X2
+	VBROADCASTSS X2, Z2
+	VPXORQ       Z3, Z3, Z3
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z9
-	VMOVUPS      64(SI)(DI*4), Z10
-	VBROADCASTSS oneSingle<>+0(SB), Z11
-	VSUBPS       Z9, Z11, Z12
-	VSUBPS       Z10, Z11, Z11
-	VMULPS       Z0, Z9, Z13
-	VMULPS       Z0, Z10, Z14
-	VFMADD231PS  Z1, Z12, Z13
-	VFMADD231PS  Z1, Z11, Z14
-	VMOVUPS      (BX)(DI*4), Z15
-	VMOVUPS      64(BX)(DI*4), Z16
-	VORPS.BCST   signBitSingle<>+0(SB), Z15, Z17
-	VORPS.BCST   signBitSingle<>+0(SB), Z16, Z18
-	VPMAXUD      Z17, Z8, Z8
-	VPMAXUD      Z18, Z8, Z8
+	VMOVUPS      (SI)(DI*4), Z4
+	VMOVUPS      64(SI)(DI*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z4, Z6, Z7
+	VSUBPS       Z5, Z6, Z6
+	VMOVUPS      (R8), Z8
+	VMULPS       Z8, Z4, Z8
+	VMOVUPS      (R8), Z9
+	VMULPS       Z9, Z5, Z9
+	VMOVUPS      64(R8), Z10
+	VFMADD231PS  Z10, Z7, Z8
+	VMOVUPS      64(R8), Z10
+	VFMADD231PS  Z10, Z6, Z9
+	VMOVUPS      (BX)(DI*4), Z10
+	VMOVUPS      64(BX)(DI*4), Z11
+	VORPS.BCST   signBitSingle<>+0(SB), Z10, Z12
+	VORPS.BCST   signBitSingle<>+0(SB), Z11, Z13
+	VPMAXUD      Z12, Z3, Z3
+	VPMAXUD      Z13, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z17, Z19
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z20
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VRNDSCALEPS       $0x08, Z20, Z20
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z20, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z17
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z20, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z17, Z22
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z17, Z22
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z17, Z22
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z17, Z22
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z21
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z17, Z22
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z21
-	VSCALEFPS        Z19, Z22, Z22
-	VSCALEFPS        Z20, Z21, Z21
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z22, Z17
-	VADDPS.BCST  oneSingle<>+0(SB), Z21, Z18
-	VADDPS.BCST  twoSingle<>+0(SB), Z22, Z19
-	VADDPS.BCST  twoSingle<>+0(SB), Z21, Z20
-	VBROADCASTSS oneSingle<>+0(SB), Z23
-	VMULPS       Z19, Z17, Z24
-	VMULPS       Z20, Z18, Z25
-	VDIVPS       Z24, Z23, Z24
-	VDIVPS       Z25, Z23, Z23
-	VMULPS       Z19, Z24, Z19
-	VMULPS       Z20, Z23, Z20
-	VMULPS       Z17, Z24, Z17
-	VMULPS       Z18, Z23, Z18
-	VMULPS       Z22, Z17, Z17
-	VMULPS       Z21, Z18, Z18
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VMULPS           Z13, Z13, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
+	VFMADD231PS      Z16, Z19, Z21
+	VFMADD231PS      Z17, Z18, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z16, Z21, Z12
+	VFMADD231PS      Z17, Z20, Z13
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z15, Z12, Z12
+	VPADDD           Z14, Z13, Z13
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
+	VDIVPS           Z14, Z12, Z14
+	VDIVPS           Z15, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z17, Z17, Z23
-	VMULPS           Z18, Z18, Z24
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z23, Z26
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z24, Z25
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z23, Z26
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z24, Z25
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z23, Z26
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z24, Z25
-	VFNMADD213PS     Z22, Z23, Z26
-	VFNMADD213PS     Z21, Z24, Z25
-	VFNMADD213PS     Z22, Z17, Z26
-	VFNMADD213PS     Z21, Z18, Z25
-	VMULPS           Z19, Z22, Z17
-	VMULPS           Z20, Z21, Z18
-	VPMOVD2M         Z15, K1
-	VPMOVD2M         Z16, K2
-	VBLENDMPS        Z17, Z19, K1, Z21
-	VBLENDMPS        Z18, Z20, K2, Z22
-	VBLENDMPS        Z19, Z17, K1, Z17
-	VBLENDMPS        Z20, Z18, K2, Z18
-	VPXORQ           Z19, Z19, Z19
-	VMINPS           Z15, Z19, Z20
-	VMINPS           Z16, Z19, Z19
-	VSUBPS           Z26, Z20, Z20
-	VSUBPS           Z25, Z19, Z19
-	VPXORQ           Z23, Z23, Z23
-	VMAXPS           Z15, Z23, Z15
-	VMAXPS           Z16, Z23, Z16
-	VADDPS           Z15, Z26, Z15
-	VADDPS           Z16, Z25, Z16
-	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
-	VXORPS.BCST      signBitSingle<>+0(SB), Z16, Z16
-	VMULPS           Z2, Z9, Z23
-	VMULPS           Z2, Z10, Z24
-	VMULPS           Z3, Z12, Z25
-	VMULPS           Z3, Z11, Z26
-	VMULPS           Z17, Z23, Z23
-	VMULPS           Z18, Z24, Z24
-	VFNMADD231PS     Z21, Z25, Z23
-	VFNMADD231PS     Z22, Z26, Z24
-	VMULPS           Z4, Z9, Z9
-	VMOVUPS          Z9, (SP)
-	VMULPS           Z4, Z10, Z9
+	VMULPS           Z14, Z14, Z16
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z12, Z16, Z19
+	VFNMADD213PS     Z13, Z17, Z18
+	VFNMADD213PS     Z12, Z14, Z19
+	VFNMADD213PS     Z13, Z15, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VDIVPS           Z15, Z14, Z15
+	VDIVPS           Z16, Z14, Z14
+	VMULPS           Z15, Z12, Z12
+	VMULPS           Z14, Z13, Z13
+	VPMOVD2M         Z10, K1
+	VPMOVD2M         Z11, K2
+	VBLENDMPS        Z12, Z15, K1, Z16
+	VBLENDMPS        Z13, Z14, K2, Z17
+	VBLENDMPS        Z15, Z12, K1, Z12
+	VBLENDMPS        Z14, Z13, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPS           Z10, Z14, Z15
+	VMINPS           Z11, Z14, Z14
+	VSUBPS           Z19, Z15, Z15
+	VSUBPS           Z18, Z14, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPS           Z10, Z20, Z10
+	VMAXPS           Z11, Z20, Z11
+	VADDPS           Z10, Z19, Z10
+	VADDPS           Z11, Z18, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VMOVUPS          128(R8), Z18
+	VMULPS           Z18, Z4, Z18
+	VMOVUPS          128(R8), Z19
+	VMULPS           Z19, Z5, Z19
+	VMOVUPS          192(R8), Z20
+	VMULPS           Z20, Z7, Z20
+	VMOVUPS          192(R8), Z21
+	VMULPS           Z21, Z6, Z21
+	VMULPS           Z12, Z18, Z18
+	VMULPS           Z13, Z19, Z19
+	VFNMADD231PS     Z16, Z20, Z18
+	VFNMADD231PS     Z17, Z21, Z19
+	VMOVUPS          256(R8), Z20
+	VMULPS           Z20, Z4, Z4
+	VMOVUPS          256(R8), Z20
+	VMULPS           Z20, Z5, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z7, Z15, Z10
-	VMULPS       Z7, Z16, Z25
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z26
-	VMAXPS       Z10, Z26, Z27
-	VMAXPS       Z25, Z26, Z26
+	VMULPS       Z2, Z10, Z20
+	VMULPS       Z2, Z11, Z21
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z22
+	VMAXPS       Z20, Z22, Z23
+	VMAXPS       Z21, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z27, Z28
-	VMULPS.BCST       log2eSingle<>+0(SB), Z26, Z29
-	VRNDSCALEPS       $0x08, Z28, Z28
-	VRNDSCALEPS       $0x08, Z29, Z29
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z28, Z27
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z29, Z26
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z28, Z27
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z29, Z26
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z24
+	VMOVAPD           Z24, Z25
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z23, Z25
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z22, Z24
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z25, Z26
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z24, Z27
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z26, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z27, Z22
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z30
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z23, Z23, Z26
+	VMULPS           Z22, Z22, Z27
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z23, Z29
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z22, Z28
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z26, Z29
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z27, Z28
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z30
 	VMOVAPD          Z30, Z31
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z27, Z31
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z26, Z30
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z27, Z31
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z26, Z30
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z27, Z31
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z26, Z30
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z27, Z31
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z26, Z30
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z27, Z31
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z26, Z30
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z27, Z31
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z26, Z30
-	VSCALEFPS        Z28, Z31, Z31
-	VSCALEFPS        Z29, Z30, Z30
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z25, K2
-	VMOVAPS.Z        Z31, K1, Z10
-	VMOVAPS.Z        Z30, K2, Z25
-	VMULPS           Z20, Z21, Z26
-	VMULPS           Z19, Z22, Z27
-	VFNMADD213PS     Z17, Z6, Z26
-	VFNMADD213PS     Z18, Z6, Z27
-	VMOVUPS          (SP), Z28
-	VMULPS           Z10, Z28, Z10
-	VMULPS           Z25, Z9, Z9
-	VFMADD231PS      Z26, Z10, Z23
-	VFMADD231PS      Z27, Z9, Z24
-	VMULPS           Z5, Z12, Z9
-	VMULPS           Z5, Z11, Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z23, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z22, Z30
+	VFMADD231PS      Z26, Z29, Z31
+	VFMADD231PS      Z27, Z28, Z30
+	VADDPS.BCST      oneSingle<>+0(SB), Z23, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z22, Z22
+	VFMADD231PS      Z26, Z31, Z23
+	VFMADD231PS      Z27, Z30, Z22
+	VPSLLD           $0x17, Z25, Z25
+	VPSLLD           $0x17, Z24, Z24
+	VPADDD           Z25, Z23, Z23
+	VPADDD           Z24, Z22, Z22
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z20, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z21, K2
+	VMOVAPS.Z        Z23, K1, Z20
+	VMOVAPS.Z        Z22, K2, Z21
+	VMULPS           Z15, Z16, Z22
+	VMULPS           Z14, Z17, Z23
+	VFNMADD213PS     Z12, Z1, Z22
+	VFNMADD213PS     Z13, Z1, Z23
+	VMULPS           Z20, Z4, Z4
+	VMULPS           Z21, Z5, Z5
+	VFMADD231PS      Z22, Z4, Z18
+	VFMADD231PS      Z23, Z5, Z19
+	VMULPS           Z0, Z7, Z4
+	VMULPS           Z0, Z6, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z7, Z20, Z11
-	VMULPS       Z7, Z19, Z12
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
-	VMAXPS       Z11, Z19, Z20
-	VMAXPS       Z12, Z19, Z19
+	VMULPS       Z2, Z15, Z6
+	VMULPS       Z2, Z14, Z7
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z6, Z14, Z15
+	VMAXPS       Z7, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z20, Z25
-	VMULPS.BCST       log2eSingle<>+0(SB), Z19, Z26
-	VRNDSCALEPS       $0x08, Z25, Z25
-	VRNDSCALEPS       $0x08, Z26, Z26
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z25, Z20
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z26, Z19
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z25, Z20
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z26, Z19
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z20, Z28
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z20, Z28
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z20, Z28
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z20, Z28
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z28
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z20, Z28
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z19, Z27
-	VSCALEFPS        Z25, Z28, Z28
-	VSCALEFPS        Z26, Z27, Z27
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
-	VMOVAPS.Z        Z28, K1, Z11
-	VMOVAPS.Z        Z27, K2, Z12
-	VMULPS           Z15, Z17, Z15
-	VMULPS           Z16, Z18, Z16
-	VFNMADD213PS     Z21, Z6, Z15
-	VFNMADD213PS     Z22, Z6, Z16
-	VMULPS           Z11, Z9, Z9
-	VMULPS           Z12, Z10, Z10
-	VFMADD231PS      Z15, Z9, Z23
-	VFMADD231PS      Z16, Z10, Z24
-	VMULPS           Z21, Z13, Z9
-	VMULPS           Z22, Z14, Z10
-	VFMADD231PS      Z17, Z9, Z23
-	VFMADD231PS      Z18, Z10, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z15, Z15, Z22
+	VMULPS           Z14, Z14, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z26
+	VFMADD231PS      Z22, Z25, Z27
+	VFMADD231PS      Z23, Z24, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z22, Z27, Z15
+	VFMADD231PS      Z23, Z26, Z14
+	VPSLLD           $0x17, Z21, Z21
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z21, Z15, Z15
+	VPADDD           Z20, Z14, Z14
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z6, K1
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z7, K2
+	VMOVAPS.Z        Z15, K1, Z6
+	VMOVAPS.Z        Z14, K2, Z7
+	VMULPS           Z10, Z12, Z10
+	VMULPS           Z11, Z13, Z11
+	VFNMADD213PS     Z16, Z1, Z10
+	VFNMADD213PS     Z17, Z1, Z11
+	VMULPS           Z6, Z4, Z4
+	VMULPS           Z7, Z5, Z5
+	VFMADD231PS      Z10, Z4, Z18
+	VFMADD231PS      Z11, Z5, Z19
+	VMULPS           Z16, Z8, Z4
+	VMULPS           Z17, Z9, Z5
+	VFMADD231PS      Z12, Z4, Z18
+	VFMADD231PS      Z13, Z5, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z23, (AX)(DI*4)
-	VMOVNTPS         Z24, 64(AX)(DI*4)
+	VMOVNTPS         Z18, (AX)(DI*4)
+	VMOVNTPS         Z19, 64(AX)(DI*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z23, (AX)(DI*4)
-	VMOVUPS Z24, 64(AX)(DI*4)
+	VMOVUPS Z18, (AX)(DI*4)
+	VMOVUPS Z19, 64(AX)(DI*4)
 
 stored1:
 	ADDQ $0x00000020, DI
@@ -46082,125 +46521,134 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z9
-	VBROADCASTSS oneSingle<>+0(SB), Z10
-	VSUBPS       Z9, Z10, Z10
-	VMULPS       Z0, Z9, Z11
-	VFMADD231PS  Z1, Z10, Z11
-	VMOVUPS.Z    (BX)(DI*4), K1, Z12
-	VORPS.BCST   signBitSingle<>+0(SB), Z12, Z13
-	VPMAXUD      Z13, Z8, Z8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VMOVUPS      (R8), Z6
+	VMULPS       Z6, Z4, Z6
+	VMOVUPS      64(R8), Z7
+	VFMADD231PS  Z7, Z5, Z6
+	VMOVUPS.Z    (BX)(DI*4), K1, Z7
+	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z8
+	VPMAXUD      Z8, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z13, Z14
-	VRNDSCALEPS       $0x08, Z14, Z14
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z13
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z13, Z15
-	VSCALEFPS        Z14, Z15, Z15
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPS.BCST  oneSingle<>+0(SB), Z15, Z13
-	VADDPS.BCST  twoSingle<>+0(SB), Z15, Z14
-	VBROADCASTSS oneSingle<>+0(SB), Z16
-	VMULPS       Z14, Z13, Z17
-	VDIVPS       Z17, Z16, Z16
-	VMULPS       Z14, Z16, Z14
-	VMULPS       Z13, Z16, Z13
-	VMULPS       Z15, Z13, Z13
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
+	VFMADD231PS      Z10, Z11, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z10, Z12, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z9, Z8, Z8
+	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z9
+	VDIVPS           Z9, Z8, Z9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z13, Z13, Z16
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
-	VFNMADD213PS     Z15, Z16, Z17
-	VFNMADD213PS     Z15, Z13, Z17
-	VMULPS           Z14, Z15, Z13
-	VPMOVD2M         Z12, K2
-	VBLENDMPS        Z13, Z14, K2, Z15
-	VBLENDMPS        Z14, Z13, K2, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPS           Z12, Z14, Z14
-	VSUBPS           Z17, Z14, Z14
-	VPXORQ           Z16, Z16, Z16
-	VMAXPS           Z12, Z16, Z12
-	VADDPS           Z12, Z17, Z12
-	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
-	VMULPS           Z2, Z9, Z16
-	VMULPS           Z3, Z10, Z17
-	VMULPS           Z13, Z16, Z16
-	VFNMADD231PS     Z15, Z17, Z16
-	VMULPS           Z4, Z9, Z9
+	VMULPS           Z9, Z9, Z10
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z11
+	VFNMADD213PS     Z8, Z10, Z11
+	VFNMADD213PS     Z8, Z9, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z10
+	VDIVPS           Z10, Z9, Z9
+	VMULPS           Z9, Z8, Z8
+	VPMOVD2M         Z7, K2
+	VBLENDMPS        Z8, Z9, K2, Z10
+	VBLENDMPS        Z9, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z7, Z9, Z9
+	VSUBPS           Z11, Z9, Z9
+	VPXORQ           Z12, Z12, Z12
+	VMAXPS           Z7, Z12, Z7
+	VADDPS           Z7, Z11, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VMOVUPS          128(R8), Z11
+	VMULPS           Z11, Z4, Z11
+	VMOVUPS          192(R8), Z12
+	VMULPS           Z12, Z5, Z12
+	VMULPS           Z8, Z11, Z11
+	VFNMADD231PS     Z10, Z12, Z11
+	VMOVUPS          256(R8), Z12
+	VMULPS           Z12, Z4, Z4
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z7, Z12, Z17
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
-	VMAXPS       Z17, Z18, Z18
+	VMULPS       Z2, Z7, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z18, Z19
-	VRNDSCALEPS       $0x08, Z19, Z19
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z19, Z18
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z19, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z18, Z20
-	VSCALEFPS        Z19, Z20, Z20
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K2
-	VMOVAPS.Z        Z20, K2, Z17
-	VMULPS           Z14, Z15, Z18
-	VFNMADD213PS     Z13, Z6, Z18
-	VMULPS           Z17, Z9, Z9
-	VFMADD231PS      Z18, Z9, Z16
-	VMULPS           Z5, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
+	VMOVAPS.Z        Z13, K2, Z12
+	VMULPS           Z9, Z10, Z13
+	VFNMADD213PS     Z8, Z1, Z13
+	VMULPS           Z12, Z4, Z4
+	VFMADD231PS      Z13, Z4, Z11
+	VMULPS           Z0, Z5, Z4
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z7, Z14, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
-	VMAXPS       Z10, Z14, Z14
+	VMULPS       Z2, Z9, Z5
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z9
+	VMAXPS       Z5, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPS.BCST       log2eSingle<>+0(SB), Z14, Z17
-	VRNDSCALEPS       $0x08, Z17, Z17
-	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z17, Z14
-	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z17, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSS     expLanefSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expLaneeSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanedSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanecSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST expLanebSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VFMADD213PS.BCST oneSingle<>+0(SB), Z14, Z18
-	VSCALEFPS        Z17, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z18, K2, Z10
-	VMULPS           Z12, Z13, Z12
-	VFNMADD213PS     Z15, Z6, Z12
-	VMULPS           Z10, Z9, Z9
-	VFMADD231PS      Z12, Z9, Z16
-	VMULPS           Z15, Z11, Z9
-	VFMADD231PS      Z13, Z9, Z16
-	VMOVUPS          Z16, K1, (AX)(DI*4)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z9, Z9, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z13, Z15, Z9
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z9, Z9
+	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z5, K2
+	VMOVAPS.Z        Z9, K2, Z5
+	VMULPS           Z7, Z8, Z7
+	VFNMADD213PS     Z10, Z1, Z7
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS      Z7, Z4, Z11
+	VMULPS           Z10, Z6, Z4
+	VFMADD231PS      Z8, Z4, Z11
+	VMOVUPS          Z11, K1, (AX)(DI*4)
 	ADDQ             $0x00000010, DI
 	SUBQ             $0x00000010, CX
 	JMP              few
@@ -46208,8 +46656,8 @@ few:
 done:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
-	VPMAXUD      Z0, Z8, Z8
-	VPCMPEQD     Z0, Z8, K1
+	VPMAXUD      Z0, Z3, Z3
+	VPCMPEQD     Z0, Z3, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -46219,7 +46667,11 @@ done:
 
 // func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $64-89
+TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $384-89
+	LEAQ (SP), R8
+	ADDQ $0x3f, R8
+	ANDQ $-64, R8
+
 	// backwardSigmoidAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -46229,281 +46681,306 @@ TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $64-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Z0
-	VBROADCASTSD 8(DI), Z1
-	VBROADCASTSD 40(DI), Z2
-	VBROADCASTSD 48(DI), Z3
-	VBROADCASTSD 56(DI), Z4
-	VBROADCASTSD 64(DI), Z5
-	VXORPD.BCST  signBit<>+0(SB), Z5, Z5
-	VBROADCASTSD 72(DI), Z6
-	VMOVSD       72(DI), X7
-	VBROADCASTSD X7, Z7
-	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z0, (R8)
+	VBROADCASTSD 8(DI), Z0
+	VMOVUPS      Z0, 64(R8)
+	VBROADCASTSD 40(DI), Z0
+	VMOVUPS      Z0, 128(R8)
+	VBROADCASTSD 48(DI), Z0
+	VMOVUPS      Z0, 192(R8)
+	VBROADCASTSD 56(DI), Z0
+	VMOVUPS      Z0, 256(R8)
+	VBROADCASTSD 64(DI), Z0
+	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
+	VBROADCASTSD 72(DI), Z1
+	VMOVSD       72(DI), X2
+	VBROADCASTSD X2, Z2
+	VPXORQ       Z3, Z3, Z3
 	XORQ         DI, DI
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z9
-	VMOVUPD      64(SI)(DI*8), Z10
-	VBROADCASTSD one<>+0(SB), Z11
-	VSUBPD       Z9, Z11, Z12
-	VSUBPD       Z10, Z11, Z11
-	VMULPD       Z0, Z9, Z13
-	VMULPD       Z0, Z10, Z14
-	VFMADD231PD  Z1, Z12, Z13
-	VFMADD231PD  Z1, Z11, Z14
-	VMOVUPD      (BX)(DI*8), Z15
-	VMOVUPD      64(BX)(DI*8), Z16
-	VORPD.BCST   signBit<>+0(SB), Z15, Z17
-	VORPD.BCST   signBit<>+0(SB), Z16, Z18
-	VPMAXUQ      Z17, Z8, Z8
-	VPMAXUQ      Z18, Z8, Z8
+	VMOVUPD      (SI)(DI*8), Z4
+	VMOVUPD      64(SI)(DI*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z4, Z6, Z7
+	VSUBPD       Z5, Z6, Z6
+	VMOVUPS      (R8), Z8
+	VMULPD       Z8, Z4, Z8
+	VMOVUPS      (R8), Z9
+	VMULPD       Z9, Z5, Z9
+	VMOVUPS      64(R8), Z10
+	VFMADD231PD  Z10, Z7, Z8
+	VMOVUPS      64(R8), Z10
+	VFMADD231PD  Z10, Z6, Z9
+	VMOVUPD      (BX)(DI*8), Z10
+	VMOVUPD      64(BX)(DI*8), Z11
+	VORPD.BCST   signBit<>+0(SB), Z10, Z12
+	VORPD.BCST   signBit<>+0(SB), Z11, Z13
+	VPMAXUQ      Z12, Z3, Z3
+	VPMAXUQ      Z13, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z17, Z19
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z20
-	VRNDSCALEPD       $0x08, Z19, Z19
-	VRNDSCALEPD       $0x08, Z20, Z20
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z20, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z17
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z20, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST exp64j<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64i<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64h<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64g<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64f<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64e<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64d<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64c<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST exp64b<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z21
-	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z21
-	VSCALEFPD        Z19, Z22, Z22
-	VSCALEFPD        Z20, Z21, Z21
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z22, Z17
-	VADDPD.BCST  one<>+0(SB), Z21, Z18
-	VADDPD.BCST  two<>+0(SB), Z22, Z19
-	VADDPD.BCST  two<>+0(SB), Z21, Z20
-	VBROADCASTSD one<>+0(SB), Z23
-	VMULPD       Z19, Z17, Z24
-	VMULPD       Z20, Z18, Z25
-	VDIVPD       Z24, Z23, Z24
-	VDIVPD       Z25, Z23, Z23
-	VMULPD       Z19, Z24, Z19
-	VMULPD       Z20, Z23, Z20
-	VMULPD       Z17, Z24, Z17
-	VMULPD       Z18, Z23, Z18
-	VMULPD       Z22, Z17, Z17
-	VMULPD       Z21, Z18, Z18
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z17, Z17, Z23
-	VMULPD           Z18, Z18, Z24
-	VBROADCASTSD     unit64j<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST unit64i<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64i<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64h<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64h<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64g<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64g<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64f<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64f<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64e<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64e<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64d<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64d<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64c<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64c<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64b<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64b<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unit64a<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unit64a<>+0(SB), Z24, Z25
-	VFNMADD213PD     Z22, Z23, Z26
-	VFNMADD213PD     Z21, Z24, Z25
-	VFNMADD213PD     Z22, Z17, Z26
-	VFNMADD213PD     Z21, Z18, Z25
-	VMULPD           Z19, Z22, Z17
-	VMULPD           Z20, Z21, Z18
-	VPMOVQ2M         Z15, K1
-	VPMOVQ2M         Z16, K2
-	VBLENDMPD        Z17, Z19, K1, Z21
-	VBLENDMPD        Z18, Z20, K2, Z22
-	VBLENDMPD        Z19, Z17, K1, Z17
-	VBLENDMPD        Z20, Z18, K2, Z18
-	VPXORQ           Z19, Z19, Z19
-	VMINPD           Z15, Z19, Z20
-	VMINPD           Z16, Z19, Z19
-	VSUBPD           Z26, Z20, Z20
-	VSUBPD           Z25, Z19, Z19
-	VPXORQ           Z23, Z23, Z23
-	VMAXPD           Z15, Z23, Z15
-	VMAXPD           Z16, Z23, Z16
-	VADDPD           Z15, Z26, Z15
-	VADDPD           Z16, Z25, Z16
-	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
-	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
-	VMULPD           Z2, Z9, Z23
-	VMULPD           Z2, Z10, Z24
-	VMULPD           Z3, Z12, Z25
-	VMULPD           Z3, Z11, Z26
-	VMULPD           Z17, Z23, Z23
-	VMULPD           Z18, Z24, Z24
-	VFNMADD231PD     Z21, Z25, Z23
-	VFNMADD231PD     Z22, Z26, Z24
-	VMULPD           Z4, Z9, Z9
-	VMOVUPS          Z9, (SP)
-	VMULPD           Z4, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VMULPD           Z13, Z13, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z16, Z21, Z12
+	VFMADD231PD      Z17, Z20, Z13
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z14, Z13, Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VDIVPD           Z14, Z12, Z14
+	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z12, Z16, Z19
+	VFNMADD213PD     Z13, Z17, Z18
+	VFNMADD213PD     Z12, Z14, Z19
+	VFNMADD213PD     Z13, Z15, Z18
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VDIVPD           Z15, Z14, Z15
+	VDIVPD           Z16, Z14, Z14
+	VMULPD           Z15, Z12, Z12
+	VMULPD           Z14, Z13, Z13
+	VPMOVQ2M         Z10, K1
+	VPMOVQ2M         Z11, K2
+	VBLENDMPD        Z12, Z15, K1, Z16
+	VBLENDMPD        Z13, Z14, K2, Z17
+	VBLENDMPD        Z15, Z12, K1, Z12
+	VBLENDMPD        Z14, Z13, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z10, Z14, Z15
+	VMINPD           Z11, Z14, Z14
+	VSUBPD           Z19, Z15, Z15
+	VSUBPD           Z18, Z14, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPD           Z10, Z20, Z10
+	VMAXPD           Z11, Z20, Z11
+	VADDPD           Z10, Z19, Z10
+	VADDPD           Z11, Z18, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VMOVUPS          128(R8), Z18
+	VMULPD           Z18, Z4, Z18
+	VMOVUPS          128(R8), Z19
+	VMULPD           Z19, Z5, Z19
+	VMOVUPS          192(R8), Z20
+	VMULPD           Z20, Z7, Z20
+	VMOVUPS          192(R8), Z21
+	VMULPD           Z21, Z6, Z21
+	VMULPD           Z12, Z18, Z18
+	VMULPD           Z13, Z19, Z19
+	VFNMADD231PD     Z16, Z20, Z18
+	VFNMADD231PD     Z17, Z21, Z19
+	VMOVUPS          256(R8), Z20
+	VMULPD           Z20, Z4, Z4
+	VMOVUPS          256(R8), Z20
+	VMULPD           Z20, Z5, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z7, Z15, Z10
-	VMULPD       Z7, Z16, Z25
-	VBROADCASTSD leastNormalExp<>+0(SB), Z26
-	VMAXPD       Z10, Z26, Z27
-	VMAXPD       Z25, Z26, Z26
+	VMULPD       Z2, Z10, Z20
+	VMULPD       Z2, Z11, Z21
+	VBROADCASTSD leastNormalExp<>+0(SB), Z22
+	VMAXPD       Z20, Z22, Z23
+	VMAXPD       Z21, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z27, Z28
-	VMULPD.BCST       log2e<>+0(SB), Z26, Z29
-	VRNDSCALEPD       $0x08, Z28, Z28
-	VRNDSCALEPD       $0x08, Z29, Z29
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z28, Z27
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z29, Z26
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z28, Z27
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z29, Z26
+	VBROADCASTSD      roundBits<>+0(SB), Z24
+	VMOVAPD           Z24, Z25
+	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
+	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z24
+	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
+	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
+	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z22
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z30
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z23, Z23, Z26
+	VMULPD           Z22, Z22, Z27
+	VBROADCASTSD     expRowh<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
+	VFMADD213PD.BCST expRowg<>+0(SB), Z22, Z28
+	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
+	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
+	VBROADCASTSD     expRowf<>+0(SB), Z30
 	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST exp64j<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64j<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64i<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64i<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64h<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64h<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64g<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64g<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64f<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64f<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64e<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64e<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64d<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64d<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64c<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64c<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST exp64b<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST exp64b<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST one<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST one<>+0(SB), Z26, Z30
-	VFMADD213PD.BCST one<>+0(SB), Z27, Z31
-	VFMADD213PD.BCST one<>+0(SB), Z26, Z30
-	VSCALEFPD        Z28, Z31, Z31
-	VSCALEFPD        Z29, Z30, Z30
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z25, K2
-	VMOVAPD.Z        Z31, K1, Z10
-	VMOVAPD.Z        Z30, K2, Z25
-	VMULPD           Z20, Z21, Z26
-	VMULPD           Z19, Z22, Z27
-	VFNMADD213PD     Z17, Z6, Z26
-	VFNMADD213PD     Z18, Z6, Z27
-	VMOVUPS          (SP), Z28
-	VMULPD           Z10, Z28, Z10
-	VMULPD           Z25, Z9, Z9
-	VFMADD231PD      Z26, Z10, Z23
-	VFMADD231PD      Z27, Z9, Z24
-	VMULPD           Z5, Z12, Z9
-	VMULPD           Z5, Z11, Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z22, Z30
+	VFMADD231PD      Z26, Z29, Z31
+	VFMADD231PD      Z27, Z28, Z30
+	VBROADCASTSD     expRowd<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
+	VFMADD213PD.BCST expRowc<>+0(SB), Z22, Z28
+	VFMADD231PD      Z26, Z31, Z29
+	VFMADD231PD      Z27, Z30, Z28
+	VBROADCASTSD     expRowb<>+0(SB), Z30
+	VMOVAPD          Z30, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z22, Z30
+	VFMADD231PD      Z26, Z29, Z31
+	VFMADD231PD      Z27, Z28, Z30
+	VADDPD.BCST      one<>+0(SB), Z23, Z23
+	VADDPD.BCST      one<>+0(SB), Z22, Z22
+	VFMADD231PD      Z26, Z31, Z23
+	VFMADD231PD      Z27, Z30, Z22
+	VPSLLQ           $0x34, Z25, Z25
+	VPSLLQ           $0x34, Z24, Z24
+	VPADDQ           Z25, Z23, Z23
+	VPADDQ           Z24, Z22, Z22
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z20, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z21, K2
+	VMOVAPD.Z        Z23, K1, Z20
+	VMOVAPD.Z        Z22, K2, Z21
+	VMULPD           Z15, Z16, Z22
+	VMULPD           Z14, Z17, Z23
+	VFNMADD213PD     Z12, Z1, Z22
+	VFNMADD213PD     Z13, Z1, Z23
+	VMULPD           Z20, Z4, Z4
+	VMULPD           Z21, Z5, Z5
+	VFMADD231PD      Z22, Z4, Z18
+	VFMADD231PD      Z23, Z5, Z19
+	VMULPD           Z0, Z7, Z4
+	VMULPD           Z0, Z6, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z7, Z20, Z11
-	VMULPD       Z7, Z19, Z12
-	VBROADCASTSD leastNormalExp<>+0(SB), Z19
-	VMAXPD       Z11, Z19, Z20
-	VMAXPD       Z12, Z19, Z19
+	VMULPD       Z2, Z15, Z6
+	VMULPD       Z2, Z14, Z7
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z6, Z14, Z15
+	VMAXPD       Z7, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z20, Z25
-	VMULPD.BCST       log2e<>+0(SB), Z19, Z26
-	VRNDSCALEPD       $0x08, Z25, Z25
-	VRNDSCALEPD       $0x08, Z26, Z26
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z25, Z20
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z26, Z19
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z25, Z20
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z26, Z19
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z14
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST exp64j<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64j<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64i<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64i<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64h<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64h<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64g<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64g<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64f<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64f<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64e<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64e<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64d<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64d<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64c<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64c<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST exp64b<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST exp64b<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST one<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST one<>+0(SB), Z19, Z27
-	VSCALEFPD        Z25, Z28, Z28
-	VSCALEFPD        Z26, Z27, Z27
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K2
-	VMOVAPD.Z        Z28, K1, Z11
-	VMOVAPD.Z        Z27, K2, Z12
-	VMULPD           Z15, Z17, Z15
-	VMULPD           Z16, Z18, Z16
-	VFNMADD213PD     Z21, Z6, Z15
-	VFNMADD213PD     Z22, Z6, Z16
-	VMULPD           Z11, Z9, Z9
-	VMULPD           Z12, Z10, Z10
-	VFMADD231PD      Z15, Z9, Z23
-	VFMADD231PD      Z16, Z10, Z24
-	VMULPD           Z21, Z13, Z9
-	VMULPD           Z22, Z14, Z10
-	VFMADD231PD      Z17, Z9, Z23
-	VFMADD231PD      Z18, Z10, Z24
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z15, Z15, Z22
+	VMULPD           Z14, Z14, Z23
+	VBROADCASTSD     expRowh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z24
+	VFMADD231PD      Z22, Z27, Z25
+	VFMADD231PD      Z23, Z26, Z24
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z22, Z27, Z15
+	VFMADD231PD      Z23, Z26, Z14
+	VPSLLQ           $0x34, Z21, Z21
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z21, Z15, Z15
+	VPADDQ           Z20, Z14, Z14
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z6, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z7, K2
+	VMOVAPD.Z        Z15, K1, Z6
+	VMOVAPD.Z        Z14, K2, Z7
+	VMULPD           Z10, Z12, Z10
+	VMULPD           Z11, Z13, Z11
+	VFNMADD213PD     Z16, Z1, Z10
+	VFNMADD213PD     Z17, Z1, Z11
+	VMULPD           Z6, Z4, Z4
+	VMULPD           Z7, Z5, Z5
+	VFMADD231PD      Z10, Z4, Z18
+	VFMADD231PD      Z11, Z5, Z19
+	VMULPD           Z16, Z8, Z4
+	VMULPD           Z17, Z9, Z5
+	VFMADD231PD      Z12, Z4, Z18
+	VFMADD231PD      Z13, Z5, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z23, (AX)(DI*8)
-	VMOVNTPD         Z24, 64(AX)(DI*8)
+	VMOVNTPD         Z18, (AX)(DI*8)
+	VMOVNTPD         Z19, 64(AX)(DI*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z23, (AX)(DI*8)
-	VMOVUPD Z24, 64(AX)(DI*8)
+	VMOVUPD Z18, (AX)(DI*8)
+	VMOVUPD Z19, 64(AX)(DI*8)
 
 stored1:
 	ADDQ $0x00000010, DI
@@ -46519,146 +46996,155 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z9
-	VBROADCASTSD one<>+0(SB), Z10
-	VSUBPD       Z9, Z10, Z10
-	VMULPD       Z0, Z9, Z11
-	VFMADD231PD  Z1, Z10, Z11
-	VMOVUPD.Z    (BX)(DI*8), K1, Z12
-	VORPD.BCST   signBit<>+0(SB), Z12, Z13
-	VPMAXUQ      Z13, Z8, Z8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	VMOVUPS      (R8), Z6
+	VMULPD       Z6, Z4, Z6
+	VMOVUPS      64(R8), Z7
+	VFMADD231PD  Z7, Z5, Z6
+	VMOVUPD.Z    (BX)(DI*8), K1, Z7
+	VORPD.BCST   signBit<>+0(SB), Z7, Z8
+	VPMAXUQ      Z8, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z13, Z14
-	VRNDSCALEPD       $0x08, Z14, Z14
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z13
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z15
-	VFMADD213PD.BCST exp64j<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64i<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64h<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64g<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64f<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64e<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64d<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64c<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST exp64b<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
-	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
-	VSCALEFPD        Z14, Z15, Z15
-
-	// 1/(1+e) and e/(2+e) by one division.
-	VADDPD.BCST  one<>+0(SB), Z15, Z13
-	VADDPD.BCST  two<>+0(SB), Z15, Z14
-	VBROADCASTSD one<>+0(SB), Z16
-	VMULPD       Z14, Z13, Z17
-	VDIVPD       Z17, Z16, Z16
-	VMULPD       Z14, Z16, Z14
-	VMULPD       Z13, Z16, Z13
-	VMULPD       Z15, Z13, Z13
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPD           Z13, Z13, Z16
-	VBROADCASTSD     unit64j<>+0(SB), Z17
-	VFMADD213PD.BCST unit64i<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64h<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64g<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64f<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64e<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64d<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64c<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64b<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unit64a<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z15, Z16, Z17
-	VFNMADD213PD     Z15, Z13, Z17
-	VMULPD           Z14, Z15, Z13
-	VPMOVQ2M         Z12, K2
-	VBLENDMPD        Z13, Z14, K2, Z15
-	VBLENDMPD        Z14, Z13, K2, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPD           Z12, Z14, Z14
-	VSUBPD           Z17, Z14, Z14
-	VPXORQ           Z16, Z16, Z16
-	VMAXPD           Z12, Z16, Z12
-	VADDPD           Z12, Z17, Z12
-	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
-	VMULPD           Z2, Z9, Z16
-	VMULPD           Z3, Z10, Z17
-	VMULPD           Z13, Z16, Z16
-	VFNMADD231PD     Z15, Z17, Z16
-	VMULPD           Z4, Z9, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z10, Z12, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z9, Z8, Z8
+	VADDPD.BCST      two<>+0(SB), Z8, Z9
+	VDIVPD           Z9, Z8, Z9
+	VMULPD           Z9, Z9, Z10
+	VBROADCASTSD     unitRowi<>+0(SB), Z11
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z11
+	VFNMADD213PD     Z8, Z10, Z11
+	VFNMADD213PD     Z8, Z9, Z11
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z8, Z10
+	VDIVPD           Z10, Z9, Z9
+	VMULPD           Z9, Z8, Z8
+	VPMOVQ2M         Z7, K2
+	VBLENDMPD        Z8, Z9, K2, Z10
+	VBLENDMPD        Z9, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z7, Z9, Z9
+	VSUBPD           Z11, Z9, Z9
+	VPXORQ           Z12, Z12, Z12
+	VMAXPD           Z7, Z12, Z7
+	VADDPD           Z7, Z11, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VMOVUPS          128(R8), Z11
+	VMULPD           Z11, Z4, Z11
+	VMOVUPS          192(R8), Z12
+	VMULPD           Z12, Z5, Z12
+	VMULPD           Z8, Z11, Z11
+	VFNMADD231PD     Z10, Z12, Z11
+	VMOVUPS          256(R8), Z12
+	VMULPD           Z12, Z4, Z4
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z7, Z12, Z17
-	VBROADCASTSD leastNormalExp<>+0(SB), Z18
-	VMAXPD       Z17, Z18, Z18
+	VMULPD       Z2, Z7, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z18, Z19
-	VRNDSCALEPD       $0x08, Z19, Z19
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z19, Z18
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z19, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z20
-	VFMADD213PD.BCST exp64j<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64i<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64h<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64g<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64f<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64e<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64d<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64c<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST exp64b<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
-	VFMADD213PD.BCST one<>+0(SB), Z18, Z20
-	VSCALEFPD        Z19, Z20, Z20
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K2
-	VMOVAPD.Z        Z20, K2, Z17
-	VMULPD           Z14, Z15, Z18
-	VFNMADD213PD     Z13, Z6, Z18
-	VMULPD           Z17, Z9, Z9
-	VFMADD231PD      Z18, Z9, Z16
-	VMULPD           Z5, Z10, Z9
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z        Z13, K2, Z12
+	VMULPD           Z9, Z10, Z13
+	VFNMADD213PD     Z8, Z1, Z13
+	VMULPD           Z12, Z4, Z4
+	VFMADD231PD      Z13, Z4, Z11
+	VMULPD           Z0, Z5, Z4
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z7, Z14, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z10, Z14, Z14
+	VMULPD       Z2, Z9, Z5
+	VBROADCASTSD leastNormalExp<>+0(SB), Z9
+	VMAXPD       Z5, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMULPD.BCST       log2e<>+0(SB), Z14, Z17
-	VRNDSCALEPD       $0x08, Z17, Z17
-	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z17, Z14
-	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z17, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z9
 
-	// A polynomial of e^r.
-	VBROADCASTSD     exp64k<>+0(SB), Z18
-	VFMADD213PD.BCST exp64j<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64i<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64h<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64g<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64f<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64e<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64d<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64c<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST exp64b<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VFMADD213PD.BCST one<>+0(SB), Z14, Z18
-	VSCALEFPD        Z17, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z18, K2, Z10
-	VMULPD           Z12, Z13, Z12
-	VFNMADD213PD     Z15, Z6, Z12
-	VMULPD           Z10, Z9, Z9
-	VFMADD231PD      Z12, Z9, Z16
-	VMULPD           Z15, Z11, Z9
-	VFMADD231PD      Z13, Z9, Z16
-	VMOVUPD          Z16, K1, (AX)(DI*8)
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z9, Z9, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z13, Z15, Z9
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z9, Z9
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z5, K2
+	VMOVAPD.Z        Z9, K2, Z5
+	VMULPD           Z7, Z8, Z7
+	VFNMADD213PD     Z10, Z1, Z7
+	VMULPD           Z5, Z4, Z4
+	VFMADD231PD      Z7, Z4, Z11
+	VMULPD           Z10, Z6, Z4
+	VFMADD231PD      Z8, Z4, Z11
+	VMOVUPD          Z11, K1, (AX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, CX
 	JMP              few
@@ -46666,8 +47152,8 @@ few:
 done:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z8, Z8
-	VPCMPEQQ     Z0, Z8, K1
+	VPMAXUQ      Z0, Z3, Z3
+	VPCMPEQQ     Z0, Z3, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL

@@ -52,6 +52,7 @@ func inputs(i *ir.Instruction) error {
 // allocateOrSpill allocates registers, and moves vectors to the frame until there
 // are enough of them.
 func allocateOrSpill(fn *ir.Function, vectors int) error {
+	var f frame
 	for pressure := vectors; ; {
 		fn.LabelTarget = nil
 		for _, i := range fn.Instructions() {
@@ -69,7 +70,7 @@ func allocateOrSpill(fn *ir.Function, vectors int) error {
 		if pressure < vectors/2 {
 			return err
 		}
-		spilled, err := spill(fn, pressure, vectors)
+		spilled, err := f.spill(fn, pressure, vectors)
 		if err != nil {
 			return err
 		}

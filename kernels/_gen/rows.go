@@ -226,7 +226,7 @@ func (b *rowKernel) shape() (unroll, group int) {
 		return 2, pick(b.wide(), 2, 1)
 	case !b.sigmoid && !b.logs && !b.square:
 		return 4, pick(b.wide(), 4, 1)
-	case b.wide() && b.sigmoid:
+	case b.sigmoid:
 		return 2, 2
 	case b.wide():
 		return 2, 1 // masks are few

@@ -60,16 +60,12 @@ func (b *rowKernel) minusAbove(z, l vec) vec {
 func (b *rowKernel) sigmoidOf(z vec, pq bool) (s logistic) {
 	size := b.or(z, signBit)
 	b.watchMinus(size)
-	e := b.exp(size, inside)
+	e := b.expOf(size)
+	s.log1p = b.log1pOf(e)
 	if !pq {
-		s.log1p = b.log1pUnit(e, b.div(e, b.add(e, number("two", 2))))
 		return s
 	}
-	b.Comment("1/(1+e) and e/(2+e) by one division.")
-	plusOne, plusTwo := b.add(e, one), b.add(e, number("two", 2))
-	both := b.div(b.load(one).times(len(e)), b.mul(plusOne, plusTwo))
-	larger := b.mul(both, plusTwo)
-	s.log1p = b.log1pUnit(e, b.mul(b.mul(both, plusOne), e))
+	larger := b.div(b.load(one).times(len(e)), b.add(e, one))
 	smaller := b.mul(e, larger)
 	negative := b.negative(z)
 	s.p = b.choose(negative, smaller, larger)

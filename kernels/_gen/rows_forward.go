@@ -66,7 +66,7 @@ func (b *rowKernel) probabilities(x vec) (p, q vec) {
 	}
 	b.watchSize(x)
 	b.Comment("q = 1/(1+e^x), p = e^x q.")
-	e := b.exp(x, inside)
+	e := b.expOf(x)
 	q = b.div(b.load(one).times(len(x)), b.add(e, one))
 	return b.mul(e, q), q
 }

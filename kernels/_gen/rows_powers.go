@@ -57,7 +57,7 @@ func (b *rowKernel) powerOf(v, l vec) vec {
 	b.Comment("e^(gamma ln v), 0 below the normal numbers.")
 	arg := b.mul(l, b.exponent.rest)
 	least := numbers("leastNormalExp", -707, -87)
-	y := b.exp(b.max(b.load(least).times(len(v)), arg), inside)
+	y := b.expOf(b.max(b.load(least).times(len(v)), arg))
 	y = b.where(b.cmp(nlt, arg, least), y)
 	if !b.sigmoid {
 		b.timesHalves(y, v)

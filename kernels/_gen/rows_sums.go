@@ -43,9 +43,11 @@ const laneAdditions = 32
 func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)) {
 	index := b.index()
 	b.openSums()
-	registers := 1
-	for _, i := range index {
-		registers = max(registers, b.registersOf(i))
+	additions := 1 // of lanes, in an iteration
+	if _, group := b.shape(); b.wide() || group == 1 {
+		for _, i := range index {
+			additions = max(additions, unroll/b.registersOf(i))
+		}
 	}
 	if b.labels {
 		b.members = b.GP64()
@@ -54,7 +56,7 @@ func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)
 	if b.single {
 		b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
 		b.sums.totals = b.AllocLocal(len(index) * b.bytes)
-		b.windows(n, unroll, laneAdditions*registers*b.lanes(), body)
+		b.windows(n, unroll, laneAdditions/additions*unroll*b.lanes(), body)
 	} else {
 		b.row(n, unroll, body)
 	}
@@ -137,23 +139,55 @@ func (b *rowKernel) intoSum(i, at, k int, change func(j int, sum vec)) {
 // plus adds to a sum, less subtracts, plusProduct and lessProduct do it with a
 // product.
 func (b *rowKernel) plus(i, at int, v vec) {
+	v = b.together(i, v)
 	b.intoSum(i, at, len(v), func(j int, sum vec) {
 		fp(b.gen, b.VADDPD, b.VADDPS)(v[j], sum[0], sum[0])
 	})
 }
 
 func (b *rowKernel) less(i, at int, v vec) {
+	v = b.together(i, v)
 	b.intoSum(i, at, len(v), func(j int, sum vec) {
 		fp(b.gen, b.VSUBPD, b.VSUBPS)(v[j], sum[0], sum[0])
 	})
 }
 
 func (b *rowKernel) plusProduct(i, at int, v, w vec) {
+	if b.joins(i, len(v)) {
+		b.plus(i, at, b.productSum(v, w))
+		return
+	}
 	b.intoSum(i, at, len(v), func(j int, sum vec) { b.addTo(sum, v[j:j+1], w[j:j+1]) })
 }
 
 func (b *rowKernel) lessProduct(i, at int, v, w vec) {
+	if b.joins(i, len(v)) {
+		b.less(i, at, b.productSum(v, w))
+		return
+	}
 	b.intoSum(i, at, len(v), func(j int, sum vec) { b.subFrom(sum, v[j:j+1], w[j:j+1]) })
+}
+
+// joins reports whether vectors are added to each other before they are added to
+// their sum, which is in memory as likely as not.
+func (b *rowKernel) joins(i, k int) bool { return !b.wide() && k > 1 && b.registersOf(i) == 1 }
+
+func (b *rowKernel) together(i int, v vec) vec {
+	if !b.joins(i, len(v)) {
+		return v
+	}
+	for len(v) > 1 {
+		v = append(v[2:], b.add(v[:1], v[1:2])...)
+	}
+	return v
+}
+
+func (b *rowKernel) productSum(v, w vec) vec {
+	s := b.mul(v[:1], w[:1])
+	for j := 1; j < len(v); j++ {
+		b.addTo(s, v[j:j+1], w[j:j+1])
+	}
+	return s
 }
 
 // sides is which positions have the class as their label and which have not:

@@ -14,13 +14,47 @@ import (
 // between memory and the instruction that needs it.
 const firstReload = 50000
 
+// frame is where a function's spilled registers are: slots of a vector, aligned to
+// their size, which the stack is not.
+type frame struct {
+	base  reg.Register // nil before the first slot
+	slots int
+}
+
+func (f *frame) slot(fn *ir.Function, size int) (operand.Mem, error) {
+	if f.base == nil {
+		f.base = reg.NewVirtual(firstReload, reg.KindGP, reg.S64)
+		pad := fn.AllocLocal(size)
+		var nodes []ir.Node
+		for _, step := range []func() (*ir.Instruction, error){
+			func() (*ir.Instruction, error) { return x86.LEAQ(pad, f.base) },
+			func() (*ir.Instruction, error) { return x86.ADDQ(operand.U8(size-1), f.base) },
+			func() (*ir.Instruction, error) { return x86.ANDQ(operand.I8(-size), f.base) },
+		} {
+			i, err := step()
+			if err != nil {
+				return operand.Mem{}, err
+			}
+			nodes = append(nodes, i)
+		}
+		fn.Nodes = append(nodes, fn.Nodes...)
+	}
+	fn.AllocLocal(size)
+	f.slots++
+	return operand.Mem{Base: f.base, Disp: (f.slots - 1) * size}, nil
+}
+
 // spill moves vector registers to the frame so that no more than pressure are
 // live at once, and reports whether it found any: those that save the most and
 // cost the least loads and stores in loops.
-func spill(fn *ir.Function, pressure, vectors int) (bool, error) {
+func (f *frame) spill(fn *ir.Function, pressure, vectors int) (bool, error) {
 	spilled := map[reg.ID]operand.Mem{}
 	for _, id := range victims(fn, pressure) {
-		spilled[id] = fn.AllocLocal(2 * vectors)
+		at, err := f.slot(fn, 2*vectors)
+		if err != nil {
+			return false, err
+		}
+		spilled[id] = at
 	}
 	if len(spilled) == 0 {
 		return false, nil
@@ -119,7 +153,7 @@ func victims(fn *ir.Function, pressure int) (chosen []reg.ID) {
 	weights := loopWeights(fn)
 	excess := make([]int, len(is))
 	live := make([]map[reg.ID]bool, len(is))
-	cost := map[reg.ID]float64{}
+	cost, lifetime := map[reg.ID]float64{}, map[reg.ID]int{}
 	for n, i := range is {
 		live[n] = map[reg.ID]bool{}
 		for id := range i.LiveOut.OfKind(reg.KindVector) {
@@ -129,6 +163,9 @@ func victims(fn *ir.Function, pressure int) (chosen []reg.ID) {
 			if r.Kind() == reg.KindVector {
 				live[n][r.ID()] = true
 			}
+		}
+		for id := range live[n] {
+			lifetime[id]++
 		}
 		excess[n] = len(live[n]) - pressure
 		for _, rs := range [][]reg.Register{i.InputRegisters(), i.OutputRegisters()} {
@@ -156,7 +193,7 @@ func victims(fn *ir.Function, pressure int) (chosen []reg.ID) {
 					saved += weights[n]
 				}
 			}
-			if s := saved / cost[id]; s > most && cost[id] < 1e9 {
+			if s := saved / (cost[id] * waiting(lifetime[id])); s > most && cost[id] < 1e9 {
 				best, most = id, s
 			}
 		}
@@ -172,6 +209,11 @@ func victims(fn *ir.Function, pressure int) (chosen []reg.ID) {
 		}
 	}
 }
+
+// waiting is by how much a register that is live for so many instructions costs
+// more than its loads and stores: of those that live long hardly anything waits
+// for memory, of the others the next steps do.
+func waiting(lifetime int) float64 { return 1 + 100/float64(lifetime) }
 
 // loopWeights is how often instructions run, for comparisons: ten times as often
 // in a loop as before it.
