@@ -46589,16 +46589,6 @@ done:
 	VZEROUPPER
 	RET
 
-DATA ln2Single<>+0(SB)/4, $0x3f317218
-DATA ln2Single<>+4(SB)/4, $0x3f317218
-DATA ln2Single<>+8(SB)/4, $0x3f317218
-DATA ln2Single<>+12(SB)/4, $0x3f317218
-DATA ln2Single<>+16(SB)/4, $0x3f317218
-DATA ln2Single<>+20(SB)/4, $0x3f317218
-DATA ln2Single<>+24(SB)/4, $0x3f317218
-DATA ln2Single<>+28(SB)/4, $0x3f317218
-GLOBL ln2Single<>(SB), RODATA|NOPTR, $32
-
 DATA expLogit32fSingle<>+0(SB)/4, $0x3c083143
 DATA expLogit32fSingle<>+4(SB)/4, $0x3c083143
 DATA expLogit32fSingle<>+8(SB)/4, $0x3c083143

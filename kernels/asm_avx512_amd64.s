@@ -47452,12 +47452,6 @@ done:
 	VZEROUPPER
 	RET
 
-DATA roundBitsSingle<>+0(SB)/4, $0x4b400000
-GLOBL roundBitsSingle<>(SB), RODATA|NOPTR, $4
-
-DATA ln2Single<>+0(SB)/4, $0x3f317218
-GLOBL ln2Single<>(SB), RODATA|NOPTR, $4
-
 DATA expLogit32fSingle<>+0(SB)/4, $0x3c083143
 GLOBL expLogit32fSingle<>(SB), RODATA|NOPTR, $4
 
@@ -47823,9 +47817,6 @@ done:
 	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
-
-DATA roundBits<>+0(SB)/8, $0x4338000000000000
-GLOBL roundBits<>(SB), RODATA|NOPTR, $8
 
 DATA expLogit64k<>+0(SB)/8, $0x3e926f51bccd9700
 GLOBL expLogit64k<>(SB), RODATA|NOPTR, $8
