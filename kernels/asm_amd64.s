@@ -19805,10 +19805,10 @@ TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
 	VMOVUPS      Y9, 96(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -19948,7 +19948,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -20415,10 +20415,10 @@ TEXT ·forwardNoneRegionF32AVX2(SB), $224-65
 	VMOVUPS Y12, 192(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
@@ -20553,7 +20553,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -20976,11 +20976,7 @@ done:
 
 // func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidRegionYF32AVX2(SB), $224-73
-	LEAQ 128(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
-
+TEXT ·forwardSigmoidRegionYF32AVX2(SB), $2240-73
 	// forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -20988,60 +20984,46 @@ TEXT ·forwardSigmoidRegionYF32AVX2(SB), $224-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VXORPD       Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	XORQ         BX, BX
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      Y4, 64(SP)
-	VMOVUPS      Y4, 96(SP)
+	VXORPD       Y5, Y5, Y5
+	XORQ         SI, SI
+	VXORPD       Y6, Y6, Y6
+	VMOVUPS      Y6, 2112(SP)
+	VMOVUPS      Y6, 2144(SP)
+	VMOVUPS      Y6, 2176(SP)
+	VMOVUPS      Y6, 2208(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
 	SUBQ    R8, AX
-	CMPQ    R8, $0x00000010
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (DX)(DI*1), X4
-	VMOVUPS   (SI), Y5
-	VPCMPEQB  X4, X5, X4
-	VPMOVSXBD X4, Y4
-	VMOVQ     8(DX)(DI*1), X5
-	VMOVUPS   (SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBD X5, Y5
-	VMOVMSKPS Y4, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVMSKPS Y5, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVUPS   (CX)(DI*4), Y6
-	VMOVUPS   32(CX)(DI*4), Y7
-	VPADDD    Y6, Y6, Y8
-	VPADDD    Y7, Y7, Y9
-	VPMAXUD   Y8, Y0, Y0
-	VPMAXUD   Y9, Y0, Y0
+	VMOVUPS (CX)(DI*4), Y6
+	VMOVUPS 32(CX)(DI*4), Y7
+	VPADDD  Y6, Y6, Y8
+	VPADDD  Y7, Y7, Y9
+	VPMAXUD Y8, Y1, Y1
+	VPMAXUD Y9, Y1, Y1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -21075,39 +21057,107 @@ many:
 	VPSLLD      $0x17, Y8, Y8
 	VPADDD      Y9, Y6, Y6
 	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VANDPD      Y6, Y4, Y10
-	VANDPD      Y7, Y5, Y11
-	VADDPS      Y11, Y10, Y10
-	VMOVUPS     32(SI), Y11
-	VADDPS      Y10, Y11, Y11
-	VMOVUPS     Y11, 32(SI)
-	VANDPD      Y9, Y4, Y10
-	VANDPD      Y8, Y5, Y11
-	VADDPS      Y11, Y10, Y10
-	VADDPS      Y10, Y2, Y2
-	VANDNPD     Y6, Y4, Y6
-	VANDNPD     Y7, Y5, Y7
-	VADDPS      Y7, Y6, Y6
-	VADDPS      Y6, Y1, Y1
-	VANDNPD     Y9, Y4, Y4
-	VANDNPD     Y8, Y5, Y5
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y4, Y3, Y3
+	VMOVUPS     Y6, (BX)(DI*4)
+	VMOVUPS     Y7, 32(BX)(DI*4)
 	ADDQ        $0x00000010, DI
-	SUBQ        $0x00000010, R8
-	CMPQ        R8, $0x00000010
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
 	JGE         many
 
 few:
-	TESTQ R8, R8
+	TESTQ R10, R10
 	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y6
+	VMASKMOVPS (CX)(DI*4), Y6, Y7
+	VPADDD     Y7, Y7, Y8
+	VPMAXUD    Y8, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
+	VFMADD231PS Y9, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y9, Y11, Y7
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVQ     8(DX)(DI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBD X7, Y7
+	VMOVMSKPS Y6, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVMSKPS Y7, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVUPS   (CX)(DI*4), Y8
+	VMOVUPS   32(CX)(DI*4), Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS (BX)(DI*4), Y8
+	VMOVUPS 32(BX)(DI*4), Y9
+	VMOVUPS oneSingle<>+0(SB), Y10
+	VADDPS  oneSingle<>+0(SB), Y8, Y11
+	VADDPS  oneSingle<>+0(SB), Y9, Y12
+	VDIVPS  Y11, Y10, Y11
+	VDIVPS  Y12, Y10, Y10
+	VMULPS  Y11, Y8, Y8
+	VMULPS  Y10, Y9, Y9
+	VANDPD  Y8, Y6, Y12
+	VANDPD  Y9, Y7, Y13
+	VADDPS  Y13, Y12, Y12
+	VADDPS  Y12, Y2, Y2
+	VANDPD  Y11, Y6, Y12
+	VANDPD  Y10, Y7, Y13
+	VADDPS  Y13, Y12, Y12
+	VADDPS  Y12, Y4, Y4
+	VANDNPD Y8, Y6, Y8
+	VANDNPD Y9, Y7, Y9
+	VADDPS  Y9, Y8, Y8
+	VADDPS  Y8, Y3, Y3
+	VANDNPD Y11, Y6, Y6
+	VANDNPD Y10, Y7, Y7
+	VADDPS  Y7, Y6, Y6
+	VADDPS  Y6, Y5, Y5
+	ADDQ    $0x00000010, DI
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000008, R9
@@ -21116,7 +21166,7 @@ few:
 	LEAQ    tailMasks<>+0(SB), R10
 	MOVQ    R9, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y4
+	VMOVDQU 32(R10)(R11*4), Y6
 
 	// The labels that exist, one by one.
 	XORQ R10, R10
@@ -21128,134 +21178,113 @@ bytes1:
 	ORQ        R11, R10
 	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R10, X5
-	VMOVUPS    (SI), Y6
-	VPCMPEQB   X5, X6, X5
-	VPMOVSXBD  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMOVMSKPS  Y5, R9
+	VMOVQ      R10, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMOVMSKPS  Y7, R9
 	POPCNTL    R9, R9
-	ADDQ       R9, BX
-	VMASKMOVPS (CX)(DI*4), Y4, Y4
-	VPADDD     Y4, Y4, Y7
-	VPMAXUD    Y7, Y0, Y0
+	ADDQ       R9, SI
+	VMASKMOVPS (CX)(DI*4), Y6, Y9
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VMASKMOVPS (BX)(DI*4), Y6, Y6
+	VMOVUPS    oneSingle<>+0(SB), Y9
+	VADDPS     oneSingle<>+0(SB), Y6, Y10
+	VDIVPS     Y10, Y9, Y9
+	VMULPS     Y9, Y6, Y6
+	VANDPD     Y6, Y7, Y10
+	VADDPS     Y10, Y2, Y2
+	VANDPD     Y9, Y7, Y7
+	VADDPS     Y7, Y4, Y4
+	VANDPD     Y6, Y8, Y6
+	VADDPS     Y6, Y3, Y3
+	VANDPD     Y9, Y8, Y6
+	VADDPS     Y6, Y5, Y5
+	ADDQ       $0x00000008, DI
+	SUBQ       $0x00000008, R8
+	JMP        few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y4, Y4, Y8
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y9
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y10
-	VFMADD231PS Y8, Y9, Y10
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VFMADD231PS Y8, Y10, Y4
-	VPSLLD      $0x17, Y7, Y7
-	VPADDD      Y7, Y4, Y4
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VADDPS      oneSingle<>+0(SB), Y4, Y8
-	VDIVPS      Y8, Y7, Y7
-	VMULPS      Y7, Y4, Y4
-	VANDPD      Y4, Y5, Y8
-	VMOVUPS     32(SI), Y9
-	VADDPS      Y8, Y9, Y9
-	VMOVUPS     Y9, 32(SI)
-	VANDPD      Y7, Y5, Y5
-	VADDPS      Y5, Y2, Y2
-	VANDPD      Y4, Y6, Y4
-	VADDPS      Y4, Y1, Y1
-	VANDPD      Y7, Y6, Y4
-	VADDPS      Y4, Y3, Y3
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R8
-	JMP         few
+done2:
+	SUBQ $0x00000800, BX
 
-done:
 	// The lanes go to float64.
-	VMOVUPS      32(SI), Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       (SP), Y5, Y5
-	VMOVUPD      Y5, (SP)
-	VMOVAPD      Y1, Y4
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       32(SP), Y5, Y5
-	VMOVUPD      Y5, 32(SP)
-	VMOVAPD      Y2, Y4
+	VMOVAPD      Y2, Y6
 	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       64(SP), Y5, Y5
-	VMOVUPD      Y5, 64(SP)
-	VMOVAPD      Y3, Y4
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2112(SP), Y7, Y7
+	VMOVUPD      Y7, 2112(SP)
+	VMOVAPD      Y3, Y6
 	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       96(SP), Y5, Y5
-	VMOVUPD      Y5, 96(SP)
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2144(SP), Y7, Y7
+	VMOVUPD      Y7, 2144(SP)
+	VMOVAPD      Y4, Y6
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2176(SP), Y7, Y7
+	VMOVUPD      Y7, 2176(SP)
+	VMOVAPD      Y5, Y6
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2208(SP), Y7, Y7
+	VMOVUPD      Y7, 2208(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPD      32(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPD      64(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPD      96(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   BX, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
+	VMOVUPD      2112(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      2144(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      2176(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      2208(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -21335,11 +21364,7 @@ GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX2(SB), $96-73
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
-
+TEXT ·forwardSigmoidRegionYF64AVX2(SB), $2112-73
 	// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -21347,48 +21372,43 @@ TEXT ·forwardSigmoidRegionYF64AVX2(SB), $96-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VPCMPEQD     Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	XORQ         BX, BX
+	VXORPD       Y5, Y5, Y5
+	XORQ         SI, SI
 	XORQ         DI, DI
-	CMPQ         AX, $0x00000008
-	JL           few
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (DX)(DI*1), X4
-	VMOVUPS   (SI), Y5
-	VPCMPEQB  X4, X5, X4
-	VPMOVSXBQ X4, Y4
-	VMOVD     4(DX)(DI*1), X5
-	VMOVUPS   (SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBQ X5, Y5
-	VMOVMSKPD Y4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVMSKPD Y5, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPD   (CX)(DI*8), Y6
-	VMOVUPD   32(CX)(DI*8), Y7
-	VANDPD    absBits<>+0(SB), Y6, Y8
-	VANDPD    absBits<>+0(SB), Y7, Y9
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD    Y8, Y0, Y0
-	VANDPD    Y9, Y0, Y0
+	VMOVUPD (CX)(DI*8), Y6
+	VMOVUPD 32(CX)(DI*8), Y7
+	VANDPD  absBits<>+0(SB), Y6, Y8
+	VANDPD  absBits<>+0(SB), Y7, Y9
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD  Y8, Y1, Y1
+	VANDPD  Y9, Y1, Y1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -21434,157 +21454,207 @@ many:
 	VPSLLQ      $0x34, Y8, Y8
 	VPADDQ      Y9, Y6, Y6
 	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VANDPD      Y6, Y4, Y10
-	VANDPD      Y7, Y5, Y11
-	VADDPD      Y11, Y10, Y10
-	VADDPD      Y10, Y1, Y1
-	VANDPD      Y9, Y4, Y10
-	VANDPD      Y8, Y5, Y11
-	VADDPD      Y11, Y10, Y10
-	VADDPD      Y10, Y3, Y3
-	VANDNPD     Y6, Y4, Y6
-	VANDNPD     Y7, Y5, Y7
-	VADDPD      Y7, Y6, Y6
-	VADDPD      Y6, Y2, Y2
-	VANDNPD     Y9, Y4, Y4
-	VANDNPD     Y8, Y5, Y5
-	VADDPD      Y5, Y4, Y4
-	VMOVUPS     32(SI), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 32(SI)
+	VMOVUPD     Y6, (BX)(DI*8)
+	VMOVUPD     Y7, 32(BX)(DI*8)
 	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
 	JGE         many
 
 few:
-	TESTQ AX, AX
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y4
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y6
+	VMASKMOVPD (CX)(DI*8), Y6, Y7
+	VANDPD     absBits<>+0(SB), Y7, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y8, Y1, Y1
 
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
-
-bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes1
-	VMOVQ      R9, X5
-	VMOVUPS    (SI), Y6
-	VPCMPEQB   X5, X6, X5
-	VPMOVSXBQ  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMOVMSKPD  Y5, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPD (CX)(DI*8), Y4, Y4
-	VANDPD     absBits<>+0(SB), Y4, Y7
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD     Y7, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y8
-	VMOVUPD     expRowh<>+0(SB), Y9
-	VFMADD213PD expRowg<>+0(SB), Y4, Y9
-	VFMADD231PD expRowi<>+0(SB), Y8, Y9
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VFMADD213PD expRowe<>+0(SB), Y4, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VMOVUPD     expRowd<>+0(SB), Y9
-	VFMADD213PD expRowc<>+0(SB), Y4, Y9
-	VFMADD231PD Y8, Y10, Y9
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VFMADD213PD expRowa<>+0(SB), Y4, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y8, Y10, Y4
-	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y7, Y4, Y4
-	VMOVUPD     one<>+0(SB), Y7
-	VADDPD      one<>+0(SB), Y4, Y8
-	VDIVPD      Y8, Y7, Y7
-	VMULPD      Y7, Y4, Y4
-	VANDPD      Y4, Y5, Y8
-	VADDPD      Y8, Y1, Y1
-	VANDPD      Y7, Y5, Y5
-	VADDPD      Y5, Y3, Y3
-	VANDPD      Y4, Y6, Y4
-	VADDPD      Y4, Y2, Y2
-	VANDPD      Y7, Y6, Y4
-	VMOVUPS     32(SI), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 32(SI)
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y9, Y11, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (BX)(DI*8)
 	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, AX
+	SUBQ        $0x00000004, R10
 	JMP         few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD     (DX)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVD     4(DX)(DI*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBQ X7, Y7
+	VMOVMSKPD Y6, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVMSKPD Y7, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVUPD   (CX)(DI*8), Y8
+	VMOVUPD   32(CX)(DI*8), Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD (BX)(DI*8), Y8
+	VMOVUPD 32(BX)(DI*8), Y9
+	VMOVUPD one<>+0(SB), Y10
+	VADDPD  one<>+0(SB), Y8, Y11
+	VADDPD  one<>+0(SB), Y9, Y12
+	VDIVPD  Y11, Y10, Y11
+	VDIVPD  Y12, Y10, Y10
+	VMULPD  Y11, Y8, Y8
+	VMULPD  Y10, Y9, Y9
+	VANDPD  Y8, Y6, Y12
+	VANDPD  Y9, Y7, Y13
+	VADDPD  Y13, Y12, Y12
+	VADDPD  Y12, Y2, Y2
+	VANDPD  Y11, Y6, Y12
+	VANDPD  Y10, Y7, Y13
+	VADDPD  Y13, Y12, Y12
+	VADDPD  Y12, Y4, Y4
+	VANDNPD Y8, Y6, Y8
+	VANDNPD Y9, Y7, Y9
+	VADDPD  Y9, Y8, Y8
+	VADDPD  Y8, Y3, Y3
+	VANDNPD Y11, Y6, Y6
+	VANDNPD Y10, Y7, Y7
+	VADDPD  Y7, Y6, Y6
+	VADDPD  Y6, Y5, Y5
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y6
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes1:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes1
+	VMOVQ      R10, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMOVMSKPD  Y7, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMASKMOVPD (CX)(DI*8), Y6, Y9
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD (BX)(DI*8), Y6, Y6
+	VMOVUPD    one<>+0(SB), Y9
+	VADDPD     one<>+0(SB), Y6, Y10
+	VDIVPD     Y10, Y9, Y9
+	VMULPD     Y9, Y6, Y6
+	VANDPD     Y6, Y7, Y10
+	VADDPD     Y10, Y2, Y2
+	VANDPD     Y9, Y7, Y7
+	VADDPD     Y7, Y4, Y4
+	VANDPD     Y6, Y8, Y6
+	VADDPD     Y6, Y3, Y3
+	VANDPD     Y9, Y8, Y6
+	VADDPD     Y6, Y5, Y5
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, R8
+	JMP        few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y4
-	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       (AX), X4, X4
-	VMOVSD       X4, (AX)
-	VMOVAPD      Y2, Y1
+	VMOVAPD      Y2, Y0
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVAPD      Y3, Y1
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVAPD      Y3, Y0
 	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPS      32(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   BX, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVMSKPD    Y0, AX
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVMSKPD    Y1, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -21653,7 +21723,7 @@ GLOBL expRowa<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidRegionYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidRegionYF32AVX2(SB), $2112-97
 	// backwardSigmoidRegionYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -21668,152 +21738,209 @@ TEXT ·backwardSigmoidRegionYF32AVX2(SB), NOSPLIT, $0-97
 	VBROADCASTSS (DI), Y1
 	VBROADCASTSS 4(DI), Y2
 	VXORPD       Y3, Y3, Y3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (SI)(DI*1), X4
-	VPCMPEQB  X4, X0, X4
-	VPMOVSXBD X4, Y4
-	VMOVQ     8(SI)(DI*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBD X5, Y5
-	VMOVUPS   (BX)(DI*4), Y6
-	VMOVUPS   32(BX)(DI*4), Y7
-	VPADDD    Y6, Y6, Y8
-	VPADDD    Y7, Y7, Y9
-	VPMAXUD   Y8, Y3, Y3
-	VPMAXUD   Y9, Y3, Y3
+	VMOVUPS (BX)(R8*4), Y4
+	VMOVUPS 32(BX)(R8*4), Y5
+	VPADDD  Y4, Y4, Y6
+	VPADDD  Y5, Y5, Y7
+	VPMAXUD Y6, Y3, Y3
+	VPMAXUD Y7, Y3, Y3
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VBLENDVPS   Y4, Y1, Y2, Y4
-	VBLENDVPS   Y5, Y1, Y2, Y5
-	VMULPS      Y6, Y4, Y4
-	VMULPS      Y7, Y5, Y5
-	VMULPS      Y9, Y4, Y4
-	VMULPS      Y8, Y5, Y5
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPS    Y4, (AX)(DI*4)
-	VMOVNTPS    Y5, 32(AX)(DI*4)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPS Y4, (AX)(DI*4)
-	VMOVUPS Y5, 32(AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (DI)(R8*4)
+	VMOVUPS     Y5, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*4), Y4
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y4
+	VMASKMOVPS (BX)(R8*4), Y4, Y5
+	VPADDD     Y5, Y5, Y6
+	VPMAXUD    Y6, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R8*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(SI)(R8*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(R8*4), Y6
+	VMOVUPS   32(BX)(R8*4), Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS   (DI)(R8*4), Y6
+	VMOVUPS   32(DI)(R8*4), Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VADDPS    oneSingle<>+0(SB), Y6, Y9
+	VADDPS    oneSingle<>+0(SB), Y7, Y10
+	VDIVPS    Y9, Y8, Y9
+	VDIVPS    Y10, Y8, Y8
+	VMULPS    Y9, Y6, Y6
+	VMULPS    Y8, Y7, Y7
+	VBLENDVPS Y4, Y1, Y2, Y4
+	VBLENDVPS Y5, Y1, Y2, Y5
+	VMULPS    Y6, Y4, Y4
+	VMULPS    Y7, Y5, Y5
+	VMULPS    Y9, Y4, Y4
+	VMULPS    Y8, Y5, Y5
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPS  Y4, (AX)(R8*4)
+	VMOVNTPS  Y5, 32(AX)(R8*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Y4, (AX)(R8*4)
+	VMOVUPS Y5, 32(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R11, R11
+	LEAQ (SI)(R8*1), R13
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
-	DECQ       DX
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes2
-	VMOVQ      R8, X5
+	VMOVQ      R11, X5
 	VPCMPEQB   X5, X0, X5
 	VPMOVSXBD  X5, Y5
 	VANDPS     Y4, Y5, Y5
 	VANDNPS    Y4, Y5, Y6
-	VMASKMOVPS (BX)(DI*4), Y4, Y6
-	VPADDD     Y6, Y6, Y7
-	VPMAXUD    Y7, Y3, Y3
+	VMASKMOVPS (BX)(R8*4), Y4, Y6
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
+	VMASKMOVPS (DI)(R8*4), Y4, Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VADDPS     oneSingle<>+0(SB), Y6, Y8
+	VDIVPS     Y8, Y7, Y7
+	VMULPS     Y7, Y6, Y6
+	VBLENDVPS  Y5, Y1, Y2, Y5
+	VMULPS     Y6, Y5, Y5
+	VMULPS     Y7, Y5, Y5
+	VMASKMOVPS Y5, Y4, (AX)(R8*4)
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, R9
+	JMP        few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y8
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
-	VFMADD231PS Y8, Y9, Y10
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS Y8, Y10, Y6
-	VPSLLD      $0x17, Y7, Y7
-	VPADDD      Y7, Y6, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VADDPS      oneSingle<>+0(SB), Y6, Y8
-	VDIVPS      Y8, Y7, Y7
-	VMULPS      Y7, Y6, Y6
-	VBLENDVPS   Y5, Y1, Y2, Y5
-	VMULPS      Y6, Y5, Y5
-	VMULPS      Y7, Y5, Y5
-	VMASKMOVPS  Y5, Y4, (AX)(DI*4)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, CX
-	JMP         few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
 	VPMAXUD   Y0, Y3, Y3
@@ -21827,7 +21954,7 @@ done:
 
 // func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidRegionYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidRegionYF64AVX2(SB), $2112-97
 	// backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -21842,173 +21969,230 @@ TEXT ·backwardSigmoidRegionYF64AVX2(SB), NOSPLIT, $0-97
 	VBROADCASTSD (DI), Y1
 	VBROADCASTSD 8(DI), Y2
 	VPCMPEQD     Y3, Y3, Y3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (SI)(DI*1), X4
-	VPCMPEQB  X4, X0, X4
-	VPMOVSXBQ X4, Y4
-	VMOVD     4(SI)(DI*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBQ X5, Y5
-	VMOVUPD   (BX)(DI*8), Y6
-	VMOVUPD   32(BX)(DI*8), Y7
-	VANDPD    absBits<>+0(SB), Y6, Y8
-	VANDPD    absBits<>+0(SB), Y7, Y9
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD    Y8, Y3, Y3
-	VANDPD    Y9, Y3, Y3
+	VMOVUPD (BX)(R8*8), Y4
+	VMOVUPD 32(BX)(R8*8), Y5
+	VANDPD  absBits<>+0(SB), Y4, Y6
+	VANDPD  absBits<>+0(SB), Y5, Y7
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD  Y6, Y3, Y3
+	VANDPD  Y7, Y3, Y3
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y10
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
-	VPSLLQ      $0x34, Y9, Y9
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VBLENDVPD   Y4, Y1, Y2, Y4
-	VBLENDVPD   Y5, Y1, Y2, Y5
-	VMULPD      Y6, Y4, Y4
-	VMULPD      Y7, Y5, Y5
-	VMULPD      Y9, Y4, Y4
-	VMULPD      Y8, Y5, Y5
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPD    Y4, (AX)(DI*8)
-	VMOVNTPD    Y5, 32(AX)(DI*8)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPD Y4, (AX)(DI*8)
-	VMOVUPD Y5, 32(AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (DI)(R8*8)
+	VMOVUPD     Y5, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DX, R9
-	NEGQ    R9
-	VMOVDQU 32(R8)(R9*8), Y4
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y4
+	VMASKMOVPD (BX)(R8*8), Y4, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD     Y6, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD     (SI)(R8*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBQ X4, Y4
+	VMOVD     4(SI)(R8*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVUPD   (BX)(R8*8), Y6
+	VMOVUPD   32(BX)(R8*8), Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD   (DI)(R8*8), Y6
+	VMOVUPD   32(DI)(R8*8), Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VADDPD    one<>+0(SB), Y6, Y9
+	VADDPD    one<>+0(SB), Y7, Y10
+	VDIVPD    Y9, Y8, Y9
+	VDIVPD    Y10, Y8, Y8
+	VMULPD    Y9, Y6, Y6
+	VMULPD    Y8, Y7, Y7
+	VBLENDVPD Y4, Y1, Y2, Y4
+	VBLENDVPD Y5, Y1, Y2, Y5
+	VMULPD    Y6, Y4, Y4
+	VMULPD    Y7, Y5, Y5
+	VMULPD    Y9, Y4, Y4
+	VMULPD    Y8, Y5, Y5
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPD  Y4, (AX)(R8*8)
+	VMOVNTPD  Y5, 32(AX)(R8*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Y4, (AX)(R8*8)
+	VMOVUPD Y5, 32(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y4
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (SI)(DI*1), R10
+	XORQ R11, R11
+	LEAQ (SI)(R8*1), R13
 
 bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DX*1), R9
-	ORQ        R9, R8
-	DECQ       DX
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes2
-	VMOVQ      R8, X5
+	VMOVQ      R11, X5
 	VPCMPEQB   X5, X0, X5
 	VPMOVSXBQ  X5, Y5
 	VANDPS     Y4, Y5, Y5
 	VANDNPS    Y4, Y5, Y6
-	VMASKMOVPD (BX)(DI*8), Y4, Y6
-	VANDPD     absBits<>+0(SB), Y6, Y7
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD     Y7, Y3, Y3
+	VMASKMOVPD (BX)(R8*8), Y4, Y6
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2<>+0(SB), Y8, Y6
+	VMASKMOVPD (DI)(R8*8), Y4, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VADDPD     one<>+0(SB), Y6, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y7, Y6, Y6
+	VBLENDVPD  Y5, Y1, Y2, Y5
+	VMULPD     Y6, Y5, Y5
+	VMULPD     Y7, Y5, Y5
+	VMASKMOVPD Y5, Y4, (AX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R9
+	JMP        few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y8
-	VMOVUPD     expRowh<>+0(SB), Y9
-	VFMADD213PD expRowg<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y8, Y9
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VFMADD213PD expRowe<>+0(SB), Y6, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VMOVUPD     expRowd<>+0(SB), Y9
-	VFMADD213PD expRowc<>+0(SB), Y6, Y9
-	VFMADD231PD Y8, Y10, Y9
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VFMADD213PD expRowa<>+0(SB), Y6, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y8, Y10, Y6
-	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y7, Y6, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VADDPD      one<>+0(SB), Y6, Y8
-	VDIVPD      Y8, Y7, Y7
-	VMULPD      Y7, Y6, Y6
-	VBLENDVPD   Y5, Y1, Y2, Y5
-	VMULPD      Y6, Y5, Y5
-	VMULPD      Y7, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (AX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, CX
-	JMP         few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	VMOVMSKPD Y3, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -22018,8 +22202,8 @@ done:
 
 // func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidRegionF32AVX2(SB), $448-65
-	LEAQ 224(SP), SI
+TEXT ·forwardSigmoidRegionF32AVX2(SB), $2432-65
+	LEAQ 2336(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -22030,65 +22214,50 @@ TEXT ·forwardSigmoidRegionF32AVX2(SB), $448-65
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
 	VXORPD  Y0, Y0, Y0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
 	VXORPD  Y1, Y1, Y1
 	VMOVUPS Y1, (SI)
 	VXORPD  Y1, Y1, Y1
 	VMOVUPS Y1, 32(SI)
 	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 64(SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 96(SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 128(SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 160(SI)
-	VXORPD  Y1, Y1, Y1
 	VXORPD  Y2, Y2, Y2
-	VMOVUPS Y2, (SP)
-	VMOVUPS Y2, 32(SP)
-	VMOVUPS Y2, 64(SP)
-	VMOVUPS Y2, 96(SP)
-	VMOVUPS Y2, 128(SP)
-	VMOVUPS Y2, 160(SP)
-	VMOVUPS Y2, 192(SP)
-	XORQ    BX, BX
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VMOVUPS Y6, 2112(SP)
+	VMOVUPS Y6, 2144(SP)
+	VMOVUPS Y6, 2176(SP)
+	VMOVUPS Y6, 2208(SP)
+	VMOVUPS Y6, 2240(SP)
+	VMOVUPS Y6, 2272(SP)
+	VMOVUPS Y6, 2304(SP)
+	XORQ    DI, DI
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Y2
-	VMOVUPS     32(DX)(BX*4), Y3
-	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
-	VADDPS      minusOneSingle<>+0(SB), Y3, Y5
-	VADDPS      Y3, Y2, Y6
-	VMOVUPS     128(SI), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 128(SI)
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     160(SI), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 160(SI)
-	VMULPS      Y2, Y2, Y6
-	VFMADD231PS Y3, Y3, Y6
-	VADDPS      Y6, Y1, Y1
-	VMOVUPS     (CX)(BX*4), Y6
-	VMOVUPS     32(CX)(BX*4), Y7
-	VPADDD      Y6, Y6, Y8
-	VPADDD      Y7, Y7, Y9
-	VPMAXUD     Y8, Y0, Y0
-	VPMAXUD     Y9, Y0, Y0
+	VMOVUPS (CX)(DI*4), Y6
+	VMOVUPS 32(CX)(DI*4), Y7
+	VPADDD  Y6, Y6, Y8
+	VPADDD  Y7, Y7, Y9
+	VPMAXUD Y8, Y0, Y0
+	VPMAXUD Y9, Y0, Y0
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -22122,215 +22291,251 @@ many:
 	VPSLLD      $0x17, Y8, Y8
 	VPADDD      Y9, Y6, Y6
 	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VMULPS      Y2, Y6, Y10
-	VFMADD231PS Y3, Y7, Y10
-	VMOVUPS     (SI), Y11
-	VADDPS      Y10, Y11, Y11
-	VMOVUPS     Y11, (SI)
-	VMULPS      Y4, Y6, Y6
-	VFMADD231PS Y5, Y7, Y6
-	VMOVUPS     32(SI), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 32(SI)
-	VMULPS      Y2, Y9, Y2
-	VFMADD231PS Y3, Y8, Y2
-	VMOVUPS     64(SI), Y3
-	VADDPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 64(SI)
-	VMULPS      Y4, Y9, Y2
-	VFMADD231PS Y5, Y8, Y2
-	VMOVUPS     96(SI), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 96(SI)
-	ADDQ        $0x00000010, BX
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
+	VMOVUPS     Y6, (BX)(DI*4)
+	VMOVUPS     Y7, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y2
-	VMASKMOVPS  (DX)(BX*4), Y2, Y3
-	VADDPS      minusOneSingle<>+0(SB), Y3, Y4
-	VANDPD      Y4, Y2, Y4
-	VMOVUPS     128(SI), Y5
-	VADDPS      Y3, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
-	VMOVUPS     160(SI), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 160(SI)
-	VFMADD231PS Y3, Y3, Y1
-	VMASKMOVPS  (CX)(BX*4), Y2, Y2
-	VPADDD      Y2, Y2, Y5
-	VPMAXUD     Y5, Y0, Y0
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y6
+	VMASKMOVPS (CX)(DI*4), Y6, Y7
+	VPADDD     Y7, Y7, Y8
+	VPMAXUD    Y8, Y0, Y0
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y2, Y2, Y6
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y7
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y2, Y7
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y6, Y7
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y8
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y2, Y8
-	VFMADD231PS  Y6, Y7, Y8
-	VADDPS       oneSingle<>+0(SB), Y2, Y2
-	VFMADD231PS  Y6, Y8, Y2
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       Y5, Y2, Y2
-	VMOVUPS      oneSingle<>+0(SB), Y5
-	VADDPS       oneSingle<>+0(SB), Y2, Y6
-	VDIVPS       Y6, Y5, Y5
-	VMULPS       Y5, Y2, Y2
-	VMOVUPS      (SI), Y6
-	VFMADD231PS  Y3, Y2, Y6
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      32(SI), Y6
-	VFNMADD231PS Y4, Y2, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      64(SI), Y2
-	VFMADD231PS  Y3, Y5, Y2
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      96(SI), Y2
-	VFNMADD231PS Y4, Y5, Y2
-	VMOVUPS      Y2, 96(SI)
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
-	JMP          few
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
+	VFMADD231PS Y9, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y9, Y11, Y7
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(DI*4), Y6
+	VMOVUPS     32(DX)(DI*4), Y7
+	VADDPS      minusOneSingle<>+0(SB), Y6, Y8
+	VADDPS      minusOneSingle<>+0(SB), Y7, Y9
+	VADDPS      Y7, Y6, Y10
+	VADDPS      Y10, Y3, Y3
+	VADDPS      Y9, Y8, Y10
+	VSUBPS      Y10, Y4, Y4
+	VMULPS      Y6, Y6, Y10
+	VFMADD231PS Y7, Y7, Y10
+	VADDPS      Y10, Y5, Y5
+	VMOVUPS     (CX)(DI*4), Y10
+	VMOVUPS     32(CX)(DI*4), Y10
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS     (BX)(DI*4), Y10
+	VMOVUPS     32(BX)(DI*4), Y11
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VADDPS      oneSingle<>+0(SB), Y10, Y13
+	VADDPS      oneSingle<>+0(SB), Y11, Y14
+	VDIVPS      Y13, Y12, Y13
+	VDIVPS      Y14, Y12, Y12
+	VMULPS      Y13, Y10, Y10
+	VMULPS      Y12, Y11, Y11
+	VMULPS      Y6, Y10, Y14
+	VFMADD231PS Y7, Y11, Y14
+	VMOVUPS     (SI), Y15
+	VADDPS      Y14, Y15, Y15
+	VMOVUPS     Y15, (SI)
+	VMULPS      Y8, Y10, Y10
+	VFMADD231PS Y9, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VSUBPS      Y10, Y11, Y11
+	VMOVUPS     Y11, 32(SI)
+	VMULPS      Y6, Y13, Y6
+	VFMADD231PS Y7, Y12, Y6
+	VADDPS      Y6, Y1, Y1
+	VMULPS      Y8, Y13, Y6
+	VFMADD231PS Y9, Y12, Y6
+	VSUBPS      Y6, Y2, Y2
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y6
+	VMASKMOVPS  (DX)(DI*4), Y6, Y7
+	VADDPS      minusOneSingle<>+0(SB), Y7, Y8
+	VANDPD      Y8, Y6, Y8
+	VADDPS      Y7, Y3, Y3
+	VSUBPS      Y8, Y4, Y4
+	VFMADD231PS Y7, Y7, Y5
+	VMASKMOVPS  (CX)(DI*4), Y6, Y9
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS   (BX)(DI*4), Y6, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VADDPS       oneSingle<>+0(SB), Y6, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y6, Y6
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  Y7, Y6, Y10
+	VMOVUPS      Y10, (SI)
+	VMOVUPS      32(SI), Y10
+	VFNMADD231PS Y8, Y6, Y10
+	VMOVUPS      Y10, 32(SI)
+	VFMADD231PS  Y7, Y9, Y1
+	VFNMADD231PS Y8, Y9, Y2
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
-	VMOVUPS      (SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       (SP), Y3, Y3
-	VMOVUPD      Y3, (SP)
-	VMOVUPS      32(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       32(SP), Y3, Y3
-	VMOVUPD      Y3, 32(SP)
-	VMOVUPS      64(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       64(SP), Y3, Y3
-	VMOVUPD      Y3, 64(SP)
-	VMOVUPS      96(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       96(SP), Y3, Y3
-	VMOVUPD      Y3, 96(SP)
-	VMOVUPS      128(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       128(SP), Y3, Y3
-	VMOVUPD      Y3, 128(SP)
-	VMOVUPS      160(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       160(SP), Y3, Y3
-	VMOVUPD      Y3, 160(SP)
-	VMOVAPD      Y1, Y2
+	VMOVUPS      (SI), Y6
+	VXORPS       Y7, Y7, Y7
+	VMOVUPS      Y7, (SI)
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2112(SP), Y7, Y7
+	VMOVUPD      Y7, 2112(SP)
+	VMOVUPS      32(SI), Y6
+	VXORPS       Y7, Y7, Y7
+	VMOVUPS      Y7, 32(SI)
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2144(SP), Y7, Y7
+	VMOVUPD      Y7, 2144(SP)
+	VMOVAPD      Y1, Y6
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       192(SP), Y3, Y3
-	VMOVUPD      Y3, 192(SP)
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2176(SP), Y7, Y7
+	VMOVUPD      Y7, 2176(SP)
+	VMOVAPD      Y2, Y6
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2208(SP), Y7, Y7
+	VMOVUPD      Y7, 2208(SP)
+	VMOVAPD      Y3, Y6
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2240(SP), Y7, Y7
+	VMOVUPD      Y7, 2240(SP)
+	VMOVAPD      Y4, Y6
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2272(SP), Y7, Y7
+	VMOVUPD      Y7, 2272(SP)
+	VMOVAPD      Y5, Y6
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       2304(SP), Y7, Y7
+	VMOVUPD      Y7, 2304(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y1
+	VMOVUPD      2112(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       (AX), X1, X1
 	VMOVSD       X1, (AX)
-	VMOVUPD      32(SP), Y1
+	VMOVUPD      2144(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVUPD      64(SP), Y1
+	VMOVUPD      2176(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       16(AX), X1, X1
 	VMOVSD       X1, 16(AX)
-	VMOVUPD      96(SP), Y1
+	VMOVUPD      2208(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       24(AX), X1, X1
 	VMOVSD       X1, 24(AX)
-	VMOVUPD      128(SP), Y1
+	VMOVUPD      2240(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
-	VMOVUPD      160(SP), Y1
+	VMOVUPD      2272(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       40(AX), X1, X1
 	VMOVSD       X1, 40(AX)
-	VMOVUPD      192(SP), Y1
+	VMOVUPD      2304(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -22351,8 +22556,8 @@ folded:
 
 // func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidRegionF64AVX2(SB), $224-65
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidRegionF64AVX2(SB), $2208-65
+	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -22363,52 +22568,44 @@ TEXT ·forwardSigmoidRegionF64AVX2(SB), $224-65
 	MOVQ     r_base+32(FP), DX
 	MOVQ     k+56(FP), BX
 	VPCMPEQD Y0, Y0, Y0
+	LEAQ     (SP), BX
+	ADDQ     $0x3f, BX
+	ANDQ     $-64, BX
 	VXORPD   Y1, Y1, Y1
 	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 160(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 128(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 96(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 64(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 32(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, (SI)
-	XORQ     BX, BX
-	CMPQ     AX, $0x00000008
-	JL       few
+	VXORPD   Y3, Y3, Y3
+	VXORPD   Y4, Y4, Y4
+	VXORPD   Y5, Y5, Y5
+	VXORPD   Y6, Y6, Y6
+	VMOVUPS  Y6, 32(SI)
+	VXORPD   Y6, Y6, Y6
+	VMOVUPS  Y6, (SI)
+	XORQ     DI, DI
+	TESTQ    AX, AX
+	JLE      end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Y2
-	VMOVUPD     32(DX)(BX*8), Y3
-	VADDPD      minusOne<>+0(SB), Y2, Y4
-	VADDPD      minusOne<>+0(SB), Y3, Y5
-	VADDPD      Y3, Y2, Y6
-	VMOVUPS     64(SI), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 64(SI)
-	VADDPD      Y5, Y4, Y6
-	VMOVUPS     32(SI), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 32(SI)
-	VMULPD      Y2, Y2, Y6
-	VFMADD231PD Y3, Y3, Y6
-	VMOVUPS     (SI), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, (SI)
-	VMOVUPD     (CX)(BX*8), Y6
-	VMOVUPD     32(CX)(BX*8), Y7
-	VANDPD      absBits<>+0(SB), Y6, Y8
-	VANDPD      absBits<>+0(SB), Y7, Y9
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD      Y8, Y0, Y0
-	VANDPD      Y9, Y0, Y0
+	VMOVUPD (CX)(DI*8), Y6
+	VMOVUPD 32(CX)(DI*8), Y7
+	VANDPD  absBits<>+0(SB), Y6, Y8
+	VANDPD  absBits<>+0(SB), Y7, Y9
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD  Y8, Y0, Y0
+	VANDPD  Y9, Y0, Y0
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -22454,148 +22651,189 @@ many:
 	VPSLLQ      $0x34, Y8, Y8
 	VPADDQ      Y9, Y6, Y6
 	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VMULPD      Y2, Y6, Y10
-	VFMADD231PD Y3, Y7, Y10
-	VADDPD      Y10, Y1, Y1
-	VMULPD      Y4, Y6, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMOVUPS     160(SI), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 160(SI)
-	VMULPD      Y2, Y9, Y2
-	VFMADD231PD Y3, Y8, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMULPD      Y4, Y9, Y2
-	VFMADD231PD Y5, Y8, Y2
-	VMOVUPS     96(SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 96(SI)
-	ADDQ        $0x00000008, BX
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
+	VMOVUPD     Y6, (BX)(DI*8)
+	VMOVUPD     Y7, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
 	JGE         many
 
 few:
-	TESTQ AX, AX
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y2
-	VMASKMOVPD  (DX)(BX*8), Y2, Y3
-	VADDPD      minusOne<>+0(SB), Y3, Y4
-	VANDPD      Y4, Y2, Y4
-	VMOVUPS     64(SI), Y5
-	VADDPD      Y3, Y5, Y5
-	VMOVUPS     Y5, 64(SI)
-	VMOVUPS     32(SI), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 32(SI)
-	VMOVUPS     (SI), Y5
-	VFMADD231PD Y3, Y3, Y5
-	VMOVUPS     Y5, (SI)
-	VMASKMOVPD  (CX)(BX*8), Y2, Y2
-	VANDPD      absBits<>+0(SB), Y2, Y5
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VANDPD      Y5, Y0, Y0
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y6
+	VMASKMOVPD (CX)(DI*8), Y6, Y7
+	VANDPD     absBits<>+0(SB), Y7, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y8, Y0, Y0
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y2, Y2, Y6
-	VMOVUPD      expRowh<>+0(SB), Y7
-	VFMADD213PD  expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD  expRowi<>+0(SB), Y6, Y7
-	VMOVUPD      expRowf<>+0(SB), Y8
-	VFMADD213PD  expRowe<>+0(SB), Y2, Y8
-	VFMADD231PD  Y6, Y7, Y8
-	VMOVUPD      expRowd<>+0(SB), Y7
-	VFMADD213PD  expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD  Y6, Y8, Y7
-	VMOVUPD      expRowb<>+0(SB), Y8
-	VFMADD213PD  expRowa<>+0(SB), Y2, Y8
-	VFMADD231PD  Y6, Y7, Y8
-	VADDPD       one<>+0(SB), Y2, Y2
-	VFMADD231PD  Y6, Y8, Y2
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       Y5, Y2, Y2
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y2, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y2, Y2
-	VFMADD231PD  Y3, Y2, Y1
-	VMOVUPS      160(SI), Y6
-	VFNMADD231PD Y4, Y2, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      128(SI), Y2
-	VFMADD231PD  Y3, Y5, Y2
-	VMOVUPS      Y2, 128(SI)
-	VMOVUPS      96(SI), Y2
-	VFNMADD231PD Y4, Y5, Y2
-	VMOVUPS      Y2, 96(SI)
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	JMP          few
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y9, Y11, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(DI*8), Y6
+	VMOVUPD     32(DX)(DI*8), Y7
+	VADDPD      minusOne<>+0(SB), Y6, Y8
+	VADDPD      minusOne<>+0(SB), Y7, Y9
+	VADDPD      Y7, Y6, Y10
+	VADDPD      Y10, Y5, Y5
+	VADDPD      Y9, Y8, Y10
+	VMOVUPS     32(SI), Y11
+	VSUBPD      Y10, Y11, Y11
+	VMOVUPS     Y11, 32(SI)
+	VMULPD      Y6, Y6, Y10
+	VFMADD231PD Y7, Y7, Y10
+	VMOVUPS     (SI), Y11
+	VADDPD      Y10, Y11, Y11
+	VMOVUPS     Y11, (SI)
+	VMOVUPD     (CX)(DI*8), Y10
+	VMOVUPD     32(CX)(DI*8), Y10
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD     (BX)(DI*8), Y10
+	VMOVUPD     32(BX)(DI*8), Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VADDPD      one<>+0(SB), Y10, Y13
+	VADDPD      one<>+0(SB), Y11, Y14
+	VDIVPD      Y13, Y12, Y13
+	VDIVPD      Y14, Y12, Y12
+	VMULPD      Y13, Y10, Y10
+	VMULPD      Y12, Y11, Y11
+	VMULPD      Y6, Y10, Y14
+	VFMADD231PD Y7, Y11, Y14
+	VADDPD      Y14, Y1, Y1
+	VMULPD      Y8, Y10, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VSUBPD      Y10, Y2, Y2
+	VMULPD      Y6, Y13, Y6
+	VFMADD231PD Y7, Y12, Y6
+	VADDPD      Y6, Y3, Y3
+	VMULPD      Y8, Y13, Y6
+	VFMADD231PD Y9, Y12, Y6
+	VSUBPD      Y6, Y4, Y4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*8), Y6
+	VMASKMOVPD  (DX)(DI*8), Y6, Y7
+	VADDPD      minusOne<>+0(SB), Y7, Y8
+	VANDPD      Y8, Y6, Y8
+	VADDPD      Y7, Y5, Y5
+	VMOVUPS     32(SI), Y9
+	VSUBPD      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(SI)
+	VMOVUPS     (SI), Y9
+	VFMADD231PD Y7, Y7, Y9
+	VMOVUPS     Y9, (SI)
+	VMASKMOVPD  (CX)(DI*8), Y6, Y9
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD   (BX)(DI*8), Y6, Y6
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       one<>+0(SB), Y6, Y10
+	VDIVPD       Y10, Y9, Y9
+	VMULPD       Y9, Y6, Y6
+	VFMADD231PD  Y7, Y6, Y1
+	VFNMADD231PD Y8, Y6, Y2
+	VFMADD231PD  Y7, Y9, Y3
+	VFNMADD231PD Y8, Y9, Y4
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y2
+	VMOVAPD      Y1, Y6
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       (AX), X2, X2
-	VMOVSD       X2, (AX)
-	VMOVUPS      160(SI), Y1
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       (AX), X6, X6
+	VMOVSD       X6, (AX)
+	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVUPS      128(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
+	VMOVAPD      Y3, Y1
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       16(AX), X1, X1
 	VMOVSD       X1, 16(AX)
-	VMOVUPS      96(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVAPD      Y4, Y1
+	VXORPS       Y4, Y4, Y4
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       24(AX), X1, X1
 	VMOVSD       X1, 24(AX)
-	VMOVUPS      64(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
+	VMOVAPD      Y5, Y1
+	VXORPS       Y5, Y5, Y5
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -22629,7 +22867,7 @@ done:
 
 // func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidRegionF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidRegionF32AVX2(SB), $2112-89
 	// backwardSigmoidRegionF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -22641,14 +22879,120 @@ TEXT ·backwardSigmoidRegionF32AVX2(SB), NOSPLIT, $0-89
 	VBROADCASTSS (DI), Y0
 	VBROADCASTSS 4(DI), Y1
 	VXORPD       Y2, Y2, Y2
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (SI)(DI*4), Y3
-	VMOVUPS     32(SI)(DI*4), Y4
+	VMOVUPS (BX)(R8*4), Y3
+	VMOVUPS 32(BX)(R8*4), Y4
+	VPADDD  Y3, Y3, Y5
+	VPADDD  Y4, Y4, Y6
+	VPMAXUD Y5, Y2, Y2
+	VPMAXUD Y6, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y7
+	VMULPS      Y4, Y4, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y11
+	VFMADD231PS Y7, Y10, Y12
+	VFMADD231PS Y8, Y9, Y11
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y7, Y12, Y3
+	VFMADD231PS Y8, Y11, Y4
+	VPSLLD      $0x17, Y6, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y6, Y3, Y3
+	VPADDD      Y5, Y4, Y4
+	VMOVUPS     Y3, (DI)(R8*4)
+	VMOVUPS     Y4, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y3
+	VMASKMOVPS (BX)(R8*4), Y3, Y4
+	VPADDD     Y4, Y4, Y5
+	VPMAXUD    Y5, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y8
+	VFMADD231PS Y6, Y7, Y8
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y6, Y8, Y4
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y3, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(R8*4), Y3
+	VMOVUPS     32(SI)(R8*4), Y4
 	VMOVUPS     oneSingle<>+0(SB), Y5
 	VSUBPS      Y3, Y5, Y6
 	VSUBPS      Y4, Y5, Y5
@@ -22656,125 +23000,76 @@ many:
 	VMULPS      Y0, Y4, Y4
 	VFMADD231PS Y1, Y6, Y3
 	VFMADD231PS Y1, Y5, Y4
-	VMOVUPS     (BX)(DI*4), Y5
-	VMOVUPS     32(BX)(DI*4), Y6
-	VPADDD      Y5, Y5, Y7
-	VPADDD      Y6, Y6, Y8
-	VPMAXUD     Y7, Y2, Y2
-	VPMAXUD     Y8, Y2, Y2
+	VMOVUPS     (BX)(R8*4), Y5
+	VMOVUPS     32(BX)(R8*4), Y5
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VMOVAPD      Y7, Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y9
-	VMULPS      Y6, Y6, Y10
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y14
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
-	VFMADD231PS Y9, Y12, Y14
-	VFMADD231PS Y10, Y11, Y13
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS Y9, Y14, Y5
-	VFMADD231PS Y10, Y13, Y6
-	VPSLLD      $0x17, Y8, Y8
-	VPSLLD      $0x17, Y7, Y7
-	VPADDD      Y8, Y5, Y5
-	VPADDD      Y7, Y6, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VADDPS      oneSingle<>+0(SB), Y5, Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VDIVPS      Y8, Y7, Y8
-	VDIVPS      Y9, Y7, Y7
-	VMULPS      Y8, Y5, Y5
-	VMULPS      Y7, Y6, Y6
-	VMULPS      Y5, Y3, Y3
-	VMULPS      Y6, Y4, Y4
-	VMULPS      Y8, Y3, Y3
-	VMULPS      Y7, Y4, Y4
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPS    Y3, (AX)(DI*4)
-	VMOVNTPS    Y4, 32(AX)(DI*4)
-	JMP         stored1
+	VMOVUPS  (DI)(R8*4), Y5
+	VMOVUPS  32(DI)(R8*4), Y6
+	VMOVUPS  oneSingle<>+0(SB), Y7
+	VADDPS   oneSingle<>+0(SB), Y5, Y8
+	VADDPS   oneSingle<>+0(SB), Y6, Y9
+	VDIVPS   Y8, Y7, Y8
+	VDIVPS   Y9, Y7, Y7
+	VMULPS   Y8, Y5, Y5
+	VMULPS   Y7, Y6, Y6
+	VMULPS   Y5, Y3, Y3
+	VMULPS   Y6, Y4, Y4
+	VMULPS   Y8, Y3, Y3
+	VMULPS   Y7, Y4, Y4
+	TESTB    DL, DL
+	JZ       ordinary1
+	VMOVNTPS Y3, (AX)(R8*4)
+	VMOVNTPS Y4, 32(AX)(R8*4)
+	JMP      stored1
 
 ordinary1:
-	VMOVUPS Y3, (AX)(DI*4)
-	VMOVUPS Y4, 32(AX)(DI*4)
+	VMOVUPS Y3, (AX)(R8*4)
+	VMOVUPS Y4, 32(AX)(R8*4)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*4), Y3
-	VMASKMOVPS  (SI)(DI*4), Y3, Y4
+	MOVQ        $0x00000008, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*4), Y3
+	VMASKMOVPS  (SI)(R8*4), Y3, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y5
 	VSUBPS      Y4, Y5, Y5
 	VMULPS      Y0, Y4, Y4
 	VFMADD231PS Y1, Y5, Y4
-	VMASKMOVPS  (BX)(DI*4), Y3, Y5
-	VPADDD      Y5, Y5, Y6
-	VPMAXUD     Y6, Y2, Y2
+	VMASKMOVPS  (BX)(R8*4), Y3, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+	VMASKMOVPS (DI)(R8*4), Y3, Y5
+	VMOVUPS    oneSingle<>+0(SB), Y6
+	VADDPS     oneSingle<>+0(SB), Y5, Y7
+	VDIVPS     Y7, Y6, Y6
+	VMULPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y4
+	VMULPS     Y6, Y4, Y4
+	VMASKMOVPS Y4, Y3, (AX)(R8*4)
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, R9
+	JMP        few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y7
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
-	VFMADD231PS Y7, Y8, Y9
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y7, Y9, Y5
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y6, Y5, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VADDPS      oneSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y6, Y5, Y5
-	VMULPS      Y5, Y4, Y4
-	VMULPS      Y6, Y4, Y4
-	VMASKMOVPS  Y4, Y3, (AX)(DI*4)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, CX
-	JMP         few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
 	VPMAXUD   Y0, Y2, Y2
@@ -22788,7 +23083,7 @@ done:
 
 // func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidRegionF64AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidRegionF64AVX2(SB), $2112-89
 	// backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -22800,14 +23095,141 @@ TEXT ·backwardSigmoidRegionF64AVX2(SB), NOSPLIT, $0-89
 	VBROADCASTSD (DI), Y0
 	VBROADCASTSD 8(DI), Y1
 	VPCMPEQD     Y2, Y2, Y2
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (SI)(DI*8), Y3
-	VMOVUPD     32(SI)(DI*8), Y4
+	VMOVUPD (BX)(R8*8), Y3
+	VMOVUPD 32(BX)(R8*8), Y4
+	VANDPD  absBits<>+0(SB), Y3, Y5
+	VANDPD  absBits<>+0(SB), Y4, Y6
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD  Y5, Y2, Y2
+	VANDPD  Y6, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y7
+	VMULPD      Y4, Y4, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowg<>+0(SB), Y3, Y10
+	VFMADD213PD expRowg<>+0(SB), Y4, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowe<>+0(SB), Y3, Y12
+	VFMADD213PD expRowe<>+0(SB), Y4, Y11
+	VFMADD231PD Y7, Y10, Y12
+	VFMADD231PD Y8, Y9, Y11
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowc<>+0(SB), Y3, Y10
+	VFMADD213PD expRowc<>+0(SB), Y4, Y9
+	VFMADD231PD Y7, Y12, Y10
+	VFMADD231PD Y8, Y11, Y9
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowa<>+0(SB), Y3, Y12
+	VFMADD213PD expRowa<>+0(SB), Y4, Y11
+	VFMADD231PD Y7, Y10, Y12
+	VFMADD231PD Y8, Y9, Y11
+	VADDPD      one<>+0(SB), Y3, Y3
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y7, Y12, Y3
+	VFMADD231PD Y8, Y11, Y4
+	VPSLLQ      $0x34, Y6, Y6
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y6, Y3, Y3
+	VPADDQ      Y5, Y4, Y4
+	VMOVUPD     Y3, (DI)(R8*8)
+	VMOVUPD     Y4, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y3
+	VMASKMOVPD (BX)(R8*8), Y3, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VANDPD     Y5, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VFMADD213PD expRowg<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VFMADD213PD expRowe<>+0(SB), Y4, Y8
+	VFMADD231PD Y6, Y7, Y8
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VFMADD213PD expRowc<>+0(SB), Y4, Y7
+	VFMADD231PD Y6, Y8, Y7
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VFMADD213PD expRowa<>+0(SB), Y4, Y8
+	VFMADD231PD Y6, Y7, Y8
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y6, Y8, Y4
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VMASKMOVPD  Y4, Y3, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(R8*8), Y3
+	VMOVUPD     32(SI)(R8*8), Y4
 	VMOVUPD     one<>+0(SB), Y5
 	VSUBPD      Y3, Y5, Y6
 	VSUBPD      Y4, Y5, Y5
@@ -22815,146 +23237,76 @@ many:
 	VMULPD      Y0, Y4, Y4
 	VFMADD231PD Y1, Y6, Y3
 	VFMADD231PD Y1, Y5, Y4
-	VMOVUPD     (BX)(DI*8), Y5
-	VMOVUPD     32(BX)(DI*8), Y6
-	VANDPD      absBits<>+0(SB), Y5, Y7
-	VANDPD      absBits<>+0(SB), Y6, Y8
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD      Y7, Y2, Y2
-	VANDPD      Y8, Y2, Y2
+	VMOVUPD     (BX)(R8*8), Y5
+	VMOVUPD     32(BX)(R8*8), Y5
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VMOVAPD      Y7, Y8
-	VFMADD231PD  log2e<>+0(SB), Y5, Y8
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y9
-	VMULPD      Y6, Y6, Y10
-	VMOVUPD     expRowh<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowg<>+0(SB), Y5, Y12
-	VFMADD213PD expRowg<>+0(SB), Y6, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y11
-	VMOVUPD     expRowf<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PD expRowe<>+0(SB), Y5, Y14
-	VFMADD213PD expRowe<>+0(SB), Y6, Y13
-	VFMADD231PD Y9, Y12, Y14
-	VFMADD231PD Y10, Y11, Y13
-	VMOVUPD     expRowd<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowc<>+0(SB), Y5, Y12
-	VFMADD213PD expRowc<>+0(SB), Y6, Y11
-	VFMADD231PD Y9, Y14, Y12
-	VFMADD231PD Y10, Y13, Y11
-	VMOVUPD     expRowb<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PD expRowa<>+0(SB), Y5, Y14
-	VFMADD213PD expRowa<>+0(SB), Y6, Y13
-	VFMADD231PD Y9, Y12, Y14
-	VFMADD231PD Y10, Y11, Y13
-	VADDPD      one<>+0(SB), Y5, Y5
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y9, Y14, Y5
-	VFMADD231PD Y10, Y13, Y6
-	VPSLLQ      $0x34, Y8, Y8
-	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y8, Y5, Y5
-	VPADDQ      Y7, Y6, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VADDPD      one<>+0(SB), Y5, Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VDIVPD      Y8, Y7, Y8
-	VDIVPD      Y9, Y7, Y7
-	VMULPD      Y8, Y5, Y5
-	VMULPD      Y7, Y6, Y6
-	VMULPD      Y5, Y3, Y3
-	VMULPD      Y6, Y4, Y4
-	VMULPD      Y8, Y3, Y3
-	VMULPD      Y7, Y4, Y4
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPD    Y3, (AX)(DI*8)
-	VMOVNTPD    Y4, 32(AX)(DI*8)
-	JMP         stored1
+	VMOVUPD  (DI)(R8*8), Y5
+	VMOVUPD  32(DI)(R8*8), Y6
+	VMOVUPD  one<>+0(SB), Y7
+	VADDPD   one<>+0(SB), Y5, Y8
+	VADDPD   one<>+0(SB), Y6, Y9
+	VDIVPD   Y8, Y7, Y8
+	VDIVPD   Y9, Y7, Y7
+	VMULPD   Y8, Y5, Y5
+	VMULPD   Y7, Y6, Y6
+	VMULPD   Y5, Y3, Y3
+	VMULPD   Y6, Y4, Y4
+	VMULPD   Y8, Y3, Y3
+	VMULPD   Y7, Y4, Y4
+	TESTB    DL, DL
+	JZ       ordinary1
+	VMOVNTPD Y3, (AX)(R8*8)
+	VMOVNTPD Y4, 32(AX)(R8*8)
+	JMP      stored1
 
 ordinary1:
-	VMOVUPD Y3, (AX)(DI*8)
-	VMOVUPD Y4, 32(AX)(DI*8)
+	VMOVUPD Y3, (AX)(R8*8)
+	VMOVUPD Y4, 32(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DX
-	VMOVDQU     32(R8)(DX*8), Y3
-	VMASKMOVPD  (SI)(DI*8), Y3, Y4
+	MOVQ        $0x00000004, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*8), Y3
+	VMASKMOVPD  (SI)(R8*8), Y3, Y4
 	VMOVUPD     one<>+0(SB), Y5
 	VSUBPD      Y4, Y5, Y5
 	VMULPD      Y0, Y4, Y4
 	VFMADD231PD Y1, Y5, Y4
-	VMASKMOVPD  (BX)(DI*8), Y3, Y5
-	VANDPD      absBits<>+0(SB), Y5, Y6
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD      Y6, Y2, Y2
+	VMASKMOVPD  (BX)(R8*8), Y3, Y5
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMASKMOVPD (DI)(R8*8), Y3, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VADDPD     one<>+0(SB), Y5, Y7
+	VDIVPD     Y7, Y6, Y6
+	VMULPD     Y6, Y5, Y5
+	VMULPD     Y5, Y4, Y4
+	VMULPD     Y6, Y4, Y4
+	VMASKMOVPD Y4, Y3, (AX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R9
+	JMP        few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VADDPD      one<>+0(SB), Y5, Y7
-	VDIVPD      Y7, Y6, Y6
-	VMULPD      Y6, Y5, Y5
-	VMULPD      Y5, Y4, Y4
-	VMULPD      Y6, Y4, Y4
-	VMASKMOVPD  Y4, Y3, (AX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, CX
-	JMP         few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	VMOVMSKPD Y2, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -22986,10 +23338,10 @@ TEXT ·forwardNoneSquareYF32AVX2(SB), $96-73
 	VMOVUPS      Y7, 64(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -23111,7 +23463,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -23518,10 +23870,10 @@ TEXT ·forwardNoneSquareF32AVX2(SB), $192-65
 	VMOVUPS Y10, 160(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
@@ -23665,7 +24017,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -24060,11 +24412,7 @@ done:
 
 // func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidSquareYF32AVX2(SB), $160-73
-	LEAQ 96(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
-
+TEXT ·forwardSigmoidSquareYF32AVX2(SB), $2208-73
 	// forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -24072,651 +24420,99 @@ TEXT ·forwardSigmoidSquareYF32AVX2(SB), $160-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	XORQ         BX, BX
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      Y4, 64(SP)
+	XORQ         SI, SI
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 2112(SP)
+	VMOVUPS      Y5, 2144(SP)
+	VMOVUPS      Y5, 2176(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
 	SUBQ    R8, AX
-	CMPQ    R8, $0x00000010
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (DX)(DI*1), X4
-	VMOVUPS   (SI), Y5
-	VPCMPEQB  X4, X5, X4
-	VPMOVSXBD X4, Y4
-	VMOVQ     8(DX)(DI*1), X5
-	VMOVUPS   (SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBD X5, Y5
-	VMOVMSKPS Y4, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVMSKPS Y5, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVUPS   (CX)(DI*4), Y6
-	VMOVUPS   32(CX)(DI*4), Y7
-	VPADDD    Y6, Y6, Y8
-	VPADDD    Y7, Y7, Y9
-	VPMAXUD   Y8, Y0, Y0
-	VPMAXUD   Y9, Y0, Y0
+	VMOVUPS (CX)(DI*4), Y5
+	VMOVUPS 32(CX)(DI*4), Y6
+	VPADDD  Y5, Y5, Y7
+	VPADDD  Y6, Y6, Y8
+	VPMAXUD Y7, Y1, Y1
+	VPMAXUD Y8, Y1, Y1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VANDPD      Y9, Y4, Y10
-	VANDPD      Y8, Y5, Y11
-	VMULPS      Y9, Y10, Y9
-	VFMADD231PS Y8, Y11, Y9
-	VADDPS      Y9, Y2, Y2
-	VMULPS      Y6, Y6, Y8
-	VFMADD231PS Y7, Y7, Y8
-	VADDPS      Y8, Y1, Y1
-	VANDNPD     Y6, Y4, Y4
-	VANDNPD     Y7, Y5, Y5
-	VMULPS      Y6, Y4, Y4
-	VFMADD231PS Y7, Y5, Y4
-	VADDPS      Y4, Y3, Y3
-	ADDQ        $0x00000010, DI
-	SUBQ        $0x00000010, R8
-	CMPQ        R8, $0x00000010
-	JGE         many
-
-few:
-	TESTQ R8, R8
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y4
-
-	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
-
-bytes1:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
-	JNZ        bytes1
-	VMOVQ      R10, X5
-	VMOVUPS    (SI), Y6
-	VPCMPEQB   X5, X6, X5
-	VPMOVSXBD  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMOVMSKPS  Y5, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, BX
-	VMASKMOVPS (CX)(DI*4), Y4, Y7
-	VPADDD     Y7, Y7, Y8
-	VPMAXUD    Y8, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
 	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y7, Y7, Y9
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
-	VFMADD231PS Y9, Y10, Y11
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y9, Y11, Y7
+	VMULPS      Y5, Y5, Y9
+	VMULPS      Y6, Y6, Y10
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
+	VFMADD231PS Y9, Y12, Y14
+	VFMADD231PS Y10, Y11, Y13
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y9, Y14, Y5
+	VFMADD231PS Y10, Y13, Y6
 	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y9, Y8, Y8
-	VMULPS      Y8, Y7, Y7
-	VANDPD      Y8, Y5, Y5
-	VFMADD231PS Y8, Y5, Y2
-	VANDPD      Y7, Y4, Y4
-	VFMADD231PS Y7, Y4, Y1
-	VANDPD      Y7, Y6, Y4
-	VFMADD231PS Y7, Y4, Y3
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R8
-	JMP         few
-
-done:
-	// The lanes go to float64.
-	VMOVAPD      Y1, Y4
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       (SP), Y5, Y5
-	VMOVUPD      Y5, (SP)
-	VMOVAPD      Y2, Y4
-	VXORPS       Y2, Y2, Y2
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       32(SP), Y5, Y5
-	VMOVUPD      Y5, 32(SP)
-	VMOVAPD      Y3, Y4
-	VXORPS       Y3, Y3, Y3
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       64(SP), Y5, Y5
-	VMOVUPD      Y5, 64(SP)
-	TESTQ        AX, AX
-	JG           window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       56(AX), X1, X1
-	VMOVSD       X1, 56(AX)
-	VMOVUPD      32(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       64(AX), X1, X1
-	VMOVSD       X1, 64(AX)
-	VMOVUPD      64(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       72(AX), X1, X1
-	VMOVSD       X1, 72(AX)
-	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   BX, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-
-	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+72(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX2(SB), $64-73
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
-
-	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         x_len+16(FP), AX
-	MOVQ         x_base+8(FP), CX
-	MOVQ         y_base+32(FP), DX
-	MOVBQZX      class+56(FP), BX
-	VMOVD        BX, X0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      (SI), Y0
-	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, (SI)
-	MOVQ         k+64(FP), BX
-	VPCMPEQD     Y0, Y0, Y0
-	VXORPD       Y1, Y1, Y1
-	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         BX, BX
-	XORQ         DI, DI
-	CMPQ         AX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 2.
-	VMOVD     (DX)(DI*1), X4
-	VMOVUPS   (SI), Y5
-	VPCMPEQB  X4, X5, X4
-	VPMOVSXBQ X4, Y4
-	VMOVD     4(DX)(DI*1), X5
-	VMOVUPS   (SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBQ X5, Y5
-	VMOVMSKPD Y4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVMSKPD Y5, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPD   (CX)(DI*8), Y6
-	VMOVUPD   32(CX)(DI*8), Y7
-	VANDPD    absBits<>+0(SB), Y6, Y8
-	VANDPD    absBits<>+0(SB), Y7, Y9
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD    Y8, Y0, Y0
-	VANDPD    Y9, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y10
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
-	VPSLLQ      $0x34, Y9, Y9
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VANDPD      Y9, Y4, Y10
-	VANDPD      Y8, Y5, Y11
-	VMULPD      Y9, Y10, Y9
-	VFMADD231PD Y8, Y11, Y9
-	VADDPD      Y9, Y2, Y2
-	VMULPD      Y6, Y6, Y8
-	VFMADD231PD Y7, Y7, Y8
-	VADDPD      Y8, Y1, Y1
-	VANDNPD     Y6, Y4, Y4
-	VANDNPD     Y7, Y5, Y5
-	VMULPD      Y6, Y4, Y4
-	VFMADD231PD Y7, Y5, Y4
-	VADDPD      Y4, Y3, Y3
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y8, Y5, Y5
+	VPADDD      Y7, Y6, Y6
+	VMOVUPS     Y5, (BX)(DI*4)
+	VMOVUPS     Y6, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
 	JGE         many
 
 few:
-	TESTQ AX, AX
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y4
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
-
-bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes1
-	VMOVQ      R9, X5
-	VMOVUPS    (SI), Y6
-	VPCMPEQB   X5, X6, X5
-	VPMOVSXBQ  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMOVMSKPD  Y5, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPD (CX)(DI*8), Y4, Y7
-	VANDPD     absBits<>+0(SB), Y7, Y8
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD     Y8, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2<>+0(SB), Y9, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VFMADD213PD expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VFMADD213PD expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y9, Y11, Y7
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y7, Y9
-	VDIVPD      Y9, Y8, Y8
-	VMULPD      Y8, Y7, Y7
-	VANDPD      Y8, Y5, Y5
-	VFMADD231PD Y8, Y5, Y2
-	VANDPD      Y7, Y4, Y4
-	VFMADD231PD Y7, Y4, Y1
-	VANDPD      Y7, Y6, Y4
-	VFMADD231PD Y7, Y4, Y3
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, AX
-	JMP         few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y4
-	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       56(AX), X4, X4
-	VMOVSD       X4, 56(AX)
-	VMOVAPD      Y2, Y1
-	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       64(AX), X1, X1
-	VMOVSD       X1, 64(AX)
-	VMOVAPD      Y3, Y1
-	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       72(AX), X1, X1
-	VMOVSD       X1, 72(AX)
-	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   BX, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVMSKPD    Y0, AX
-	CMPL         AX, $0x0000000f
-	SETEQ        AL
-	MOVB         AL, ret+72(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareYF32AVX2(SB), $128-97
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
-	// backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (R8)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSS 8(DI), Y1
-	VMOVUPS      Y1, 64(R8)
-	VBROADCASTSS 12(DI), Y1
-	VBROADCASTSS 16(DI), Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
-
-many:
-	// Vectors at a time: 2.
-	VMOVQ     (SI)(DI*1), X4
-	VPCMPEQB  X4, X0, X4
-	VPMOVSXBD X4, Y4
-	VMOVQ     8(SI)(DI*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBD X5, Y5
-	VMOVUPS   (BX)(DI*4), Y6
-	VMOVUPS   32(BX)(DI*4), Y7
-	VPADDD    Y6, Y6, Y8
-	VPADDD    Y7, Y7, Y9
-	VPMAXUD   Y8, Y3, Y3
-	VPMAXUD   Y9, Y3, Y3
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VMOVUPS     (R8), Y10
-	VMOVUPS     32(R8), Y11
-	VBLENDVPS   Y4, Y10, Y11, Y10
-	VMOVUPS     (R8), Y11
-	VMOVUPS     32(R8), Y12
-	VBLENDVPS   Y5, Y11, Y12, Y11
-	VXORPS      signBitSingle<>+0(SB), Y9, Y12
-	VXORPS      signBitSingle<>+0(SB), Y8, Y13
-	VBLENDVPS   Y4, Y12, Y6, Y12
-	VBLENDVPS   Y5, Y13, Y7, Y13
-	VBLENDVPS   Y4, Y1, Y2, Y4
-	VBLENDVPS   Y5, Y1, Y2, Y5
-	VMULPS      Y4, Y12, Y4
-	VMULPS      Y5, Y13, Y5
-	VMOVUPS     64(R8), Y12
-	VFMADD231PS Y12, Y6, Y4
-	VMOVUPS     64(R8), Y12
-	VFMADD231PS Y12, Y7, Y5
-	VFMADD231PS twoSingle<>+0(SB), Y4, Y10
-	VFMADD231PS twoSingle<>+0(SB), Y5, Y11
-	VMULPS      Y6, Y10, Y4
-	VMULPS      Y7, Y11, Y5
-	VMULPS      Y9, Y4, Y4
-	VMULPS      Y8, Y5, Y5
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPS    Y4, (AX)(DI*4)
-	VMOVNTPS    Y5, 32(AX)(DI*4)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPS Y4, (AX)(DI*4)
-	VMOVUPS Y5, 32(AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y4
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(DI*1), R11
-
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes2
-	VMOVQ      R9, X5
-	VPCMPEQB   X5, X0, X5
-	VPMOVSXBD  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMASKMOVPS (BX)(DI*4), Y4, Y6
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y5
+	VMASKMOVPS (CX)(DI*4), Y5, Y6
 	VPADDD     Y6, Y6, Y7
-	VPMAXUD    Y7, Y3, Y3
+	VPMAXUD    Y7, Y1, Y1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
 	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
@@ -24735,214 +24531,295 @@ bytes2:
 	VFMADD231PS Y8, Y10, Y6
 	VPSLLD      $0x17, Y7, Y7
 	VPADDD      Y7, Y6, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VADDPS      oneSingle<>+0(SB), Y6, Y8
-	VDIVPS      Y8, Y7, Y7
-	VMULPS      Y7, Y6, Y6
-	VMOVUPS     (R8), Y8
-	VMOVUPS     32(R8), Y9
-	VBLENDVPS   Y5, Y8, Y9, Y8
-	VXORPS      signBitSingle<>+0(SB), Y7, Y9
-	VBLENDVPS   Y5, Y9, Y6, Y9
-	VBLENDVPS   Y5, Y1, Y2, Y5
-	VMULPS      Y5, Y9, Y5
-	VMOVUPS     64(R8), Y9
-	VFMADD231PS Y9, Y6, Y5
-	VFMADD231PS twoSingle<>+0(SB), Y5, Y8
-	VMULPS      Y6, Y8, Y5
-	VMULPS      Y7, Y5, Y5
-	VMASKMOVPS  Y5, Y4, (AX)(DI*4)
+	VMASKMOVPS  Y6, Y5, (BX)(DI*4)
 	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, CX
+	SUBQ        $0x00000008, R10
 	JMP         few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVQ     8(DX)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVMSKPS Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVMSKPS Y6, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVUPS   (CX)(DI*4), Y7
+	VMOVUPS   32(CX)(DI*4), Y7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS     (BX)(DI*4), Y7
+	VMOVUPS     32(BX)(DI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VADDPS      oneSingle<>+0(SB), Y7, Y10
+	VADDPS      oneSingle<>+0(SB), Y8, Y11
+	VDIVPS      Y10, Y9, Y10
+	VDIVPS      Y11, Y9, Y9
+	VMULPS      Y10, Y7, Y7
+	VMULPS      Y9, Y8, Y8
+	VANDPD      Y10, Y5, Y11
+	VANDPD      Y9, Y6, Y12
+	VMULPS      Y10, Y11, Y10
+	VFMADD231PS Y9, Y12, Y10
+	VADDPS      Y10, Y3, Y3
+	VMULPS      Y7, Y7, Y9
+	VFMADD231PS Y8, Y8, Y9
+	VADDPS      Y9, Y2, Y2
+	VANDNPD     Y7, Y5, Y5
+	VANDNPD     Y8, Y6, Y6
+	VMULPS      Y7, Y5, Y5
+	VFMADD231PS Y8, Y6, Y5
+	VADDPS      Y5, Y4, Y4
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes1:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes1
+	VMOVQ      R10, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVMSKPS  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMASKMOVPS (CX)(DI*4), Y5, Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS  (BX)(DI*4), Y5, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VADDPS      oneSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y10, Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VANDPD      Y9, Y6, Y6
+	VFMADD231PS Y9, Y6, Y3
+	VANDPD      Y8, Y5, Y5
+	VFMADD231PS Y8, Y5, Y2
+	VANDPD      Y8, Y7, Y5
+	VFMADD231PS Y8, Y5, Y4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	JMP         few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD      Y2, Y5
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       2112(SP), Y6, Y6
+	VMOVUPD      Y6, 2112(SP)
+	VMOVAPD      Y3, Y5
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       2144(SP), Y6, Y6
+	VMOVUPD      Y6, 2144(SP)
+	VMOVAPD      Y4, Y5
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       2176(SP), Y6, Y6
+	VMOVUPD      Y6, 2176(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       56(AX), X0, X0
+	VMOVSD       X0, 56(AX)
+	VMOVUPD      2144(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       64(AX), X0, X0
+	VMOVSD       X0, 64(AX)
+	VMOVUPD      2176(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       72(AX), X0, X0
+	VMOVSD       X0, 72(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y3, Y3
-	VPCMPEQD  Y0, Y3, Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareYF64AVX2(SB), $128-97
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
-	// backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
+// func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+TEXT ·forwardSigmoidSquareYF64AVX2(SB), $2112-73
+	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         y_base+48(FP), SI
-	MOVBQZX      class+72(FP), DI
-	VMOVD        DI, X0
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
-	MOVQ         k+80(FP), DI
-	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (R8)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSD 16(DI), Y1
-	VMOVUPS      Y1, 64(R8)
-	VBROADCASTSD 24(DI), Y1
-	VBROADCASTSD 32(DI), Y2
-	VPCMPEQD     Y3, Y3, Y3
+	MOVQ         k+64(FP), BX
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         SI, SI
 	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (SI)(DI*1), X4
-	VPCMPEQB  X4, X0, X4
-	VPMOVSXBQ X4, Y4
-	VMOVD     4(SI)(DI*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBQ X5, Y5
-	VMOVUPD   (BX)(DI*8), Y6
-	VMOVUPD   32(BX)(DI*8), Y7
-	VANDPD    absBits<>+0(SB), Y6, Y8
-	VANDPD    absBits<>+0(SB), Y7, Y9
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD    Y8, Y3, Y3
-	VANDPD    Y9, Y3, Y3
+	VMOVUPD (CX)(DI*8), Y5
+	VMOVUPD 32(CX)(DI*8), Y6
+	VANDPD  absBits<>+0(SB), Y5, Y7
+	VANDPD  absBits<>+0(SB), Y6, Y8
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD  Y7, Y1, Y1
+	VANDPD  Y8, Y1, Y1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y9
 	VMULPD      Y6, Y6, Y10
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y11
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD Y9, Y14, Y12
+	VFMADD231PD Y10, Y13, Y11
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VADDPD      one<>+0(SB), Y5, Y5
 	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
-	VPSLLQ      $0x34, Y9, Y9
+	VFMADD231PD Y9, Y14, Y5
+	VFMADD231PD Y10, Y13, Y6
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VMOVUPS     (R8), Y10
-	VMOVUPS     32(R8), Y11
-	VBLENDVPD   Y4, Y10, Y11, Y10
-	VMOVUPS     (R8), Y11
-	VMOVUPS     32(R8), Y12
-	VBLENDVPD   Y5, Y11, Y12, Y11
-	VXORPD      signBit<>+0(SB), Y9, Y12
-	VXORPD      signBit<>+0(SB), Y8, Y13
-	VBLENDVPD   Y4, Y12, Y6, Y12
-	VBLENDVPD   Y5, Y13, Y7, Y13
-	VBLENDVPD   Y4, Y1, Y2, Y4
-	VBLENDVPD   Y5, Y1, Y2, Y5
-	VMULPD      Y4, Y12, Y4
-	VMULPD      Y5, Y13, Y5
-	VMOVUPS     64(R8), Y12
-	VFMADD231PD Y12, Y6, Y4
-	VMOVUPS     64(R8), Y12
-	VFMADD231PD Y12, Y7, Y5
-	VFMADD231PD two<>+0(SB), Y4, Y10
-	VFMADD231PD two<>+0(SB), Y5, Y11
-	VMULPD      Y6, Y10, Y4
-	VMULPD      Y7, Y11, Y5
-	VMULPD      Y9, Y4, Y4
-	VMULPD      Y8, Y5, Y5
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPD    Y4, (AX)(DI*8)
-	VMOVNTPD    Y5, 32(AX)(DI*8)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPD Y4, (AX)(DI*8)
-	VMOVUPD Y5, 32(AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y8, Y5, Y5
+	VPADDQ      Y7, Y6, Y6
+	VMOVUPD     Y5, (BX)(DI*8)
+	VMOVUPD     Y6, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
 
 few:
-	TESTQ CX, CX
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y4
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(DI*1), R11
-
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes2
-	VMOVQ      R9, X5
-	VPCMPEQB   X5, X0, X5
-	VPMOVSXBQ  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMASKMOVPD (BX)(DI*8), Y4, Y6
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y5
+	VMASKMOVPD (CX)(DI*8), Y5, Y6
 	VANDPD     absBits<>+0(SB), Y6, Y7
 	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD     Y7, Y3, Y3
+	VANDPD     Y7, Y1, Y1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y6, Y7
@@ -24967,107 +24844,205 @@ bytes2:
 	VFMADD231PD Y8, Y10, Y6
 	VPSLLQ      $0x34, Y7, Y7
 	VPADDQ      Y7, Y6, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VADDPD      one<>+0(SB), Y6, Y8
-	VDIVPD      Y8, Y7, Y7
-	VMULPD      Y7, Y6, Y6
-	VMOVUPS     (R8), Y8
-	VMOVUPS     32(R8), Y9
-	VBLENDVPD   Y5, Y8, Y9, Y8
-	VXORPD      signBit<>+0(SB), Y7, Y9
-	VBLENDVPD   Y5, Y9, Y6, Y9
-	VBLENDVPD   Y5, Y1, Y2, Y5
-	VMULPD      Y5, Y9, Y5
-	VMOVUPS     64(R8), Y9
-	VFMADD231PD Y9, Y6, Y5
-	VFMADD231PD two<>+0(SB), Y5, Y8
-	VMULPD      Y6, Y8, Y5
-	VMULPD      Y7, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (AX)(DI*8)
+	VMASKMOVPD  Y6, Y5, (BX)(DI*8)
 	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, CX
+	SUBQ        $0x00000004, R10
 	JMP         few
 
 done:
-	VMOVMSKPD Y3, AX
-	CMPL      AX, $0x0000000f
-	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD     (DX)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVD     4(DX)(DI*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVMSKPD Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVMSKPD Y6, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVUPD   (CX)(DI*8), Y7
+	VMOVUPD   32(CX)(DI*8), Y7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD     (BX)(DI*8), Y7
+	VMOVUPD     32(BX)(DI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VADDPD      one<>+0(SB), Y7, Y10
+	VADDPD      one<>+0(SB), Y8, Y11
+	VDIVPD      Y10, Y9, Y10
+	VDIVPD      Y11, Y9, Y9
+	VMULPD      Y10, Y7, Y7
+	VMULPD      Y9, Y8, Y8
+	VANDPD      Y10, Y5, Y11
+	VANDPD      Y9, Y6, Y12
+	VMULPD      Y10, Y11, Y10
+	VFMADD231PD Y9, Y12, Y10
+	VADDPD      Y10, Y3, Y3
+	VMULPD      Y7, Y7, Y9
+	VFMADD231PD Y8, Y8, Y9
+	VADDPD      Y9, Y2, Y2
+	VANDNPD     Y7, Y5, Y5
+	VANDNPD     Y8, Y6, Y6
+	VMULPD      Y7, Y5, Y5
+	VFMADD231PD Y8, Y6, Y5
+	VADDPD      Y5, Y4, Y4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes1:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes1
+	VMOVQ      R10, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVMSKPD  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMASKMOVPD (CX)(DI*8), Y5, Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD  (BX)(DI*8), Y5, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VADDPD      one<>+0(SB), Y8, Y10
+	VDIVPD      Y10, Y9, Y9
+	VMULPD      Y9, Y8, Y8
+	VANDPD      Y9, Y6, Y6
+	VFMADD231PD Y9, Y6, Y3
+	VANDPD      Y8, Y5, Y5
+	VFMADD231PD Y8, Y5, Y2
+	VANDPD      Y8, Y7, Y5
+	VFMADD231PD Y8, Y5, Y4
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R8
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       56(AX), X0, X0
+	VMOVSD       X0, 56(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       64(AX), X0, X0
+	VMOVSD       X0, 64(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       72(AX), X0, X0
+	VMOVSD       X0, 72(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVMSKPD    Y1, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidSquareF32AVX2(SB), $384-65
-	LEAQ 192(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
-	// forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
+	// backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ    x_len+16(FP), AX
-	MOVQ    x_base+8(FP), CX
-	MOVQ    r_base+32(FP), DX
-	MOVQ    k+56(FP), BX
-	VXORPD  Y0, Y0, Y0
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, (SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 32(SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 64(SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 96(SI)
-	VXORPD  Y1, Y1, Y1
-	VMOVUPS Y1, 128(SI)
-	VXORPD  Y1, Y1, Y1
-	VXORPD  Y2, Y2, Y2
-	VMOVUPS Y2, (SP)
-	VMOVUPS Y2, 32(SP)
-	VMOVUPS Y2, 64(SP)
-	VMOVUPS Y2, 96(SP)
-	VMOVUPS Y2, 128(SP)
-	VMOVUPS Y2, 160(SP)
-	XORQ    BX, BX
-	TESTQ   AX, AX
-	JLE     folded
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS (DI), Y1
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VXORPD       Y5, Y5, Y5
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Y2
-	VMOVUPS     32(DX)(BX*4), Y3
-	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
-	VADDPS      minusOneSingle<>+0(SB), Y3, Y5
-	VADDPS      Y3, Y2, Y6
-	VMOVUPS     (SI), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, (SI)
-	VADDPS      Y5, Y4, Y6
-	VMOVUPS     32(SI), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 32(SI)
-	VMULPS      Y2, Y2, Y6
-	VFMADD231PS Y3, Y3, Y6
-	VMOVUPS     64(SI), Y7
-	VADDPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 64(SI)
-	VMOVUPS     (CX)(BX*4), Y6
-	VMOVUPS     32(CX)(BX*4), Y7
-	VPADDD      Y6, Y6, Y8
-	VPADDD      Y7, Y7, Y9
-	VPMAXUD     Y8, Y0, Y0
-	VPMAXUD     Y9, Y0, Y0
+	VMOVUPS (BX)(R9*4), Y6
+	VMOVUPS 32(BX)(R9*4), Y7
+	VPADDD  Y6, Y6, Y8
+	VPADDD  Y7, Y7, Y9
+	VPMAXUD Y8, Y5, Y5
+	VPMAXUD Y9, Y5, Y5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -25101,282 +25076,235 @@ many:
 	VPSLLD      $0x17, Y8, Y8
 	VPADDD      Y9, Y6, Y6
 	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VMULPS      Y6, Y6, Y10
-	VFMADD231PS Y7, Y7, Y10
-	VMOVUPS     96(SI), Y11
-	VADDPS      Y10, Y11, Y11
-	VMOVUPS     Y11, 96(SI)
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y6, Y10
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y7, Y11
-	VSUBPS      Y2, Y6, Y6
-	VSUBPS      Y3, Y7, Y7
-	VXORPS      signBitSingle<>+0(SB), Y4, Y12
-	VXORPS      signBitSingle<>+0(SB), Y5, Y13
-	VSUBPS      Y9, Y12, Y9
-	VSUBPS      Y8, Y13, Y8
-	VBLENDVPS   Y10, Y6, Y9, Y6
-	VBLENDVPS   Y11, Y7, Y8, Y7
-	VMULPS      Y6, Y6, Y6
-	VMULPS      Y7, Y7, Y7
-	VMULPS      Y2, Y6, Y2
-	VFMADD231PS Y3, Y7, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMULPS      Y4, Y6, Y2
-	VFMADD231PS Y5, Y7, Y2
-	VSUBPS      Y2, Y1, Y1
-	ADDQ        $0x00000010, BX
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
+	VMOVUPS     Y6, (DI)(R9*4)
+	VMOVUPS     Y7, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y2
-	VMASKMOVPS  (DX)(BX*4), Y2, Y3
-	VADDPS      minusOneSingle<>+0(SB), Y3, Y4
-	VANDPD      Y4, Y2, Y4
-	VMOVUPS     (SI), Y5
-	VADDPS      Y3, Y5, Y5
-	VMOVUPS     Y5, (SI)
-	VMOVUPS     32(SI), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 32(SI)
-	VMOVUPS     64(SI), Y5
-	VFMADD231PS Y3, Y3, Y5
-	VMOVUPS     Y5, 64(SI)
-	VMASKMOVPS  (CX)(BX*4), Y2, Y5
-	VPADDD      Y5, Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y6
+	VMASKMOVPS (BX)(R9*4), Y6, Y7
+	VPADDD     Y7, Y7, Y8
+	VPMAXUD    Y8, Y5, Y5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y5, Y8
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y9
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y5, Y9
-	VFMADD231PS  Y7, Y8, Y9
-	VADDPS       oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS  Y7, Y9, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y5, Y7
-	VDIVPS       Y7, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VANDPD       Y5, Y2, Y2
-	VMOVUPS      96(SI), Y7
-	VFMADD231PS  Y5, Y2, Y7
-	VMOVUPS      Y7, 96(SI)
-	VCMPPS       $0x11, halfSingle<>+0(SB), Y5, Y2
-	VSUBPS       Y3, Y5, Y5
-	VXORPS       signBitSingle<>+0(SB), Y4, Y7
-	VSUBPS       Y6, Y7, Y6
-	VBLENDVPS    Y2, Y5, Y6, Y2
-	VMULPS       Y2, Y2, Y2
-	VMOVUPS      128(SI), Y5
-	VFMADD231PS  Y3, Y2, Y5
-	VMOVUPS      Y5, 128(SI)
-	VFNMADD231PS Y4, Y2, Y1
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
-	JMP          few
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
+	VFMADD231PS Y9, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y9, Y11, Y7
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
 
 done:
-	// The lanes go to float64.
-	VMOVUPS      (SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       (SP), Y3, Y3
-	VMOVUPD      Y3, (SP)
-	VMOVUPS      32(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       32(SP), Y3, Y3
-	VMOVUPD      Y3, 32(SP)
-	VMOVUPS      64(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       64(SP), Y3, Y3
-	VMOVUPD      Y3, 64(SP)
-	VMOVUPS      96(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       96(SP), Y3, Y3
-	VMOVUPD      Y3, 96(SP)
-	VMOVUPS      128(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       128(SP), Y3, Y3
-	VMOVUPD      Y3, 128(SP)
-	VMOVAPD      Y1, Y2
-	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       160(SP), Y3, Y3
-	VMOVUPD      Y3, 160(SP)
-	TESTQ        AX, AX
-	JG           window
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
 
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPD      32(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPD      64(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPD      96(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       56(AX), X1, X1
-	VMOVSD       X1, 56(AX)
-	VMOVUPD      128(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       64(AX), X1, X1
-	VMOVSD       X1, 64(AX)
-	VMOVUPD      160(SP), Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       72(AX), X1, X1
-	VMOVSD       X1, 72(AX)
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R9*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVQ     8(SI)(R9*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBD X7, Y7
+	VMOVUPS   (BX)(R9*4), Y8
+	VMOVUPS   32(BX)(R9*4), Y8
 
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS     (DI)(R9*4), Y8
+	VMOVUPS     32(DI)(R9*4), Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VADDPS      oneSingle<>+0(SB), Y8, Y11
+	VADDPS      oneSingle<>+0(SB), Y9, Y12
+	VDIVPS      Y11, Y10, Y11
+	VDIVPS      Y12, Y10, Y10
+	VMULPS      Y11, Y8, Y8
+	VMULPS      Y10, Y9, Y9
+	VMOVUPS     (R8), Y12
+	VBLENDVPS   Y6, Y12, Y1, Y12
+	VMOVUPS     (R8), Y13
+	VBLENDVPS   Y7, Y13, Y1, Y13
+	VXORPS      signBitSingle<>+0(SB), Y11, Y14
+	VXORPS      signBitSingle<>+0(SB), Y10, Y15
+	VBLENDVPS   Y6, Y14, Y8, Y14
+	VBLENDVPS   Y7, Y15, Y9, Y15
+	VBLENDVPS   Y6, Y3, Y4, Y6
+	VBLENDVPS   Y7, Y3, Y4, Y7
+	VMULPS      Y6, Y14, Y6
+	VMULPS      Y7, Y15, Y7
+	VFMADD231PS Y2, Y8, Y6
+	VFMADD231PS Y2, Y9, Y7
+	VFMADD231PS twoSingle<>+0(SB), Y6, Y12
+	VFMADD231PS twoSingle<>+0(SB), Y7, Y13
+	VMULPS      Y8, Y12, Y6
+	VMULPS      Y9, Y13, Y7
+	VMULPS      Y11, Y6, Y6
+	VMULPS      Y10, Y7, Y7
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPS    Y6, (AX)(R9*4)
+	VMOVNTPS    Y7, 32(AX)(R9*4)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPS Y6, (AX)(R9*4)
+	VMOVUPS Y7, 32(AX)(R9*4)
+
+stored1:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y6
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
+
+bytes2:
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
+	JNZ        bytes2
+	VMOVQ      R12, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPS (BX)(R9*4), Y6, Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS  (DI)(R9*4), Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VADDPS      oneSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y10, Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     (R8), Y10
+	VBLENDVPS   Y7, Y10, Y1, Y10
+	VXORPS      signBitSingle<>+0(SB), Y9, Y11
+	VBLENDVPS   Y7, Y11, Y8, Y11
+	VBLENDVPS   Y7, Y3, Y4, Y7
+	VMULPS      Y7, Y11, Y7
+	VFMADD231PS Y2, Y8, Y7
+	VFMADD231PS twoSingle<>+0(SB), Y7, Y10
+	VMULPS      Y8, Y10, Y7
+	VMULPS      Y9, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (AX)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R10
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y5, Y5
+	VPCMPEQD  Y0, Y5, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidSquareF64AVX2(SB), $192-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·backwardSigmoidSquareYF64AVX2(SB), $2176-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
-	// forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
+	// backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ     x_len+16(FP), AX
-	MOVQ     x_base+8(FP), CX
-	MOVQ     r_base+32(FP), DX
-	MOVQ     k+56(FP), BX
-	VPCMPEQD Y0, Y0, Y0
-	VXORPD   Y1, Y1, Y1
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 128(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 96(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 64(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 32(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, (SI)
-	XORQ     BX, BX
-	CMPQ     AX, $0x00000008
-	JL       few
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD (DI), Y1
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 16(DI), Y2
+	VBROADCASTSD 24(DI), Y3
+	VBROADCASTSD 32(DI), Y4
+	VPCMPEQD     Y5, Y5, Y5
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Y2
-	VMOVUPD     32(DX)(BX*8), Y3
-	VADDPD      minusOne<>+0(SB), Y2, Y4
-	VADDPD      minusOne<>+0(SB), Y3, Y5
-	VADDPD      Y3, Y2, Y6
-	VADDPD      Y6, Y1, Y1
-	VADDPD      Y5, Y4, Y6
-	VMOVUPS     128(SI), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 128(SI)
-	VMULPD      Y2, Y2, Y6
-	VFMADD231PD Y3, Y3, Y6
-	VMOVUPS     96(SI), Y7
-	VADDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SI)
-	VMOVUPD     (CX)(BX*8), Y6
-	VMOVUPD     32(CX)(BX*8), Y7
-	VANDPD      absBits<>+0(SB), Y6, Y8
-	VANDPD      absBits<>+0(SB), Y7, Y9
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD      Y8, Y0, Y0
-	VANDPD      Y9, Y0, Y0
+	VMOVUPD (BX)(R9*8), Y6
+	VMOVUPD 32(BX)(R9*8), Y7
+	VANDPD  absBits<>+0(SB), Y6, Y8
+	VANDPD  absBits<>+0(SB), Y7, Y9
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD  Y8, Y5, Y5
+	VANDPD  Y9, Y5, Y5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -25422,72 +25350,662 @@ many:
 	VPSLLQ      $0x34, Y8, Y8
 	VPADDQ      Y9, Y6, Y6
 	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VMULPD      Y6, Y6, Y10
-	VFMADD231PD Y7, Y7, Y10
-	VMOVUPS     64(SI), Y11
-	VADDPD      Y10, Y11, Y11
-	VMOVUPS     Y11, 64(SI)
-	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
-	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
-	VSUBPD      Y2, Y6, Y6
-	VSUBPD      Y3, Y7, Y7
-	VXORPD      signBit<>+0(SB), Y4, Y12
-	VXORPD      signBit<>+0(SB), Y5, Y13
-	VSUBPD      Y9, Y12, Y9
-	VSUBPD      Y8, Y13, Y8
-	VBLENDVPD   Y10, Y6, Y9, Y6
-	VBLENDVPD   Y11, Y7, Y8, Y7
-	VMULPD      Y6, Y6, Y6
-	VMULPD      Y7, Y7, Y7
-	VMULPD      Y2, Y6, Y2
-	VFMADD231PD Y3, Y7, Y2
-	VMOVUPS     32(SI), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 32(SI)
-	VMULPD      Y4, Y6, Y2
-	VFMADD231PD Y5, Y7, Y2
-	VMOVUPS     (SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, (SI)
-	ADDQ        $0x00000008, BX
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
+	VMOVUPD     Y6, (DI)(R9*8)
+	VMOVUPD     Y7, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
 	JGE         many
 
 few:
-	TESTQ AX, AX
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y2
-	VMASKMOVPD  (DX)(BX*8), Y2, Y3
-	VADDPD      minusOne<>+0(SB), Y3, Y4
-	VANDPD      Y4, Y2, Y4
-	VADDPD      Y3, Y1, Y1
-	VMOVUPS     128(SI), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
-	VMOVUPS     96(SI), Y5
-	VFMADD231PD Y3, Y3, Y5
-	VMOVUPS     Y5, 96(SI)
-	VMASKMOVPD  (CX)(BX*8), Y2, Y5
-	VANDPD      absBits<>+0(SB), Y5, Y6
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD      Y6, Y0, Y0
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y6
+	VMASKMOVPD (BX)(R9*8), Y6, Y7
+	VANDPD     absBits<>+0(SB), Y7, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y8, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y9, Y11, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD     (SI)(R9*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVD     4(SI)(R9*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBQ X7, Y7
+	VMOVUPD   (BX)(R9*8), Y8
+	VMOVUPD   32(BX)(R9*8), Y8
 
 	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD     (DI)(R9*8), Y8
+	VMOVUPD     32(DI)(R9*8), Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      one<>+0(SB), Y8, Y11
+	VADDPD      one<>+0(SB), Y9, Y12
+	VDIVPD      Y11, Y10, Y11
+	VDIVPD      Y12, Y10, Y10
+	VMULPD      Y11, Y8, Y8
+	VMULPD      Y10, Y9, Y9
+	VMOVUPS     (R8), Y12
+	VBLENDVPD   Y6, Y12, Y1, Y12
+	VMOVUPS     (R8), Y13
+	VBLENDVPD   Y7, Y13, Y1, Y13
+	VXORPD      signBit<>+0(SB), Y11, Y14
+	VXORPD      signBit<>+0(SB), Y10, Y15
+	VBLENDVPD   Y6, Y14, Y8, Y14
+	VBLENDVPD   Y7, Y15, Y9, Y15
+	VBLENDVPD   Y6, Y3, Y4, Y6
+	VBLENDVPD   Y7, Y3, Y4, Y7
+	VMULPD      Y6, Y14, Y6
+	VMULPD      Y7, Y15, Y7
+	VFMADD231PD Y2, Y8, Y6
+	VFMADD231PD Y2, Y9, Y7
+	VFMADD231PD two<>+0(SB), Y6, Y12
+	VFMADD231PD two<>+0(SB), Y7, Y13
+	VMULPD      Y8, Y12, Y6
+	VMULPD      Y9, Y13, Y7
+	VMULPD      Y11, Y6, Y6
+	VMULPD      Y10, Y7, Y7
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPD    Y6, (AX)(R9*8)
+	VMOVNTPD    Y7, 32(AX)(R9*8)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPD Y6, (AX)(R9*8)
+	VMOVUPD Y7, 32(AX)(R9*8)
+
+stored1:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y6
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
+
+bytes2:
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
+	JNZ        bytes2
+	VMOVQ      R12, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPD (BX)(R9*8), Y6, Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD  (DI)(R9*8), Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VADDPD      one<>+0(SB), Y8, Y10
+	VDIVPD      Y10, Y9, Y9
+	VMULPD      Y9, Y8, Y8
+	VMOVUPS     (R8), Y10
+	VBLENDVPD   Y7, Y10, Y1, Y10
+	VXORPD      signBit<>+0(SB), Y9, Y11
+	VBLENDVPD   Y7, Y11, Y8, Y11
+	VBLENDVPD   Y7, Y3, Y4, Y7
+	VMULPD      Y7, Y11, Y7
+	VFMADD231PD Y2, Y8, Y7
+	VFMADD231PD two<>+0(SB), Y7, Y10
+	VMULPD      Y8, Y10, Y7
+	VMULPD      Y9, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (AX)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R10
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y5, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardSigmoidSquareF32AVX2(SB), $2432-65
+	LEAQ 2304(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VXORPD  Y0, Y0, Y0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, (SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 64(SI)
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VMOVUPS Y4, 2112(SP)
+	VMOVUPS Y4, 2144(SP)
+	VMOVUPS Y4, 2176(SP)
+	VMOVUPS Y4, 2208(SP)
+	VMOVUPS Y4, 2240(SP)
+	VMOVUPS Y4, 2272(SP)
+	XORQ    DI, DI
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(DI*4), Y4
+	VMOVUPS 32(CX)(DI*4), Y5
+	VPADDD  Y4, Y4, Y6
+	VPADDD  Y5, Y5, Y7
+	VPMAXUD Y6, Y0, Y0
+	VPMAXUD Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (BX)(DI*4)
+	VMOVUPS     Y5, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y4
+	VMASKMOVPS (CX)(DI*4), Y4, Y5
+	VPADDD     Y5, Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(DI*4), Y4
+	VMOVUPS     32(DX)(DI*4), Y5
+	VADDPS      minusOneSingle<>+0(SB), Y4, Y6
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y7
+	VADDPS      Y5, Y4, Y8
+	VMOVUPS     (SI), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, (SI)
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     32(SI), Y9
+	VSUBPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 32(SI)
+	VMULPS      Y4, Y4, Y8
+	VFMADD231PS Y5, Y5, Y8
+	VMOVUPS     64(SI), Y9
+	VADDPS      Y8, Y9, Y9
+	VMOVUPS     Y9, 64(SI)
+	VMOVUPS     (CX)(DI*4), Y8
+	VMOVUPS     32(CX)(DI*4), Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS     (BX)(DI*4), Y8
+	VMOVUPS     32(BX)(DI*4), Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VADDPS      oneSingle<>+0(SB), Y8, Y11
+	VADDPS      oneSingle<>+0(SB), Y9, Y12
+	VDIVPS      Y11, Y10, Y11
+	VDIVPS      Y12, Y10, Y10
+	VMULPS      Y11, Y8, Y8
+	VMULPS      Y10, Y9, Y9
+	VMULPS      Y8, Y8, Y12
+	VFMADD231PS Y9, Y9, Y12
+	VADDPS      Y12, Y1, Y1
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y8, Y12
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y9, Y13
+	VSUBPS      Y4, Y8, Y8
+	VSUBPS      Y5, Y9, Y9
+	VXORPS      signBitSingle<>+0(SB), Y6, Y14
+	VXORPS      signBitSingle<>+0(SB), Y7, Y15
+	VSUBPS      Y11, Y14, Y11
+	VSUBPS      Y10, Y15, Y10
+	VBLENDVPS   Y12, Y8, Y11, Y8
+	VBLENDVPS   Y13, Y9, Y10, Y9
+	VMULPS      Y8, Y8, Y8
+	VMULPS      Y9, Y9, Y9
+	VMULPS      Y4, Y8, Y4
+	VFMADD231PS Y5, Y9, Y4
+	VADDPS      Y4, Y2, Y2
+	VMULPS      Y6, Y8, Y4
+	VFMADD231PS Y7, Y9, Y4
+	VSUBPS      Y4, Y3, Y3
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y4
+	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     (SI), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, (SI)
+	VMOVUPS     32(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
+	VMOVUPS     64(SI), Y7
+	VFMADD231PS Y5, Y5, Y7
+	VMOVUPS     Y7, 64(SI)
+	VMASKMOVPS  (CX)(DI*4), Y4, Y7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS   (BX)(DI*4), Y4, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y7, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y8, Y7, Y7
+	VANDPD       Y7, Y4, Y4
+	VFMADD231PS  Y7, Y4, Y1
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y7, Y4
+	VSUBPS       Y5, Y7, Y7
+	VXORPS       signBitSingle<>+0(SB), Y6, Y9
+	VSUBPS       Y8, Y9, Y8
+	VBLENDVPS    Y4, Y7, Y8, Y4
+	VMULPS       Y4, Y4, Y4
+	VFMADD231PS  Y5, Y4, Y2
+	VFNMADD231PS Y6, Y4, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVUPS      (SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2112(SP), Y5, Y5
+	VMOVUPD      Y5, 2112(SP)
+	VMOVUPS      32(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2144(SP), Y5, Y5
+	VMOVUPD      Y5, 2144(SP)
+	VMOVUPS      64(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2176(SP), Y5, Y5
+	VMOVUPD      Y5, 2176(SP)
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2208(SP), Y5, Y5
+	VMOVUPD      Y5, 2208(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2240(SP), Y5, Y5
+	VMOVUPD      Y5, 2240(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2272(SP), Y5, Y5
+	VMOVUPD      Y5, 2272(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPD      2144(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPD      2176(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPD      2208(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       56(AX), X1, X1
+	VMOVSD       X1, 56(AX)
+	VMOVUPD      2240(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       64(AX), X1, X1
+	VMOVSD       X1, 64(AX)
+	VMOVUPD      2272(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       72(AX), X1, X1
+	VMOVSD       X1, 72(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardSigmoidSquareF64AVX2(SB), $2240-65
+	LEAQ 2112(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ     x_len+16(FP), AX
+	MOVQ     x_base+8(FP), CX
+	MOVQ     r_base+32(FP), DX
+	MOVQ     k+56(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	LEAQ     (SP), BX
+	ADDQ     $0x3f, BX
+	ANDQ     $-64, BX
+	VXORPD   Y1, Y1, Y1
+	VXORPD   Y2, Y2, Y2
+	VXORPD   Y3, Y3, Y3
+	VXORPD   Y4, Y4, Y4
+	VMOVUPS  Y4, 64(SI)
+	VXORPD   Y4, Y4, Y4
+	VMOVUPS  Y4, 32(SI)
+	VXORPD   Y4, Y4, Y4
+	VMOVUPS  Y4, (SI)
+	XORQ     DI, DI
+	TESTQ    AX, AX
+	JLE      end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(DI*8), Y4
+	VMOVUPD 32(CX)(DI*8), Y5
+	VANDPD  absBits<>+0(SB), Y4, Y6
+	VANDPD  absBits<>+0(SB), Y5, Y7
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD  Y6, Y0, Y0
+	VANDPD  Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (BX)(DI*8)
+	VMOVUPD     Y5, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y4
+	VMASKMOVPD (CX)(DI*8), Y4, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD     Y6, Y0, Y0
+
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
 	VFMADD231PD  log2e<>+0(SB), Y5, Y6
@@ -25495,70 +26013,162 @@ few:
 	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      expRowh<>+0(SB), Y8
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
-	VMOVUPD      expRowf<>+0(SB), Y9
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VMOVUPD      expRowd<>+0(SB), Y8
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD  Y7, Y9, Y8
-	VMOVUPD      expRowb<>+0(SB), Y9
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y7, Y9, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y6, Y5, Y5
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VANDPD       Y5, Y2, Y2
-	VMOVUPS      64(SI), Y7
-	VFMADD231PD  Y5, Y2, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPD       $0x11, half<>+0(SB), Y5, Y2
-	VSUBPD       Y3, Y5, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y7
-	VSUBPD       Y6, Y7, Y6
-	VBLENDVPD    Y2, Y5, Y6, Y2
-	VMULPD       Y2, Y2, Y2
-	VMOVUPS      32(SI), Y5
-	VFMADD231PD  Y3, Y2, Y5
-	VMOVUPS      Y5, 32(SI)
-	VMOVUPS      (SI), Y3
-	VFNMADD231PD Y4, Y2, Y3
-	VMOVUPS      Y3, (SI)
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	JMP          few
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD     (DX)(DI*8), Y4
+	VMOVUPD     32(DX)(DI*8), Y5
+	VADDPD      minusOne<>+0(SB), Y4, Y6
+	VADDPD      minusOne<>+0(SB), Y5, Y7
+	VADDPD      Y5, Y4, Y8
+	VADDPD      Y8, Y1, Y1
+	VADDPD      Y7, Y6, Y8
+	VSUBPD      Y8, Y2, Y2
+	VMULPD      Y4, Y4, Y8
+	VFMADD231PD Y5, Y5, Y8
+	VADDPD      Y8, Y3, Y3
+	VMOVUPD     (CX)(DI*8), Y8
+	VMOVUPD     32(CX)(DI*8), Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD     (BX)(DI*8), Y8
+	VMOVUPD     32(BX)(DI*8), Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      one<>+0(SB), Y8, Y11
+	VADDPD      one<>+0(SB), Y9, Y12
+	VDIVPD      Y11, Y10, Y11
+	VDIVPD      Y12, Y10, Y10
+	VMULPD      Y11, Y8, Y8
+	VMULPD      Y10, Y9, Y9
+	VMULPD      Y8, Y8, Y12
+	VFMADD231PD Y9, Y9, Y12
+	VMOVUPS     64(SI), Y13
+	VADDPD      Y12, Y13, Y13
+	VMOVUPS     Y13, 64(SI)
+	VCMPPD      $0x11, half<>+0(SB), Y8, Y12
+	VCMPPD      $0x11, half<>+0(SB), Y9, Y13
+	VSUBPD      Y4, Y8, Y8
+	VSUBPD      Y5, Y9, Y9
+	VXORPD      signBit<>+0(SB), Y6, Y14
+	VXORPD      signBit<>+0(SB), Y7, Y15
+	VSUBPD      Y11, Y14, Y11
+	VSUBPD      Y10, Y15, Y10
+	VBLENDVPD   Y12, Y8, Y11, Y8
+	VBLENDVPD   Y13, Y9, Y10, Y9
+	VMULPD      Y8, Y8, Y8
+	VMULPD      Y9, Y9, Y9
+	VMULPD      Y4, Y8, Y4
+	VFMADD231PD Y5, Y9, Y4
+	VMOVUPS     32(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(SI)
+	VMULPD      Y6, Y8, Y4
+	VFMADD231PD Y7, Y9, Y4
+	VMOVUPS     (SI), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     Y5, (SI)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*8), Y4
+	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VADDPD      Y5, Y1, Y1
+	VSUBPD      Y6, Y2, Y2
+	VFMADD231PD Y5, Y5, Y3
+	VMASKMOVPD  (CX)(DI*8), Y4, Y7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD   (BX)(DI*8), Y4, Y7
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y7, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y7, Y7
+	VANDPD       Y7, Y4, Y4
+	VMOVUPS      64(SI), Y9
+	VFMADD231PD  Y7, Y4, Y9
+	VMOVUPS      Y9, 64(SI)
+	VCMPPD       $0x11, half<>+0(SB), Y7, Y4
+	VSUBPD       Y5, Y7, Y7
+	VXORPD       signBit<>+0(SB), Y6, Y9
+	VSUBPD       Y8, Y9, Y8
+	VBLENDVPD    Y4, Y7, Y8, Y4
+	VMULPD       Y4, Y4, Y4
+	VMOVUPS      32(SI), Y7
+	VFMADD231PD  Y5, Y4, Y7
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      (SI), Y5
+	VFNMADD231PD Y6, Y4, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y2
+	VMOVAPD      Y1, Y4
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       32(AX), X2, X2
-	VMOVSD       X2, 32(AX)
-	VMOVUPS      128(SI), Y1
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       32(AX), X4, X4
+	VMOVSD       X4, 32(AX)
+	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       40(AX), X1, X1
 	VMOVSD       X1, 40(AX)
-	VMOVUPS      96(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVAPD      Y3, Y1
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -25601,8 +26211,8 @@ done:
 
 // func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareF32AVX2(SB), $224-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -25625,68 +26235,144 @@ TEXT ·backwardSigmoidSquareF32AVX2(SB), $224-89
 	VBROADCASTSS 16(DI), Y0
 	VMOVUPS      Y0, 128(R8)
 	VXORPD       Y0, Y0, Y0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	VMOVUPS      Y0, 160(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (SI)(DI*4), Y1
-	VMOVUPS     32(SI)(DI*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y1, Y3, Y4
-	VMOVUPS     Y4, 160(R8)
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y1, Y4
-	VMOVUPS     (R8), Y5
-	VMULPS      Y5, Y2, Y5
-	VMOVUPS     32(R8), Y6
-	VMOVUPS     160(R8), Y7
-	VFMADD231PS Y6, Y7, Y4
-	VMOVUPS     32(R8), Y6
-	VFMADD231PS Y6, Y3, Y5
-	VMOVUPS     (BX)(DI*4), Y6
-	VMOVUPS     32(BX)(DI*4), Y7
-	VPADDD      Y6, Y6, Y8
-	VPADDD      Y7, Y7, Y9
-	VPMAXUD     Y8, Y0, Y0
-	VPMAXUD     Y9, Y0, Y0
+	VMOVUPS (BX)(R9*4), Y0
+	VMOVUPS 32(BX)(R9*4), Y1
+	VPADDD  Y0, Y0, Y2
+	VPADDD  Y1, Y1, Y3
+	VMOVUPS 160(R8), Y4
+	VPMAXUD Y2, Y4, Y4
+	VMOVUPS Y4, 160(R8)
+	VMOVUPS 160(R8), Y2
+	VPMAXUD Y3, Y2, Y2
+	VMOVUPS Y2, 160(R8)
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
+	VMULPS      Y0, Y0, Y4
+	VMULPS      Y1, Y1, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y0, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y8
+	VFMADD231PS Y4, Y7, Y9
+	VFMADD231PS Y5, Y6, Y8
+	VADDPS      oneSingle<>+0(SB), Y0, Y0
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y5, Y8, Y1
+	VPSLLD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y3, Y0, Y0
+	VPADDD      Y2, Y1, Y1
+	VMOVUPS     Y0, (DI)(R9*4)
+	VMOVUPS     Y1, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y0
+	VMASKMOVPS (BX)(R9*4), Y0, Y1
+	VPADDD     Y1, Y1, Y2
+	VMOVUPS    160(R8), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 160(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y4
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y4
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y3, Y4
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y5
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y3, Y5, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(R9*4), Y0
+	VMOVUPS     32(SI)(R9*4), Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y0, Y2, Y3
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y0, Y4
+	VMOVUPS     (R8), Y5
+	VMULPS      Y5, Y1, Y5
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS Y6, Y3, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS Y6, Y2, Y5
+	VMOVUPS     (BX)(R9*4), Y6
+	VMOVUPS     32(BX)(R9*4), Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS     (DI)(R9*4), Y6
+	VMOVUPS     32(DI)(R9*4), Y7
 	VMOVUPS     oneSingle<>+0(SB), Y8
 	VADDPS      oneSingle<>+0(SB), Y6, Y9
 	VADDPS      oneSingle<>+0(SB), Y7, Y10
@@ -25696,119 +26382,106 @@ many:
 	VMULPS      Y8, Y7, Y7
 	VCMPPS      $0x11, halfSingle<>+0(SB), Y6, Y10
 	VCMPPS      $0x11, halfSingle<>+0(SB), Y7, Y11
-	VSUBPS      Y1, Y6, Y12
-	VSUBPS      Y2, Y7, Y13
-	VMOVUPS     160(R8), Y14
-	VSUBPS      Y9, Y14, Y14
-	VSUBPS      Y8, Y3, Y15
+	VSUBPS      Y0, Y6, Y12
+	VSUBPS      Y1, Y7, Y13
+	VSUBPS      Y9, Y3, Y14
+	VSUBPS      Y8, Y2, Y15
 	VBLENDVPS   Y10, Y12, Y14, Y10
 	VBLENDVPS   Y11, Y13, Y15, Y11
 	VMOVUPS     96(R8), Y12
-	VMULPS      Y12, Y1, Y1
+	VMULPS      Y12, Y0, Y0
 	VMOVUPS     96(R8), Y12
-	VMULPS      Y12, Y2, Y2
+	VMULPS      Y12, Y1, Y1
 	VMOVUPS     128(R8), Y12
-	VMOVUPS     160(R8), Y13
-	VFMADD231PS Y12, Y13, Y1
-	VMOVUPS     128(R8), Y12
-	VFMADD231PS Y12, Y3, Y2
-	VMULPS      Y1, Y10, Y1
-	VMULPS      Y2, Y11, Y2
-	VMOVUPS     64(R8), Y3
-	VFMADD231PS Y3, Y6, Y1
-	VMOVUPS     64(R8), Y3
-	VFMADD231PS Y3, Y7, Y2
-	VFMADD231PS twoSingle<>+0(SB), Y1, Y4
-	VFMADD231PS twoSingle<>+0(SB), Y2, Y5
-	VMULPS      Y6, Y4, Y1
-	VMULPS      Y7, Y5, Y2
-	VMULPS      Y9, Y1, Y1
-	VMULPS      Y8, Y2, Y2
+	VFMADD231PS Y12, Y3, Y0
+	VMOVUPS     128(R8), Y3
+	VFMADD231PS Y3, Y2, Y1
+	VMULPS      Y0, Y10, Y0
+	VMULPS      Y1, Y11, Y1
+	VMOVUPS     64(R8), Y2
+	VFMADD231PS Y2, Y6, Y0
+	VMOVUPS     64(R8), Y2
+	VFMADD231PS Y2, Y7, Y1
+	VFMADD231PS twoSingle<>+0(SB), Y0, Y4
+	VFMADD231PS twoSingle<>+0(SB), Y1, Y5
+	VMULPS      Y6, Y4, Y0
+	VMULPS      Y7, Y5, Y1
+	VMULPS      Y9, Y0, Y0
+	VMULPS      Y8, Y1, Y1
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y1, (AX)(DI*4)
-	VMOVNTPS    Y2, 32(AX)(DI*4)
+	VMOVNTPS    Y0, (AX)(R9*4)
+	VMOVNTPS    Y1, 32(AX)(R9*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y1, (AX)(DI*4)
-	VMOVUPS Y2, 32(AX)(DI*4)
+	VMOVUPS Y0, (AX)(R9*4)
+	VMOVUPS Y1, 32(AX)(R9*4)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y1
-	VMASKMOVPS  (SI)(DI*4), Y1, Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(R8), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (BX)(DI*4), Y1, Y5
-	VPADDD      Y5, Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y0
+	VMASKMOVPS  (SI)(R9*4), Y0, Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPS      Y3, Y1, Y3
+	VMOVUPS     32(R8), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMASKMOVPS  (BX)(R9*4), Y0, Y4
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+	VMASKMOVPS  (DI)(R9*4), Y0, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VADDPS      oneSingle<>+0(SB), Y4, Y6
+	VDIVPS      Y6, Y5, Y5
+	VMULPS      Y5, Y4, Y4
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y4, Y6
+	VSUBPS      Y1, Y4, Y7
+	VSUBPS      Y5, Y2, Y8
+	VBLENDVPS   Y6, Y7, Y8, Y6
+	VMOVUPS     96(R8), Y7
+	VMULPS      Y7, Y1, Y1
+	VMOVUPS     128(R8), Y7
+	VFMADD231PS Y7, Y2, Y1
+	VMULPS      Y1, Y6, Y1
+	VMOVUPS     64(R8), Y2
+	VFMADD231PS Y2, Y4, Y1
+	VFMADD231PS twoSingle<>+0(SB), Y1, Y3
+	VMULPS      Y4, Y3, Y1
+	VMULPS      Y5, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R10
+	JMP         few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y7
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
-	VFMADD231PS Y7, Y8, Y9
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y7, Y9, Y5
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y6, Y5, Y5
-	VMOVUPS     oneSingle<>+0(SB), Y6
-	VADDPS      oneSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y6, Y5, Y5
-	VCMPPS      $0x11, halfSingle<>+0(SB), Y5, Y7
-	VSUBPS      Y2, Y5, Y8
-	VSUBPS      Y6, Y3, Y9
-	VBLENDVPS   Y7, Y8, Y9, Y7
-	VMOVUPS     96(R8), Y8
-	VMULPS      Y8, Y2, Y2
-	VMOVUPS     128(R8), Y8
-	VFMADD231PS Y8, Y3, Y2
-	VMULPS      Y2, Y7, Y2
-	VMOVUPS     64(R8), Y3
-	VFMADD231PS Y3, Y5, Y2
-	VFMADD231PS twoSingle<>+0(SB), Y2, Y4
-	VMULPS      Y5, Y4, Y2
-	VMULPS      Y6, Y2, Y2
-	VMASKMOVPS  Y2, Y1, (AX)(DI*4)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, CX
-	JMP         few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VMOVUPS   160(R8), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 160(R8)
+	VMOVUPS   160(R8), Y1
+	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -25818,8 +26491,8 @@ done:
 
 // func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidSquareF64AVX2(SB), $224-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidSquareF64AVX2(SB), $2336-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -25842,82 +26515,165 @@ TEXT ·backwardSigmoidSquareF64AVX2(SB), $224-89
 	VBROADCASTSD 32(DI), Y0
 	VMOVUPS      Y0, 128(R8)
 	VPCMPEQD     Y0, Y0, Y0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	VMOVUPS      Y0, 160(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (SI)(DI*8), Y1
-	VMOVUPD     32(SI)(DI*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y1, Y3, Y4
-	VMOVUPS     Y4, 160(R8)
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y1, Y4
-	VMOVUPS     (R8), Y5
-	VMULPD      Y5, Y2, Y5
-	VMOVUPS     32(R8), Y6
-	VMOVUPS     160(R8), Y7
-	VFMADD231PD Y6, Y7, Y4
-	VMOVUPS     32(R8), Y6
-	VFMADD231PD Y6, Y3, Y5
-	VMOVUPD     (BX)(DI*8), Y6
-	VMOVUPD     32(BX)(DI*8), Y7
-	VANDPD      absBits<>+0(SB), Y6, Y8
-	VANDPD      absBits<>+0(SB), Y7, Y9
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD      Y8, Y0, Y0
-	VANDPD      Y9, Y0, Y0
+	VMOVUPD (BX)(R9*8), Y0
+	VMOVUPD 32(BX)(R9*8), Y1
+	VANDPD  absBits<>+0(SB), Y0, Y2
+	VANDPD  absBits<>+0(SB), Y1, Y3
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y2, Y2
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y3, Y3
+	VMOVUPS 160(R8), Y4
+	VANDPD  Y2, Y4, Y4
+	VMOVUPS Y4, 160(R8)
+	VMOVUPS 160(R8), Y2
+	VANDPD  Y3, Y2, Y2
+	VMOVUPS Y2, 160(R8)
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y10
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
-	VPSLLQ      $0x34, Y9, Y9
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowg<>+0(SB), Y0, Y7
+	VFMADD213PD expRowg<>+0(SB), Y1, Y6
+	VFMADD231PD expRowi<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowe<>+0(SB), Y0, Y9
+	VFMADD213PD expRowe<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowc<>+0(SB), Y0, Y7
+	VFMADD213PD expRowc<>+0(SB), Y1, Y6
+	VFMADD231PD Y4, Y9, Y7
+	VFMADD231PD Y5, Y8, Y6
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowa<>+0(SB), Y0, Y9
+	VFMADD213PD expRowa<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VADDPD      one<>+0(SB), Y0, Y0
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y4, Y9, Y0
+	VFMADD231PD Y5, Y8, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y0, Y0
+	VPADDQ      Y2, Y1, Y1
+	VMOVUPD     Y0, (DI)(R9*8)
+	VMOVUPD     Y1, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y0
+	VMASKMOVPD (BX)(R9*8), Y0, Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y2, Y2
+	VMOVUPS    160(R8), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 160(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y3
+	VMOVUPD     expRowh<>+0(SB), Y4
+	VFMADD213PD expRowg<>+0(SB), Y1, Y4
+	VFMADD231PD expRowi<>+0(SB), Y3, Y4
+	VMOVUPD     expRowf<>+0(SB), Y5
+	VFMADD213PD expRowe<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMOVUPD     expRowd<>+0(SB), Y4
+	VFMADD213PD expRowc<>+0(SB), Y1, Y4
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     expRowb<>+0(SB), Y5
+	VFMADD213PD expRowa<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y3, Y5, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y1, Y1
+	VMASKMOVPD  Y1, Y0, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD     (SI)(R9*8), Y0
+	VMOVUPD     32(SI)(R9*8), Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y0, Y2, Y3
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     (R8), Y4
+	VMULPD      Y4, Y0, Y4
+	VMOVUPS     (R8), Y5
+	VMULPD      Y5, Y1, Y5
+	VMOVUPS     32(R8), Y6
+	VFMADD231PD Y6, Y3, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PD Y6, Y2, Y5
+	VMOVUPD     (BX)(R9*8), Y6
+	VMOVUPD     32(BX)(R9*8), Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD     (DI)(R9*8), Y6
+	VMOVUPD     32(DI)(R9*8), Y7
 	VMOVUPD     one<>+0(SB), Y8
 	VADDPD      one<>+0(SB), Y6, Y9
 	VADDPD      one<>+0(SB), Y7, Y10
@@ -25927,122 +26683,100 @@ many:
 	VMULPD      Y8, Y7, Y7
 	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
 	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
-	VSUBPD      Y1, Y6, Y12
-	VSUBPD      Y2, Y7, Y13
-	VMOVUPS     160(R8), Y14
-	VSUBPD      Y9, Y14, Y14
-	VSUBPD      Y8, Y3, Y15
+	VSUBPD      Y0, Y6, Y12
+	VSUBPD      Y1, Y7, Y13
+	VSUBPD      Y9, Y3, Y14
+	VSUBPD      Y8, Y2, Y15
 	VBLENDVPD   Y10, Y12, Y14, Y10
 	VBLENDVPD   Y11, Y13, Y15, Y11
 	VMOVUPS     96(R8), Y12
-	VMULPD      Y12, Y1, Y1
+	VMULPD      Y12, Y0, Y0
 	VMOVUPS     96(R8), Y12
-	VMULPD      Y12, Y2, Y2
+	VMULPD      Y12, Y1, Y1
 	VMOVUPS     128(R8), Y12
-	VMOVUPS     160(R8), Y13
-	VFMADD231PD Y12, Y13, Y1
-	VMOVUPS     128(R8), Y12
-	VFMADD231PD Y12, Y3, Y2
-	VMULPD      Y1, Y10, Y1
-	VMULPD      Y2, Y11, Y2
-	VMOVUPS     64(R8), Y3
-	VFMADD231PD Y3, Y6, Y1
-	VMOVUPS     64(R8), Y3
-	VFMADD231PD Y3, Y7, Y2
-	VFMADD231PD two<>+0(SB), Y1, Y4
-	VFMADD231PD two<>+0(SB), Y2, Y5
-	VMULPD      Y6, Y4, Y1
-	VMULPD      Y7, Y5, Y2
-	VMULPD      Y9, Y1, Y1
-	VMULPD      Y8, Y2, Y2
+	VFMADD231PD Y12, Y3, Y0
+	VMOVUPS     128(R8), Y3
+	VFMADD231PD Y3, Y2, Y1
+	VMULPD      Y0, Y10, Y0
+	VMULPD      Y1, Y11, Y1
+	VMOVUPS     64(R8), Y2
+	VFMADD231PD Y2, Y6, Y0
+	VMOVUPS     64(R8), Y2
+	VFMADD231PD Y2, Y7, Y1
+	VFMADD231PD two<>+0(SB), Y0, Y4
+	VFMADD231PD two<>+0(SB), Y1, Y5
+	VMULPD      Y6, Y4, Y0
+	VMULPD      Y7, Y5, Y1
+	VMULPD      Y9, Y0, Y0
+	VMULPD      Y8, Y1, Y1
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y1, (AX)(DI*8)
-	VMOVNTPD    Y2, 32(AX)(DI*8)
+	VMOVNTPD    Y0, (AX)(R9*8)
+	VMOVNTPD    Y1, 32(AX)(R9*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y1, (AX)(DI*8)
-	VMOVUPD Y2, 32(AX)(DI*8)
+	VMOVUPD Y0, (AX)(R9*8)
+	VMOVUPD Y1, 32(AX)(R9*8)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y1
-	VMASKMOVPD  (SI)(DI*8), Y1, Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(R8), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMASKMOVPD  (BX)(DI*8), Y1, Y5
-	VANDPD      absBits<>+0(SB), Y5, Y6
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD      Y6, Y0, Y0
+	MOVQ        $0x00000004, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*8), Y0
+	VMASKMOVPD  (SI)(R9*8), Y0, Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     (R8), Y3
+	VMULPD      Y3, Y1, Y3
+	VMOVUPS     32(R8), Y4
+	VFMADD231PD Y4, Y2, Y3
+	VMASKMOVPD  (BX)(R9*8), Y0, Y4
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMASKMOVPD  (DI)(R9*8), Y0, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VADDPD      one<>+0(SB), Y4, Y6
+	VDIVPD      Y6, Y5, Y5
+	VMULPD      Y5, Y4, Y4
+	VCMPPD      $0x11, half<>+0(SB), Y4, Y6
+	VSUBPD      Y1, Y4, Y7
+	VSUBPD      Y5, Y2, Y8
+	VBLENDVPD   Y6, Y7, Y8, Y6
+	VMOVUPS     96(R8), Y7
+	VMULPD      Y7, Y1, Y1
+	VMOVUPS     128(R8), Y7
+	VFMADD231PD Y7, Y2, Y1
+	VMULPD      Y1, Y6, Y1
+	VMOVUPS     64(R8), Y2
+	VFMADD231PD Y2, Y4, Y1
+	VFMADD231PD two<>+0(SB), Y1, Y3
+	VMULPD      Y4, Y3, Y1
+	VMULPD      Y5, Y1, Y1
+	VMASKMOVPD  Y1, Y0, (AX)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R10
+	JMP         few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VADDPD      one<>+0(SB), Y5, Y7
-	VDIVPD      Y7, Y6, Y6
-	VMULPD      Y6, Y5, Y5
-	VCMPPD      $0x11, half<>+0(SB), Y5, Y7
-	VSUBPD      Y2, Y5, Y8
-	VSUBPD      Y6, Y3, Y9
-	VBLENDVPD   Y7, Y8, Y9, Y7
-	VMOVUPS     96(R8), Y8
-	VMULPD      Y8, Y2, Y2
-	VMOVUPS     128(R8), Y8
-	VFMADD231PD Y8, Y3, Y2
-	VMULPD      Y2, Y7, Y2
-	VMOVUPS     64(R8), Y3
-	VFMADD231PD Y3, Y5, Y2
-	VFMADD231PD two<>+0(SB), Y2, Y4
-	VMULPD      Y5, Y4, Y2
-	VMULPD      Y6, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (AX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, CX
-	JMP         few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
+	VMOVUPS   160(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -26091,10 +26825,10 @@ TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
 	VMOVUPS      Y5, 160(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
@@ -26324,7 +27058,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -26926,10 +27660,10 @@ TEXT ·forwardNoneLogsF32AVX2(SB), $576-65
 	VMOVUPS      Y4, 256(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -27222,7 +27956,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -27833,8 +28567,8 @@ done:
 
 // func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidLogsYF32AVX2(SB), $416-73
-	LEAQ 192(SP), SI
+TEXT ·forwardSigmoidLogsYF32AVX2(SB), $2464-73
+	LEAQ 2304(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -27851,6 +28585,9 @@ TEXT ·forwardSigmoidLogsYF32AVX2(SB), $416-73
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VXORPD       Y0, Y0, Y0
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
 	VXORPD       Y1, Y1, Y1
@@ -27858,204 +28595,93 @@ TEXT ·forwardSigmoidLogsYF32AVX2(SB), $416-73
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VXORPD       Y1, Y1, Y1
-	XORQ         BX, BX
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      Y2, 64(SP)
-	VMOVUPS      Y2, 96(SP)
-	VMOVUPS      Y2, 128(SP)
-	VMOVUPS      Y2, 160(SP)
+	VXORPD       Y3, Y3, Y3
 	XORQ         DI, DI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 2112(SP)
+	VMOVUPS      Y4, 2144(SP)
+	VMOVUPS      Y4, 2176(SP)
+	VMOVUPS      Y4, 2208(SP)
+	VMOVUPS      Y4, 2240(SP)
+	VMOVUPS      Y4, 2272(SP)
+	XORQ         R8, R8
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (DX)(DI*1), X2
-	VMOVUPS   (SI), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBD X2, Y2
-	VMOVQ     8(DX)(DI*1), X3
-	VMOVUPS   (SI), Y4
-	VPCMPEQB  X3, X4, X3
-	VPMOVSXBD X3, Y3
-	VMOVMSKPS Y2, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVMSKPS Y3, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVUPS   (CX)(DI*4), Y4
-	VMOVUPS   32(CX)(DI*4), Y5
-	VMOVUPS   signBitSingle<>+0(SB), Y6
-	VANDNPD   Y6, Y2, Y7
-	VANDNPD   Y6, Y3, Y6
-	VXORPS    Y7, Y4, Y4
-	VXORPS    Y6, Y5, Y5
-	VORPS     signBitSingle<>+0(SB), Y4, Y6
-	VORPS     signBitSingle<>+0(SB), Y5, Y7
-	VPMAXUD   Y6, Y0, Y0
-	VPMAXUD   Y7, Y0, Y0
+	VMOVUPS (CX)(R8*4), Y4
+	VMOVUPS 32(CX)(R8*4), Y5
+	VORPS   signBitSingle<>+0(SB), Y4, Y4
+	VORPS   signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD Y4, Y0, Y0
+	VPMAXUD Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
-	VADDPS      twoSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y8, Y6, Y8
-	VDIVPS      Y9, Y7, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y8, Y8, Y10
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y6, Y10, Y13
-	VFNMADD213PS Y7, Y11, Y12
-	VFNMADD213PS Y6, Y8, Y13
-	VFNMADD213PS Y7, Y9, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
-	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VBLENDVPS    Y4, Y6, Y9, Y10
-	VBLENDVPS    Y5, Y7, Y8, Y11
-	VBLENDVPS    Y4, Y9, Y6, Y6
-	VBLENDVPS    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y4, Y8, Y4
-	VMINPS       Y5, Y8, Y5
-	VSUBPS       Y13, Y4, Y4
-	VSUBPS       Y12, Y5, Y5
-	VANDPD       Y10, Y2, Y8
-	VANDPD       Y11, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      32(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
-	VANDPD       Y6, Y2, Y8
-	VANDPD       Y7, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      96(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VANDNPD      Y6, Y2, Y6
-	VANDNPD      Y7, Y3, Y7
-	VADDPS       Y7, Y6, Y6
-	VMOVUPS      64(SI), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VANDNPD      Y10, Y2, Y6
-	VANDNPD      Y11, Y3, Y7
-	VADDPS       Y7, Y6, Y6
-	VMOVUPS      128(SI), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 128(SI)
-	VANDPD       Y4, Y2, Y6
-	VANDPD       Y5, Y3, Y7
-	VADDPS       Y7, Y6, Y6
-	VMOVUPS      160(SI), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SI)
-	VANDNPD      Y4, Y2, Y2
-	VANDNPD      Y5, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	ADDQ         $0x00000010, DI
-	SUBQ         $0x00000010, R8
-	CMPQ         R8, $0x00000010
-	JGE          many
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (BX)(R8*4)
+	VMOVUPS     Y5, 32(BX)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y2
-
-	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
-
-bytes1:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
-	JNZ        bytes1
-	VMOVQ      R10, X3
-	VMOVUPS    (SI), Y4
-	VPCMPEQB   X3, X4, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPS  Y3, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, BX
-	VMASKMOVPS (CX)(DI*4), Y2, Y2
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y2, Y2
-	VORPS      signBitSingle<>+0(SB), Y2, Y5
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y4
+	VMASKMOVPS (CX)(R8*4), Y4, Y5
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
 	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
@@ -28076,149 +28702,288 @@ bytes1:
 	VFMADD231PS Y7, Y9, Y5
 	VPSLLD      $0x17, Y6, Y6
 	VPADDD      Y6, Y5, Y5
-	VADDPS      twoSingle<>+0(SB), Y5, Y6
-	VDIVPS      Y6, Y5, Y6
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y5, Y7, Y8
-	VFNMADD213PS Y5, Y6, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y5, Y7
-	VDIVPS       Y7, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y6, Y7
-	VBLENDVPS    Y2, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y2, Y6, Y2
-	VSUBPS       Y8, Y2, Y2
-	VANDPD       Y7, Y3, Y6
-	VMOVUPS      32(SI), Y8
-	VADDPS       Y6, Y8, Y8
-	VMOVUPS      Y8, 32(SI)
-	VANDPD       Y5, Y3, Y6
-	VMOVUPS      96(SI), Y8
-	VADDPS       Y6, Y8, Y8
-	VMOVUPS      Y8, 96(SI)
-	VANDPD       Y5, Y4, Y5
-	VMOVUPS      64(SI), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VANDPD       Y7, Y4, Y5
-	VMOVUPS      128(SI), Y6
-	VADDPS       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SI)
-	VANDPD       Y2, Y3, Y3
-	VMOVUPS      160(SI), Y5
-	VADDPS       Y3, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y2, Y4, Y2
-	VADDPS       Y2, Y1, Y1
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	JMP          few
+	VMASKMOVPS  Y5, Y4, (BX)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(R8*1), X4
+	VMOVUPS   (SI), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(DX)(R8*1), X5
+	VMOVUPS   (SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y4, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPS Y5, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y6
+	VMOVUPS   32(CX)(R8*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPS    Y9, Y6, Y6
+	VXORPS    Y8, Y7, Y7
+	VMOVUPS   (BX)(R8*4), Y8
+	VMOVUPS   32(BX)(R8*4), Y9
+	VADDPS    twoSingle<>+0(SB), Y8, Y10
+	VADDPS    twoSingle<>+0(SB), Y9, Y11
+	VDIVPS    Y10, Y8, Y10
+	VDIVPS    Y11, Y9, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VADDPS       oneSingle<>+0(SB), Y9, Y12
+	VDIVPS       Y11, Y10, Y11
+	VDIVPS       Y12, Y10, Y10
+	VMULPS       Y11, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VBLENDVPS    Y6, Y8, Y11, Y12
+	VBLENDVPS    Y7, Y9, Y10, Y13
+	VBLENDVPS    Y6, Y11, Y8, Y8
+	VBLENDVPS    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y6, Y10, Y6
+	VMINPS       Y7, Y10, Y7
+	VSUBPS       Y15, Y6, Y6
+	VSUBPS       Y14, Y7, Y7
+	VANDPD       Y12, Y4, Y10
+	VANDPD       Y13, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      32(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VANDPD       Y8, Y4, Y10
+	VANDPD       Y9, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      96(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 96(SI)
+	VANDNPD      Y8, Y4, Y8
+	VANDNPD      Y9, Y5, Y9
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      64(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 64(SI)
+	VANDNPD      Y12, Y4, Y8
+	VANDNPD      Y13, Y5, Y9
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y1, Y1
+	VANDPD       Y6, Y4, Y8
+	VANDPD       Y7, Y5, Y9
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y2, Y2
+	VANDNPD      Y6, Y4, Y4
+	VANDNPD      Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes1:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes1
+	VMOVQ      R11, X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y4, Y7
+	VMOVUPS    signBitSingle<>+0(SB), Y8
+	VANDNPD    Y8, Y5, Y8
+	VXORPS     Y8, Y7, Y7
+	VMASKMOVPS (BX)(R8*4), Y4, Y4
+	VADDPS     twoSingle<>+0(SB), Y4, Y8
+	VDIVPS     Y8, Y4, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y9, Y10
+	VFNMADD213PS Y4, Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y4, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y8, Y4, Y4
+	VBLENDVPS    Y7, Y4, Y8, Y9
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y7, Y8, Y7
+	VSUBPS       Y10, Y7, Y7
+	VANDPD       Y9, Y5, Y8
+	VMOVUPS      32(SI), Y10
+	VADDPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 32(SI)
+	VANDPD       Y4, Y5, Y8
+	VMOVUPS      96(SI), Y10
+	VADDPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 96(SI)
+	VANDPD       Y4, Y6, Y4
+	VMOVUPS      64(SI), Y8
+	VADDPS       Y4, Y8, Y8
+	VMOVUPS      Y8, 64(SI)
+	VANDPD       Y9, Y6, Y4
+	VADDPS       Y4, Y1, Y1
+	VANDPD       Y7, Y5, Y4
+	VADDPS       Y4, Y2, Y2
+	VANDPD       Y7, Y6, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
-	VMOVUPS      32(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       (SP), Y3, Y3
-	VMOVUPD      Y3, (SP)
-	VMOVUPS      64(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       32(SP), Y3, Y3
-	VMOVUPD      Y3, 32(SP)
-	VMOVUPS      96(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       64(SP), Y3, Y3
-	VMOVUPD      Y3, 64(SP)
-	VMOVUPS      128(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       96(SP), Y3, Y3
-	VMOVUPD      Y3, 96(SP)
-	VMOVUPS      160(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       128(SP), Y3, Y3
-	VMOVUPD      Y3, 128(SP)
-	VMOVAPD      Y1, Y2
+	VMOVUPS      32(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2112(SP), Y5, Y5
+	VMOVUPD      Y5, 2112(SP)
+	VMOVUPS      64(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2144(SP), Y5, Y5
+	VMOVUPD      Y5, 2144(SP)
+	VMOVUPS      96(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2176(SP), Y5, Y5
+	VMOVUPD      Y5, 2176(SP)
+	VMOVAPD      Y1, Y4
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       160(SP), Y3, Y3
-	VMOVUPD      Y3, 160(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2208(SP), Y5, Y5
+	VMOVUPD      Y5, 2208(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2240(SP), Y5, Y5
+	VMOVUPD      Y5, 2240(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2272(SP), Y5, Y5
+	VMOVUPD      Y5, 2272(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y1
+	VMOVUPD      2112(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       (AX), X1, X1
 	VMOVSD       X1, (AX)
-	VMOVUPD      32(SP), Y1
+	VMOVUPD      2144(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVUPD      64(SP), Y1
+	VMOVUPD      2176(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       16(AX), X1, X1
 	VMOVSD       X1, 16(AX)
-	VMOVUPD      96(SP), Y1
+	VMOVUPD      2208(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       24(AX), X1, X1
 	VMOVSD       X1, 24(AX)
-	VMOVUPD      128(SP), Y1
+	VMOVUPD      2240(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       80(AX), X1, X1
 	VMOVSD       X1, 80(AX)
-	VMOVUPD      160(SP), Y1
+	VMOVUPD      2272(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -28226,7 +28991,7 @@ folded:
 	VADDSD       88(AX), X1, X1
 	VMOVSD       X1, 88(AX)
 	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   BX, X1, X1
+	VCVTSI2SDQ   DI, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
 
@@ -28253,8 +29018,8 @@ GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX2(SB), $224-73
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidLogsYF64AVX2(SB), $2272-73
+	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -28271,217 +29036,110 @@ TEXT ·forwardSigmoidLogsYF64AVX2(SB), $224-73
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VPCMPEQD     Y0, Y0, Y0
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	XORQ         BX, BX
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	XORQ         DI, DI
-	CMPQ         AX, $0x00000008
-	JL           few
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (DX)(DI*1), X2
-	VMOVUPS   (SI), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBQ X2, Y2
-	VMOVD     4(DX)(DI*1), X3
-	VMOVUPS   (SI), Y4
-	VPCMPEQB  X3, X4, X3
-	VPMOVSXBQ X3, Y3
-	VMOVMSKPD Y2, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVMSKPD Y3, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPD   (CX)(DI*8), Y4
-	VMOVUPD   32(CX)(DI*8), Y5
-	VMOVUPD   signBit<>+0(SB), Y6
-	VANDNPD   Y6, Y2, Y7
-	VANDNPD   Y6, Y3, Y6
-	VXORPD    Y7, Y4, Y4
-	VXORPD    Y6, Y5, Y5
-	VORPD     signBit<>+0(SB), Y4, Y6
-	VORPD     signBit<>+0(SB), Y5, Y7
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y6, Y8
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y7, Y9
-	VANDPD    Y8, Y0, Y0
-	VANDPD    Y9, Y0, Y0
+	VMOVUPD (CX)(R8*8), Y4
+	VMOVUPD 32(CX)(R8*8), Y5
+	VORPD   signBit<>+0(SB), Y4, Y4
+	VORPD   signBit<>+0(SB), Y5, Y5
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD  Y6, Y0, Y0
+	VANDPD  Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMULPD       Y7, Y7, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y6, Y6
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y10, Y15, Y6
-	VFMADD231PD  Y11, Y14, Y7
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y6, Y6
-	VPADDQ       Y8, Y7, Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y4
-	VMINPD       Y5, Y8, Y5
-	VSUBPD       Y13, Y4, Y4
-	VSUBPD       Y12, Y5, Y5
-	VANDPD       Y10, Y2, Y8
-	VANDPD       Y11, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VADDPD       Y8, Y1, Y1
-	VANDPD       Y6, Y2, Y8
-	VANDPD       Y7, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      128(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SI)
-	VANDNPD      Y6, Y2, Y6
-	VANDNPD      Y7, Y3, Y7
-	VADDPD       Y7, Y6, Y6
-	VMOVUPS      160(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SI)
-	VANDNPD      Y10, Y2, Y6
-	VANDNPD      Y11, Y3, Y7
-	VADDPD       Y7, Y6, Y6
-	VMOVUPS      96(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VANDPD       Y4, Y2, Y6
-	VANDPD       Y5, Y3, Y7
-	VADDPD       Y7, Y6, Y6
-	VMOVUPS      64(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VANDNPD      Y4, Y2, Y2
-	VANDNPD      Y5, Y3, Y3
-	VADDPD       Y3, Y2, Y2
-	VMOVUPS      32(SI), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, AX
-	CMPQ         AX, $0x00000008
-	JGE          many
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (BX)(R8*8)
+	VMOVUPD     Y5, 32(BX)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
 
 few:
-	TESTQ AX, AX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y2
-
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
-
-bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes1
-	VMOVQ      R9, X3
-	VMOVUPS    (SI), Y4
-	VPCMPEQB   X3, X4, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPD  Y3, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPD (CX)(DI*8), Y2, Y2
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y2, Y2
-	VORPD      signBit<>+0(SB), Y2, Y5
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y4
+	VMASKMOVPD (CX)(R8*8), Y4, Y5
+	VORPD      signBit<>+0(SB), Y5, Y5
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
 	VANDPD     Y6, Y0, Y0
 
@@ -28492,95 +29150,245 @@ bytes1:
 	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      expRowh<>+0(SB), Y8
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
-	VMOVUPD      expRowf<>+0(SB), Y9
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VMOVUPD      expRowd<>+0(SB), Y8
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD  Y7, Y9, Y8
-	VMOVUPD      expRowb<>+0(SB), Y9
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y7, Y9, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y6, Y5, Y5
-	VADDPD       two<>+0(SB), Y5, Y6
-	VDIVPD       Y6, Y5, Y6
-	VMULPD       Y6, Y6, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y5, Y7, Y8
-	VFNMADD213PD Y5, Y6, Y8
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y6, Y7
-	VBLENDVPD    Y2, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y2, Y6, Y2
-	VSUBPD       Y8, Y2, Y2
-	VANDPD       Y7, Y3, Y6
-	VADDPD       Y6, Y1, Y1
-	VANDPD       Y5, Y3, Y6
-	VMOVUPS      128(SI), Y8
-	VADDPD       Y6, Y8, Y8
-	VMOVUPS      Y8, 128(SI)
-	VANDPD       Y5, Y4, Y5
-	VMOVUPS      160(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 160(SI)
-	VANDPD       Y7, Y4, Y5
-	VMOVUPS      96(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VANDPD       Y2, Y3, Y3
-	VMOVUPS      64(SI), Y5
-	VADDPD       Y3, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VANDPD       Y2, Y4, Y2
-	VMOVUPS      32(SI), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, AX
-	JMP          few
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (BX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (DX)(R8*1), X4
+	VMOVUPS      (SI), Y5
+	VPCMPEQB     X4, X5, X4
+	VPMOVSXBQ    X4, Y4
+	VMOVD        4(DX)(R8*1), X5
+	VMOVUPS      (SI), Y6
+	VPCMPEQB     X5, X6, X5
+	VPMOVSXBQ    X5, Y5
+	VMOVMSKPD    Y4, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVMSKPD    Y5, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPD      (CX)(R8*8), Y6
+	VMOVUPD      32(CX)(R8*8), Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y4, Y9
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y9, Y6, Y6
+	VXORPD       Y8, Y7, Y7
+	VMOVUPD      (BX)(R8*8), Y8
+	VMOVUPD      32(BX)(R8*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VADDPD       one<>+0(SB), Y9, Y12
+	VDIVPD       Y11, Y10, Y11
+	VDIVPD       Y12, Y10, Y10
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VBLENDVPD    Y6, Y8, Y11, Y12
+	VBLENDVPD    Y7, Y9, Y10, Y13
+	VBLENDVPD    Y6, Y11, Y8, Y8
+	VBLENDVPD    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y6, Y10, Y6
+	VMINPD       Y7, Y10, Y7
+	VSUBPD       Y15, Y6, Y6
+	VSUBPD       Y14, Y7, Y7
+	VANDPD       Y12, Y4, Y10
+	VANDPD       Y13, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VADDPD       Y10, Y1, Y1
+	VANDPD       Y8, Y4, Y10
+	VANDPD       Y9, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VADDPD       Y10, Y3, Y3
+	VANDNPD      Y8, Y4, Y8
+	VANDNPD      Y9, Y5, Y9
+	VADDPD       Y9, Y8, Y8
+	VADDPD       Y8, Y2, Y2
+	VANDNPD      Y12, Y4, Y8
+	VANDNPD      Y13, Y5, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      96(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SI)
+	VANDPD       Y6, Y4, Y8
+	VANDPD       Y7, Y5, Y9
+	VADDPD       Y9, Y8, Y8
+	VMOVUPS      64(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 64(SI)
+	VANDNPD      Y6, Y4, Y4
+	VANDNPD      Y7, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPS      32(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JGE          many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes1:
+	SHLQ         $0x08, R11
+	MOVBQZX      -1(R13)(R10*1), R12
+	ORQ          R12, R11
+	DECQ         R10
+	JNZ          bytes1
+	VMOVQ        R11, X5
+	VMOVUPS      (SI), Y6
+	VPCMPEQB     X5, X6, X5
+	VPMOVSXBQ    X5, Y5
+	VANDPS       Y4, Y5, Y5
+	VANDNPS      Y4, Y5, Y6
+	VMOVMSKPD    Y5, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMASKMOVPD   (CX)(R8*8), Y4, Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y8, Y7, Y7
+	VMASKMOVPD   (BX)(R8*8), Y4, Y4
+	VADDPD       two<>+0(SB), Y4, Y8
+	VDIVPD       Y8, Y4, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y9, Y10
+	VFNMADD213PD Y4, Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y4, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y4, Y4
+	VBLENDVPD    Y7, Y4, Y8, Y9
+	VBLENDVPD    Y7, Y8, Y4, Y4
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y7, Y8, Y7
+	VSUBPD       Y10, Y7, Y7
+	VANDPD       Y9, Y5, Y8
+	VADDPD       Y8, Y1, Y1
+	VANDPD       Y4, Y5, Y8
+	VADDPD       Y8, Y3, Y3
+	VANDPD       Y4, Y6, Y4
+	VADDPD       Y4, Y2, Y2
+	VANDPD       Y9, Y6, Y4
+	VMOVUPS      96(SI), Y8
+	VADDPD       Y4, Y8, Y8
+	VMOVUPS      Y8, 96(SI)
+	VANDPD       Y7, Y5, Y4
+	VMOVUPS      64(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VANDPD       Y7, Y6, Y4
+	VMOVUPS      32(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y2
+	VMOVAPD      Y1, Y4
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       (AX), X2, X2
-	VMOVSD       X2, (AX)
-	VMOVUPS      160(SI), Y1
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       (AX), X4, X4
+	VMOVSD       X4, (AX)
+	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVUPS      128(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
+	VMOVAPD      Y3, Y1
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -28615,7 +29423,7 @@ done:
 	VADDSD       88(AX), X1, X1
 	VMOVSD       X1, 88(AX)
 	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   BX, X1, X1
+	VCVTSI2SDQ   DI, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
 	VMOVMSKPD    Y0, AX
@@ -28687,11 +29495,7 @@ GLOBL unitRowa<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsYF32AVX2(SB), $96-97
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
+TEXT ·backwardSigmoidLogsYF32AVX2(SB), $2112-97
 	// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -28704,38 +29508,38 @@ TEXT ·backwardSigmoidLogsYF32AVX2(SB), $96-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y1
-	VMOVUPS      Y1, (R8)
-	VBROADCASTSS 4(DI), Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSS 20(DI), Y1
-	VBROADCASTSS 24(DI), Y2
-	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	VBROADCASTSS 4(DI), Y2
+	VBROADCASTSS 20(DI), Y3
+	VBROADCASTSS 24(DI), Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (SI)(DI*1), X4
-	VPCMPEQB  X4, X0, X4
-	VPMOVSXBD X4, Y4
-	VMOVQ     8(SI)(DI*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBD X5, Y5
-	VMOVUPS   (BX)(DI*4), Y6
-	VMOVUPS   32(BX)(DI*4), Y7
-	VMOVUPS   signBitSingle<>+0(SB), Y8
-	VANDNPD   Y8, Y4, Y9
-	VANDNPD   Y8, Y5, Y8
-	VXORPS    Y9, Y6, Y6
-	VXORPS    Y8, Y7, Y7
-	VPADDD    Y6, Y6, Y8
-	VPADDD    Y7, Y7, Y9
-	VPMAXUD   Y8, Y3, Y3
-	VPMAXUD   Y9, Y3, Y3
+	VMOVUPS (BX)(R8*4), Y6
+	VMOVUPS 32(BX)(R8*4), Y7
+	VPADDD  Y6, Y6, Y8
+	VPADDD  Y7, Y7, Y9
+	VPMAXUD Y8, Y5, Y5
+	VPMAXUD Y9, Y5, Y5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -28769,118 +29573,165 @@ many:
 	VPSLLD      $0x17, Y8, Y8
 	VPADDD      Y9, Y6, Y6
 	VPADDD      Y8, Y7, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y8
-	VADDPS      oneSingle<>+0(SB), Y6, Y9
-	VADDPS      oneSingle<>+0(SB), Y7, Y10
-	VDIVPS      Y9, Y8, Y9
-	VDIVPS      Y10, Y8, Y8
-	VMULPS      Y9, Y6, Y6
-	VMULPS      Y8, Y7, Y7
-	VBLENDVPS   Y4, Y1, Y2, Y10
-	VBLENDVPS   Y5, Y1, Y2, Y11
-	VMULPS      Y9, Y10, Y10
-	VMULPS      Y8, Y11, Y11
-	VMOVUPS     (R8), Y12
-	VMOVUPS     32(R8), Y13
-	VBLENDVPS   Y4, Y12, Y13, Y4
-	VMOVUPS     (R8), Y12
-	VMOVUPS     32(R8), Y13
-	VBLENDVPS   Y5, Y12, Y13, Y5
-	VMULPS      Y6, Y4, Y4
-	VMULPS      Y7, Y5, Y5
-	VFMADD231PS Y9, Y4, Y10
-	VFMADD231PS Y8, Y5, Y11
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPS    Y10, (AX)(DI*4)
-	VMOVNTPS    Y11, 32(AX)(DI*4)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPS Y10, (AX)(DI*4)
-	VMOVUPS Y11, 32(AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	VMOVUPS     Y6, (DI)(R8*4)
+	VMOVUPS     Y7, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y4
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y6
+	VMASKMOVPS (BX)(R8*4), Y6, Y7
+	VPADDD     Y7, Y7, Y8
+	VPMAXUD    Y8, Y5, Y5
 
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(DI*1), R11
-
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes2
-	VMOVQ      R9, X5
-	VPCMPEQB   X5, X0, X5
-	VPMOVSXBD  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMASKMOVPS (BX)(DI*4), Y4, Y6
-	VMOVUPS    signBitSingle<>+0(SB), Y7
-	VANDNPD    Y7, Y5, Y7
-	VXORPS     Y7, Y6, Y6
-	VPADDD     Y6, Y6, Y7
-	VPMAXUD    Y7, Y3, Y3
-
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y8
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
-	VFMADD231PS Y8, Y9, Y10
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS Y8, Y10, Y6
-	VPSLLD      $0x17, Y7, Y7
-	VPADDD      Y7, Y6, Y6
-	VMOVUPS     oneSingle<>+0(SB), Y7
-	VADDPS      oneSingle<>+0(SB), Y6, Y8
-	VDIVPS      Y8, Y7, Y7
-	VMULPS      Y7, Y6, Y6
-	VBLENDVPS   Y5, Y1, Y2, Y8
-	VMULPS      Y7, Y8, Y8
-	VMOVUPS     (R8), Y9
-	VMOVUPS     32(R8), Y10
-	VBLENDVPS   Y5, Y9, Y10, Y5
-	VMULPS      Y6, Y5, Y5
-	VFMADD231PS Y7, Y5, Y8
-	VMASKMOVPS  Y8, Y4, (AX)(DI*4)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, CX
+	VMULPS      Y7, Y7, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
+	VFMADD231PS Y9, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y9, Y11, Y7
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y8, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
 	JMP         few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R8*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBD X6, Y6
+	VMOVQ     8(SI)(R8*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBD X7, Y7
+	VMOVUPS   (BX)(R8*4), Y8
+	VMOVUPS   32(BX)(R8*4), Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS     (DI)(R8*4), Y8
+	VMOVUPS     32(DI)(R8*4), Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VADDPS      oneSingle<>+0(SB), Y8, Y11
+	VADDPS      oneSingle<>+0(SB), Y9, Y12
+	VDIVPS      Y11, Y10, Y11
+	VDIVPS      Y12, Y10, Y10
+	VMULPS      Y11, Y8, Y8
+	VMULPS      Y10, Y9, Y9
+	VBLENDVPS   Y6, Y8, Y11, Y12
+	VBLENDVPS   Y7, Y9, Y10, Y13
+	VBLENDVPS   Y6, Y11, Y8, Y8
+	VBLENDVPS   Y7, Y10, Y9, Y9
+	VBLENDVPS   Y6, Y3, Y4, Y10
+	VBLENDVPS   Y7, Y3, Y4, Y11
+	VMULPS      Y8, Y10, Y10
+	VMULPS      Y9, Y11, Y11
+	VBLENDVPS   Y6, Y1, Y2, Y6
+	VBLENDVPS   Y7, Y1, Y2, Y7
+	VMULPS      Y12, Y6, Y6
+	VMULPS      Y13, Y7, Y7
+	VFMADD231PS Y8, Y6, Y10
+	VFMADD231PS Y9, Y7, Y11
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPS    Y10, (AX)(R8*4)
+	VMOVNTPS    Y11, 32(AX)(R8*4)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPS Y10, (AX)(R8*4)
+	VMOVUPS Y11, 32(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y6
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (SI)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPS (BX)(R8*4), Y6, Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS  (DI)(R8*4), Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VADDPS      oneSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y10, Y9, Y9
+	VMULPS      Y9, Y8, Y8
+	VBLENDVPS   Y7, Y8, Y9, Y10
+	VBLENDVPS   Y7, Y9, Y8, Y8
+	VBLENDVPS   Y7, Y3, Y4, Y9
+	VMULPS      Y8, Y9, Y9
+	VBLENDVPS   Y7, Y1, Y2, Y7
+	VMULPS      Y10, Y7, Y7
+	VFMADD231PS Y8, Y7, Y9
+	VMASKMOVPS  Y9, Y6, (AX)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
-	VPMAXUD   Y0, Y3, Y3
-	VPCMPEQD  Y0, Y3, Y0
+	VPMAXUD   Y0, Y5, Y5
+	VPCMPEQD  Y0, Y5, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -28890,11 +29741,7 @@ done:
 
 // func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsYF64AVX2(SB), $96-97
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
+TEXT ·backwardSigmoidLogsYF64AVX2(SB), $2112-97
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -28907,40 +29754,40 @@ TEXT ·backwardSigmoidLogsYF64AVX2(SB), $96-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y1
-	VMOVUPS      Y1, (R8)
-	VBROADCASTSD 8(DI), Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSD 40(DI), Y1
-	VBROADCASTSD 48(DI), Y2
-	VXORPD       signBit<>+0(SB), Y2, Y2
-	VPCMPEQD     Y3, Y3, Y3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	VBROADCASTSD 8(DI), Y2
+	VBROADCASTSD 40(DI), Y3
+	VBROADCASTSD 48(DI), Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VPCMPEQD     Y5, Y5, Y5
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (SI)(DI*1), X4
-	VPCMPEQB  X4, X0, X4
-	VPMOVSXBQ X4, Y4
-	VMOVD     4(SI)(DI*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBQ X5, Y5
-	VMOVUPD   (BX)(DI*8), Y6
-	VMOVUPD   32(BX)(DI*8), Y7
-	VMOVUPD   signBit<>+0(SB), Y8
-	VANDNPD   Y8, Y4, Y9
-	VANDNPD   Y8, Y5, Y8
-	VXORPD    Y9, Y6, Y6
-	VXORPD    Y8, Y7, Y7
-	VANDPD    absBits<>+0(SB), Y6, Y8
-	VANDPD    absBits<>+0(SB), Y7, Y9
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD    $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD    Y8, Y3, Y3
-	VANDPD    Y9, Y3, Y3
+	VMOVUPD (BX)(R8*8), Y6
+	VMOVUPD 32(BX)(R8*8), Y7
+	VANDPD  absBits<>+0(SB), Y6, Y8
+	VANDPD  absBits<>+0(SB), Y7, Y9
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD  Y8, Y5, Y5
+	VANDPD  Y9, Y5, Y5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
@@ -28986,80 +29833,1450 @@ many:
 	VPSLLQ      $0x34, Y8, Y8
 	VPADDQ      Y9, Y6, Y6
 	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
-	VBLENDVPD   Y4, Y1, Y2, Y10
-	VBLENDVPD   Y5, Y1, Y2, Y11
-	VMULPD      Y9, Y10, Y10
-	VMULPD      Y8, Y11, Y11
-	VMOVUPS     (R8), Y12
-	VMOVUPS     32(R8), Y13
-	VBLENDVPD   Y4, Y12, Y13, Y4
-	VMOVUPS     (R8), Y12
-	VMOVUPS     32(R8), Y13
-	VBLENDVPD   Y5, Y12, Y13, Y5
-	VMULPD      Y6, Y4, Y4
-	VMULPD      Y7, Y5, Y5
-	VFMADD231PD Y9, Y4, Y10
-	VFMADD231PD Y8, Y5, Y11
-	TESTB       DL, DL
-	JZ          ordinary1
-	VMOVNTPD    Y10, (AX)(DI*8)
-	VMOVNTPD    Y11, 32(AX)(DI*8)
-	JMP         stored1
-
-ordinary1:
-	VMOVUPD Y10, (AX)(DI*8)
-	VMOVUPD Y11, 32(AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	VMOVUPD     Y6, (DI)(R8*8)
+	VMOVUPD     Y7, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y4
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y6
+	VMASKMOVPD (BX)(R8*8), Y6, Y7
+	VANDPD     absBits<>+0(SB), Y7, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y8, Y5, Y5
 
-	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(DI*1), R11
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
-bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes2
-	VMOVQ      R9, X5
-	VPCMPEQB   X5, X0, X5
-	VPMOVSXBQ  X5, Y5
-	VANDPS     Y4, Y5, Y5
-	VANDNPS    Y4, Y5, Y6
-	VMASKMOVPD (BX)(DI*8), Y4, Y6
-	VMOVUPD    signBit<>+0(SB), Y7
-	VANDNPD    Y7, Y5, Y7
-	VXORPD     Y7, Y6, Y6
-	VANDPD     absBits<>+0(SB), Y6, Y7
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD     Y7, Y3, Y3
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y9, Y11, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD     (SI)(R8*1), X6
+	VPCMPEQB  X6, X0, X6
+	VPMOVSXBQ X6, Y6
+	VMOVD     4(SI)(R8*1), X7
+	VPCMPEQB  X7, X0, X7
+	VPMOVSXBQ X7, Y7
+	VMOVUPD   (BX)(R8*8), Y8
+	VMOVUPD   32(BX)(R8*8), Y8
 
 	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD     (DI)(R8*8), Y8
+	VMOVUPD     32(DI)(R8*8), Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      one<>+0(SB), Y8, Y11
+	VADDPD      one<>+0(SB), Y9, Y12
+	VDIVPD      Y11, Y10, Y11
+	VDIVPD      Y12, Y10, Y10
+	VMULPD      Y11, Y8, Y8
+	VMULPD      Y10, Y9, Y9
+	VBLENDVPD   Y6, Y8, Y11, Y12
+	VBLENDVPD   Y7, Y9, Y10, Y13
+	VBLENDVPD   Y6, Y11, Y8, Y8
+	VBLENDVPD   Y7, Y10, Y9, Y9
+	VBLENDVPD   Y6, Y3, Y4, Y10
+	VBLENDVPD   Y7, Y3, Y4, Y11
+	VMULPD      Y8, Y10, Y10
+	VMULPD      Y9, Y11, Y11
+	VBLENDVPD   Y6, Y1, Y2, Y6
+	VBLENDVPD   Y7, Y1, Y2, Y7
+	VMULPD      Y12, Y6, Y6
+	VMULPD      Y13, Y7, Y7
+	VFMADD231PD Y8, Y6, Y10
+	VFMADD231PD Y9, Y7, Y11
+	TESTB       DL, DL
+	JZ          ordinary1
+	VMOVNTPD    Y10, (AX)(R8*8)
+	VMOVNTPD    Y11, 32(AX)(R8*8)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPD Y10, (AX)(R8*8)
+	VMOVUPD Y11, 32(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y6
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (SI)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMASKMOVPD (BX)(R8*8), Y6, Y8
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD  (DI)(R8*8), Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VADDPD      one<>+0(SB), Y8, Y10
+	VDIVPD      Y10, Y9, Y9
+	VMULPD      Y9, Y8, Y8
+	VBLENDVPD   Y7, Y8, Y9, Y10
+	VBLENDVPD   Y7, Y9, Y8, Y8
+	VBLENDVPD   Y7, Y3, Y4, Y9
+	VMULPD      Y8, Y9, Y9
+	VBLENDVPD   Y7, Y1, Y2, Y7
+	VMULPD      Y10, Y7, Y7
+	VFMADD231PD Y8, Y7, Y9
+	VMASKMOVPD  Y9, Y6, (AX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R9
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y5, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardSigmoidLogsF32AVX2(SB), $2720-65
+	LEAQ 2400(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VXORPD  Y0, Y0, Y0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, (SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 64(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 96(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 128(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 160(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 192(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 224(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 256(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 2112(SP)
+	VMOVUPS Y1, 2144(SP)
+	VMOVUPS Y1, 2176(SP)
+	VMOVUPS Y1, 2208(SP)
+	VMOVUPS Y1, 2240(SP)
+	VMOVUPS Y1, 2272(SP)
+	VMOVUPS Y1, 2304(SP)
+	VMOVUPS Y1, 2336(SP)
+	VMOVUPS Y1, 2368(SP)
+	XORQ    DI, DI
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (CX)(DI*4), Y1
+	VMOVUPS 32(CX)(DI*4), Y2
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VORPS   signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD Y1, Y0, Y0
+	VPMAXUD Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (BX)(DI*4)
+	VMOVUPS     Y2, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y1
+	VMASKMOVPS (CX)(DI*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(DI*4), Y1
+	VMOVUPS     32(DX)(DI*4), Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
+	VADDPS      Y2, Y1, Y5
+	VMOVUPS     128(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 128(SI)
+	VADDPS      Y4, Y3, Y5
+	VMOVUPS     160(SI), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 160(SI)
+	VMULPS      Y1, Y1, Y5
+	VFMADD231PS Y2, Y2, Y5
+	VMOVUPS     192(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 192(SI)
+	VMOVUPS     (CX)(DI*4), Y5
+	VMOVUPS     32(CX)(DI*4), Y6
+	VMOVUPS     (BX)(DI*4), Y7
+	VMOVUPS     32(BX)(DI*4), Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VADDPS      twoSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y9, Y7, Y9
+	VDIVPS      Y10, Y8, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y9, Y9, Y11
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      unitLanedSingle<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y7, Y11, Y14
+	VFNMADD213PS Y8, Y12, Y13
+	VFNMADD213PS Y7, Y9, Y14
+	VFNMADD213PS Y8, Y10, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VDIVPS       Y10, Y9, Y10
+	VDIVPS       Y11, Y9, Y9
+	VMULPS       Y10, Y7, Y7
+	VMULPS       Y9, Y8, Y8
+	VBLENDVPS    Y5, Y7, Y10, Y11
+	VBLENDVPS    Y6, Y8, Y9, Y12
+	VBLENDVPS    Y5, Y10, Y7, Y7
+	VBLENDVPS    Y6, Y9, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPS       Y5, Y9, Y10
+	VMINPS       Y6, Y9, Y9
+	VSUBPS       Y14, Y10, Y10
+	VSUBPS       Y13, Y9, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPS       Y5, Y15, Y5
+	VMAXPS       Y6, Y15, Y6
+	VADDPS       Y5, Y14, Y5
+	VADDPS       Y6, Y13, Y6
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VXORPS       signBitSingle<>+0(SB), Y6, Y6
+	VMULPS       Y1, Y11, Y13
+	VFMADD231PS  Y2, Y12, Y13
+	VMOVUPS      (SI), Y14
+	VADDPS       Y13, Y14, Y14
+	VMOVUPS      Y14, (SI)
+	VMULPS       Y3, Y11, Y11
+	VFMADD231PS  Y4, Y12, Y11
+	VMOVUPS      32(SI), Y12
+	VSUBPS       Y11, Y12, Y12
+	VMOVUPS      Y12, 32(SI)
+	VMULPS       Y1, Y7, Y11
+	VFMADD231PS  Y2, Y8, Y11
+	VMOVUPS      64(SI), Y12
+	VADDPS       Y11, Y12, Y12
+	VMOVUPS      Y12, 64(SI)
+	VMULPS       Y3, Y7, Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      96(SI), Y8
+	VSUBPS       Y7, Y8, Y8
+	VMOVUPS      Y8, 96(SI)
+	VMULPS       Y10, Y1, Y1
+	VFMADD231PS  Y9, Y2, Y1
+	VMOVUPS      224(SI), Y2
+	VADDPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VMULPS       Y5, Y3, Y1
+	VFMADD231PS  Y6, Y4, Y1
+	VMOVUPS      256(SI), Y2
+	VSUBPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y1
+	VMASKMOVPS  (DX)(DI*4), Y1, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y1, Y3
+	VMOVUPS     128(SI), Y4
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     160(SI), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 160(SI)
+	VMOVUPS     192(SI), Y4
+	VFMADD231PS Y2, Y2, Y4
+	VMOVUPS     Y4, 192(SI)
+	VMASKMOVPS  (CX)(DI*4), Y1, Y4
+	VMASKMOVPS  (BX)(DI*4), Y1, Y1
+	VADDPS      twoSingle<>+0(SB), Y1, Y5
+	VDIVPS      Y5, Y1, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y1, Y6, Y7
+	VFNMADD213PS Y1, Y5, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y1, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VBLENDVPS    Y4, Y1, Y5, Y6
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPS       Y4, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y4, Y7, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      32(SI), Y7
+	VFNMADD231PS Y3, Y6, Y7
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      64(SI), Y6
+	VFMADD231PS  Y2, Y1, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      96(SI), Y6
+	VFNMADD231PS Y3, Y1, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  Y5, Y2, Y1
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      256(SI), Y1
+	VFNMADD231PS Y4, Y3, Y1
+	VMOVUPS      Y1, 256(SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2112(SP), Y2, Y2
+	VMOVUPD      Y2, 2112(SP)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2144(SP), Y2, Y2
+	VMOVUPD      Y2, 2144(SP)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2176(SP), Y2, Y2
+	VMOVUPD      Y2, 2176(SP)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2208(SP), Y2, Y2
+	VMOVUPD      Y2, 2208(SP)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2240(SP), Y2, Y2
+	VMOVUPD      Y2, 2240(SP)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2272(SP), Y2, Y2
+	VMOVUPD      Y2, 2272(SP)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2304(SP), Y2, Y2
+	VMOVUPD      Y2, 2304(SP)
+	VMOVUPS      224(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2336(SP), Y2, Y2
+	VMOVUPD      Y2, 2336(SP)
+	VMOVUPS      256(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2368(SP), Y2, Y2
+	VMOVUPD      Y2, 2368(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPD      2144(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPD      2176(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPD      2208(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPD      2240(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPD      2272(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPD      2304(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPD      2336(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPD      2368(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·forwardSigmoidLogsF64AVX2(SB), $2432-65
+	LEAQ 2112(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ     x_len+16(FP), AX
+	MOVQ     x_base+8(FP), CX
+	MOVQ     r_base+32(FP), DX
+	MOVQ     k+56(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	LEAQ     (SP), BX
+	ADDQ     $0x3f, BX
+	ANDQ     $-64, BX
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 256(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 224(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 192(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 160(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 128(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 96(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 64(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 32(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, (SI)
+	XORQ     DI, DI
+	TESTQ    AX, AX
+	JLE      end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (CX)(DI*8), Y1
+	VMOVUPD 32(CX)(DI*8), Y2
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VORPD   signBit<>+0(SB), Y2, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD  Y3, Y0, Y0
+	VANDPD  Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y5
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VADDPD      one<>+0(SB), Y1, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (BX)(DI*8)
+	VMOVUPD     Y2, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y1
+	VMASKMOVPD (CX)(DI*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VANDPD     Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(DI*8), Y1
+	VMOVUPD      32(DX)(DI*8), Y2
+	VADDPD       minusOne<>+0(SB), Y1, Y3
+	VADDPD       minusOne<>+0(SB), Y2, Y4
+	VADDPD       Y2, Y1, Y5
+	VMOVUPS      128(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 128(SI)
+	VADDPD       Y4, Y3, Y5
+	VMOVUPS      96(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMULPD       Y1, Y1, Y5
+	VFMADD231PD  Y2, Y2, Y5
+	VMOVUPS      64(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPD      (CX)(DI*8), Y5
+	VMOVUPD      32(CX)(DI*8), Y6
+	VMOVUPD      (BX)(DI*8), Y7
+	VMOVUPD      32(BX)(DI*8), Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VDIVPD       Y9, Y7, Y9
+	VDIVPD       Y10, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      unitRowi<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y13
+	VFNMADD213PD Y7, Y11, Y14
+	VFNMADD213PD Y8, Y12, Y13
+	VFNMADD213PD Y7, Y9, Y14
+	VFNMADD213PD Y8, Y10, Y13
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VDIVPD       Y10, Y9, Y10
+	VDIVPD       Y11, Y9, Y9
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y9, Y8, Y8
+	VBLENDVPD    Y5, Y7, Y10, Y11
+	VBLENDVPD    Y6, Y8, Y9, Y12
+	VBLENDVPD    Y5, Y10, Y7, Y7
+	VBLENDVPD    Y6, Y9, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y5, Y9, Y10
+	VMINPD       Y6, Y9, Y9
+	VSUBPD       Y14, Y10, Y10
+	VSUBPD       Y13, Y9, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPD       Y5, Y15, Y5
+	VMAXPD       Y6, Y15, Y6
+	VADDPD       Y5, Y14, Y5
+	VADDPD       Y6, Y13, Y6
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VXORPD       signBit<>+0(SB), Y6, Y6
+	VMULPD       Y1, Y11, Y13
+	VFMADD231PD  Y2, Y12, Y13
+	VMOVUPS      256(SI), Y14
+	VADDPD       Y13, Y14, Y14
+	VMOVUPS      Y14, 256(SI)
+	VMULPD       Y3, Y11, Y11
+	VFMADD231PD  Y4, Y12, Y11
+	VMOVUPS      224(SI), Y12
+	VSUBPD       Y11, Y12, Y12
+	VMOVUPS      Y12, 224(SI)
+	VMULPD       Y1, Y7, Y11
+	VFMADD231PD  Y2, Y8, Y11
+	VMOVUPS      192(SI), Y12
+	VADDPD       Y11, Y12, Y12
+	VMOVUPS      Y12, 192(SI)
+	VMULPD       Y3, Y7, Y7
+	VFMADD231PD  Y4, Y8, Y7
+	VMOVUPS      160(SI), Y8
+	VSUBPD       Y7, Y8, Y8
+	VMOVUPS      Y8, 160(SI)
+	VMULPD       Y10, Y1, Y1
+	VFMADD231PD  Y9, Y2, Y1
+	VMOVUPS      32(SI), Y2
+	VADDPD       Y1, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VMULPD       Y5, Y3, Y1
+	VFMADD231PD  Y6, Y4, Y1
+	VMOVUPS      (SI), Y2
+	VSUBPD       Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*8), Y1
+	VMASKMOVPD   (DX)(DI*8), Y1, Y2
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VANDPD       Y3, Y1, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y2, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      96(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      64(SI), Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMASKMOVPD   (CX)(DI*8), Y1, Y4
+	VMASKMOVPD   (BX)(DI*8), Y1, Y1
+	VADDPD       two<>+0(SB), Y1, Y5
+	VDIVPD       Y5, Y1, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      unitRowi<>+0(SB), Y7
+	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
+	VFNMADD213PD Y1, Y6, Y7
+	VFNMADD213PD Y1, Y5, Y7
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y1, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VBLENDVPD    Y4, Y1, Y5, Y6
+	VBLENDVPD    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y4, Y5, Y5
+	VSUBPD       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y4, Y8, Y4
+	VADDPD       Y4, Y7, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      256(SI), Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      224(SI), Y7
+	VFNMADD231PD Y3, Y6, Y7
+	VMOVUPS      Y7, 224(SI)
+	VMOVUPS      192(SI), Y6
+	VFMADD231PD  Y2, Y1, Y6
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      160(SI), Y6
+	VFNMADD231PD Y3, Y1, Y6
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      32(SI), Y1
+	VFMADD231PD  Y5, Y2, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      (SI), Y1
+	VFNMADD231PD Y4, Y3, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      256(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPS      224(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidLogsF32AVX2(SB), $2112-89
+	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 20(DI), Y2
+	VBROADCASTSS 24(DI), Y3
+	VXORPD       Y4, Y4, Y4
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPS (BX)(R8*4), Y5
+	VMOVUPS 32(BX)(R8*4), Y6
+	VPADDD  Y5, Y5, Y7
+	VPADDD  Y6, Y6, Y8
+	VPMAXUD Y7, Y4, Y4
+	VPMAXUD Y8, Y4, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y9
+	VMULPS      Y6, Y6, Y10
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
+	VFMADD231PS Y9, Y12, Y14
+	VFMADD231PS Y10, Y11, Y13
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y9, Y14, Y5
+	VFMADD231PS Y10, Y13, Y6
+	VPSLLD      $0x17, Y8, Y8
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y8, Y5, Y5
+	VPADDD      Y7, Y6, Y6
+	VMOVUPS     Y5, (DI)(R8*4)
+	VMOVUPS     Y6, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y5
+	VMASKMOVPS (BX)(R8*4), Y5, Y6
+	VPADDD     Y6, Y6, Y7
+	VPMAXUD    Y7, Y4, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
+	VMASKMOVPS  Y6, Y5, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(R8*4), Y5
+	VMOVUPS     32(SI)(R8*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y5, Y7, Y8
+	VSUBPS      Y6, Y7, Y7
+	VMULPS      Y0, Y5, Y9
+	VMULPS      Y0, Y6, Y10
+	VFMADD231PS Y1, Y8, Y9
+	VFMADD231PS Y1, Y7, Y10
+	VMOVUPS     (BX)(R8*4), Y11
+	VMOVUPS     32(BX)(R8*4), Y11
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (DI)(R8*4), Y11
+	VMOVUPS      32(DI)(R8*4), Y12
+	VMOVUPS      oneSingle<>+0(SB), Y13
+	VADDPS       oneSingle<>+0(SB), Y11, Y14
+	VADDPS       oneSingle<>+0(SB), Y12, Y15
+	VDIVPS       Y14, Y13, Y14
+	VDIVPS       Y15, Y13, Y13
+	VMULPS       Y14, Y11, Y11
+	VMULPS       Y13, Y12, Y12
+	VMULPS       Y2, Y5, Y5
+	VMULPS       Y2, Y6, Y6
+	VMULPS       Y3, Y8, Y8
+	VMULPS       Y3, Y7, Y7
+	VMULPS       Y14, Y5, Y5
+	VMULPS       Y13, Y6, Y6
+	VFNMADD231PS Y11, Y8, Y5
+	VFNMADD231PS Y12, Y7, Y6
+	VMULPS       Y11, Y9, Y7
+	VMULPS       Y12, Y10, Y8
+	VFMADD231PS  Y14, Y7, Y5
+	VFMADD231PS  Y13, Y8, Y6
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y5, (AX)(R8*4)
+	VMOVNTPS     Y6, 32(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y5, (AX)(R8*4)
+	VMOVUPS Y6, 32(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*4), Y5
+	VMASKMOVPS  (SI)(R8*4), Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMULPS      Y0, Y6, Y8
+	VFMADD231PS Y1, Y7, Y8
+	VMASKMOVPS  (BX)(R8*4), Y5, Y9
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS   (DI)(R8*4), Y5, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y9, Y11
+	VDIVPS       Y11, Y10, Y10
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y2, Y6, Y6
+	VMULPS       Y3, Y7, Y7
+	VMULPS       Y10, Y6, Y6
+	VFNMADD231PS Y9, Y7, Y6
+	VMULPS       Y9, Y8, Y7
+	VFMADD231PS  Y10, Y7, Y6
+	VMASKMOVPS   Y6, Y5, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y4, Y4
+	VPCMPEQD  Y0, Y4, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·backwardSigmoidLogsF64AVX2(SB), $2112-89
+	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 40(DI), Y2
+	VBROADCASTSD 48(DI), Y3
+	VPCMPEQD     Y4, Y4, Y4
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VMOVUPD (BX)(R8*8), Y5
+	VMOVUPD 32(BX)(R8*8), Y6
+	VANDPD  absBits<>+0(SB), Y5, Y7
+	VANDPD  absBits<>+0(SB), Y6, Y8
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD  Y7, Y4, Y4
+	VANDPD  Y8, Y4, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y9
+	VMULPD      Y6, Y6, Y10
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y11
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD Y9, Y14, Y12
+	VFMADD231PD Y10, Y13, Y11
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y9, Y14, Y5
+	VFMADD231PD Y10, Y13, Y6
+	VPSLLQ      $0x34, Y8, Y8
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y8, Y5, Y5
+	VPADDQ      Y7, Y6, Y6
+	VMOVUPD     Y5, (DI)(R8*8)
+	VMOVUPD     Y6, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y5
+	VMASKMOVPD (BX)(R8*8), Y5, Y6
+	VANDPD     absBits<>+0(SB), Y6, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y7, Y4, Y4
+
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y6, Y7
@@ -29084,1285 +31301,110 @@ bytes2:
 	VFMADD231PD Y8, Y10, Y6
 	VPSLLQ      $0x34, Y7, Y7
 	VPADDQ      Y7, Y6, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VADDPD      one<>+0(SB), Y6, Y8
-	VDIVPD      Y8, Y7, Y7
-	VMULPD      Y7, Y6, Y6
-	VBLENDVPD   Y5, Y1, Y2, Y8
-	VMULPD      Y7, Y8, Y8
-	VMOVUPS     (R8), Y9
-	VMOVUPS     32(R8), Y10
-	VBLENDVPD   Y5, Y9, Y10, Y5
-	VMULPD      Y6, Y5, Y5
-	VFMADD231PD Y7, Y5, Y8
-	VMASKMOVPD  Y8, Y4, (AX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, CX
+	VMASKMOVPD  Y6, Y5, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
 	JMP         few
 
 done:
-	VMOVMSKPD Y3, AX
-	CMPL      AX, $0x0000000f
-	SETEQ     AL
-	MOVB      AL, ret+96(FP)
-	VZEROUPPER
-	RET
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
 
-// func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidLogsF32AVX2(SB), $640-65
-	LEAQ 288(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
-
-	// forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ    x_len+16(FP), AX
-	MOVQ    x_base+8(FP), CX
-	MOVQ    r_base+32(FP), DX
-	MOVQ    k+56(FP), BX
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 288(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, (SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 32(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 96(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 128(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 160(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 192(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 224(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, 256(SI)
-	VXORPD  Y0, Y0, Y0
-	VMOVUPS Y0, (SP)
-	VMOVUPS Y0, 32(SP)
-	VMOVUPS Y0, 64(SP)
-	VMOVUPS Y0, 96(SP)
-	VMOVUPS Y0, 128(SP)
-	VMOVUPS Y0, 160(SP)
-	VMOVUPS Y0, 192(SP)
-	VMOVUPS Y0, 224(SP)
-	VMOVUPS Y0, 256(SP)
-	XORQ    BX, BX
-	TESTQ   AX, AX
-	JLE     folded
-
-window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000010
-	JL      few
-
-many:
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Y0
-	VMOVUPS     32(DX)(BX*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
-	VADDPS      Y1, Y0, Y4
-	VMOVUPS     128(SI), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
-	VADDPS      Y3, Y2, Y4
-	VMOVUPS     160(SI), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 160(SI)
-	VMULPS      Y0, Y0, Y4
-	VFMADD231PS Y1, Y1, Y4
-	VMOVUPS     192(SI), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SI)
-	VMOVUPS     (CX)(BX*4), Y4
-	VMOVUPS     32(CX)(BX*4), Y5
-	VORPS       signBitSingle<>+0(SB), Y4, Y6
-	VORPS       signBitSingle<>+0(SB), Y5, Y7
-	VMOVUPS     288(SI), Y8
-	VPMAXUD     Y6, Y8, Y8
-	VMOVUPS     Y8, 288(SI)
-	VMOVUPS     288(SI), Y8
-	VPMAXUD     Y7, Y8, Y8
-	VMOVUPS     Y8, 288(SI)
+	VMOVUPD     (SI)(R8*8), Y5
+	VMOVUPD     32(SI)(R8*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y5, Y7, Y8
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y5, Y9
+	VMULPD      Y0, Y6, Y10
+	VFMADD231PD Y1, Y8, Y9
+	VFMADD231PD Y1, Y7, Y10
+	VMOVUPD     (BX)(R8*8), Y11
+	VMOVUPD     32(BX)(R8*8), Y11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
-	VADDPS      twoSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y8, Y6, Y8
-	VDIVPS      Y9, Y7, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y8, Y8, Y10
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y6, Y10, Y13
-	VFNMADD213PS Y7, Y11, Y12
-	VFNMADD213PS Y6, Y8, Y13
-	VFNMADD213PS Y7, Y9, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
-	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VBLENDVPS    Y4, Y6, Y9, Y10
-	VBLENDVPS    Y5, Y7, Y8, Y11
-	VBLENDVPS    Y4, Y9, Y6, Y6
-	VBLENDVPS    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y4, Y8, Y9
-	VMINPS       Y5, Y8, Y8
-	VSUBPS       Y13, Y9, Y9
-	VSUBPS       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y4, Y14, Y4
-	VMAXPS       Y5, Y14, Y5
-	VADDPS       Y4, Y13, Y4
-	VADDPS       Y5, Y12, Y5
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VXORPS       signBitSingle<>+0(SB), Y5, Y5
-	VMULPS       Y0, Y10, Y12
-	VFMADD231PS  Y1, Y11, Y12
-	VMOVUPS      (SI), Y13
-	VADDPS       Y12, Y13, Y13
-	VMOVUPS      Y13, (SI)
-	VMULPS       Y2, Y10, Y10
-	VFMADD231PS  Y3, Y11, Y10
-	VMOVUPS      32(SI), Y11
-	VSUBPS       Y10, Y11, Y11
-	VMOVUPS      Y11, 32(SI)
-	VMULPS       Y0, Y6, Y10
-	VFMADD231PS  Y1, Y7, Y10
-	VMOVUPS      64(SI), Y11
-	VADDPS       Y10, Y11, Y11
-	VMOVUPS      Y11, 64(SI)
-	VMULPS       Y2, Y6, Y6
-	VFMADD231PS  Y3, Y7, Y6
-	VMOVUPS      96(SI), Y7
-	VSUBPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMULPS       Y9, Y0, Y0
-	VFMADD231PS  Y8, Y1, Y0
-	VMOVUPS      224(SI), Y1
-	VADDPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VMULPS       Y4, Y2, Y0
-	VFMADD231PS  Y5, Y3, Y0
-	VMOVUPS      256(SI), Y1
-	VSUBPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	ADDQ         $0x00000010, BX
-	SUBQ         $0x00000010, DI
-	CMPQ         DI, $0x00000010
-	JGE          many
-
-few:
-	TESTQ DI, DI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y0
-	VMASKMOVPS  (DX)(BX*4), Y0, Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMOVUPS     160(SI), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMOVUPS     192(SI), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMASKMOVPS  (CX)(BX*4), Y0, Y0
-	VORPS       signBitSingle<>+0(SB), Y0, Y3
-	VMOVUPS     288(SI), Y4
-	VPMAXUD     Y3, Y4, Y4
-	VMOVUPS     Y4, 288(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y5
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
-	VFMADD231PS Y5, Y6, Y7
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y5, Y7, Y3
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y4, Y3, Y3
-	VADDPS      twoSingle<>+0(SB), Y3, Y4
-	VDIVPS      Y4, Y3, Y4
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y4, Y4, Y5
-	VMOVUPS      unitLanedSingle<>+0(SB), Y6
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
-	VFNMADD213PS Y3, Y5, Y6
-	VFNMADD213PS Y3, Y4, Y6
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y3, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VBLENDVPS    Y0, Y3, Y4, Y5
-	VBLENDVPS    Y0, Y4, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMINPS       Y0, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y0, Y7, Y0
-	VADDPS       Y0, Y6, Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      (SI), Y6
-	VFMADD231PS  Y1, Y5, Y6
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      32(SI), Y6
-	VFNMADD231PS Y2, Y5, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y1, Y3, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      96(SI), Y5
-	VFNMADD231PS Y2, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      224(SI), Y3
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 224(SI)
-	VMOVUPS      256(SI), Y1
-	VFNMADD231PS Y0, Y2, Y1
-	VMOVUPS      Y1, 256(SI)
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
-	JMP          few
-
-done:
-	// The lanes go to float64.
-	VMOVUPS      (SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       (SP), Y1, Y1
-	VMOVUPD      Y1, (SP)
-	VMOVUPS      32(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       32(SP), Y1, Y1
-	VMOVUPD      Y1, 32(SP)
-	VMOVUPS      64(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       64(SP), Y1, Y1
-	VMOVUPD      Y1, 64(SP)
-	VMOVUPS      96(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       96(SP), Y1, Y1
-	VMOVUPD      Y1, 96(SP)
-	VMOVUPS      128(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       128(SP), Y1, Y1
-	VMOVUPD      Y1, 128(SP)
-	VMOVUPS      160(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       160(SP), Y1, Y1
-	VMOVUPD      Y1, 160(SP)
-	VMOVUPS      192(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       192(SP), Y1, Y1
-	VMOVUPD      Y1, 192(SP)
-	VMOVUPS      224(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       224(SP), Y1, Y1
-	VMOVUPD      Y1, 224(SP)
-	VMOVUPS      256(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       256(SP), Y1, Y1
-	VMOVUPD      Y1, 256(SP)
-	TESTQ        AX, AX
-	JG           window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      128(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPD      160(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPD      192(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPD      224(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      256(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-
-	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   288(SI), Y1
-	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 288(SI)
-	VMOVUPS   288(SI), Y1
-	VPCMPEQD  Y0, Y1, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidLogsF64AVX2(SB), $352-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
-
-	// forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ     x_len+16(FP), AX
-	MOVQ     x_base+8(FP), CX
-	MOVQ     r_base+32(FP), DX
-	MOVQ     k+56(FP), BX
-	VPCMPEQD Y0, Y0, Y0
-	VMOVUPS  Y0, 288(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 256(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 224(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 192(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 160(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 128(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 96(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 64(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, 32(SI)
-	VXORPD   Y0, Y0, Y0
-	VMOVUPS  Y0, (SI)
-	XORQ     BX, BX
-	CMPQ     AX, $0x00000008
-	JL       few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Y0
-	VMOVUPD     32(DX)(BX*8), Y1
-	VADDPD      minusOne<>+0(SB), Y0, Y2
-	VADDPD      minusOne<>+0(SB), Y1, Y3
-	VADDPD      Y1, Y0, Y4
-	VMOVUPS     128(SI), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
-	VADDPD      Y3, Y2, Y4
-	VMOVUPS     96(SI), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 96(SI)
-	VMULPD      Y0, Y0, Y4
-	VFMADD231PD Y1, Y1, Y4
-	VMOVUPS     64(SI), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 64(SI)
-	VMOVUPD     (CX)(BX*8), Y4
-	VMOVUPD     32(CX)(BX*8), Y5
-	VORPD       signBit<>+0(SB), Y4, Y6
-	VORPD       signBit<>+0(SB), Y5, Y7
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y8
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y9
-	VMOVUPS     288(SI), Y10
-	VANDPD      Y8, Y10, Y10
-	VMOVUPS     Y10, 288(SI)
-	VMOVUPS     288(SI), Y8
-	VANDPD      Y9, Y8, Y8
-	VMOVUPS     Y8, 288(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMULPD       Y7, Y7, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y6, Y6
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y10, Y15, Y6
-	VFMADD231PD  Y11, Y14, Y7
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y6, Y6
-	VPADDQ       Y8, Y7, Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y9
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y13, Y9, Y9
-	VSUBPD       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y4, Y14, Y4
-	VMAXPD       Y5, Y14, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMULPD       Y0, Y10, Y12
-	VFMADD231PD  Y1, Y11, Y12
-	VMOVUPS      256(SI), Y13
-	VADDPD       Y12, Y13, Y13
-	VMOVUPS      Y13, 256(SI)
-	VMULPD       Y2, Y10, Y10
-	VFMADD231PD  Y3, Y11, Y10
-	VMOVUPS      224(SI), Y11
-	VSUBPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 224(SI)
-	VMULPD       Y0, Y6, Y10
-	VFMADD231PD  Y1, Y7, Y10
-	VMOVUPS      192(SI), Y11
-	VADDPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 192(SI)
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (DI)(R8*8), Y11
+	VMOVUPD      32(DI)(R8*8), Y12
+	VMOVUPD      one<>+0(SB), Y13
+	VADDPD       one<>+0(SB), Y11, Y14
+	VADDPD       one<>+0(SB), Y12, Y15
+	VDIVPD       Y14, Y13, Y14
+	VDIVPD       Y15, Y13, Y13
+	VMULPD       Y14, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VMULPD       Y2, Y5, Y5
 	VMULPD       Y2, Y6, Y6
-	VFMADD231PD  Y3, Y7, Y6
-	VMOVUPS      160(SI), Y7
-	VSUBPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SI)
-	VMULPD       Y9, Y0, Y0
-	VFMADD231PD  Y8, Y1, Y0
-	VMOVUPS      32(SI), Y1
-	VADDPD       Y0, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMULPD       Y4, Y2, Y0
-	VFMADD231PD  Y5, Y3, Y0
-	VMOVUPS      (SI), Y1
-	VSUBPD       Y0, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, AX
-	CMPQ         AX, $0x00000008
-	JGE          many
-
-few:
-	TESTQ AX, AX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y0
-	VMASKMOVPD  (DX)(BX*8), Y0, Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMOVUPS     96(SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 96(SI)
-	VMOVUPS     64(SI), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 64(SI)
-	VMASKMOVPD  (CX)(BX*8), Y0, Y0
-	VORPD       signBit<>+0(SB), Y0, Y3
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VMOVUPS     288(SI), Y5
-	VANDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 288(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
-	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD  Y5, Y7, Y6
-	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y5, Y7, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y3, Y3
-	VADDPD       two<>+0(SB), Y3, Y4
-	VDIVPD       Y4, Y3, Y4
-	VMULPD       Y4, Y4, Y5
-	VMOVUPD      unitRowi<>+0(SB), Y6
-	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y3, Y5, Y6
-	VFNMADD213PD Y3, Y4, Y6
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y3, Y5
-	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VBLENDVPD    Y0, Y3, Y4, Y5
-	VBLENDVPD    Y0, Y4, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y0, Y4, Y4
-	VSUBPD       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y0, Y7, Y0
-	VADDPD       Y0, Y6, Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      256(SI), Y6
-	VFMADD231PD  Y1, Y5, Y6
-	VMOVUPS      Y6, 256(SI)
-	VMOVUPS      224(SI), Y6
-	VFNMADD231PD Y2, Y5, Y6
-	VMOVUPS      Y6, 224(SI)
-	VMOVUPS      192(SI), Y5
-	VFMADD231PD  Y1, Y3, Y5
-	VMOVUPS      Y5, 192(SI)
-	VMOVUPS      160(SI), Y5
-	VFNMADD231PD Y2, Y3, Y5
-	VMOVUPS      Y5, 160(SI)
-	VMOVUPS      32(SI), Y3
-	VFMADD231PD  Y4, Y1, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMOVUPS      (SI), Y1
-	VFNMADD231PD Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	JMP          few
-
-done:
-	// Fold the lanes and add to the sums.
-	MOVQ         acc+0(FP), AX
-	VMOVUPS      256(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      224(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      192(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      160(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      128(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      96(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPS      64(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPS      32(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPS      (SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPS      288(SI), Y0
-	VMOVMSKPD    Y0, AX
-	CMPL         AX, $0x0000000f
-	SETEQ        AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsF32AVX2(SB), $192-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
-	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (R8)
-	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(R8)
-	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(R8)
-	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(R8)
-	VXORPD       Y0, Y0, Y0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPS     (SI)(DI*4), Y1
-	VMOVUPS     32(SI)(DI*4), Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y1, Y3, Y4
-	VMOVUPS     Y4, 128(R8)
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y1, Y4
-	VMOVUPS     (R8), Y5
-	VMULPS      Y5, Y2, Y5
-	VMOVUPS     32(R8), Y6
-	VMOVUPS     128(R8), Y7
-	VFMADD231PS Y6, Y7, Y4
-	VMOVUPS     32(R8), Y6
-	VFMADD231PS Y6, Y3, Y5
-	VMOVUPS     (BX)(DI*4), Y6
-	VMOVUPS     32(BX)(DI*4), Y7
-	VPADDD      Y6, Y6, Y8
-	VPADDD      Y7, Y7, Y9
-	VPMAXUD     Y8, Y0, Y0
-	VPMAXUD     Y9, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y6, Y6, Y10
-	VMULPS       Y7, Y7, Y11
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS  Y10, Y13, Y15
-	VFMADD231PS  Y11, Y12, Y14
-	VADDPS       oneSingle<>+0(SB), Y6, Y6
-	VADDPS       oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS  Y10, Y15, Y6
-	VFMADD231PS  Y11, Y14, Y7
-	VPSLLD       $0x17, Y9, Y9
-	VPSLLD       $0x17, Y8, Y8
-	VPADDD       Y9, Y6, Y6
-	VPADDD       Y8, Y7, Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
-	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VMOVUPS      64(R8), Y10
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      64(R8), Y10
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      96(R8), Y10
-	VMOVUPS      128(R8), Y11
-	VMULPS       Y10, Y11, Y10
-	VMOVUPS      96(R8), Y11
-	VMULPS       Y11, Y3, Y3
-	VMULPS       Y9, Y1, Y1
-	VMULPS       Y8, Y2, Y2
-	VFNMADD231PS Y6, Y10, Y1
-	VFNMADD231PS Y7, Y3, Y2
-	VMULPS       Y6, Y4, Y3
-	VMULPS       Y7, Y5, Y4
-	VFMADD231PS  Y9, Y3, Y1
-	VFMADD231PS  Y8, Y4, Y2
+	VMULPD       Y3, Y8, Y8
+	VMULPD       Y3, Y7, Y7
+	VMULPD       Y14, Y5, Y5
+	VMULPD       Y13, Y6, Y6
+	VFNMADD231PD Y11, Y8, Y5
+	VFNMADD231PD Y12, Y7, Y6
+	VMULPD       Y11, Y9, Y7
+	VMULPD       Y12, Y10, Y8
+	VFMADD231PD  Y14, Y7, Y5
+	VFMADD231PD  Y13, Y8, Y6
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y1, (AX)(DI*4)
-	VMOVNTPS     Y2, 32(AX)(DI*4)
+	VMOVNTPD     Y5, (AX)(R8*8)
+	VMOVNTPD     Y6, 32(AX)(R8*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y1, (AX)(DI*4)
-	VMOVUPS Y2, 32(AX)(DI*4)
+	VMOVUPD Y5, (AX)(R8*8)
+	VMOVUPD Y6, 32(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y1
-	VMASKMOVPS  (SI)(DI*4), Y1, Y2
-	VMOVUPS     oneSingle<>+0(SB), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(R8), Y5
-	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (BX)(DI*4), Y1, Y5
-	VPADDD      Y5, Y5, Y6
-	VPMAXUD     Y6, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y5, Y8
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y9
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y5, Y9
-	VFMADD231PS  Y7, Y8, Y9
-	VADDPS       oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS  Y7, Y9, Y5
-	VPSLLD       $0x17, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y5, Y7
-	VDIVPS       Y7, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(R8), Y7
-	VMULPS       Y7, Y3, Y3
-	VMULPS       Y6, Y2, Y2
-	VFNMADD231PS Y5, Y3, Y2
-	VMULPS       Y5, Y4, Y3
-	VFMADD231PS  Y6, Y3, Y2
-	VMASKMOVPS   Y2, Y1, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
-
-done:
-	// Within the limit if that is still the largest.
-	VMOVUPS   doubledLimitSingle<>+0(SB), Y1
-	VPMAXUD   Y1, Y0, Y0
-	VPCMPEQD  Y1, Y0, Y0
-	VMOVMSKPS Y0, AX
-	CMPL      AX, $0x000000ff
-	SETEQ     AL
-	MOVB      AL, ret+88(FP)
-	VZEROUPPER
-	RET
-
-// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidLogsF64AVX2(SB), $192-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
-	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (R8)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(R8)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(R8)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(R8)
-	VPCMPEQD     Y0, Y0, Y0
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD     (SI)(DI*8), Y1
-	VMOVUPD     32(SI)(DI*8), Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y1, Y3, Y4
-	VMOVUPS     Y4, 128(R8)
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y1, Y4
-	VMOVUPS     (R8), Y5
-	VMULPD      Y5, Y2, Y5
-	VMOVUPS     32(R8), Y6
-	VMOVUPS     128(R8), Y7
-	VFMADD231PD Y6, Y7, Y4
-	VMOVUPS     32(R8), Y6
-	VFMADD231PD Y6, Y3, Y5
-	VMOVUPD     (BX)(DI*8), Y6
-	VMOVUPD     32(BX)(DI*8), Y7
-	VANDPD      absBits<>+0(SB), Y6, Y8
-	VANDPD      absBits<>+0(SB), Y7, Y9
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD      Y8, Y0, Y0
-	VANDPD      Y9, Y0, Y0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMULPD       Y7, Y7, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y6, Y6
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y10, Y15, Y6
-	VFMADD231PD  Y11, Y14, Y7
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y6, Y6
-	VPADDQ       Y8, Y7, Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VMOVUPS      64(R8), Y10
-	VMULPD       Y10, Y1, Y1
-	VMOVUPS      64(R8), Y10
-	VMULPD       Y10, Y2, Y2
-	VMOVUPS      96(R8), Y10
-	VMOVUPS      128(R8), Y11
-	VMULPD       Y10, Y11, Y10
-	VMOVUPS      96(R8), Y11
-	VMULPD       Y11, Y3, Y3
-	VMULPD       Y9, Y1, Y1
-	VMULPD       Y8, Y2, Y2
-	VFNMADD231PD Y6, Y10, Y1
-	VFNMADD231PD Y7, Y3, Y2
-	VMULPD       Y6, Y4, Y3
-	VMULPD       Y7, Y5, Y4
-	VFMADD231PD  Y9, Y3, Y1
-	VFMADD231PD  Y8, Y4, Y2
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPD     Y1, (AX)(DI*8)
-	VMOVNTPD     Y2, 32(AX)(DI*8)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPD Y1, (AX)(DI*8)
-	VMOVUPD Y2, 32(AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
-
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y1
-	VMASKMOVPD  (SI)(DI*8), Y1, Y2
-	VMOVUPD     one<>+0(SB), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(R8), Y5
-	VFMADD231PD Y5, Y3, Y4
-	VMASKMOVPD  (BX)(DI*8), Y1, Y5
-	VANDPD      absBits<>+0(SB), Y5, Y6
-	VCMPPD      $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD      Y6, Y0, Y0
+	MOVQ        $0x00000004, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*8), Y5
+	VMASKMOVPD  (SI)(R8*8), Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y6, Y8
+	VFMADD231PD Y1, Y7, Y8
+	VMASKMOVPD  (BX)(R8*8), Y5, Y9
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMASKMOVPD   (DI)(R8*8), Y5, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y9, Y11
+	VDIVPD       Y11, Y10, Y10
+	VMULPD       Y10, Y9, Y9
+	VMULPD       Y2, Y6, Y6
+	VMULPD       Y3, Y7, Y7
+	VMULPD       Y10, Y6, Y6
+	VFNMADD231PD Y9, Y7, Y6
+	VMULPD       Y9, Y8, Y7
+	VFMADD231PD  Y10, Y7, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, R9
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      expRowh<>+0(SB), Y8
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
-	VMOVUPD      expRowf<>+0(SB), Y9
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VMOVUPD      expRowd<>+0(SB), Y8
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD  Y7, Y9, Y8
-	VMOVUPD      expRowb<>+0(SB), Y9
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y7, Y9, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y6, Y5, Y5
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VMOVUPS      64(R8), Y7
-	VMULPD       Y7, Y2, Y2
-	VMOVUPS      96(R8), Y7
-	VMULPD       Y7, Y3, Y3
-	VMULPD       Y6, Y2, Y2
-	VFNMADD231PD Y5, Y3, Y2
-	VMULPD       Y5, Y4, Y3
-	VFMADD231PD  Y6, Y3, Y2
-	VMASKMOVPD   Y2, Y1, (AX)(DI*8)
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, CX
-	JMP          few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
-	VMOVMSKPD Y0, AX
+end:
+	VMOVMSKPD Y4, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -30417,10 +31459,10 @@ TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
 	VMOVUPS      Y5, 224(SP)
 	XORQ         R8, R8
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, R9
 	CMPQ    AX, R9
 	CMOVQLT AX, R9
@@ -30751,7 +31793,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -31805,10 +32847,10 @@ TEXT ·forwardNonePowersF32AVX2(SB), $704-65
 	VMOVUPS      Y4, 320(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
@@ -32264,7 +33306,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -33639,8 +34681,8 @@ done:
 
 // func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX2(SB), $544-73
-	LEAQ 256(SP), SI
+TEXT ·forwardSigmoidPowersYF32AVX2(SB), $2592-73
+	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -33658,6 +34700,9 @@ TEXT ·forwardSigmoidPowersYF32AVX2(SB), $544-73
 	MOVQ         k+64(FP), BX
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y0, Y0, Y0
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
 	VXORPD       Y1, Y1, Y1
@@ -33669,256 +34714,95 @@ TEXT ·forwardSigmoidPowersYF32AVX2(SB), $544-73
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 160(SI)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VXORPD       Y1, Y1, Y1
-	XORQ         DI, DI
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VMOVUPS      Y2, 32(SP)
-	VMOVUPS      Y2, 64(SP)
-	VMOVUPS      Y2, 96(SP)
-	VMOVUPS      Y2, 128(SP)
-	VMOVUPS      Y2, 160(SP)
-	VMOVUPS      Y2, 192(SP)
-	VMOVUPS      Y2, 224(SP)
+	VXORPD       Y3, Y3, Y3
 	XORQ         R8, R8
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 2112(SP)
+	VMOVUPS      Y4, 2144(SP)
+	VMOVUPS      Y4, 2176(SP)
+	VMOVUPS      Y4, 2208(SP)
+	VMOVUPS      Y4, 2240(SP)
+	VMOVUPS      Y4, 2272(SP)
+	VMOVUPS      Y4, 2304(SP)
+	VMOVUPS      Y4, 2336(SP)
+	XORQ         R9, R9
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
-	SUBQ    R9, AX
-	CMPQ    R9, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (DX)(R8*1), X2
-	VMOVUPS   (SI), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBD X2, Y2
-	VMOVQ     8(DX)(R8*1), X3
-	VMOVUPS   (SI), Y4
-	VPCMPEQB  X3, X4, X3
-	VPMOVSXBD X3, Y3
-	VMOVMSKPS Y2, R10
-	POPCNTL   R10, R10
-	ADDQ      R10, DI
-	VMOVMSKPS Y3, R10
-	POPCNTL   R10, R10
-	ADDQ      R10, DI
-	VMOVUPS   (CX)(R8*4), Y4
-	VMOVUPS   32(CX)(R8*4), Y5
-	VMOVUPS   signBitSingle<>+0(SB), Y6
-	VANDNPD   Y6, Y2, Y7
-	VANDNPD   Y6, Y3, Y6
-	VXORPS    Y7, Y4, Y4
-	VXORPS    Y6, Y5, Y5
-	VORPS     signBitSingle<>+0(SB), Y4, Y6
-	VORPS     signBitSingle<>+0(SB), Y5, Y7
-	VPMAXUD   Y6, Y0, Y0
-	VPMAXUD   Y7, Y0, Y0
+	VMOVUPS (CX)(R9*4), Y4
+	VMOVUPS 32(CX)(R9*4), Y5
+	VORPS   signBitSingle<>+0(SB), Y4, Y4
+	VORPS   signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD Y4, Y0, Y0
+	VPMAXUD Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
-	VADDPS      twoSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y8, Y6, Y8
-	VDIVPS      Y9, Y7, Y9
-
-	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y8, Y8, Y10
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y6, Y10, Y13
-	VFNMADD213PS Y7, Y11, Y12
-	VFNMADD213PS Y6, Y8, Y13
-	VFNMADD213PS Y7, Y9, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
-	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VBLENDVPS    Y4, Y6, Y9, Y10
-	VBLENDVPS    Y5, Y7, Y8, Y11
-	VBLENDVPS    Y4, Y9, Y6, Y6
-	VBLENDVPS    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y4, Y8, Y4
-	VMINPS       Y5, Y8, Y5
-	VSUBPS       Y13, Y4, Y4
-	VSUBPS       Y12, Y5, Y5
-	VANDPD       Y10, Y2, Y8
-	VANDPD       Y11, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      32(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 32(SI)
-	VANDPD       Y6, Y2, Y8
-	VANDPD       Y7, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      96(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VANDNPD      Y6, Y2, Y8
-	VANDNPD      Y7, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      64(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 64(SI)
-	VANDNPD      Y10, Y2, Y8
-	VANDNPD      Y11, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      128(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SI)
-	VANDPD       Y4, Y2, Y8
-	VANDPD       Y5, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      160(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 160(SI)
-	VANDNPD      Y4, Y2, Y8
-	VANDNPD      Y5, Y3, Y9
-	VADDPS       Y9, Y8, Y8
-	VMOVUPS      192(SI), Y9
-	VADDPS       Y8, Y9, Y9
-	VMOVUPS      Y9, 192(SI)
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPS Y6, Y10
-	VSQRTPS Y7, Y11
-	VMULPS  Y10, Y9, Y9
-	VMULPS  Y11, Y8, Y8
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPS Y6, Y9, Y9
-	VMULPS Y7, Y8, Y8
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPS Y6, Y6, Y6
-	VMULPS Y7, Y7, Y7
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPS Y6, Y9, Y9
-	VMULPS Y7, Y8, Y8
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPS Y6, Y6, Y6
-	VMULPS Y7, Y7, Y7
-	VMULPS Y6, Y9, Y9
-	VMULPS Y7, Y8, Y8
-
-noMore1:
-	VMULPS  Y4, Y9, Y4
-	VMULPS  Y5, Y8, Y5
-	VANDPD  Y4, Y2, Y6
-	VANDPD  Y5, Y3, Y7
-	VADDPS  Y7, Y6, Y6
-	VMOVUPS 224(SI), Y7
-	VADDPS  Y6, Y7, Y7
-	VMOVUPS Y7, 224(SI)
-	VANDNPD Y4, Y2, Y2
-	VANDNPD Y5, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	ADDQ    $0x00000010, R8
-	SUBQ    $0x00000010, R9
-	CMPQ    R9, $0x00000010
-	JGE     many
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (DI)(R9*4)
+	VMOVUPS     Y5, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
 
 few:
-	TESTQ R9, R9
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R10
-	CMPQ    R9, R10
-	CMOVQLT R9, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*4), Y2
-
-	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (DX)(R8*1), R13
-
-bytes2:
-	SHLQ       $0x08, R11
-	MOVBQZX    -1(R13)(R10*1), R12
-	ORQ        R12, R11
-	DECQ       R10
-	JNZ        bytes2
-	VMOVQ      R11, X3
-	VMOVUPS    (SI), Y4
-	VPCMPEQB   X3, X4, X3
-	VPMOVSXBD  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPS  Y3, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	VMASKMOVPS (CX)(R8*4), Y2, Y2
-	VMOVUPS    signBitSingle<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPS     Y5, Y2, Y2
-	VORPS      signBitSingle<>+0(SB), Y2, Y5
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y4
+	VMASKMOVPS (CX)(R9*4), Y4, Y5
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
 	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
@@ -33939,218 +34823,407 @@ bytes2:
 	VFMADD231PS Y7, Y9, Y5
 	VPSLLD      $0x17, Y6, Y6
 	VPADDD      Y6, Y5, Y5
-	VADDPS      twoSingle<>+0(SB), Y5, Y6
-	VDIVPS      Y6, Y5, Y6
+	VMASKMOVPS  Y5, Y4, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(R9*1), X4
+	VMOVUPS   (SI), Y5
+	VPCMPEQB  X4, X5, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(DX)(R9*1), X5
+	VMOVUPS   (SI), Y6
+	VPCMPEQB  X5, X6, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y4, R11
+	POPCNTL   R11, R11
+	ADDQ      R11, R8
+	VMOVMSKPS Y5, R11
+	POPCNTL   R11, R11
+	ADDQ      R11, R8
+	VMOVUPS   (CX)(R9*4), Y6
+	VMOVUPS   32(CX)(R9*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPS    Y9, Y6, Y6
+	VXORPS    Y8, Y7, Y7
+	VMOVUPS   (DI)(R9*4), Y8
+	VMOVUPS   32(DI)(R9*4), Y9
+	VADDPS    twoSingle<>+0(SB), Y8, Y10
+	VADDPS    twoSingle<>+0(SB), Y9, Y11
+	VDIVPS    Y10, Y8, Y10
+	VDIVPS    Y11, Y9, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y5, Y7, Y8
-	VFNMADD213PS Y5, Y6, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y5, Y7
-	VDIVPS       Y7, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y6, Y7
-	VBLENDVPS    Y2, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y2, Y6, Y2
-	VSUBPS       Y8, Y2, Y2
-	VANDPD       Y7, Y3, Y6
-	VMOVUPS      32(SI), Y8
-	VADDPS       Y6, Y8, Y8
-	VMOVUPS      Y8, 32(SI)
-	VANDPD       Y5, Y3, Y6
-	VMOVUPS      96(SI), Y8
-	VADDPS       Y6, Y8, Y8
-	VMOVUPS      Y8, 96(SI)
-	VANDPD       Y5, Y4, Y6
-	VMOVUPS      64(SI), Y8
-	VADDPS       Y6, Y8, Y8
-	VMOVUPS      Y8, 64(SI)
-	VANDPD       Y7, Y4, Y6
-	VMOVUPS      128(SI), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 128(SI)
-	VANDPD       Y2, Y3, Y6
-	VMOVUPS      160(SI), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SI)
-	VANDPD       Y2, Y4, Y6
-	VMOVUPS      192(SI), Y7
-	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 192(SI)
-	VMOVUPS      oneSingle<>+0(SB), Y6
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VADDPS       oneSingle<>+0(SB), Y9, Y12
+	VDIVPS       Y11, Y10, Y11
+	VDIVPS       Y12, Y10, Y10
+	VMULPS       Y11, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VBLENDVPS    Y6, Y8, Y11, Y12
+	VBLENDVPS    Y7, Y9, Y10, Y13
+	VBLENDVPS    Y6, Y11, Y8, Y8
+	VBLENDVPS    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y6, Y10, Y6
+	VMINPS       Y7, Y10, Y7
+	VSUBPS       Y15, Y6, Y6
+	VSUBPS       Y14, Y7, Y7
+	VANDPD       Y12, Y4, Y10
+	VANDPD       Y13, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      32(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VANDPD       Y8, Y4, Y10
+	VANDPD       Y9, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      96(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 96(SI)
+	VANDNPD      Y8, Y4, Y10
+	VANDNPD      Y9, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      64(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 64(SI)
+	VANDNPD      Y12, Y4, Y10
+	VANDNPD      Y13, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      128(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 128(SI)
+	VANDPD       Y6, Y4, Y10
+	VANDPD       Y7, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VMOVUPS      160(SI), Y11
+	VADDPS       Y10, Y11, Y11
+	VMOVUPS      Y11, 160(SI)
+	VANDNPD      Y6, Y4, Y10
+	VANDNPD      Y7, Y5, Y11
+	VADDPS       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y8, Y12
+	VSQRTPS Y9, Y13
+	VMULPS  Y12, Y11, Y11
+	VMULPS  Y13, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y9, Y9, Y9
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noMore1:
+	VMULPS  Y6, Y11, Y6
+	VMULPS  Y7, Y10, Y7
+	VANDPD  Y6, Y4, Y8
+	VANDPD  Y7, Y5, Y9
+	VADDPS  Y9, Y8, Y8
+	VADDPS  Y8, Y2, Y2
+	VANDNPD Y6, Y4, Y4
+	VANDNPD Y7, Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R10
+	CMPQ    R10, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R14
+
+bytes2:
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
+	JNZ        bytes2
+	VMOVQ      R12, X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	VMASKMOVPS (CX)(R9*4), Y4, Y7
+	VMOVUPS    signBitSingle<>+0(SB), Y8
+	VANDNPD    Y8, Y5, Y8
+	VXORPS     Y8, Y7, Y7
+	VMASKMOVPS (DI)(R9*4), Y4, Y4
+	VADDPS     twoSingle<>+0(SB), Y4, Y8
+	VDIVPS     Y8, Y4, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y9, Y10
+	VFNMADD213PS Y4, Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y4, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y8, Y4, Y4
+	VBLENDVPS    Y7, Y4, Y8, Y9
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y7, Y8, Y7
+	VSUBPS       Y10, Y7, Y7
+	VANDPD       Y9, Y5, Y8
+	VMOVUPS      32(SI), Y10
+	VADDPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 32(SI)
+	VANDPD       Y4, Y5, Y8
+	VMOVUPS      96(SI), Y10
+	VADDPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 96(SI)
+	VANDPD       Y4, Y6, Y8
+	VMOVUPS      64(SI), Y10
+	VADDPS       Y8, Y10, Y10
+	VMOVUPS      Y10, 64(SI)
+	VANDPD       Y9, Y6, Y8
+	VMOVUPS      128(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 128(SI)
+	VANDPD       Y7, Y5, Y8
+	VMOVUPS      160(SI), Y9
+	VADDPS       Y8, Y9, Y9
+	VMOVUPS      Y9, 160(SI)
+	VANDPD       Y7, Y6, Y8
+	VADDPS       Y8, Y1, Y1
+	VMOVUPS      oneSingle<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y5, Y7
-	VMULPS  Y7, Y6, Y6
+	VSQRTPS Y4, Y9
+	VMULPS  Y9, Y8, Y8
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y5, Y6, Y6
+	VMULPS Y4, Y8, Y8
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y5, Y5, Y5
+	VMULPS Y4, Y4, Y4
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y5, Y6, Y6
+	VMULPS Y4, Y8, Y8
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y5, Y5, Y5
-	VMULPS Y5, Y6, Y6
+	VMULPS Y4, Y4, Y4
+	VMULPS Y4, Y8, Y8
 
 noMore3:
-	VMULPS  Y2, Y6, Y2
-	VANDPD  Y2, Y3, Y3
-	VMOVUPS 224(SI), Y5
-	VADDPS  Y3, Y5, Y5
-	VMOVUPS Y5, 224(SI)
-	VANDPD  Y2, Y4, Y2
-	VADDPS  Y2, Y1, Y1
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
-	JMP     few
+	VMULPS Y7, Y8, Y4
+	VANDPD Y4, Y5, Y5
+	VADDPS Y5, Y2, Y2
+	VANDPD Y4, Y6, Y4
+	VADDPS Y4, Y3, Y3
+	ADDQ   $0x00000008, R9
+	SUBQ   $0x00000008, R10
+	JMP    few2
 
-done:
+done2:
+	SUBQ $0x00000800, DI
+
 	// The lanes go to float64.
-	VMOVUPS      32(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       (SP), Y3, Y3
-	VMOVUPD      Y3, (SP)
-	VMOVUPS      64(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       32(SP), Y3, Y3
-	VMOVUPD      Y3, 32(SP)
-	VMOVUPS      96(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       64(SP), Y3, Y3
-	VMOVUPD      Y3, 64(SP)
-	VMOVUPS      128(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       96(SP), Y3, Y3
-	VMOVUPD      Y3, 96(SP)
-	VMOVUPS      160(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       128(SP), Y3, Y3
-	VMOVUPD      Y3, 128(SP)
-	VMOVUPS      192(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 192(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       160(SP), Y3, Y3
-	VMOVUPD      Y3, 160(SP)
-	VMOVUPS      224(SI), Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVUPS      Y3, 224(SI)
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       192(SP), Y3, Y3
-	VMOVUPD      Y3, 192(SP)
-	VMOVAPD      Y1, Y2
+	VMOVUPS      32(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2112(SP), Y5, Y5
+	VMOVUPD      Y5, 2112(SP)
+	VMOVUPS      64(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2144(SP), Y5, Y5
+	VMOVUPD      Y5, 2144(SP)
+	VMOVUPS      96(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2176(SP), Y5, Y5
+	VMOVUPD      Y5, 2176(SP)
+	VMOVUPS      128(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2208(SP), Y5, Y5
+	VMOVUPD      Y5, 2208(SP)
+	VMOVUPS      160(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2240(SP), Y5, Y5
+	VMOVUPD      Y5, 2240(SP)
+	VMOVAPD      Y1, Y4
 	VXORPS       Y1, Y1, Y1
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y3, Y3
-	VADDPD       224(SP), Y3, Y3
-	VMOVUPD      Y3, 224(SP)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2272(SP), Y5, Y5
+	VMOVUPD      Y5, 2272(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2304(SP), Y5, Y5
+	VMOVUPD      Y5, 2304(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2336(SP), Y5, Y5
+	VMOVUPD      Y5, 2336(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y1
+	VMOVUPD      2112(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       (AX), X1, X1
 	VMOVSD       X1, (AX)
-	VMOVUPD      32(SP), Y1
+	VMOVUPD      2144(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVUPD      64(SP), Y1
+	VMOVUPD      2176(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       16(AX), X1, X1
 	VMOVSD       X1, 16(AX)
-	VMOVUPD      96(SP), Y1
+	VMOVUPD      2208(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       24(AX), X1, X1
 	VMOVSD       X1, 24(AX)
-	VMOVUPD      128(SP), Y1
+	VMOVUPD      2240(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       80(AX), X1, X1
 	VMOVSD       X1, 80(AX)
-	VMOVUPD      160(SP), Y1
+	VMOVUPD      2272(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       88(AX), X1, X1
 	VMOVSD       X1, 88(AX)
-	VMOVUPD      192(SP), Y1
+	VMOVUPD      2304(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       96(AX), X1, X1
 	VMOVSD       X1, 96(AX)
-	VMOVUPD      224(SP), Y1
+	VMOVUPD      2336(SP), Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -34158,7 +35231,7 @@ folded:
 	VADDSD       104(AX), X1, X1
 	VMOVSD       X1, 104(AX)
 	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   DI, X1, X1
+	VCVTSI2SDQ   R8, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
 
@@ -34175,8 +35248,8 @@ folded:
 
 // func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX2(SB), $288-73
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidPowersYF64AVX2(SB), $2336-73
+	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -34194,271 +35267,114 @@ TEXT ·forwardSigmoidPowersYF64AVX2(SB), $288-73
 	MOVQ         k+64(FP), BX
 	VCVTTSD2SI   32(BX), BX
 	VPCMPEQD     Y0, Y0, Y0
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	XORQ         DI, DI
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 32(SI)
 	XORQ         R8, R8
-	CMPQ         AX, $0x00000008
-	JL           few
+	XORQ         R9, R9
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (DX)(R8*1), X2
-	VMOVUPS   (SI), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBQ X2, Y2
-	VMOVD     4(DX)(R8*1), X3
-	VMOVUPS   (SI), Y4
-	VPCMPEQB  X3, X4, X3
-	VPMOVSXBQ X3, Y3
-	VMOVMSKPD Y2, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, DI
-	VMOVMSKPD Y3, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, DI
-	VMOVUPD   (CX)(R8*8), Y4
-	VMOVUPD   32(CX)(R8*8), Y5
-	VMOVUPD   signBit<>+0(SB), Y6
-	VANDNPD   Y6, Y2, Y7
-	VANDNPD   Y6, Y3, Y6
-	VXORPD    Y7, Y4, Y4
-	VXORPD    Y6, Y5, Y5
-	VORPD     signBit<>+0(SB), Y4, Y6
-	VORPD     signBit<>+0(SB), Y5, Y7
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y6, Y8
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y7, Y9
-	VANDPD    Y8, Y0, Y0
-	VANDPD    Y9, Y0, Y0
+	VMOVUPD (CX)(R9*8), Y4
+	VMOVUPD 32(CX)(R9*8), Y5
+	VORPD   signBit<>+0(SB), Y4, Y4
+	VORPD   signBit<>+0(SB), Y5, Y5
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD  Y6, Y0, Y0
+	VANDPD  Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMULPD       Y7, Y7, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y6, Y6
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y10, Y15, Y6
-	VFMADD231PD  Y11, Y14, Y7
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y6, Y6
-	VPADDQ       Y8, Y7, Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y4
-	VMINPD       Y5, Y8, Y5
-	VSUBPD       Y13, Y4, Y4
-	VSUBPD       Y12, Y5, Y5
-	VANDPD       Y10, Y2, Y8
-	VANDPD       Y11, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VADDPD       Y8, Y1, Y1
-	VANDPD       Y6, Y2, Y8
-	VANDPD       Y7, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      192(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 192(SI)
-	VANDNPD      Y6, Y2, Y8
-	VANDNPD      Y7, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      224(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 224(SI)
-	VANDNPD      Y10, Y2, Y8
-	VANDNPD      Y11, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      160(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 160(SI)
-	VANDPD       Y4, Y2, Y8
-	VANDPD       Y5, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      128(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SI)
-	VANDNPD      Y4, Y2, Y8
-	VANDNPD      Y5, Y3, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      96(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPD      one<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-
-	// The bits of 2 gamma: square root, itself, square, fourth power.
-	TESTL   $0x00000001, BX
-	JZ      noRoot1
-	VSQRTPD Y6, Y10
-	VSQRTPD Y7, Y11
-	VMULPD  Y10, Y9, Y9
-	VMULPD  Y11, Y8, Y8
-
-noRoot1:
-	TESTL  $0x00000002, BX
-	JZ     noFirst1
-	VMULPD Y6, Y9, Y9
-	VMULPD Y7, Y8, Y8
-
-noFirst1:
-	TESTL  $0x0000000c, BX
-	JZ     noMore1
-	VMULPD Y6, Y6, Y6
-	VMULPD Y7, Y7, Y7
-	TESTL  $0x00000004, BX
-	JZ     noSquare1
-	VMULPD Y6, Y9, Y9
-	VMULPD Y7, Y8, Y8
-
-noSquare1:
-	TESTL  $0x00000008, BX
-	JZ     noMore1
-	VMULPD Y6, Y6, Y6
-	VMULPD Y7, Y7, Y7
-	VMULPD Y6, Y9, Y9
-	VMULPD Y7, Y8, Y8
-
-noMore1:
-	VMULPD  Y4, Y9, Y4
-	VMULPD  Y5, Y8, Y5
-	VANDPD  Y4, Y2, Y6
-	VANDPD  Y5, Y3, Y7
-	VADDPD  Y7, Y6, Y6
-	VMOVUPS 64(SI), Y7
-	VADDPD  Y6, Y7, Y7
-	VMOVUPS Y7, 64(SI)
-	VANDNPD Y4, Y2, Y2
-	VANDNPD Y5, Y3, Y3
-	VADDPD  Y3, Y2, Y2
-	VMOVUPS 32(SI), Y3
-	VADDPD  Y2, Y3, Y3
-	VMOVUPS Y3, 32(SI)
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, AX
-	CMPQ    AX, $0x00000008
-	JGE     many
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (DI)(R9*8)
+	VMOVUPD     Y5, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
 
 few:
-	TESTQ AX, AX
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y2
-
-	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(R8*1), R12
-
-bytes2:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
-	JNZ        bytes2
-	VMOVQ      R10, X3
-	VMOVUPS    (SI), Y4
-	VPCMPEQB   X3, X4, X3
-	VPMOVSXBQ  X3, Y3
-	VANDPS     Y2, Y3, Y3
-	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPD  Y3, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	VMASKMOVPD (CX)(R8*8), Y2, Y2
-	VMOVUPD    signBit<>+0(SB), Y5
-	VANDNPD    Y5, Y3, Y5
-	VXORPD     Y5, Y2, Y2
-	VORPD      signBit<>+0(SB), Y2, Y5
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y4
+	VMASKMOVPD (CX)(R9*8), Y4, Y5
+	VORPD      signBit<>+0(SB), Y5, Y5
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
 	VANDPD     Y6, Y0, Y0
 
@@ -34469,132 +35385,332 @@ bytes2:
 	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      expRowh<>+0(SB), Y8
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
-	VMOVUPD      expRowf<>+0(SB), Y9
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VMOVUPD      expRowd<>+0(SB), Y8
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD  Y7, Y9, Y8
-	VMOVUPD      expRowb<>+0(SB), Y9
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y7, Y9, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y6, Y5, Y5
-	VADDPD       two<>+0(SB), Y5, Y6
-	VDIVPD       Y6, Y5, Y6
-	VMULPD       Y6, Y6, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y5, Y7, Y8
-	VFNMADD213PD Y5, Y6, Y8
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y6, Y7
-	VBLENDVPD    Y2, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y2, Y6, Y2
-	VSUBPD       Y8, Y2, Y2
-	VANDPD       Y7, Y3, Y6
-	VADDPD       Y6, Y1, Y1
-	VANDPD       Y5, Y3, Y6
-	VMOVUPS      192(SI), Y8
-	VADDPD       Y6, Y8, Y8
-	VMOVUPS      Y8, 192(SI)
-	VANDPD       Y5, Y4, Y6
-	VMOVUPS      224(SI), Y8
-	VADDPD       Y6, Y8, Y8
-	VMOVUPS      Y8, 224(SI)
-	VANDPD       Y7, Y4, Y6
-	VMOVUPS      160(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 160(SI)
-	VANDPD       Y2, Y3, Y6
-	VMOVUPS      128(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 128(SI)
-	VANDPD       Y2, Y4, Y6
-	VMOVUPS      96(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMOVUPD      one<>+0(SB), Y6
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (DX)(R9*1), X4
+	VMOVUPS      (SI), Y5
+	VPCMPEQB     X4, X5, X4
+	VPMOVSXBQ    X4, Y4
+	VMOVD        4(DX)(R9*1), X5
+	VMOVUPS      (SI), Y6
+	VPCMPEQB     X5, X6, X5
+	VPMOVSXBQ    X5, Y5
+	VMOVMSKPD    Y4, R11
+	POPCNTL      R11, R11
+	ADDQ         R11, R8
+	VMOVMSKPD    Y5, R11
+	POPCNTL      R11, R11
+	ADDQ         R11, R8
+	VMOVUPD      (CX)(R9*8), Y6
+	VMOVUPD      32(CX)(R9*8), Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y4, Y9
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y9, Y6, Y6
+	VXORPD       Y8, Y7, Y7
+	VMOVUPD      (DI)(R9*8), Y8
+	VMOVUPD      32(DI)(R9*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VADDPD       one<>+0(SB), Y9, Y12
+	VDIVPD       Y11, Y10, Y11
+	VDIVPD       Y12, Y10, Y10
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VBLENDVPD    Y6, Y8, Y11, Y12
+	VBLENDVPD    Y7, Y9, Y10, Y13
+	VBLENDVPD    Y6, Y11, Y8, Y8
+	VBLENDVPD    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y6, Y10, Y6
+	VMINPD       Y7, Y10, Y7
+	VSUBPD       Y15, Y6, Y6
+	VSUBPD       Y14, Y7, Y7
+	VANDPD       Y12, Y4, Y10
+	VANDPD       Y13, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VADDPD       Y10, Y1, Y1
+	VANDPD       Y8, Y4, Y10
+	VANDPD       Y9, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VADDPD       Y10, Y3, Y3
+	VANDNPD      Y8, Y4, Y10
+	VANDNPD      Y9, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VADDPD       Y10, Y2, Y2
+	VANDNPD      Y12, Y4, Y10
+	VANDNPD      Y13, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VMOVUPS      160(SI), Y11
+	VADDPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 160(SI)
+	VANDPD       Y6, Y4, Y10
+	VANDPD       Y7, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VMOVUPS      128(SI), Y11
+	VADDPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 128(SI)
+	VANDNPD      Y6, Y4, Y10
+	VANDNPD      Y7, Y5, Y11
+	VADDPD       Y11, Y10, Y10
+	VMOVUPS      96(SI), Y11
+	VADDPD       Y10, Y11, Y11
+	VMOVUPS      Y11, 96(SI)
+	VMOVUPD      one<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y8, Y12
+	VSQRTPD Y9, Y13
+	VMULPD  Y12, Y11, Y11
+	VMULPD  Y13, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y9, Y9, Y9
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noMore1:
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VANDPD  Y6, Y4, Y8
+	VANDPD  Y7, Y5, Y9
+	VADDPD  Y9, Y8, Y8
+	VMOVUPS 64(SI), Y9
+	VADDPD  Y8, Y9, Y9
+	VMOVUPS Y9, 64(SI)
+	VANDNPD Y6, Y4, Y4
+	VANDNPD Y7, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VMOVUPS 32(SI), Y5
+	VADDPD  Y4, Y5, Y5
+	VMOVUPS Y5, 32(SI)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R14
+
+bytes2:
+	SHLQ         $0x08, R12
+	MOVBQZX      -1(R14)(R11*1), R13
+	ORQ          R13, R12
+	DECQ         R11
+	JNZ          bytes2
+	VMOVQ        R12, X5
+	VMOVUPS      (SI), Y6
+	VPCMPEQB     X5, X6, X5
+	VPMOVSXBQ    X5, Y5
+	VANDPS       Y4, Y5, Y5
+	VANDNPS      Y4, Y5, Y6
+	VMOVMSKPD    Y5, R11
+	POPCNTL      R11, R11
+	ADDQ         R11, R8
+	VMASKMOVPD   (CX)(R9*8), Y4, Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y8, Y7, Y7
+	VMASKMOVPD   (DI)(R9*8), Y4, Y4
+	VADDPD       two<>+0(SB), Y4, Y8
+	VDIVPD       Y8, Y4, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y9, Y10
+	VFNMADD213PD Y4, Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y4, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y4, Y4
+	VBLENDVPD    Y7, Y4, Y8, Y9
+	VBLENDVPD    Y7, Y8, Y4, Y4
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y7, Y8, Y7
+	VSUBPD       Y10, Y7, Y7
+	VANDPD       Y9, Y5, Y8
+	VADDPD       Y8, Y1, Y1
+	VANDPD       Y4, Y5, Y8
+	VADDPD       Y8, Y3, Y3
+	VANDPD       Y4, Y6, Y8
+	VADDPD       Y8, Y2, Y2
+	VANDPD       Y9, Y6, Y8
+	VMOVUPS      160(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 160(SI)
+	VANDPD       Y7, Y5, Y8
+	VMOVUPS      128(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 128(SI)
+	VANDPD       Y7, Y6, Y8
+	VMOVUPS      96(SI), Y9
+	VADDPD       Y8, Y9, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPD      one<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y5, Y7
-	VMULPD  Y7, Y6, Y6
+	VSQRTPD Y4, Y9
+	VMULPD  Y9, Y8, Y8
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y5, Y6, Y6
+	VMULPD Y4, Y8, Y8
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y5, Y5, Y5
+	VMULPD Y4, Y4, Y4
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y5, Y6, Y6
+	VMULPD Y4, Y8, Y8
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y5, Y5, Y5
-	VMULPD Y5, Y6, Y6
+	VMULPD Y4, Y4, Y4
+	VMULPD Y4, Y8, Y8
 
 noMore3:
-	VMULPD  Y2, Y6, Y2
-	VANDPD  Y2, Y3, Y3
-	VMOVUPS 64(SI), Y5
-	VADDPD  Y3, Y5, Y5
-	VMOVUPS Y5, 64(SI)
-	VANDPD  Y2, Y4, Y2
-	VMOVUPS 32(SI), Y3
-	VADDPD  Y2, Y3, Y3
-	VMOVUPS Y3, 32(SI)
-	ADDQ    $0x00000004, R8
-	SUBQ    $0x00000004, AX
-	JMP     few
+	VMULPD  Y7, Y8, Y4
+	VANDPD  Y4, Y5, Y5
+	VMOVUPS 64(SI), Y7
+	VADDPD  Y5, Y7, Y7
+	VMOVUPS Y7, 64(SI)
+	VANDPD  Y4, Y6, Y4
+	VMOVUPS 32(SI), Y5
+	VADDPD  Y4, Y5, Y5
+	VMOVUPS Y5, 32(SI)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R10
+	JMP     few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y2
+	VMOVAPD      Y1, Y4
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       (AX), X2, X2
-	VMOVSD       X2, (AX)
-	VMOVUPS      224(SI), Y1
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       (AX), X4, X4
+	VMOVSD       X4, (AX)
+	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVUPS      192(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
+	VMOVAPD      Y3, Y1
+	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -34647,7 +35763,7 @@ done:
 	VADDSD       104(AX), X1, X1
 	VMOVSD       X1, 104(AX)
 	VXORPS       X1, X1, X1
-	VCVTSI2SDQ   DI, X1, X1
+	VCVTSI2SDQ   R8, X1, X1
 	VADDSD       32(AX), X1, X1
 	VMOVSD       X1, 32(AX)
 	VMOVMSKPD    Y0, AX
@@ -34659,8 +35775,8 @@ done:
 
 // func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersYF32AVX2(SB), $320-97
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -34673,10 +35789,10 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $320-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 224(R8)
-	VMOVUPS      224(R8), Y0
+	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      128(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      Y0, 128(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -34688,77 +35804,147 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $320-97
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
-	VBROADCASTSS 36(DI), Y0
 	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 224(R8)
 	VCVTTSS2SI   40(DI), DI
 	VXORPD       Y0, Y0, Y0
-	XORQ         R9, R9
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (SI)(R9*1), X1
-	VMOVUPS   224(R8), Y2
+	VMOVUPS (BX)(R10*4), Y1
+	VMOVUPS 32(BX)(R10*4), Y2
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VORPS   signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD Y1, Y0, Y0
+	VPMAXUD Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (R9)(R10*4)
+	VMOVUPS     Y2, 32(R9)(R10*4)
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, R13
+	CMPQ        R13, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*4), Y1
+	VMASKMOVPS (BX)(R10*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (R9)(R10*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R10*1), X1
+	VMOVUPS   128(R8), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
-	VMOVQ     8(SI)(R9*1), X2
-	VMOVUPS   224(R8), Y3
+	VMOVQ     8(SI)(R10*1), X2
+	VMOVUPS   128(R8), Y3
 	VPCMPEQB  X2, X3, X2
 	VPMOVSXBD X2, Y2
-	VMOVUPS   (BX)(R9*4), Y3
-	VMOVUPS   32(BX)(R9*4), Y4
+	VMOVUPS   (BX)(R10*4), Y3
+	VMOVUPS   32(BX)(R10*4), Y4
 	VMOVUPS   signBitSingle<>+0(SB), Y5
 	VANDNPD   Y5, Y1, Y6
 	VANDNPD   Y5, Y2, Y5
 	VXORPS    Y6, Y3, Y3
 	VXORPS    Y5, Y4, Y4
-	VORPS     signBitSingle<>+0(SB), Y3, Y5
-	VORPS     signBitSingle<>+0(SB), Y4, Y6
-	VPMAXUD   Y5, Y0, Y0
-	VPMAXUD   Y6, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VMOVAPD      Y7, Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y9
-	VMULPS      Y6, Y6, Y10
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y14
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
-	VFMADD231PS Y9, Y12, Y14
-	VFMADD231PS Y10, Y11, Y13
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS Y9, Y14, Y5
-	VFMADD231PS Y10, Y13, Y6
-	VPSLLD      $0x17, Y8, Y8
-	VPSLLD      $0x17, Y7, Y7
-	VPADDD      Y8, Y5, Y5
-	VPADDD      Y7, Y6, Y6
-	VADDPS      twoSingle<>+0(SB), Y5, Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
-	VDIVPS      Y7, Y5, Y7
-	VDIVPS      Y8, Y6, Y8
+	VMOVUPS   (R9)(R10*4), Y5
+	VMOVUPS   32(R9)(R10*4), Y6
+	VADDPS    twoSingle<>+0(SB), Y5, Y7
+	VADDPS    twoSingle<>+0(SB), Y6, Y8
+	VDIVPS    Y7, Y5, Y7
+	VDIVPS    Y8, Y6, Y8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS       Y7, Y7, Y9
@@ -34800,11 +35986,11 @@ many:
 	VBLENDVPS    Y2, Y7, Y8, Y7
 	VMULPS       Y5, Y4, Y4
 	VMULPS       Y6, Y7, Y7
-	VMOVUPS      128(R8), Y8
-	VMOVUPS      160(R8), Y11
+	VMOVUPS      160(R8), Y8
+	VMOVUPS      192(R8), Y11
 	VBLENDVPS    Y1, Y8, Y11, Y8
-	VMOVUPS      128(R8), Y11
-	VMOVUPS      160(R8), Y12
+	VMOVUPS      160(R8), Y11
+	VMOVUPS      192(R8), Y12
 	VBLENDVPS    Y2, Y11, Y12, Y11
 	VMOVUPS      oneSingle<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
@@ -34845,9 +36031,9 @@ noMore1:
 	VMOVUPS      256(R8), Y14
 	VMULPS       Y14, Y9, Y14
 	VMULPS       Y3, Y10, Y3
-	VMOVUPS      192(R8), Y15
+	VMOVUPS      224(R8), Y15
 	VFNMADD213PS Y5, Y15, Y14
-	VMOVUPS      192(R8), Y15
+	VMOVUPS      224(R8), Y15
 	VFNMADD213PS Y6, Y15, Y3
 	VMULPS       Y13, Y8, Y8
 	VMULPS       Y12, Y11, Y11
@@ -34865,76 +36051,56 @@ noMore1:
 	VFMADD231PS  Y6, Y2, Y7
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y4, (AX)(R9*4)
-	VMOVNTPS     Y7, 32(AX)(R9*4)
+	VMOVNTPS     Y4, (AX)(R10*4)
+	VMOVNTPS     Y7, 32(AX)(R10*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y4, (AX)(R9*4)
-	VMOVUPS Y7, 32(AX)(R9*4)
+	VMOVUPS Y4, (AX)(R10*4)
+	VMOVUPS Y7, 32(AX)(R10*4)
 
 stored2:
-	ADDQ $0x00000010, R9
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R10
+	SUBQ $0x00000010, R11
+	CMPQ R11, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R11, R11
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    DX, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y1
+	MOVQ    $0x00000008, R12
+	CMPQ    R11, R12
+	CMOVQLT R11, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y1
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R13, R13
+	LEAQ (SI)(R10*1), R15
 
 bytes3:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
-	DECQ       DX
+	SHLQ       $0x08, R13
+	MOVBQZX    -1(R15)(R12*1), R14
+	ORQ        R14, R13
+	DECQ       R12
 	JNZ        bytes3
-	VMOVQ      R10, X2
-	VMOVUPS    224(R8), Y3
+	VMOVQ      R13, X2
+	VMOVUPS    128(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VANDPS     Y1, Y2, Y2
 	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPS (BX)(R9*4), Y1, Y3
+	VMASKMOVPS (BX)(R10*4), Y1, Y3
 	VMOVUPS    signBitSingle<>+0(SB), Y4
 	VANDNPD    Y4, Y2, Y4
 	VXORPS     Y4, Y3, Y3
-	VORPS      signBitSingle<>+0(SB), Y3, Y4
-	VPMAXUD    Y4, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y6, Y4
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y4, Y4, Y6
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y7
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y8
-	VFMADD231PS Y6, Y7, Y8
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VFMADD231PS Y6, Y8, Y4
-	VPSLLD      $0x17, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VADDPS      twoSingle<>+0(SB), Y4, Y5
-	VDIVPS      Y5, Y4, Y5
+	VMASKMOVPS (R9)(R10*4), Y1, Y4
+	VADDPS     twoSingle<>+0(SB), Y4, Y5
+	VDIVPS     Y5, Y4, Y5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS       Y5, Y5, Y6
@@ -34957,8 +36123,8 @@ bytes3:
 	VMOVUPS      96(R8), Y7
 	VBLENDVPS    Y2, Y5, Y7, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      128(R8), Y7
-	VMOVUPS      160(R8), Y8
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      192(R8), Y8
 	VBLENDVPS    Y2, Y7, Y8, Y7
 	VMOVUPS      oneSingle<>+0(SB), Y8
 
@@ -34989,7 +36155,7 @@ noSquare4:
 
 noMore4:
 	VMULPS       Y3, Y6, Y3
-	VMOVUPS      192(R8), Y9
+	VMOVUPS      224(R8), Y9
 	VFNMADD213PS Y4, Y9, Y3
 	VMULPS       Y8, Y7, Y7
 	VFMADD231PS  Y3, Y7, Y5
@@ -34998,12 +36164,17 @@ noMore4:
 	VBLENDVPS    Y2, Y3, Y7, Y2
 	VMULPS       Y6, Y2, Y2
 	VFMADD231PS  Y4, Y2, Y5
-	VMASKMOVPS   Y5, Y1, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMASKMOVPS   Y5, Y1, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R11
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y1
 	VPMAXUD   Y1, Y0, Y0
@@ -35017,8 +36188,8 @@ done:
 
 // func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersYF64AVX2(SB), $320-97
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidPowersYF64AVX2(SB), $2432-97
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -35031,10 +36202,10 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $320-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 224(R8)
-	VMOVUPS      224(R8), Y0
+	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      160(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      Y0, 160(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -35049,84 +36220,161 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $320-97
 	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
-	VBROADCASTSD 72(DI), Y0
 	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 224(R8)
 	VCVTTSD2SI   80(DI), DI
 	VPCMPEQD     Y0, Y0, Y0
-	XORQ         R9, R9
-	CMPQ         CX, $0x00000008
-	JL           few
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (SI)(R9*1), X1
-	VMOVUPS   224(R8), Y2
-	VPCMPEQB  X1, X2, X1
-	VPMOVSXBQ X1, Y1
-	VMOVD     4(SI)(R9*1), X2
-	VMOVUPS   224(R8), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBQ X2, Y2
-	VMOVUPD   (BX)(R9*8), Y3
-	VMOVUPD   32(BX)(R9*8), Y4
-	VMOVUPD   signBit<>+0(SB), Y5
-	VANDNPD   Y5, Y1, Y6
-	VANDNPD   Y5, Y2, Y5
-	VXORPD    Y6, Y3, Y3
-	VXORPD    Y5, Y4, Y4
-	VORPD     signBit<>+0(SB), Y3, Y5
-	VORPD     signBit<>+0(SB), Y4, Y6
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y6, Y8
-	VANDPD    Y7, Y0, Y0
-	VANDPD    Y8, Y0, Y0
+	VMOVUPD (BX)(R10*8), Y1
+	VMOVUPD 32(BX)(R10*8), Y2
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VORPD   signBit<>+0(SB), Y2, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD  Y3, Y0, Y0
+	VANDPD  Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VMOVAPD      Y7, Y8
-	VFMADD231PD  log2e<>+0(SB), Y5, Y8
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y5, Y5, Y9
-	VMULPD       Y6, Y6, Y10
-	VMOVUPD      expRowh<>+0(SB), Y11
-	VMOVAPD      Y11, Y12
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y12
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y11
-	VFMADD231PD  expRowi<>+0(SB), Y9, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y11
-	VMOVUPD      expRowf<>+0(SB), Y13
-	VMOVAPD      Y13, Y14
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y14
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y13
-	VFMADD231PD  Y9, Y12, Y14
-	VFMADD231PD  Y10, Y11, Y13
-	VMOVUPD      expRowd<>+0(SB), Y11
-	VMOVAPD      Y11, Y12
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y12
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y11
-	VFMADD231PD  Y9, Y14, Y12
-	VFMADD231PD  Y10, Y13, Y11
-	VMOVUPD      expRowb<>+0(SB), Y13
-	VMOVAPD      Y13, Y14
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y14
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y13
-	VFMADD231PD  Y9, Y12, Y14
-	VFMADD231PD  Y10, Y11, Y13
-	VADDPD       one<>+0(SB), Y5, Y5
-	VADDPD       one<>+0(SB), Y6, Y6
-	VFMADD231PD  Y9, Y14, Y5
-	VFMADD231PD  Y10, Y13, Y6
-	VPSLLQ       $0x34, Y8, Y8
-	VPSLLQ       $0x34, Y7, Y7
-	VPADDQ       Y8, Y5, Y5
-	VPADDQ       Y7, Y6, Y6
+	VMULPD      Y1, Y1, Y5
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VADDPD      one<>+0(SB), Y1, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (R9)(R10*8)
+	VMOVUPD     Y2, 32(R9)(R10*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	CMPQ        R13, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*8), Y1
+	VMASKMOVPD (BX)(R10*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VANDPD     Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (R9)(R10*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (SI)(R10*1), X1
+	VMOVUPS      160(R8), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VMOVD        4(SI)(R10*1), X2
+	VMOVUPS      160(R8), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVUPD      (BX)(R10*8), Y3
+	VMOVUPD      32(BX)(R10*8), Y4
+	VMOVUPD      signBit<>+0(SB), Y5
+	VANDNPD      Y5, Y1, Y6
+	VANDNPD      Y5, Y2, Y5
+	VXORPD       Y6, Y3, Y3
+	VXORPD       Y5, Y4, Y4
+	VMOVUPD      (R9)(R10*8), Y5
+	VMOVUPD      32(R9)(R10*8), Y6
 	VADDPD       two<>+0(SB), Y5, Y7
 	VADDPD       two<>+0(SB), Y6, Y8
 	VDIVPD       Y7, Y5, Y7
@@ -35181,10 +36429,10 @@ many:
 	VMULPD       Y5, Y4, Y4
 	VMULPD       Y6, Y7, Y7
 	VMOVUPS      128(R8), Y8
-	VMOVUPS      160(R8), Y11
+	VMOVUPS      192(R8), Y11
 	VBLENDVPD    Y1, Y8, Y11, Y8
 	VMOVUPS      128(R8), Y11
-	VMOVUPS      160(R8), Y12
+	VMOVUPS      192(R8), Y12
 	VBLENDVPD    Y2, Y11, Y12, Y11
 	VMOVUPD      one<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
@@ -35225,9 +36473,9 @@ noMore1:
 	VMOVUPS      256(R8), Y14
 	VMULPD       Y14, Y9, Y14
 	VMULPD       Y3, Y10, Y3
-	VMOVUPS      192(R8), Y15
+	VMOVUPS      224(R8), Y15
 	VFNMADD213PD Y5, Y15, Y14
-	VMOVUPS      192(R8), Y15
+	VMOVUPS      224(R8), Y15
 	VFNMADD213PD Y6, Y15, Y3
 	VMULPD       Y13, Y8, Y8
 	VMULPD       Y12, Y11, Y11
@@ -35245,81 +36493,54 @@ noMore1:
 	VFMADD231PD  Y6, Y2, Y7
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y4, (AX)(R9*8)
-	VMOVNTPD     Y7, 32(AX)(R9*8)
+	VMOVNTPD     Y4, (AX)(R10*8)
+	VMOVNTPD     Y7, 32(AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y4, (AX)(R9*8)
-	VMOVUPD Y7, 32(AX)(R9*8)
+	VMOVUPD Y4, (AX)(R10*8)
+	VMOVUPD Y7, 32(AX)(R10*8)
 
 stored2:
-	ADDQ $0x00000008, R9
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R11, R11
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    DX, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y1
+	MOVQ    $0x00000004, R12
+	CMPQ    R11, R12
+	CMOVQLT R11, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y1
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R13, R13
+	LEAQ (SI)(R10*1), R15
 
 bytes3:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
-	DECQ       DX
-	JNZ        bytes3
-	VMOVQ      R10, X2
-	VMOVUPS    224(R8), Y3
-	VPCMPEQB   X2, X3, X2
-	VPMOVSXBQ  X2, Y2
-	VANDPS     Y1, Y2, Y2
-	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPD (BX)(R9*8), Y1, Y3
-	VMOVUPD    signBit<>+0(SB), Y4
-	VANDNPD    Y4, Y2, Y4
-	VXORPD     Y4, Y3, Y3
-	VORPD      signBit<>+0(SB), Y3, Y4
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y5
-	VANDPD     Y5, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2<>+0(SB), Y6, Y4
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y4, Y4, Y6
-	VMOVUPD      expRowh<>+0(SB), Y7
-	VFMADD213PD  expRowg<>+0(SB), Y4, Y7
-	VFMADD231PD  expRowi<>+0(SB), Y6, Y7
-	VMOVUPD      expRowf<>+0(SB), Y8
-	VFMADD213PD  expRowe<>+0(SB), Y4, Y8
-	VFMADD231PD  Y6, Y7, Y8
-	VMOVUPD      expRowd<>+0(SB), Y7
-	VFMADD213PD  expRowc<>+0(SB), Y4, Y7
-	VFMADD231PD  Y6, Y8, Y7
-	VMOVUPD      expRowb<>+0(SB), Y8
-	VFMADD213PD  expRowa<>+0(SB), Y4, Y8
-	VFMADD231PD  Y6, Y7, Y8
-	VADDPD       one<>+0(SB), Y4, Y4
-	VFMADD231PD  Y6, Y8, Y4
-	VPSLLQ       $0x34, Y5, Y5
-	VPADDQ       Y5, Y4, Y4
+	SHLQ         $0x08, R13
+	MOVBQZX      -1(R15)(R12*1), R14
+	ORQ          R14, R13
+	DECQ         R12
+	JNZ          bytes3
+	VMOVQ        R13, X2
+	VMOVUPS      160(R8), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VANDPS       Y1, Y2, Y2
+	VANDNPS      Y1, Y2, Y3
+	VMASKMOVPD   (BX)(R10*8), Y1, Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y2, Y4
+	VXORPD       Y4, Y3, Y3
+	VMASKMOVPD   (R9)(R10*8), Y1, Y4
 	VADDPD       two<>+0(SB), Y4, Y5
 	VDIVPD       Y5, Y4, Y5
 	VMULPD       Y5, Y5, Y6
@@ -35348,7 +36569,7 @@ bytes3:
 	VBLENDVPD    Y2, Y5, Y7, Y5
 	VMULPD       Y4, Y5, Y5
 	VMOVUPS      128(R8), Y7
-	VMOVUPS      160(R8), Y8
+	VMOVUPS      192(R8), Y8
 	VBLENDVPD    Y2, Y7, Y8, Y7
 	VMOVUPD      one<>+0(SB), Y8
 
@@ -35379,7 +36600,7 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y3, Y6, Y3
-	VMOVUPS      192(R8), Y9
+	VMOVUPS      224(R8), Y9
 	VFNMADD213PD Y4, Y9, Y3
 	VMULPD       Y8, Y7, Y7
 	VFMADD231PD  Y3, Y7, Y5
@@ -35388,12 +36609,17 @@ noMore4:
 	VBLENDVPD    Y2, Y3, Y7, Y2
 	VMULPD       Y6, Y2, Y2
 	VFMADD231PD  Y4, Y2, Y5
-	VMASKMOVPD   Y5, Y1, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
-	SUBQ         $0x00000004, CX
-	JMP          few
+	VMASKMOVPD   Y5, Y1, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R11
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -35403,8 +36629,8 @@ done:
 
 // func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidPowersF32AVX2(SB), $768-65
-	LEAQ 352(SP), SI
+TEXT ·forwardSigmoidPowersF32AVX2(SB), $2880-65
+	LEAQ 2464(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -35416,630 +36642,666 @@ TEXT ·forwardSigmoidPowersF32AVX2(SB), $768-65
 	MOVQ       k+56(FP), BX
 	VCVTTSS2SI 16(BX), BX
 	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 352(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 128(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 160(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 192(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 224(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 256(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 288(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 320(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, (SP)
-	VMOVUPS    Y0, 32(SP)
-	VMOVUPS    Y0, 64(SP)
-	VMOVUPS    Y0, 96(SP)
-	VMOVUPS    Y0, 128(SP)
-	VMOVUPS    Y0, 160(SP)
-	VMOVUPS    Y0, 192(SP)
-	VMOVUPS    Y0, 224(SP)
-	VMOVUPS    Y0, 256(SP)
-	VMOVUPS    Y0, 288(SP)
-	VMOVUPS    Y0, 320(SP)
-	XORQ       DI, DI
+	LEAQ       (SP), DI
+	ADDQ       $0x3f, DI
+	ANDQ       $-64, DI
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 128(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 160(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 192(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 224(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 256(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 288(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 320(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 2112(SP)
+	VMOVUPS    Y1, 2144(SP)
+	VMOVUPS    Y1, 2176(SP)
+	VMOVUPS    Y1, 2208(SP)
+	VMOVUPS    Y1, 2240(SP)
+	VMOVUPS    Y1, 2272(SP)
+	VMOVUPS    Y1, 2304(SP)
+	VMOVUPS    Y1, 2336(SP)
+	VMOVUPS    Y1, 2368(SP)
+	VMOVUPS    Y1, 2400(SP)
+	VMOVUPS    Y1, 2432(SP)
+	XORQ       R8, R8
 	TESTQ      AX, AX
-	JLE        folded
+	JLE        end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(DI*4), Y0
-	VMOVUPS     32(DX)(DI*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
-	VADDPS      Y1, Y0, Y4
-	VMOVUPS     128(SI), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
-	VADDPS      Y3, Y2, Y4
-	VMOVUPS     160(SI), Y5
-	VSUBPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 160(SI)
-	VMULPS      Y0, Y0, Y4
-	VFMADD231PS Y1, Y1, Y4
-	VMOVUPS     192(SI), Y5
-	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SI)
-	VMOVUPS     (CX)(DI*4), Y4
-	VMOVUPS     32(CX)(DI*4), Y5
-	VORPS       signBitSingle<>+0(SB), Y4, Y6
-	VORPS       signBitSingle<>+0(SB), Y5, Y7
-	VMOVUPS     352(SI), Y8
-	VPMAXUD     Y6, Y8, Y8
-	VMOVUPS     Y8, 352(SI)
-	VMOVUPS     352(SI), Y8
-	VPMAXUD     Y7, Y8, Y8
-	VMOVUPS     Y8, 352(SI)
+	VMOVUPS (CX)(R8*4), Y1
+	VMOVUPS 32(CX)(R8*4), Y2
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VORPS   signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD Y1, Y0, Y0
+	VPMAXUD Y2, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (DI)(R8*4)
+	VMOVUPS     Y2, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y1
+	VMASKMOVPS (CX)(R8*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(R8*4), Y1
+	VMOVUPS     32(DX)(R8*4), Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
+	VADDPS      Y2, Y1, Y5
+	VMOVUPS     128(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 128(SI)
+	VADDPS      Y4, Y3, Y5
+	VMOVUPS     160(SI), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 160(SI)
+	VMULPS      Y1, Y1, Y5
+	VFMADD231PS Y2, Y2, Y5
+	VMOVUPS     192(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 192(SI)
+	VMOVUPS     (CX)(R8*4), Y5
+	VMOVUPS     32(CX)(R8*4), Y6
+	VMOVUPS     (DI)(R8*4), Y7
+	VMOVUPS     32(DI)(R8*4), Y8
 	VADDPS      twoSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y8, Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y8, Y10
 	VDIVPS      Y9, Y7, Y9
+	VDIVPS      Y10, Y8, Y10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y8, Y8, Y10
 	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y6, Y10, Y13
-	VFNMADD213PS Y7, Y11, Y12
-	VFNMADD213PS Y6, Y8, Y13
-	VFNMADD213PS Y7, Y9, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      unitLanedSingle<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y7, Y11, Y14
+	VFNMADD213PS Y8, Y12, Y13
+	VFNMADD213PS Y7, Y9, Y14
+	VFNMADD213PS Y8, Y10, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y9
 	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VBLENDVPS    Y4, Y6, Y9, Y10
-	VBLENDVPS    Y5, Y7, Y8, Y11
-	VBLENDVPS    Y4, Y9, Y6, Y6
-	VBLENDVPS    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y4, Y8, Y9
-	VMINPS       Y5, Y8, Y8
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VDIVPS       Y10, Y9, Y10
+	VDIVPS       Y11, Y9, Y9
+	VMULPS       Y10, Y7, Y7
+	VMULPS       Y9, Y8, Y8
+	VBLENDVPS    Y5, Y7, Y10, Y11
+	VBLENDVPS    Y6, Y8, Y9, Y12
+	VBLENDVPS    Y5, Y10, Y7, Y7
+	VBLENDVPS    Y6, Y9, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPS       Y5, Y9, Y10
+	VMINPS       Y6, Y9, Y9
+	VSUBPS       Y14, Y10, Y10
 	VSUBPS       Y13, Y9, Y9
-	VSUBPS       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y4, Y14, Y4
-	VMAXPS       Y5, Y14, Y5
-	VADDPS       Y4, Y13, Y4
-	VADDPS       Y5, Y12, Y5
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPD       Y15, Y15, Y15
+	VMAXPS       Y5, Y15, Y5
+	VMAXPS       Y6, Y15, Y6
+	VADDPS       Y5, Y14, Y5
+	VADDPS       Y6, Y13, Y6
 	VXORPS       signBitSingle<>+0(SB), Y5, Y5
-	VMULPS       Y0, Y10, Y12
-	VFMADD231PS  Y1, Y11, Y12
+	VMOVUPS      Y5, 352(SI)
+	VXORPS       signBitSingle<>+0(SB), Y6, Y5
+	VMULPS       Y1, Y11, Y6
+	VFMADD231PS  Y2, Y12, Y6
 	VMOVUPS      (SI), Y13
-	VADDPS       Y12, Y13, Y13
+	VADDPS       Y6, Y13, Y13
 	VMOVUPS      Y13, (SI)
-	VMULPS       Y2, Y10, Y12
-	VFMADD231PS  Y3, Y11, Y12
+	VMULPS       Y3, Y11, Y6
+	VFMADD231PS  Y4, Y12, Y6
 	VMOVUPS      32(SI), Y13
-	VSUBPS       Y12, Y13, Y13
+	VSUBPS       Y6, Y13, Y13
 	VMOVUPS      Y13, 32(SI)
-	VMULPS       Y0, Y6, Y12
-	VFMADD231PS  Y1, Y7, Y12
+	VMULPS       Y1, Y7, Y6
+	VFMADD231PS  Y2, Y8, Y6
 	VMOVUPS      64(SI), Y13
-	VADDPS       Y12, Y13, Y13
+	VADDPS       Y6, Y13, Y13
 	VMOVUPS      Y13, 64(SI)
-	VMULPS       Y2, Y6, Y12
-	VFMADD231PS  Y3, Y7, Y12
+	VMULPS       Y3, Y7, Y6
+	VFMADD231PS  Y4, Y8, Y6
 	VMOVUPS      96(SI), Y13
-	VSUBPS       Y12, Y13, Y13
+	VSUBPS       Y6, Y13, Y13
 	VMOVUPS      Y13, 96(SI)
-	VMULPS       Y9, Y0, Y12
-	VFMADD231PS  Y8, Y1, Y12
+	VMULPS       Y10, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y6
 	VMOVUPS      224(SI), Y13
-	VADDPS       Y12, Y13, Y13
+	VADDPS       Y6, Y13, Y13
 	VMOVUPS      Y13, 224(SI)
-	VMULPS       Y4, Y2, Y12
-	VFMADD231PS  Y5, Y3, Y12
+	VMOVUPS      352(SI), Y6
+	VMULPS       Y6, Y3, Y6
+	VFMADD231PS  Y5, Y4, Y6
 	VMOVUPS      256(SI), Y13
-	VSUBPS       Y12, Y13, Y13
+	VSUBPS       Y6, Y13, Y13
 	VMOVUPS      Y13, 256(SI)
-	VMOVUPS      oneSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPS Y6, Y14
-	VSQRTPS Y7, Y15
+	VSQRTPS Y7, Y14
+	VSQRTPS Y8, Y15
 	VMULPS  Y14, Y13, Y13
-	VMULPS  Y15, Y12, Y12
+	VMULPS  Y15, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPS Y6, Y13, Y13
-	VMULPS Y7, Y12, Y12
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPS Y6, Y6, Y6
 	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPS Y6, Y13, Y13
-	VMULPS Y7, Y12, Y12
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPS Y6, Y6, Y6
 	VMULPS Y7, Y7, Y7
-	VMULPS Y6, Y13, Y13
-	VMULPS Y7, Y12, Y12
+	VMULPS Y8, Y8, Y8
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y6, Y6
 
 noMore1:
-	VMULPS      Y0, Y13, Y0
-	VMULPS      Y1, Y12, Y1
-	VMULPS      Y9, Y0, Y0
-	VFMADD231PS Y8, Y1, Y0
-	VMOVUPS     288(SI), Y1
-	VADDPS      Y0, Y1, Y1
-	VMOVUPS     Y1, 288(SI)
-	VMOVUPS     oneSingle<>+0(SB), Y0
-	VMOVAPD     Y0, Y1
+	VMULPS      Y1, Y13, Y1
+	VMULPS      Y2, Y6, Y2
+	VMULPS      Y10, Y1, Y1
+	VFMADD231PS Y9, Y2, Y1
+	VMOVUPS     288(SI), Y2
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 288(SI)
+	VMOVUPS     oneSingle<>+0(SB), Y1
+	VMOVAPD     Y1, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPS Y10, Y6
-	VSQRTPS Y11, Y7
-	VMULPS  Y6, Y1, Y1
-	VMULPS  Y7, Y0, Y0
+	VSQRTPS Y11, Y6
+	VSQRTPS Y12, Y7
+	VMULPS  Y6, Y2, Y2
+	VMULPS  Y7, Y1, Y1
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPS Y10, Y1, Y1
-	VMULPS Y11, Y0, Y0
+	VMULPS Y11, Y2, Y2
+	VMULPS Y12, Y1, Y1
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPS Y10, Y10, Y6
-	VMULPS Y11, Y11, Y7
+	VMULPS Y11, Y11, Y6
+	VMULPS Y12, Y12, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPS Y6, Y1, Y1
-	VMULPS Y7, Y0, Y0
+	VMULPS Y6, Y2, Y2
+	VMULPS Y7, Y1, Y1
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
 	VMULPS Y6, Y6, Y6
 	VMULPS Y7, Y7, Y7
-	VMULPS Y6, Y1, Y1
-	VMULPS Y7, Y0, Y0
+	VMULPS Y6, Y2, Y2
+	VMULPS Y7, Y1, Y1
 
 noMore2:
-	VMULPS      Y2, Y1, Y1
-	VMULPS      Y3, Y0, Y0
+	VMULPS      Y3, Y2, Y2
 	VMULPS      Y4, Y1, Y1
-	VFMADD231PS Y5, Y0, Y1
-	VMOVUPS     320(SI), Y0
-	VSUBPS      Y1, Y0, Y0
-	VMOVUPS     Y0, 320(SI)
-	ADDQ        $0x00000010, DI
-	SUBQ        $0x00000010, R8
-	CMPQ        R8, $0x00000010
-	JGE         many
+	VMOVUPS     352(SI), Y3
+	VMULPS      Y3, Y2, Y2
+	VFMADD231PS Y5, Y1, Y2
+	VMOVUPS     320(SI), Y1
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y1, 320(SI)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
+	CMPQ        R9, $0x00000010
+	JGE         many2
 
-few:
-	TESTQ R8, R8
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R9
-	CMPQ        R8, R9
-	CMOVQLT     R8, R9
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        R9
-	VMOVDQU     32(R10)(R9*4), Y0
-	VMASKMOVPS  (DX)(DI*4), Y0, Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMOVUPS     160(SI), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMOVUPS     192(SI), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMASKMOVPS  (CX)(DI*4), Y0, Y0
-	VORPS       signBitSingle<>+0(SB), Y0, Y3
-	VMOVUPS     352(SI), Y4
-	VPMAXUD     Y3, Y4, Y4
-	VMOVUPS     Y4, 352(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y5
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
-	VFMADD231PS Y5, Y6, Y7
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y5, Y7, Y3
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y4, Y3, Y3
-	VADDPS      twoSingle<>+0(SB), Y3, Y4
-	VDIVPS      Y4, Y3, Y4
+	MOVQ        $0x00000008, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*4), Y1
+	VMASKMOVPS  (DX)(R8*4), Y1, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y1, Y3
+	VMOVUPS     128(SI), Y4
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     160(SI), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 160(SI)
+	VMOVUPS     192(SI), Y4
+	VFMADD231PS Y2, Y2, Y4
+	VMOVUPS     Y4, 192(SI)
+	VMASKMOVPS  (CX)(R8*4), Y1, Y4
+	VMASKMOVPS  (DI)(R8*4), Y1, Y1
+	VADDPS      twoSingle<>+0(SB), Y1, Y5
+	VDIVPS      Y5, Y1, Y5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y4, Y4, Y5
-	VMOVUPS      unitLanedSingle<>+0(SB), Y6
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
-	VFNMADD213PS Y3, Y5, Y6
-	VFNMADD213PS Y3, Y4, Y6
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y3, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VBLENDVPS    Y0, Y3, Y4, Y5
-	VBLENDVPS    Y0, Y4, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMINPS       Y0, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y0, Y7, Y0
-	VADDPS       Y0, Y6, Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      (SI), Y6
-	VFMADD231PS  Y1, Y5, Y6
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      32(SI), Y6
-	VFNMADD231PS Y2, Y5, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      64(SI), Y6
-	VFMADD231PS  Y1, Y3, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPS      96(SI), Y6
-	VFNMADD231PS Y2, Y3, Y6
-	VMOVUPS      Y6, 96(SI)
-	VMOVUPS      224(SI), Y6
-	VFMADD231PS  Y4, Y1, Y6
-	VMOVUPS      Y6, 224(SI)
-	VMOVUPS      256(SI), Y6
-	VFNMADD231PS Y0, Y2, Y6
-	VMOVUPS      Y6, 256(SI)
-	VMOVUPS      oneSingle<>+0(SB), Y6
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y1, Y6, Y7
+	VFNMADD213PS Y1, Y5, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y1, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VBLENDVPS    Y4, Y1, Y5, Y6
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPS       Y4, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y4, Y7, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      32(SI), Y7
+	VFNMADD231PS Y3, Y6, Y7
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      64(SI), Y7
+	VFMADD231PS  Y2, Y1, Y7
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      96(SI), Y7
+	VFNMADD231PS Y3, Y1, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      224(SI), Y7
+	VFMADD231PS  Y5, Y2, Y7
+	VMOVUPS      Y7, 224(SI)
+	VMOVUPS      256(SI), Y7
+	VFNMADD231PS Y4, Y3, Y7
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      oneSingle<>+0(SB), Y7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPS Y3, Y7
-	VMULPS  Y7, Y6, Y6
+	VSQRTPS Y1, Y8
+	VMULPS  Y8, Y7, Y7
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPS Y3, Y6, Y6
+	VMULPS Y1, Y7, Y7
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPS Y3, Y3, Y3
+	VMULPS Y1, Y1, Y1
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPS Y3, Y6, Y6
+	VMULPS Y1, Y7, Y7
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y6, Y6
+	VMULPS Y1, Y1, Y1
+	VMULPS Y1, Y7, Y7
 
 noMore3:
-	VMULPS      Y1, Y6, Y1
-	VMOVUPS     288(SI), Y3
-	VFMADD231PS Y4, Y1, Y3
-	VMOVUPS     Y3, 288(SI)
+	VMULPS      Y2, Y7, Y1
+	VMOVUPS     288(SI), Y2
+	VFMADD231PS Y5, Y1, Y2
+	VMOVUPS     Y2, 288(SI)
 	VMOVUPS     oneSingle<>+0(SB), Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPS Y5, Y3
-	VMULPS  Y3, Y1, Y1
+	VSQRTPS Y6, Y2
+	VMULPS  Y2, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPS Y5, Y1, Y1
+	VMULPS Y6, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPS Y5, Y5, Y3
+	VMULPS Y6, Y6, Y2
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPS Y3, Y1, Y1
+	VMULPS Y2, Y1, Y1
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPS Y3, Y3, Y3
-	VMULPS Y3, Y1, Y1
+	VMULPS Y2, Y2, Y2
+	VMULPS Y2, Y1, Y1
 
 noMore4:
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
 	VMOVUPS      320(SI), Y2
-	VFNMADD231PS Y0, Y1, Y2
+	VFNMADD231PS Y4, Y1, Y2
 	VMOVUPS      Y2, 320(SI)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	JMP          few
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
 
-done:
+done2:
+	SUBQ $0x00000800, DI
+
 	// The lanes go to float64.
-	VMOVUPS      (SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       (SP), Y1, Y1
-	VMOVUPD      Y1, (SP)
-	VMOVUPS      32(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       32(SP), Y1, Y1
-	VMOVUPD      Y1, 32(SP)
-	VMOVUPS      64(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       64(SP), Y1, Y1
-	VMOVUPD      Y1, 64(SP)
-	VMOVUPS      96(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       96(SP), Y1, Y1
-	VMOVUPD      Y1, 96(SP)
-	VMOVUPS      128(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       128(SP), Y1, Y1
-	VMOVUPD      Y1, 128(SP)
-	VMOVUPS      160(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       160(SP), Y1, Y1
-	VMOVUPD      Y1, 160(SP)
-	VMOVUPS      192(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       192(SP), Y1, Y1
-	VMOVUPD      Y1, 192(SP)
-	VMOVUPS      224(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       224(SP), Y1, Y1
-	VMOVUPD      Y1, 224(SP)
-	VMOVUPS      256(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       256(SP), Y1, Y1
-	VMOVUPD      Y1, 256(SP)
-	VMOVUPS      288(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       288(SP), Y1, Y1
-	VMOVUPD      Y1, 288(SP)
-	VMOVUPS      320(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       320(SP), Y1, Y1
-	VMOVUPD      Y1, 320(SP)
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2112(SP), Y2, Y2
+	VMOVUPD      Y2, 2112(SP)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2144(SP), Y2, Y2
+	VMOVUPD      Y2, 2144(SP)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2176(SP), Y2, Y2
+	VMOVUPD      Y2, 2176(SP)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2208(SP), Y2, Y2
+	VMOVUPD      Y2, 2208(SP)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2240(SP), Y2, Y2
+	VMOVUPD      Y2, 2240(SP)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2272(SP), Y2, Y2
+	VMOVUPD      Y2, 2272(SP)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2304(SP), Y2, Y2
+	VMOVUPD      Y2, 2304(SP)
+	VMOVUPS      224(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2336(SP), Y2, Y2
+	VMOVUPD      Y2, 2336(SP)
+	VMOVUPS      256(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2368(SP), Y2, Y2
+	VMOVUPD      Y2, 2368(SP)
+	VMOVUPS      288(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 288(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2400(SP), Y2, Y2
+	VMOVUPD      Y2, 2400(SP)
+	VMOVUPS      320(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 320(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2432(SP), Y2, Y2
+	VMOVUPD      Y2, 2432(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPD      128(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPD      160(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPD      192(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPD      224(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPD      256(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPD      288(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPD      320(SP), Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
+	VMOVUPD      2112(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPD      2144(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPD      2176(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPD      2208(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPD      2240(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPD      2272(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPD      2304(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPD      2336(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPD      2368(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VMOVUPD      2400(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VMOVUPD      2432(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
 
 	// Within the limit if that is still the largest.
-	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   352(SI), Y1
-	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 352(SI)
-	VMOVUPS   352(SI), Y1
-	VPCMPEQD  Y0, Y1, Y0
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
@@ -36049,8 +37311,8 @@ folded:
 
 // func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidPowersF64AVX2(SB), $416-65
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidPowersF64AVX2(SB), $2528-65
+	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -36062,552 +37324,602 @@ TEXT ·forwardSigmoidPowersF64AVX2(SB), $416-65
 	MOVQ       k+56(FP), BX
 	VCVTTSD2SI 32(BX), BX
 	VPCMPEQD   Y0, Y0, Y0
-	VMOVUPS    Y0, 352(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 320(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 288(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 256(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 224(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 192(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 160(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 128(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VXORPD     Y0, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	XORQ       DI, DI
-	CMPQ       AX, $0x00000008
-	JL         few
+	LEAQ       (SP), DI
+	ADDQ       $0x3f, DI
+	ANDQ       $-64, DI
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 320(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 288(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 256(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 224(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 192(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 160(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 128(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	XORQ       R8, R8
+	TESTQ      AX, AX
+	JLE        end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(DI*8), Y0
-	VMOVUPD     32(DX)(DI*8), Y1
-	VADDPD      minusOne<>+0(SB), Y0, Y2
-	VADDPD      minusOne<>+0(SB), Y1, Y3
-	VADDPD      Y1, Y0, Y4
-	VMOVUPS     192(SI), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 192(SI)
-	VADDPD      Y3, Y2, Y4
-	VMOVUPS     160(SI), Y5
-	VSUBPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 160(SI)
-	VMULPD      Y0, Y0, Y4
-	VFMADD231PD Y1, Y1, Y4
-	VMOVUPS     128(SI), Y5
-	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
-	VMOVUPD     (CX)(DI*8), Y4
-	VMOVUPD     32(CX)(DI*8), Y5
-	VORPD       signBit<>+0(SB), Y4, Y6
-	VORPD       signBit<>+0(SB), Y5, Y7
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y8
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y9
-	VMOVUPS     352(SI), Y10
-	VANDPD      Y8, Y10, Y10
-	VMOVUPS     Y10, 352(SI)
-	VMOVUPS     352(SI), Y8
-	VANDPD      Y9, Y8, Y8
-	VMOVUPS     Y8, 352(SI)
+	VMOVUPD (CX)(R8*8), Y1
+	VMOVUPD 32(CX)(R8*8), Y2
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VORPD   signBit<>+0(SB), Y2, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD  Y3, Y0, Y0
+	VANDPD  Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMULPD       Y7, Y7, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y6, Y6
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y10, Y15, Y6
-	VFMADD231PD  Y11, Y14, Y7
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y6, Y6
-	VPADDQ       Y8, Y7, Y7
-	VADDPD       two<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y1, Y5
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VADDPD      one<>+0(SB), Y1, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (DI)(R8*8)
+	VMOVUPD     Y2, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y1
+	VMASKMOVPD (CX)(R8*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VANDPD     Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(R8*8), Y1
+	VMOVUPD      32(DX)(R8*8), Y2
+	VADDPD       minusOne<>+0(SB), Y1, Y3
+	VADDPD       minusOne<>+0(SB), Y2, Y4
+	VADDPD       Y2, Y1, Y5
+	VMOVUPS      192(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VADDPD       Y4, Y3, Y5
+	VMOVUPS      160(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 160(SI)
+	VMULPD       Y1, Y1, Y5
+	VFMADD231PD  Y2, Y2, Y5
+	VMOVUPS      128(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPD      (CX)(R8*8), Y5
+	VMOVUPD      32(CX)(R8*8), Y6
+	VMOVUPD      (DI)(R8*8), Y7
+	VMOVUPD      32(DI)(R8*8), Y8
 	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
+	VADDPD       two<>+0(SB), Y8, Y10
 	VDIVPD       Y9, Y7, Y9
-	VMULPD       Y8, Y8, Y10
+	VDIVPD       Y10, Y8, Y10
 	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      unitRowi<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y13
+	VFNMADD213PD Y7, Y11, Y14
+	VFNMADD213PD Y8, Y12, Y13
+	VFNMADD213PD Y7, Y9, Y14
+	VFNMADD213PD Y8, Y10, Y13
+	VMOVUPD      one<>+0(SB), Y9
 	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y9
-	VMINPD       Y5, Y8, Y8
+	VADDPD       one<>+0(SB), Y8, Y11
+	VDIVPD       Y10, Y9, Y10
+	VDIVPD       Y11, Y9, Y9
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y9, Y8, Y8
+	VBLENDVPD    Y5, Y7, Y10, Y11
+	VBLENDVPD    Y6, Y8, Y9, Y12
+	VBLENDVPD    Y5, Y10, Y7, Y7
+	VBLENDVPD    Y6, Y9, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y5, Y9, Y10
+	VMINPD       Y6, Y9, Y9
+	VSUBPD       Y14, Y10, Y10
 	VSUBPD       Y13, Y9, Y9
-	VSUBPD       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y4, Y14, Y4
-	VMAXPD       Y5, Y14, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
+	VXORPD       Y15, Y15, Y15
+	VMAXPD       Y5, Y15, Y5
+	VMAXPD       Y6, Y15, Y6
+	VADDPD       Y5, Y14, Y5
+	VADDPD       Y6, Y13, Y6
 	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMULPD       Y0, Y10, Y12
-	VFMADD231PD  Y1, Y11, Y12
+	VMOVUPS      Y5, 352(SI)
+	VXORPD       signBit<>+0(SB), Y6, Y5
+	VMULPD       Y1, Y11, Y6
+	VFMADD231PD  Y2, Y12, Y6
 	VMOVUPS      320(SI), Y13
-	VADDPD       Y12, Y13, Y13
+	VADDPD       Y6, Y13, Y13
 	VMOVUPS      Y13, 320(SI)
-	VMULPD       Y2, Y10, Y12
-	VFMADD231PD  Y3, Y11, Y12
+	VMULPD       Y3, Y11, Y6
+	VFMADD231PD  Y4, Y12, Y6
 	VMOVUPS      288(SI), Y13
-	VSUBPD       Y12, Y13, Y13
+	VSUBPD       Y6, Y13, Y13
 	VMOVUPS      Y13, 288(SI)
-	VMULPD       Y0, Y6, Y12
-	VFMADD231PD  Y1, Y7, Y12
+	VMULPD       Y1, Y7, Y6
+	VFMADD231PD  Y2, Y8, Y6
 	VMOVUPS      256(SI), Y13
-	VADDPD       Y12, Y13, Y13
+	VADDPD       Y6, Y13, Y13
 	VMOVUPS      Y13, 256(SI)
-	VMULPD       Y2, Y6, Y12
-	VFMADD231PD  Y3, Y7, Y12
+	VMULPD       Y3, Y7, Y6
+	VFMADD231PD  Y4, Y8, Y6
 	VMOVUPS      224(SI), Y13
-	VSUBPD       Y12, Y13, Y13
+	VSUBPD       Y6, Y13, Y13
 	VMOVUPS      Y13, 224(SI)
-	VMULPD       Y9, Y0, Y12
-	VFMADD231PD  Y8, Y1, Y12
+	VMULPD       Y10, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y6
 	VMOVUPS      96(SI), Y13
-	VADDPD       Y12, Y13, Y13
+	VADDPD       Y6, Y13, Y13
 	VMOVUPS      Y13, 96(SI)
-	VMULPD       Y4, Y2, Y12
-	VFMADD231PD  Y5, Y3, Y12
+	VMOVUPS      352(SI), Y6
+	VMULPD       Y6, Y3, Y6
+	VFMADD231PD  Y5, Y4, Y6
 	VMOVUPS      64(SI), Y13
-	VSUBPD       Y12, Y13, Y13
+	VSUBPD       Y6, Y13, Y13
 	VMOVUPS      Y13, 64(SI)
-	VMOVUPD      one<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VMOVUPD      one<>+0(SB), Y6
+	VMOVAPD      Y6, Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y6, Y14
-	VSQRTPD Y7, Y15
+	VSQRTPD Y7, Y14
+	VSQRTPD Y8, Y15
 	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y12, Y12
+	VMULPD  Y15, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y6, Y13, Y13
-	VMULPD Y7, Y12, Y12
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Y6, Y6, Y6
 	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y6, Y13, Y13
-	VMULPD Y7, Y12, Y12
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Y6, Y6, Y6
 	VMULPD Y7, Y7, Y7
-	VMULPD Y6, Y13, Y13
-	VMULPD Y7, Y12, Y12
+	VMULPD Y8, Y8, Y8
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y6, Y6
 
 noMore1:
-	VMULPD      Y0, Y13, Y0
-	VMULPD      Y1, Y12, Y1
-	VMULPD      Y9, Y0, Y0
-	VFMADD231PD Y8, Y1, Y0
-	VMOVUPS     32(SI), Y1
-	VADDPD      Y0, Y1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPD     one<>+0(SB), Y0
-	VMOVAPD     Y0, Y1
+	VMULPD      Y1, Y13, Y1
+	VMULPD      Y2, Y6, Y2
+	VMULPD      Y10, Y1, Y1
+	VFMADD231PD Y9, Y2, Y1
+	VMOVUPS     32(SI), Y2
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+	VMOVUPD     one<>+0(SB), Y1
+	VMOVAPD     Y1, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Y10, Y6
-	VSQRTPD Y11, Y7
-	VMULPD  Y6, Y1, Y1
-	VMULPD  Y7, Y0, Y0
+	VSQRTPD Y11, Y6
+	VSQRTPD Y12, Y7
+	VMULPD  Y6, Y2, Y2
+	VMULPD  Y7, Y1, Y1
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Y10, Y1, Y1
-	VMULPD Y11, Y0, Y0
+	VMULPD Y11, Y2, Y2
+	VMULPD Y12, Y1, Y1
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Y10, Y10, Y6
-	VMULPD Y11, Y11, Y7
+	VMULPD Y11, Y11, Y6
+	VMULPD Y12, Y12, Y7
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Y6, Y1, Y1
-	VMULPD Y7, Y0, Y0
+	VMULPD Y6, Y2, Y2
+	VMULPD Y7, Y1, Y1
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
 	VMULPD Y6, Y6, Y6
 	VMULPD Y7, Y7, Y7
-	VMULPD Y6, Y1, Y1
-	VMULPD Y7, Y0, Y0
+	VMULPD Y6, Y2, Y2
+	VMULPD Y7, Y1, Y1
 
 noMore2:
-	VMULPD      Y2, Y1, Y1
-	VMULPD      Y3, Y0, Y0
+	VMULPD      Y3, Y2, Y2
 	VMULPD      Y4, Y1, Y1
-	VFMADD231PD Y5, Y0, Y1
-	VMOVUPS     (SI), Y0
-	VSUBPD      Y1, Y0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JGE         many
+	VMOVUPS     352(SI), Y3
+	VMULPD      Y3, Y2, Y2
+	VFMADD231PD Y5, Y1, Y2
+	VMOVUPS     (SI), Y1
+	VSUBPD      Y2, Y1, Y1
+	VMOVUPS     Y1, (SI)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	CMPQ        R9, $0x00000008
+	JGE         many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R8
-	CMPQ        AX, R8
-	CMOVQLT     AX, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*8), Y0
-	VMASKMOVPD  (DX)(DI*8), Y0, Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     192(SI), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMOVUPS     160(SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMOVUPS     128(SI), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMASKMOVPD  (CX)(DI*8), Y0, Y0
-	VORPD       signBit<>+0(SB), Y0, Y3
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VMOVUPS     352(SI), Y5
-	VANDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 352(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
-	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD  Y5, Y7, Y6
-	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y5, Y7, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y3, Y3
-	VADDPD       two<>+0(SB), Y3, Y4
-	VDIVPD       Y4, Y3, Y4
-	VMULPD       Y4, Y4, Y5
-	VMOVUPD      unitRowi<>+0(SB), Y6
-	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y3, Y5, Y6
-	VFNMADD213PD Y3, Y4, Y6
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y3, Y5
-	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VBLENDVPD    Y0, Y3, Y4, Y5
-	VBLENDVPD    Y0, Y4, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y0, Y4, Y4
-	VSUBPD       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y0, Y7, Y0
-	VADDPD       Y0, Y6, Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      320(SI), Y6
-	VFMADD231PD  Y1, Y5, Y6
-	VMOVUPS      Y6, 320(SI)
-	VMOVUPS      288(SI), Y6
-	VFNMADD231PD Y2, Y5, Y6
-	VMOVUPS      Y6, 288(SI)
-	VMOVUPS      256(SI), Y6
-	VFMADD231PD  Y1, Y3, Y6
-	VMOVUPS      Y6, 256(SI)
-	VMOVUPS      224(SI), Y6
-	VFNMADD231PD Y2, Y3, Y6
-	VMOVUPS      Y6, 224(SI)
-	VMOVUPS      96(SI), Y6
-	VFMADD231PD  Y4, Y1, Y6
-	VMOVUPS      Y6, 96(SI)
-	VMOVUPS      64(SI), Y6
-	VFNMADD231PD Y0, Y2, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPD      one<>+0(SB), Y6
+	MOVQ         $0x00000004, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      32(R11)(R10*8), Y1
+	VMASKMOVPD   (DX)(R8*8), Y1, Y2
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VANDPD       Y3, Y1, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPD       Y2, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      160(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      128(SI), Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMASKMOVPD   (CX)(R8*8), Y1, Y4
+	VMASKMOVPD   (DI)(R8*8), Y1, Y1
+	VADDPD       two<>+0(SB), Y1, Y5
+	VDIVPD       Y5, Y1, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      unitRowi<>+0(SB), Y7
+	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
+	VFNMADD213PD Y1, Y6, Y7
+	VFNMADD213PD Y1, Y5, Y7
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y1, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VBLENDVPD    Y4, Y1, Y5, Y6
+	VBLENDVPD    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y4, Y5, Y5
+	VSUBPD       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y4, Y8, Y4
+	VADDPD       Y4, Y7, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      320(SI), Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VMOVUPS      Y7, 320(SI)
+	VMOVUPS      288(SI), Y7
+	VFNMADD231PD Y3, Y6, Y7
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      256(SI), Y7
+	VFMADD231PD  Y2, Y1, Y7
+	VMOVUPS      Y7, 256(SI)
+	VMOVUPS      224(SI), Y7
+	VFNMADD231PD Y3, Y1, Y7
+	VMOVUPS      Y7, 224(SI)
+	VMOVUPS      96(SI), Y7
+	VFMADD231PD  Y5, Y2, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      64(SI), Y7
+	VFNMADD231PD Y4, Y3, Y7
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPD      one<>+0(SB), Y7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y3, Y7
-	VMULPD  Y7, Y6, Y6
+	VSQRTPD Y1, Y8
+	VMULPD  Y8, Y7, Y7
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y3, Y6, Y6
+	VMULPD Y1, Y7, Y7
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y3, Y3, Y3
+	VMULPD Y1, Y1, Y1
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y3, Y6, Y6
+	VMULPD Y1, Y7, Y7
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y6, Y6
+	VMULPD Y1, Y1, Y1
+	VMULPD Y1, Y7, Y7
 
 noMore3:
-	VMULPD      Y1, Y6, Y1
-	VMOVUPS     32(SI), Y3
-	VFMADD231PD Y4, Y1, Y3
-	VMOVUPS     Y3, 32(SI)
+	VMULPD      Y2, Y7, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PD Y5, Y1, Y2
+	VMOVUPS     Y2, 32(SI)
 	VMOVUPD     one<>+0(SB), Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Y5, Y3
-	VMULPD  Y3, Y1, Y1
+	VSQRTPD Y6, Y2
+	VMULPD  Y2, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Y5, Y1, Y1
+	VMULPD Y6, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Y5, Y5, Y3
+	VMULPD Y6, Y6, Y2
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Y3, Y1, Y1
+	VMULPD Y2, Y1, Y1
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Y3, Y3, Y3
-	VMULPD Y3, Y1, Y1
+	VMULPD Y2, Y2, Y2
+	VMULPD Y2, Y1, Y1
 
 noMore4:
-	VMULPD       Y2, Y1, Y1
+	VMULPD       Y3, Y1, Y1
 	VMOVUPS      (SI), Y2
-	VFNMADD231PD Y0, Y1, Y2
+	VFNMADD231PD Y4, Y1, Y2
 	VMOVUPS      Y2, (SI)
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, AX
-	JMP          few
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, R9
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      320(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
-	VMOVUPS      288(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
-	VMOVUPS      256(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
-	VMOVUPS      224(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
-	VMOVUPS      192(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVUPS      160(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
-	VMOVUPS      128(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
-	VMOVUPS      96(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVUPS      64(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VMOVUPS      32(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVUPS      (SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VMOVUPS      352(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 320(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VMOVUPS      288(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 288(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       8(AX), X1, X1
+	VMOVSD       X1, 8(AX)
+	VMOVUPS      256(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       16(AX), X1, X1
+	VMOVSD       X1, 16(AX)
+	VMOVUPS      224(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       24(AX), X1, X1
+	VMOVSD       X1, 24(AX)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -36617,8 +37929,8 @@ done:
 
 // func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersF32AVX2(SB), $416-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -36646,296 +37958,342 @@ TEXT ·backwardSigmoidPowersF32AVX2(SB), $416-89
 	VBROADCASTSS 36(DI), Y0
 	VCVTTSS2SI   40(DI), DI
 	VXORPD       Y1, Y1, Y1
-	XORQ         R9, R9
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (SI)(R9*4), Y2
-	VMOVUPS     32(SI)(R9*4), Y3
-	VMOVUPS     oneSingle<>+0(SB), Y4
-	VSUBPS      Y2, Y4, Y5
-	VMOVUPS     Y5, 320(R8)
-	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     Y4, 352(R8)
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y2, Y4
-	VMOVUPS     Y4, 192(R8)
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y3, Y4
-	VMOVUPS     Y4, 224(R8)
-	VMOVUPS     32(R8), Y4
-	VMOVUPS     320(R8), Y5
-	VMOVUPS     192(R8), Y6
-	VFMADD231PS Y4, Y5, Y6
-	VMOVUPS     Y6, 192(R8)
-	VMOVUPS     32(R8), Y4
-	VMOVUPS     352(R8), Y5
-	VMOVUPS     224(R8), Y6
-	VFMADD231PS Y4, Y5, Y6
-	VMOVUPS     Y6, 224(R8)
-	VMOVUPS     (BX)(R9*4), Y4
-	VMOVUPS     32(BX)(R9*4), Y5
-	VORPS       signBitSingle<>+0(SB), Y4, Y6
-	VORPS       signBitSingle<>+0(SB), Y5, Y7
-	VPMAXUD     Y6, Y1, Y1
-	VPMAXUD     Y7, Y1, Y1
+	VMOVUPS (BX)(R10*4), Y2
+	VMOVUPS 32(BX)(R10*4), Y3
+	VORPS   signBitSingle<>+0(SB), Y2, Y2
+	VORPS   signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD Y2, Y1, Y1
+	VPMAXUD Y3, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y14
-	VFMADD231PS Y10, Y13, Y15
-	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y10, Y15, Y6
-	VFMADD231PS Y11, Y14, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y6, Y6
-	VPADDD      Y8, Y7, Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
-	VADDPS      twoSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y8, Y6, Y8
-	VDIVPS      Y9, Y7, Y9
+	VMULPS      Y2, Y2, Y6
+	VMULPS      Y3, Y3, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y10
+	VFMADD231PS Y6, Y9, Y11
+	VFMADD231PS Y7, Y8, Y10
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y7, Y10, Y3
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y5, Y2, Y2
+	VPADDD      Y4, Y3, Y3
+	VMOVUPS     Y2, (R9)(R10*4)
+	VMOVUPS     Y3, 32(R9)(R10*4)
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, R13
+	CMPQ        R13, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*4), Y2
+	VMASKMOVPS (BX)(R10*4), Y2, Y3
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y3, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (R9)(R10*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(R10*4), Y2
+	VMOVUPS     32(SI)(R10*4), Y3
+	VMOVUPS     oneSingle<>+0(SB), Y4
+	VSUBPS      Y2, Y4, Y5
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     (R8), Y6
+	VMULPS      Y6, Y2, Y6
+	VMOVUPS     Y6, 256(R8)
+	VMOVUPS     (R8), Y6
+	VMULPS      Y6, Y3, Y6
+	VMOVUPS     Y6, 288(R8)
+	VMOVUPS     32(R8), Y6
+	VMOVUPS     256(R8), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 256(R8)
+	VMOVUPS     32(R8), Y6
+	VMOVUPS     288(R8), Y7
+	VFMADD231PS Y6, Y4, Y7
+	VMOVUPS     Y7, 288(R8)
+	VMOVUPS     (BX)(R10*4), Y6
+	VMOVUPS     32(BX)(R10*4), Y7
+	VMOVUPS     (R9)(R10*4), Y8
+	VMOVUPS     32(R9)(R10*4), Y9
+	VADDPS      twoSingle<>+0(SB), Y8, Y10
+	VADDPS      twoSingle<>+0(SB), Y9, Y11
+	VDIVPS      Y10, Y8, Y10
+	VDIVPS      Y11, Y9, Y11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y8, Y8, Y10
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y6, Y10, Y13
-	VFNMADD213PS Y7, Y11, Y12
-	VFNMADD213PS Y6, Y8, Y13
-	VFNMADD213PS Y7, Y9, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
-	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VBLENDVPS    Y4, Y6, Y9, Y10
-	VBLENDVPS    Y5, Y7, Y8, Y11
-	VBLENDVPS    Y4, Y9, Y6, Y6
-	VBLENDVPS    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPS       Y4, Y8, Y9
-	VMINPS       Y5, Y8, Y8
-	VSUBPS       Y13, Y9, Y9
-	VSUBPS       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPS       Y4, Y14, Y4
-	VMAXPS       Y5, Y14, Y5
-	VADDPS       Y4, Y13, Y4
-	VADDPS       Y5, Y12, Y5
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 256(R8)
-	VXORPS       signBitSingle<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 288(R8)
-	VMOVUPS      64(R8), Y4
-	VMULPS       Y4, Y2, Y4
-	VMOVUPS      64(R8), Y5
-	VMULPS       Y5, Y3, Y5
-	VMOVUPS      96(R8), Y12
-	VMOVUPS      320(R8), Y13
-	VMULPS       Y12, Y13, Y12
-	VMOVUPS      96(R8), Y13
-	VMOVUPS      352(R8), Y14
-	VMULPS       Y13, Y14, Y13
-	VMULPS       Y6, Y4, Y4
-	VMULPS       Y7, Y5, Y5
-	VFNMADD231PS Y10, Y12, Y4
-	VFNMADD231PS Y11, Y13, Y5
-	VMOVUPS      128(R8), Y12
-	VMULPS       Y12, Y2, Y2
-	VMOVUPS      128(R8), Y12
-	VMULPS       Y12, Y3, Y3
-	VMOVUPS      oneSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VADDPS       oneSingle<>+0(SB), Y9, Y12
+	VDIVPS       Y11, Y10, Y11
+	VDIVPS       Y12, Y10, Y10
+	VMULPS       Y11, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VBLENDVPS    Y6, Y8, Y11, Y12
+	VBLENDVPS    Y7, Y9, Y10, Y13
+	VBLENDVPS    Y6, Y11, Y8, Y8
+	VBLENDVPS    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y6, Y10, Y11
+	VMINPS       Y7, Y10, Y10
+	VSUBPS       Y15, Y11, Y11
+	VMOVUPS      Y11, 320(R8)
+	VSUBPS       Y14, Y10, Y10
+	VMOVUPS      Y10, 352(R8)
+	VXORPD       Y10, Y10, Y10
+	VMAXPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y10, Y7
+	VADDPS       Y6, Y15, Y6
+	VADDPS       Y7, Y14, Y7
+	VXORPS       signBitSingle<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 192(R8)
+	VXORPS       signBitSingle<>+0(SB), Y7, Y6
+	VMOVUPS      Y6, 224(R8)
+	VMOVUPS      64(R8), Y6
+	VMULPS       Y6, Y2, Y6
+	VMOVUPS      64(R8), Y7
+	VMULPS       Y7, Y3, Y7
+	VMOVUPS      96(R8), Y10
+	VMULPS       Y10, Y5, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPS       Y11, Y4, Y11
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y9, Y7, Y7
+	VFNMADD231PS Y12, Y10, Y6
+	VFNMADD231PS Y13, Y11, Y7
+	VMOVUPS      128(R8), Y10
+	VMULPS       Y10, Y2, Y2
+	VMOVUPS      128(R8), Y10
+	VMULPS       Y10, Y3, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Y6, Y14
-	VSQRTPS Y7, Y15
-	VMULPS  Y14, Y13, Y13
-	VMULPS  Y15, Y12, Y12
+	VSQRTPS Y8, Y14
+	VSQRTPS Y9, Y15
+	VMULPS  Y14, Y11, Y11
+	VMULPS  Y15, Y10, Y10
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Y6, Y13, Y13
-	VMULPS Y7, Y12, Y12
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Y6, Y6, Y14
-	VMULPS Y7, Y7, Y15
+	VMULPS Y8, Y8, Y14
+	VMULPS Y9, Y9, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Y14, Y13, Y13
-	VMULPS Y15, Y12, Y12
+	VMULPS Y14, Y11, Y11
+	VMULPS Y15, Y10, Y10
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
 	VMULPS Y14, Y14, Y14
 	VMULPS Y15, Y15, Y15
-	VMULPS Y14, Y13, Y13
-	VMULPS Y15, Y12, Y12
+	VMULPS Y14, Y11, Y11
+	VMULPS Y15, Y10, Y10
 
 noMore1:
-	VMULPS       Y9, Y10, Y9
-	VMULPS       Y8, Y11, Y8
-	VFNMADD213PS Y6, Y0, Y9
-	VFNMADD213PS Y7, Y0, Y8
-	VMULPS       Y13, Y2, Y2
-	VMULPS       Y12, Y3, Y3
-	VFMADD231PS  Y9, Y2, Y4
-	VFMADD231PS  Y8, Y3, Y5
+	VMOVUPS      320(R8), Y14
+	VMULPS       Y14, Y12, Y14
+	VMOVUPS      352(R8), Y15
+	VMULPS       Y15, Y13, Y15
+	VFNMADD213PS Y8, Y0, Y14
+	VFNMADD213PS Y9, Y0, Y15
+	VMULPS       Y11, Y2, Y2
+	VMULPS       Y10, Y3, Y3
+	VFMADD231PS  Y14, Y2, Y6
+	VFMADD231PS  Y15, Y3, Y7
 	VMOVUPS      160(R8), Y2
-	VMOVUPS      320(R8), Y3
-	VMULPS       Y2, Y3, Y2
+	VMULPS       Y2, Y5, Y2
 	VMOVUPS      160(R8), Y3
-	VMOVUPS      352(R8), Y8
-	VMULPS       Y3, Y8, Y3
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
+	VMULPS       Y3, Y4, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPS Y10, Y12
-	VSQRTPS Y11, Y13
-	VMULPS  Y12, Y9, Y9
-	VMULPS  Y13, Y8, Y8
+	VSQRTPS Y12, Y10
+	VSQRTPS Y13, Y11
+	VMULPS  Y10, Y5, Y5
+	VMULPS  Y11, Y4, Y4
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPS Y10, Y9, Y9
-	VMULPS Y11, Y8, Y8
+	VMULPS Y12, Y5, Y5
+	VMULPS Y13, Y4, Y4
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPS Y10, Y10, Y12
-	VMULPS Y11, Y11, Y13
+	VMULPS Y12, Y12, Y10
+	VMULPS Y13, Y13, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPS Y12, Y9, Y9
-	VMULPS Y13, Y8, Y8
+	VMULPS Y10, Y5, Y5
+	VMULPS Y11, Y4, Y4
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPS Y12, Y12, Y12
-	VMULPS Y13, Y13, Y13
-	VMULPS Y12, Y9, Y9
-	VMULPS Y13, Y8, Y8
+	VMULPS Y10, Y10, Y10
+	VMULPS Y11, Y11, Y11
+	VMULPS Y10, Y5, Y5
+	VMULPS Y11, Y4, Y4
 
 noMore2:
-	VMOVUPS      256(R8), Y12
-	VMULPS       Y12, Y6, Y12
-	VMOVUPS      288(R8), Y13
-	VMULPS       Y13, Y7, Y13
-	VFNMADD213PS Y10, Y0, Y12
-	VFNMADD213PS Y11, Y0, Y13
-	VMULPS       Y9, Y2, Y2
-	VMULPS       Y8, Y3, Y3
-	VFMADD231PS  Y12, Y2, Y4
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVUPS      192(R8), Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      224(R8), Y3
-	VMULPS       Y11, Y3, Y3
-	VFMADD231PS  Y6, Y2, Y4
-	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      192(R8), Y10
+	VMULPS       Y10, Y8, Y10
+	VMOVUPS      224(R8), Y11
+	VMULPS       Y11, Y9, Y11
+	VFNMADD213PS Y12, Y0, Y10
+	VFNMADD213PS Y13, Y0, Y11
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y3, Y3
+	VFMADD231PS  Y10, Y2, Y6
+	VFMADD231PS  Y11, Y3, Y7
+	VMOVUPS      256(R8), Y2
+	VMULPS       Y12, Y2, Y2
+	VMOVUPS      288(R8), Y3
+	VMULPS       Y13, Y3, Y3
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y9, Y3, Y7
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y4, (AX)(R9*4)
-	VMOVNTPS     Y5, 32(AX)(R9*4)
+	VMOVNTPS     Y6, (AX)(R10*4)
+	VMOVNTPS     Y7, 32(AX)(R10*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y4, (AX)(R9*4)
-	VMOVUPS Y5, 32(AX)(R9*4)
+	VMOVUPS Y6, (AX)(R10*4)
+	VMOVUPS Y7, 32(AX)(R10*4)
 
 stored3:
-	ADDQ $0x00000010, R9
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R10
+	SUBQ $0x00000010, R11
+	CMPQ R11, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R11, R11
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        DX
-	VMOVDQU     32(R10)(DX*4), Y2
-	VMASKMOVPS  (SI)(R9*4), Y2, Y3
+	MOVQ        $0x00000008, R12
+	CMPQ        R11, R12
+	CMOVQLT     R11, R12
+	LEAQ        tailMasks<>+0(SB), R13
+	NEGQ        R12
+	VMOVDQU     32(R13)(R12*4), Y2
+	VMASKMOVPS  (SI)(R10*4), Y2, Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
 	VMOVUPS     (R8), Y5
 	VMULPS      Y5, Y3, Y5
 	VMOVUPS     32(R8), Y6
 	VFMADD231PS Y6, Y4, Y5
-	VMASKMOVPS  (BX)(R9*4), Y2, Y6
-	VORPS       signBitSingle<>+0(SB), Y6, Y7
-	VPMAXUD     Y7, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y9
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y7, Y7, Y9
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y10
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y11
-	VFMADD231PS Y9, Y10, Y11
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y9, Y11, Y7
-	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y8, Y7, Y7
+	VMASKMOVPS  (BX)(R10*4), Y2, Y6
+	VMASKMOVPS  (R9)(R10*4), Y2, Y7
 	VADDPS      twoSingle<>+0(SB), Y7, Y8
 	VDIVPS      Y8, Y7, Y8
 
@@ -37036,12 +38394,17 @@ noMore5:
 	VFMADD231PS  Y6, Y3, Y10
 	VMULPS       Y9, Y5, Y3
 	VFMADD231PS  Y7, Y3, Y10
-	VMASKMOVPS   Y10, Y2, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMASKMOVPS   Y10, Y2, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R11
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
 	VPMAXUD   Y0, Y1, Y1
@@ -37055,8 +38418,8 @@ done:
 
 // func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidPowersF64AVX2(SB), $416-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidPowersF64AVX2(SB), $2528-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -37084,325 +38447,371 @@ TEXT ·backwardSigmoidPowersF64AVX2(SB), $416-89
 	VBROADCASTSD 72(DI), Y0
 	VCVTTSD2SI   80(DI), DI
 	VPCMPEQD     Y1, Y1, Y1
-	XORQ         R9, R9
-	CMPQ         CX, $0x00000008
-	JL           few
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (SI)(R9*8), Y2
-	VMOVUPD     32(SI)(R9*8), Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y2, Y4, Y5
-	VMOVUPS     Y5, 256(R8)
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     Y4, 320(R8)
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y2, Y4
-	VMOVUPS     Y4, 192(R8)
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y3, Y4
-	VMOVUPS     Y4, 224(R8)
-	VMOVUPS     32(R8), Y4
-	VMOVUPS     256(R8), Y5
-	VMOVUPS     192(R8), Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPS     Y6, 192(R8)
-	VMOVUPS     32(R8), Y4
-	VMOVUPS     320(R8), Y5
-	VMOVUPS     224(R8), Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPS     Y6, 224(R8)
-	VMOVUPD     (BX)(R9*8), Y4
-	VMOVUPD     32(BX)(R9*8), Y5
-	VORPD       signBit<>+0(SB), Y4, Y6
-	VORPD       signBit<>+0(SB), Y5, Y7
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y6, Y8
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y9
-	VANDPD      Y8, Y1, Y1
-	VANDPD      Y9, Y1, Y1
+	VMOVUPD (BX)(R10*8), Y2
+	VMOVUPD 32(BX)(R10*8), Y3
+	VORPD   signBit<>+0(SB), Y2, Y2
+	VORPD   signBit<>+0(SB), Y3, Y3
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD  Y4, Y1, Y1
+	VANDPD  Y5, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMULPD       Y7, Y7, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowg<>+0(SB), Y2, Y9
+	VFMADD213PD expRowg<>+0(SB), Y3, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowe<>+0(SB), Y2, Y11
+	VFMADD213PD expRowe<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowc<>+0(SB), Y2, Y9
+	VFMADD213PD expRowc<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y11, Y9
+	VFMADD231PD Y7, Y10, Y8
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowa<>+0(SB), Y2, Y11
+	VFMADD213PD expRowa<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VADDPD      one<>+0(SB), Y2, Y2
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y6, Y11, Y2
+	VFMADD231PD Y7, Y10, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y2, Y2
+	VPADDQ      Y4, Y3, Y3
+	VMOVUPD     Y2, (R9)(R10*8)
+	VMOVUPD     Y3, 32(R9)(R10*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	CMPQ        R13, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*8), Y2
+	VMASKMOVPD (BX)(R10*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VFMADD213PD expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y7
+	VFMADD213PD expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VFMADD213PD expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMOVUPD     expRowb<>+0(SB), Y7
+	VFMADD213PD expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y5, Y7, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VMASKMOVPD  Y3, Y2, (R9)(R10*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(R10*8), Y2
+	VMOVUPD      32(SI)(R10*8), Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VSUBPD       Y2, Y4, Y5
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      (R8), Y6
+	VMULPD       Y6, Y2, Y6
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      (R8), Y6
+	VMULPD       Y6, Y3, Y6
+	VMOVUPS      Y6, 224(R8)
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      192(R8), Y7
+	VFMADD231PD  Y6, Y5, Y7
+	VMOVUPS      Y7, 192(R8)
+	VMOVUPS      32(R8), Y6
+	VMOVUPS      224(R8), Y7
+	VFMADD231PD  Y6, Y4, Y7
+	VMOVUPS      Y7, 224(R8)
+	VMOVUPD      (BX)(R10*8), Y6
+	VMOVUPD      32(BX)(R10*8), Y7
+	VMOVUPD      (R9)(R10*8), Y8
+	VMOVUPD      32(R9)(R10*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y6, Y6
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y10, Y15, Y6
-	VFMADD231PD  Y11, Y14, Y7
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y6, Y6
-	VPADDQ       Y8, Y7, Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y9
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y13, Y9, Y9
-	VSUBPD       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y4, Y14, Y4
-	VMAXPD       Y5, Y14, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 288(R8)
-	VXORPD       signBit<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 352(R8)
-	VMOVUPS      64(R8), Y4
-	VMULPD       Y4, Y2, Y4
-	VMOVUPS      64(R8), Y5
-	VMULPD       Y5, Y3, Y5
-	VMOVUPS      96(R8), Y12
-	VMOVUPS      256(R8), Y13
-	VMULPD       Y12, Y13, Y12
-	VMOVUPS      96(R8), Y13
-	VMOVUPS      320(R8), Y14
-	VMULPD       Y13, Y14, Y13
-	VMULPD       Y6, Y4, Y4
-	VMULPD       Y7, Y5, Y5
-	VFNMADD231PD Y10, Y12, Y4
-	VFNMADD231PD Y11, Y13, Y5
-	VMOVUPS      128(R8), Y12
-	VMULPD       Y12, Y2, Y2
-	VMOVUPS      128(R8), Y12
-	VMULPD       Y12, Y3, Y3
-	VMOVUPD      one<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VADDPD       one<>+0(SB), Y9, Y12
+	VDIVPD       Y11, Y10, Y11
+	VDIVPD       Y12, Y10, Y10
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VBLENDVPD    Y6, Y8, Y11, Y12
+	VBLENDVPD    Y7, Y9, Y10, Y13
+	VBLENDVPD    Y6, Y11, Y8, Y8
+	VBLENDVPD    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y6, Y10, Y11
+	VMINPD       Y7, Y10, Y10
+	VSUBPD       Y15, Y11, Y11
+	VMOVUPS      Y11, 320(R8)
+	VSUBPD       Y14, Y10, Y10
+	VMOVUPS      Y10, 352(R8)
+	VXORPD       Y10, Y10, Y10
+	VMAXPD       Y6, Y10, Y6
+	VMAXPD       Y7, Y10, Y7
+	VADDPD       Y6, Y15, Y6
+	VADDPD       Y7, Y14, Y7
+	VXORPD       signBit<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 256(R8)
+	VXORPD       signBit<>+0(SB), Y7, Y6
+	VMOVUPS      Y6, 288(R8)
+	VMOVUPS      64(R8), Y6
+	VMULPD       Y6, Y2, Y6
+	VMOVUPS      64(R8), Y7
+	VMULPD       Y7, Y3, Y7
+	VMOVUPS      96(R8), Y10
+	VMULPD       Y10, Y5, Y10
+	VMOVUPS      96(R8), Y11
+	VMULPD       Y11, Y4, Y11
+	VMULPD       Y8, Y6, Y6
+	VMULPD       Y9, Y7, Y7
+	VFNMADD231PD Y12, Y10, Y6
+	VFNMADD231PD Y13, Y11, Y7
+	VMOVUPS      128(R8), Y10
+	VMULPD       Y10, Y2, Y2
+	VMOVUPS      128(R8), Y10
+	VMULPD       Y10, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y6, Y14
-	VSQRTPD Y7, Y15
-	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y12, Y12
+	VSQRTPD Y8, Y14
+	VSQRTPD Y9, Y15
+	VMULPD  Y14, Y11, Y11
+	VMULPD  Y15, Y10, Y10
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y6, Y13, Y13
-	VMULPD Y7, Y12, Y12
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y6, Y6, Y14
-	VMULPD Y7, Y7, Y15
+	VMULPD Y8, Y8, Y14
+	VMULPD Y9, Y9, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y14, Y11, Y11
+	VMULPD Y15, Y10, Y10
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
 	VMULPD Y14, Y14, Y14
 	VMULPD Y15, Y15, Y15
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y14, Y11, Y11
+	VMULPD Y15, Y10, Y10
 
 noMore1:
-	VMULPD       Y9, Y10, Y9
-	VMULPD       Y8, Y11, Y8
-	VFNMADD213PD Y6, Y0, Y9
-	VFNMADD213PD Y7, Y0, Y8
-	VMULPD       Y13, Y2, Y2
-	VMULPD       Y12, Y3, Y3
-	VFMADD231PD  Y9, Y2, Y4
-	VFMADD231PD  Y8, Y3, Y5
+	VMOVUPS      320(R8), Y14
+	VMULPD       Y14, Y12, Y14
+	VMOVUPS      352(R8), Y15
+	VMULPD       Y15, Y13, Y15
+	VFNMADD213PD Y8, Y0, Y14
+	VFNMADD213PD Y9, Y0, Y15
+	VMULPD       Y11, Y2, Y2
+	VMULPD       Y10, Y3, Y3
+	VFMADD231PD  Y14, Y2, Y6
+	VFMADD231PD  Y15, Y3, Y7
 	VMOVUPS      160(R8), Y2
-	VMOVUPS      256(R8), Y3
-	VMULPD       Y2, Y3, Y2
+	VMULPD       Y2, Y5, Y2
 	VMOVUPS      160(R8), Y3
-	VMOVUPS      320(R8), Y8
-	VMULPD       Y3, Y8, Y3
-	VMOVUPD      one<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
+	VMULPD       Y3, Y4, Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Y10, Y12
-	VSQRTPD Y11, Y13
-	VMULPD  Y12, Y9, Y9
-	VMULPD  Y13, Y8, Y8
+	VSQRTPD Y12, Y10
+	VSQRTPD Y13, Y11
+	VMULPD  Y10, Y5, Y5
+	VMULPD  Y11, Y4, Y4
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Y10, Y9, Y9
-	VMULPD Y11, Y8, Y8
+	VMULPD Y12, Y5, Y5
+	VMULPD Y13, Y4, Y4
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Y10, Y10, Y12
-	VMULPD Y11, Y11, Y13
+	VMULPD Y12, Y12, Y10
+	VMULPD Y13, Y13, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Y12, Y9, Y9
-	VMULPD Y13, Y8, Y8
+	VMULPD Y10, Y5, Y5
+	VMULPD Y11, Y4, Y4
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Y12, Y12, Y12
-	VMULPD Y13, Y13, Y13
-	VMULPD Y12, Y9, Y9
-	VMULPD Y13, Y8, Y8
+	VMULPD Y10, Y10, Y10
+	VMULPD Y11, Y11, Y11
+	VMULPD Y10, Y5, Y5
+	VMULPD Y11, Y4, Y4
 
 noMore2:
-	VMOVUPS      288(R8), Y12
-	VMULPD       Y12, Y6, Y12
-	VMOVUPS      352(R8), Y13
-	VMULPD       Y13, Y7, Y13
-	VFNMADD213PD Y10, Y0, Y12
-	VFNMADD213PD Y11, Y0, Y13
-	VMULPD       Y9, Y2, Y2
-	VMULPD       Y8, Y3, Y3
-	VFMADD231PD  Y12, Y2, Y4
-	VFMADD231PD  Y13, Y3, Y5
+	VMOVUPS      256(R8), Y10
+	VMULPD       Y10, Y8, Y10
+	VMOVUPS      288(R8), Y11
+	VMULPD       Y11, Y9, Y11
+	VFNMADD213PD Y12, Y0, Y10
+	VFNMADD213PD Y13, Y0, Y11
+	VMULPD       Y5, Y2, Y2
+	VMULPD       Y4, Y3, Y3
+	VFMADD231PD  Y10, Y2, Y6
+	VFMADD231PD  Y11, Y3, Y7
 	VMOVUPS      192(R8), Y2
-	VMULPD       Y10, Y2, Y2
+	VMULPD       Y12, Y2, Y2
 	VMOVUPS      224(R8), Y3
-	VMULPD       Y11, Y3, Y3
-	VFMADD231PD  Y6, Y2, Y4
-	VFMADD231PD  Y7, Y3, Y5
+	VMULPD       Y13, Y3, Y3
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y9, Y3, Y7
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y4, (AX)(R9*8)
-	VMOVNTPD     Y5, 32(AX)(R9*8)
+	VMOVNTPD     Y6, (AX)(R10*8)
+	VMOVNTPD     Y7, 32(AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y4, (AX)(R9*8)
-	VMOVUPD Y5, 32(AX)(R9*8)
+	VMOVUPD Y6, (AX)(R10*8)
+	VMOVUPD Y7, 32(AX)(R10*8)
 
 stored3:
-	ADDQ $0x00000008, R9
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R11, R11
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        DX
-	VMOVDQU     32(R10)(DX*8), Y2
-	VMASKMOVPD  (SI)(R9*8), Y2, Y3
-	VMOVUPD     one<>+0(SB), Y4
-	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     (R8), Y5
-	VMULPD      Y5, Y3, Y5
-	VMOVUPS     32(R8), Y6
-	VFMADD231PD Y6, Y4, Y5
-	VMASKMOVPD  (BX)(R9*8), Y2, Y6
-	VORPD       signBit<>+0(SB), Y6, Y7
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y7, Y8
-	VANDPD      Y8, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2<>+0(SB), Y9, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      expRowh<>+0(SB), Y10
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
-	VMOVUPD      expRowf<>+0(SB), Y11
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD  Y9, Y10, Y11
-	VMOVUPD      expRowd<>+0(SB), Y10
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD  Y9, Y11, Y10
-	VMOVUPD      expRowb<>+0(SB), Y11
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD  Y9, Y10, Y11
-	VADDPD       one<>+0(SB), Y7, Y7
-	VFMADD231PD  Y9, Y11, Y7
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y8, Y7, Y7
+	MOVQ         $0x00000004, R12
+	CMPQ         R11, R12
+	CMOVQLT      R11, R12
+	LEAQ         tailMasks<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      32(R13)(R12*8), Y2
+	VMASKMOVPD   (SI)(R10*8), Y2, Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      (R8), Y5
+	VMULPD       Y5, Y3, Y5
+	VMOVUPS      32(R8), Y6
+	VFMADD231PD  Y6, Y4, Y5
+	VMASKMOVPD   (BX)(R10*8), Y2, Y6
+	VMASKMOVPD   (R9)(R10*8), Y2, Y7
 	VADDPD       two<>+0(SB), Y7, Y8
 	VDIVPD       Y8, Y7, Y8
 	VMULPD       Y8, Y8, Y9
@@ -37506,12 +38915,17 @@ noMore5:
 	VFMADD231PD  Y6, Y3, Y10
 	VMULPD       Y9, Y5, Y3
 	VFMADD231PD  Y7, Y3, Y10
-	VMASKMOVPD   Y10, Y2, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
-	SUBQ         $0x00000004, CX
-	JMP          few
+	VMASKMOVPD   Y10, Y2, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R11
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
 	VMOVMSKPD Y1, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -37579,10 +38993,10 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	VMOVUPS      Y2, 224(SP)
 	XORQ         R8, R8
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, R9
 	CMPQ    AX, R9
 	CMOVQLT AX, R9
@@ -38056,7 +39470,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -39626,10 +41040,10 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
 	VMOVUPS      Y4, 320(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 256 elements are added in lanes of float32.
+	// Up to 256 elements.
 	MOVQ    $0x00000100, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
@@ -40189,7 +41603,7 @@ done:
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPD      (SP), Y0
@@ -41993,8 +43407,8 @@ done:
 
 // func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $640-73
-	LEAQ 256(SP), SI
+TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2752-73
+	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -42015,6 +43429,9 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $640-73
 	VMOVUPS      Y0, (SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 320(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VXORPD       Y0, Y0, Y0
@@ -42031,98 +43448,158 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $640-73
 	VMOVUPS      Y0, 256(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 288(SI)
-	XORQ         BX, BX
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      Y0, 96(SP)
-	VMOVUPS      Y0, 128(SP)
-	VMOVUPS      Y0, 160(SP)
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      Y0, 224(SP)
 	XORQ         DI, DI
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 2112(SP)
+	VMOVUPS      Y0, 2144(SP)
+	VMOVUPS      Y0, 2176(SP)
+	VMOVUPS      Y0, 2208(SP)
+	VMOVUPS      Y0, 2240(SP)
+	VMOVUPS      Y0, 2272(SP)
+	VMOVUPS      Y0, 2304(SP)
+	VMOVUPS      Y0, 2336(SP)
+	XORQ         R8, R8
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (DX)(DI*1), X0
+	VMOVUPS (CX)(R8*4), Y0
+	VMOVUPS 32(CX)(R8*4), Y1
+	VORPS   signBitSingle<>+0(SB), Y0, Y0
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS 320(SI), Y2
+	VPMAXUD Y0, Y2, Y2
+	VMOVUPS Y2, 320(SI)
+	VMOVUPS 320(SI), Y2
+	VPMAXUD Y1, Y2, Y2
+	VMOVUPS Y2, 320(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y0, Y0, Y4
+	VMULPS      Y1, Y1, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y0, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y8
+	VFMADD231PS Y4, Y7, Y9
+	VFMADD231PS Y5, Y6, Y8
+	VADDPS      oneSingle<>+0(SB), Y0, Y0
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y5, Y8, Y1
+	VPSLLD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y3, Y0, Y0
+	VPADDD      Y2, Y1, Y1
+	VMOVUPS     Y0, (BX)(R8*4)
+	VMOVUPS     Y1, 32(BX)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y0
+	VMASKMOVPS (CX)(R8*4), Y0, Y1
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    320(SI), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 320(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y4
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y4
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y3, Y4
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y5
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y3, Y5, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (BX)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(R8*1), X0
 	VMOVUPS   32(SI), Y1
 	VPCMPEQB  X0, X1, X0
 	VPMOVSXBD X0, Y0
-	VMOVQ     8(DX)(DI*1), X1
+	VMOVQ     8(DX)(R8*1), X1
 	VMOVUPS   32(SI), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
-	VMOVMSKPS Y0, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVMSKPS Y1, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVUPS   (CX)(DI*4), Y2
-	VMOVUPS   32(CX)(DI*4), Y3
+	VMOVMSKPS Y0, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPS Y1, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y2
+	VMOVUPS   32(CX)(R8*4), Y3
 	VMOVUPS   signBitSingle<>+0(SB), Y4
 	VANDNPD   Y4, Y0, Y5
 	VANDNPD   Y4, Y1, Y4
 	VXORPS    Y5, Y2, Y2
 	VXORPS    Y4, Y3, Y3
-	VORPS     signBitSingle<>+0(SB), Y2, Y4
-	VORPS     signBitSingle<>+0(SB), Y3, Y5
-	VMOVUPS   320(SI), Y6
-	VPMAXUD   Y4, Y6, Y6
-	VMOVUPS   Y6, 320(SI)
-	VMOVUPS   320(SI), Y6
-	VPMAXUD   Y5, Y6, Y6
-	VMOVUPS   Y6, 320(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
-	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y4, Y4, Y8
-	VMULPS      Y5, Y5, Y9
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
-	VFMADD231PS Y8, Y11, Y13
-	VFMADD231PS Y9, Y10, Y12
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y8, Y13, Y4
-	VFMADD231PS Y9, Y12, Y5
-	VPSLLD      $0x17, Y7, Y7
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y7, Y4, Y4
-	VPADDD      Y6, Y5, Y5
-	VADDPS      twoSingle<>+0(SB), Y4, Y6
-	VADDPS      twoSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y6, Y4, Y6
-	VDIVPS      Y7, Y5, Y7
+	VMOVUPS   (BX)(R8*4), Y4
+	VMOVUPS   32(BX)(R8*4), Y5
+	VADDPS    twoSingle<>+0(SB), Y4, Y6
+	VADDPS    twoSingle<>+0(SB), Y5, Y7
+	VDIVPS    Y6, Y4, Y6
+	VDIVPS    Y7, Y5, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS       Y6, Y6, Y8
@@ -42259,72 +43736,50 @@ many:
 	VMOVUPS     288(SI), Y1
 	VADDPS      Y0, Y1, Y1
 	VMOVUPS     Y1, 288(SI)
-	ADDQ        $0x00000010, DI
-	SUBQ        $0x00000010, R8
-	CMPQ        R8, $0x00000010
-	JGE         many
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
+	CMPQ        R9, $0x00000010
+	JGE         many2
 
-few:
-	TESTQ R8, R8
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y0
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y0
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes1:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes1
-	VMOVQ      R10, X1
+	VMOVQ      R11, X1
 	VMOVUPS    32(SI), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBD  X1, Y1
 	VANDPS     Y0, Y1, Y1
 	VANDNPS    Y0, Y1, Y2
-	VMOVMSKPS  Y1, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, BX
-	VMASKMOVPS (CX)(DI*4), Y0, Y0
-	VMOVUPS    signBitSingle<>+0(SB), Y3
-	VANDNPD    Y3, Y1, Y3
-	VXORPS     Y3, Y0, Y0
-	VORPS      signBitSingle<>+0(SB), Y0, Y3
-	VMOVUPS    320(SI), Y4
-	VPMAXUD    Y3, Y4, Y4
-	VMOVUPS    Y4, 320(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y5
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
-	VFMADD231PS Y5, Y6, Y7
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y5, Y7, Y3
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y4, Y3, Y3
-	VADDPS      twoSingle<>+0(SB), Y3, Y4
-	VDIVPS      Y4, Y3, Y4
+	VMOVMSKPS  Y1, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y0, Y3
+	VMOVUPS    signBitSingle<>+0(SB), Y4
+	VANDNPD    Y4, Y1, Y4
+	VXORPS     Y4, Y3, Y3
+	VMASKMOVPS (BX)(R8*4), Y0, Y0
+	VADDPS     twoSingle<>+0(SB), Y0, Y4
+	VDIVPS     Y4, Y0, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS       Y4, Y4, Y5
@@ -42332,49 +43787,49 @@ bytes1:
 	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
 	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
 	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
-	VFNMADD213PS Y3, Y5, Y6
-	VFNMADD213PS Y3, Y4, Y6
+	VFNMADD213PS Y0, Y5, Y6
+	VFNMADD213PS Y0, Y4, Y6
 	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VADDPS       oneSingle<>+0(SB), Y0, Y5
 	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VBLENDVPS    Y0, Y3, Y4, Y5
-	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMULPS       Y4, Y0, Y0
+	VBLENDVPS    Y3, Y0, Y4, Y5
+	VBLENDVPS    Y3, Y4, Y0, Y0
 	VXORPD       Y4, Y4, Y4
-	VMINPS       Y0, Y4, Y4
+	VMINPS       Y3, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
 	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y0, Y7, Y0
-	VADDPS       Y0, Y6, Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMAXPS       Y3, Y7, Y3
+	VADDPS       Y3, Y6, Y3
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
 	VANDPD       Y5, Y1, Y6
 	VMOVUPS      64(SI), Y7
 	VADDPS       Y6, Y7, Y7
 	VMOVUPS      Y7, 64(SI)
-	VANDPD       Y3, Y1, Y6
+	VANDPD       Y0, Y1, Y6
 	VMOVUPS      128(SI), Y7
 	VADDPS       Y6, Y7, Y7
 	VMOVUPS      Y7, 128(SI)
-	VANDPD       Y3, Y2, Y3
+	VANDPD       Y0, Y2, Y0
 	VMOVUPS      96(SI), Y6
-	VADDPS       Y3, Y6, Y6
+	VADDPS       Y0, Y6, Y6
 	VMOVUPS      Y6, 96(SI)
-	VANDPD       Y5, Y2, Y3
+	VANDPD       Y5, Y2, Y0
 	VMOVUPS      160(SI), Y5
-	VADDPS       Y3, Y5, Y5
+	VADDPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y4, Y1, Y3
+	VANDPD       Y4, Y1, Y0
 	VMOVUPS      192(SI), Y5
-	VADDPS       Y3, Y5, Y5
+	VADDPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 192(SI)
-	VANDPD       Y4, Y2, Y3
+	VANDPD       Y4, Y2, Y0
 	VMOVUPS      224(SI), Y5
-	VADDPS       Y3, Y5, Y5
+	VADDPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 224(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y3
-	VMULPS  Y3, Y0, Y0
+	VMOVUPS (SI), Y0
+	VMULPS  Y0, Y3, Y0
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
 	VMAXPS  Y0, Y3, Y3
 
@@ -42407,11 +43862,13 @@ bytes1:
 	VMOVUPS     288(SI), Y1
 	VADDPS      Y0, Y1, Y1
 	VMOVUPS     Y1, 288(SI)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R8
-	JMP         few
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	JMP         few2
 
-done:
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVUPS      64(SI), Y0
 	VXORPS       Y1, Y1, Y1
@@ -42420,8 +43877,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       (SP), Y1, Y1
-	VMOVUPD      Y1, (SP)
+	VADDPD       2112(SP), Y1, Y1
+	VMOVUPD      Y1, 2112(SP)
 	VMOVUPS      96(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
@@ -42429,8 +43886,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       32(SP), Y1, Y1
-	VMOVUPD      Y1, 32(SP)
+	VADDPD       2144(SP), Y1, Y1
+	VMOVUPD      Y1, 2144(SP)
 	VMOVUPS      128(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SI)
@@ -42438,8 +43895,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       64(SP), Y1, Y1
-	VMOVUPD      Y1, 64(SP)
+	VADDPD       2176(SP), Y1, Y1
+	VMOVUPD      Y1, 2176(SP)
 	VMOVUPS      160(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 160(SI)
@@ -42447,8 +43904,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       96(SP), Y1, Y1
-	VMOVUPD      Y1, 96(SP)
+	VADDPD       2208(SP), Y1, Y1
+	VMOVUPD      Y1, 2208(SP)
 	VMOVUPS      192(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 192(SI)
@@ -42456,8 +43913,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       128(SP), Y1, Y1
-	VMOVUPD      Y1, 128(SP)
+	VADDPD       2240(SP), Y1, Y1
+	VMOVUPD      Y1, 2240(SP)
 	VMOVUPS      224(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SI)
@@ -42465,8 +43922,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       160(SP), Y1, Y1
-	VMOVUPD      Y1, 160(SP)
+	VADDPD       2272(SP), Y1, Y1
+	VMOVUPD      Y1, 2272(SP)
 	VMOVUPS      256(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 256(SI)
@@ -42474,8 +43931,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       192(SP), Y1, Y1
-	VMOVUPD      Y1, 192(SP)
+	VADDPD       2304(SP), Y1, Y1
+	VMOVUPD      Y1, 2304(SP)
 	VMOVUPS      288(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 288(SI)
@@ -42483,64 +43940,64 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       224(SP), Y1, Y1
-	VMOVUPD      Y1, 224(SP)
+	VADDPD       2336(SP), Y1, Y1
+	VMOVUPD      Y1, 2336(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
+	VMOVUPD      2112(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
+	VMOVUPD      2144(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
+	VMOVUPD      2176(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
+	VMOVUPD      2208(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      128(SP), Y0
+	VMOVUPD      2240(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      160(SP), Y0
+	VMOVUPD      2272(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPD      192(SP), Y0
+	VMOVUPD      2304(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPD      224(SP), Y0
+	VMOVUPD      2336(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -42548,7 +44005,7 @@ folded:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 
@@ -42568,8 +44025,8 @@ folded:
 
 // func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $384-73
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2496-73
+	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -42590,6 +44047,9 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $384-73
 	VMOVUPS      Y0, (SI)
 	VPCMPEQD     Y0, Y0, Y0
 	VMOVUPS      Y0, 320(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 288(SI)
 	VXORPD       Y0, Y0, Y0
@@ -42606,90 +44066,166 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $384-73
 	VMOVUPS      Y0, 96(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	XORQ         BX, BX
 	XORQ         DI, DI
-	CMPQ         AX, $0x00000008
-	JL           few
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (DX)(DI*1), X0
-	VMOVUPS   32(SI), Y1
-	VPCMPEQB  X0, X1, X0
-	VPMOVSXBQ X0, Y0
-	VMOVD     4(DX)(DI*1), X1
-	VMOVUPS   32(SI), Y2
-	VPCMPEQB  X1, X2, X1
-	VPMOVSXBQ X1, Y1
-	VMOVMSKPD Y0, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVMSKPD Y1, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPD   (CX)(DI*8), Y2
-	VMOVUPD   32(CX)(DI*8), Y3
-	VMOVUPD   signBit<>+0(SB), Y4
-	VANDNPD   Y4, Y0, Y5
-	VANDNPD   Y4, Y1, Y4
-	VXORPD    Y5, Y2, Y2
-	VXORPD    Y4, Y3, Y3
-	VORPD     signBit<>+0(SB), Y2, Y4
-	VORPD     signBit<>+0(SB), Y3, Y5
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VMOVUPS   320(SI), Y8
-	VANDPD    Y6, Y8, Y8
-	VMOVUPS   Y8, 320(SI)
-	VMOVUPS   320(SI), Y6
-	VANDPD    Y7, Y6, Y6
-	VMOVUPS   Y6, 320(SI)
+	VMOVUPD (CX)(R8*8), Y0
+	VMOVUPD 32(CX)(R8*8), Y1
+	VORPD   signBit<>+0(SB), Y0, Y0
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS 320(SI), Y4
+	VANDPD  Y2, Y4, Y4
+	VMOVUPS Y4, 320(SI)
+	VMOVUPS 320(SI), Y2
+	VANDPD  Y3, Y2, Y2
+	VMOVUPS Y2, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y4, Y4, Y8
-	VMULPD       Y5, Y5, Y9
-	VMOVUPD      expRowh<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD  expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
-	VMOVUPD      expRowf<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD  Y8, Y11, Y13
-	VFMADD231PD  Y9, Y10, Y12
-	VMOVUPD      expRowd<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD  Y8, Y13, Y11
-	VFMADD231PD  Y9, Y12, Y10
-	VMOVUPD      expRowb<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD  Y8, Y11, Y13
-	VFMADD231PD  Y9, Y10, Y12
-	VADDPD       one<>+0(SB), Y4, Y4
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y8, Y13, Y4
-	VFMADD231PD  Y9, Y12, Y5
-	VPSLLQ       $0x34, Y7, Y7
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y7, Y4, Y4
-	VPADDQ       Y6, Y5, Y5
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowg<>+0(SB), Y0, Y7
+	VFMADD213PD expRowg<>+0(SB), Y1, Y6
+	VFMADD231PD expRowi<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowe<>+0(SB), Y0, Y9
+	VFMADD213PD expRowe<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowc<>+0(SB), Y0, Y7
+	VFMADD213PD expRowc<>+0(SB), Y1, Y6
+	VFMADD231PD Y4, Y9, Y7
+	VFMADD231PD Y5, Y8, Y6
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowa<>+0(SB), Y0, Y9
+	VFMADD213PD expRowa<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VADDPD      one<>+0(SB), Y0, Y0
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y4, Y9, Y0
+	VFMADD231PD Y5, Y8, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y0, Y0
+	VPADDQ      Y2, Y1, Y1
+	VMOVUPD     Y0, (BX)(R8*8)
+	VMOVUPD     Y1, 32(BX)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y0
+	VMASKMOVPD (CX)(R8*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    320(SI), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 320(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y3
+	VMOVUPD     expRowh<>+0(SB), Y4
+	VFMADD213PD expRowg<>+0(SB), Y1, Y4
+	VFMADD231PD expRowi<>+0(SB), Y3, Y4
+	VMOVUPD     expRowf<>+0(SB), Y5
+	VFMADD213PD expRowe<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMOVUPD     expRowd<>+0(SB), Y4
+	VFMADD213PD expRowc<>+0(SB), Y1, Y4
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     expRowb<>+0(SB), Y5
+	VFMADD213PD expRowa<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y3, Y5, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y1, Y1
+	VMASKMOVPD  Y1, Y0, (BX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (DX)(R8*1), X0
+	VMOVUPS      32(SI), Y1
+	VPCMPEQB     X0, X1, X0
+	VPMOVSXBQ    X0, Y0
+	VMOVD        4(DX)(R8*1), X1
+	VMOVUPS      32(SI), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VMOVMSKPD    Y0, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVMSKPD    Y1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPD      (CX)(R8*8), Y2
+	VMOVUPD      32(CX)(R8*8), Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y0, Y5
+	VANDNPD      Y4, Y1, Y4
+	VXORPD       Y5, Y2, Y2
+	VXORPD       Y4, Y3, Y3
+	VMOVUPD      (BX)(R8*8), Y4
+	VMOVUPD      32(BX)(R8*8), Y5
 	VADDPD       two<>+0(SB), Y4, Y6
 	VADDPD       two<>+0(SB), Y5, Y7
 	VDIVPD       Y6, Y4, Y6
@@ -42850,79 +44386,50 @@ many:
 	VMOVUPS     64(SI), Y1
 	VADDPD      Y0, Y1, Y1
 	VMOVUPS     Y1, 64(SI)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JGE         many
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	CMPQ        R9, $0x00000008
+	JGE         many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y0
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y0
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes1
-	VMOVQ      R9, X1
-	VMOVUPS    32(SI), Y2
-	VPCMPEQB   X1, X2, X1
-	VPMOVSXBQ  X1, Y1
-	VANDPS     Y0, Y1, Y1
-	VANDNPS    Y0, Y1, Y2
-	VMOVMSKPD  Y1, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPD (CX)(DI*8), Y0, Y0
-	VMOVUPD    signBit<>+0(SB), Y3
-	VANDNPD    Y3, Y1, Y3
-	VXORPD     Y3, Y0, Y0
-	VORPD      signBit<>+0(SB), Y0, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VMOVUPS    320(SI), Y5
-	VANDPD     Y4, Y5, Y5
-	VMOVUPS    Y5, 320(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
-	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD  Y5, Y7, Y6
-	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y5, Y7, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y3, Y3
-	VADDPD       two<>+0(SB), Y3, Y4
-	VDIVPD       Y4, Y3, Y4
+	SHLQ         $0x08, R11
+	MOVBQZX      -1(R13)(R10*1), R12
+	ORQ          R12, R11
+	DECQ         R10
+	JNZ          bytes1
+	VMOVQ        R11, X1
+	VMOVUPS      32(SI), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VANDPS       Y0, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVMSKPD    Y1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMASKMOVPD   (CX)(R8*8), Y0, Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y1, Y4
+	VXORPD       Y4, Y3, Y3
+	VMASKMOVPD   (BX)(R8*8), Y0, Y0
+	VADDPD       two<>+0(SB), Y0, Y4
+	VDIVPD       Y4, Y0, Y4
 	VMULPD       Y4, Y4, Y5
 	VMOVUPD      unitRowi<>+0(SB), Y6
 	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
@@ -42933,49 +44440,49 @@ bytes1:
 	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
 	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
 	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y3, Y5, Y6
-	VFNMADD213PD Y3, Y4, Y6
+	VFNMADD213PD Y0, Y5, Y6
+	VFNMADD213PD Y0, Y4, Y6
 	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y3, Y5
+	VADDPD       one<>+0(SB), Y0, Y5
 	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VBLENDVPD    Y0, Y3, Y4, Y5
-	VBLENDVPD    Y0, Y4, Y3, Y3
+	VMULPD       Y4, Y0, Y0
+	VBLENDVPD    Y3, Y0, Y4, Y5
+	VBLENDVPD    Y3, Y4, Y0, Y0
 	VXORPD       Y4, Y4, Y4
-	VMINPD       Y0, Y4, Y4
+	VMINPD       Y3, Y4, Y4
 	VSUBPD       Y6, Y4, Y4
 	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y0, Y7, Y0
-	VADDPD       Y0, Y6, Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMAXPD       Y3, Y7, Y3
+	VADDPD       Y3, Y6, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
 	VANDPD       Y5, Y1, Y6
 	VMOVUPS      288(SI), Y7
 	VADDPD       Y6, Y7, Y7
 	VMOVUPS      Y7, 288(SI)
-	VANDPD       Y3, Y1, Y6
+	VANDPD       Y0, Y1, Y6
 	VMOVUPS      224(SI), Y7
 	VADDPD       Y6, Y7, Y7
 	VMOVUPS      Y7, 224(SI)
-	VANDPD       Y3, Y2, Y3
+	VANDPD       Y0, Y2, Y0
 	VMOVUPS      256(SI), Y6
-	VADDPD       Y3, Y6, Y6
+	VADDPD       Y0, Y6, Y6
 	VMOVUPS      Y6, 256(SI)
-	VANDPD       Y5, Y2, Y3
+	VANDPD       Y5, Y2, Y0
 	VMOVUPS      192(SI), Y5
-	VADDPD       Y3, Y5, Y5
+	VADDPD       Y0, Y5, Y5
 	VMOVUPS      Y5, 192(SI)
-	VANDPD       Y4, Y1, Y3
+	VANDPD       Y4, Y1, Y0
 	VMOVUPS      160(SI), Y5
-	VADDPD       Y3, Y5, Y5
+	VADDPD       Y0, Y5, Y5
 	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y4, Y2, Y3
+	VANDPD       Y4, Y2, Y0
 	VMOVUPS      128(SI), Y5
-	VADDPD       Y3, Y5, Y5
+	VADDPD       Y0, Y5, Y5
 	VMOVUPS      Y5, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y3
-	VMULPD  Y3, Y0, Y0
+	VMOVUPS (SI), Y0
+	VMULPD  Y0, Y3, Y0
 	VMOVUPD leastNormalExp<>+0(SB), Y3
 	VMAXPD  Y0, Y3, Y3
 
@@ -43014,11 +44521,16 @@ bytes1:
 	VMOVUPS     64(SI), Y1
 	VADDPD      Y0, Y1, Y1
 	VMOVUPS     Y1, 64(SI)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, AX
-	JMP         few
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R9
+	JMP         few2
 
-done:
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPS      288(SI), Y0
@@ -43094,7 +44606,7 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	VMOVUPS      320(SI), Y0
@@ -43107,8 +44619,8 @@ done:
 
 // func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $608-97
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2720-97
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -43121,10 +44633,10 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $608-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 256(R8)
-	VMOVUPS      256(R8), Y0
+	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      160(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 160(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -43139,157 +44651,225 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $608-97
 	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
-	VBROADCASTSS 36(DI), Y0
 	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 224(R8)
 	VMOVSS       36(DI), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      Y0, 256(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 544(R8)
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	VMOVUPS      Y0, 480(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (SI)(DI*1), X0
-	VMOVUPS   256(R8), Y1
-	VPCMPEQB  X0, X1, X0
-	VPMOVSXBD X0, Y0
-	VMOVUPS   Y0, 480(R8)
-	VMOVQ     8(SI)(DI*1), X0
-	VMOVUPS   256(R8), Y1
-	VPCMPEQB  X0, X1, X0
-	VPMOVSXBD X0, Y0
-	VMOVUPS   Y0, 512(R8)
-	VMOVUPS   (BX)(DI*4), Y0
-	VMOVUPS   32(BX)(DI*4), Y1
-	VMOVUPS   signBitSingle<>+0(SB), Y2
-	VMOVUPS   480(R8), Y3
-	VANDNPD   Y2, Y3, Y3
-	VMOVUPS   512(R8), Y4
-	VANDNPD   Y2, Y4, Y2
-	VXORPS    Y3, Y0, Y0
-	VXORPS    Y2, Y1, Y1
-	VORPS     signBitSingle<>+0(SB), Y0, Y2
-	VORPS     signBitSingle<>+0(SB), Y1, Y3
-	VMOVUPS   544(R8), Y4
-	VPMAXUD   Y2, Y4, Y4
-	VMOVUPS   Y4, 544(R8)
-	VMOVUPS   544(R8), Y4
-	VPMAXUD   Y3, Y4, Y4
-	VMOVUPS   Y4, 544(R8)
+	VMOVUPS (BX)(R9*4), Y0
+	VMOVUPS 32(BX)(R9*4), Y1
+	VORPS   signBitSingle<>+0(SB), Y0, Y0
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS 480(R8), Y2
+	VPMAXUD Y0, Y2, Y2
+	VMOVUPS Y2, 480(R8)
+	VMOVUPS 480(R8), Y2
+	VPMAXUD Y1, Y2, Y2
+	VMOVUPS Y2, 480(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y2, Y2, Y6
-	VMULPS      Y3, Y3, Y7
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMULPS      Y0, Y0, Y4
+	VMULPS      Y1, Y1, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y8
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y10
-	VFMADD231PS Y6, Y9, Y11
-	VFMADD231PS Y7, Y8, Y10
-	VADDPS      oneSingle<>+0(SB), Y2, Y2
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y6, Y11, Y2
-	VFMADD231PS Y7, Y10, Y3
-	VPSLLD      $0x17, Y5, Y5
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y5, Y2, Y2
-	VPADDD      Y4, Y3, Y3
-	VADDPS      twoSingle<>+0(SB), Y2, Y4
-	VADDPS      twoSingle<>+0(SB), Y3, Y5
-	VDIVPS      Y4, Y2, Y4
-	VDIVPS      Y5, Y3, Y5
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y0, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y8
+	VFMADD231PS Y4, Y7, Y9
+	VFMADD231PS Y5, Y6, Y8
+	VADDPS      oneSingle<>+0(SB), Y0, Y0
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y5, Y8, Y1
+	VPSLLD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y3, Y0, Y0
+	VPADDD      Y2, Y1, Y1
+	VMOVUPS     Y0, (DI)(R9*4)
+	VMOVUPS     Y1, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y0
+	VMASKMOVPS (BX)(R9*4), Y0, Y1
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    480(R8), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 480(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y4
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y4
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y3, Y4
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y5
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y3, Y5, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R9*1), X0
+	VMOVUPS   160(R8), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBD X0, Y0
+	VMOVQ     8(SI)(R9*1), X1
+	VMOVUPS   160(R8), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBD X1, Y1
+	VMOVUPS   (BX)(R9*4), Y2
+	VMOVUPS   32(BX)(R9*4), Y3
+	VMOVUPS   signBitSingle<>+0(SB), Y4
+	VANDNPD   Y4, Y0, Y5
+	VANDNPD   Y4, Y1, Y4
+	VXORPS    Y5, Y2, Y2
+	VXORPS    Y4, Y3, Y3
+	VMOVUPS   (DI)(R9*4), Y4
+	VMOVUPS   32(DI)(R9*4), Y5
+	VADDPS    twoSingle<>+0(SB), Y4, Y6
+	VADDPS    twoSingle<>+0(SB), Y5, Y7
+	VDIVPS    Y6, Y4, Y6
+	VDIVPS    Y7, Y5, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y4, Y4, Y6
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y9
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y9
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y9
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y2, Y6, Y9
-	VFNMADD213PS Y3, Y7, Y8
-	VFNMADD213PS Y2, Y4, Y9
-	VFNMADD213PS Y3, Y5, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y2, Y5
-	VADDPS       oneSingle<>+0(SB), Y3, Y6
-	VDIVPS       Y5, Y4, Y5
-	VDIVPS       Y6, Y4, Y4
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y3, Y3
-	VBLENDVPS    Y0, Y2, Y5, Y6
-	VMOVUPS      Y6, 416(R8)
-	VBLENDVPS    Y1, Y3, Y4, Y6
-	VMOVUPS      Y6, 448(R8)
-	VBLENDVPS    Y0, Y5, Y2, Y2
-	VBLENDVPS    Y1, Y4, Y3, Y3
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y8, Y11
+	VFNMADD213PS Y5, Y9, Y10
+	VFNMADD213PS Y4, Y6, Y11
+	VFNMADD213PS Y5, Y7, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y4, Y7
+	VADDPS       oneSingle<>+0(SB), Y5, Y8
+	VDIVPS       Y7, Y6, Y7
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y2, Y4, Y7, Y8
+	VMOVUPS      Y8, 416(R8)
+	VBLENDVPS    Y3, Y5, Y6, Y8
+	VMOVUPS      Y8, 448(R8)
+	VBLENDVPS    Y2, Y7, Y4, Y4
+	VMOVUPS      Y4, 512(R8)
+	VBLENDVPS    Y3, Y6, Y5, Y4
+	VMOVUPS      Y4, 544(R8)
 	VXORPD       Y4, Y4, Y4
-	VMINPS       Y0, Y4, Y5
-	VMINPS       Y1, Y4, Y4
-	VSUBPS       Y9, Y5, Y5
+	VMINPS       Y2, Y4, Y5
+	VMINPS       Y3, Y4, Y4
+	VSUBPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 288(R8)
-	VSUBPS       Y8, Y4, Y4
+	VSUBPS       Y10, Y4, Y4
 	VMOVUPS      Y4, 320(R8)
 	VXORPD       Y4, Y4, Y4
-	VMAXPS       Y0, Y4, Y0
-	VMAXPS       Y1, Y4, Y1
-	VADDPS       Y0, Y9, Y0
-	VADDPS       Y1, Y8, Y1
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VXORPS       signBitSingle<>+0(SB), Y1, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y2, Y11, Y2
+	VADDPS       Y3, Y10, Y3
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
 	VMOVUPS      64(R8), Y4
 	VMOVUPS      96(R8), Y5
-	VMOVUPS      480(R8), Y6
-	VBLENDVPS    Y6, Y4, Y5, Y4
+	VBLENDVPS    Y0, Y4, Y5, Y4
 	VMOVUPS      64(R8), Y5
 	VMOVUPS      96(R8), Y6
-	VMOVUPS      512(R8), Y7
-	VBLENDVPS    Y7, Y5, Y6, Y5
-	VMULPS       Y2, Y4, Y4
-	VMULPS       Y3, Y5, Y5
+	VBLENDVPS    Y1, Y5, Y6, Y5
+	VMOVUPS      512(R8), Y6
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      544(R8), Y6
+	VMULPS       Y6, Y5, Y5
 	VMOVUPS      128(R8), Y6
-	VMOVUPS      160(R8), Y7
-	VMOVUPS      480(R8), Y8
-	VBLENDVPS    Y8, Y6, Y7, Y6
+	VMOVUPS      192(R8), Y7
+	VBLENDVPS    Y0, Y6, Y7, Y6
 	VMOVUPS      Y6, 352(R8)
 	VMOVUPS      128(R8), Y6
-	VMOVUPS      160(R8), Y7
-	VMOVUPS      512(R8), Y8
-	VBLENDVPS    Y8, Y6, Y7, Y6
+	VMOVUPS      192(R8), Y7
+	VBLENDVPS    Y1, Y6, Y7, Y6
 	VMOVUPS      Y6, 384(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y6
-	VMULPS  Y6, Y0, Y0
-	VMOVUPS 224(R8), Y6
-	VMULPS  Y6, Y1, Y1
+	VMOVUPS 256(R8), Y6
+	VMULPS  Y6, Y2, Y2
+	VMOVUPS 256(R8), Y6
+	VMULPS  Y6, Y3, Y3
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y0, Y6, Y7
-	VMAXPS  Y1, Y6, Y6
+	VMAXPS  Y2, Y6, Y7
+	VMAXPS  Y3, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -43324,114 +44904,94 @@ many:
 	VPSLLD       $0x17, Y8, Y8
 	VPADDD       Y9, Y7, Y7
 	VPADDD       Y8, Y6, Y6
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD       Y7, Y0, Y0
-	VANDPD       Y6, Y1, Y1
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
 	VMOVUPS      416(R8), Y6
 	VMOVUPS      288(R8), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      448(R8), Y7
 	VMOVUPS      320(R8), Y8
 	VMULPS       Y8, Y7, Y7
-	VMOVUPS      192(R8), Y8
-	VFNMADD213PS Y2, Y8, Y6
-	VMOVUPS      192(R8), Y8
-	VFNMADD213PS Y3, Y8, Y7
+	VMOVUPS      224(R8), Y8
+	VMOVUPS      512(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      224(R8), Y8
+	VMOVUPS      544(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
 	VMOVUPS      352(R8), Y8
-	VMULPS       Y0, Y8, Y0
+	VMULPS       Y2, Y8, Y2
 	VMOVUPS      384(R8), Y8
-	VMULPS       Y1, Y8, Y1
-	VFMADD231PS  Y6, Y0, Y4
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      (R8), Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      480(R8), Y6
-	VBLENDVPS    Y6, Y0, Y1, Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      32(R8), Y6
-	VMOVUPS      512(R8), Y7
-	VBLENDVPS    Y7, Y1, Y6, Y1
-	VMOVUPS      416(R8), Y6
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      448(R8), Y6
-	VMULPS       Y6, Y1, Y1
+	VMULPS       Y3, Y8, Y3
+	VFMADD231PS  Y6, Y2, Y4
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	VBLENDVPS    Y0, Y2, Y3, Y0
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMOVUPS      416(R8), Y2
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      448(R8), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      512(R8), Y2
 	VFMADD231PS  Y2, Y0, Y4
-	VFMADD231PS  Y3, Y1, Y5
+	VMOVUPS      544(R8), Y0
+	VFMADD231PS  Y0, Y1, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y4, (AX)(DI*4)
-	VMOVNTPS     Y5, 32(AX)(DI*4)
+	VMOVNTPS     Y4, (AX)(R9*4)
+	VMOVNTPS     Y5, 32(AX)(R9*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y4, (AX)(DI*4)
-	VMOVUPS Y5, 32(AX)(DI*4)
+	VMOVUPS Y4, (AX)(R9*4)
+	VMOVUPS Y5, 32(AX)(R9*4)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y0
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y0
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(DI*1), R11
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
 
 bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
 	JNZ        bytes2
-	VMOVQ      R9, X1
-	VMOVUPS    256(R8), Y2
+	VMOVQ      R12, X1
+	VMOVUPS    160(R8), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBD  X1, Y1
 	VANDPS     Y0, Y1, Y1
 	VANDNPS    Y0, Y1, Y2
-	VMASKMOVPS (BX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(R9*4), Y0, Y2
 	VMOVUPS    signBitSingle<>+0(SB), Y3
 	VANDNPD    Y3, Y1, Y3
 	VXORPS     Y3, Y2, Y2
-	VORPS      signBitSingle<>+0(SB), Y2, Y3
-	VMOVUPS    544(R8), Y4
-	VPMAXUD    Y3, Y4, Y4
-	VMOVUPS    Y4, 544(R8)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y5
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
-	VFMADD231PS Y5, Y6, Y7
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y5, Y7, Y3
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y4, Y3, Y3
-	VADDPS      twoSingle<>+0(SB), Y3, Y4
-	VDIVPS      Y4, Y3, Y4
+	VMASKMOVPS (DI)(R9*4), Y0, Y3
+	VADDPS     twoSingle<>+0(SB), Y3, Y4
+	VDIVPS     Y4, Y3, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS       Y4, Y4, Y5
@@ -43459,11 +45019,11 @@ bytes2:
 	VBLENDVPS    Y1, Y6, Y7, Y6
 	VMULPS       Y3, Y6, Y6
 	VMOVUPS      128(R8), Y7
-	VMOVUPS      160(R8), Y8
+	VMOVUPS      192(R8), Y8
 	VBLENDVPS    Y1, Y7, Y8, Y7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y8
+	VMOVUPS 256(R8), Y8
 	VMULPS  Y8, Y2, Y2
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y8
 	VMAXPS  Y2, Y8, Y8
@@ -43489,7 +45049,7 @@ bytes2:
 	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
 	VANDPD       Y8, Y2, Y2
 	VMULPS       Y4, Y5, Y4
-	VMOVUPS      192(R8), Y8
+	VMOVUPS      224(R8), Y8
 	VFNMADD213PS Y3, Y8, Y4
 	VMULPS       Y2, Y7, Y2
 	VFMADD231PS  Y4, Y2, Y6
@@ -43498,18 +45058,23 @@ bytes2:
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VMULPS       Y5, Y1, Y1
 	VFMADD231PS  Y3, Y1, Y6
-	VMASKMOVPS   Y6, Y0, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMASKMOVPS   Y6, Y0, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   544(R8), Y1
+	VMOVUPS   480(R8), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 544(R8)
-	VMOVUPS   544(R8), Y1
+	VMOVUPS   Y1, 480(R8)
+	VMOVUPS   480(R8), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -43520,8 +45085,8 @@ done:
 
 // func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $608-97
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2720-97
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -43534,10 +45099,10 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $608-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 256(R8)
-	VMOVUPS      256(R8), Y0
+	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      224(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -43557,174 +45122,249 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $608-97
 	VMOVUPS      Y0, 192(R8)
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      Y0, 256(R8)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 544(R8)
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	VMOVUPS      Y0, 480(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (SI)(DI*1), X0
-	VMOVUPS   256(R8), Y1
-	VPCMPEQB  X0, X1, X0
-	VPMOVSXBQ X0, Y0
-	VMOVUPS   Y0, 480(R8)
-	VMOVD     4(SI)(DI*1), X0
-	VMOVUPS   256(R8), Y1
-	VPCMPEQB  X0, X1, X0
-	VPMOVSXBQ X0, Y0
-	VMOVUPS   Y0, 512(R8)
-	VMOVUPD   (BX)(DI*8), Y0
-	VMOVUPD   32(BX)(DI*8), Y1
-	VMOVUPD   signBit<>+0(SB), Y2
-	VMOVUPS   480(R8), Y3
-	VANDNPD   Y2, Y3, Y3
-	VMOVUPS   512(R8), Y4
-	VANDNPD   Y2, Y4, Y2
-	VXORPD    Y3, Y0, Y0
-	VXORPD    Y2, Y1, Y1
-	VORPD     signBit<>+0(SB), Y0, Y2
-	VORPD     signBit<>+0(SB), Y1, Y3
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VCMPPD    $0x1d, minusLimit<>+0(SB), Y3, Y5
-	VMOVUPS   544(R8), Y6
-	VANDPD    Y4, Y6, Y6
-	VMOVUPS   Y6, 544(R8)
-	VMOVUPS   544(R8), Y4
-	VANDPD    Y5, Y4, Y4
-	VMOVUPS   Y4, 544(R8)
+	VMOVUPD (BX)(R9*8), Y0
+	VMOVUPD 32(BX)(R9*8), Y1
+	VORPD   signBit<>+0(SB), Y0, Y0
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS 480(R8), Y4
+	VANDPD  Y2, Y4, Y4
+	VMOVUPS Y4, 480(R8)
+	VMOVUPS 480(R8), Y2
+	VANDPD  Y3, Y2, Y2
+	VMOVUPS Y2, 480(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VFNMADD231PD ln2<>+0(SB), Y6, Y2
-	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y2, Y2, Y6
-	VMULPD       Y3, Y3, Y7
-	VMOVUPD      expRowh<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD213PD  expRowg<>+0(SB), Y2, Y9
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y8
-	VFMADD231PD  expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
-	VMOVUPD      expRowf<>+0(SB), Y10
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowg<>+0(SB), Y0, Y7
+	VFMADD213PD expRowg<>+0(SB), Y1, Y6
+	VFMADD231PD expRowi<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowe<>+0(SB), Y0, Y9
+	VFMADD213PD expRowe<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowc<>+0(SB), Y0, Y7
+	VFMADD213PD expRowc<>+0(SB), Y1, Y6
+	VFMADD231PD Y4, Y9, Y7
+	VFMADD231PD Y5, Y8, Y6
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowa<>+0(SB), Y0, Y9
+	VFMADD213PD expRowa<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VADDPD      one<>+0(SB), Y0, Y0
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y4, Y9, Y0
+	VFMADD231PD Y5, Y8, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y0, Y0
+	VPADDQ      Y2, Y1, Y1
+	VMOVUPD     Y0, (DI)(R9*8)
+	VMOVUPD     Y1, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y0
+	VMASKMOVPD (BX)(R9*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    480(R8), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 480(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y3
+	VMOVUPD     expRowh<>+0(SB), Y4
+	VFMADD213PD expRowg<>+0(SB), Y1, Y4
+	VFMADD231PD expRowi<>+0(SB), Y3, Y4
+	VMOVUPD     expRowf<>+0(SB), Y5
+	VFMADD213PD expRowe<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMOVUPD     expRowd<>+0(SB), Y4
+	VFMADD213PD expRowc<>+0(SB), Y1, Y4
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     expRowb<>+0(SB), Y5
+	VFMADD213PD expRowa<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y3, Y5, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y1, Y1
+	VMASKMOVPD  Y1, Y0, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (SI)(R9*1), X0
+	VMOVUPS      224(R8), Y1
+	VPCMPEQB     X0, X1, X0
+	VPMOVSXBQ    X0, Y0
+	VMOVD        4(SI)(R9*1), X1
+	VMOVUPS      224(R8), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VMOVUPD      (BX)(R9*8), Y2
+	VMOVUPD      32(BX)(R9*8), Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y0, Y5
+	VANDNPD      Y4, Y1, Y4
+	VXORPD       Y5, Y2, Y2
+	VXORPD       Y4, Y3, Y3
+	VMOVUPD      (DI)(R9*8), Y4
+	VMOVUPD      32(DI)(R9*8), Y5
+	VADDPD       two<>+0(SB), Y4, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
 	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowe<>+0(SB), Y2, Y11
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y10
-	VFMADD231PD  Y6, Y9, Y11
-	VFMADD231PD  Y7, Y8, Y10
-	VMOVUPD      expRowd<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD213PD  expRowc<>+0(SB), Y2, Y9
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y8
-	VFMADD231PD  Y6, Y11, Y9
-	VFMADD231PD  Y7, Y10, Y8
-	VMOVUPD      expRowb<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowa<>+0(SB), Y2, Y11
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y10
-	VFMADD231PD  Y6, Y9, Y11
-	VFMADD231PD  Y7, Y8, Y10
-	VADDPD       one<>+0(SB), Y2, Y2
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y6, Y11, Y2
-	VFMADD231PD  Y7, Y10, Y3
-	VPSLLQ       $0x34, Y5, Y5
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y5, Y2, Y2
-	VPADDQ       Y4, Y3, Y3
-	VADDPD       two<>+0(SB), Y2, Y4
-	VADDPD       two<>+0(SB), Y3, Y5
-	VDIVPD       Y4, Y2, Y4
-	VDIVPD       Y5, Y3, Y5
-	VMULPD       Y4, Y4, Y6
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD213PD  unitRowh<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y6, Y9
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y2, Y6, Y9
-	VFNMADD213PD Y3, Y7, Y8
-	VFNMADD213PD Y2, Y4, Y9
-	VFNMADD213PD Y3, Y5, Y8
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y2, Y5
-	VADDPD       one<>+0(SB), Y3, Y6
-	VDIVPD       Y5, Y4, Y5
-	VDIVPD       Y6, Y4, Y4
-	VMULPD       Y5, Y2, Y2
-	VMULPD       Y4, Y3, Y3
-	VBLENDVPD    Y0, Y2, Y5, Y6
-	VMOVUPS      Y6, 416(R8)
-	VBLENDVPD    Y1, Y3, Y4, Y6
-	VMOVUPS      Y6, 448(R8)
-	VBLENDVPD    Y0, Y5, Y2, Y2
-	VBLENDVPD    Y1, Y4, Y3, Y3
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y4, Y7
+	VADDPD       one<>+0(SB), Y5, Y8
+	VDIVPD       Y7, Y6, Y7
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y2, Y4, Y7, Y8
+	VMOVUPS      Y8, 416(R8)
+	VBLENDVPD    Y3, Y5, Y6, Y8
+	VMOVUPS      Y8, 448(R8)
+	VBLENDVPD    Y2, Y7, Y4, Y4
+	VMOVUPS      Y4, 512(R8)
+	VBLENDVPD    Y3, Y6, Y5, Y4
+	VMOVUPS      Y4, 544(R8)
 	VXORPD       Y4, Y4, Y4
-	VMINPD       Y0, Y4, Y5
-	VMINPD       Y1, Y4, Y4
-	VSUBPD       Y9, Y5, Y5
+	VMINPD       Y2, Y4, Y5
+	VMINPD       Y3, Y4, Y4
+	VSUBPD       Y11, Y5, Y5
 	VMOVUPS      Y5, 288(R8)
-	VSUBPD       Y8, Y4, Y4
+	VSUBPD       Y10, Y4, Y4
 	VMOVUPS      Y4, 320(R8)
 	VXORPD       Y4, Y4, Y4
-	VMAXPD       Y0, Y4, Y0
-	VMAXPD       Y1, Y4, Y1
-	VADDPD       Y0, Y9, Y0
-	VADDPD       Y1, Y8, Y1
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VXORPD       signBit<>+0(SB), Y1, Y1
+	VMAXPD       Y2, Y4, Y2
+	VMAXPD       Y3, Y4, Y3
+	VADDPD       Y2, Y11, Y2
+	VADDPD       Y3, Y10, Y3
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VXORPD       signBit<>+0(SB), Y3, Y3
 	VMOVUPS      64(R8), Y4
 	VMOVUPS      96(R8), Y5
-	VMOVUPS      480(R8), Y6
-	VBLENDVPD    Y6, Y4, Y5, Y4
+	VBLENDVPD    Y0, Y4, Y5, Y4
 	VMOVUPS      64(R8), Y5
 	VMOVUPS      96(R8), Y6
-	VMOVUPS      512(R8), Y7
-	VBLENDVPD    Y7, Y5, Y6, Y5
-	VMULPD       Y2, Y4, Y4
-	VMULPD       Y3, Y5, Y5
+	VBLENDVPD    Y1, Y5, Y6, Y5
+	VMOVUPS      512(R8), Y6
+	VMULPD       Y6, Y4, Y4
+	VMOVUPS      544(R8), Y6
+	VMULPD       Y6, Y5, Y5
 	VMOVUPS      128(R8), Y6
 	VMOVUPS      160(R8), Y7
-	VMOVUPS      480(R8), Y8
-	VBLENDVPD    Y8, Y6, Y7, Y6
+	VBLENDVPD    Y0, Y6, Y7, Y6
 	VMOVUPS      Y6, 352(R8)
 	VMOVUPS      128(R8), Y6
 	VMOVUPS      160(R8), Y7
-	VMOVUPS      512(R8), Y8
-	VBLENDVPD    Y8, Y6, Y7, Y6
+	VBLENDVPD    Y1, Y6, Y7, Y6
 	VMOVUPS      Y6, 384(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y6
-	VMULPD  Y6, Y0, Y0
-	VMOVUPS 224(R8), Y6
-	VMULPD  Y6, Y1, Y1
+	VMOVUPS 256(R8), Y6
+	VMULPD  Y6, Y2, Y2
+	VMOVUPS 256(R8), Y6
+	VMULPD  Y6, Y3, Y3
 	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y0, Y6, Y7
-	VMAXPD  Y1, Y6, Y6
+	VMAXPD  Y2, Y6, Y7
+	VMAXPD  Y3, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -43771,10 +45411,10 @@ many:
 	VPSLLQ       $0x34, Y8, Y8
 	VPADDQ       Y9, Y7, Y7
 	VPADDQ       Y8, Y6, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD       Y7, Y0, Y0
-	VANDPD       Y6, Y1, Y1
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
 	VMOVUPS      416(R8), Y6
 	VMOVUPS      288(R8), Y7
 	VMULPD       Y7, Y6, Y6
@@ -43782,108 +45422,81 @@ many:
 	VMOVUPS      320(R8), Y8
 	VMULPD       Y8, Y7, Y7
 	VMOVUPS      192(R8), Y8
-	VFNMADD213PD Y2, Y8, Y6
+	VMOVUPS      512(R8), Y9
+	VFNMADD213PD Y9, Y8, Y6
 	VMOVUPS      192(R8), Y8
-	VFNMADD213PD Y3, Y8, Y7
+	VMOVUPS      544(R8), Y9
+	VFNMADD213PD Y9, Y8, Y7
 	VMOVUPS      352(R8), Y8
-	VMULPD       Y0, Y8, Y0
+	VMULPD       Y2, Y8, Y2
 	VMOVUPS      384(R8), Y8
-	VMULPD       Y1, Y8, Y1
-	VFMADD231PD  Y6, Y0, Y4
-	VFMADD231PD  Y7, Y1, Y5
-	VMOVUPS      (R8), Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      480(R8), Y6
-	VBLENDVPD    Y6, Y0, Y1, Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      32(R8), Y6
-	VMOVUPS      512(R8), Y7
-	VBLENDVPD    Y7, Y1, Y6, Y1
-	VMOVUPS      416(R8), Y6
-	VMULPD       Y6, Y0, Y0
-	VMOVUPS      448(R8), Y6
-	VMULPD       Y6, Y1, Y1
+	VMULPD       Y3, Y8, Y3
+	VFMADD231PD  Y6, Y2, Y4
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	VBLENDVPD    Y0, Y2, Y3, Y0
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	VBLENDVPD    Y1, Y2, Y3, Y1
+	VMOVUPS      416(R8), Y2
+	VMULPD       Y2, Y0, Y0
+	VMOVUPS      448(R8), Y2
+	VMULPD       Y2, Y1, Y1
+	VMOVUPS      512(R8), Y2
 	VFMADD231PD  Y2, Y0, Y4
-	VFMADD231PD  Y3, Y1, Y5
+	VMOVUPS      544(R8), Y0
+	VFMADD231PD  Y0, Y1, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y4, (AX)(DI*8)
-	VMOVNTPD     Y5, 32(AX)(DI*8)
+	VMOVNTPD     Y4, (AX)(R9*8)
+	VMOVNTPD     Y5, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y4, (AX)(DI*8)
-	VMOVUPD Y5, 32(AX)(DI*8)
+	VMOVUPD Y4, (AX)(R9*8)
+	VMOVUPD Y5, 32(AX)(R9*8)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DX
-	CMPQ    CX, DX
-	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    DX, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y0
+	MOVQ    $0x00000004, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y0
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(DI*1), R11
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
 
 bytes2:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
-	DECQ       DX
-	JNZ        bytes2
-	VMOVQ      R9, X1
-	VMOVUPS    256(R8), Y2
-	VPCMPEQB   X1, X2, X1
-	VPMOVSXBQ  X1, Y1
-	VANDPS     Y0, Y1, Y1
-	VANDNPS    Y0, Y1, Y2
-	VMASKMOVPD (BX)(DI*8), Y0, Y2
-	VMOVUPD    signBit<>+0(SB), Y3
-	VANDNPD    Y3, Y1, Y3
-	VXORPD     Y3, Y2, Y2
-	VORPD      signBit<>+0(SB), Y2, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VMOVUPS    544(R8), Y5
-	VANDPD     Y4, Y5, Y5
-	VMOVUPS    Y5, 544(R8)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
-	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD  Y5, Y7, Y6
-	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y5, Y7, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y3, Y3
+	SHLQ         $0x08, R12
+	MOVBQZX      -1(R14)(R11*1), R13
+	ORQ          R13, R12
+	DECQ         R11
+	JNZ          bytes2
+	VMOVQ        R12, X1
+	VMOVUPS      224(R8), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VANDPS       Y0, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMASKMOVPD   (BX)(R9*8), Y0, Y2
+	VMOVUPD      signBit<>+0(SB), Y3
+	VANDNPD      Y3, Y1, Y3
+	VXORPD       Y3, Y2, Y2
+	VMASKMOVPD   (DI)(R9*8), Y0, Y3
 	VADDPD       two<>+0(SB), Y3, Y4
 	VDIVPD       Y4, Y3, Y4
 	VMULPD       Y4, Y4, Y5
@@ -43920,7 +45533,7 @@ bytes2:
 	VBLENDVPD    Y1, Y7, Y8, Y7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y8
+	VMOVUPS 256(R8), Y8
 	VMULPD  Y8, Y2, Y2
 	VMOVUPD leastNormalExp<>+0(SB), Y8
 	VMAXPD  Y2, Y8, Y8
@@ -43961,13 +45574,18 @@ bytes2:
 	VBLENDVPD    Y1, Y2, Y4, Y1
 	VMULPD       Y5, Y1, Y1
 	VFMADD231PD  Y3, Y1, Y6
-	VMASKMOVPD   Y6, Y0, (AX)(DI*8)
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, CX
-	JMP          few
+	VMASKMOVPD   Y6, Y0, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R10
+	JMP          few2
 
-done:
-	VMOVUPS   544(R8), Y0
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVUPS   480(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -43977,8 +45595,8 @@ done:
 
 // func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $928-65
-	LEAQ 352(SP), SI
+TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-65
+	LEAQ 2464(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -43993,6 +45611,9 @@ TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $928-65
 	VMOVUPS      Y0, 384(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 352(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VXORPD       Y0, Y0, Y0
@@ -44016,287 +45637,343 @@ TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $928-65
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 320(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, (SP)
-	VMOVUPS      Y0, 32(SP)
-	VMOVUPS      Y0, 64(SP)
-	VMOVUPS      Y0, 96(SP)
-	VMOVUPS      Y0, 128(SP)
-	VMOVUPS      Y0, 160(SP)
-	VMOVUPS      Y0, 192(SP)
-	VMOVUPS      Y0, 224(SP)
-	VMOVUPS      Y0, 256(SP)
-	VMOVUPS      Y0, 288(SP)
-	VMOVUPS      Y0, 320(SP)
-	XORQ         BX, BX
+	VMOVUPS      Y0, 2112(SP)
+	VMOVUPS      Y0, 2144(SP)
+	VMOVUPS      Y0, 2176(SP)
+	VMOVUPS      Y0, 2208(SP)
+	VMOVUPS      Y0, 2240(SP)
+	VMOVUPS      Y0, 2272(SP)
+	VMOVUPS      Y0, 2304(SP)
+	VMOVUPS      Y0, 2336(SP)
+	VMOVUPS      Y0, 2368(SP)
+	VMOVUPS      Y0, 2400(SP)
+	VMOVUPS      Y0, 2432(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000010
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Y0
-	VMOVUPS     32(DX)(BX*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
-	VMOVUPS     Y2, 480(SI)
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VMOVUPS     Y2, 512(SI)
-	VADDPS      Y1, Y0, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMOVUPS     480(SI), Y2
-	VMOVUPS     512(SI), Y3
-	VADDPS      Y3, Y2, Y2
-	VMOVUPS     160(SI), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMULPS      Y0, Y0, Y2
-	VFMADD231PS Y1, Y1, Y2
-	VMOVUPS     192(SI), Y3
-	VADDPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMOVUPS     (CX)(BX*4), Y2
-	VMOVUPS     32(CX)(BX*4), Y3
-	VORPS       signBitSingle<>+0(SB), Y2, Y4
-	VORPS       signBitSingle<>+0(SB), Y3, Y5
-	VMOVUPS     352(SI), Y6
-	VPMAXUD     Y4, Y6, Y6
-	VMOVUPS     Y6, 352(SI)
-	VMOVUPS     352(SI), Y6
-	VPMAXUD     Y5, Y6, Y6
-	VMOVUPS     Y6, 352(SI)
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS 32(CX)(DI*4), Y1
+	VORPS   signBitSingle<>+0(SB), Y0, Y0
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS 352(SI), Y2
+	VPMAXUD Y0, Y2, Y2
+	VMOVUPS Y2, 352(SI)
+	VMOVUPS 352(SI), Y2
+	VPMAXUD Y1, Y2, Y2
+	VMOVUPS Y2, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
-	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y4, Y4, Y8
-	VMULPS      Y5, Y5, Y9
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
-	VFMADD231PS Y8, Y11, Y13
-	VFMADD231PS Y9, Y10, Y12
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y8, Y13, Y4
-	VFMADD231PS Y9, Y12, Y5
-	VPSLLD      $0x17, Y7, Y7
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y7, Y4, Y4
-	VPADDD      Y6, Y5, Y5
-	VADDPS      twoSingle<>+0(SB), Y4, Y6
-	VADDPS      twoSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y6, Y4, Y6
-	VDIVPS      Y7, Y5, Y7
+	VMULPS      Y0, Y0, Y4
+	VMULPS      Y1, Y1, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y0, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y8
+	VFMADD231PS Y4, Y7, Y9
+	VFMADD231PS Y5, Y6, Y8
+	VADDPS      oneSingle<>+0(SB), Y0, Y0
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y5, Y8, Y1
+	VPSLLD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y3, Y0, Y0
+	VPADDD      Y2, Y1, Y1
+	VMOVUPS     Y0, (BX)(DI*4)
+	VMOVUPS     Y1, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    352(SI), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 352(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y4
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y4
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y3, Y4
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y5
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y3, Y5, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(DI*4), Y0
+	VMOVUPS     32(DX)(DI*4), Y1
+	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VADDPS      Y1, Y0, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     160(SI), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 160(SI)
+	VMULPS      Y0, Y0, Y4
+	VFMADD231PS Y1, Y1, Y4
+	VMOVUPS     192(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 192(SI)
+	VMOVUPS     (CX)(DI*4), Y4
+	VMOVUPS     32(CX)(DI*4), Y5
+	VMOVUPS     (BX)(DI*4), Y6
+	VMOVUPS     32(BX)(DI*4), Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y4, Y8, Y11
-	VFNMADD213PS Y5, Y9, Y10
-	VFNMADD213PS Y4, Y6, Y11
-	VFNMADD213PS Y5, Y7, Y10
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y4, Y7
-	VADDPS       oneSingle<>+0(SB), Y5, Y8
-	VDIVPS       Y7, Y6, Y7
-	VDIVPS       Y8, Y6, Y6
-	VMULPS       Y7, Y4, Y4
-	VMULPS       Y6, Y5, Y5
-	VBLENDVPS    Y2, Y4, Y7, Y8
-	VBLENDVPS    Y3, Y5, Y6, Y9
-	VBLENDVPS    Y2, Y7, Y4, Y4
-	VBLENDVPS    Y3, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y2, Y6, Y7
-	VMINPS       Y3, Y6, Y6
-	VSUBPS       Y11, Y7, Y7
-	VSUBPS       Y10, Y6, Y6
-	VXORPD       Y12, Y12, Y12
-	VMAXPS       Y2, Y12, Y2
-	VMAXPS       Y3, Y12, Y3
-	VADDPS       Y2, Y11, Y2
-	VADDPS       Y3, Y10, Y3
-	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, 416(SI)
-	VXORPS       signBitSingle<>+0(SB), Y3, Y2
-	VMOVUPS      Y2, 448(SI)
-	VMULPS       Y0, Y8, Y2
-	VFMADD231PS  Y1, Y9, Y2
-	VMOVUPS      (SI), Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VMOVUPS      480(SI), Y2
-	VMULPS       Y2, Y8, Y2
-	VMOVUPS      512(SI), Y3
-	VFMADD231PS  Y3, Y9, Y2
-	VMOVUPS      32(SI), Y3
-	VSUBPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMULPS       Y0, Y4, Y2
-	VFMADD231PS  Y1, Y5, Y2
-	VMOVUPS      64(SI), Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VMOVUPS      480(SI), Y2
-	VMULPS       Y2, Y4, Y2
-	VMOVUPS      512(SI), Y3
-	VFMADD231PS  Y3, Y5, Y2
-	VMOVUPS      96(SI), Y3
-	VSUBPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VMULPS       Y7, Y0, Y2
-	VFMADD231PS  Y6, Y1, Y2
-	VMOVUPS      224(SI), Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 224(SI)
-	VMOVUPS      480(SI), Y2
-	VMOVUPS      416(SI), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      512(SI), Y3
-	VMOVUPS      448(SI), Y4
-	VFMADD231PS  Y4, Y3, Y2
-	VMOVUPS      256(SI), Y3
-	VSUBPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 256(SI)
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y9
+	VMINPS       Y5, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VMOVUPS      Y9, 480(SI)
+	VSUBPS       Y12, Y8, Y8
+	VMOVUPS      Y8, 512(SI)
+	VXORPD       Y8, Y8, Y8
+	VMAXPS       Y4, Y8, Y4
+	VMAXPS       Y5, Y8, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 416(SI)
+	VXORPS       signBitSingle<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 448(SI)
+	VMULPS       Y0, Y10, Y4
+	VFMADD231PS  Y1, Y11, Y4
+	VMOVUPS      (SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	VMULPS       Y2, Y10, Y4
+	VFMADD231PS  Y3, Y11, Y4
+	VMOVUPS      32(SI), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VMULPS       Y0, Y6, Y4
+	VFMADD231PS  Y1, Y7, Y4
+	VMOVUPS      64(SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMULPS       Y2, Y6, Y4
+	VFMADD231PS  Y3, Y7, Y4
+	VMOVUPS      96(SI), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      480(SI), Y4
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VMOVUPS      224(SI), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      416(SI), Y4
+	VMULPS       Y4, Y2, Y4
+	VMOVUPS      448(SI), Y5
+	VFMADD231PS  Y5, Y3, Y4
+	VMOVUPS      256(SI), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 256(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y2
-	VMOVUPS 416(SI), Y3
-	VMULPS  Y2, Y3, Y2
-	VMOVUPS 384(SI), Y3
-	VMOVUPS 448(SI), Y4
-	VMULPS  Y3, Y4, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y2, Y4, Y5
-	VMAXPS  Y3, Y4, Y4
+	VMOVUPS 384(SI), Y4
+	VMOVUPS 416(SI), Y5
+	VMULPS  Y4, Y5, Y4
+	VMOVUPS 384(SI), Y5
+	VMOVUPS 448(SI), Y6
+	VMULPS  Y5, Y6, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y4, Y6, Y7
+	VMAXPS  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y8
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
 	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
 	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y10
-	VMULPS      Y4, Y4, Y11
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
 	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
 	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
 	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
 	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y15
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
 	VFMADD231PS Y10, Y13, Y15
 	VFMADD231PS Y11, Y12, Y14
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VFMADD231PS Y10, Y15, Y5
-	VFMADD231PS Y11, Y14, Y4
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
 	VPSLLD      $0x17, Y9, Y9
 	VPSLLD      $0x17, Y8, Y8
-	VPADDD      Y9, Y5, Y5
-	VPADDD      Y8, Y4, Y4
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD      Y5, Y2, Y2
-	VANDPD      Y4, Y3, Y3
-	VMULPS      Y0, Y2, Y0
-	VMULPS      Y1, Y3, Y1
-	VMULPS      Y7, Y0, Y0
-	VFMADD231PS Y6, Y1, Y0
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD      Y7, Y4, Y4
+	VANDPD      Y6, Y5, Y5
+	VMULPS      Y0, Y4, Y0
+	VMULPS      Y1, Y5, Y1
+	VMOVUPS     480(SI), Y4
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     512(SI), Y4
+	VFMADD231PS Y4, Y1, Y0
 	VMOVUPS     288(SI), Y1
 	VADDPS      Y0, Y1, Y1
 	VMOVUPS     Y1, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMOVUPS 384(SI), Y0
-	VMULPS  Y0, Y7, Y0
+	VMOVUPS 480(SI), Y1
+	VMULPS  Y0, Y1, Y0
 	VMOVUPS 384(SI), Y1
-	VMULPS  Y1, Y6, Y1
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y2
-	VMAXPS  Y0, Y2, Y3
-	VMAXPS  Y1, Y2, Y2
+	VMOVUPS 512(SI), Y4
+	VMULPS  Y1, Y4, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
+	VMAXPS  Y0, Y4, Y5
+	VMAXPS  Y1, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y6, Y3
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y2
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y6
-	VMULPS      Y2, Y2, Y7
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y9
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y8
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMULPS      Y5, Y5, Y8
+	VMULPS      Y4, Y4, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y10
-	VFMADD231PS Y6, Y9, Y11
-	VFMADD231PS Y7, Y8, Y10
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VADDPS      oneSingle<>+0(SB), Y2, Y2
-	VFMADD231PS Y6, Y11, Y3
-	VFMADD231PS Y7, Y10, Y2
-	VPSLLD      $0x17, Y5, Y5
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y5, Y3, Y3
-	VPADDD      Y4, Y2, Y2
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y8, Y13, Y5
+	VFMADD231PS Y9, Y12, Y4
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y5, Y5
+	VPADDD      Y6, Y4, Y4
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD      Y3, Y0, Y0
-	VANDPD      Y2, Y1, Y1
-	VMOVUPS     480(SI), Y2
+	VANDPD      Y5, Y0, Y0
+	VANDPD      Y4, Y1, Y1
 	VMULPS      Y2, Y0, Y0
-	VMOVUPS     512(SI), Y2
-	VMULPS      Y2, Y1, Y1
+	VMULPS      Y3, Y1, Y1
 	VMOVUPS     416(SI), Y2
 	VMULPS      Y2, Y0, Y0
 	VMOVUPS     448(SI), Y2
@@ -44304,23 +45981,23 @@ many:
 	VMOVUPS     320(SI), Y1
 	VSUBPS      Y0, Y1, Y1
 	VMOVUPS     Y1, 320(SI)
-	ADDQ        $0x00000010, BX
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
-	JGE         many
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y0
-	VMASKMOVPS  (DX)(BX*4), Y0, Y1
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y0
+	VMASKMOVPS  (DX)(DI*4), Y0, Y1
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
 	VANDPD      Y2, Y0, Y2
 	VMOVUPS     128(SI), Y3
@@ -44332,32 +46009,10 @@ few:
 	VMOVUPS     192(SI), Y3
 	VFMADD231PS Y1, Y1, Y3
 	VMOVUPS     Y3, 192(SI)
-	VMASKMOVPS  (CX)(BX*4), Y0, Y0
-	VORPS       signBitSingle<>+0(SB), Y0, Y3
-	VMOVUPS     352(SI), Y4
-	VPMAXUD     Y3, Y4, Y4
-	VMOVUPS     Y4, 352(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y5
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
-	VFMADD231PS Y5, Y6, Y7
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y5, Y7, Y3
-	VPSLLD      $0x17, Y4, Y4
-	VPADDD      Y4, Y3, Y3
-	VADDPS      twoSingle<>+0(SB), Y3, Y4
-	VDIVPS      Y4, Y3, Y4
+	VMASKMOVPS  (CX)(DI*4), Y0, Y3
+	VMASKMOVPS  (BX)(DI*4), Y0, Y0
+	VADDPS      twoSingle<>+0(SB), Y0, Y4
+	VDIVPS      Y4, Y0, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS       Y4, Y4, Y5
@@ -44365,21 +46020,21 @@ few:
 	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
 	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
 	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
-	VFNMADD213PS Y3, Y5, Y6
-	VFNMADD213PS Y3, Y4, Y6
+	VFNMADD213PS Y0, Y5, Y6
+	VFNMADD213PS Y0, Y4, Y6
 	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y3, Y5
+	VADDPS       oneSingle<>+0(SB), Y0, Y5
 	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VBLENDVPS    Y0, Y3, Y4, Y5
-	VBLENDVPS    Y0, Y4, Y3, Y3
+	VMULPS       Y4, Y0, Y0
+	VBLENDVPS    Y3, Y0, Y4, Y5
+	VBLENDVPS    Y3, Y4, Y0, Y0
 	VXORPD       Y4, Y4, Y4
-	VMINPS       Y0, Y4, Y4
+	VMINPS       Y3, Y4, Y4
 	VSUBPS       Y6, Y4, Y4
 	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y0, Y7, Y0
-	VADDPS       Y0, Y6, Y0
-	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMAXPS       Y3, Y7, Y3
+	VADDPS       Y3, Y6, Y3
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
 	VMOVUPS      (SI), Y6
 	VFMADD231PS  Y1, Y5, Y6
 	VMOVUPS      Y6, (SI)
@@ -44387,23 +46042,23 @@ few:
 	VFNMADD231PS Y2, Y5, Y6
 	VMOVUPS      Y6, 32(SI)
 	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y1, Y3, Y5
+	VFMADD231PS  Y1, Y0, Y5
 	VMOVUPS      Y5, 64(SI)
 	VMOVUPS      96(SI), Y5
-	VFNMADD231PS Y2, Y3, Y5
+	VFNMADD231PS Y2, Y0, Y5
 	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      224(SI), Y3
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 224(SI)
-	VMOVUPS      256(SI), Y3
-	VFNMADD231PS Y0, Y2, Y3
-	VMOVUPS      Y3, 256(SI)
+	VMOVUPS      224(SI), Y0
+	VFMADD231PS  Y4, Y1, Y0
+	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      256(SI), Y0
+	VFNMADD231PS Y3, Y2, Y0
+	VMOVUPS      Y0, 256(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y3
-	VMULPS  Y3, Y0, Y3
+	VMOVUPS 384(SI), Y0
+	VMULPS  Y0, Y3, Y0
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
-	VMAXPS  Y3, Y5, Y5
+	VMAXPS  Y0, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -44423,48 +46078,50 @@ few:
 	VFMADD231PS Y7, Y9, Y5
 	VPSLLD      $0x17, Y6, Y6
 	VPADDD      Y6, Y5, Y5
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD      Y5, Y3, Y3
-	VMULPS      Y1, Y3, Y1
-	VMOVUPS     288(SI), Y3
-	VFMADD231PS Y4, Y1, Y3
-	VMOVUPS     Y3, 288(SI)
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VANDPD      Y5, Y0, Y0
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     288(SI), Y1
+	VFMADD231PS Y4, Y0, Y1
+	VMOVUPS     Y1, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y1
-	VMULPS  Y1, Y4, Y1
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
-	VMAXPS  Y1, Y3, Y3
+	VMOVUPS 384(SI), Y0
+	VMULPS  Y0, Y4, Y0
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y1
+	VMAXPS  Y0, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
 	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y3, Y3, Y5
+	VMULPS       Y1, Y1, Y5
 	VMOVUPS      expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD213PS  expRowLanecSingle<>+0(SB), Y1, Y6
 	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y5, Y6
 	VMOVUPS      expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y1, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS  Y5, Y7, Y3
+	VADDPS       oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS  Y5, Y7, Y1
 	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD       Y3, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      320(SI), Y2
-	VFNMADD231PS Y0, Y1, Y2
-	VMOVUPS      Y2, 320(SI)
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
-	JMP          few
+	VPADDD       Y4, Y1, Y1
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VANDPD       Y1, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      320(SI), Y1
+	VFNMADD231PS Y3, Y0, Y1
+	VMOVUPS      Y1, 320(SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
 
-done:
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVUPS      (SI), Y0
 	VXORPS       Y1, Y1, Y1
@@ -44473,8 +46130,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       (SP), Y1, Y1
-	VMOVUPD      Y1, (SP)
+	VADDPD       2112(SP), Y1, Y1
+	VMOVUPD      Y1, 2112(SP)
 	VMOVUPS      32(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
@@ -44482,8 +46139,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       32(SP), Y1, Y1
-	VMOVUPD      Y1, 32(SP)
+	VADDPD       2144(SP), Y1, Y1
+	VMOVUPD      Y1, 2144(SP)
 	VMOVUPS      64(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 64(SI)
@@ -44491,8 +46148,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       64(SP), Y1, Y1
-	VMOVUPD      Y1, 64(SP)
+	VADDPD       2176(SP), Y1, Y1
+	VMOVUPD      Y1, 2176(SP)
 	VMOVUPS      96(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
@@ -44500,8 +46157,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       96(SP), Y1, Y1
-	VMOVUPD      Y1, 96(SP)
+	VADDPD       2208(SP), Y1, Y1
+	VMOVUPD      Y1, 2208(SP)
 	VMOVUPS      128(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SI)
@@ -44509,8 +46166,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       128(SP), Y1, Y1
-	VMOVUPD      Y1, 128(SP)
+	VADDPD       2240(SP), Y1, Y1
+	VMOVUPD      Y1, 2240(SP)
 	VMOVUPS      160(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 160(SI)
@@ -44518,8 +46175,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       160(SP), Y1, Y1
-	VMOVUPD      Y1, 160(SP)
+	VADDPD       2272(SP), Y1, Y1
+	VMOVUPD      Y1, 2272(SP)
 	VMOVUPS      192(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 192(SI)
@@ -44527,8 +46184,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       192(SP), Y1, Y1
-	VMOVUPD      Y1, 192(SP)
+	VADDPD       2304(SP), Y1, Y1
+	VMOVUPD      Y1, 2304(SP)
 	VMOVUPS      224(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SI)
@@ -44536,8 +46193,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       224(SP), Y1, Y1
-	VMOVUPD      Y1, 224(SP)
+	VADDPD       2336(SP), Y1, Y1
+	VMOVUPD      Y1, 2336(SP)
 	VMOVUPS      256(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 256(SI)
@@ -44545,8 +46202,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       256(SP), Y1, Y1
-	VMOVUPD      Y1, 256(SP)
+	VADDPD       2368(SP), Y1, Y1
+	VMOVUPD      Y1, 2368(SP)
 	VMOVUPS      288(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 288(SI)
@@ -44554,8 +46211,8 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       288(SP), Y1, Y1
-	VMOVUPD      Y1, 288(SP)
+	VADDPD       2400(SP), Y1, Y1
+	VMOVUPD      Y1, 2400(SP)
 	VMOVUPS      320(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 320(SI)
@@ -44563,85 +46220,85 @@ done:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       320(SP), Y1, Y1
-	VMOVUPD      Y1, 320(SP)
+	VADDPD       2432(SP), Y1, Y1
+	VMOVUPD      Y1, 2432(SP)
 	TESTQ        AX, AX
 	JG           window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPD      (SP), Y0
+	VMOVUPD      2112(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
-	VMOVUPD      32(SP), Y0
+	VMOVUPD      2144(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPD      64(SP), Y0
+	VMOVUPD      2176(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPD      96(SP), Y0
+	VMOVUPD      2208(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPD      128(SP), Y0
+	VMOVUPD      2240(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPD      160(SP), Y0
+	VMOVUPD      2272(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPD      192(SP), Y0
+	VMOVUPD      2304(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPD      224(SP), Y0
+	VMOVUPD      2336(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPD      256(SP), Y0
+	VMOVUPD      2368(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPD      288(SP), Y0
+	VMOVUPD      2400(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPD      320(SP), Y0
+	VMOVUPD      2432(SP), Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -44665,8 +46322,8 @@ folded:
 
 // func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $576-65
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $2688-65
+	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -44678,9 +46335,12 @@ TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $576-65
 	MOVQ         k+56(FP), BX
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      Y0, 448(SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      Y0, 384(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 320(SI)
 	VXORPD       Y0, Y0, Y0
@@ -44703,381 +46363,424 @@ TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $576-65
 	VMOVUPS      Y0, 32(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	XORQ         BX, BX
-	CMPQ         AX, $0x00000008
-	JL           few
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Y0
-	VMOVUPD     32(DX)(BX*8), Y1
-	VADDPD      minusOne<>+0(SB), Y0, Y2
-	VMOVUPS     Y2, 480(SI)
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VMOVUPS     Y2, 512(SI)
-	VADDPD      Y1, Y0, Y2
-	VMOVUPS     192(SI), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMOVUPS     480(SI), Y2
-	VMOVUPS     512(SI), Y3
-	VADDPD      Y3, Y2, Y2
-	VMOVUPS     160(SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMULPD      Y0, Y0, Y2
-	VFMADD231PD Y1, Y1, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMOVUPD     (CX)(BX*8), Y2
-	VMOVUPD     32(CX)(BX*8), Y3
-	VORPD       signBit<>+0(SB), Y2, Y4
-	VORPD       signBit<>+0(SB), Y3, Y5
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VMOVUPS     352(SI), Y8
-	VANDPD      Y6, Y8, Y8
-	VMOVUPS     Y8, 352(SI)
-	VMOVUPS     352(SI), Y6
-	VANDPD      Y7, Y6, Y6
-	VMOVUPS     Y6, 352(SI)
+	VMOVUPD (CX)(DI*8), Y0
+	VMOVUPD 32(CX)(DI*8), Y1
+	VORPD   signBit<>+0(SB), Y0, Y0
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS 384(SI), Y4
+	VANDPD  Y2, Y4, Y4
+	VMOVUPS Y4, 384(SI)
+	VMOVUPS 384(SI), Y2
+	VANDPD  Y3, Y2, Y2
+	VMOVUPS Y2, 384(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y4, Y4, Y8
-	VMULPD       Y5, Y5, Y9
-	VMOVUPD      expRowh<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD  expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
-	VMOVUPD      expRowf<>+0(SB), Y12
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowg<>+0(SB), Y0, Y7
+	VFMADD213PD expRowg<>+0(SB), Y1, Y6
+	VFMADD231PD expRowi<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowe<>+0(SB), Y0, Y9
+	VFMADD213PD expRowe<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowc<>+0(SB), Y0, Y7
+	VFMADD213PD expRowc<>+0(SB), Y1, Y6
+	VFMADD231PD Y4, Y9, Y7
+	VFMADD231PD Y5, Y8, Y6
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowa<>+0(SB), Y0, Y9
+	VFMADD213PD expRowa<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VADDPD      one<>+0(SB), Y0, Y0
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y4, Y9, Y0
+	VFMADD231PD Y5, Y8, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y0, Y0
+	VPADDQ      Y2, Y1, Y1
+	VMOVUPD     Y0, (BX)(DI*8)
+	VMOVUPD     Y1, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y0
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    384(SI), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 384(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y3
+	VMOVUPD     expRowh<>+0(SB), Y4
+	VFMADD213PD expRowg<>+0(SB), Y1, Y4
+	VFMADD231PD expRowi<>+0(SB), Y3, Y4
+	VMOVUPD     expRowf<>+0(SB), Y5
+	VFMADD213PD expRowe<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMOVUPD     expRowd<>+0(SB), Y4
+	VFMADD213PD expRowc<>+0(SB), Y1, Y4
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     expRowb<>+0(SB), Y5
+	VFMADD213PD expRowa<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y3, Y5, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y1, Y1
+	VMASKMOVPD  Y1, Y0, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD      (DX)(DI*8), Y0
+	VMOVUPD      32(DX)(DI*8), Y1
+	VADDPD       minusOne<>+0(SB), Y0, Y2
+	VADDPD       minusOne<>+0(SB), Y1, Y3
+	VADDPD       Y1, Y0, Y4
+	VMOVUPS      192(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VADDPD       Y3, Y2, Y4
+	VMOVUPS      160(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VMULPD       Y0, Y0, Y4
+	VFMADD231PD  Y1, Y1, Y4
+	VMOVUPS      128(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPD      (CX)(DI*8), Y4
+	VMOVUPD      32(CX)(DI*8), Y5
+	VMOVUPD      (BX)(DI*8), Y6
+	VMOVUPD      32(BX)(DI*8), Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD  Y8, Y11, Y13
-	VFMADD231PD  Y9, Y10, Y12
-	VMOVUPD      expRowd<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD  Y8, Y13, Y11
-	VFMADD231PD  Y9, Y12, Y10
-	VMOVUPD      expRowb<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD  Y8, Y11, Y13
-	VFMADD231PD  Y9, Y10, Y12
-	VADDPD       one<>+0(SB), Y4, Y4
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y8, Y13, Y4
-	VFMADD231PD  Y9, Y12, Y5
-	VPSLLQ       $0x34, Y7, Y7
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y7, Y4, Y4
-	VPADDQ       Y6, Y5, Y5
-	VADDPD       two<>+0(SB), Y4, Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VDIVPD       Y6, Y4, Y6
-	VDIVPD       Y7, Y5, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y8, Y11
-	VFNMADD213PD Y5, Y9, Y10
-	VFNMADD213PD Y4, Y6, Y11
-	VFNMADD213PD Y5, Y7, Y10
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y4, Y7
-	VADDPD       one<>+0(SB), Y5, Y8
-	VDIVPD       Y7, Y6, Y7
-	VDIVPD       Y8, Y6, Y6
-	VMULPD       Y7, Y4, Y4
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y2, Y4, Y7, Y8
-	VBLENDVPD    Y3, Y5, Y6, Y9
-	VBLENDVPD    Y2, Y7, Y4, Y4
-	VBLENDVPD    Y3, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y2, Y6, Y7
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y11, Y7, Y7
-	VSUBPD       Y10, Y6, Y6
-	VXORPD       Y12, Y12, Y12
-	VMAXPD       Y2, Y12, Y2
-	VMAXPD       Y3, Y12, Y3
-	VADDPD       Y2, Y11, Y2
-	VADDPD       Y3, Y10, Y3
-	VXORPD       signBit<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, 416(SI)
-	VXORPD       signBit<>+0(SB), Y3, Y2
-	VMOVUPS      Y2, 448(SI)
-	VMULPD       Y0, Y8, Y2
-	VFMADD231PD  Y1, Y9, Y2
-	VMOVUPS      320(SI), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 320(SI)
-	VMOVUPS      480(SI), Y2
-	VMULPD       Y2, Y8, Y2
-	VMOVUPS      512(SI), Y3
-	VFMADD231PD  Y3, Y9, Y2
-	VMOVUPS      288(SI), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 288(SI)
-	VMULPD       Y0, Y4, Y2
-	VFMADD231PD  Y1, Y5, Y2
-	VMOVUPS      256(SI), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 256(SI)
-	VMOVUPS      480(SI), Y2
-	VMULPD       Y2, Y4, Y2
-	VMOVUPS      512(SI), Y3
-	VFMADD231PD  Y3, Y5, Y2
-	VMOVUPS      224(SI), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 224(SI)
-	VMULPD       Y7, Y0, Y2
-	VFMADD231PD  Y6, Y1, Y2
-	VMOVUPS      96(SI), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VMOVUPS      480(SI), Y2
-	VMOVUPS      416(SI), Y3
-	VMULPD       Y3, Y2, Y2
-	VMOVUPS      512(SI), Y3
-	VMOVUPS      448(SI), Y4
-	VFMADD231PD  Y4, Y3, Y2
-	VMOVUPS      64(SI), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y9
+	VMINPD       Y5, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VMOVUPS      Y9, 480(SI)
+	VSUBPD       Y12, Y8, Y8
+	VMOVUPS      Y8, 512(SI)
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y4, Y8, Y4
+	VMAXPD       Y5, Y8, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 352(SI)
+	VXORPD       signBit<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 416(SI)
+	VMULPD       Y0, Y10, Y4
+	VFMADD231PD  Y1, Y11, Y4
+	VMOVUPS      320(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 320(SI)
+	VMULPD       Y2, Y10, Y4
+	VFMADD231PD  Y3, Y11, Y4
+	VMOVUPS      288(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 288(SI)
+	VMULPD       Y0, Y6, Y4
+	VFMADD231PD  Y1, Y7, Y4
+	VMOVUPS      256(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 256(SI)
+	VMULPD       Y2, Y6, Y4
+	VFMADD231PD  Y3, Y7, Y4
+	VMOVUPS      224(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      480(SI), Y4
+	VMULPD       Y4, Y0, Y4
+	VMOVUPS      512(SI), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VMOVUPS      96(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      352(SI), Y4
+	VMULPD       Y4, Y2, Y4
+	VMOVUPS      416(SI), Y5
+	VFMADD231PD  Y5, Y3, Y4
+	VMOVUPS      64(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y2
-	VMOVUPS 416(SI), Y3
-	VMULPD  Y2, Y3, Y2
-	VMOVUPS 384(SI), Y3
 	VMOVUPS 448(SI), Y4
-	VMULPD  Y3, Y4, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y2, Y4, Y5
-	VMAXPD  Y3, Y4, Y4
+	VMOVUPS 352(SI), Y5
+	VMULPD  Y4, Y5, Y4
+	VMOVUPS 448(SI), Y5
+	VMOVUPS 416(SI), Y6
+	VMULPD  Y5, Y6, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y4, Y6, Y7
+	VMAXPD  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y5, Y9
-	VFMADD231PD  log2e<>+0(SB), Y4, Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y5
-	VFNMADD231PD ln2<>+0(SB), Y11, Y4
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y10
-	VMULPD      Y4, Y4, Y11
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y5, Y13
-	VFMADD213PD expRowg<>+0(SB), Y4, Y12
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y5, Y15
-	VFMADD213PD expRowe<>+0(SB), Y4, Y14
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y5, Y13
-	VFMADD213PD expRowc<>+0(SB), Y4, Y12
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y5, Y15
-	VFMADD213PD expRowa<>+0(SB), Y4, Y14
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y5, Y5
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y10, Y15, Y5
-	VFMADD231PD Y11, Y14, Y4
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y5, Y5
-	VPADDQ      Y8, Y4, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y5, Y2, Y2
-	VANDPD      Y4, Y3, Y3
-	VMULPD      Y0, Y2, Y0
-	VMULPD      Y1, Y3, Y1
-	VMULPD      Y7, Y0, Y0
-	VFMADD231PD Y6, Y1, Y0
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD      Y7, Y4, Y4
+	VANDPD      Y6, Y5, Y5
+	VMULPD      Y0, Y4, Y0
+	VMULPD      Y1, Y5, Y1
+	VMOVUPS     480(SI), Y4
+	VMULPD      Y4, Y0, Y0
+	VMOVUPS     512(SI), Y4
+	VFMADD231PD Y4, Y1, Y0
 	VMOVUPS     32(SI), Y1
 	VADDPD      Y0, Y1, Y1
 	VMOVUPS     Y1, 32(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y0
-	VMULPD  Y0, Y7, Y0
-	VMOVUPS 384(SI), Y1
-	VMULPD  Y1, Y6, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y2
-	VMAXPD  Y0, Y2, Y3
-	VMAXPD  Y1, Y2, Y2
+	VMOVUPS 448(SI), Y0
+	VMOVUPS 480(SI), Y1
+	VMULPD  Y0, Y1, Y0
+	VMOVUPS 448(SI), Y1
+	VMOVUPS 512(SI), Y4
+	VMULPD  Y1, Y4, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y0, Y4, Y5
+	VMAXPD  Y1, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y4
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VFNMADD231PD ln2<>+0(SB), Y6, Y3
-	VFNMADD231PD ln2<>+0(SB), Y7, Y2
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y5
+	VFNMADD231PD ln2<>+0(SB), Y9, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y3, Y3, Y6
-	VMULPD      Y2, Y2, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowg<>+0(SB), Y3, Y9
-	VFMADD213PD expRowg<>+0(SB), Y2, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y10
+	VMULPD      Y5, Y5, Y8
+	VMULPD      Y4, Y4, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowe<>+0(SB), Y3, Y11
-	VFMADD213PD expRowe<>+0(SB), Y2, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowc<>+0(SB), Y3, Y9
-	VFMADD213PD expRowc<>+0(SB), Y2, Y8
-	VFMADD231PD Y6, Y11, Y9
-	VFMADD231PD Y7, Y10, Y8
-	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y5, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowa<>+0(SB), Y3, Y11
-	VFMADD213PD expRowa<>+0(SB), Y2, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VADDPD      one<>+0(SB), Y3, Y3
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y6, Y11, Y3
-	VFMADD231PD Y7, Y10, Y2
-	VPSLLQ      $0x34, Y5, Y5
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y5, Y3, Y3
-	VPADDQ      Y4, Y2, Y2
+	VFMADD213PD expRowc<>+0(SB), Y5, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y8, Y13, Y5
+	VFMADD231PD Y9, Y12, Y4
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y5, Y5
+	VPADDQ      Y6, Y4, Y4
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD      Y3, Y0, Y0
-	VANDPD      Y2, Y1, Y1
-	VMOVUPS     480(SI), Y2
+	VANDPD      Y5, Y0, Y0
+	VANDPD      Y4, Y1, Y1
 	VMULPD      Y2, Y0, Y0
-	VMOVUPS     512(SI), Y2
-	VMULPD      Y2, Y1, Y1
+	VMULPD      Y3, Y1, Y1
+	VMOVUPS     352(SI), Y2
+	VMULPD      Y2, Y0, Y0
 	VMOVUPS     416(SI), Y2
-	VMULPD      Y2, Y0, Y0
-	VMOVUPS     448(SI), Y2
 	VFMADD231PD Y2, Y1, Y0
 	VMOVUPS     (SI), Y1
 	VSUBPD      Y0, Y1, Y1
 	VMOVUPS     Y1, (SI)
-	ADDQ        $0x00000008, BX
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JGE         many
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y0
-	VMASKMOVPD  (DX)(BX*8), Y0, Y1
-	VADDPD      minusOne<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     192(SI), Y3
-	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMOVUPS     160(SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMOVUPS     128(SI), Y3
-	VFMADD231PD Y1, Y1, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMASKMOVPD  (CX)(BX*8), Y0, Y0
-	VORPD       signBit<>+0(SB), Y0, Y3
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VMOVUPS     352(SI), Y5
-	VANDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 352(SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y3, Y3, Y5
-	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
-	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD  Y5, Y7, Y6
-	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y5, Y7, Y3
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y3, Y3
-	VADDPD       two<>+0(SB), Y3, Y4
-	VDIVPD       Y4, Y3, Y4
+	MOVQ         $0x00000004, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*8), Y0
+	VMASKMOVPD   (DX)(DI*8), Y0, Y1
+	VADDPD       minusOne<>+0(SB), Y1, Y2
+	VANDPD       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VADDPD       Y1, Y3, Y3
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      160(SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VMOVUPS      128(SI), Y3
+	VFMADD231PD  Y1, Y1, Y3
+	VMOVUPS      Y3, 128(SI)
+	VMASKMOVPD   (CX)(DI*8), Y0, Y3
+	VMASKMOVPD   (BX)(DI*8), Y0, Y0
+	VADDPD       two<>+0(SB), Y0, Y4
+	VDIVPD       Y4, Y0, Y4
 	VMULPD       Y4, Y4, Y5
 	VMOVUPD      unitRowi<>+0(SB), Y6
 	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
@@ -45088,21 +46791,21 @@ few:
 	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
 	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
 	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y3, Y5, Y6
-	VFNMADD213PD Y3, Y4, Y6
+	VFNMADD213PD Y0, Y5, Y6
+	VFNMADD213PD Y0, Y4, Y6
 	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y3, Y5
+	VADDPD       one<>+0(SB), Y0, Y5
 	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VBLENDVPD    Y0, Y3, Y4, Y5
-	VBLENDVPD    Y0, Y4, Y3, Y3
+	VMULPD       Y4, Y0, Y0
+	VBLENDVPD    Y3, Y0, Y4, Y5
+	VBLENDVPD    Y3, Y4, Y0, Y0
 	VXORPD       Y4, Y4, Y4
-	VMINPD       Y0, Y4, Y4
+	VMINPD       Y3, Y4, Y4
 	VSUBPD       Y6, Y4, Y4
 	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y0, Y7, Y0
-	VADDPD       Y0, Y6, Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMAXPD       Y3, Y7, Y3
+	VADDPD       Y3, Y6, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
 	VMOVUPS      320(SI), Y6
 	VFMADD231PD  Y1, Y5, Y6
 	VMOVUPS      Y6, 320(SI)
@@ -45110,23 +46813,23 @@ few:
 	VFNMADD231PD Y2, Y5, Y6
 	VMOVUPS      Y6, 288(SI)
 	VMOVUPS      256(SI), Y5
-	VFMADD231PD  Y1, Y3, Y5
+	VFMADD231PD  Y1, Y0, Y5
 	VMOVUPS      Y5, 256(SI)
 	VMOVUPS      224(SI), Y5
-	VFNMADD231PD Y2, Y3, Y5
+	VFNMADD231PD Y2, Y0, Y5
 	VMOVUPS      Y5, 224(SI)
-	VMOVUPS      96(SI), Y3
-	VFMADD231PD  Y4, Y1, Y3
-	VMOVUPS      Y3, 96(SI)
-	VMOVUPS      64(SI), Y3
-	VFNMADD231PD Y0, Y2, Y3
-	VMOVUPS      Y3, 64(SI)
+	VMOVUPS      96(SI), Y0
+	VFMADD231PD  Y4, Y1, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      64(SI), Y0
+	VFNMADD231PD Y3, Y2, Y0
+	VMOVUPS      Y0, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y3
-	VMULPD  Y3, Y0, Y3
+	VMOVUPS 448(SI), Y0
+	VMULPD  Y0, Y3, Y0
 	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y3, Y5, Y5
+	VMAXPD  Y0, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -45152,54 +46855,59 @@ few:
 	VFMADD231PD Y7, Y9, Y5
 	VPSLLQ      $0x34, Y6, Y6
 	VPADDQ      Y6, Y5, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y5, Y3, Y3
-	VMULPD      Y1, Y3, Y1
-	VMOVUPS     32(SI), Y3
-	VFMADD231PD Y4, Y1, Y3
-	VMOVUPS     Y3, 32(SI)
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VANDPD      Y5, Y0, Y0
+	VMULPD      Y1, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VFMADD231PD Y4, Y0, Y1
+	VMOVUPS     Y1, 32(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y1
-	VMULPD  Y1, Y4, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y3
-	VMAXPD  Y1, Y3, Y3
+	VMOVUPS 448(SI), Y0
+	VMULPD  Y0, Y4, Y0
+	VMOVUPD leastNormalExp<>+0(SB), Y1
+	VMAXPD  Y0, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y3, Y3, Y5
+	VMULPD       Y1, Y1, Y5
 	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y3, Y6
+	VFMADD213PD  expRowg<>+0(SB), Y1, Y6
 	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
 	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y3, Y7
+	VFMADD213PD  expRowe<>+0(SB), Y1, Y7
 	VFMADD231PD  Y5, Y6, Y7
 	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y3, Y6
+	VFMADD213PD  expRowc<>+0(SB), Y1, Y6
 	VFMADD231PD  Y5, Y7, Y6
 	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y3, Y7
+	VFMADD213PD  expRowa<>+0(SB), Y1, Y7
 	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y3, Y3
-	VFMADD231PD  Y5, Y7, Y3
+	VADDPD       one<>+0(SB), Y1, Y1
+	VFMADD231PD  Y5, Y7, Y1
 	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y3, Y3
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD       Y3, Y1, Y1
-	VMULPD       Y2, Y1, Y1
-	VMOVUPS      (SI), Y2
-	VFNMADD231PD Y0, Y1, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $0x00000004, BX
-	SUBQ         $0x00000004, AX
-	JMP          few
+	VPADDQ       Y4, Y1, Y1
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VANDPD       Y1, Y0, Y0
+	VMULPD       Y2, Y0, Y0
+	VMOVUPS      (SI), Y1
+	VFNMADD231PD Y3, Y0, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPS      320(SI), Y0
@@ -45301,7 +47009,7 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
-	VMOVUPS      352(SI), Y0
+	VMOVUPS      384(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -45311,8 +47019,8 @@ done:
 
 // func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $704-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2816-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -45338,152 +47046,220 @@ TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $704-89
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 320(R8)
 	VMOVSS       36(DI), X0
 	VBROADCASTSS X0, Y0
 	VMOVUPS      Y0, 352(R8)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 384(R8)
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS     (SI)(DI*4), Y0
-	VMOVUPS     32(SI)(DI*4), Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y0, Y2, Y3
-	VMOVUPS     Y3, 576(R8)
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     Y2, 640(R8)
-	VMOVUPS     (R8), Y2
-	VMULPS      Y2, Y0, Y2
-	VMOVUPS     Y2, 192(R8)
-	VMOVUPS     (R8), Y2
-	VMULPS      Y2, Y1, Y2
-	VMOVUPS     Y2, 224(R8)
-	VMOVUPS     32(R8), Y2
-	VMOVUPS     576(R8), Y3
-	VMOVUPS     192(R8), Y4
-	VFMADD231PS Y2, Y3, Y4
-	VMOVUPS     Y4, 192(R8)
-	VMOVUPS     32(R8), Y2
-	VMOVUPS     640(R8), Y3
-	VMOVUPS     224(R8), Y4
-	VFMADD231PS Y2, Y3, Y4
-	VMOVUPS     Y4, 224(R8)
-	VMOVUPS     (BX)(DI*4), Y2
-	VMOVUPS     32(BX)(DI*4), Y3
-	VORPS       signBitSingle<>+0(SB), Y2, Y4
-	VORPS       signBitSingle<>+0(SB), Y3, Y5
-	VMOVUPS     384(R8), Y6
-	VPMAXUD     Y4, Y6, Y6
-	VMOVUPS     Y6, 384(R8)
-	VMOVUPS     384(R8), Y6
-	VPMAXUD     Y5, Y6, Y6
-	VMOVUPS     Y6, 384(R8)
+	VMOVUPS (BX)(R9*4), Y0
+	VMOVUPS 32(BX)(R9*4), Y1
+	VORPS   signBitSingle<>+0(SB), Y0, Y0
+	VORPS   signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS 384(R8), Y2
+	VPMAXUD Y0, Y2, Y2
+	VMOVUPS Y2, 384(R8)
+	VMOVUPS 384(R8), Y2
+	VPMAXUD Y1, Y2, Y2
+	VMOVUPS Y2, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
-	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
-	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y0
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y4, Y4, Y8
-	VMULPS      Y5, Y5, Y9
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
-	VFMADD231PS Y8, Y11, Y13
-	VFMADD231PS Y9, Y10, Y12
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y8, Y13, Y4
-	VFMADD231PS Y9, Y12, Y5
-	VPSLLD      $0x17, Y7, Y7
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y7, Y4, Y4
-	VPADDD      Y6, Y5, Y5
-	VADDPS      twoSingle<>+0(SB), Y4, Y6
-	VADDPS      twoSingle<>+0(SB), Y5, Y7
-	VDIVPS      Y6, Y4, Y6
-	VDIVPS      Y7, Y5, Y7
+	VMULPS      Y0, Y0, Y4
+	VMULPS      Y1, Y1, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y0, Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y0, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y8
+	VFMADD231PS Y4, Y7, Y9
+	VFMADD231PS Y5, Y6, Y8
+	VADDPS      oneSingle<>+0(SB), Y0, Y0
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y4, Y9, Y0
+	VFMADD231PS Y5, Y8, Y1
+	VPSLLD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y3, Y0, Y0
+	VPADDD      Y2, Y1, Y1
+	VMOVUPS     Y0, (DI)(R9*4)
+	VMOVUPS     Y1, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y0
+	VMASKMOVPS (BX)(R9*4), Y0, Y1
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    384(R8), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 384(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y2
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
+	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y4
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y4
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y3, Y4
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y5
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y5
+	VFMADD231PS Y3, Y4, Y5
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VFMADD231PS Y3, Y5, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (SI)(R9*4), Y0
+	VMOVUPS     32(SI)(R9*4), Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y0, Y2, Y3
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y0, Y4
+	VMOVUPS     Y4, 192(R8)
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y1, Y4
+	VMOVUPS     Y4, 224(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     192(R8), Y5
+	VFMADD231PS Y4, Y3, Y5
+	VMOVUPS     Y5, 192(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     224(R8), Y5
+	VFMADD231PS Y4, Y2, Y5
+	VMOVUPS     Y5, 224(R8)
+	VMOVUPS     (BX)(R9*4), Y4
+	VMOVUPS     32(BX)(R9*4), Y5
+	VMOVUPS     (DI)(R9*4), Y6
+	VMOVUPS     32(DI)(R9*4), Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y8
-	VMULPS       Y7, Y7, Y9
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFNMADD213PS Y4, Y8, Y11
-	VFNMADD213PS Y5, Y9, Y10
-	VFNMADD213PS Y4, Y6, Y11
-	VFNMADD213PS Y5, Y7, Y10
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y4, Y7
-	VADDPS       oneSingle<>+0(SB), Y5, Y8
-	VDIVPS       Y7, Y6, Y7
-	VDIVPS       Y8, Y6, Y6
-	VMULPS       Y7, Y4, Y4
-	VMULPS       Y6, Y5, Y5
-	VBLENDVPS    Y2, Y4, Y7, Y8
-	VMOVUPS      Y8, 416(R8)
-	VBLENDVPS    Y3, Y5, Y6, Y8
-	VMOVUPS      Y8, 448(R8)
-	VBLENDVPS    Y2, Y7, Y4, Y4
-	VMOVUPS      Y4, 544(R8)
-	VBLENDVPS    Y3, Y6, Y5, Y4
-	VMOVUPS      Y4, 608(R8)
-	VXORPD       Y4, Y4, Y4
-	VMINPS       Y2, Y4, Y5
-	VMINPS       Y3, Y4, Y4
-	VSUBPS       Y11, Y5, Y5
-	VSUBPS       Y10, Y4, Y4
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 416(R8)
+	VBLENDVPS    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 448(R8)
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 544(R8)
+	VBLENDVPS    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 576(R8)
 	VXORPD       Y6, Y6, Y6
-	VMAXPS       Y2, Y6, Y2
-	VMAXPS       Y3, Y6, Y3
-	VADDPS       Y2, Y11, Y2
-	VADDPS       Y3, Y10, Y3
-	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, 288(R8)
-	VXORPS       signBitSingle<>+0(SB), Y3, Y2
-	VMOVUPS      Y2, 320(R8)
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VMOVUPS      64(R8), Y3
-	VMULPS       Y3, Y1, Y3
+	VMINPS       Y4, Y6, Y7
+	VMINPS       Y5, Y6, Y6
+	VSUBPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 608(R8)
+	VSUBPS       Y12, Y6, Y6
+	VMOVUPS      Y6, 640(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 256(R8)
+	VXORPS       signBitSingle<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 288(R8)
+	VMOVUPS      64(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y5, Y1, Y5
 	VMOVUPS      96(R8), Y6
-	VMOVUPS      576(R8), Y7
-	VMULPS       Y6, Y7, Y6
+	VMULPS       Y6, Y3, Y6
 	VMOVUPS      96(R8), Y7
-	VMOVUPS      640(R8), Y8
-	VMULPS       Y7, Y8, Y7
+	VMULPS       Y7, Y2, Y7
 	VMOVUPS      544(R8), Y8
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      608(R8), Y8
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      576(R8), Y8
+	VMULPS       Y8, Y5, Y5
 	VMOVUPS      416(R8), Y8
-	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y6, Y4
 	VMOVUPS      448(R8), Y6
-	VFNMADD231PS Y6, Y7, Y3
+	VFNMADD231PS Y6, Y7, Y5
 	VMOVUPS      128(R8), Y6
 	VMULPS       Y6, Y0, Y0
 	VMOVUPS      Y0, 480(R8)
@@ -45493,10 +47269,10 @@ many:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMOVUPS 352(R8), Y0
-	VMOVUPS 288(R8), Y1
+	VMOVUPS 256(R8), Y1
 	VMULPS  Y0, Y1, Y0
 	VMOVUPS 352(R8), Y1
-	VMOVUPS 320(R8), Y6
+	VMOVUPS 288(R8), Y6
 	VMULPS  Y1, Y6, Y1
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
 	VMAXPS  Y0, Y6, Y7
@@ -45540,36 +47316,38 @@ many:
 	VANDPD       Y7, Y0, Y0
 	VANDPD       Y6, Y1, Y1
 	VMOVUPS      416(R8), Y6
-	VMULPS       Y5, Y6, Y6
+	VMOVUPS      608(R8), Y7
+	VMULPS       Y7, Y6, Y6
 	VMOVUPS      448(R8), Y7
-	VMULPS       Y4, Y7, Y7
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      640(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      544(R8), Y9
 	VFNMADD213PS Y9, Y8, Y6
-	VMOVUPS      256(R8), Y8
-	VMOVUPS      608(R8), Y9
+	VMOVUPS      320(R8), Y8
+	VMOVUPS      576(R8), Y9
 	VFNMADD213PS Y9, Y8, Y7
 	VMOVUPS      480(R8), Y8
 	VMULPS       Y0, Y8, Y0
 	VMOVUPS      512(R8), Y8
 	VMULPS       Y1, Y8, Y1
-	VFMADD231PS  Y6, Y0, Y2
-	VFMADD231PS  Y7, Y1, Y3
+	VFMADD231PS  Y6, Y0, Y4
+	VFMADD231PS  Y7, Y1, Y5
 	VMOVUPS      160(R8), Y0
-	VMOVUPS      576(R8), Y1
-	VMULPS       Y0, Y1, Y0
+	VMULPS       Y0, Y3, Y0
 	VMOVUPS      160(R8), Y1
-	VMOVUPS      640(R8), Y6
-	VMULPS       Y1, Y6, Y1
+	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y6
-	VMULPS  Y6, Y5, Y5
-	VMOVUPS 352(R8), Y6
-	VMULPS  Y6, Y4, Y4
+	VMOVUPS 352(R8), Y2
+	VMOVUPS 608(R8), Y3
+	VMULPS  Y2, Y3, Y2
+	VMOVUPS 352(R8), Y3
+	VMOVUPS 640(R8), Y6
+	VMULPS  Y3, Y6, Y3
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y5, Y6, Y7
-	VMAXPS  Y4, Y6, Y6
+	VMAXPS  Y2, Y6, Y7
+	VMAXPS  Y3, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -45604,94 +47382,72 @@ many:
 	VPSLLD       $0x17, Y8, Y8
 	VPADDD       Y9, Y7, Y7
 	VPADDD       Y8, Y6, Y6
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
-	VANDPD       Y7, Y5, Y5
-	VANDPD       Y6, Y4, Y4
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
 	VMOVUPS      544(R8), Y6
-	VMOVUPS      288(R8), Y7
+	VMOVUPS      256(R8), Y7
 	VMULPS       Y7, Y6, Y6
-	VMOVUPS      608(R8), Y7
-	VMOVUPS      320(R8), Y8
+	VMOVUPS      576(R8), Y7
+	VMOVUPS      288(R8), Y8
 	VMULPS       Y8, Y7, Y7
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      416(R8), Y9
 	VFNMADD213PS Y9, Y8, Y6
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      448(R8), Y9
 	VFNMADD213PS Y9, Y8, Y7
-	VMULPS       Y5, Y0, Y0
-	VMULPS       Y4, Y1, Y1
-	VFMADD231PS  Y6, Y0, Y2
-	VFMADD231PS  Y7, Y1, Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VFMADD231PS  Y6, Y0, Y4
+	VFMADD231PS  Y7, Y1, Y5
 	VMOVUPS      192(R8), Y0
 	VMOVUPS      416(R8), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      224(R8), Y1
-	VMOVUPS      448(R8), Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      544(R8), Y4
-	VFMADD231PS  Y4, Y0, Y2
-	VMOVUPS      608(R8), Y0
-	VFMADD231PS  Y0, Y1, Y3
+	VMOVUPS      448(R8), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      544(R8), Y2
+	VFMADD231PS  Y2, Y0, Y4
+	VMOVUPS      576(R8), Y0
+	VFMADD231PS  Y0, Y1, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Y2, (AX)(DI*4)
-	VMOVNTPS     Y3, 32(AX)(DI*4)
+	VMOVNTPS     Y4, (AX)(R9*4)
+	VMOVNTPS     Y5, 32(AX)(R9*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Y2, (AX)(DI*4)
-	VMOVUPS Y3, 32(AX)(DI*4)
+	VMOVUPS Y4, (AX)(R9*4)
+	VMOVUPS Y5, 32(AX)(R9*4)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*4), Y0
-	VMASKMOVPS  (SI)(DI*4), Y0, Y1
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y0
+	VMASKMOVPS  (SI)(R9*4), Y0, Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y1, Y2, Y2
 	VMOVUPS     (R8), Y3
 	VMULPS      Y3, Y1, Y3
 	VMOVUPS     32(R8), Y4
 	VFMADD231PS Y4, Y2, Y3
-	VMASKMOVPS  (BX)(DI*4), Y0, Y4
-	VORPS       signBitSingle<>+0(SB), Y4, Y5
-	VMOVUPS     384(R8), Y6
-	VPMAXUD     Y5, Y6, Y6
-	VMOVUPS     Y6, 384(R8)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y7
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
-	VFMADD231PS Y7, Y8, Y9
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y7, Y9, Y5
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  (BX)(R9*4), Y0, Y4
+	VMASKMOVPS  (DI)(R9*4), Y0, Y5
 	VADDPS      twoSingle<>+0(SB), Y5, Y6
 	VDIVPS      Y6, Y5, Y6
 
@@ -45752,7 +47508,7 @@ few:
 	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
 	VANDPD       Y10, Y9, Y9
 	VMULPS       Y6, Y7, Y10
-	VMOVUPS      256(R8), Y11
+	VMOVUPS      320(R8), Y11
 	VFNMADD213PS Y5, Y11, Y10
 	VMULPS       Y9, Y1, Y1
 	VFMADD231PS  Y10, Y1, Y8
@@ -45786,18 +47542,23 @@ few:
 	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
 	VANDPD       Y6, Y2, Y2
 	VMULPS       Y4, Y5, Y4
-	VMOVUPS      256(R8), Y6
+	VMOVUPS      320(R8), Y6
 	VFNMADD213PS Y7, Y6, Y4
 	VMULPS       Y2, Y1, Y1
 	VFMADD231PS  Y4, Y1, Y8
 	VMULPS       Y7, Y3, Y1
 	VFMADD231PS  Y5, Y1, Y8
-	VMASKMOVPS   Y8, Y0, (AX)(DI*4)
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMASKMOVPS   Y8, Y0, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
 	VMOVUPS   384(R8), Y1
@@ -45814,8 +47575,8 @@ done:
 
 // func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $704-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $2816-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -45841,174 +47602,249 @@ TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $704-89
 	VXORPD       signBit<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 320(R8)
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
 	VMOVUPS      Y0, 352(R8)
 	VPCMPEQD     Y0, Y0, Y0
 	VMOVUPS      Y0, 384(R8)
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000008
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD     (SI)(DI*8), Y0
-	VMOVUPD     32(SI)(DI*8), Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y0, Y2, Y3
-	VMOVUPS     Y3, 608(R8)
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 640(R8)
-	VMOVUPS     (R8), Y2
-	VMULPD      Y2, Y0, Y2
-	VMOVUPS     Y2, 192(R8)
-	VMOVUPS     (R8), Y2
-	VMULPD      Y2, Y1, Y2
-	VMOVUPS     Y2, 224(R8)
-	VMOVUPS     32(R8), Y2
-	VMOVUPS     608(R8), Y3
-	VMOVUPS     192(R8), Y4
-	VFMADD231PD Y2, Y3, Y4
-	VMOVUPS     Y4, 192(R8)
-	VMOVUPS     32(R8), Y2
-	VMOVUPS     640(R8), Y3
-	VMOVUPS     224(R8), Y4
-	VFMADD231PD Y2, Y3, Y4
-	VMOVUPS     Y4, 224(R8)
-	VMOVUPD     (BX)(DI*8), Y2
-	VMOVUPD     32(BX)(DI*8), Y3
-	VORPD       signBit<>+0(SB), Y2, Y4
-	VORPD       signBit<>+0(SB), Y3, Y5
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VMOVUPS     384(R8), Y8
-	VANDPD      Y6, Y8, Y8
-	VMOVUPS     Y8, 384(R8)
-	VMOVUPS     384(R8), Y6
-	VANDPD      Y7, Y6, Y6
-	VMOVUPS     Y6, 384(R8)
+	VMOVUPD (BX)(R9*8), Y0
+	VMOVUPD 32(BX)(R9*8), Y1
+	VORPD   signBit<>+0(SB), Y0, Y0
+	VORPD   signBit<>+0(SB), Y1, Y1
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS 384(R8), Y4
+	VANDPD  Y2, Y4, Y4
+	VMOVUPS Y4, 384(R8)
+	VMOVUPS 384(R8), Y2
+	VANDPD  Y3, Y2, Y2
+	VMOVUPS Y2, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y4, Y4, Y8
-	VMULPD       Y5, Y5, Y9
-	VMOVUPD      expRowh<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD  expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD  expRowi<>+0(SB), Y9, Y10
-	VMOVUPD      expRowf<>+0(SB), Y12
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowg<>+0(SB), Y0, Y7
+	VFMADD213PD expRowg<>+0(SB), Y1, Y6
+	VFMADD231PD expRowi<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowe<>+0(SB), Y0, Y9
+	VFMADD213PD expRowe<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VFMADD213PD expRowc<>+0(SB), Y0, Y7
+	VFMADD213PD expRowc<>+0(SB), Y1, Y6
+	VFMADD231PD Y4, Y9, Y7
+	VFMADD231PD Y5, Y8, Y6
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowa<>+0(SB), Y0, Y9
+	VFMADD213PD expRowa<>+0(SB), Y1, Y8
+	VFMADD231PD Y4, Y7, Y9
+	VFMADD231PD Y5, Y6, Y8
+	VADDPD      one<>+0(SB), Y0, Y0
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y4, Y9, Y0
+	VFMADD231PD Y5, Y8, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y0, Y0
+	VPADDQ      Y2, Y1, Y1
+	VMOVUPD     Y0, (DI)(R9*8)
+	VMOVUPD     Y1, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y0
+	VMASKMOVPD (BX)(R9*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    384(R8), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 384(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y3
+	VMOVUPD     expRowh<>+0(SB), Y4
+	VFMADD213PD expRowg<>+0(SB), Y1, Y4
+	VFMADD231PD expRowi<>+0(SB), Y3, Y4
+	VMOVUPD     expRowf<>+0(SB), Y5
+	VFMADD213PD expRowe<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VMOVUPD     expRowd<>+0(SB), Y4
+	VFMADD213PD expRowc<>+0(SB), Y1, Y4
+	VFMADD231PD Y3, Y5, Y4
+	VMOVUPD     expRowb<>+0(SB), Y5
+	VFMADD213PD expRowa<>+0(SB), Y1, Y5
+	VFMADD231PD Y3, Y4, Y5
+	VADDPD      one<>+0(SB), Y1, Y1
+	VFMADD231PD Y3, Y5, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y1, Y1
+	VMASKMOVPD  Y1, Y0, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD      (SI)(R9*8), Y0
+	VMOVUPD      32(SI)(R9*8), Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VSUBPD       Y0, Y2, Y3
+	VSUBPD       Y1, Y2, Y2
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y0, Y4
+	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y1, Y4
+	VMOVUPS      Y4, 224(R8)
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      192(R8), Y5
+	VFMADD231PD  Y4, Y3, Y5
+	VMOVUPS      Y5, 192(R8)
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      224(R8), Y5
+	VFMADD231PD  Y4, Y2, Y5
+	VMOVUPS      Y5, 224(R8)
+	VMOVUPD      (BX)(R9*8), Y4
+	VMOVUPD      32(BX)(R9*8), Y5
+	VMOVUPD      (DI)(R9*8), Y6
+	VMOVUPD      32(DI)(R9*8), Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD  Y8, Y11, Y13
-	VFMADD231PD  Y9, Y10, Y12
-	VMOVUPD      expRowd<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD  Y8, Y13, Y11
-	VFMADD231PD  Y9, Y12, Y10
-	VMOVUPD      expRowb<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD  Y8, Y11, Y13
-	VFMADD231PD  Y9, Y10, Y12
-	VADDPD       one<>+0(SB), Y4, Y4
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y8, Y13, Y4
-	VFMADD231PD  Y9, Y12, Y5
-	VPSLLQ       $0x34, Y7, Y7
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y7, Y4, Y4
-	VPADDQ       Y6, Y5, Y5
-	VADDPD       two<>+0(SB), Y4, Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VDIVPD       Y6, Y4, Y6
-	VDIVPD       Y7, Y5, Y7
-	VMULPD       Y6, Y6, Y8
-	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y8, Y11
-	VFNMADD213PD Y5, Y9, Y10
-	VFNMADD213PD Y4, Y6, Y11
-	VFNMADD213PD Y5, Y7, Y10
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y4, Y7
-	VADDPD       one<>+0(SB), Y5, Y8
-	VDIVPD       Y7, Y6, Y7
-	VDIVPD       Y8, Y6, Y6
-	VMULPD       Y7, Y4, Y4
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y2, Y4, Y7, Y8
-	VMOVUPS      Y8, 416(R8)
-	VBLENDVPD    Y3, Y5, Y6, Y8
-	VMOVUPS      Y8, 448(R8)
-	VBLENDVPD    Y2, Y7, Y4, Y4
-	VMOVUPS      Y4, 544(R8)
-	VBLENDVPD    Y3, Y6, Y5, Y4
-	VMOVUPS      Y4, 576(R8)
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y2, Y4, Y5
-	VMINPD       Y3, Y4, Y4
-	VSUBPD       Y11, Y5, Y5
-	VSUBPD       Y10, Y4, Y4
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 416(R8)
+	VBLENDVPD    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 448(R8)
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 544(R8)
+	VBLENDVPD    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 576(R8)
 	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y2, Y6, Y2
-	VMAXPD       Y3, Y6, Y3
-	VADDPD       Y2, Y11, Y2
-	VADDPD       Y3, Y10, Y3
-	VXORPD       signBit<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, 288(R8)
-	VXORPD       signBit<>+0(SB), Y3, Y2
-	VMOVUPS      Y2, 320(R8)
-	VMOVUPS      64(R8), Y2
-	VMULPD       Y2, Y0, Y2
-	VMOVUPS      64(R8), Y3
-	VMULPD       Y3, Y1, Y3
+	VMINPD       Y4, Y6, Y7
+	VMINPD       Y5, Y6, Y6
+	VSUBPD       Y13, Y7, Y7
+	VMOVUPS      Y7, 608(R8)
+	VSUBPD       Y12, Y6, Y6
+	VMOVUPS      Y6, 640(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y5, Y6, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 256(R8)
+	VXORPD       signBit<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 288(R8)
+	VMOVUPS      64(R8), Y4
+	VMULPD       Y4, Y0, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPD       Y5, Y1, Y5
 	VMOVUPS      96(R8), Y6
-	VMOVUPS      608(R8), Y7
-	VMULPD       Y6, Y7, Y6
+	VMULPD       Y6, Y3, Y6
 	VMOVUPS      96(R8), Y7
-	VMOVUPS      640(R8), Y8
-	VMULPD       Y7, Y8, Y7
+	VMULPD       Y7, Y2, Y7
 	VMOVUPS      544(R8), Y8
-	VMULPD       Y8, Y2, Y2
+	VMULPD       Y8, Y4, Y4
 	VMOVUPS      576(R8), Y8
-	VMULPD       Y8, Y3, Y3
+	VMULPD       Y8, Y5, Y5
 	VMOVUPS      416(R8), Y8
-	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y6, Y4
 	VMOVUPS      448(R8), Y6
-	VFNMADD231PD Y6, Y7, Y3
+	VFNMADD231PD Y6, Y7, Y5
 	VMOVUPS      128(R8), Y6
 	VMULPD       Y6, Y0, Y0
 	VMOVUPS      Y0, 480(R8)
@@ -46018,10 +47854,10 @@ many:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMOVUPS 352(R8), Y0
-	VMOVUPS 288(R8), Y1
+	VMOVUPS 256(R8), Y1
 	VMULPD  Y0, Y1, Y0
 	VMOVUPS 352(R8), Y1
-	VMOVUPS 320(R8), Y6
+	VMOVUPS 288(R8), Y6
 	VMULPD  Y1, Y6, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y6
 	VMAXPD  Y0, Y6, Y7
@@ -46077,36 +47913,38 @@ many:
 	VANDPD       Y7, Y0, Y0
 	VANDPD       Y6, Y1, Y1
 	VMOVUPS      416(R8), Y6
-	VMULPD       Y5, Y6, Y6
+	VMOVUPS      608(R8), Y7
+	VMULPD       Y7, Y6, Y6
 	VMOVUPS      448(R8), Y7
-	VMULPD       Y4, Y7, Y7
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      640(R8), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      544(R8), Y9
 	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      576(R8), Y9
 	VFNMADD213PD Y9, Y8, Y7
 	VMOVUPS      480(R8), Y8
 	VMULPD       Y0, Y8, Y0
 	VMOVUPS      512(R8), Y8
 	VMULPD       Y1, Y8, Y1
-	VFMADD231PD  Y6, Y0, Y2
-	VFMADD231PD  Y7, Y1, Y3
+	VFMADD231PD  Y6, Y0, Y4
+	VFMADD231PD  Y7, Y1, Y5
 	VMOVUPS      160(R8), Y0
-	VMOVUPS      608(R8), Y1
-	VMULPD       Y0, Y1, Y0
+	VMULPD       Y0, Y3, Y0
 	VMOVUPS      160(R8), Y1
-	VMOVUPS      640(R8), Y6
-	VMULPD       Y1, Y6, Y1
+	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y6
-	VMULPD  Y6, Y5, Y5
-	VMOVUPS 352(R8), Y6
-	VMULPD  Y6, Y4, Y4
+	VMOVUPS 352(R8), Y2
+	VMOVUPS 608(R8), Y3
+	VMULPD  Y2, Y3, Y2
+	VMOVUPS 352(R8), Y3
+	VMOVUPS 640(R8), Y6
+	VMULPD  Y3, Y6, Y3
 	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y5, Y6, Y7
-	VMAXPD  Y4, Y6, Y6
+	VMAXPD  Y2, Y6, Y7
+	VMAXPD  Y3, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -46153,101 +47991,72 @@ many:
 	VPSLLQ       $0x34, Y8, Y8
 	VPADDQ       Y9, Y7, Y7
 	VPADDQ       Y8, Y6, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VANDPD       Y7, Y5, Y5
-	VANDPD       Y6, Y4, Y4
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
 	VMOVUPS      544(R8), Y6
-	VMOVUPS      288(R8), Y7
+	VMOVUPS      256(R8), Y7
 	VMULPD       Y7, Y6, Y6
 	VMOVUPS      576(R8), Y7
-	VMOVUPS      320(R8), Y8
+	VMOVUPS      288(R8), Y8
 	VMULPD       Y8, Y7, Y7
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      416(R8), Y9
 	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      256(R8), Y8
+	VMOVUPS      320(R8), Y8
 	VMOVUPS      448(R8), Y9
 	VFNMADD213PD Y9, Y8, Y7
-	VMULPD       Y5, Y0, Y0
-	VMULPD       Y4, Y1, Y1
-	VFMADD231PD  Y6, Y0, Y2
-	VFMADD231PD  Y7, Y1, Y3
+	VMULPD       Y2, Y0, Y0
+	VMULPD       Y3, Y1, Y1
+	VFMADD231PD  Y6, Y0, Y4
+	VFMADD231PD  Y7, Y1, Y5
 	VMOVUPS      192(R8), Y0
 	VMOVUPS      416(R8), Y1
 	VMULPD       Y1, Y0, Y0
 	VMOVUPS      224(R8), Y1
-	VMOVUPS      448(R8), Y4
-	VMULPD       Y4, Y1, Y1
-	VMOVUPS      544(R8), Y4
-	VFMADD231PD  Y4, Y0, Y2
+	VMOVUPS      448(R8), Y2
+	VMULPD       Y2, Y1, Y1
+	VMOVUPS      544(R8), Y2
+	VFMADD231PD  Y2, Y0, Y4
 	VMOVUPS      576(R8), Y0
-	VFMADD231PD  Y0, Y1, Y3
+	VFMADD231PD  Y0, Y1, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y2, (AX)(DI*8)
-	VMOVNTPD     Y3, 32(AX)(DI*8)
+	VMOVNTPD     Y4, (AX)(R9*8)
+	VMOVNTPD     Y5, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y2, (AX)(DI*8)
-	VMOVUPD Y3, 32(AX)(DI*8)
+	VMOVUPD Y4, (AX)(R9*8)
+	VMOVUPD Y5, 32(AX)(R9*8)
 
 stored1:
-	ADDQ $0x00000008, DI
-	SUBQ $0x00000008, CX
-	CMPQ CX, $0x00000008
-	JGE  many
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        DX
-	VMOVDQU     32(R9)(DX*8), Y0
-	VMASKMOVPD  (SI)(DI*8), Y0, Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(R8), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMASKMOVPD  (BX)(DI*8), Y0, Y4
-	VORPD       signBit<>+0(SB), Y4, Y5
-	VCMPPD      $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VMOVUPS     384(R8), Y7
-	VANDPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 384(R8)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y5, Y5, Y7
-	VMOVUPD      expRowh<>+0(SB), Y8
-	VFMADD213PD  expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD  expRowi<>+0(SB), Y7, Y8
-	VMOVUPD      expRowf<>+0(SB), Y9
-	VFMADD213PD  expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VMOVUPD      expRowd<>+0(SB), Y8
-	VFMADD213PD  expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD  Y7, Y9, Y8
-	VMOVUPD      expRowb<>+0(SB), Y9
-	VFMADD213PD  expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD  Y7, Y8, Y9
-	VADDPD       one<>+0(SB), Y5, Y5
-	VFMADD231PD  Y7, Y9, Y5
-	VPSLLQ       $0x34, Y6, Y6
-	VPADDQ       Y6, Y5, Y5
+	MOVQ         $0x00000004, R11
+	CMPQ         R10, R11
+	CMOVQLT      R10, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y0
+	VMASKMOVPD   (SI)(R9*8), Y0, Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VSUBPD       Y1, Y2, Y2
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y1, Y3
+	VMOVUPS      32(R8), Y4
+	VFMADD231PD  Y4, Y2, Y3
+	VMASKMOVPD   (BX)(R9*8), Y0, Y4
+	VMASKMOVPD   (DI)(R9*8), Y0, Y5
 	VADDPD       two<>+0(SB), Y5, Y6
 	VDIVPD       Y6, Y5, Y6
 	VMULPD       Y6, Y6, Y7
@@ -46317,7 +48126,7 @@ few:
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
 	VANDPD       Y10, Y9, Y9
 	VMULPD       Y6, Y7, Y10
-	VMOVUPS      256(R8), Y11
+	VMOVUPS      320(R8), Y11
 	VFNMADD213PD Y5, Y11, Y10
 	VMULPD       Y9, Y1, Y1
 	VFMADD231PD  Y10, Y1, Y8
@@ -46357,18 +48166,23 @@ few:
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
 	VANDPD       Y6, Y2, Y2
 	VMULPD       Y4, Y5, Y4
-	VMOVUPS      256(R8), Y6
+	VMOVUPS      320(R8), Y6
 	VFNMADD213PD Y7, Y6, Y4
 	VMULPD       Y2, Y1, Y1
 	VFMADD231PD  Y4, Y1, Y8
 	VMULPD       Y7, Y3, Y1
 	VFMADD231PD  Y5, Y1, Y8
-	VMASKMOVPD   Y8, Y0, (AX)(DI*8)
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, CX
-	JMP          few
+	VMASKMOVPD   Y8, Y0, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	VMOVUPS   384(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f

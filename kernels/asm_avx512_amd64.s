@@ -20919,10 +20919,10 @@ TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73
 	VMOVUPS      Z9, 192(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 1024 elements are added in lanes of float32.
+	// Up to 1024 elements.
 	MOVQ    $0x00000400, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -21033,7 +21033,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -21417,10 +21417,10 @@ TEXT ·forwardNoneRegionF32AVX512(SB), $448-65
 	VMOVUPS Z14, 384(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 1024 elements are added in lanes of float32.
+	// Up to 1024 elements.
 	MOVQ    $0x00000400, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
@@ -21558,7 +21558,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -21964,7 +21964,7 @@ done:
 
 // func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidRegionYF32AVX512(SB), $256-73
+TEXT ·forwardSigmoidRegionYF32AVX512(SB), $2368-73
 	// forwardSigmoidRegionYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -21975,124 +21975,135 @@ TEXT ·forwardSigmoidRegionYF32AVX512(SB), $256-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         BX, BX
-	VPXORQ       Z6, Z6, Z6
-	VMOVUPS      Z6, (SP)
-	VMOVUPS      Z6, 64(SP)
-	VMOVUPS      Z6, 128(SP)
-	VMOVUPS      Z6, 192(SP)
 	XORQ         SI, SI
+	VPXORQ       Z6, Z6, Z6
+	VMOVUPS      Z6, 2112(SP)
+	VMOVUPS      Z6, 2176(SP)
+	VMOVUPS      Z6, 2240(SP)
+	VMOVUPS      Z6, 2304(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
 	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB (DX)(SI*1), X0, K1
-	VPCMPEQB 16(DX)(SI*1), X0, K2
-	KNOTW    K1, K3
-	KNOTW    K2, K4
-	KMOVW    K1, R8
-	POPCNTL  R8, R8
-	ADDQ     R8, BX
-	KMOVW    K2, R8
-	POPCNTL  R8, R8
-	ADDQ     R8, BX
-	VMOVUPS  (CX)(SI*4), Z6
-	VMOVUPS  64(CX)(SI*4), Z7
-	VPADDD   Z6, Z6, Z8
-	VPADDD   Z7, Z7, Z9
-	VPMAXUD  Z8, Z1, Z1
-	VPMAXUD  Z9, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPS (CX)(DI*4), Z6
+	VMOVUPS 64(CX)(DI*4), Z7
+	VMOVUPS 128(CX)(DI*4), Z8
+	VMOVUPS 192(CX)(DI*4), Z9
+	VPADDD  Z6, Z6, Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPADDD  Z9, Z9, Z13
+	VPMAXUD Z10, Z1, Z1
+	VPMAXUD Z11, Z1, Z1
+	VPMAXUD Z12, Z1, Z1
+	VPMAXUD Z13, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
-	VMOVAPD           Z8, Z9
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z9
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z7
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z6, Z6, Z10
-	VMULPS           Z7, Z7, Z11
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z13
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z14
-	VFMADD231PS      Z10, Z13, Z15
-	VFMADD231PS      Z11, Z12, Z14
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
 	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
 	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
-	VFMADD231PS      Z10, Z15, Z6
-	VFMADD231PS      Z11, Z14, Z7
-	VPSLLD           $0x17, Z9, Z9
-	VPSLLD           $0x17, Z8, Z8
-	VPADDD           Z9, Z6, Z6
-	VPADDD           Z8, Z7, Z7
-	VBROADCASTSS     oneSingle<>+0(SB), Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
-	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
-	VDIVPS           Z9, Z8, Z9
-	VDIVPS           Z10, Z8, Z8
-	VMULPS           Z9, Z6, Z6
-	VMULPS           Z8, Z7, Z7
-	VADDPS           Z6, Z2, K1, Z2
-	VADDPS           Z7, Z2, K2, Z2
-	VADDPS           Z9, Z4, K1, Z4
-	VADDPS           Z8, Z4, K2, Z4
-	VADDPS           Z6, Z3, K3, Z3
-	VADDPS           Z7, Z3, K4, Z3
-	VADDPS           Z9, Z5, K3, Z5
-	VADDPS           Z8, Z5, K4, Z5
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, DI
-	CMPQ             DI, $0x00000020
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (BX)(DI*4)
+	VMOVUPS          Z7, 64(BX)(DI*4)
+	VMOVUPS          Z8, 128(BX)(DI*4)
+	VMOVUPS          Z9, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
 	JGE              many
 
 few:
-	TESTQ DI, DI
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R8
-	CMPQ       DI, R8
-	CMOVQLT    DI, R8
-	LEAQ       tailMasks<>+0(SB), R9
-	KMOVW      (R9)(R8*2), K1
-	VMOVDQU8.Z (DX)(SI*1), K1, X6
-	VPCMPEQB   X6, X0, K1, K2
-	KNOTW      K2, K3
-	KANDW      K1, K3, K3
-	KMOVW      K2, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMOVUPS.Z  (CX)(SI*4), K1, Z6
-	VPADDD     Z6, Z6, Z7
-	VPMAXUD    Z7, Z1, Z1
+	MOVQ      $0x00000010, R11
+	CMPQ      R10, R11
+	CMOVQLT   R10, R11
+	LEAQ      tailMasks<>+0(SB), R12
+	KMOVW     (R12)(R11*2), K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z6
+	VPADDD    Z6, Z6, Z7
+	VPMAXUD   Z7, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
@@ -22111,19 +22122,90 @@ few:
 	VFMADD231PS      Z8, Z10, Z6
 	VPSLLD           $0x17, Z7, Z7
 	VPADDD           Z7, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z8
-	VDIVPS           Z8, Z7, Z7
-	VMULPS           Z7, Z6, Z6
-	VADDPS           Z6, Z2, K2, Z2
-	VADDPS           Z7, Z4, K2, Z4
-	VADDPS           Z6, Z3, K3, Z3
-	VADDPS           Z7, Z5, K3, Z5
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, DI
+	VMOVUPS          Z6, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
 	JMP              few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB (DX)(DI*1), X0, K1
+	VPCMPEQB 16(DX)(DI*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K4
+	KMOVW    K1, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	KMOVW    K2, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	VMOVUPS  (CX)(DI*4), Z6
+	VMOVUPS  64(CX)(DI*4), Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (BX)(DI*4), Z6
+	VMOVUPS      64(BX)(DI*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z10
+	VDIVPS       Z9, Z8, Z9
+	VDIVPS       Z10, Z8, Z8
+	VMULPS       Z9, Z6, Z6
+	VMULPS       Z8, Z7, Z7
+	VADDPS       Z6, Z2, K1, Z2
+	VADDPS       Z7, Z2, K2, Z2
+	VADDPS       Z9, Z4, K1, Z4
+	VADDPS       Z8, Z4, K2, Z4
+	VADDPS       Z6, Z3, K3, Z3
+	VADDPS       Z7, Z3, K4, Z3
+	VADDPS       Z9, Z5, K3, Z5
+	VADDPS       Z8, Z5, K4, Z5
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R9
+	CMPQ       R8, R9
+	CMOVQLT    R8, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	VMOVDQU8.Z (DX)(DI*1), K1, X6
+	VPCMPEQB   X6, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	KMOVW      K2, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMOVUPS.Z  (CX)(DI*4), K1, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (BX)(DI*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z8
+	VDIVPS       Z8, Z7, Z7
+	VMULPS       Z7, Z6, Z6
+	VADDPS       Z6, Z2, K2, Z2
+	VADDPS       Z7, Z4, K2, Z4
+	VADDPS       Z6, Z3, K3, Z3
+	VADDPS       Z7, Z5, K3, Z5
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVAPD       Z2, Z6
 	VXORPS        Z2, Z2, Z2
@@ -22131,39 +22213,39 @@ done:
 	VEXTRACTF64X4 $0x01, Z6, Y6
 	VCVTPS2PD     Y6, Z6
 	VADDPD        Z6, Z7, Z7
-	VADDPD        (SP), Z7, Z7
-	VMOVUPD       Z7, (SP)
+	VADDPD        2112(SP), Z7, Z7
+	VMOVUPD       Z7, 2112(SP)
 	VMOVAPD       Z3, Z6
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y6, Z7
 	VEXTRACTF64X4 $0x01, Z6, Y6
 	VCVTPS2PD     Y6, Z6
 	VADDPD        Z6, Z7, Z7
-	VADDPD        64(SP), Z7, Z7
-	VMOVUPD       Z7, 64(SP)
+	VADDPD        2176(SP), Z7, Z7
+	VMOVUPD       Z7, 2176(SP)
 	VMOVAPD       Z4, Z6
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y6, Z7
 	VEXTRACTF64X4 $0x01, Z6, Y6
 	VCVTPS2PD     Y6, Z6
 	VADDPD        Z6, Z7, Z7
-	VADDPD        128(SP), Z7, Z7
-	VMOVUPD       Z7, 128(SP)
+	VADDPD        2240(SP), Z7, Z7
+	VMOVUPD       Z7, 2240(SP)
 	VMOVAPD       Z5, Z6
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y6, Z7
 	VEXTRACTF64X4 $0x01, Z6, Y6
 	VCVTPS2PD     Y6, Z6
 	VADDPD        Z6, Z7, Z7
-	VADDPD        192(SP), Z7, Z7
-	VMOVUPD       Z7, 192(SP)
+	VADDPD        2304(SP), Z7, Z7
+	VMOVUPD       Z7, 2304(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z0
+	VMOVUPD       2112(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -22172,7 +22254,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       64(SP), Z0
+	VMOVUPD       2176(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -22181,7 +22263,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       128(SP), Z0
+	VMOVUPD       2240(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -22190,7 +22272,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       192(SP), Z0
+	VMOVUPD       2304(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -22200,7 +22282,7 @@ folded:
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -22241,7 +22323,7 @@ GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidRegionYF64AVX512(SB), $2112-73
 	// forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -22252,124 +22334,154 @@ TEXT ·forwardSigmoidRegionYF64AVX512(SB), NOSPLIT, $0-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         BX, BX
 	XORQ         SI, SI
-	CMPQ         AX, $0x00000010
-	JL           few
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ    (DX)(SI*1), X6
-	VPCMPEQB X6, X0, K1
-	VMOVQ    8(DX)(SI*1), X6
-	VPCMPEQB X6, X0, K2
-	KNOTB    K1, K3
-	KNOTB    K2, K4
-	KMOVB    K1, DI
-	POPCNTL  DI, DI
-	ADDQ     DI, BX
-	KMOVB    K2, DI
-	POPCNTL  DI, DI
-	ADDQ     DI, BX
-	VMOVUPD  (CX)(SI*8), Z6
-	VMOVUPD  64(CX)(SI*8), Z7
-	VPADDQ   Z6, Z6, Z8
-	VPADDQ   Z7, Z7, Z9
-	VPMAXUQ  Z8, Z1, Z1
-	VPMAXUQ  Z9, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(DI*8), Z6
+	VMOVUPD 64(CX)(DI*8), Z7
+	VMOVUPD 128(CX)(DI*8), Z8
+	VMOVUPD 192(CX)(DI*8), Z9
+	VPADDQ  Z6, Z6, Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPADDQ  Z9, Z9, Z13
+	VPMAXUQ Z10, Z1, Z1
+	VPMAXUQ Z11, Z1, Z1
+	VPMAXUQ Z12, Z1, Z1
+	VPMAXUQ Z13, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z8
-	VMOVAPD           Z8, Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
-	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z7
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z6, Z6, Z10
-	VMULPD           Z7, Z7, Z11
-	VBROADCASTSD     expRowh<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z14
-	VFMADD231PD      Z10, Z13, Z15
-	VFMADD231PD      Z11, Z12, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z12
-	VFMADD231PD      Z10, Z15, Z13
-	VFMADD231PD      Z11, Z14, Z12
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z14
-	VFMADD231PD      Z10, Z13, Z15
-	VFMADD231PD      Z11, Z12, Z14
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
 	VADDPD.BCST      one<>+0(SB), Z6, Z6
 	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z10, Z15, Z6
-	VFMADD231PD      Z11, Z14, Z7
-	VPSLLQ           $0x34, Z9, Z9
-	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z6, Z9
-	VADDPD.BCST      one<>+0(SB), Z7, Z10
-	VDIVPD           Z9, Z8, Z9
-	VDIVPD           Z10, Z8, Z8
-	VMULPD           Z9, Z6, Z6
-	VMULPD           Z8, Z7, Z7
-	VADDPD           Z6, Z2, K1, Z2
-	VADDPD           Z7, Z2, K2, Z2
-	VADDPD           Z9, Z4, K1, Z4
-	VADDPD           Z8, Z4, K2, Z4
-	VADDPD           Z6, Z3, K3, Z3
-	VADDPD           Z7, Z3, K4, Z3
-	VADDPD           Z9, Z5, K3, Z5
-	VADDPD           Z8, Z5, K4, Z5
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (BX)(DI*8)
+	VMOVUPD          Z7, 64(BX)(DI*8)
+	VMOVUPD          Z8, 128(BX)(DI*8)
+	VMOVUPD          Z9, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
 	JGE              many
 
 few:
-	TESTQ AX, AX
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, DI
-	CMPQ       AX, DI
-	CMOVQLT    AX, DI
-	LEAQ       tailMasks<>+0(SB), R8
-	KMOVW      (R8)(DI*2), K1
-	VMOVDQU8.Z (DX)(SI*1), K1, X6
-	VPCMPEQB   X6, X0, K1, K2
-	KNOTB      K2, K3
-	KANDB      K1, K3, K3
-	KMOVB      K2, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMOVUPD.Z  (CX)(SI*8), K1, Z6
-	VPADDQ     Z6, Z6, Z7
-	VPMAXUQ    Z7, Z1, Z1
+	MOVQ      $0x00000008, R11
+	CMPQ      R10, R11
+	CMOVQLT   R10, R11
+	LEAQ      tailMasks<>+0(SB), R12
+	KMOVW     (R12)(R11*2), K1
+	VMOVUPD.Z (CX)(DI*8), K1, Z6
+	VPADDQ    Z6, Z6, Z7
+	VPMAXUQ   Z7, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z7
 	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
@@ -22394,19 +22506,95 @@ few:
 	VFMADD231PD      Z8, Z10, Z6
 	VPSLLQ           $0x34, Z7, Z7
 	VPADDQ           Z7, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z7, Z7
-	VMULPD           Z7, Z6, Z6
-	VADDPD           Z6, Z2, K2, Z2
-	VADDPD           Z7, Z4, K2, Z4
-	VADDPD           Z6, Z3, K3, Z3
-	VADDPD           Z7, Z5, K3, Z5
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, AX
+	VMOVUPD          Z6, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
 	JMP              few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ    (DX)(DI*1), X6
+	VPCMPEQB X6, X0, K1
+	VMOVQ    8(DX)(DI*1), X6
+	VPCMPEQB X6, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K4
+	KMOVB    K1, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	KMOVB    K2, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	VMOVUPD  (CX)(DI*8), Z6
+	VMOVUPD  64(CX)(DI*8), Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (BX)(DI*8), Z6
+	VMOVUPD      64(BX)(DI*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VADDPD.BCST  one<>+0(SB), Z6, Z9
+	VADDPD.BCST  one<>+0(SB), Z7, Z10
+	VDIVPD       Z9, Z8, Z9
+	VDIVPD       Z10, Z8, Z8
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z8, Z7, Z7
+	VADDPD       Z6, Z2, K1, Z2
+	VADDPD       Z7, Z2, K2, Z2
+	VADDPD       Z9, Z4, K1, Z4
+	VADDPD       Z8, Z4, K2, Z4
+	VADDPD       Z6, Z3, K3, Z3
+	VADDPD       Z7, Z3, K4, Z3
+	VADDPD       Z9, Z5, K3, Z5
+	VADDPD       Z8, Z5, K4, Z5
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQLT    R8, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	VMOVDQU8.Z (DX)(DI*1), K1, X6
+	VPCMPEQB   X6, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	KMOVB      K2, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMOVUPD.Z  (CX)(DI*8), K1, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z    (BX)(DI*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VADDPD.BCST  one<>+0(SB), Z6, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z7, Z6, Z6
+	VADDPD       Z6, Z2, K2, Z2
+	VADDPD       Z7, Z4, K2, Z4
+	VADDPD       Z6, Z3, K3, Z3
+	VADDPD       Z7, Z5, K3, Z5
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z2, Z0
@@ -22450,7 +22638,7 @@ done:
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -22500,7 +22688,7 @@ GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
 
 // func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidRegionYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidRegionYF32AVX512(SB), $2112-97
 	// backwardSigmoidRegionYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -22515,105 +22703,125 @@ TEXT ·backwardSigmoidRegionYF32AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
 	VPXORQ       Z3, Z3, Z3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB (SI)(DI*1), X0, K1
-	VPCMPEQB 16(SI)(DI*1), X0, K2
-	KNOTW    K1, K3
-	KNOTW    K2, K3
-	VMOVUPS  (BX)(DI*4), Z4
-	VMOVUPS  64(BX)(DI*4), Z5
-	VPADDD   Z4, Z4, Z6
-	VPADDD   Z5, Z5, Z7
-	VPMAXUD  Z6, Z3, Z3
-	VPMAXUD  Z7, Z3, Z3
+	// Vectors at a time: 4.
+	VMOVUPS (BX)(R8*4), Z4
+	VMOVUPS 64(BX)(R8*4), Z5
+	VMOVUPS 128(BX)(R8*4), Z6
+	VMOVUPS 192(BX)(R8*4), Z7
+	VPADDD  Z4, Z4, Z8
+	VPADDD  Z5, Z5, Z9
+	VPADDD  Z6, Z6, Z10
+	VPADDD  Z7, Z7, Z11
+	VPMAXUD Z8, Z3, Z3
+	VPMAXUD Z9, Z3, Z3
+	VPMAXUD Z10, Z3, Z3
+	VPMAXUD Z11, Z3, Z3
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
-	VMOVAPD           Z6, Z7
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z7
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z9
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z4
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z5
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z4, Z4, Z8
-	VMULPS           Z5, Z5, Z9
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z11
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z10
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z11
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z13
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z12
-	VFMADD231PS      Z8, Z11, Z13
-	VFMADD231PS      Z9, Z10, Z12
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z16, Z20
 	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
 	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
-	VFMADD231PS      Z8, Z13, Z4
-	VFMADD231PS      Z9, Z12, Z5
-	VPSLLD           $0x17, Z7, Z7
-	VPSLLD           $0x17, Z6, Z6
-	VPADDD           Z7, Z4, Z4
-	VPADDD           Z6, Z5, Z5
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z8
-	VDIVPS           Z7, Z6, Z7
-	VDIVPS           Z8, Z6, Z6
-	VMULPS           Z7, Z4, Z4
-	VMULPS           Z6, Z5, Z5
-	VBLENDMPS        Z1, Z2, K1, Z8
-	VBLENDMPS        Z1, Z2, K2, Z9
-	VMULPS           Z4, Z8, Z4
-	VMULPS           Z5, Z9, Z5
-	VMULPS           Z7, Z4, Z4
-	VMULPS           Z6, Z5, Z5
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z4, (AX)(DI*4)
-	VMOVNTPS         Z5, 64(AX)(DI*4)
-	JMP              stored1
-
-ordinary1:
-	VMOVUPS Z4, (AX)(DI*4)
-	VMOVUPS Z5, 64(AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z20, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z4, (DI)(R8*4)
+	VMOVUPS          Z5, 64(DI)(R8*4)
+	VMOVUPS          Z6, 128(DI)(R8*4)
+	VMOVUPS          Z7, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, DX
-	CMPQ       CX, DX
-	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R8
-	KMOVW      (R8)(DX*2), K1
-	VMOVDQU8.Z (SI)(DI*1), K1, X4
-	VPCMPEQB   X4, X0, K1, K2
-	KNOTW      K2, K3
-	KANDW      K1, K3, K3
-	VMOVUPS.Z  (BX)(DI*4), K1, Z4
-	VPADDD     Z4, Z4, Z5
-	VPMAXUD    Z5, Z3, Z3
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z4
+	VPADDD    Z4, Z4, Z5
+	VPMAXUD   Z5, Z3, Z3
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
@@ -22632,19 +22840,93 @@ few:
 	VFMADD231PS      Z6, Z8, Z4
 	VPSLLD           $0x17, Z5, Z5
 	VPADDD           Z5, Z4, Z4
-	VBROADCASTSS     oneSingle<>+0(SB), Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z6
-	VDIVPS           Z6, Z5, Z5
-	VMULPS           Z5, Z4, Z4
-	VBLENDMPS        Z1, Z2, K2, Z6
-	VMULPS           Z4, Z6, Z4
-	VMULPS           Z5, Z4, Z4
-	VMOVUPS          Z4, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
+	VMOVUPS          Z4, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
 	JMP              few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB (SI)(R8*1), X0, K1
+	VPCMPEQB 16(SI)(R8*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K3
+	VMOVUPS  (BX)(R8*4), Z4
+	VMOVUPS  64(BX)(R8*4), Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (DI)(R8*4), Z4
+	VMOVUPS      64(DI)(R8*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VADDPS.BCST  oneSingle<>+0(SB), Z4, Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z8
+	VDIVPS       Z7, Z6, Z7
+	VDIVPS       Z8, Z6, Z6
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z6, Z5, Z5
+	VBLENDMPS    Z1, Z2, K1, Z8
+	VBLENDMPS    Z1, Z2, K2, Z9
+	VMULPS       Z4, Z8, Z4
+	VMULPS       Z5, Z9, Z5
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z6, Z5, Z5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z4, (AX)(R8*4)
+	VMOVNTPS     Z5, 64(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z4, (AX)(R8*4)
+	VMOVUPS Z5, 64(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X4
+	VPCMPEQB   X4, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	VMOVUPS.Z  (BX)(R8*4), K1, Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (DI)(R8*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z4, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMULPS       Z5, Z4, Z4
+	VBLENDMPS    Z1, Z2, K2, Z6
+	VMULPS       Z4, Z6, Z4
+	VMULPS       Z5, Z4, Z4
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z3, Z3
@@ -22658,7 +22940,7 @@ done:
 
 // func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidRegionYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidRegionYF64AVX512(SB), $2112-97
 	// backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -22673,119 +22955,149 @@ TEXT ·backwardSigmoidRegionYF64AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
 	VPXORQ       Z3, Z3, Z3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ    (SI)(DI*1), X4
-	VPCMPEQB X4, X0, K1
-	VMOVQ    8(SI)(DI*1), X4
-	VPCMPEQB X4, X0, K2
-	KNOTB    K1, K3
-	KNOTB    K2, K3
-	VMOVUPD  (BX)(DI*8), Z4
-	VMOVUPD  64(BX)(DI*8), Z5
-	VPADDQ   Z4, Z4, Z6
-	VPADDQ   Z5, Z5, Z7
-	VPMAXUQ  Z6, Z3, Z3
-	VPMAXUQ  Z7, Z3, Z3
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z4
+	VMOVUPD 64(BX)(R8*8), Z5
+	VMOVUPD 128(BX)(R8*8), Z6
+	VMOVUPD 192(BX)(R8*8), Z7
+	VPADDQ  Z4, Z4, Z8
+	VPADDQ  Z5, Z5, Z9
+	VPADDQ  Z6, Z6, Z10
+	VPADDQ  Z7, Z7, Z11
+	VPMAXUQ Z8, Z3, Z3
+	VPMAXUQ Z9, Z3, Z3
+	VPMAXUQ Z10, Z3, Z3
+	VPMAXUQ Z11, Z3, Z3
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z6
-	VMOVAPD           Z6, Z7
-	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
-	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
-	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z9
-	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z4
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z5
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z4, Z4, Z8
-	VMULPD           Z5, Z5, Z9
-	VBROADCASTSD     expRowh<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z10
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z12
-	VFMADD231PD      Z8, Z11, Z13
-	VFMADD231PD      Z9, Z10, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z10
-	VMOVAPD          Z10, Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z10
-	VFMADD231PD      Z8, Z13, Z11
-	VFMADD231PD      Z9, Z12, Z10
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z13
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z12
-	VFMADD231PD      Z8, Z11, Z13
-	VFMADD231PD      Z9, Z10, Z12
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z20, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
 	VADDPD.BCST      one<>+0(SB), Z4, Z4
 	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VFMADD231PD      Z8, Z13, Z4
-	VFMADD231PD      Z9, Z12, Z5
-	VPSLLQ           $0x34, Z7, Z7
-	VPSLLQ           $0x34, Z6, Z6
-	VPADDQ           Z7, Z4, Z4
-	VPADDQ           Z6, Z5, Z5
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z4, Z7
-	VADDPD.BCST      one<>+0(SB), Z5, Z8
-	VDIVPD           Z7, Z6, Z7
-	VDIVPD           Z8, Z6, Z6
-	VMULPD           Z7, Z4, Z4
-	VMULPD           Z6, Z5, Z5
-	VBLENDMPD        Z1, Z2, K1, Z8
-	VBLENDMPD        Z1, Z2, K2, Z9
-	VMULPD           Z4, Z8, Z4
-	VMULPD           Z5, Z9, Z5
-	VMULPD           Z7, Z4, Z4
-	VMULPD           Z6, Z5, Z5
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPD         Z4, (AX)(DI*8)
-	VMOVNTPD         Z5, 64(AX)(DI*8)
-	JMP              stored1
-
-ordinary1:
-	VMOVUPD Z4, (AX)(DI*8)
-	VMOVUPD Z5, 64(AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z20, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z4, (DI)(R8*8)
+	VMOVUPD          Z5, 64(DI)(R8*8)
+	VMOVUPD          Z6, 128(DI)(R8*8)
+	VMOVUPD          Z7, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, DX
-	CMPQ       CX, DX
-	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R8
-	KMOVW      (R8)(DX*2), K1
-	VMOVDQU8.Z (SI)(DI*1), K1, X4
-	VPCMPEQB   X4, X0, K1, K2
-	KNOTB      K2, K3
-	KANDB      K1, K3, K3
-	VMOVUPD.Z  (BX)(DI*8), K1, Z4
-	VPADDQ     Z4, Z4, Z5
-	VPMAXUQ    Z5, Z3, Z3
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z4
+	VPADDQ    Z4, Z4, Z5
+	VPMAXUQ   Z5, Z3, Z3
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z5
 	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
@@ -22810,19 +23122,95 @@ few:
 	VFMADD231PD      Z6, Z8, Z4
 	VPSLLQ           $0x34, Z5, Z5
 	VPADDQ           Z5, Z4, Z4
-	VBROADCASTSD     one<>+0(SB), Z5
-	VADDPD.BCST      one<>+0(SB), Z4, Z6
-	VDIVPD           Z6, Z5, Z5
-	VMULPD           Z5, Z4, Z4
-	VBLENDMPD        Z1, Z2, K2, Z6
-	VMULPD           Z4, Z6, Z4
-	VMULPD           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
+	VMOVUPD          Z4, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
 	JMP              few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ    (SI)(R8*1), X4
+	VPCMPEQB X4, X0, K1
+	VMOVQ    8(SI)(R8*1), X4
+	VPCMPEQB X4, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K3
+	VMOVUPD  (BX)(R8*8), Z4
+	VMOVUPD  64(BX)(R8*8), Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (DI)(R8*8), Z4
+	VMOVUPD      64(DI)(R8*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD.BCST  one<>+0(SB), Z4, Z7
+	VADDPD.BCST  one<>+0(SB), Z5, Z8
+	VDIVPD       Z7, Z6, Z7
+	VDIVPD       Z8, Z6, Z6
+	VMULPD       Z7, Z4, Z4
+	VMULPD       Z6, Z5, Z5
+	VBLENDMPD    Z1, Z2, K1, Z8
+	VBLENDMPD    Z1, Z2, K2, Z9
+	VMULPD       Z4, Z8, Z4
+	VMULPD       Z5, Z9, Z5
+	VMULPD       Z7, Z4, Z4
+	VMULPD       Z6, Z5, Z5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z4, (AX)(R8*8)
+	VMOVNTPD     Z5, 64(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z4, (AX)(R8*8)
+	VMOVUPD Z5, 64(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X4
+	VPCMPEQB   X4, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	VMOVUPD.Z  (BX)(R8*8), K1, Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z    (DI)(R8*8), K1, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VADDPD.BCST  one<>+0(SB), Z4, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMULPD       Z5, Z4, Z4
+	VBLENDMPD    Z1, Z2, K2, Z6
+	VMULPD       Z4, Z6, Z4
+	VMULPD       Z5, Z4, Z4
+	VMOVUPD      Z4, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD doubledLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z3, Z3
@@ -22836,7 +23224,7 @@ done:
 
 // func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidRegionF32AVX512(SB), $448-65
+TEXT ·forwardSigmoidRegionF32AVX512(SB), $2560-65
 	// forwardSigmoidRegionF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -22844,6 +23232,9 @@ TEXT ·forwardSigmoidRegionF32AVX512(SB), $448-65
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
 	VPXORQ  Z0, Z0, Z0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
 	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z2, Z2, Z2
 	VPXORQ  Z3, Z3, Z3
@@ -22852,30 +23243,161 @@ TEXT ·forwardSigmoidRegionF32AVX512(SB), $448-65
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
 	VPXORQ  Z8, Z8, Z8
-	VMOVUPS Z8, (SP)
-	VMOVUPS Z8, 64(SP)
-	VMOVUPS Z8, 128(SP)
-	VMOVUPS Z8, 192(SP)
-	VMOVUPS Z8, 256(SP)
-	VMOVUPS Z8, 320(SP)
-	VMOVUPS Z8, 384(SP)
-	XORQ    BX, BX
+	VMOVUPS Z8, 2112(SP)
+	VMOVUPS Z8, 2176(SP)
+	VMOVUPS Z8, 2240(SP)
+	VMOVUPS Z8, 2304(SP)
+	VMOVUPS Z8, 2368(SP)
+	VMOVUPS Z8, 2432(SP)
+	VMOVUPS Z8, 2496(SP)
+	XORQ    SI, SI
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000040
 	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS (CX)(SI*4), Z8
+	VMOVUPS 64(CX)(SI*4), Z9
+	VMOVUPS 128(CX)(SI*4), Z10
+	VMOVUPS 192(CX)(SI*4), Z11
+	VPADDD  Z8, Z8, Z12
+	VPADDD  Z9, Z9, Z13
+	VPADDD  Z10, Z10, Z14
+	VPADDD  Z11, Z11, Z15
+	VPMAXUD Z12, Z0, Z0
+	VPMAXUD Z13, Z0, Z0
+	VPMAXUD Z14, Z0, Z0
+	VPMAXUD Z15, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VMOVAPD           Z12, Z13
+	VMOVAPD           Z12, Z14
+	VMOVAPD           Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z20, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z24, Z11
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z15, Z10, Z10
+	VPADDD           Z12, Z11, Z11
+	VMOVUPS          Z8, (BX)(SI*4)
+	VMOVUPS          Z9, 64(BX)(SI*4)
+	VMOVUPS          Z10, 128(BX)(SI*4)
+	VMOVUPS          Z11, 192(BX)(SI*4)
+	ADDQ             $0x00000040, SI
+	SUBQ             $0x00000040, R9
+	CMPQ             R9, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R10
+	CMPQ      R9, R10
+	CMOVQLT   R9, R10
+	LEAQ      tailMasks<>+0(SB), R11
+	KMOVW     (R11)(R10*2), K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z8
+	VPADDD    Z8, Z8, Z9
+	VPMAXUD   Z9, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
+	VFMADD231PS      Z10, Z11, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z10, Z12, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z8, K1, (BX)(SI*4)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z8
-	VMOVUPS     64(DX)(BX*4), Z9
+	VMOVUPS     (DX)(SI*4), Z8
+	VMOVUPS     64(DX)(SI*4), Z9
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
 	VADDPS.BCST minusOneSingle<>+0(SB), Z9, Z11
 	VADDPS      Z8, Z5, Z5
@@ -22884,119 +23406,67 @@ many:
 	VSUBPS      Z11, Z6, Z6
 	VFMADD231PS Z8, Z8, Z7
 	VFMADD231PS Z9, Z9, Z7
-	VMOVUPS     (CX)(BX*4), Z12
-	VMOVUPS     64(CX)(BX*4), Z13
-	VPADDD      Z12, Z12, Z14
-	VPADDD      Z13, Z13, Z15
-	VPMAXUD     Z14, Z0, Z0
-	VPMAXUD     Z15, Z0, Z0
+	VMOVUPS     (CX)(SI*4), Z12
+	VMOVUPS     64(CX)(SI*4), Z12
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
+	VMOVUPS      (BX)(SI*4), Z12
+	VMOVUPS      64(BX)(SI*4), Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST  oneSingle<>+0(SB), Z13, Z16
+	VDIVPS       Z15, Z14, Z15
+	VDIVPS       Z16, Z14, Z14
+	VMULPS       Z15, Z12, Z12
+	VMULPS       Z14, Z13, Z13
+	VFMADD231PS  Z8, Z12, Z1
+	VFMADD231PS  Z9, Z13, Z1
+	VFNMADD231PS Z10, Z12, Z2
+	VFNMADD231PS Z11, Z13, Z2
+	VFMADD231PS  Z8, Z15, Z3
+	VFMADD231PS  Z9, Z14, Z3
+	VFNMADD231PS Z10, Z15, Z4
+	VFNMADD231PS Z11, Z14, Z4
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z16
-	VMULPS           Z13, Z13, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
-	VFMADD231PS      Z16, Z19, Z21
-	VFMADD231PS      Z17, Z18, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z16, Z21, Z12
-	VFMADD231PS      Z17, Z20, Z13
-	VPSLLD           $0x17, Z15, Z15
-	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z15, Z12, Z12
-	VPADDD           Z14, Z13, Z13
-	VBROADCASTSS     oneSingle<>+0(SB), Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
-	VDIVPS           Z15, Z14, Z15
-	VDIVPS           Z16, Z14, Z14
-	VMULPS           Z15, Z12, Z12
-	VMULPS           Z14, Z13, Z13
-	VFMADD231PS      Z8, Z12, Z1
-	VFMADD231PS      Z9, Z13, Z1
-	VFNMADD231PS     Z10, Z12, Z2
-	VFNMADD231PS     Z11, Z13, Z2
-	VFMADD231PS      Z8, Z15, Z3
-	VFMADD231PS      Z9, Z14, Z3
-	VFNMADD231PS     Z10, Z15, Z4
-	VFNMADD231PS     Z11, Z14, Z4
-	ADDQ             $0x00000020, BX
-	SUBQ             $0x00000020, SI
-	CMPQ             SI, $0x00000020
-	JGE              many
-
-few:
-	TESTQ SI, SI
-	JLE   done
+few2:
+	TESTQ DI, DI
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z8
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z8
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z9
 	VMOVAPS.Z   Z9, K1, Z9
 	VADDPS      Z8, Z5, Z5
 	VSUBPS      Z9, Z6, Z6
 	VFMADD231PS Z8, Z8, Z7
-	VMOVUPS.Z   (CX)(BX*4), K1, Z10
-	VPADDD      Z10, Z10, Z11
-	VPMAXUD     Z11, Z0, Z0
+	VMOVUPS.Z   (CX)(SI*4), K1, Z10
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
+	VMOVUPS.Z    (BX)(SI*4), K1, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VADDPS.BCST  oneSingle<>+0(SB), Z10, Z12
+	VDIVPS       Z12, Z11, Z11
+	VMULPS       Z11, Z10, Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VFNMADD231PS Z9, Z10, Z2
+	VFMADD231PS  Z8, Z11, Z3
+	VFNMADD231PS Z9, Z11, Z4
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z10, Z10, Z12
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
-	VFMADD231PS      Z12, Z13, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
-	VFMADD231PS      Z12, Z14, Z10
-	VPSLLD           $0x17, Z11, Z11
-	VPADDD           Z11, Z10, Z10
-	VBROADCASTSS     oneSingle<>+0(SB), Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z12
-	VDIVPS           Z12, Z11, Z11
-	VMULPS           Z11, Z10, Z10
-	VFMADD231PS      Z8, Z10, Z1
-	VFNMADD231PS     Z9, Z10, Z2
-	VFMADD231PS      Z8, Z11, Z3
-	VFNMADD231PS     Z9, Z11, Z4
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, SI
-	JMP              few
+done2:
+	SUBQ $0x00000800, BX
 
-done:
 	// The lanes go to float64.
 	VMOVAPD       Z1, Z8
 	VXORPS        Z1, Z1, Z1
@@ -23004,63 +23474,63 @@ done:
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        (SP), Z9, Z9
-	VMOVUPD       Z9, (SP)
+	VADDPD        2112(SP), Z9, Z9
+	VMOVUPD       Z9, 2112(SP)
 	VMOVAPD       Z2, Z8
 	VXORPS        Z2, Z2, Z2
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        64(SP), Z9, Z9
-	VMOVUPD       Z9, 64(SP)
+	VADDPD        2176(SP), Z9, Z9
+	VMOVUPD       Z9, 2176(SP)
 	VMOVAPD       Z3, Z8
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        128(SP), Z9, Z9
-	VMOVUPD       Z9, 128(SP)
+	VADDPD        2240(SP), Z9, Z9
+	VMOVUPD       Z9, 2240(SP)
 	VMOVAPD       Z4, Z8
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        192(SP), Z9, Z9
-	VMOVUPD       Z9, 192(SP)
+	VADDPD        2304(SP), Z9, Z9
+	VMOVUPD       Z9, 2304(SP)
 	VMOVAPD       Z5, Z8
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        256(SP), Z9, Z9
-	VMOVUPD       Z9, 256(SP)
+	VADDPD        2368(SP), Z9, Z9
+	VMOVUPD       Z9, 2368(SP)
 	VMOVAPD       Z6, Z8
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        320(SP), Z9, Z9
-	VMOVUPD       Z9, 320(SP)
+	VADDPD        2432(SP), Z9, Z9
+	VMOVUPD       Z9, 2432(SP)
 	VMOVAPD       Z7, Z8
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        384(SP), Z9, Z9
-	VMOVUPD       Z9, 384(SP)
+	VADDPD        2496(SP), Z9, Z9
+	VMOVUPD       Z9, 2496(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z1
+	VMOVUPD       2112(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23069,7 +23539,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        (AX), X1, X1
 	VMOVSD        X1, (AX)
-	VMOVUPD       64(SP), Z1
+	VMOVUPD       2176(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23078,7 +23548,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPD       128(SP), Z1
+	VMOVUPD       2240(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23087,7 +23557,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPD       192(SP), Z1
+	VMOVUPD       2304(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23096,7 +23566,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPD       256(SP), Z1
+	VMOVUPD       2368(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23105,7 +23575,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPD       320(SP), Z1
+	VMOVUPD       2432(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23114,7 +23584,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPD       384(SP), Z1
+	VMOVUPD       2496(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -23137,7 +23607,7 @@ folded:
 
 // func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardSigmoidRegionF64AVX512(SB), $2112-65
 	// forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -23145,6 +23615,9 @@ TEXT ·forwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-65
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
 	VPXORQ Z0, Z0, Z0
+	LEAQ   (SP), BX
+	ADDQ   $0x3f, BX
+	ANDQ   $-64, BX
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
@@ -23152,14 +23625,184 @@ TEXT ·forwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
-	XORQ   BX, BX
-	CMPQ   AX, $0x00000010
-	JL     few
+	XORQ   SI, SI
+	TESTQ  AX, AX
+	JLE    end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000020
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(SI*8), Z8
+	VMOVUPD 64(CX)(SI*8), Z9
+	VMOVUPD 128(CX)(SI*8), Z10
+	VMOVUPD 192(CX)(SI*8), Z11
+	VPADDQ  Z8, Z8, Z12
+	VPADDQ  Z9, Z9, Z13
+	VPADDQ  Z10, Z10, Z14
+	VPADDQ  Z11, Z11, Z15
+	VPMAXUQ Z12, Z0, Z0
+	VPMAXUQ Z13, Z0, Z0
+	VPMAXUQ Z14, Z0, Z0
+	VPMAXUQ Z15, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VMOVAPD           Z12, Z13
+	VMOVAPD           Z12, Z14
+	VMOVAPD           Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z20, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z24, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z20, Z24
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z24, Z11
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z15, Z10, Z10
+	VPADDQ           Z12, Z11, Z11
+	VMOVUPD          Z8, (BX)(SI*8)
+	VMOVUPD          Z9, 64(BX)(SI*8)
+	VMOVUPD          Z10, 128(BX)(SI*8)
+	VMOVUPD          Z11, 192(BX)(SI*8)
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, R9
+	CMPQ             R9, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R10
+	CMPQ      R9, R10
+	CMOVQLT   R9, R10
+	LEAQ      tailMasks<>+0(SB), R11
+	KMOVW     (R11)(R10*2), K1
+	VMOVUPD.Z (CX)(SI*8), K1, Z8
+	VPADDQ    Z8, Z8, Z9
+	VPMAXUQ   Z9, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z10, Z12, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z8, K1, (BX)(SI*8)
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000010
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Z8
-	VMOVUPD     64(DX)(BX*8), Z9
+	VMOVUPD     (DX)(SI*8), Z8
+	VMOVUPD     64(DX)(SI*8), Z9
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
 	VADDPD.BCST minusOne<>+0(SB), Z9, Z11
 	VADDPD      Z8, Z5, Z5
@@ -23168,137 +23811,70 @@ many:
 	VSUBPD      Z11, Z6, Z6
 	VFMADD231PD Z8, Z8, Z7
 	VFMADD231PD Z9, Z9, Z7
-	VMOVUPD     (CX)(BX*8), Z12
-	VMOVUPD     64(CX)(BX*8), Z13
-	VPADDQ      Z12, Z12, Z14
-	VPADDQ      Z13, Z13, Z15
-	VPMAXUQ     Z14, Z0, Z0
-	VPMAXUQ     Z15, Z0, Z0
+	VMOVUPD     (CX)(SI*8), Z12
+	VMOVUPD     64(CX)(SI*8), Z12
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
+	VMOVUPD      (BX)(SI*8), Z12
+	VMOVUPD      64(BX)(SI*8), Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VADDPD.BCST  one<>+0(SB), Z12, Z15
+	VADDPD.BCST  one<>+0(SB), Z13, Z16
+	VDIVPD       Z15, Z14, Z15
+	VDIVPD       Z16, Z14, Z14
+	VMULPD       Z15, Z12, Z12
+	VMULPD       Z14, Z13, Z13
+	VFMADD231PD  Z8, Z12, Z1
+	VFMADD231PD  Z9, Z13, Z1
+	VFNMADD231PD Z10, Z12, Z2
+	VFNMADD231PD Z11, Z13, Z2
+	VFMADD231PD  Z8, Z15, Z3
+	VFMADD231PD  Z9, Z14, Z3
+	VFNMADD231PD Z10, Z15, Z4
+	VFNMADD231PD Z11, Z14, Z4
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JGE          many2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VMULPD           Z13, Z13, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
-	VFMADD231PD      Z16, Z21, Z19
-	VFMADD231PD      Z17, Z20, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z16, Z21, Z12
-	VFMADD231PD      Z17, Z20, Z13
-	VPSLLQ           $0x34, Z15, Z15
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z12, Z12
-	VPADDQ           Z14, Z13, Z13
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z12, Z12
-	VMULPD           Z14, Z13, Z13
-	VFMADD231PD      Z8, Z12, Z1
-	VFMADD231PD      Z9, Z13, Z1
-	VFNMADD231PD     Z10, Z12, Z2
-	VFNMADD231PD     Z11, Z13, Z2
-	VFMADD231PD      Z8, Z15, Z3
-	VFMADD231PD      Z9, Z14, Z3
-	VFNMADD231PD     Z10, Z15, Z4
-	VFNMADD231PD     Z11, Z14, Z4
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
-
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ DI, DI
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	KMOVW       (DI)(SI*2), K1
-	VMOVUPD.Z   (DX)(BX*8), K1, Z8
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z8
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z9
 	VMOVAPD.Z   Z9, K1, Z9
 	VADDPD      Z8, Z5, Z5
 	VSUBPD      Z9, Z6, Z6
 	VFMADD231PD Z8, Z8, Z7
-	VMOVUPD.Z   (CX)(BX*8), K1, Z10
-	VPADDQ      Z10, Z10, Z11
-	VPMAXUQ     Z11, Z0, Z0
+	VMOVUPD.Z   (CX)(SI*8), K1, Z10
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z11
-	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
-	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
+	VMOVUPD.Z    (BX)(SI*8), K1, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VADDPD.BCST  one<>+0(SB), Z10, Z12
+	VDIVPD       Z12, Z11, Z11
+	VMULPD       Z11, Z10, Z10
+	VFMADD231PD  Z8, Z10, Z1
+	VFNMADD231PD Z9, Z10, Z2
+	VFMADD231PD  Z8, Z11, Z3
+	VFNMADD231PD Z9, Z11, Z4
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     expRowh<>+0(SB), Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
-	VFMADD231PD      Z12, Z14, Z13
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z12, Z14, Z10
-	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z11, Z10, Z10
-	VBROADCASTSD     one<>+0(SB), Z11
-	VADDPD.BCST      one<>+0(SB), Z10, Z12
-	VDIVPD           Z12, Z11, Z11
-	VMULPD           Z11, Z10, Z10
-	VFMADD231PD      Z8, Z10, Z1
-	VFNMADD231PD     Z9, Z10, Z2
-	VFMADD231PD      Z8, Z11, Z3
-	VFNMADD231PD     Z9, Z11, Z4
-	ADDQ             $0x00000008, BX
-	SUBQ             $0x00000008, AX
-	JMP              few
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
 
-done:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z1, Z8
@@ -23385,7 +23961,7 @@ done:
 
 // func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512F, CMOV
-TEXT ·backwardSigmoidRegionF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidRegionF32AVX512(SB), $2112-89
 	// backwardSigmoidRegionF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -23397,14 +23973,157 @@ TEXT ·backwardSigmoidRegionF32AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
 	VPXORQ       Z2, Z2, Z2
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS (BX)(R8*4), Z3
+	VMOVUPS 64(BX)(R8*4), Z4
+	VMOVUPS 128(BX)(R8*4), Z5
+	VMOVUPS 192(BX)(R8*4), Z6
+	VPADDD  Z3, Z3, Z7
+	VPADDD  Z4, Z4, Z8
+	VPADDD  Z5, Z5, Z9
+	VPADDD  Z6, Z6, Z10
+	VPMAXUD Z7, Z2, Z2
+	VPMAXUD Z8, Z2, Z2
+	VPMAXUD Z9, Z2, Z2
+	VPMAXUD Z10, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VMOVAPD           Z7, Z9
+	VMOVAPD           Z7, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z3, Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z3
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z3, Z3, Z11
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VMOVAPD          Z15, Z17
+	VMOVAPD          Z15, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z3, Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z3, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z19
+	VFMADD231PS      Z11, Z16, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z15, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z3, Z3
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z11, Z20, Z3
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z19, Z6
+	VPSLLD           $0x17, Z8, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z8, Z3, Z3
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z3, (DI)(R8*4)
+	VMOVUPS          Z4, 64(DI)(R8*4)
+	VMOVUPS          Z5, 128(DI)(R8*4)
+	VMOVUPS          Z6, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z3
+	VPADDD    Z3, Z3, Z4
+	VPMAXUD   Z4, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z4
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z3, Z4
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z4, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z5, Z3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z3, Z3, Z5
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z3, Z6
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z5, Z6
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z3, Z7
+	VFMADD231PS      Z5, Z6, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z3, Z3
+	VFMADD231PS      Z5, Z7, Z3
+	VPSLLD           $0x17, Z4, Z4
+	VPADDD           Z4, Z3, Z3
+	VMOVUPS          Z3, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z3
-	VMOVUPS      64(SI)(DI*4), Z4
+	VMOVUPS      (SI)(R8*4), Z3
+	VMOVUPS      64(SI)(R8*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z3, Z5, Z6
 	VSUBPS       Z4, Z5, Z5
@@ -23412,124 +24131,75 @@ many:
 	VMULPS       Z0, Z4, Z4
 	VFMADD231PS  Z1, Z6, Z3
 	VFMADD231PS  Z1, Z5, Z4
-	VMOVUPS      (BX)(DI*4), Z5
-	VMOVUPS      64(BX)(DI*4), Z6
-	VPADDD       Z5, Z5, Z7
-	VPADDD       Z6, Z6, Z8
-	VPMAXUD      Z7, Z2, Z2
-	VPMAXUD      Z8, Z2, Z2
+	VMOVUPS      (BX)(R8*4), Z5
+	VMOVUPS      64(BX)(R8*4), Z5
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
-	VMOVAPD           Z7, Z8
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z8
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z10
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z5
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z5, Z5, Z9
-	VMULPS           Z6, Z6, Z10
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z11
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z13
-	VFMADD231PS      Z9, Z12, Z14
-	VFMADD231PS      Z10, Z11, Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
-	VFMADD231PS      Z9, Z14, Z5
-	VFMADD231PS      Z10, Z13, Z6
-	VPSLLD           $0x17, Z8, Z8
-	VPSLLD           $0x17, Z7, Z7
-	VPADDD           Z8, Z5, Z5
-	VPADDD           Z7, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
-	VDIVPS           Z8, Z7, Z8
-	VDIVPS           Z9, Z7, Z7
-	VMULPS           Z8, Z5, Z5
-	VMULPS           Z7, Z6, Z6
-	VMULPS           Z5, Z3, Z3
-	VMULPS           Z6, Z4, Z4
-	VMULPS           Z8, Z3, Z3
-	VMULPS           Z7, Z4, Z4
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z3, (AX)(DI*4)
-	VMOVNTPS         Z4, 64(AX)(DI*4)
-	JMP              stored1
+	VMOVUPS      (DI)(R8*4), Z5
+	VMOVUPS      64(DI)(R8*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z9
+	VDIVPS       Z8, Z7, Z8
+	VDIVPS       Z9, Z7, Z7
+	VMULPS       Z8, Z5, Z5
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z5, Z3, Z3
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z8, Z3, Z3
+	VMULPS       Z7, Z4, Z4
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z3, (AX)(R8*4)
+	VMOVNTPS     Z4, 64(AX)(R8*4)
+	JMP          stored1
 
 ordinary1:
-	VMOVUPS Z3, (AX)(DI*4)
-	VMOVUPS Z4, 64(AX)(DI*4)
+	VMOVUPS Z3, (AX)(R8*4)
+	VMOVUPS Z4, 64(AX)(R8*4)
 
 stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z3
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z3
 	VBROADCASTSS oneSingle<>+0(SB), Z4
 	VSUBPS       Z3, Z4, Z4
 	VMULPS       Z0, Z3, Z3
 	VFMADD231PS  Z1, Z4, Z3
-	VMOVUPS.Z    (BX)(DI*4), K1, Z4
-	VPADDD       Z4, Z4, Z5
-	VPMAXUD      Z5, Z2, Z2
+	VMOVUPS.Z    (BX)(R8*4), K1, Z4
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
+	VMOVUPS.Z    (DI)(R8*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z4, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMULPS       Z5, Z4, Z4
+	VMULPS       Z4, Z3, Z3
+	VMULPS       Z5, Z3, Z3
+	VMOVUPS      Z3, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
-	VFMADD231PS      Z6, Z7, Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
-	VFMADD231PS      Z6, Z8, Z4
-	VPSLLD           $0x17, Z5, Z5
-	VPADDD           Z5, Z4, Z4
-	VBROADCASTSS     oneSingle<>+0(SB), Z5
-	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z6
-	VDIVPS           Z6, Z5, Z5
-	VMULPS           Z5, Z4, Z4
-	VMULPS           Z4, Z3, Z3
-	VMULPS           Z5, Z3, Z3
-	VMOVUPS          Z3, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
-	JMP              few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z2, Z2
@@ -23543,7 +24213,7 @@ done:
 
 // func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidRegionF64AVX512(SB), $2112-89
 	// backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -23555,14 +24225,187 @@ TEXT ·backwardSigmoidRegionF64AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
 	VPXORQ       Z2, Z2, Z2
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z3
+	VMOVUPD 64(BX)(R8*8), Z4
+	VMOVUPD 128(BX)(R8*8), Z5
+	VMOVUPD 192(BX)(R8*8), Z6
+	VPADDQ  Z3, Z3, Z7
+	VPADDQ  Z4, Z4, Z8
+	VPADDQ  Z5, Z5, Z9
+	VPADDQ  Z6, Z6, Z10
+	VPMAXUQ Z7, Z2, Z2
+	VPMAXUQ Z8, Z2, Z2
+	VPMAXUQ Z9, Z2, Z2
+	VPMAXUQ Z10, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VMOVAPD           Z7, Z9
+	VMOVAPD           Z7, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z3, Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z3
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z3, Z3, Z11
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VMOVAPD          Z15, Z17
+	VMOVAPD          Z15, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z19
+	VFMADD231PD      Z11, Z16, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z15, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VMOVAPD          Z15, Z17
+	VMOVAPD          Z15, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z15
+	VFMADD231PD      Z11, Z20, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z19, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z19
+	VFMADD231PD      Z11, Z16, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z15, Z19
+	VADDPD.BCST      one<>+0(SB), Z3, Z3
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z11, Z20, Z3
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z19, Z6
+	VPSLLQ           $0x34, Z8, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z8, Z3, Z3
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z3, (DI)(R8*8)
+	VMOVUPD          Z4, 64(DI)(R8*8)
+	VMOVUPD          Z5, 128(DI)(R8*8)
+	VMOVUPD          Z6, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z3
+	VPADDQ    Z3, Z3, Z4
+	VPMAXUQ   Z4, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z4
+	VFMADD231PD.BCST  log2e<>+0(SB), Z3, Z4
+	VSUBPD.BCST       roundBits<>+0(SB), Z4, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z3, Z3, Z5
+	VBROADCASTSD     expRowh<>+0(SB), Z6
+	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z6
+	VFMADD231PD.BCST expRowi<>+0(SB), Z5, Z6
+	VBROADCASTSD     expRowf<>+0(SB), Z7
+	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z7
+	VFMADD231PD      Z5, Z6, Z7
+	VBROADCASTSD     expRowd<>+0(SB), Z6
+	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z6
+	VFMADD231PD      Z5, Z7, Z6
+	VBROADCASTSD     expRowb<>+0(SB), Z7
+	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z7
+	VFMADD231PD      Z5, Z6, Z7
+	VADDPD.BCST      one<>+0(SB), Z3, Z3
+	VFMADD231PD      Z5, Z7, Z3
+	VPSLLQ           $0x34, Z4, Z4
+	VPADDQ           Z4, Z3, Z3
+	VMOVUPD          Z3, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z3
-	VMOVUPD      64(SI)(DI*8), Z4
+	VMOVUPD      (SI)(R8*8), Z3
+	VMOVUPD      64(SI)(R8*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z3, Z5, Z6
 	VSUBPD       Z4, Z5, Z5
@@ -23570,142 +24413,75 @@ many:
 	VMULPD       Z0, Z4, Z4
 	VFMADD231PD  Z1, Z6, Z3
 	VFMADD231PD  Z1, Z5, Z4
-	VMOVUPD      (BX)(DI*8), Z5
-	VMOVUPD      64(BX)(DI*8), Z6
-	VPADDQ       Z5, Z5, Z7
-	VPADDQ       Z6, Z6, Z8
-	VPMAXUQ      Z7, Z2, Z2
-	VPMAXUQ      Z8, Z2, Z2
+	VMOVUPD      (BX)(R8*8), Z5
+	VMOVUPD      64(BX)(R8*8), Z5
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z7
-	VMOVAPD           Z7, Z8
-	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
-	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
-	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z5
-	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z5, Z5, Z9
-	VMULPD           Z6, Z6, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z13
-	VFMADD231PD      Z9, Z12, Z14
-	VFMADD231PD      Z10, Z11, Z13
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z11
-	VFMADD231PD      Z9, Z14, Z12
-	VFMADD231PD      Z10, Z13, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z13
-	VFMADD231PD      Z9, Z12, Z14
-	VFMADD231PD      Z10, Z11, Z13
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z9, Z14, Z5
-	VFMADD231PD      Z10, Z13, Z6
-	VPSLLQ           $0x34, Z8, Z8
-	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z8, Z5, Z5
-	VPADDQ           Z7, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z5, Z8
-	VADDPD.BCST      one<>+0(SB), Z6, Z9
-	VDIVPD           Z8, Z7, Z8
-	VDIVPD           Z9, Z7, Z7
-	VMULPD           Z8, Z5, Z5
-	VMULPD           Z7, Z6, Z6
-	VMULPD           Z5, Z3, Z3
-	VMULPD           Z6, Z4, Z4
-	VMULPD           Z8, Z3, Z3
-	VMULPD           Z7, Z4, Z4
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPD         Z3, (AX)(DI*8)
-	VMOVNTPD         Z4, 64(AX)(DI*8)
-	JMP              stored1
+	VMOVUPD      (DI)(R8*8), Z5
+	VMOVUPD      64(DI)(R8*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VADDPD.BCST  one<>+0(SB), Z5, Z8
+	VADDPD.BCST  one<>+0(SB), Z6, Z9
+	VDIVPD       Z8, Z7, Z8
+	VDIVPD       Z9, Z7, Z7
+	VMULPD       Z8, Z5, Z5
+	VMULPD       Z7, Z6, Z6
+	VMULPD       Z5, Z3, Z3
+	VMULPD       Z6, Z4, Z4
+	VMULPD       Z8, Z3, Z3
+	VMULPD       Z7, Z4, Z4
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z3, (AX)(R8*8)
+	VMOVNTPD     Z4, 64(AX)(R8*8)
+	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z3, (AX)(DI*8)
-	VMOVUPD Z4, 64(AX)(DI*8)
+	VMOVUPD Z3, (AX)(R8*8)
+	VMOVUPD Z4, 64(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z3
+	MOVQ         $0x00000008, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z3
 	VBROADCASTSD one<>+0(SB), Z4
 	VSUBPD       Z3, Z4, Z4
 	VMULPD       Z0, Z3, Z3
 	VFMADD231PD  Z1, Z4, Z3
-	VMOVUPD.Z    (BX)(DI*8), K1, Z4
-	VPADDQ       Z4, Z4, Z5
-	VPMAXUQ      Z5, Z2, Z2
+	VMOVUPD.Z    (BX)(R8*8), K1, Z4
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z5
-	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
-	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+	VMOVUPD.Z    (DI)(R8*8), K1, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VADDPD.BCST  one<>+0(SB), Z4, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMULPD       Z5, Z4, Z4
+	VMULPD       Z4, Z3, Z3
+	VMULPD       Z5, Z3, Z3
+	VMOVUPD      Z3, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
-	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VBROADCASTSD     one<>+0(SB), Z5
-	VADDPD.BCST      one<>+0(SB), Z4, Z6
-	VDIVPD           Z6, Z5, Z5
-	VMULPD           Z5, Z4, Z4
-	VMULPD           Z4, Z3, Z3
-	VMULPD           Z5, Z3, Z3
-	VMOVUPD          Z3, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
-	JMP              few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD doubledLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z2, Z2
@@ -23741,10 +24517,10 @@ TEXT ·forwardNoneSquareYF32AVX512(SB), $192-73
 	VMOVUPS      Z7, 128(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 1024 elements are added in lanes of float32.
+	// Up to 1024 elements.
 	MOVQ    $0x00000400, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -23849,7 +24625,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -24271,10 +25047,10 @@ TEXT ·forwardNoneSquareF32AVX512(SB), $384-65
 	VMOVUPS Z12, 320(SP)
 	XORQ    BX, BX
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 1024 elements are added in lanes of float32.
+	// Up to 1024 elements.
 	MOVQ    $0x00000400, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
@@ -24420,7 +25196,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -24896,7 +25672,7 @@ done:
 
 // func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidSquareYF32AVX512(SB), $192-73
+TEXT ·forwardSigmoidSquareYF32AVX512(SB), $2304-73
 	// forwardSigmoidSquareYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -24907,124 +25683,133 @@ TEXT ·forwardSigmoidSquareYF32AVX512(SB), $192-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
-	XORQ         BX, BX
-	VPXORQ       Z5, Z5, Z5
-	VMOVUPS      Z5, (SP)
-	VMOVUPS      Z5, 64(SP)
-	VMOVUPS      Z5, 128(SP)
 	XORQ         SI, SI
+	VPXORQ       Z5, Z5, Z5
+	VMOVUPS      Z5, 2112(SP)
+	VMOVUPS      Z5, 2176(SP)
+	VMOVUPS      Z5, 2240(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
 	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB (DX)(SI*1), X0, K1
-	VPCMPEQB 16(DX)(SI*1), X0, K2
-	KNOTW    K1, K3
-	KNOTW    K2, K4
-	KMOVW    K1, R8
-	POPCNTL  R8, R8
-	ADDQ     R8, BX
-	KMOVW    K2, R8
-	POPCNTL  R8, R8
-	ADDQ     R8, BX
-	VMOVUPS  (CX)(SI*4), Z5
-	VMOVUPS  64(CX)(SI*4), Z6
-	VPADDD   Z5, Z5, Z7
-	VPADDD   Z6, Z6, Z8
-	VPMAXUD  Z7, Z1, Z1
-	VPMAXUD  Z8, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPS (CX)(DI*4), Z5
+	VMOVUPS 64(CX)(DI*4), Z6
+	VMOVUPS 128(CX)(DI*4), Z7
+	VMOVUPS 192(CX)(DI*4), Z8
+	VPADDD  Z5, Z5, Z9
+	VPADDD  Z6, Z6, Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPMAXUD Z9, Z1, Z1
+	VPMAXUD Z10, Z1, Z1
+	VPMAXUD Z11, Z1, Z1
+	VPMAXUD Z12, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
-	VMOVAPD           Z7, Z8
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z8
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z10
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z5
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z5, Z5, Z9
-	VMULPS           Z6, Z6, Z10
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z11
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z13
-	VFMADD231PS      Z9, Z12, Z14
-	VFMADD231PS      Z10, Z11, Z13
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z17, Z21
 	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
 	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
-	VFMADD231PS      Z9, Z14, Z5
-	VFMADD231PS      Z10, Z13, Z6
-	VPSLLD           $0x17, Z8, Z8
-	VPSLLD           $0x17, Z7, Z7
-	VPADDD           Z8, Z5, Z5
-	VPADDD           Z7, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
-	VDIVPS           Z8, Z7, Z8
-	VDIVPS           Z9, Z7, Z7
-	VMULPS           Z8, Z5, Z5
-	VMULPS           Z7, Z6, Z6
-	VMOVAPS.Z        Z8, K1, Z9
-	VMOVAPS.Z        Z7, K2, Z10
-	VFMADD231PS      Z8, Z9, Z3
-	VFMADD231PS      Z7, Z10, Z3
-	VFMADD231PS      Z5, Z5, Z2
-	VFMADD231PS      Z6, Z6, Z2
-	VMOVAPS.Z        Z5, K3, Z7
-	VMOVAPS.Z        Z6, K4, Z8
-	VFMADD231PS      Z5, Z7, Z4
-	VFMADD231PS      Z6, Z8, Z4
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, DI
-	CMPQ             DI, $0x00000020
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z21, Z8
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z5, (BX)(DI*4)
+	VMOVUPS          Z6, 64(BX)(DI*4)
+	VMOVUPS          Z7, 128(BX)(DI*4)
+	VMOVUPS          Z8, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
 	JGE              many
 
 few:
-	TESTQ DI, DI
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R8
-	CMPQ       DI, R8
-	CMOVQLT    DI, R8
-	LEAQ       tailMasks<>+0(SB), R9
-	KMOVW      (R9)(R8*2), K1
-	VMOVDQU8.Z (DX)(SI*1), K1, X5
-	VPCMPEQB   X5, X0, K1, K2
-	KNOTW      K2, K3
-	KANDW      K1, K3, K3
-	KMOVW      K2, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMOVUPS.Z  (CX)(SI*4), K1, Z5
-	VPADDD     Z5, Z5, Z6
-	VPMAXUD    Z6, Z1, Z1
+	MOVQ      $0x00000010, R11
+	CMPQ      R10, R11
+	CMOVQLT   R10, R11
+	LEAQ      tailMasks<>+0(SB), R12
+	KMOVW     (R12)(R11*2), K1
+	VMOVUPS.Z (CX)(DI*4), K1, Z5
+	VPADDD    Z5, Z5, Z6
+	VPMAXUD   Z6, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
@@ -25043,21 +25828,94 @@ few:
 	VFMADD231PS      Z7, Z9, Z5
 	VPSLLD           $0x17, Z6, Z6
 	VPADDD           Z6, Z5, Z5
-	VBROADCASTSS     oneSingle<>+0(SB), Z6
-	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z7
-	VDIVPS           Z7, Z6, Z6
-	VMULPS           Z6, Z5, Z5
-	VMOVAPS.Z        Z6, K2, Z7
-	VFMADD231PS      Z6, Z7, Z3
-	VMOVAPS.Z        Z5, K1, Z6
-	VFMADD231PS      Z5, Z6, Z2
-	VMOVAPS.Z        Z5, K3, Z6
-	VFMADD231PS      Z5, Z6, Z4
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, DI
+	VMOVUPS          Z5, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
 	JMP              few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB (DX)(DI*1), X0, K1
+	VPCMPEQB 16(DX)(DI*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K4
+	KMOVW    K1, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	KMOVW    K2, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	VMOVUPS  (CX)(DI*4), Z5
+	VMOVUPS  64(CX)(DI*4), Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (BX)(DI*4), Z5
+	VMOVUPS      64(BX)(DI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z9
+	VDIVPS       Z8, Z7, Z8
+	VDIVPS       Z9, Z7, Z7
+	VMULPS       Z8, Z5, Z5
+	VMULPS       Z7, Z6, Z6
+	VMOVAPS.Z    Z8, K1, Z9
+	VMOVAPS.Z    Z7, K2, Z10
+	VFMADD231PS  Z8, Z9, Z3
+	VFMADD231PS  Z7, Z10, Z3
+	VFMADD231PS  Z5, Z5, Z2
+	VFMADD231PS  Z6, Z6, Z2
+	VMOVAPS.Z    Z5, K3, Z7
+	VMOVAPS.Z    Z6, K4, Z8
+	VFMADD231PS  Z5, Z7, Z4
+	VFMADD231PS  Z6, Z8, Z4
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R9
+	CMPQ       R8, R9
+	CMOVQLT    R8, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	VMOVDQU8.Z (DX)(DI*1), K1, X5
+	VPCMPEQB   X5, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	KMOVW      K2, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMOVUPS.Z  (CX)(DI*4), K1, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (BX)(DI*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMULPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z6, K2, Z7
+	VFMADD231PS  Z6, Z7, Z3
+	VMOVAPS.Z    Z5, K1, Z6
+	VFMADD231PS  Z5, Z6, Z2
+	VMOVAPS.Z    Z5, K3, Z6
+	VFMADD231PS  Z5, Z6, Z4
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVAPD       Z2, Z5
 	VXORPS        Z2, Z2, Z2
@@ -25065,31 +25923,31 @@ done:
 	VEXTRACTF64X4 $0x01, Z5, Y5
 	VCVTPS2PD     Y5, Z5
 	VADDPD        Z5, Z6, Z6
-	VADDPD        (SP), Z6, Z6
-	VMOVUPD       Z6, (SP)
+	VADDPD        2112(SP), Z6, Z6
+	VMOVUPD       Z6, 2112(SP)
 	VMOVAPD       Z3, Z5
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y5, Z6
 	VEXTRACTF64X4 $0x01, Z5, Y5
 	VCVTPS2PD     Y5, Z5
 	VADDPD        Z5, Z6, Z6
-	VADDPD        64(SP), Z6, Z6
-	VMOVUPD       Z6, 64(SP)
+	VADDPD        2176(SP), Z6, Z6
+	VMOVUPD       Z6, 2176(SP)
 	VMOVAPD       Z4, Z5
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y5, Z6
 	VEXTRACTF64X4 $0x01, Z5, Y5
 	VCVTPS2PD     Y5, Z5
 	VADDPD        Z5, Z6, Z6
-	VADDPD        128(SP), Z6, Z6
-	VMOVUPD       Z6, 128(SP)
+	VADDPD        2240(SP), Z6, Z6
+	VMOVUPD       Z6, 2240(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z0
+	VMOVUPD       2112(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -25098,7 +25956,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        56(AX), X0, X0
 	VMOVSD        X0, 56(AX)
-	VMOVUPD       64(SP), Z0
+	VMOVUPD       2176(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -25107,7 +25965,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        64(AX), X0, X0
 	VMOVSD        X0, 64(AX)
-	VMOVUPD       128(SP), Z0
+	VMOVUPD       2240(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -25117,7 +25975,7 @@ folded:
 	VADDSD        72(AX), X0, X0
 	VMOVSD        X0, 72(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -25134,7 +25992,7 @@ folded:
 
 // func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidSquareYF64AVX512(SB), $2112-73
 	// forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -25145,125 +26003,153 @@ TEXT ·forwardSigmoidSquareYF64AVX512(SB), NOSPLIT, $0-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
-	XORQ         BX, BX
 	XORQ         SI, SI
-	CMPQ         AX, $0x00000010
-	JL           few
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ    (DX)(SI*1), X5
-	VPCMPEQB X5, X0, K1
-	VMOVQ    8(DX)(SI*1), X5
-	VPCMPEQB X5, X0, K2
-	KNOTB    K1, K3
-	KNOTB    K2, K4
-	KMOVB    K1, DI
-	POPCNTL  DI, DI
-	ADDQ     DI, BX
-	KMOVB    K2, DI
-	POPCNTL  DI, DI
-	ADDQ     DI, BX
-	VMOVUPD  (CX)(SI*8), Z5
-	VMOVUPD  64(CX)(SI*8), Z6
-	VPADDQ   Z5, Z5, Z7
-	VPADDQ   Z6, Z6, Z8
-	VPMAXUQ  Z7, Z1, Z1
-	VPMAXUQ  Z8, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(DI*8), Z5
+	VMOVUPD 64(CX)(DI*8), Z6
+	VMOVUPD 128(CX)(DI*8), Z7
+	VMOVUPD 192(CX)(DI*8), Z8
+	VPADDQ  Z5, Z5, Z9
+	VPADDQ  Z6, Z6, Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPMAXUQ Z9, Z1, Z1
+	VPMAXUQ Z10, Z1, Z1
+	VPMAXUQ Z11, Z1, Z1
+	VPMAXUQ Z12, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z7
-	VMOVAPD           Z7, Z8
-	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
-	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
-	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z5
-	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z5, Z5, Z9
-	VMULPD           Z6, Z6, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z13
-	VFMADD231PD      Z9, Z12, Z14
-	VFMADD231PD      Z10, Z11, Z13
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VMOVAPD          Z11, Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z11
-	VFMADD231PD      Z9, Z14, Z12
-	VFMADD231PD      Z10, Z13, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z13
-	VFMADD231PD      Z9, Z12, Z14
-	VFMADD231PD      Z10, Z11, Z13
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z21, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
 	VADDPD.BCST      one<>+0(SB), Z5, Z5
 	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z9, Z14, Z5
-	VFMADD231PD      Z10, Z13, Z6
-	VPSLLQ           $0x34, Z8, Z8
-	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z8, Z5, Z5
-	VPADDQ           Z7, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z5, Z8
-	VADDPD.BCST      one<>+0(SB), Z6, Z9
-	VDIVPD           Z8, Z7, Z8
-	VDIVPD           Z9, Z7, Z7
-	VMULPD           Z8, Z5, Z5
-	VMULPD           Z7, Z6, Z6
-	VMOVAPD.Z        Z8, K1, Z9
-	VMOVAPD.Z        Z7, K2, Z10
-	VFMADD231PD      Z8, Z9, Z3
-	VFMADD231PD      Z7, Z10, Z3
-	VFMADD231PD      Z5, Z5, Z2
-	VFMADD231PD      Z6, Z6, Z2
-	VMOVAPD.Z        Z5, K3, Z7
-	VMOVAPD.Z        Z6, K4, Z8
-	VFMADD231PD      Z5, Z7, Z4
-	VFMADD231PD      Z6, Z8, Z4
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z21, Z8
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z5, (BX)(DI*8)
+	VMOVUPD          Z6, 64(BX)(DI*8)
+	VMOVUPD          Z7, 128(BX)(DI*8)
+	VMOVUPD          Z8, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
 	JGE              many
 
 few:
-	TESTQ AX, AX
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, DI
-	CMPQ       AX, DI
-	CMOVQLT    AX, DI
-	LEAQ       tailMasks<>+0(SB), R8
-	KMOVW      (R8)(DI*2), K1
-	VMOVDQU8.Z (DX)(SI*1), K1, X5
-	VPCMPEQB   X5, X0, K1, K2
-	KNOTB      K2, K3
-	KANDB      K1, K3, K3
-	KMOVB      K2, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMOVUPD.Z  (CX)(SI*8), K1, Z5
-	VPADDQ     Z5, Z5, Z6
-	VPMAXUQ    Z6, Z1, Z1
+	MOVQ      $0x00000008, R11
+	CMPQ      R10, R11
+	CMOVQLT   R10, R11
+	LEAQ      tailMasks<>+0(SB), R12
+	KMOVW     (R12)(R11*2), K1
+	VMOVUPD.Z (CX)(DI*8), K1, Z5
+	VPADDQ    Z5, Z5, Z6
+	VPMAXUQ   Z6, Z1, Z1
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z6
 	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
@@ -25288,21 +26174,99 @@ few:
 	VFMADD231PD      Z7, Z9, Z5
 	VPSLLQ           $0x34, Z6, Z6
 	VPADDQ           Z6, Z5, Z5
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z5, Z7
-	VDIVPD           Z7, Z6, Z6
-	VMULPD           Z6, Z5, Z5
-	VMOVAPD.Z        Z6, K2, Z7
-	VFMADD231PD      Z6, Z7, Z3
-	VMOVAPD.Z        Z5, K1, Z6
-	VFMADD231PD      Z5, Z6, Z2
-	VMOVAPD.Z        Z5, K3, Z6
-	VFMADD231PD      Z5, Z6, Z4
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, AX
+	VMOVUPD          Z5, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
 	JMP              few
 
 done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ    (DX)(DI*1), X5
+	VPCMPEQB X5, X0, K1
+	VMOVQ    8(DX)(DI*1), X5
+	VPCMPEQB X5, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K4
+	KMOVB    K1, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	KMOVB    K2, R9
+	POPCNTL  R9, R9
+	ADDQ     R9, SI
+	VMOVUPD  (CX)(DI*8), Z5
+	VMOVUPD  64(CX)(DI*8), Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (BX)(DI*8), Z5
+	VMOVUPD      64(BX)(DI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VADDPD.BCST  one<>+0(SB), Z5, Z8
+	VADDPD.BCST  one<>+0(SB), Z6, Z9
+	VDIVPD       Z8, Z7, Z8
+	VDIVPD       Z9, Z7, Z7
+	VMULPD       Z8, Z5, Z5
+	VMULPD       Z7, Z6, Z6
+	VMOVAPD.Z    Z8, K1, Z9
+	VMOVAPD.Z    Z7, K2, Z10
+	VFMADD231PD  Z8, Z9, Z3
+	VFMADD231PD  Z7, Z10, Z3
+	VFMADD231PD  Z5, Z5, Z2
+	VFMADD231PD  Z6, Z6, Z2
+	VMOVAPD.Z    Z5, K3, Z7
+	VMOVAPD.Z    Z6, K4, Z8
+	VFMADD231PD  Z5, Z7, Z4
+	VFMADD231PD  Z6, Z8, Z4
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQLT    R8, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	VMOVDQU8.Z (DX)(DI*1), K1, X5
+	VPCMPEQB   X5, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	KMOVB      K2, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMOVUPD.Z  (CX)(DI*8), K1, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z    (BX)(DI*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD.BCST  one<>+0(SB), Z5, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z6, K2, Z7
+	VFMADD231PD  Z6, Z7, Z3
+	VMOVAPD.Z    Z5, K1, Z6
+	VFMADD231PD  Z5, Z6, Z2
+	VMOVAPD.Z    Z5, K3, Z6
+	VFMADD231PD  Z5, Z6, Z4
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z2, Z0
@@ -25336,7 +26300,7 @@ done:
 	VADDSD        72(AX), X0, X0
 	VMOVSD        X0, 72(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -25353,7 +26317,7 @@ done:
 
 // func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidSquareYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidSquareYF32AVX512(SB), $2112-97
 	// backwardSigmoidSquareYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -25371,57 +26335,165 @@ TEXT ·backwardSigmoidSquareYF32AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSS 12(DI), Z4
 	VBROADCASTSS 16(DI), Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB (SI)(DI*1), X0, K1
-	VPCMPEQB 16(SI)(DI*1), X0, K2
-	KNOTW    K1, K3
-	KNOTW    K2, K3
-	VMOVUPS  (BX)(DI*4), Z7
-	VMOVUPS  64(BX)(DI*4), Z8
-	VPADDD   Z7, Z7, Z9
-	VPADDD   Z8, Z8, Z10
-	VPMAXUD  Z9, Z6, Z6
-	VPMAXUD  Z10, Z6, Z6
+	// Vectors at a time: 4.
+	VMOVUPS (BX)(R8*4), Z7
+	VMOVUPS 64(BX)(R8*4), Z8
+	VMOVUPS 128(BX)(R8*4), Z9
+	VMOVUPS 192(BX)(R8*4), Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPADDD  Z9, Z9, Z13
+	VPADDD  Z10, Z10, Z14
+	VPMAXUD Z11, Z6, Z6
+	VPMAXUD Z12, Z6, Z6
+	VPMAXUD Z13, Z6, Z6
+	VPMAXUD Z14, Z6, Z6
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
-	VMOVAPD           Z9, Z10
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z10
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z7
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z8
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z7, Z7, Z11
-	VMULPS           Z8, Z8, Z12
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z14
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z13
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z14
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z16
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z15
-	VFMADD231PS      Z11, Z14, Z16
-	VFMADD231PS      Z12, Z13, Z15
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z19, Z23
 	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
 	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
-	VFMADD231PS      Z11, Z16, Z7
-	VFMADD231PS      Z12, Z15, Z8
-	VPSLLD           $0x17, Z10, Z10
-	VPSLLD           $0x17, Z9, Z9
-	VPADDD           Z10, Z7, Z7
-	VPADDD           Z9, Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z23, Z10
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z11, Z10, Z10
+	VMOVUPS          Z7, (DI)(R8*4)
+	VMOVUPS          Z8, 64(DI)(R8*4)
+	VMOVUPS          Z9, 128(DI)(R8*4)
+	VMOVUPS          Z10, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z7
+	VPADDD    Z7, Z7, Z8
+	VPMAXUD   Z8, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z10
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z11
+	VFMADD231PS      Z9, Z10, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z7, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB (SI)(R8*1), X0, K1
+	VPCMPEQB 16(SI)(R8*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K3
+	VMOVUPS  (BX)(R8*4), Z7
+	VMOVUPS  64(BX)(R8*4), Z7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS          (DI)(R8*4), Z7
+	VMOVUPS          64(DI)(R8*4), Z8
 	VBROADCASTSS     oneSingle<>+0(SB), Z9
 	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
 	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z11
@@ -25449,57 +26521,38 @@ many:
 	VMULPS           Z9, Z8, Z8
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z7, (AX)(DI*4)
-	VMOVNTPS         Z8, 64(AX)(DI*4)
+	VMOVNTPS         Z7, (AX)(R8*4)
+	VMOVNTPS         Z8, 64(AX)(R8*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z7, (AX)(DI*4)
-	VMOVUPS Z8, 64(AX)(DI*4)
+	VMOVUPS Z7, (AX)(R8*4)
+	VMOVUPS Z8, 64(AX)(R8*4)
 
 stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, DX
-	CMPQ       CX, DX
-	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R8
-	KMOVW      (R8)(DX*2), K1
-	VMOVDQU8.Z (SI)(DI*1), K1, X7
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X7
 	VPCMPEQB   X7, X0, K1, K2
 	KNOTW      K2, K3
 	KANDW      K1, K3, K3
-	VMOVUPS.Z  (BX)(DI*4), K1, Z7
-	VPADDD     Z7, Z7, Z8
-	VPMAXUD    Z8, Z6, Z6
+	VMOVUPS.Z  (BX)(R8*4), K1, Z7
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z7, Z7, Z9
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z10
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z11
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z11
-	VFMADD231PS      Z9, Z10, Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
-	VFMADD231PS      Z9, Z11, Z7
-	VPSLLD           $0x17, Z8, Z8
-	VPADDD           Z8, Z7, Z7
+	VMOVUPS.Z        (DI)(R8*4), K1, Z7
 	VBROADCASTSS     oneSingle<>+0(SB), Z8
 	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z9
 	VDIVPS           Z9, Z8, Z8
@@ -25513,12 +26566,17 @@ few:
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z10, Z9
 	VMULPS           Z7, Z9, Z7
 	VMULPS           Z8, Z7, Z7
-	VMOVUPS          Z7, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
-	JMP              few
+	VMOVUPS          Z7, K1, (AX)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R9
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z6, Z6
@@ -25532,7 +26590,7 @@ done:
 
 // func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidSquareYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidSquareYF64AVX512(SB), $2112-97
 	// backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -25550,71 +26608,197 @@ TEXT ·backwardSigmoidSquareYF64AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSD 24(DI), Z4
 	VBROADCASTSD 32(DI), Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z7
+	VMOVUPD 64(BX)(R8*8), Z8
+	VMOVUPD 128(BX)(R8*8), Z9
+	VMOVUPD 192(BX)(R8*8), Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPADDQ  Z9, Z9, Z13
+	VPADDQ  Z10, Z10, Z14
+	VPMAXUQ Z11, Z6, Z6
+	VPMAXUQ Z12, Z6, Z6
+	VPMAXUQ Z13, Z6, Z6
+	VPMAXUQ Z14, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z19, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z23, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z19, Z23
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z23, Z10
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z11, Z10, Z10
+	VMOVUPD          Z7, (DI)(R8*8)
+	VMOVUPD          Z8, 64(DI)(R8*8)
+	VMOVUPD          Z9, 128(DI)(R8*8)
+	VMOVUPD          Z10, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z7
+	VPADDQ    Z7, Z7, Z8
+	VPMAXUQ   Z8, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     expRowh<>+0(SB), Z10
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z10
+	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
+	VBROADCASTSD     expRowf<>+0(SB), Z11
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     expRowd<>+0(SB), Z10
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VBROADCASTSD     expRowb<>+0(SB), Z11
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z9, Z11, Z7
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z7, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVQ    (SI)(DI*1), X7
+	VMOVQ    (SI)(R8*1), X7
 	VPCMPEQB X7, X0, K1
-	VMOVQ    8(SI)(DI*1), X7
+	VMOVQ    8(SI)(R8*1), X7
 	VPCMPEQB X7, X0, K2
 	KNOTB    K1, K3
 	KNOTB    K2, K3
-	VMOVUPD  (BX)(DI*8), Z7
-	VMOVUPD  64(BX)(DI*8), Z8
-	VPADDQ   Z7, Z7, Z9
-	VPADDQ   Z8, Z8, Z10
-	VPMAXUQ  Z9, Z6, Z6
-	VPMAXUQ  Z10, Z6, Z6
+	VMOVUPD  (BX)(R8*8), Z7
+	VMOVUPD  64(BX)(R8*8), Z7
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z9
-	VMOVAPD           Z9, Z10
-	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z10
-	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
-	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z7
-	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z8
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z7, Z7, Z11
-	VMULPD           Z8, Z8, Z12
-	VBROADCASTSD     expRowh<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z15
-	VFMADD231PD      Z11, Z14, Z16
-	VFMADD231PD      Z12, Z13, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z13
-	VFMADD231PD      Z11, Z16, Z14
-	VFMADD231PD      Z12, Z15, Z13
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z15
-	VFMADD231PD      Z11, Z14, Z16
-	VFMADD231PD      Z12, Z13, Z15
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z11, Z16, Z7
-	VFMADD231PD      Z12, Z15, Z8
-	VPSLLQ           $0x34, Z10, Z10
-	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z10, Z7, Z7
-	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          (DI)(R8*8), Z7
+	VMOVUPD          64(DI)(R8*8), Z8
 	VBROADCASTSD     one<>+0(SB), Z9
 	VADDPD.BCST      one<>+0(SB), Z7, Z10
 	VADDPD.BCST      one<>+0(SB), Z8, Z11
@@ -25642,39 +26826,612 @@ many:
 	VMULPD           Z9, Z8, Z8
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z7, (AX)(DI*8)
-	VMOVNTPD         Z8, 64(AX)(DI*8)
+	VMOVNTPD         Z7, (AX)(R8*8)
+	VMOVNTPD         Z8, 64(AX)(R8*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z7, (AX)(DI*8)
-	VMOVUPD Z8, 64(AX)(DI*8)
+	VMOVUPD Z7, (AX)(R8*8)
+	VMOVUPD Z8, 64(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, DX
-	CMPQ       CX, DX
-	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R8
-	KMOVW      (R8)(DX*2), K1
-	VMOVDQU8.Z (SI)(DI*1), K1, X7
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X7
 	VPCMPEQB   X7, X0, K1, K2
 	KNOTB      K2, K3
 	KANDB      K1, K3, K3
-	VMOVUPD.Z  (BX)(DI*8), K1, Z7
-	VPADDQ     Z7, Z7, Z8
-	VPMAXUQ    Z8, Z6, Z6
+	VMOVUPD.Z  (BX)(R8*8), K1, Z7
 
 	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z        (DI)(R8*8), K1, Z7
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z8, Z8
+	VMULPD           Z8, Z7, Z7
+	VBLENDMPD        Z1, Z2, K2, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z10
+	VBLENDMPD        Z10, Z7, K2, Z10
+	VBLENDMPD        Z4, Z5, K2, Z11
+	VMULPD           Z11, Z10, Z10
+	VFMADD231PD      Z3, Z7, Z10
+	VFMADD231PD.BCST two<>+0(SB), Z10, Z9
+	VMULPD           Z7, Z9, Z7
+	VMULPD           Z8, Z7, Z7
+	VMOVUPD          Z7, K1, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R9
+	JMP              few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z6, Z6
+	VPCMPEQQ     Z0, Z6, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidSquareF32AVX512(SB), $2496-65
+	// forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VMOVUPS Z7, 2112(SP)
+	VMOVUPS Z7, 2176(SP)
+	VMOVUPS Z7, 2240(SP)
+	VMOVUPS Z7, 2304(SP)
+	VMOVUPS Z7, 2368(SP)
+	VMOVUPS Z7, 2432(SP)
+	XORQ    SI, SI
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPS (CX)(SI*4), Z7
+	VMOVUPS 64(CX)(SI*4), Z8
+	VMOVUPS 128(CX)(SI*4), Z9
+	VMOVUPS 192(CX)(SI*4), Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPADDD  Z9, Z9, Z13
+	VPADDD  Z10, Z10, Z14
+	VPMAXUD Z11, Z0, Z0
+	VPMAXUD Z12, Z0, Z0
+	VPMAXUD Z13, Z0, Z0
+	VPMAXUD Z14, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z19, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z23, Z10
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z11, Z10, Z10
+	VMOVUPS          Z7, (BX)(SI*4)
+	VMOVUPS          Z8, 64(BX)(SI*4)
+	VMOVUPS          Z9, 128(BX)(SI*4)
+	VMOVUPS          Z10, 192(BX)(SI*4)
+	ADDQ             $0x00000040, SI
+	SUBQ             $0x00000040, R9
+	CMPQ             R9, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R10
+	CMPQ      R9, R10
+	CMOVQLT   R9, R10
+	LEAQ      tailMasks<>+0(SB), R11
+	KMOVW     (R11)(R10*2), K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z7
+	VPADDD    Z7, Z7, Z8
+	VPMAXUD   Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z10
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z11
+	VFMADD231PS      Z9, Z10, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z7, K1, (BX)(SI*4)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS     (DX)(SI*4), Z7
+	VMOVUPS     64(DX)(SI*4), Z8
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
+	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS      Z7, Z1, Z1
+	VADDPS      Z8, Z1, Z1
+	VSUBPS      Z9, Z2, Z2
+	VSUBPS      Z10, Z2, Z2
+	VFMADD231PS Z7, Z7, Z3
+	VFMADD231PS Z8, Z8, Z3
+	VMOVUPS     (CX)(SI*4), Z11
+	VMOVUPS     64(CX)(SI*4), Z11
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (BX)(SI*4), Z11
+	VMOVUPS      64(BX)(SI*4), Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z14
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z15
+	VDIVPS       Z14, Z13, Z14
+	VDIVPS       Z15, Z13, Z13
+	VMULPS       Z14, Z11, Z11
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  Z11, Z11, Z4
+	VFMADD231PS  Z12, Z12, Z4
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z11, K1
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z12, K2
+	VSUBPS       Z7, Z11, Z11
+	VSUBPS       Z8, Z12, Z12
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, Z15
+	VXORPS.BCST  signBitSingle<>+0(SB), Z10, Z16
+	VSUBPS       Z14, Z15, Z14
+	VSUBPS       Z13, Z16, Z13
+	VBLENDMPS    Z11, Z14, K1, Z11
+	VBLENDMPS    Z12, Z13, K2, Z12
+	VMULPS       Z11, Z11, Z11
+	VMULPS       Z12, Z12, Z12
+	VFMADD231PS  Z7, Z11, Z5
+	VFMADD231PS  Z8, Z12, Z5
+	VFNMADD231PS Z9, Z11, Z6
+	VFNMADD231PS Z10, Z12, Z6
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z7
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VADDPS      Z7, Z1, Z1
+	VSUBPS      Z8, Z2, Z2
+	VFMADD231PS Z7, Z7, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z9
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (BX)(SI*4), K1, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VADDPS.BCST  oneSingle<>+0(SB), Z9, Z11
+	VDIVPS       Z11, Z10, Z10
+	VMULPS       Z10, Z9, Z9
+	VMOVAPS.Z    Z9, K1, Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z9, K1
+	VSUBPS       Z7, Z9, Z9
+	VXORPS.BCST  signBitSingle<>+0(SB), Z8, Z11
+	VSUBPS       Z10, Z11, Z10
+	VBLENDMPS    Z9, Z10, K1, Z9
+	VMULPS       Z9, Z9, Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VFNMADD231PS Z8, Z9, Z6
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z7
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2112(SP), Z8, Z8
+	VMOVUPD       Z8, 2112(SP)
+	VMOVAPD       Z2, Z7
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2176(SP), Z8, Z8
+	VMOVUPD       Z8, 2176(SP)
+	VMOVAPD       Z3, Z7
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2240(SP), Z8, Z8
+	VMOVUPD       Z8, 2240(SP)
+	VMOVAPD       Z4, Z7
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2304(SP), Z8, Z8
+	VMOVUPD       Z8, 2304(SP)
+	VMOVAPD       Z5, Z7
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2368(SP), Z8, Z8
+	VMOVUPD       Z8, 2368(SP)
+	VMOVAPD       Z6, Z7
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2432(SP), Z8, Z8
+	VMOVUPD       Z8, 2432(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       2176(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       2240(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       2304(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        56(AX), X1, X1
+	VMOVSD        X1, 56(AX)
+	VMOVUPD       2368(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        64(AX), X1, X1
+	VMOVSD        X1, 64(AX)
+	VMOVUPD       2432(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        72(AX), X1, X1
+	VMOVSD        X1, 72(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+TEXT ·forwardSigmoidSquareF64AVX512(SB), $2112-65
+	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	LEAQ   (SP), BX
+	ADDQ   $0x3f, BX
+	ANDQ   $-64, BX
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	XORQ   SI, SI
+	TESTQ  AX, AX
+	JLE    end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	VMOVUPD (CX)(SI*8), Z7
+	VMOVUPD 64(CX)(SI*8), Z8
+	VMOVUPD 128(CX)(SI*8), Z9
+	VMOVUPD 192(CX)(SI*8), Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPADDQ  Z9, Z9, Z13
+	VPADDQ  Z10, Z10, Z14
+	VPMAXUQ Z11, Z0, Z0
+	VPMAXUQ Z12, Z0, Z0
+	VPMAXUQ Z13, Z0, Z0
+	VPMAXUQ Z14, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z19, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z23, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z19, Z23
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z23, Z10
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z11, Z10, Z10
+	VMOVUPD          Z7, (BX)(SI*8)
+	VMOVUPD          Z8, 64(BX)(SI*8)
+	VMOVUPD          Z9, 128(BX)(SI*8)
+	VMOVUPD          Z10, 192(BX)(SI*8)
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, R9
+	CMPQ             R9, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R10
+	CMPQ      R9, R10
+	CMOVQLT   R9, R10
+	LEAQ      tailMasks<>+0(SB), R11
+	KMOVW     (R11)(R10*2), K1
+	VMOVUPD.Z (CX)(SI*8), K1, Z7
+	VPADDQ    Z7, Z7, Z8
+	VPMAXUQ   Z8, Z0, Z0
+
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z8
 	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
@@ -25699,358 +27456,20 @@ few:
 	VFMADD231PD      Z9, Z11, Z7
 	VPSLLQ           $0x34, Z8, Z8
 	VPADDQ           Z8, Z7, Z7
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z8, Z8
-	VMULPD           Z8, Z7, Z7
-	VBLENDMPD        Z1, Z2, K2, Z9
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z10
-	VBLENDMPD        Z10, Z7, K2, Z10
-	VBLENDMPD        Z4, Z5, K2, Z11
-	VMULPD           Z11, Z10, Z10
-	VFMADD231PD      Z3, Z7, Z10
-	VFMADD231PD.BCST two<>+0(SB), Z10, Z9
-	VMULPD           Z7, Z9, Z7
-	VMULPD           Z8, Z7, Z7
-	VMOVUPD          Z7, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
+	VMOVUPD          Z7, K1, (BX)(SI*8)
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, R9
 	JMP              few
 
 done:
-	// Within the limit if that is still the largest.
-	VBROADCASTSD doubledLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z6, Z6
-	VPCMPEQQ     Z0, Z6, K1
-	KMOVB        K1, AX
-	CMPL         AX, $0x000000ff
-	SETEQ        AL
-	MOVB         AL, ret+96(FP)
-	VZEROUPPER
-	RET
+	MOVQ R8, SI
+	CMPQ DI, $0x00000010
+	JL   few2
 
-// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidSquareF32AVX512(SB), $384-65
-	// forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ    x_len+16(FP), AX
-	MOVQ    x_base+8(FP), CX
-	MOVQ    r_base+32(FP), DX
-	MOVQ    k+56(FP), BX
-	VPXORQ  Z0, Z0, Z0
-	VPXORQ  Z1, Z1, Z1
-	VPXORQ  Z2, Z2, Z2
-	VPXORQ  Z3, Z3, Z3
-	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
-	VPXORQ  Z6, Z6, Z6
-	VPXORQ  Z7, Z7, Z7
-	VMOVUPS Z7, (SP)
-	VMOVUPS Z7, 64(SP)
-	VMOVUPS Z7, 128(SP)
-	VMOVUPS Z7, 192(SP)
-	VMOVUPS Z7, 256(SP)
-	VMOVUPS Z7, 320(SP)
-	XORQ    BX, BX
-	TESTQ   AX, AX
-	JLE     folded
-
-window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
-	JL      few
-
-many:
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z7
-	VMOVUPS     64(DX)(BX*4), Z8
-	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
-	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
-	VADDPS      Z7, Z1, Z1
-	VADDPS      Z8, Z1, Z1
-	VSUBPS      Z9, Z2, Z2
-	VSUBPS      Z10, Z2, Z2
-	VFMADD231PS Z7, Z7, Z3
-	VFMADD231PS Z8, Z8, Z3
-	VMOVUPS     (CX)(BX*4), Z11
-	VMOVUPS     64(CX)(BX*4), Z12
-	VPADDD      Z11, Z11, Z13
-	VPADDD      Z12, Z12, Z14
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z14, Z0, Z0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
-	VMOVAPD           Z13, Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z11, Z11, Z15
-	VMULPS           Z12, Z12, Z16
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z19
-	VFMADD231PS      Z15, Z18, Z20
-	VFMADD231PS      Z16, Z17, Z19
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VFMADD231PS      Z15, Z20, Z11
-	VFMADD231PS      Z16, Z19, Z12
-	VPSLLD           $0x17, Z14, Z14
-	VPSLLD           $0x17, Z13, Z13
-	VPADDD           Z14, Z11, Z11
-	VPADDD           Z13, Z12, Z12
-	VBROADCASTSS     oneSingle<>+0(SB), Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
-	VDIVPS           Z14, Z13, Z14
-	VDIVPS           Z15, Z13, Z13
-	VMULPS           Z14, Z11, Z11
-	VMULPS           Z13, Z12, Z12
-	VFMADD231PS      Z11, Z11, Z4
-	VFMADD231PS      Z12, Z12, Z4
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z11, K1
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z12, K2
-	VSUBPS           Z7, Z11, Z11
-	VSUBPS           Z8, Z12, Z12
-	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z15
-	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z16
-	VSUBPS           Z14, Z15, Z14
-	VSUBPS           Z13, Z16, Z13
-	VBLENDMPS        Z11, Z14, K1, Z11
-	VBLENDMPS        Z12, Z13, K2, Z12
-	VMULPS           Z11, Z11, Z11
-	VMULPS           Z12, Z12, Z12
-	VFMADD231PS      Z7, Z11, Z5
-	VFMADD231PS      Z8, Z12, Z5
-	VFNMADD231PS     Z9, Z11, Z6
-	VFNMADD231PS     Z10, Z12, Z6
-	ADDQ             $0x00000020, BX
-	SUBQ             $0x00000020, SI
-	CMPQ             SI, $0x00000020
-	JGE              many
-
-few:
-	TESTQ SI, SI
-	JLE   done
-
-	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z7
-	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z8
-	VMOVAPS.Z   Z8, K1, Z8
-	VADDPS      Z7, Z1, Z1
-	VSUBPS      Z8, Z2, Z2
-	VFMADD231PS Z7, Z7, Z3
-	VMOVUPS.Z   (CX)(BX*4), K1, Z9
-	VPADDD      Z9, Z9, Z10
-	VPMAXUD     Z10, Z0, Z0
-
-	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z9, Z9, Z11
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
-	VFMADD231PS      Z11, Z12, Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
-	VFMADD231PS      Z11, Z13, Z9
-	VPSLLD           $0x17, Z10, Z10
-	VPADDD           Z10, Z9, Z9
-	VBROADCASTSS     oneSingle<>+0(SB), Z10
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z11
-	VDIVPS           Z11, Z10, Z10
-	VMULPS           Z10, Z9, Z9
-	VMOVAPS.Z        Z9, K1, Z11
-	VFMADD231PS      Z9, Z11, Z4
-	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z9, K1
-	VSUBPS           Z7, Z9, Z9
-	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z11
-	VSUBPS           Z10, Z11, Z10
-	VBLENDMPS        Z9, Z10, K1, Z9
-	VMULPS           Z9, Z9, Z9
-	VFMADD231PS      Z7, Z9, Z5
-	VFNMADD231PS     Z8, Z9, Z6
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, SI
-	JMP              few
-
-done:
-	// The lanes go to float64.
-	VMOVAPD       Z1, Z7
-	VXORPS        Z1, Z1, Z1
-	VCVTPS2PD     Y7, Z8
-	VEXTRACTF64X4 $0x01, Z7, Y7
-	VCVTPS2PD     Y7, Z7
-	VADDPD        Z7, Z8, Z8
-	VADDPD        (SP), Z8, Z8
-	VMOVUPD       Z8, (SP)
-	VMOVAPD       Z2, Z7
-	VXORPS        Z2, Z2, Z2
-	VCVTPS2PD     Y7, Z8
-	VEXTRACTF64X4 $0x01, Z7, Y7
-	VCVTPS2PD     Y7, Z7
-	VADDPD        Z7, Z8, Z8
-	VADDPD        64(SP), Z8, Z8
-	VMOVUPD       Z8, 64(SP)
-	VMOVAPD       Z3, Z7
-	VXORPS        Z3, Z3, Z3
-	VCVTPS2PD     Y7, Z8
-	VEXTRACTF64X4 $0x01, Z7, Y7
-	VCVTPS2PD     Y7, Z7
-	VADDPD        Z7, Z8, Z8
-	VADDPD        128(SP), Z8, Z8
-	VMOVUPD       Z8, 128(SP)
-	VMOVAPD       Z4, Z7
-	VXORPS        Z4, Z4, Z4
-	VCVTPS2PD     Y7, Z8
-	VEXTRACTF64X4 $0x01, Z7, Y7
-	VCVTPS2PD     Y7, Z7
-	VADDPD        Z7, Z8, Z8
-	VADDPD        192(SP), Z8, Z8
-	VMOVUPD       Z8, 192(SP)
-	VMOVAPD       Z5, Z7
-	VXORPS        Z5, Z5, Z5
-	VCVTPS2PD     Y7, Z8
-	VEXTRACTF64X4 $0x01, Z7, Y7
-	VCVTPS2PD     Y7, Z7
-	VADDPD        Z7, Z8, Z8
-	VADDPD        256(SP), Z8, Z8
-	VMOVUPD       Z8, 256(SP)
-	VMOVAPD       Z6, Z7
-	VXORPS        Z6, Z6, Z6
-	VCVTPS2PD     Y7, Z8
-	VEXTRACTF64X4 $0x01, Z7, Y7
-	VCVTPS2PD     Y7, Z7
-	VADDPD        Z7, Z8, Z8
-	VADDPD        320(SP), Z8, Z8
-	VMOVUPD       Z8, 320(SP)
-	TESTQ         AX, AX
-	JG            window
-
-folded:
-	// Fold the lanes and add to the sums.
-	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        32(AX), X1, X1
-	VMOVSD        X1, 32(AX)
-	VMOVUPD       64(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        40(AX), X1, X1
-	VMOVSD        X1, 40(AX)
-	VMOVUPD       128(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        48(AX), X1, X1
-	VMOVSD        X1, 48(AX)
-	VMOVUPD       192(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        56(AX), X1, X1
-	VMOVSD        X1, 56(AX)
-	VMOVUPD       256(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        64(AX), X1, X1
-	VMOVSD        X1, 64(AX)
-	VMOVUPD       320(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        72(AX), X1, X1
-	VMOVSD        X1, 72(AX)
-
-	// Within the limit if that is still the largest.
-	VBROADCASTSS doubledLimitSingle<>+0(SB), Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPCMPEQD     Z1, Z0, K1
-	KMOVW        K1, AX
-	CMPL         AX, $0x0000ffff
-	SETEQ        AL
-	MOVB         AL, ret+64(FP)
-	VZEROUPPER
-	RET
-
-// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidSquareF64AVX512(SB), NOSPLIT, $0-65
-	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ   x_len+16(FP), AX
-	MOVQ   x_base+8(FP), CX
-	MOVQ   r_base+32(FP), DX
-	MOVQ   k+56(FP), BX
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	XORQ   BX, BX
-	CMPQ   AX, $0x00000010
-	JL     few
-
-many:
-	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Z7
-	VMOVUPD     64(DX)(BX*8), Z8
+	VMOVUPD     (DX)(SI*8), Z7
+	VMOVUPD     64(DX)(SI*8), Z8
 	VADDPD.BCST minusOne<>+0(SB), Z7, Z9
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
 	VADDPD      Z7, Z1, Z1
@@ -26059,153 +27478,86 @@ many:
 	VSUBPD      Z10, Z2, Z2
 	VFMADD231PD Z7, Z7, Z3
 	VFMADD231PD Z8, Z8, Z3
-	VMOVUPD     (CX)(BX*8), Z11
-	VMOVUPD     64(CX)(BX*8), Z12
-	VPADDQ      Z11, Z11, Z13
-	VPADDQ      Z12, Z12, Z14
-	VPMAXUQ     Z13, Z0, Z0
-	VPMAXUQ     Z14, Z0, Z0
+	VMOVUPD     (CX)(SI*8), Z11
+	VMOVUPD     64(CX)(SI*8), Z11
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VMOVAPD           Z13, Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VMOVUPD      (BX)(SI*8), Z11
+	VMOVUPD      64(BX)(SI*8), Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VADDPD.BCST  one<>+0(SB), Z11, Z14
+	VADDPD.BCST  one<>+0(SB), Z12, Z15
+	VDIVPD       Z14, Z13, Z14
+	VDIVPD       Z15, Z13, Z13
+	VMULPD       Z14, Z11, Z11
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  Z11, Z11, Z4
+	VFMADD231PD  Z12, Z12, Z4
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z11, K1
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z12, K2
+	VSUBPD       Z7, Z11, Z11
+	VSUBPD       Z8, Z12, Z12
+	VXORPD.BCST  signBit<>+0(SB), Z9, Z15
+	VXORPD.BCST  signBit<>+0(SB), Z10, Z16
+	VSUBPD       Z14, Z15, Z14
+	VSUBPD       Z13, Z16, Z13
+	VBLENDMPD    Z11, Z14, K1, Z11
+	VBLENDMPD    Z12, Z13, K2, Z12
+	VMULPD       Z11, Z11, Z11
+	VMULPD       Z12, Z12, Z12
+	VFMADD231PD  Z7, Z11, Z5
+	VFMADD231PD  Z8, Z12, Z5
+	VFNMADD231PD Z9, Z11, Z6
+	VFNMADD231PD Z10, Z12, Z6
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JGE          many2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z15
-	VMULPD           Z12, Z12, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
-	VFMADD231PD      Z15, Z20, Z18
-	VFMADD231PD      Z16, Z19, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z15, Z20, Z11
-	VFMADD231PD      Z16, Z19, Z12
-	VPSLLQ           $0x34, Z14, Z14
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z14, Z11, Z11
-	VPADDQ           Z13, Z12, Z12
-	VBROADCASTSD     one<>+0(SB), Z13
-	VADDPD.BCST      one<>+0(SB), Z11, Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VDIVPD           Z14, Z13, Z14
-	VDIVPD           Z15, Z13, Z13
-	VMULPD           Z14, Z11, Z11
-	VMULPD           Z13, Z12, Z12
-	VFMADD231PD      Z11, Z11, Z4
-	VFMADD231PD      Z12, Z12, Z4
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z11, K1
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z12, K2
-	VSUBPD           Z7, Z11, Z11
-	VSUBPD           Z8, Z12, Z12
-	VXORPD.BCST      signBit<>+0(SB), Z9, Z15
-	VXORPD.BCST      signBit<>+0(SB), Z10, Z16
-	VSUBPD           Z14, Z15, Z14
-	VSUBPD           Z13, Z16, Z13
-	VBLENDMPD        Z11, Z14, K1, Z11
-	VBLENDMPD        Z12, Z13, K2, Z12
-	VMULPD           Z11, Z11, Z11
-	VMULPD           Z12, Z12, Z12
-	VFMADD231PD      Z7, Z11, Z5
-	VFMADD231PD      Z8, Z12, Z5
-	VFNMADD231PD     Z9, Z11, Z6
-	VFNMADD231PD     Z10, Z12, Z6
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
-
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ DI, DI
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	KMOVW       (DI)(SI*2), K1
-	VMOVUPD.Z   (DX)(BX*8), K1, Z7
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPD.Z   (DX)(SI*8), K1, Z7
 	VADDPD.BCST minusOne<>+0(SB), Z7, Z8
 	VMOVAPD.Z   Z8, K1, Z8
 	VADDPD      Z7, Z1, Z1
 	VSUBPD      Z8, Z2, Z2
 	VFMADD231PD Z7, Z7, Z3
-	VMOVUPD.Z   (CX)(BX*8), K1, Z9
-	VPADDQ      Z9, Z9, Z10
-	VPMAXUQ     Z10, Z0, Z0
+	VMOVUPD.Z   (CX)(SI*8), K1, Z9
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z10
-	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
-	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
+	VMOVUPD.Z    (BX)(SI*8), K1, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VADDPD.BCST  one<>+0(SB), Z9, Z11
+	VDIVPD       Z11, Z10, Z10
+	VMULPD       Z10, Z9, Z9
+	VMOVAPD.Z    Z9, K1, Z11
+	VFMADD231PD  Z9, Z11, Z4
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z9, K1
+	VSUBPD       Z7, Z9, Z9
+	VXORPD.BCST  signBit<>+0(SB), Z8, Z11
+	VSUBPD       Z10, Z11, Z10
+	VBLENDMPD    Z9, Z10, K1, Z9
+	VMULPD       Z9, Z9, Z9
+	VFMADD231PD  Z7, Z9, Z5
+	VFNMADD231PD Z8, Z9, Z6
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z9, Z9, Z11
-	VBROADCASTSD     expRowh<>+0(SB), Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
-	VBROADCASTSD     expRowf<>+0(SB), Z13
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VBROADCASTSD     expRowd<>+0(SB), Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
-	VFMADD231PD      Z11, Z13, Z12
-	VBROADCASTSD     expRowb<>+0(SB), Z13
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z11, Z13, Z9
-	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z10, Z9, Z9
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z9, Z11
-	VDIVPD           Z11, Z10, Z10
-	VMULPD           Z10, Z9, Z9
-	VMOVAPD.Z        Z9, K1, Z11
-	VFMADD231PD      Z9, Z11, Z4
-	VCMPPD.BCST      $0x11, half<>+0(SB), Z9, K1
-	VSUBPD           Z7, Z9, Z9
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z11
-	VSUBPD           Z10, Z11, Z10
-	VBLENDMPD        Z9, Z10, K1, Z9
-	VMULPD           Z9, Z9, Z9
-	VFMADD231PD      Z7, Z9, Z5
-	VFNMADD231PD     Z8, Z9, Z6
-	ADDQ             $0x00000008, BX
-	SUBQ             $0x00000008, AX
-	JMP              few
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
 
-done:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z1, Z7
@@ -26282,7 +27634,7 @@ done:
 
 // func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512F, CMOV
-TEXT ·backwardSigmoidSquareF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidSquareF32AVX512(SB), $2112-89
 	// backwardSigmoidSquareF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -26297,14 +27649,157 @@ TEXT ·backwardSigmoidSquareF32AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSS 12(DI), Z3
 	VBROADCASTSS 16(DI), Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS (BX)(R8*4), Z6
+	VMOVUPS 64(BX)(R8*4), Z7
+	VMOVUPS 128(BX)(R8*4), Z8
+	VMOVUPS 192(BX)(R8*4), Z9
+	VPADDD  Z6, Z6, Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPADDD  Z9, Z9, Z13
+	VPMAXUD Z10, Z5, Z5
+	VPMAXUD Z11, Z5, Z5
+	VPMAXUD Z12, Z5, Z5
+	VPMAXUD Z13, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (DI)(R8*4)
+	VMOVUPS          Z7, 64(DI)(R8*4)
+	VMOVUPS          Z8, 128(DI)(R8*4)
+	VMOVUPS          Z9, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z6
+	VPADDD    Z6, Z6, Z7
+	VPMAXUD   Z7, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z6, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z6
-	VMOVUPS      64(SI)(DI*4), Z7
+	VMOVUPS      (SI)(R8*4), Z6
+	VMOVUPS      64(SI)(R8*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z6, Z8, Z9
 	VSUBPS       Z7, Z8, Z8
@@ -26312,47 +27807,12 @@ many:
 	VMULPS       Z0, Z7, Z11
 	VFMADD231PS  Z1, Z9, Z10
 	VFMADD231PS  Z1, Z8, Z11
-	VMOVUPS      (BX)(DI*4), Z12
-	VMOVUPS      64(BX)(DI*4), Z13
-	VPADDD       Z12, Z12, Z14
-	VPADDD       Z13, Z13, Z15
-	VPMAXUD      Z14, Z5, Z5
-	VPMAXUD      Z15, Z5, Z5
+	VMOVUPS      (BX)(R8*4), Z12
+	VMOVUPS      64(BX)(R8*4), Z12
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z16
-	VMULPS           Z13, Z13, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
-	VFMADD231PS      Z16, Z19, Z21
-	VFMADD231PS      Z17, Z18, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z16, Z21, Z12
-	VFMADD231PS      Z17, Z20, Z13
-	VPSLLD           $0x17, Z15, Z15
-	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z15, Z12, Z12
-	VPADDD           Z14, Z13, Z13
+	VMOVUPS          (DI)(R8*4), Z12
+	VMOVUPS          64(DI)(R8*4), Z13
 	VBROADCASTSS     oneSingle<>+0(SB), Z14
 	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
 	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
@@ -26384,58 +27844,39 @@ many:
 	VMULPS           Z14, Z7, Z7
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z6, (AX)(DI*4)
-	VMOVNTPS         Z7, 64(AX)(DI*4)
+	VMOVNTPS         Z6, (AX)(R8*4)
+	VMOVNTPS         Z7, 64(AX)(R8*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z6, (AX)(DI*4)
-	VMOVUPS Z7, 64(AX)(DI*4)
+	VMOVUPS Z6, (AX)(R8*4)
+	VMOVUPS Z7, 64(AX)(R8*4)
 
 stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z6
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VMULPS       Z0, Z6, Z8
 	VFMADD231PS  Z1, Z7, Z8
-	VMOVUPS.Z    (BX)(DI*4), K1, Z9
-	VPADDD       Z9, Z9, Z10
-	VPMAXUD      Z10, Z5, Z5
+	VMOVUPS.Z    (BX)(R8*4), K1, Z9
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z9, Z9, Z11
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
-	VFMADD231PS      Z11, Z12, Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
-	VFMADD231PS      Z11, Z13, Z9
-	VPSLLD           $0x17, Z10, Z10
-	VPADDD           Z10, Z9, Z9
+	VMOVUPS.Z        (DI)(R8*4), K1, Z9
 	VBROADCASTSS     oneSingle<>+0(SB), Z10
 	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z11
 	VDIVPS           Z11, Z10, Z10
@@ -26451,12 +27892,17 @@ few:
 	VFMADD231PS.BCST twoSingle<>+0(SB), Z6, Z8
 	VMULPS           Z9, Z8, Z6
 	VMULPS           Z10, Z6, Z6
-	VMOVUPS          Z6, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
-	JMP              few
+	VMOVUPS          Z6, K1, (AX)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R9
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z5, Z5
@@ -26470,7 +27916,7 @@ done:
 
 // func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidSquareF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidSquareF64AVX512(SB), $2112-89
 	// backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -26485,14 +27931,187 @@ TEXT ·backwardSigmoidSquareF64AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSD 24(DI), Z3
 	VBROADCASTSD 32(DI), Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z6
+	VMOVUPD 64(BX)(R8*8), Z7
+	VMOVUPD 128(BX)(R8*8), Z8
+	VMOVUPD 192(BX)(R8*8), Z9
+	VPADDQ  Z6, Z6, Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPADDQ  Z9, Z9, Z13
+	VPMAXUQ Z10, Z5, Z5
+	VPMAXUQ Z11, Z5, Z5
+	VPMAXUQ Z12, Z5, Z5
+	VPMAXUQ Z13, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (DI)(R8*8)
+	VMOVUPD          Z7, 64(DI)(R8*8)
+	VMOVUPD          Z8, 128(DI)(R8*8)
+	VMOVUPD          Z9, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z6
+	VPADDQ    Z6, Z6, Z7
+	VPMAXUQ   Z7, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z6, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z6
-	VMOVUPD      64(SI)(DI*8), Z7
+	VMOVUPD      (SI)(R8*8), Z6
+	VMOVUPD      64(SI)(R8*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z6, Z8, Z9
 	VSUBPD       Z7, Z8, Z8
@@ -26500,59 +28119,12 @@ many:
 	VMULPD       Z0, Z7, Z11
 	VFMADD231PD  Z1, Z9, Z10
 	VFMADD231PD  Z1, Z8, Z11
-	VMOVUPD      (BX)(DI*8), Z12
-	VMOVUPD      64(BX)(DI*8), Z13
-	VPADDQ       Z12, Z12, Z14
-	VPADDQ       Z13, Z13, Z15
-	VPMAXUQ      Z14, Z5, Z5
-	VPMAXUQ      Z15, Z5, Z5
+	VMOVUPD      (BX)(R8*8), Z12
+	VMOVUPD      64(BX)(R8*8), Z12
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VMULPD           Z13, Z13, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
-	VFMADD231PD      Z16, Z21, Z19
-	VFMADD231PD      Z17, Z20, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z16, Z21, Z12
-	VFMADD231PD      Z17, Z20, Z13
-	VPSLLQ           $0x34, Z15, Z15
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z12, Z12
-	VPADDQ           Z14, Z13, Z13
+	VMOVUPD          (DI)(R8*8), Z12
+	VMOVUPD          64(DI)(R8*8), Z13
 	VBROADCASTSD     one<>+0(SB), Z14
 	VADDPD.BCST      one<>+0(SB), Z12, Z15
 	VADDPD.BCST      one<>+0(SB), Z13, Z16
@@ -26584,64 +28156,39 @@ many:
 	VMULPD           Z14, Z7, Z7
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z6, (AX)(DI*8)
-	VMOVNTPD         Z7, 64(AX)(DI*8)
+	VMOVNTPD         Z6, (AX)(R8*8)
+	VMOVNTPD         Z7, 64(AX)(R8*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z6, (AX)(DI*8)
-	VMOVUPD Z7, 64(AX)(DI*8)
+	VMOVUPD Z6, (AX)(R8*8)
+	VMOVUPD Z7, 64(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z6
+	MOVQ         $0x00000008, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VMULPD       Z0, Z6, Z8
 	VFMADD231PD  Z1, Z7, Z8
-	VMOVUPD.Z    (BX)(DI*8), K1, Z9
-	VPADDQ       Z9, Z9, Z10
-	VPMAXUQ      Z10, Z5, Z5
+	VMOVUPD.Z    (BX)(R8*8), K1, Z9
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z10
-	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
-	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z9, Z9, Z11
-	VBROADCASTSD     expRowh<>+0(SB), Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
-	VBROADCASTSD     expRowf<>+0(SB), Z13
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VBROADCASTSD     expRowd<>+0(SB), Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
-	VFMADD231PD      Z11, Z13, Z12
-	VBROADCASTSD     expRowb<>+0(SB), Z13
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z11, Z13, Z9
-	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z10, Z9, Z9
+	VMOVUPD.Z        (DI)(R8*8), K1, Z9
 	VBROADCASTSD     one<>+0(SB), Z10
 	VADDPD.BCST      one<>+0(SB), Z9, Z11
 	VDIVPD           Z11, Z10, Z10
@@ -26657,12 +28204,17 @@ few:
 	VFMADD231PD.BCST two<>+0(SB), Z6, Z8
 	VMULPD           Z9, Z8, Z6
 	VMULPD           Z10, Z6, Z6
-	VMOVUPD          Z6, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
-	JMP              few
+	VMOVUPD          Z6, K1, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R9
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD doubledLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z5, Z5
@@ -26704,10 +28256,10 @@ TEXT ·forwardNoneLogsYF32AVX512(SB), $384-73
 	VMOVUPS      Z10, 320(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -26938,7 +28490,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -27569,10 +29121,10 @@ TEXT ·forwardNoneLogsF32AVX512(SB), $576-65
 	VMOVUPS      Z12, 512(SP)
 	XORQ         BX, BX
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, SI
 	CMPQ    AX, SI
 	CMOVQLT AX, SI
@@ -27895,7 +29447,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -28620,7 +30172,7 @@ done:
 
 // func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidLogsYF32AVX512(SB), $384-73
+TEXT ·forwardSigmoidLogsYF32AVX512(SB), $2496-73
 	// forwardSigmoidLogsYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -28631,91 +30183,189 @@ TEXT ·forwardSigmoidLogsYF32AVX512(SB), $384-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
 	VPXORQ       Z7, Z7, Z7
-	XORQ         BX, BX
-	VPXORQ       Z8, Z8, Z8
-	VMOVUPS      Z8, (SP)
-	VMOVUPS      Z8, 64(SP)
-	VMOVUPS      Z8, 128(SP)
-	VMOVUPS      Z8, 192(SP)
-	VMOVUPS      Z8, 256(SP)
-	VMOVUPS      Z8, 320(SP)
 	XORQ         SI, SI
+	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z8, 2112(SP)
+	VMOVUPS      Z8, 2176(SP)
+	VMOVUPS      Z8, 2240(SP)
+	VMOVUPS      Z8, 2304(SP)
+	VMOVUPS      Z8, 2368(SP)
+	VMOVUPS      Z8, 2432(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
 	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB    (DX)(SI*1), X0, K1
-	VPCMPEQB    16(DX)(SI*1), X0, K2
-	KNOTW       K1, K3
-	KNOTW       K2, K4
-	KMOVW       K1, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	KMOVW       K2, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     (CX)(SI*4), Z8
-	VMOVUPS     64(CX)(SI*4), Z9
-	VXORPS.BCST signBitSingle<>+0(SB), Z8, K3, Z8
-	VXORPS.BCST signBitSingle<>+0(SB), Z9, K4, Z9
-	VORPS.BCST  signBitSingle<>+0(SB), Z8, Z10
-	VORPS.BCST  signBitSingle<>+0(SB), Z9, Z11
-	VPMAXUD     Z10, Z1, Z1
-	VPMAXUD     Z11, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPS    (CX)(DI*4), Z8
+	VMOVUPS    64(CX)(DI*4), Z9
+	VMOVUPS    128(CX)(DI*4), Z10
+	VMOVUPS    192(CX)(DI*4), Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VPMAXUD    Z8, Z1, Z1
+	VPMAXUD    Z9, Z1, Z1
+	VPMAXUD    Z10, Z1, Z1
+	VPMAXUD    Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
 	VMOVAPD           Z12, Z13
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z13
+	VMOVAPD           Z12, Z14
+	VMOVAPD           Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z10
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z10, Z10, Z14
-	VMULPS           Z11, Z11, Z15
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z17
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z16
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z17
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z19
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z18
-	VFMADD231PS      Z14, Z17, Z19
-	VFMADD231PS      Z15, Z16, Z18
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z20, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
 	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
 	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
-	VFMADD231PS      Z14, Z19, Z10
-	VFMADD231PS      Z15, Z18, Z11
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z24, Z11
 	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z15, Z15
 	VPSLLD           $0x17, Z12, Z12
-	VPADDD           Z13, Z10, Z10
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z15, Z10, Z10
 	VPADDD           Z12, Z11, Z11
-	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z12
-	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z13
-	VDIVPS           Z12, Z10, Z12
-	VDIVPS           Z13, Z11, Z13
+	VMOVUPS          Z8, (BX)(DI*4)
+	VMOVUPS          Z9, 64(BX)(DI*4)
+	VMOVUPS          Z10, 128(BX)(DI*4)
+	VMOVUPS          Z11, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VPMAXUD    Z8, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
+	VFMADD231PS      Z10, Z11, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z10, Z12, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z8, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(DI*1), X0, K1
+	VPCMPEQB    16(DX)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     (CX)(DI*4), Z8
+	VMOVUPS     64(CX)(DI*4), Z9
+	VXORPS.BCST signBitSingle<>+0(SB), Z8, K3, Z8
+	VXORPS.BCST signBitSingle<>+0(SB), Z9, K4, Z9
+	VMOVUPS     (BX)(DI*4), Z10
+	VMOVUPS     64(BX)(DI*4), Z11
+	VADDPS.BCST twoSingle<>+0(SB), Z10, Z12
+	VADDPS.BCST twoSingle<>+0(SB), Z11, Z13
+	VDIVPS      Z12, Z10, Z12
+	VDIVPS      Z13, Z11, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z12, Z12, Z14
@@ -28762,53 +30412,33 @@ many:
 	VADDPS           Z9, Z6, K2, Z6
 	VADDPS           Z8, Z7, K3, Z7
 	VADDPS           Z9, Z7, K4, Z7
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, DI
-	CMPQ             DI, $0x00000020
-	JGE              many
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R8
+	CMPQ             R8, $0x00000020
+	JGE              many2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(R8*2), K1
-	VMOVDQU8.Z  (DX)(SI*1), K1, X8
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVDQU8.Z  (DX)(DI*1), K1, X8
 	VPCMPEQB    X8, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	KMOVW       K2, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS.Z   (CX)(DI*4), K1, Z8
 	VXORPS.BCST signBitSingle<>+0(SB), Z8, K3, Z8
-	VORPS.BCST  signBitSingle<>+0(SB), Z8, Z9
-	VPMAXUD     Z9, Z1, Z1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z9, Z9, Z11
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
-	VFMADD231PS      Z11, Z12, Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
-	VFMADD231PS      Z11, Z13, Z9
-	VPSLLD           $0x17, Z10, Z10
-	VPADDD           Z10, Z9, Z9
-	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z10
-	VDIVPS           Z10, Z9, Z10
+	VMOVUPS.Z   (BX)(DI*4), K1, Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z9, Z10
+	VDIVPS      Z10, Z9, Z10
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z10, Z10, Z11
@@ -28834,11 +30464,13 @@ few:
 	VADDPS           Z11, Z5, K3, Z5
 	VADDPS           Z8, Z6, K2, Z6
 	VADDPS           Z8, Z7, K3, Z7
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, DI
-	JMP              few
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	JMP              few2
 
-done:
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVAPD       Z2, Z8
 	VXORPS        Z2, Z2, Z2
@@ -28846,55 +30478,55 @@ done:
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        (SP), Z9, Z9
-	VMOVUPD       Z9, (SP)
+	VADDPD        2112(SP), Z9, Z9
+	VMOVUPD       Z9, 2112(SP)
 	VMOVAPD       Z3, Z8
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        64(SP), Z9, Z9
-	VMOVUPD       Z9, 64(SP)
+	VADDPD        2176(SP), Z9, Z9
+	VMOVUPD       Z9, 2176(SP)
 	VMOVAPD       Z4, Z8
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        128(SP), Z9, Z9
-	VMOVUPD       Z9, 128(SP)
+	VADDPD        2240(SP), Z9, Z9
+	VMOVUPD       Z9, 2240(SP)
 	VMOVAPD       Z5, Z8
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        192(SP), Z9, Z9
-	VMOVUPD       Z9, 192(SP)
+	VADDPD        2304(SP), Z9, Z9
+	VMOVUPD       Z9, 2304(SP)
 	VMOVAPD       Z6, Z8
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        256(SP), Z9, Z9
-	VMOVUPD       Z9, 256(SP)
+	VADDPD        2368(SP), Z9, Z9
+	VMOVUPD       Z9, 2368(SP)
 	VMOVAPD       Z7, Z8
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y8, Z9
 	VEXTRACTF64X4 $0x01, Z8, Y8
 	VCVTPS2PD     Y8, Z8
 	VADDPD        Z8, Z9, Z9
-	VADDPD        320(SP), Z9, Z9
-	VMOVUPD       Z9, 320(SP)
+	VADDPD        2432(SP), Z9, Z9
+	VMOVUPD       Z9, 2432(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z0
+	VMOVUPD       2112(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -28903,7 +30535,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       64(SP), Z0
+	VMOVUPD       2176(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -28912,7 +30544,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       128(SP), Z0
+	VMOVUPD       2240(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -28921,7 +30553,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       192(SP), Z0
+	VMOVUPD       2304(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -28930,7 +30562,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       256(SP), Z0
+	VMOVUPD       2368(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -28939,7 +30571,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       320(SP), Z0
+	VMOVUPD       2432(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -28949,7 +30581,7 @@ folded:
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -28969,7 +30601,7 @@ GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidLogsYF64AVX512(SB), $2112-73
 	// forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -28980,85 +30612,210 @@ TEXT ·forwardSigmoidLogsYF64AVX512(SB), NOSPLIT, $0-73
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
 	VPXORQ       Z7, Z7, Z7
-	XORQ         BX, BX
 	XORQ         SI, SI
-	CMPQ         AX, $0x00000010
-	JL           few
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ       (DX)(SI*1), X8
-	VPCMPEQB    X8, X0, K1
-	VMOVQ       8(DX)(SI*1), X8
-	VPCMPEQB    X8, X0, K2
-	KNOTB       K1, K3
-	KNOTB       K2, K4
-	KMOVB       K1, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	KMOVB       K2, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     (CX)(SI*8), Z8
-	VMOVUPD     64(CX)(SI*8), Z9
-	VXORPD.BCST signBit<>+0(SB), Z8, K3, Z8
-	VXORPD.BCST signBit<>+0(SB), Z9, K4, Z9
-	VORPD.BCST  signBit<>+0(SB), Z8, Z10
-	VORPD.BCST  signBit<>+0(SB), Z9, Z11
-	VPMAXUQ     Z10, Z1, Z1
-	VPMAXUQ     Z11, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPD    (CX)(DI*8), Z8
+	VMOVUPD    64(CX)(DI*8), Z9
+	VMOVUPD    128(CX)(DI*8), Z10
+	VMOVUPD    192(CX)(DI*8), Z11
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VPMAXUQ    Z8, Z1, Z1
+	VPMAXUQ    Z9, Z1, Z1
+	VPMAXUQ    Z10, Z1, Z1
+	VPMAXUQ    Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z12
 	VMOVAPD           Z12, Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z13
+	VMOVAPD           Z12, Z14
+	VMOVAPD           Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z10, Z10, Z14
-	VMULPD           Z11, Z11, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z19
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z18
-	VFMADD231PD      Z14, Z17, Z19
-	VFMADD231PD      Z15, Z16, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z16
-	VFMADD231PD      Z14, Z19, Z17
-	VFMADD231PD      Z15, Z18, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z19
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z18
-	VFMADD231PD      Z14, Z17, Z19
-	VFMADD231PD      Z15, Z16, Z18
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z20, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z24, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z20, Z24
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
 	VADDPD.BCST      one<>+0(SB), Z10, Z10
 	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z14, Z19, Z10
-	VFMADD231PD      Z15, Z18, Z11
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z24, Z11
 	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z13, Z10, Z10
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z15, Z10, Z10
 	VPADDQ           Z12, Z11, Z11
+	VMOVUPD          Z8, (BX)(DI*8)
+	VMOVUPD          Z9, 64(BX)(DI*8)
+	VMOVUPD          Z10, 128(BX)(DI*8)
+	VMOVUPD          Z11, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z8
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VPMAXUQ    Z8, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z10, Z12, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z8, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (DX)(DI*1), X8
+	VPCMPEQB         X8, X0, K1
+	VMOVQ            8(DX)(DI*1), X8
+	VPCMPEQB         X8, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	KMOVB            K1, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD          (CX)(DI*8), Z8
+	VMOVUPD          64(CX)(DI*8), Z9
+	VXORPD.BCST      signBit<>+0(SB), Z8, K3, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z9, K4, Z9
+	VMOVUPD          (BX)(DI*8), Z10
+	VMOVUPD          64(BX)(DI*8), Z11
 	VADDPD.BCST      two<>+0(SB), Z10, Z12
 	VADDPD.BCST      two<>+0(SB), Z11, Z13
 	VDIVPD           Z12, Z10, Z12
@@ -29117,57 +30874,31 @@ many:
 	VADDPD           Z9, Z6, K2, Z6
 	VADDPD           Z8, Z7, K3, Z7
 	VADDPD           Z9, Z7, K4, Z7
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	CMPQ             R8, $0x00000010
+	JGE              many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVDQU8.Z  (DX)(SI*1), K1, X8
-	VPCMPEQB    X8, X0, K1, K2
-	KNOTB       K2, K3
-	KANDB       K1, K3, K3
-	KMOVB       K2, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD.Z   (CX)(SI*8), K1, Z8
-	VXORPD.BCST signBit<>+0(SB), Z8, K3, Z8
-	VORPD.BCST  signBit<>+0(SB), Z8, Z9
-	VPMAXUQ     Z9, Z1, Z1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z10
-	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
-	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z9, Z9, Z11
-	VBROADCASTSD     expRowh<>+0(SB), Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
-	VBROADCASTSD     expRowf<>+0(SB), Z13
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VBROADCASTSD     expRowd<>+0(SB), Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
-	VFMADD231PD      Z11, Z13, Z12
-	VBROADCASTSD     expRowb<>+0(SB), Z13
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z11, Z13, Z9
-	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z10, Z9, Z9
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVDQU8.Z       (DX)(DI*1), K1, X8
+	VPCMPEQB         X8, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD.Z        (CX)(DI*8), K1, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z8, K3, Z8
+	VMOVUPD.Z        (BX)(DI*8), K1, Z9
 	VADDPD.BCST      two<>+0(SB), Z9, Z10
 	VDIVPD           Z10, Z9, Z10
 	VMULPD           Z10, Z10, Z11
@@ -29198,11 +30929,16 @@ few:
 	VADDPD           Z11, Z5, K3, Z5
 	VADDPD           Z8, Z6, K2, Z6
 	VADDPD           Z8, Z7, K3, Z7
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, AX
-	JMP              few
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R8
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z2, Z0
@@ -29266,7 +31002,7 @@ done:
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -29313,7 +31049,7 @@ GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
 
 // func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidLogsYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidLogsYF32AVX512(SB), $2112-97
 	// backwardSigmoidLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -29331,112 +31067,125 @@ TEXT ·backwardSigmoidLogsYF32AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSS 24(DI), Z4
 	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB    (SI)(DI*1), X0, K1
-	VPCMPEQB    16(SI)(DI*1), X0, K2
-	KNOTW       K1, K3
-	KNOTW       K2, K4
-	VMOVUPS     (BX)(DI*4), Z6
-	VMOVUPS     64(BX)(DI*4), Z7
-	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
-	VXORPS.BCST signBitSingle<>+0(SB), Z7, K4, Z7
-	VPADDD      Z6, Z6, Z8
-	VPADDD      Z7, Z7, Z9
-	VPMAXUD     Z8, Z5, Z5
-	VPMAXUD     Z9, Z5, Z5
+	// Vectors at a time: 4.
+	VMOVUPS (BX)(R8*4), Z6
+	VMOVUPS 64(BX)(R8*4), Z7
+	VMOVUPS 128(BX)(R8*4), Z8
+	VMOVUPS 192(BX)(R8*4), Z9
+	VPADDD  Z6, Z6, Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPADDD  Z9, Z9, Z13
+	VPMAXUD Z10, Z5, Z5
+	VPMAXUD Z11, Z5, Z5
+	VPMAXUD Z12, Z5, Z5
+	VPMAXUD Z13, Z5, Z5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
-	VMOVAPD           Z8, Z9
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z9
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z6
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z7
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z6, Z6, Z10
-	VMULPS           Z7, Z7, Z11
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z12
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z13
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z14
-	VFMADD231PS      Z10, Z13, Z15
-	VFMADD231PS      Z11, Z12, Z14
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
 	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
 	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
-	VFMADD231PS      Z10, Z15, Z6
-	VFMADD231PS      Z11, Z14, Z7
-	VPSLLD           $0x17, Z9, Z9
-	VPSLLD           $0x17, Z8, Z8
-	VPADDD           Z9, Z6, Z6
-	VPADDD           Z8, Z7, Z7
-	VBROADCASTSS     oneSingle<>+0(SB), Z8
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
-	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
-	VDIVPS           Z9, Z8, Z9
-	VDIVPS           Z10, Z8, Z8
-	VMULPS           Z9, Z6, Z6
-	VMULPS           Z8, Z7, Z7
-	VBLENDMPS        Z3, Z4, K1, Z10
-	VBLENDMPS        Z3, Z4, K2, Z11
-	VMULPS           Z9, Z10, Z10
-	VMULPS           Z8, Z11, Z11
-	VBLENDMPS        Z1, Z2, K1, Z12
-	VBLENDMPS        Z1, Z2, K2, Z13
-	VMULPS           Z6, Z12, Z6
-	VMULPS           Z7, Z13, Z7
-	VFMADD231PS      Z9, Z6, Z10
-	VFMADD231PS      Z8, Z7, Z11
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z10, (AX)(DI*4)
-	VMOVNTPS         Z11, 64(AX)(DI*4)
-	JMP              stored1
-
-ordinary1:
-	VMOVUPS Z10, (AX)(DI*4)
-	VMOVUPS Z11, 64(AX)(DI*4)
-
-stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (DI)(R8*4)
+	VMOVUPS          Z7, 64(DI)(R8*4)
+	VMOVUPS          Z8, 128(DI)(R8*4)
+	VMOVUPS          Z9, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DX*2), K1
-	VMOVDQU8.Z  (SI)(DI*1), K1, X6
-	VPCMPEQB    X6, X0, K1, K2
-	KNOTW       K2, K3
-	KANDW       K1, K3, K3
-	VMOVUPS.Z   (BX)(DI*4), K1, Z6
-	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
-	VPADDD      Z6, Z6, Z7
-	VPMAXUD     Z7, Z5, Z5
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z6
+	VPADDD    Z6, Z6, Z7
+	VPMAXUD   Z7, Z5, Z5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
@@ -29455,21 +31204,105 @@ few:
 	VFMADD231PS      Z8, Z10, Z6
 	VPSLLD           $0x17, Z7, Z7
 	VPADDD           Z7, Z6, Z6
-	VBROADCASTSS     oneSingle<>+0(SB), Z7
-	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z8
-	VDIVPS           Z8, Z7, Z7
-	VMULPS           Z7, Z6, Z6
-	VBLENDMPS        Z3, Z4, K2, Z8
-	VMULPS           Z7, Z8, Z8
-	VBLENDMPS        Z1, Z2, K2, Z9
-	VMULPS           Z6, Z9, Z6
-	VFMADD231PS      Z7, Z6, Z8
-	VMOVUPS          Z8, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
+	VMOVUPS          Z6, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
 	JMP              few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB (SI)(R8*1), X0, K1
+	VPCMPEQB 16(SI)(R8*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K3
+	VMOVUPS  (BX)(R8*4), Z6
+	VMOVUPS  64(BX)(R8*4), Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (DI)(R8*4), Z6
+	VMOVUPS      64(DI)(R8*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z10
+	VDIVPS       Z9, Z8, Z9
+	VDIVPS       Z10, Z8, Z8
+	VMULPS       Z9, Z6, Z6
+	VMULPS       Z8, Z7, Z7
+	VBLENDMPS    Z6, Z9, K1, Z10
+	VBLENDMPS    Z7, Z8, K2, Z11
+	VBLENDMPS    Z9, Z6, K1, Z6
+	VBLENDMPS    Z8, Z7, K2, Z7
+	VBLENDMPS    Z3, Z4, K1, Z8
+	VBLENDMPS    Z3, Z4, K2, Z9
+	VMULPS       Z6, Z8, Z8
+	VMULPS       Z7, Z9, Z9
+	VBLENDMPS    Z1, Z2, K1, Z12
+	VBLENDMPS    Z1, Z2, K2, Z13
+	VMULPS       Z10, Z12, Z10
+	VMULPS       Z11, Z13, Z11
+	VFMADD231PS  Z6, Z10, Z8
+	VFMADD231PS  Z7, Z11, Z9
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z8, (AX)(R8*4)
+	VMOVNTPS     Z9, 64(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z9, 64(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X6
+	VPCMPEQB   X6, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	VMOVUPS.Z  (BX)(R8*4), K1, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (DI)(R8*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z6, Z8
+	VDIVPS       Z8, Z7, Z7
+	VMULPS       Z7, Z6, Z6
+	VBLENDMPS    Z6, Z7, K2, Z8
+	VBLENDMPS    Z7, Z6, K2, Z6
+	VBLENDMPS    Z3, Z4, K2, Z7
+	VMULPS       Z6, Z7, Z7
+	VBLENDMPS    Z1, Z2, K2, Z9
+	VMULPS       Z8, Z9, Z8
+	VFMADD231PS  Z6, Z8, Z7
+	VMOVUPS      Z7, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z5, Z5
@@ -29483,7 +31316,7 @@ done:
 
 // func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidLogsYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidLogsYF64AVX512(SB), $2112-97
 	// backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -29501,126 +31334,149 @@ TEXT ·backwardSigmoidLogsYF64AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSD 48(DI), Z4
 	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ       (SI)(DI*1), X6
-	VPCMPEQB    X6, X0, K1
-	VMOVQ       8(SI)(DI*1), X6
-	VPCMPEQB    X6, X0, K2
-	KNOTB       K1, K3
-	KNOTB       K2, K4
-	VMOVUPD     (BX)(DI*8), Z6
-	VMOVUPD     64(BX)(DI*8), Z7
-	VXORPD.BCST signBit<>+0(SB), Z6, K3, Z6
-	VXORPD.BCST signBit<>+0(SB), Z7, K4, Z7
-	VPADDQ      Z6, Z6, Z8
-	VPADDQ      Z7, Z7, Z9
-	VPMAXUQ     Z8, Z5, Z5
-	VPMAXUQ     Z9, Z5, Z5
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z6
+	VMOVUPD 64(BX)(R8*8), Z7
+	VMOVUPD 128(BX)(R8*8), Z8
+	VMOVUPD 192(BX)(R8*8), Z9
+	VPADDQ  Z6, Z6, Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPADDQ  Z9, Z9, Z13
+	VPMAXUQ Z10, Z5, Z5
+	VPMAXUQ Z11, Z5, Z5
+	VPMAXUQ Z12, Z5, Z5
+	VPMAXUQ Z13, Z5, Z5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z8
-	VMOVAPD           Z8, Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
-	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z7
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z6, Z6, Z10
-	VMULPD           Z7, Z7, Z11
-	VBROADCASTSD     expRowh<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z14
-	VFMADD231PD      Z10, Z13, Z15
-	VFMADD231PD      Z11, Z12, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z12
-	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z12
-	VFMADD231PD      Z10, Z15, Z13
-	VFMADD231PD      Z11, Z14, Z12
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z14
-	VFMADD231PD      Z10, Z13, Z15
-	VFMADD231PD      Z11, Z12, Z14
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
 	VADDPD.BCST      one<>+0(SB), Z6, Z6
 	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z10, Z15, Z6
-	VFMADD231PD      Z11, Z14, Z7
-	VPSLLQ           $0x34, Z9, Z9
-	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z6, Z9
-	VADDPD.BCST      one<>+0(SB), Z7, Z10
-	VDIVPD           Z9, Z8, Z9
-	VDIVPD           Z10, Z8, Z8
-	VMULPD           Z9, Z6, Z6
-	VMULPD           Z8, Z7, Z7
-	VBLENDMPD        Z3, Z4, K1, Z10
-	VBLENDMPD        Z3, Z4, K2, Z11
-	VMULPD           Z9, Z10, Z10
-	VMULPD           Z8, Z11, Z11
-	VBLENDMPD        Z1, Z2, K1, Z12
-	VBLENDMPD        Z1, Z2, K2, Z13
-	VMULPD           Z6, Z12, Z6
-	VMULPD           Z7, Z13, Z7
-	VFMADD231PD      Z9, Z6, Z10
-	VFMADD231PD      Z8, Z7, Z11
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPD         Z10, (AX)(DI*8)
-	VMOVNTPD         Z11, 64(AX)(DI*8)
-	JMP              stored1
-
-ordinary1:
-	VMOVUPD Z10, (AX)(DI*8)
-	VMOVUPD Z11, 64(AX)(DI*8)
-
-stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (DI)(R8*8)
+	VMOVUPD          Z7, 64(DI)(R8*8)
+	VMOVUPD          Z8, 128(DI)(R8*8)
+	VMOVUPD          Z9, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
 
 few:
-	TESTQ CX, CX
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DX*2), K1
-	VMOVDQU8.Z  (SI)(DI*1), K1, X6
-	VPCMPEQB    X6, X0, K1, K2
-	KNOTB       K2, K3
-	KANDB       K1, K3, K3
-	VMOVUPD.Z   (BX)(DI*8), K1, Z6
-	VXORPD.BCST signBit<>+0(SB), Z6, K3, Z6
-	VPADDQ      Z6, Z6, Z7
-	VPMAXUQ     Z7, Z5, Z5
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z6
+	VPADDQ    Z6, Z6, Z7
+	VPMAXUQ   Z7, Z5, Z5
 
-	// q = 1/(1+e^x), p = e^x q.
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z7
 	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
@@ -29645,21 +31501,107 @@ few:
 	VFMADD231PD      Z8, Z10, Z6
 	VPSLLQ           $0x34, Z7, Z7
 	VPADDQ           Z7, Z6, Z6
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z7, Z7
-	VMULPD           Z7, Z6, Z6
-	VBLENDMPD        Z3, Z4, K2, Z8
-	VMULPD           Z7, Z8, Z8
-	VBLENDMPD        Z1, Z2, K2, Z9
-	VMULPD           Z6, Z9, Z6
-	VFMADD231PD      Z7, Z6, Z8
-	VMOVUPD          Z8, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
+	VMOVUPD          Z6, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
 	JMP              few
 
 done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ    (SI)(R8*1), X6
+	VPCMPEQB X6, X0, K1
+	VMOVQ    8(SI)(R8*1), X6
+	VPCMPEQB X6, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K3
+	VMOVUPD  (BX)(R8*8), Z6
+	VMOVUPD  64(BX)(R8*8), Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (DI)(R8*8), Z6
+	VMOVUPD      64(DI)(R8*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VADDPD.BCST  one<>+0(SB), Z6, Z9
+	VADDPD.BCST  one<>+0(SB), Z7, Z10
+	VDIVPD       Z9, Z8, Z9
+	VDIVPD       Z10, Z8, Z8
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z8, Z7, Z7
+	VBLENDMPD    Z6, Z9, K1, Z10
+	VBLENDMPD    Z7, Z8, K2, Z11
+	VBLENDMPD    Z9, Z6, K1, Z6
+	VBLENDMPD    Z8, Z7, K2, Z7
+	VBLENDMPD    Z3, Z4, K1, Z8
+	VBLENDMPD    Z3, Z4, K2, Z9
+	VMULPD       Z6, Z8, Z8
+	VMULPD       Z7, Z9, Z9
+	VBLENDMPD    Z1, Z2, K1, Z12
+	VBLENDMPD    Z1, Z2, K2, Z13
+	VMULPD       Z10, Z12, Z10
+	VMULPD       Z11, Z13, Z11
+	VFMADD231PD  Z6, Z10, Z8
+	VFMADD231PD  Z7, Z11, Z9
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z8, (AX)(R8*8)
+	VMOVNTPD     Z9, 64(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z8, (AX)(R8*8)
+	VMOVUPD Z9, 64(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X6
+	VPCMPEQB   X6, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	VMOVUPD.Z  (BX)(R8*8), K1, Z6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z    (DI)(R8*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VADDPD.BCST  one<>+0(SB), Z6, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z7, Z6, Z6
+	VBLENDMPD    Z6, Z7, K2, Z8
+	VBLENDMPD    Z7, Z6, K2, Z6
+	VBLENDMPD    Z3, Z4, K2, Z7
+	VMULPD       Z6, Z7, Z7
+	VBLENDMPD    Z1, Z2, K2, Z9
+	VMULPD       Z8, Z9, Z8
+	VFMADD231PD  Z6, Z8, Z7
+	VMOVUPD      Z7, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD doubledLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z5, Z5
@@ -29673,7 +31615,7 @@ done:
 
 // func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidLogsF32AVX512(SB), $576-65
+TEXT ·forwardSigmoidLogsF32AVX512(SB), $2688-65
 	// forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -29681,6 +31623,9 @@ TEXT ·forwardSigmoidLogsF32AVX512(SB), $576-65
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
 	VPXORQ  Z0, Z0, Z0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
 	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z2, Z2, Z2
 	VPXORQ  Z3, Z3, Z3
@@ -29691,32 +31636,163 @@ TEXT ·forwardSigmoidLogsF32AVX512(SB), $576-65
 	VPXORQ  Z8, Z8, Z8
 	VPXORQ  Z9, Z9, Z9
 	VPXORQ  Z10, Z10, Z10
-	VMOVUPS Z10, (SP)
-	VMOVUPS Z10, 64(SP)
-	VMOVUPS Z10, 128(SP)
-	VMOVUPS Z10, 192(SP)
-	VMOVUPS Z10, 256(SP)
-	VMOVUPS Z10, 320(SP)
-	VMOVUPS Z10, 384(SP)
-	VMOVUPS Z10, 448(SP)
-	VMOVUPS Z10, 512(SP)
-	XORQ    BX, BX
+	VMOVUPS Z10, 2112(SP)
+	VMOVUPS Z10, 2176(SP)
+	VMOVUPS Z10, 2240(SP)
+	VMOVUPS Z10, 2304(SP)
+	VMOVUPS Z10, 2368(SP)
+	VMOVUPS Z10, 2432(SP)
+	VMOVUPS Z10, 2496(SP)
+	VMOVUPS Z10, 2560(SP)
+	VMOVUPS Z10, 2624(SP)
+	XORQ    SI, SI
 	TESTQ   AX, AX
-	JLE     folded
+	JLE     end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000040
 	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS    (CX)(SI*4), Z10
+	VMOVUPS    64(CX)(SI*4), Z11
+	VMOVUPS    128(CX)(SI*4), Z12
+	VMOVUPS    192(CX)(SI*4), Z13
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
+	VPMAXUD    Z10, Z0, Z0
+	VPMAXUD    Z11, Z0, Z0
+	VPMAXUD    Z12, Z0, Z0
+	VPMAXUD    Z13, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VMOVAPD           Z14, Z16
+	VMOVAPD           Z14, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VMULPS           Z12, Z12, Z20
+	VMULPS           Z13, Z13, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z24, Z28
+	VFMADD231PS      Z20, Z25, Z29
+	VFMADD231PS      Z21, Z22, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z28, Z11
+	VFMADD231PS      Z20, Z29, Z12
+	VFMADD231PS      Z21, Z26, Z13
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z16, Z16
+	VPSLLD           $0x17, Z17, Z17
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z15, Z10, Z10
+	VPADDD           Z16, Z11, Z11
+	VPADDD           Z17, Z12, Z12
+	VPADDD           Z14, Z13, Z13
+	VMOVUPS          Z10, (BX)(SI*4)
+	VMOVUPS          Z11, 64(BX)(SI*4)
+	VMOVUPS          Z12, 128(BX)(SI*4)
+	VMOVUPS          Z13, 192(BX)(SI*4)
+	ADDQ             $0x00000040, SI
+	SUBQ             $0x00000040, R9
+	CMPQ             R9, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVUPS.Z  (CX)(SI*4), K1, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VPMAXUD    Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
+	VFMADD231PS      Z12, Z13, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z12, Z14, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z11, Z10, Z10
+	VMOVUPS          Z10, K1, (BX)(SI*4)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z10
-	VMOVUPS     64(DX)(BX*4), Z11
+	VMOVUPS     (DX)(SI*4), Z10
+	VMOVUPS     64(DX)(SI*4), Z11
 	VADDPS.BCST minusOneSingle<>+0(SB), Z10, Z12
 	VADDPS.BCST minusOneSingle<>+0(SB), Z11, Z13
 	VADDPS      Z10, Z5, Z5
@@ -29725,50 +31801,14 @@ many:
 	VSUBPS      Z13, Z6, Z6
 	VFMADD231PS Z10, Z10, Z7
 	VFMADD231PS Z11, Z11, Z7
-	VMOVUPS     (CX)(BX*4), Z14
-	VMOVUPS     64(CX)(BX*4), Z15
-	VORPS.BCST  signBitSingle<>+0(SB), Z14, Z16
-	VORPS.BCST  signBitSingle<>+0(SB), Z15, Z17
-	VPMAXUD     Z16, Z0, Z0
-	VPMAXUD     Z17, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
-	VMOVAPD           Z18, Z19
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z16
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z17
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z16, Z16, Z20
-	VMULPS           Z17, Z17, Z21
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z23
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z23
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z25
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
-	VFMADD231PS      Z20, Z23, Z25
-	VFMADD231PS      Z21, Z22, Z24
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z20, Z25, Z16
-	VFMADD231PS      Z21, Z24, Z17
-	VPSLLD           $0x17, Z19, Z19
-	VPSLLD           $0x17, Z18, Z18
-	VPADDD           Z19, Z16, Z16
-	VPADDD           Z18, Z17, Z17
-	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z18
-	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z19
-	VDIVPS           Z18, Z16, Z18
-	VDIVPS           Z19, Z17, Z19
+	VMOVUPS     (CX)(SI*4), Z14
+	VMOVUPS     64(CX)(SI*4), Z15
+	VMOVUPS     (BX)(SI*4), Z16
+	VMOVUPS     64(BX)(SI*4), Z17
+	VADDPS.BCST twoSingle<>+0(SB), Z16, Z18
+	VADDPS.BCST twoSingle<>+0(SB), Z17, Z19
+	VDIVPS      Z18, Z16, Z18
+	VDIVPS      Z19, Z17, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z18, Z18, Z20
@@ -29822,51 +31862,31 @@ many:
 	VFMADD231PS      Z18, Z11, Z8
 	VFNMADD231PS     Z14, Z12, Z9
 	VFNMADD231PS     Z15, Z13, Z9
-	ADDQ             $0x00000020, BX
-	SUBQ             $0x00000020, SI
-	CMPQ             SI, $0x00000020
-	JGE              many
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
+	JGE              many2
 
-few:
-	TESTQ SI, SI
-	JLE   done
+few2:
+	TESTQ DI, DI
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DI
-	CMPQ        SI, DI
-	CMOVQLT     SI, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z10
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z10
 	VADDPS.BCST minusOneSingle<>+0(SB), Z10, Z11
 	VMOVAPS.Z   Z11, K1, Z11
 	VADDPS      Z10, Z5, Z5
 	VSUBPS      Z11, Z6, Z6
 	VFMADD231PS Z10, Z10, Z7
-	VMOVUPS.Z   (CX)(BX*4), K1, Z12
-	VORPS.BCST  signBitSingle<>+0(SB), Z12, Z13
-	VPMAXUD     Z13, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z13, Z13, Z15
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
-	VFMADD231PS      Z15, Z16, Z17
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z15, Z17, Z13
-	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z14, Z13, Z13
-	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
-	VDIVPS           Z14, Z13, Z14
+	VMOVUPS.Z   (CX)(SI*4), K1, Z12
+	VMOVUPS.Z   (BX)(SI*4), K1, Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z14
+	VDIVPS      Z14, Z13, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z14, Z14, Z15
@@ -29896,11 +31916,13 @@ few:
 	VFNMADD231PS     Z11, Z13, Z4
 	VFMADD231PS      Z14, Z10, Z8
 	VFNMADD231PS     Z12, Z11, Z9
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, SI
-	JMP              few
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	JMP              few2
 
-done:
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVAPD       Z1, Z10
 	VXORPS        Z1, Z1, Z1
@@ -29908,79 +31930,79 @@ done:
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        (SP), Z11, Z11
-	VMOVUPD       Z11, (SP)
+	VADDPD        2112(SP), Z11, Z11
+	VMOVUPD       Z11, 2112(SP)
 	VMOVAPD       Z2, Z10
 	VXORPS        Z2, Z2, Z2
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        64(SP), Z11, Z11
-	VMOVUPD       Z11, 64(SP)
+	VADDPD        2176(SP), Z11, Z11
+	VMOVUPD       Z11, 2176(SP)
 	VMOVAPD       Z3, Z10
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        128(SP), Z11, Z11
-	VMOVUPD       Z11, 128(SP)
+	VADDPD        2240(SP), Z11, Z11
+	VMOVUPD       Z11, 2240(SP)
 	VMOVAPD       Z4, Z10
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        192(SP), Z11, Z11
-	VMOVUPD       Z11, 192(SP)
+	VADDPD        2304(SP), Z11, Z11
+	VMOVUPD       Z11, 2304(SP)
 	VMOVAPD       Z5, Z10
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        256(SP), Z11, Z11
-	VMOVUPD       Z11, 256(SP)
+	VADDPD        2368(SP), Z11, Z11
+	VMOVUPD       Z11, 2368(SP)
 	VMOVAPD       Z6, Z10
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        320(SP), Z11, Z11
-	VMOVUPD       Z11, 320(SP)
+	VADDPD        2432(SP), Z11, Z11
+	VMOVUPD       Z11, 2432(SP)
 	VMOVAPD       Z7, Z10
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        384(SP), Z11, Z11
-	VMOVUPD       Z11, 384(SP)
+	VADDPD        2496(SP), Z11, Z11
+	VMOVUPD       Z11, 2496(SP)
 	VMOVAPD       Z8, Z10
 	VXORPS        Z8, Z8, Z8
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        448(SP), Z11, Z11
-	VMOVUPD       Z11, 448(SP)
+	VADDPD        2560(SP), Z11, Z11
+	VMOVUPD       Z11, 2560(SP)
 	VMOVAPD       Z9, Z10
 	VXORPS        Z9, Z9, Z9
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        512(SP), Z11, Z11
-	VMOVUPD       Z11, 512(SP)
+	VADDPD        2624(SP), Z11, Z11
+	VMOVUPD       Z11, 2624(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z1
+	VMOVUPD       2112(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -29989,7 +32011,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        (AX), X1, X1
 	VMOVSD        X1, (AX)
-	VMOVUPD       64(SP), Z1
+	VMOVUPD       2176(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -29998,7 +32020,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPD       128(SP), Z1
+	VMOVUPD       2240(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30007,7 +32029,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPD       192(SP), Z1
+	VMOVUPD       2304(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30016,7 +32038,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPD       256(SP), Z1
+	VMOVUPD       2368(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30025,7 +32047,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPD       320(SP), Z1
+	VMOVUPD       2432(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30034,7 +32056,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPD       384(SP), Z1
+	VMOVUPD       2496(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30043,7 +32065,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        48(AX), X1, X1
 	VMOVSD        X1, 48(AX)
-	VMOVUPD       448(SP), Z1
+	VMOVUPD       2560(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30052,7 +32074,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        80(AX), X1, X1
 	VMOVSD        X1, 80(AX)
-	VMOVUPD       512(SP), Z1
+	VMOVUPD       2624(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -30075,7 +32097,7 @@ folded:
 
 // func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardSigmoidLogsF64AVX512(SB), $2112-65
 	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -30083,6 +32105,9 @@ TEXT ·forwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-65
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
 	VPXORQ Z0, Z0, Z0
+	LEAQ   (SP), BX
+	ADDQ   $0x3f, BX
+	ANDQ   $-64, BX
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
 	VPXORQ Z3, Z3, Z3
@@ -30092,74 +32117,196 @@ TEXT ·forwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ Z7, Z7, Z7
 	VPXORQ Z8, Z8, Z8
 	VPXORQ Z9, Z9, Z9
-	XORQ   BX, BX
-	CMPQ   AX, $0x00000010
-	JL     few
+	XORQ   SI, SI
+	TESTQ  AX, AX
+	JLE    end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Z10
-	VMOVUPD     64(DX)(BX*8), Z11
-	VADDPD.BCST minusOne<>+0(SB), Z10, Z12
-	VADDPD.BCST minusOne<>+0(SB), Z11, Z13
-	VADDPD      Z10, Z5, Z5
-	VADDPD      Z11, Z5, Z5
-	VSUBPD      Z12, Z6, Z6
-	VSUBPD      Z13, Z6, Z6
-	VFMADD231PD Z10, Z10, Z7
-	VFMADD231PD Z11, Z11, Z7
-	VMOVUPD     (CX)(BX*8), Z14
-	VMOVUPD     64(CX)(BX*8), Z15
-	VORPD.BCST  signBit<>+0(SB), Z14, Z16
-	VORPD.BCST  signBit<>+0(SB), Z15, Z17
-	VPMAXUQ     Z16, Z0, Z0
-	VPMAXUQ     Z17, Z0, Z0
+	// Vectors at a time: 4.
+	VMOVUPD    (CX)(SI*8), Z10
+	VMOVUPD    64(CX)(SI*8), Z11
+	VMOVUPD    128(CX)(SI*8), Z12
+	VMOVUPD    192(CX)(SI*8), Z13
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VORPD.BCST signBit<>+0(SB), Z13, Z13
+	VPMAXUQ    Z10, Z0, Z0
+	VPMAXUQ    Z11, Z0, Z0
+	VPMAXUQ    Z12, Z0, Z0
+	VPMAXUQ    Z13, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
-	VMOVAPD           Z18, Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
-	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VMOVAPD           Z14, Z15
+	VMOVAPD           Z14, Z16
+	VMOVAPD           Z14, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z20
-	VMULPD           Z17, Z17, Z21
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VMULPD           Z12, Z12, Z20
+	VMULPD           Z13, Z13, Z21
 	VBROADCASTSD     expRowh<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
 	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
-	VFMADD231PD      Z20, Z23, Z25
-	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z22, Z26
 	VBROADCASTSD     expRowd<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z25, Z23
-	VFMADD231PD      Z21, Z24, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
-	VFMADD231PD      Z20, Z23, Z25
-	VFMADD231PD      Z21, Z22, Z24
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z20, Z25, Z16
-	VFMADD231PD      Z21, Z24, Z17
-	VPSLLQ           $0x34, Z19, Z19
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z19, Z16, Z16
-	VPADDQ           Z18, Z17, Z17
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z28, Z24
+	VFMADD231PD      Z20, Z29, Z25
+	VFMADD231PD      Z21, Z26, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z22, Z26
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z28, Z11
+	VFMADD231PD      Z20, Z29, Z12
+	VFMADD231PD      Z21, Z26, Z13
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z16, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z15, Z10, Z10
+	VPADDQ           Z16, Z11, Z11
+	VPADDQ           Z17, Z12, Z12
+	VPADDQ           Z14, Z13, Z13
+	VMOVUPD          Z10, (BX)(SI*8)
+	VMOVUPD          Z11, 64(BX)(SI*8)
+	VMOVUPD          Z12, 128(BX)(SI*8)
+	VMOVUPD          Z13, 192(BX)(SI*8)
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, R9
+	CMPQ             R9, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVUPD.Z  (CX)(SI*8), K1, Z10
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VPMAXUQ    Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     expRowh<>+0(SB), Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z12, Z14, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z11, Z10, Z10
+	VMOVUPD          Z10, K1, (BX)(SI*8)
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD          (DX)(SI*8), Z10
+	VMOVUPD          64(DX)(SI*8), Z11
+	VADDPD.BCST      minusOne<>+0(SB), Z10, Z12
+	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
+	VADDPD           Z10, Z5, Z5
+	VADDPD           Z11, Z5, Z5
+	VSUBPD           Z12, Z6, Z6
+	VSUBPD           Z13, Z6, Z6
+	VFMADD231PD      Z10, Z10, Z7
+	VFMADD231PD      Z11, Z11, Z7
+	VMOVUPD          (CX)(SI*8), Z14
+	VMOVUPD          64(CX)(SI*8), Z15
+	VMOVUPD          (BX)(SI*8), Z16
+	VMOVUPD          64(BX)(SI*8), Z17
 	VADDPD.BCST      two<>+0(SB), Z16, Z18
 	VADDPD.BCST      two<>+0(SB), Z17, Z19
 	VDIVPD           Z18, Z16, Z18
@@ -30225,55 +32372,29 @@ many:
 	VFMADD231PD      Z18, Z11, Z8
 	VFNMADD231PD     Z14, Z12, Z9
 	VFNMADD231PD     Z15, Z13, Z9
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	CMPQ             DI, $0x00000010
+	JGE              many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ DI, DI
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	KMOVW       (DI)(SI*2), K1
-	VMOVUPD.Z   (DX)(BX*8), K1, Z10
-	VADDPD.BCST minusOne<>+0(SB), Z10, Z11
-	VMOVAPD.Z   Z11, K1, Z11
-	VADDPD      Z10, Z5, Z5
-	VSUBPD      Z11, Z6, Z6
-	VFMADD231PD Z10, Z10, Z7
-	VMOVUPD.Z   (CX)(BX*8), K1, Z12
-	VORPD.BCST  signBit<>+0(SB), Z12, Z13
-	VPMAXUQ     Z13, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	MOVQ             $0x00000008, R8
+	CMPQ             DI, R8
+	CMOVQLT          DI, R8
+	LEAQ             tailMasks<>+0(SB), R9
+	KMOVW            (R9)(R8*2), K1
+	VMOVUPD.Z        (DX)(SI*8), K1, Z10
+	VADDPD.BCST      minusOne<>+0(SB), Z10, Z11
+	VMOVAPD.Z        Z11, K1, Z11
+	VADDPD           Z10, Z5, Z5
+	VSUBPD           Z11, Z6, Z6
+	VFMADD231PD      Z10, Z10, Z7
+	VMOVUPD.Z        (CX)(SI*8), K1, Z12
+	VMOVUPD.Z        (BX)(SI*8), K1, Z13
 	VADDPD.BCST      two<>+0(SB), Z13, Z14
 	VDIVPD           Z14, Z13, Z14
 	VMULPD           Z14, Z14, Z15
@@ -30308,11 +32429,16 @@ few:
 	VFNMADD231PD     Z11, Z13, Z4
 	VFMADD231PD      Z14, Z10, Z8
 	VFNMADD231PD     Z12, Z11, Z9
-	ADDQ             $0x00000008, BX
-	SUBQ             $0x00000008, AX
-	JMP              few
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, DI
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z1, Z10
@@ -30419,7 +32545,7 @@ done:
 
 // func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512F, CMOV
-TEXT ·backwardSigmoidLogsF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidLogsF32AVX512(SB), $2112-89
 	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -30433,14 +32559,157 @@ TEXT ·backwardSigmoidLogsF32AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSS 20(DI), Z2
 	VBROADCASTSS 24(DI), Z3
 	VPXORQ       Z4, Z4, Z4
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS (BX)(R8*4), Z5
+	VMOVUPS 64(BX)(R8*4), Z6
+	VMOVUPS 128(BX)(R8*4), Z7
+	VMOVUPS 192(BX)(R8*4), Z8
+	VPADDD  Z5, Z5, Z9
+	VPADDD  Z6, Z6, Z10
+	VPADDD  Z7, Z7, Z11
+	VPADDD  Z8, Z8, Z12
+	VPMAXUD Z9, Z4, Z4
+	VPMAXUD Z10, Z4, Z4
+	VPMAXUD Z11, Z4, Z4
+	VPMAXUD Z12, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z17, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z21, Z8
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z5, (DI)(R8*4)
+	VMOVUPS          Z6, 64(DI)(R8*4)
+	VMOVUPS          Z7, 128(DI)(R8*4)
+	VMOVUPS          Z8, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z5
+	VPADDD    Z5, Z5, Z6
+	VPMAXUD   Z6, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z7
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z7, Z8
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z9
+	VFMADD231PS      Z7, Z8, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VFMADD231PS      Z7, Z9, Z5
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z5, Z5
+	VMOVUPS          Z5, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z5
-	VMOVUPS      64(SI)(DI*4), Z6
+	VMOVUPS      (SI)(R8*4), Z5
+	VMOVUPS      64(SI)(R8*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z5, Z7, Z8
 	VSUBPS       Z6, Z7, Z7
@@ -30448,136 +32717,87 @@ many:
 	VMULPS       Z0, Z6, Z10
 	VFMADD231PS  Z1, Z8, Z9
 	VFMADD231PS  Z1, Z7, Z10
-	VMOVUPS      (BX)(DI*4), Z11
-	VMOVUPS      64(BX)(DI*4), Z12
-	VPADDD       Z11, Z11, Z13
-	VPADDD       Z12, Z12, Z14
-	VPMAXUD      Z13, Z4, Z4
-	VPMAXUD      Z14, Z4, Z4
+	VMOVUPS      (BX)(R8*4), Z11
+	VMOVUPS      64(BX)(R8*4), Z11
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
-	VMOVAPD           Z13, Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z11, Z11, Z15
-	VMULPS           Z12, Z12, Z16
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z19
-	VFMADD231PS      Z15, Z18, Z20
-	VFMADD231PS      Z16, Z17, Z19
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VFMADD231PS      Z15, Z20, Z11
-	VFMADD231PS      Z16, Z19, Z12
-	VPSLLD           $0x17, Z14, Z14
-	VPSLLD           $0x17, Z13, Z13
-	VPADDD           Z14, Z11, Z11
-	VPADDD           Z13, Z12, Z12
-	VBROADCASTSS     oneSingle<>+0(SB), Z13
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
-	VDIVPS           Z14, Z13, Z14
-	VDIVPS           Z15, Z13, Z13
-	VMULPS           Z14, Z11, Z11
-	VMULPS           Z13, Z12, Z12
-	VMULPS           Z2, Z5, Z5
-	VMULPS           Z2, Z6, Z6
-	VMULPS           Z3, Z8, Z8
-	VMULPS           Z3, Z7, Z7
-	VMULPS           Z14, Z5, Z5
-	VMULPS           Z13, Z6, Z6
-	VFNMADD231PS     Z11, Z8, Z5
-	VFNMADD231PS     Z12, Z7, Z6
-	VMULPS           Z11, Z9, Z7
-	VMULPS           Z12, Z10, Z8
-	VFMADD231PS      Z14, Z7, Z5
-	VFMADD231PS      Z13, Z8, Z6
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z5, (AX)(DI*4)
-	VMOVNTPS         Z6, 64(AX)(DI*4)
-	JMP              stored1
+	VMOVUPS      (DI)(R8*4), Z11
+	VMOVUPS      64(DI)(R8*4), Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VADDPS.BCST  oneSingle<>+0(SB), Z11, Z14
+	VADDPS.BCST  oneSingle<>+0(SB), Z12, Z15
+	VDIVPS       Z14, Z13, Z14
+	VDIVPS       Z15, Z13, Z13
+	VMULPS       Z14, Z11, Z11
+	VMULPS       Z13, Z12, Z12
+	VMULPS       Z2, Z5, Z5
+	VMULPS       Z2, Z6, Z6
+	VMULPS       Z3, Z8, Z8
+	VMULPS       Z3, Z7, Z7
+	VMULPS       Z14, Z5, Z5
+	VMULPS       Z13, Z6, Z6
+	VFNMADD231PS Z11, Z8, Z5
+	VFNMADD231PS Z12, Z7, Z6
+	VMULPS       Z11, Z9, Z7
+	VMULPS       Z12, Z10, Z8
+	VFMADD231PS  Z14, Z7, Z5
+	VFMADD231PS  Z13, Z8, Z6
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z5, (AX)(R8*4)
+	VMOVNTPS     Z6, 64(AX)(R8*4)
+	JMP          stored1
 
 ordinary1:
-	VMOVUPS Z5, (AX)(DI*4)
-	VMOVUPS Z6, 64(AX)(DI*4)
+	VMOVUPS Z5, (AX)(R8*4)
+	VMOVUPS Z6, 64(AX)(R8*4)
 
 stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z5
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VMULPS       Z0, Z5, Z7
 	VFMADD231PS  Z1, Z6, Z7
-	VMOVUPS.Z    (BX)(DI*4), K1, Z8
-	VPADDD       Z8, Z8, Z9
-	VPMAXUD      Z9, Z4, Z4
+	VMOVUPS.Z    (BX)(R8*4), K1, Z8
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
+	VMOVUPS.Z    (DI)(R8*4), K1, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z10
+	VDIVPS       Z10, Z9, Z9
+	VMULPS       Z9, Z8, Z8
+	VMULPS       Z2, Z5, Z5
+	VMULPS       Z3, Z6, Z6
+	VMULPS       Z9, Z5, Z5
+	VFNMADD231PS Z8, Z6, Z5
+	VMULPS       Z8, Z7, Z6
+	VFMADD231PS  Z9, Z6, Z5
+	VMOVUPS      Z5, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z8, Z8, Z10
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
-	VFMADD231PS      Z10, Z11, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
-	VFMADD231PS      Z10, Z12, Z8
-	VPSLLD           $0x17, Z9, Z9
-	VPADDD           Z9, Z8, Z8
-	VBROADCASTSS     oneSingle<>+0(SB), Z9
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z10
-	VDIVPS           Z10, Z9, Z9
-	VMULPS           Z9, Z8, Z8
-	VMULPS           Z2, Z5, Z5
-	VMULPS           Z3, Z6, Z6
-	VMULPS           Z9, Z5, Z5
-	VFNMADD231PS     Z8, Z6, Z5
-	VMULPS           Z8, Z7, Z6
-	VFMADD231PS      Z9, Z6, Z5
-	VMOVUPS          Z5, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
-	JMP              few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z4, Z4
@@ -30591,7 +32811,7 @@ done:
 
 // func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidLogsF64AVX512(SB), $2112-89
 	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -30605,14 +32825,187 @@ TEXT ·backwardSigmoidLogsF64AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSD 40(DI), Z2
 	VBROADCASTSD 48(DI), Z3
 	VPXORQ       Z4, Z4, Z4
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPD (BX)(R8*8), Z5
+	VMOVUPD 64(BX)(R8*8), Z6
+	VMOVUPD 128(BX)(R8*8), Z7
+	VMOVUPD 192(BX)(R8*8), Z8
+	VPADDQ  Z5, Z5, Z9
+	VPADDQ  Z6, Z6, Z10
+	VPADDQ  Z7, Z7, Z11
+	VPADDQ  Z8, Z8, Z12
+	VPMAXUQ Z9, Z4, Z4
+	VPMAXUQ Z10, Z4, Z4
+	VPMAXUQ Z11, Z4, Z4
+	VPMAXUQ Z12, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z21, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z21, Z8
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z5, (DI)(R8*8)
+	VMOVUPD          Z6, 64(DI)(R8*8)
+	VMOVUPD          Z7, 128(DI)(R8*8)
+	VMOVUPD          Z8, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z5
+	VPADDQ    Z5, Z5, Z6
+	VPMAXUQ   Z6, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z6
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
+	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z7
+	VBROADCASTSD     expRowh<>+0(SB), Z8
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
+	VBROADCASTSD     expRowf<>+0(SB), Z9
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     expRowd<>+0(SB), Z8
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     expRowb<>+0(SB), Z9
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VFMADD231PD      Z7, Z9, Z5
+	VPSLLQ           $0x34, Z6, Z6
+	VPADDQ           Z6, Z5, Z5
+	VMOVUPD          Z5, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z5
-	VMOVUPD      64(SI)(DI*8), Z6
+	VMOVUPD      (SI)(R8*8), Z5
+	VMOVUPD      64(SI)(R8*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z5, Z7, Z8
 	VSUBPD       Z6, Z7, Z7
@@ -30620,154 +33013,87 @@ many:
 	VMULPD       Z0, Z6, Z10
 	VFMADD231PD  Z1, Z8, Z9
 	VFMADD231PD  Z1, Z7, Z10
-	VMOVUPD      (BX)(DI*8), Z11
-	VMOVUPD      64(BX)(DI*8), Z12
-	VPADDQ       Z11, Z11, Z13
-	VPADDQ       Z12, Z12, Z14
-	VPMAXUQ      Z13, Z4, Z4
-	VPMAXUQ      Z14, Z4, Z4
+	VMOVUPD      (BX)(R8*8), Z11
+	VMOVUPD      64(BX)(R8*8), Z11
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VMOVAPD           Z13, Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z15
-	VMULPD           Z12, Z12, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
-	VFMADD231PD      Z15, Z20, Z18
-	VFMADD231PD      Z16, Z19, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z15, Z20, Z11
-	VFMADD231PD      Z16, Z19, Z12
-	VPSLLQ           $0x34, Z14, Z14
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z14, Z11, Z11
-	VPADDQ           Z13, Z12, Z12
-	VBROADCASTSD     one<>+0(SB), Z13
-	VADDPD.BCST      one<>+0(SB), Z11, Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VDIVPD           Z14, Z13, Z14
-	VDIVPD           Z15, Z13, Z13
-	VMULPD           Z14, Z11, Z11
-	VMULPD           Z13, Z12, Z12
-	VMULPD           Z2, Z5, Z5
-	VMULPD           Z2, Z6, Z6
-	VMULPD           Z3, Z8, Z8
-	VMULPD           Z3, Z7, Z7
-	VMULPD           Z14, Z5, Z5
-	VMULPD           Z13, Z6, Z6
-	VFNMADD231PD     Z11, Z8, Z5
-	VFNMADD231PD     Z12, Z7, Z6
-	VMULPD           Z11, Z9, Z7
-	VMULPD           Z12, Z10, Z8
-	VFMADD231PD      Z14, Z7, Z5
-	VFMADD231PD      Z13, Z8, Z6
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPD         Z5, (AX)(DI*8)
-	VMOVNTPD         Z6, 64(AX)(DI*8)
-	JMP              stored1
+	VMOVUPD      (DI)(R8*8), Z11
+	VMOVUPD      64(DI)(R8*8), Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VADDPD.BCST  one<>+0(SB), Z11, Z14
+	VADDPD.BCST  one<>+0(SB), Z12, Z15
+	VDIVPD       Z14, Z13, Z14
+	VDIVPD       Z15, Z13, Z13
+	VMULPD       Z14, Z11, Z11
+	VMULPD       Z13, Z12, Z12
+	VMULPD       Z2, Z5, Z5
+	VMULPD       Z2, Z6, Z6
+	VMULPD       Z3, Z8, Z8
+	VMULPD       Z3, Z7, Z7
+	VMULPD       Z14, Z5, Z5
+	VMULPD       Z13, Z6, Z6
+	VFNMADD231PD Z11, Z8, Z5
+	VFNMADD231PD Z12, Z7, Z6
+	VMULPD       Z11, Z9, Z7
+	VMULPD       Z12, Z10, Z8
+	VFMADD231PD  Z14, Z7, Z5
+	VFMADD231PD  Z13, Z8, Z6
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z5, (AX)(R8*8)
+	VMOVNTPD     Z6, 64(AX)(R8*8)
+	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z5, (AX)(DI*8)
-	VMOVUPD Z6, 64(AX)(DI*8)
+	VMOVUPD Z5, (AX)(R8*8)
+	VMOVUPD Z6, 64(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z5
+	MOVQ         $0x00000008, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VMULPD       Z0, Z5, Z7
 	VFMADD231PD  Z1, Z6, Z7
-	VMOVUPD.Z    (BX)(DI*8), K1, Z8
-	VPADDQ       Z8, Z8, Z9
-	VPMAXUQ      Z9, Z4, Z4
+	VMOVUPD.Z    (BX)(R8*8), K1, Z8
 
 	// q = 1/(1+e^x), p = e^x q.
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
+	VMOVUPD.Z    (DI)(R8*8), K1, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VADDPD.BCST  one<>+0(SB), Z8, Z10
+	VDIVPD       Z10, Z9, Z9
+	VMULPD       Z9, Z8, Z8
+	VMULPD       Z2, Z5, Z5
+	VMULPD       Z3, Z6, Z6
+	VMULPD       Z9, Z5, Z5
+	VFNMADD231PD Z8, Z6, Z5
+	VMULPD       Z8, Z7, Z6
+	VFMADD231PD  Z9, Z6, Z5
+	VMOVUPD      Z5, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z8, Z8, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
-	VFMADD231PD      Z10, Z12, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z10, Z12, Z8
-	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z9, Z8, Z8
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z8, Z10
-	VDIVPD           Z10, Z9, Z9
-	VMULPD           Z9, Z8, Z8
-	VMULPD           Z2, Z5, Z5
-	VMULPD           Z3, Z6, Z6
-	VMULPD           Z9, Z5, Z5
-	VFNMADD231PD     Z8, Z6, Z5
-	VMULPD           Z8, Z7, Z6
-	VFMADD231PD      Z9, Z6, Z5
-	VMOVUPD          Z5, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
-	JMP              few
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
 
-done:
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD doubledLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z4, Z4
@@ -30814,10 +33140,10 @@ TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
 	VMOVUPS      Z12, 448(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
@@ -31169,7 +33495,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -32369,10 +34695,10 @@ TEXT ·forwardNonePowersF32AVX512(SB), $704-65
 	VMOVUPS      Z14, 640(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -32915,7 +35241,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -34675,7 +37001,7 @@ done:
 
 // func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX512(SB), $512-73
+TEXT ·forwardSigmoidPowersYF32AVX512(SB), $2624-73
 	// forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -34687,6 +37013,9 @@ TEXT ·forwardSigmoidPowersYF32AVX512(SB), $512-73
 	MOVQ         k+64(FP), BX
 	VCVTTSS2SI   16(BX), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
@@ -34695,87 +37024,182 @@ TEXT ·forwardSigmoidPowersYF32AVX512(SB), $512-73
 	VPXORQ       Z7, Z7, Z7
 	VPXORQ       Z8, Z8, Z8
 	VPXORQ       Z9, Z9, Z9
-	XORQ         SI, SI
-	VPXORQ       Z10, Z10, Z10
-	VMOVUPS      Z10, (SP)
-	VMOVUPS      Z10, 64(SP)
-	VMOVUPS      Z10, 128(SP)
-	VMOVUPS      Z10, 192(SP)
-	VMOVUPS      Z10, 256(SP)
-	VMOVUPS      Z10, 320(SP)
-	VMOVUPS      Z10, 384(SP)
-	VMOVUPS      Z10, 448(SP)
 	XORQ         DI, DI
+	VPXORQ       Z10, Z10, Z10
+	VMOVUPS      Z10, 2112(SP)
+	VMOVUPS      Z10, 2176(SP)
+	VMOVUPS      Z10, 2240(SP)
+	VMOVUPS      Z10, 2304(SP)
+	VMOVUPS      Z10, 2368(SP)
+	VMOVUPS      Z10, 2432(SP)
+	VMOVUPS      Z10, 2496(SP)
+	VMOVUPS      Z10, 2560(SP)
+	XORQ         R8, R8
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
 	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB    (DX)(DI*1), X0, K1
-	VPCMPEQB    16(DX)(DI*1), X0, K2
-	KNOTW       K1, K3
-	KNOTW       K2, K4
-	KMOVW       K1, R9
-	POPCNTL     R9, R9
-	ADDQ        R9, SI
-	KMOVW       K2, R9
-	POPCNTL     R9, R9
-	ADDQ        R9, SI
-	VMOVUPS     (CX)(DI*4), Z10
-	VMOVUPS     64(CX)(DI*4), Z11
-	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
-	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
-	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z12
-	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z13
-	VPMAXUD     Z12, Z1, Z1
-	VPMAXUD     Z13, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPS    (CX)(R8*4), Z10
+	VMOVUPS    64(CX)(R8*4), Z11
+	VMOVUPS    128(CX)(R8*4), Z12
+	VMOVUPS    192(CX)(R8*4), Z13
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
+	VPMAXUD    Z10, Z1, Z1
+	VPMAXUD    Z11, Z1, Z1
+	VPMAXUD    Z12, Z1, Z1
+	VPMAXUD    Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
 	VMOVAPD           Z14, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VMOVAPD           Z14, Z16
+	VMOVAPD           Z14, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z16
-	VMULPS           Z13, Z13, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
-	VFMADD231PS      Z16, Z19, Z21
-	VFMADD231PS      Z17, Z18, Z20
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VMULPS           Z12, Z12, Z20
+	VMULPS           Z13, Z13, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z24, Z28
+	VFMADD231PS      Z20, Z25, Z29
+	VFMADD231PS      Z21, Z22, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
 	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
 	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z16, Z21, Z12
-	VFMADD231PS      Z17, Z20, Z13
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z28, Z11
+	VFMADD231PS      Z20, Z29, Z12
+	VFMADD231PS      Z21, Z26, Z13
 	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z16, Z16
+	VPSLLD           $0x17, Z17, Z17
 	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z15, Z12, Z12
+	VPADDD           Z15, Z10, Z10
+	VPADDD           Z16, Z11, Z11
+	VPADDD           Z17, Z12, Z12
 	VPADDD           Z14, Z13, Z13
-	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
-	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
-	VDIVPS           Z14, Z12, Z14
-	VDIVPS           Z15, Z13, Z15
+	VMOVUPS          Z10, (SI)(R8*4)
+	VMOVUPS          Z11, 64(SI)(R8*4)
+	VMOVUPS          Z12, 128(SI)(R8*4)
+	VMOVUPS          Z13, 192(SI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPS.Z  (CX)(R8*4), K1, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VPMAXUD    Z10, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
+	VFMADD231PS      Z12, Z13, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z12, Z14, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z11, Z10, Z10
+	VMOVUPS          Z10, K1, (SI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(R8*1), X0, K1
+	VPCMPEQB    16(DX)(R8*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R10
+	POPCNTL     R10, R10
+	ADDQ        R10, DI
+	KMOVW       K2, R10
+	POPCNTL     R10, R10
+	ADDQ        R10, DI
+	VMOVUPS     (CX)(R8*4), Z10
+	VMOVUPS     64(CX)(R8*4), Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
+	VMOVUPS     (SI)(R8*4), Z12
+	VMOVUPS     64(SI)(R8*4), Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
+	VDIVPS      Z14, Z12, Z14
+	VDIVPS      Z15, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z14, Z14, Z16
@@ -34864,53 +37288,33 @@ noMore1:
 	VADDPS Z11, Z8, K2, Z8
 	VADDPS Z10, Z9, K3, Z9
 	VADDPS Z11, Z9, K4, Z9
-	ADDQ   $0x00000020, DI
-	SUBQ   $0x00000020, R8
-	CMPQ   R8, $0x00000020
-	JGE    many
+	ADDQ   $0x00000020, R8
+	SUBQ   $0x00000020, R9
+	CMPQ   R9, $0x00000020
+	JGE    many2
 
-few:
-	TESTQ R8, R8
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, R9
-	CMPQ        R8, R9
-	CMOVQLT     R8, R9
-	LEAQ        tailMasks<>+0(SB), R10
-	KMOVW       (R10)(R9*2), K1
-	VMOVDQU8.Z  (DX)(DI*1), K1, X10
+	MOVQ        $0x00000010, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(R10*2), K1
+	VMOVDQU8.Z  (DX)(R8*1), K1, X10
 	VPCMPEQB    X10, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	KMOVW       K2, R9
-	POPCNTL     R9, R9
-	ADDQ        R9, SI
-	VMOVUPS.Z   (CX)(DI*4), K1, Z10
+	KMOVW       K2, R10
+	POPCNTL     R10, R10
+	ADDQ        R10, DI
+	VMOVUPS.Z   (CX)(R8*4), K1, Z10
 	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
-	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z11
-	VPMAXUD     Z11, Z1, Z1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z11, Z11, Z13
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
-	VFMADD231PS      Z13, Z14, Z15
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
-	VFMADD231PS      Z13, Z15, Z11
-	VPSLLD           $0x17, Z12, Z12
-	VPADDD           Z12, Z11, Z11
-	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z12
-	VDIVPS           Z12, Z11, Z12
+	VMOVUPS.Z   (SI)(R8*4), K1, Z11
+	VADDPS.BCST twoSingle<>+0(SB), Z11, Z12
+	VDIVPS      Z12, Z11, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z12, Z12, Z13
@@ -34967,11 +37371,13 @@ noMore2:
 	VMULPS Z10, Z12, Z10
 	VADDPS Z10, Z8, K2, Z8
 	VADDPS Z10, Z9, K3, Z9
-	ADDQ   $0x00000010, DI
-	SUBQ   $0x00000010, R8
-	JMP    few
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
+	JMP    few2
 
-done:
+done2:
+	SUBQ $0x00000800, SI
+
 	// The lanes go to float64.
 	VMOVAPD       Z2, Z10
 	VXORPS        Z2, Z2, Z2
@@ -34979,71 +37385,71 @@ done:
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        (SP), Z11, Z11
-	VMOVUPD       Z11, (SP)
+	VADDPD        2112(SP), Z11, Z11
+	VMOVUPD       Z11, 2112(SP)
 	VMOVAPD       Z3, Z10
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        64(SP), Z11, Z11
-	VMOVUPD       Z11, 64(SP)
+	VADDPD        2176(SP), Z11, Z11
+	VMOVUPD       Z11, 2176(SP)
 	VMOVAPD       Z4, Z10
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        128(SP), Z11, Z11
-	VMOVUPD       Z11, 128(SP)
+	VADDPD        2240(SP), Z11, Z11
+	VMOVUPD       Z11, 2240(SP)
 	VMOVAPD       Z5, Z10
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        192(SP), Z11, Z11
-	VMOVUPD       Z11, 192(SP)
+	VADDPD        2304(SP), Z11, Z11
+	VMOVUPD       Z11, 2304(SP)
 	VMOVAPD       Z6, Z10
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        256(SP), Z11, Z11
-	VMOVUPD       Z11, 256(SP)
+	VADDPD        2368(SP), Z11, Z11
+	VMOVUPD       Z11, 2368(SP)
 	VMOVAPD       Z7, Z10
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        320(SP), Z11, Z11
-	VMOVUPD       Z11, 320(SP)
+	VADDPD        2432(SP), Z11, Z11
+	VMOVUPD       Z11, 2432(SP)
 	VMOVAPD       Z8, Z10
 	VXORPS        Z8, Z8, Z8
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        384(SP), Z11, Z11
-	VMOVUPD       Z11, 384(SP)
+	VADDPD        2496(SP), Z11, Z11
+	VMOVUPD       Z11, 2496(SP)
 	VMOVAPD       Z9, Z10
 	VXORPS        Z9, Z9, Z9
 	VCVTPS2PD     Y10, Z11
 	VEXTRACTF64X4 $0x01, Z10, Y10
 	VCVTPS2PD     Y10, Z10
 	VADDPD        Z10, Z11, Z11
-	VADDPD        448(SP), Z11, Z11
-	VMOVUPD       Z11, 448(SP)
+	VADDPD        2560(SP), Z11, Z11
+	VMOVUPD       Z11, 2560(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z0
+	VMOVUPD       2112(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35052,7 +37458,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       64(SP), Z0
+	VMOVUPD       2176(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35061,7 +37467,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       128(SP), Z0
+	VMOVUPD       2240(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35070,7 +37476,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       192(SP), Z0
+	VMOVUPD       2304(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35079,7 +37485,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       256(SP), Z0
+	VMOVUPD       2368(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35088,7 +37494,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       320(SP), Z0
+	VMOVUPD       2432(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35097,7 +37503,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       384(SP), Z0
+	VMOVUPD       2496(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35106,7 +37512,7 @@ folded:
 	VADDSD        X2, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       448(SP), Z0
+	VMOVUPD       2560(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -35116,7 +37522,7 @@ folded:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -35133,7 +37539,7 @@ folded:
 
 // func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidPowersYF64AVX512(SB), $2112-73
 	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -35145,6 +37551,9 @@ TEXT ·forwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-73
 	MOVQ         k+64(FP), BX
 	VCVTTSD2SI   32(BX), BX
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
@@ -35153,79 +37562,201 @@ TEXT ·forwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-73
 	VPXORQ       Z7, Z7, Z7
 	VPXORQ       Z8, Z8, Z8
 	VPXORQ       Z9, Z9, Z9
-	XORQ         SI, SI
 	XORQ         DI, DI
-	CMPQ         AX, $0x00000010
-	JL           few
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ       (DX)(DI*1), X10
-	VPCMPEQB    X10, X0, K1
-	VMOVQ       8(DX)(DI*1), X10
-	VPCMPEQB    X10, X0, K2
-	KNOTB       K1, K3
-	KNOTB       K2, K4
-	KMOVB       K1, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, SI
-	KMOVB       K2, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, SI
-	VMOVUPD     (CX)(DI*8), Z10
-	VMOVUPD     64(CX)(DI*8), Z11
-	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
-	VXORPD.BCST signBit<>+0(SB), Z11, K4, Z11
-	VORPD.BCST  signBit<>+0(SB), Z10, Z12
-	VORPD.BCST  signBit<>+0(SB), Z11, Z13
-	VPMAXUQ     Z12, Z1, Z1
-	VPMAXUQ     Z13, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPD    (CX)(R8*8), Z10
+	VMOVUPD    64(CX)(R8*8), Z11
+	VMOVUPD    128(CX)(R8*8), Z12
+	VMOVUPD    192(CX)(R8*8), Z13
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VORPD.BCST signBit<>+0(SB), Z13, Z13
+	VPMAXUQ    Z10, Z1, Z1
+	VPMAXUQ    Z11, Z1, Z1
+	VPMAXUQ    Z12, Z1, Z1
+	VPMAXUQ    Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z14
 	VMOVAPD           Z14, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VMOVAPD           Z14, Z16
+	VMOVAPD           Z14, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VMULPD           Z13, Z13, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
-	VFMADD231PD      Z16, Z21, Z19
-	VFMADD231PD      Z17, Z20, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VMULPD           Z12, Z12, Z20
+	VMULPD           Z13, Z13, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z22, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z28, Z24
+	VFMADD231PD      Z20, Z29, Z25
+	VFMADD231PD      Z21, Z26, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z22, Z26
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
 	VADDPD.BCST      one<>+0(SB), Z12, Z12
 	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z16, Z21, Z12
-	VFMADD231PD      Z17, Z20, Z13
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z28, Z11
+	VFMADD231PD      Z20, Z29, Z12
+	VFMADD231PD      Z21, Z26, Z13
 	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z16, Z16
+	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z15, Z10, Z10
+	VPADDQ           Z16, Z11, Z11
+	VPADDQ           Z17, Z12, Z12
 	VPADDQ           Z14, Z13, Z13
+	VMOVUPD          Z10, (SI)(R8*8)
+	VMOVUPD          Z11, 64(SI)(R8*8)
+	VMOVUPD          Z12, 128(SI)(R8*8)
+	VMOVUPD          Z13, 192(SI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPD.Z  (CX)(R8*8), K1, Z10
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VPMAXUQ    Z10, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     expRowh<>+0(SB), Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z12, Z14, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z11, Z10, Z10
+	VMOVUPD          Z10, K1, (SI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (DX)(R8*1), X10
+	VPCMPEQB         X10, X0, K1
+	VMOVQ            8(DX)(R8*1), X10
+	VPCMPEQB         X10, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	KMOVB            K1, R10
+	POPCNTL          R10, R10
+	ADDQ             R10, DI
+	KMOVB            K2, R10
+	POPCNTL          R10, R10
+	ADDQ             R10, DI
+	VMOVUPD          (CX)(R8*8), Z10
+	VMOVUPD          64(CX)(R8*8), Z11
+	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z11, K4, Z11
+	VMOVUPD          (SI)(R8*8), Z12
+	VMOVUPD          64(SI)(R8*8), Z13
 	VADDPD.BCST      two<>+0(SB), Z12, Z14
 	VADDPD.BCST      two<>+0(SB), Z13, Z15
 	VDIVPD           Z14, Z12, Z14
@@ -35326,57 +37857,31 @@ noMore1:
 	VADDPD Z11, Z8, K2, Z8
 	VADDPD Z10, Z9, K3, Z9
 	VADDPD Z11, Z9, K4, Z9
-	ADDQ   $0x00000010, DI
-	SUBQ   $0x00000010, AX
-	CMPQ   AX, $0x00000010
-	JGE    many
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
+	CMPQ   R9, $0x00000010
+	JGE    many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        AX, R8
-	CMOVQLT     AX, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(R8*2), K1
-	VMOVDQU8.Z  (DX)(DI*1), K1, X10
-	VPCMPEQB    X10, X0, K1, K2
-	KNOTB       K2, K3
-	KANDB       K1, K3, K3
-	KMOVB       K2, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, SI
-	VMOVUPD.Z   (CX)(DI*8), K1, Z10
-	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
-	VORPD.BCST  signBit<>+0(SB), Z10, Z11
-	VPMAXUQ     Z11, Z1, Z1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
-	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
+	MOVQ             $0x00000008, R10
+	CMPQ             R9, R10
+	CMOVQLT          R9, R10
+	LEAQ             tailMasks<>+0(SB), R11
+	KMOVW            (R11)(R10*2), K1
+	VMOVDQU8.Z       (DX)(R8*1), K1, X10
+	VPCMPEQB         X10, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	KMOVB            K2, R10
+	POPCNTL          R10, R10
+	ADDQ             R10, DI
+	VMOVUPD.Z        (CX)(R8*8), K1, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
+	VMOVUPD.Z        (SI)(R8*8), K1, Z11
 	VADDPD.BCST      two<>+0(SB), Z11, Z12
 	VDIVPD           Z12, Z11, Z12
 	VMULPD           Z12, Z12, Z13
@@ -35438,11 +37943,16 @@ noMore2:
 	VMULPD Z10, Z12, Z10
 	VADDPD Z10, Z8, K2, Z8
 	VADDPD Z10, Z9, K3, Z9
-	ADDQ   $0x00000008, DI
-	SUBQ   $0x00000008, AX
-	JMP    few
+	ADDQ   $0x00000008, R8
+	SUBQ   $0x00000008, R9
+	JMP    few2
 
-done:
+done2:
+	SUBQ  $0x00000800, SI
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z2, Z0
@@ -35526,7 +38036,7 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -35543,7 +38053,7 @@ done:
 
 // func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidPowersYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidPowersYF32AVX512(SB), $2112-97
 	// backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -35566,62 +38076,169 @@ TEXT ·backwardSigmoidPowersYF32AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSS 36(DI), Z7
 	VCVTTSS2SI   40(DI), DI
 	VPXORQ       Z8, Z8, Z8
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000040
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB    (SI)(R8*1), X0, K1
-	VPCMPEQB    16(SI)(R8*1), X0, K2
-	KNOTW       K1, K3
-	KNOTW       K2, K4
-	VMOVUPS     (BX)(R8*4), Z9
-	VMOVUPS     64(BX)(R8*4), Z10
-	VXORPS.BCST signBitSingle<>+0(SB), Z9, K3, Z9
-	VXORPS.BCST signBitSingle<>+0(SB), Z10, K4, Z10
-	VORPS.BCST  signBitSingle<>+0(SB), Z9, Z11
-	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z12
-	VPMAXUD     Z11, Z8, Z8
-	VPMAXUD     Z12, Z8, Z8
+	// Vectors at a time: 4.
+	VMOVUPS    (BX)(R9*4), Z9
+	VMOVUPS    64(BX)(R9*4), Z10
+	VMOVUPS    128(BX)(R9*4), Z11
+	VMOVUPS    192(BX)(R9*4), Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VPMAXUD    Z9, Z8, Z8
+	VPMAXUD    Z10, Z8, Z8
+	VPMAXUD    Z11, Z8, Z8
+	VPMAXUD    Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
 	VMOVAPD           Z13, Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z14
+	VMOVAPD           Z13, Z15
+	VMOVAPD           Z13, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z16
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z11, Z11, Z15
-	VMULPS           Z12, Z12, Z16
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z19
-	VFMADD231PS      Z15, Z18, Z20
-	VFMADD231PS      Z16, Z17, Z19
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VMULPS           Z12, Z12, Z20
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VMOVAPD          Z25, Z27
+	VMOVAPD          Z25, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z24, Z28
+	VFMADD231PS      Z20, Z21, Z25
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
 	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
 	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VFMADD231PS      Z15, Z20, Z11
-	VFMADD231PS      Z16, Z19, Z12
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z28, Z11
+	VFMADD231PS      Z20, Z25, Z12
 	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z16, Z16
 	VPSLLD           $0x17, Z13, Z13
-	VPADDD           Z14, Z11, Z11
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z15, Z10, Z10
+	VPADDD           Z16, Z11, Z11
 	VPADDD           Z13, Z12, Z12
-	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z13
-	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
-	VDIVPS           Z13, Z11, Z13
-	VDIVPS           Z14, Z12, Z14
+	VMOVUPS          Z9, (R8)(R9*4)
+	VMOVUPS          Z10, 64(R8)(R9*4)
+	VMOVUPS          Z11, 128(R8)(R9*4)
+	VMOVUPS          Z12, 192(R8)(R9*4)
+	ADDQ             $0x00000040, R9
+	SUBQ             $0x00000040, R12
+	CMPQ             R12, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPS.Z  (BX)(R9*4), K1, Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VPMAXUD    Z9, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z12
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z12
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z13
+	VFMADD231PS      Z11, Z12, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z11, Z13, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z9, K1, (R8)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(R9*1), X0, K1
+	VPCMPEQB    16(SI)(R9*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(R9*4), Z9
+	VMOVUPS     64(BX)(R9*4), Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z9, K3, Z9
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K4, Z10
+	VMOVUPS     (R8)(R9*4), Z11
+	VMOVUPS     64(R8)(R9*4), Z12
+	VADDPS.BCST twoSingle<>+0(SB), Z11, Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z12, Z14
+	VDIVPS      Z13, Z11, Z13
+	VDIVPS      Z14, Z12, Z14
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z13, Z13, Z15
@@ -35714,59 +38331,39 @@ noMore1:
 	VFMADD231PS  Z12, Z10, Z14
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z13, (AX)(R8*4)
-	VMOVNTPS     Z14, 64(AX)(R8*4)
+	VMOVNTPS     Z13, (AX)(R9*4)
+	VMOVNTPS     Z14, 64(AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z13, (AX)(R8*4)
-	VMOVUPS Z14, 64(AX)(R8*4)
+	VMOVUPS Z13, (AX)(R9*4)
+	VMOVUPS Z14, 64(AX)(R9*4)
 
 stored2:
-	ADDQ $0x00000020, R8
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000020, R10
+	CMPQ R10, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(DX*2), K1
-	VMOVDQU8.Z  (SI)(R8*1), K1, X9
+	MOVQ        $0x00000010, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(R11*2), K1
+	VMOVDQU8.Z  (SI)(R9*1), K1, X9
 	VPCMPEQB    X9, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	VMOVUPS.Z   (BX)(R8*4), K1, Z9
+	VMOVUPS.Z   (BX)(R9*4), K1, Z9
 	VXORPS.BCST signBitSingle<>+0(SB), Z9, K3, Z9
-	VORPS.BCST  signBitSingle<>+0(SB), Z9, Z10
-	VPMAXUD     Z10, Z8, Z8
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z10, Z10, Z12
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
-	VFMADD231PS      Z12, Z13, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
-	VFMADD231PS      Z12, Z14, Z10
-	VPSLLD           $0x17, Z11, Z11
-	VPADDD           Z11, Z10, Z10
-	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z11
-	VDIVPS           Z11, Z10, Z11
+	VMOVUPS.Z   (R8)(R9*4), K1, Z10
+	VADDPS.BCST twoSingle<>+0(SB), Z10, Z11
+	VDIVPS      Z11, Z10, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z11, Z11, Z12
@@ -35824,12 +38421,17 @@ noMore3:
 	VBLENDMPS    Z1, Z2, K2, Z9
 	VMULPS       Z12, Z9, Z9
 	VFMADD231PS  Z10, Z9, Z11
-	VMOVUPS      Z11, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
-	SUBQ         $0x00000010, CX
-	JMP          few
+	VMOVUPS      Z11, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z8, Z8
@@ -35843,7 +38445,7 @@ done:
 
 // func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidPowersYF64AVX512(SB), $2112-97
 	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -35866,72 +38468,197 @@ TEXT ·backwardSigmoidPowersYF64AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSD 72(DI), Z7
 	VCVTTSD2SI   80(DI), DI
 	VPXORQ       Z8, Z8, Z8
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ       (SI)(R8*1), X9
-	VPCMPEQB    X9, X0, K1
-	VMOVQ       8(SI)(R8*1), X9
-	VPCMPEQB    X9, X0, K2
-	KNOTB       K1, K3
-	KNOTB       K2, K4
-	VMOVUPD     (BX)(R8*8), Z9
-	VMOVUPD     64(BX)(R8*8), Z10
-	VXORPD.BCST signBit<>+0(SB), Z9, K3, Z9
-	VXORPD.BCST signBit<>+0(SB), Z10, K4, Z10
-	VORPD.BCST  signBit<>+0(SB), Z9, Z11
-	VORPD.BCST  signBit<>+0(SB), Z10, Z12
-	VPMAXUQ     Z11, Z8, Z8
-	VPMAXUQ     Z12, Z8, Z8
+	// Vectors at a time: 4.
+	VMOVUPD    (BX)(R9*8), Z9
+	VMOVUPD    64(BX)(R9*8), Z10
+	VMOVUPD    128(BX)(R9*8), Z11
+	VMOVUPD    192(BX)(R9*8), Z12
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VPMAXUQ    Z9, Z8, Z8
+	VPMAXUQ    Z10, Z8, Z8
+	VPMAXUQ    Z11, Z8, Z8
+	VPMAXUQ    Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z13
 	VMOVAPD           Z13, Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z14
+	VMOVAPD           Z13, Z15
+	VMOVAPD           Z13, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z15
-	VMULPD           Z12, Z12, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
-	VFMADD231PD      Z15, Z20, Z18
-	VFMADD231PD      Z16, Z19, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VMULPD           Z12, Z12, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VMOVAPD          Z25, Z27
+	VMOVAPD          Z25, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z21, Z25
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z28, Z24
+	VFMADD231PD      Z20, Z25, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VMOVAPD          Z25, Z27
+	VMOVAPD          Z25, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z21, Z25
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
 	VADDPD.BCST      one<>+0(SB), Z11, Z11
 	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z15, Z20, Z11
-	VFMADD231PD      Z16, Z19, Z12
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z28, Z11
+	VFMADD231PD      Z20, Z25, Z12
 	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z14, Z11, Z11
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z15, Z10, Z10
+	VPADDQ           Z16, Z11, Z11
 	VPADDQ           Z13, Z12, Z12
+	VMOVUPD          Z9, (R8)(R9*8)
+	VMOVUPD          Z10, 64(R8)(R9*8)
+	VMOVUPD          Z11, 128(R8)(R9*8)
+	VMOVUPD          Z12, 192(R8)(R9*8)
+	ADDQ             $0x00000020, R9
+	SUBQ             $0x00000020, R12
+	CMPQ             R12, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPD.Z  (BX)(R9*8), K1, Z9
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VPMAXUQ    Z9, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     expRowh<>+0(SB), Z12
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
+	VBROADCASTSD     expRowf<>+0(SB), Z13
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     expRowd<>+0(SB), Z12
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     expRowb<>+0(SB), Z13
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z11, Z13, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z9, K1, (R8)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (SI)(R9*1), X9
+	VPCMPEQB         X9, X0, K1
+	VMOVQ            8(SI)(R9*1), X9
+	VPCMPEQB         X9, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	VMOVUPD          (BX)(R9*8), Z9
+	VMOVUPD          64(BX)(R9*8), Z10
+	VXORPD.BCST      signBit<>+0(SB), Z9, K3, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z10, K4, Z10
+	VMOVUPD          (R8)(R9*8), Z11
+	VMOVUPD          64(R8)(R9*8), Z12
 	VADDPD.BCST      two<>+0(SB), Z11, Z13
 	VADDPD.BCST      two<>+0(SB), Z12, Z14
 	VDIVPD           Z13, Z11, Z13
@@ -36036,63 +38763,37 @@ noMore1:
 	VFMADD231PD  Z12, Z10, Z14
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z13, (AX)(R8*8)
-	VMOVNTPD     Z14, 64(AX)(R8*8)
+	VMOVNTPD     Z13, (AX)(R9*8)
+	VMOVNTPD     Z14, 64(AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z13, (AX)(R8*8)
-	VMOVUPD Z14, 64(AX)(R8*8)
+	VMOVUPD Z13, (AX)(R9*8)
+	VMOVUPD Z14, 64(AX)(R9*8)
 
 stored2:
-	ADDQ $0x00000010, R8
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(DX*2), K1
-	VMOVDQU8.Z  (SI)(R8*1), K1, X9
-	VPCMPEQB    X9, X0, K1, K2
-	KNOTB       K2, K3
-	KANDB       K1, K3, K3
-	VMOVUPD.Z   (BX)(R8*8), K1, Z9
-	VXORPD.BCST signBit<>+0(SB), Z9, K3, Z9
-	VORPD.BCST  signBit<>+0(SB), Z9, Z10
-	VPMAXUQ     Z10, Z8, Z8
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z11
-	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
-	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     expRowh<>+0(SB), Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
-	VFMADD231PD      Z12, Z14, Z13
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z12, Z14, Z10
-	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z11, Z10, Z10
+	MOVQ             $0x00000008, R11
+	CMPQ             R10, R11
+	CMOVQLT          R10, R11
+	LEAQ             tailMasks<>+0(SB), R12
+	KMOVW            (R12)(R11*2), K1
+	VMOVDQU8.Z       (SI)(R9*1), K1, X9
+	VPCMPEQB         X9, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	VMOVUPD.Z        (BX)(R9*8), K1, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z9, K3, Z9
+	VMOVUPD.Z        (R8)(R9*8), K1, Z10
 	VADDPD.BCST      two<>+0(SB), Z10, Z11
 	VDIVPD           Z11, Z10, Z11
 	VMULPD           Z11, Z11, Z12
@@ -36155,12 +38856,17 @@ noMore3:
 	VBLENDMPD    Z1, Z2, K2, Z9
 	VMULPD       Z12, Z9, Z9
 	VFMADD231PD  Z10, Z9, Z11
-	VMOVUPD      Z11, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMOVUPD      Z11, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z8, Z8
@@ -36174,7 +38880,7 @@ done:
 
 // func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidPowersF32AVX512(SB), $704-65
+TEXT ·forwardSigmoidPowersF32AVX512(SB), $2816-65
 	// forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -36183,6 +38889,9 @@ TEXT ·forwardSigmoidPowersF32AVX512(SB), $704-65
 	MOVQ       k+56(FP), BX
 	VCVTTSS2SI 16(BX), BX
 	VPXORQ     Z0, Z0, Z0
+	LEAQ       (SP), SI
+	ADDQ       $0x3f, SI
+	ANDQ       $-64, SI
 	VPXORQ     Z1, Z1, Z1
 	VPXORQ     Z2, Z2, Z2
 	VPXORQ     Z3, Z3, Z3
@@ -36195,34 +38904,165 @@ TEXT ·forwardSigmoidPowersF32AVX512(SB), $704-65
 	VPXORQ     Z10, Z10, Z10
 	VPXORQ     Z11, Z11, Z11
 	VPXORQ     Z12, Z12, Z12
-	VMOVUPS    Z12, (SP)
-	VMOVUPS    Z12, 64(SP)
-	VMOVUPS    Z12, 128(SP)
-	VMOVUPS    Z12, 192(SP)
-	VMOVUPS    Z12, 256(SP)
-	VMOVUPS    Z12, 320(SP)
-	VMOVUPS    Z12, 384(SP)
-	VMOVUPS    Z12, 448(SP)
-	VMOVUPS    Z12, 512(SP)
-	VMOVUPS    Z12, 576(SP)
-	VMOVUPS    Z12, 640(SP)
-	XORQ       SI, SI
+	VMOVUPS    Z12, 2112(SP)
+	VMOVUPS    Z12, 2176(SP)
+	VMOVUPS    Z12, 2240(SP)
+	VMOVUPS    Z12, 2304(SP)
+	VMOVUPS    Z12, 2368(SP)
+	VMOVUPS    Z12, 2432(SP)
+	VMOVUPS    Z12, 2496(SP)
+	VMOVUPS    Z12, 2560(SP)
+	VMOVUPS    Z12, 2624(SP)
+	VMOVUPS    Z12, 2688(SP)
+	VMOVUPS    Z12, 2752(SP)
+	XORQ       DI, DI
 	TESTQ      AX, AX
-	JLE        folded
+	JLE        end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
 	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS    (CX)(DI*4), Z12
+	VMOVUPS    64(CX)(DI*4), Z13
+	VMOVUPS    128(CX)(DI*4), Z14
+	VMOVUPS    192(CX)(DI*4), Z15
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
+	VORPS.BCST signBitSingle<>+0(SB), Z14, Z14
+	VORPS.BCST signBitSingle<>+0(SB), Z15, Z15
+	VPMAXUD    Z12, Z0, Z0
+	VPMAXUD    Z13, Z0, Z0
+	VPMAXUD    Z14, Z0, Z0
+	VPMAXUD    Z15, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
+	VMOVAPD           Z16, Z17
+	VMOVAPD           Z16, Z18
+	VMOVAPD           Z16, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z15
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z20
+	VMULPS           Z13, Z13, Z21
+	VMULPS           Z14, Z14, Z22
+	VMULPS           Z15, Z15, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z27
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z27
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VMOVAPD          Z28, Z30
+	VMOVAPD          Z28, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z30
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z28
+	VFMADD231PS      Z20, Z25, Z29
+	VFMADD231PS      Z21, Z26, Z30
+	VFMADD231PS      Z22, Z27, Z31
+	VFMADD231PS      Z23, Z24, Z28
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z20, Z29, Z12
+	VFMADD231PS      Z21, Z30, Z13
+	VFMADD231PS      Z22, Z31, Z14
+	VFMADD231PS      Z23, Z28, Z15
+	VPSLLD           $0x17, Z17, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPSLLD           $0x17, Z19, Z19
+	VPSLLD           $0x17, Z16, Z16
+	VPADDD           Z17, Z12, Z12
+	VPADDD           Z18, Z13, Z13
+	VPADDD           Z19, Z14, Z14
+	VPADDD           Z16, Z15, Z15
+	VMOVUPS          Z12, (SI)(DI*4)
+	VMOVUPS          Z13, 64(SI)(DI*4)
+	VMOVUPS          Z14, 128(SI)(DI*4)
+	VMOVUPS          Z15, 192(SI)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VPMAXUD    Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+	VMOVUPS          Z12, K1, (SI)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(SI*4), Z12
-	VMOVUPS     64(DX)(SI*4), Z13
+	VMOVUPS     (DX)(DI*4), Z12
+	VMOVUPS     64(DX)(DI*4), Z13
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
 	VADDPS      Z12, Z5, Z5
@@ -36231,50 +39071,14 @@ many:
 	VSUBPS      Z15, Z6, Z6
 	VFMADD231PS Z12, Z12, Z7
 	VFMADD231PS Z13, Z13, Z7
-	VMOVUPS     (CX)(SI*4), Z16
-	VMOVUPS     64(CX)(SI*4), Z17
-	VORPS.BCST  signBitSingle<>+0(SB), Z16, Z18
-	VORPS.BCST  signBitSingle<>+0(SB), Z17, Z19
-	VPMAXUD     Z18, Z0, Z0
-	VPMAXUD     Z19, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z19
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z18, Z18, Z22
-	VMULPS           Z19, Z19, Z23
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z24
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z26
-	VFMADD231PS      Z22, Z25, Z27
-	VFMADD231PS      Z23, Z24, Z26
-	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
-	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
-	VFMADD231PS      Z22, Z27, Z18
-	VFMADD231PS      Z23, Z26, Z19
-	VPSLLD           $0x17, Z21, Z21
-	VPSLLD           $0x17, Z20, Z20
-	VPADDD           Z21, Z18, Z18
-	VPADDD           Z20, Z19, Z19
-	VADDPS.BCST      twoSingle<>+0(SB), Z18, Z20
-	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z21
-	VDIVPS           Z20, Z18, Z20
-	VDIVPS           Z21, Z19, Z21
+	VMOVUPS     (CX)(DI*4), Z16
+	VMOVUPS     64(CX)(DI*4), Z17
+	VMOVUPS     (SI)(DI*4), Z18
+	VMOVUPS     64(SI)(DI*4), Z19
+	VADDPS.BCST twoSingle<>+0(SB), Z18, Z20
+	VADDPS.BCST twoSingle<>+0(SB), Z19, Z21
+	VDIVPS      Z20, Z18, Z20
+	VDIVPS      Z21, Z19, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z20, Z20, Z22
@@ -36408,51 +39212,31 @@ noMore2:
 	VMULPS       Z15, Z12, Z12
 	VFNMADD231PS Z16, Z13, Z11
 	VFNMADD231PS Z17, Z12, Z11
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
-	JGE          many
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
+	JGE          many2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(R8*2), K1
-	VMOVUPS.Z   (DX)(SI*4), K1, Z12
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVUPS.Z   (DX)(DI*4), K1, Z12
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z13
 	VMOVAPS.Z   Z13, K1, Z13
 	VADDPS      Z12, Z5, Z5
 	VSUBPS      Z13, Z6, Z6
 	VFMADD231PS Z12, Z12, Z7
-	VMOVUPS.Z   (CX)(SI*4), K1, Z14
-	VORPS.BCST  signBitSingle<>+0(SB), Z14, Z15
-	VPMAXUD     Z15, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z15
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z19
-	VFMADD231PS      Z17, Z18, Z19
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z17, Z19, Z15
-	VPSLLD           $0x17, Z16, Z16
-	VPADDD           Z16, Z15, Z15
-	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
-	VDIVPS           Z16, Z15, Z16
+	VMOVUPS.Z   (CX)(DI*4), K1, Z14
+	VMOVUPS.Z   (SI)(DI*4), K1, Z15
+	VADDPS.BCST twoSingle<>+0(SB), Z15, Z16
+	VDIVPS      Z16, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z16, Z16, Z17
@@ -36542,11 +39326,13 @@ noSquare4:
 noMore4:
 	VMULPS       Z13, Z12, Z12
 	VFNMADD231PS Z14, Z12, Z11
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
-	JMP          few
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	JMP          few2
 
-done:
+done2:
+	SUBQ $0x00000800, SI
+
 	// The lanes go to float64.
 	VMOVAPD       Z1, Z12
 	VXORPS        Z1, Z1, Z1
@@ -36554,95 +39340,95 @@ done:
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        (SP), Z13, Z13
-	VMOVUPD       Z13, (SP)
+	VADDPD        2112(SP), Z13, Z13
+	VMOVUPD       Z13, 2112(SP)
 	VMOVAPD       Z2, Z12
 	VXORPS        Z2, Z2, Z2
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        64(SP), Z13, Z13
-	VMOVUPD       Z13, 64(SP)
+	VADDPD        2176(SP), Z13, Z13
+	VMOVUPD       Z13, 2176(SP)
 	VMOVAPD       Z3, Z12
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        128(SP), Z13, Z13
-	VMOVUPD       Z13, 128(SP)
+	VADDPD        2240(SP), Z13, Z13
+	VMOVUPD       Z13, 2240(SP)
 	VMOVAPD       Z4, Z12
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        192(SP), Z13, Z13
-	VMOVUPD       Z13, 192(SP)
+	VADDPD        2304(SP), Z13, Z13
+	VMOVUPD       Z13, 2304(SP)
 	VMOVAPD       Z5, Z12
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        256(SP), Z13, Z13
-	VMOVUPD       Z13, 256(SP)
+	VADDPD        2368(SP), Z13, Z13
+	VMOVUPD       Z13, 2368(SP)
 	VMOVAPD       Z6, Z12
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        320(SP), Z13, Z13
-	VMOVUPD       Z13, 320(SP)
+	VADDPD        2432(SP), Z13, Z13
+	VMOVUPD       Z13, 2432(SP)
 	VMOVAPD       Z7, Z12
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        384(SP), Z13, Z13
-	VMOVUPD       Z13, 384(SP)
+	VADDPD        2496(SP), Z13, Z13
+	VMOVUPD       Z13, 2496(SP)
 	VMOVAPD       Z8, Z12
 	VXORPS        Z8, Z8, Z8
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        448(SP), Z13, Z13
-	VMOVUPD       Z13, 448(SP)
+	VADDPD        2560(SP), Z13, Z13
+	VMOVUPD       Z13, 2560(SP)
 	VMOVAPD       Z9, Z12
 	VXORPS        Z9, Z9, Z9
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        512(SP), Z13, Z13
-	VMOVUPD       Z13, 512(SP)
+	VADDPD        2624(SP), Z13, Z13
+	VMOVUPD       Z13, 2624(SP)
 	VMOVAPD       Z10, Z12
 	VXORPS        Z10, Z10, Z10
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        576(SP), Z13, Z13
-	VMOVUPD       Z13, 576(SP)
+	VADDPD        2688(SP), Z13, Z13
+	VMOVUPD       Z13, 2688(SP)
 	VMOVAPD       Z11, Z12
 	VXORPS        Z11, Z11, Z11
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        640(SP), Z13, Z13
-	VMOVUPD       Z13, 640(SP)
+	VADDPD        2752(SP), Z13, Z13
+	VMOVUPD       Z13, 2752(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z1
+	VMOVUPD       2112(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36651,7 +39437,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        (AX), X1, X1
 	VMOVSD        X1, (AX)
-	VMOVUPD       64(SP), Z1
+	VMOVUPD       2176(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36660,7 +39446,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        8(AX), X1, X1
 	VMOVSD        X1, 8(AX)
-	VMOVUPD       128(SP), Z1
+	VMOVUPD       2240(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36669,7 +39455,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        16(AX), X1, X1
 	VMOVSD        X1, 16(AX)
-	VMOVUPD       192(SP), Z1
+	VMOVUPD       2304(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36678,7 +39464,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        24(AX), X1, X1
 	VMOVSD        X1, 24(AX)
-	VMOVUPD       256(SP), Z1
+	VMOVUPD       2368(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36687,7 +39473,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        32(AX), X1, X1
 	VMOVSD        X1, 32(AX)
-	VMOVUPD       320(SP), Z1
+	VMOVUPD       2432(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36696,7 +39482,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        40(AX), X1, X1
 	VMOVSD        X1, 40(AX)
-	VMOVUPD       384(SP), Z1
+	VMOVUPD       2496(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36705,7 +39491,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        48(AX), X1, X1
 	VMOVSD        X1, 48(AX)
-	VMOVUPD       448(SP), Z1
+	VMOVUPD       2560(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36714,7 +39500,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        80(AX), X1, X1
 	VMOVSD        X1, 80(AX)
-	VMOVUPD       512(SP), Z1
+	VMOVUPD       2624(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36723,7 +39509,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        88(AX), X1, X1
 	VMOVSD        X1, 88(AX)
-	VMOVUPD       576(SP), Z1
+	VMOVUPD       2688(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36732,7 +39518,7 @@ folded:
 	VADDSD        X2, X1, X1
 	VADDSD        96(AX), X1, X1
 	VMOVSD        X1, 96(AX)
-	VMOVUPD       640(SP), Z1
+	VMOVUPD       2752(SP), Z1
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -36755,7 +39541,7 @@ folded:
 
 // func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardSigmoidPowersF64AVX512(SB), $2112-65
 	// forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -36764,6 +39550,9 @@ TEXT ·forwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-65
 	MOVQ       k+56(FP), BX
 	VCVTTSD2SI 32(BX), BX
 	VPXORQ     Z0, Z0, Z0
+	LEAQ       (SP), SI
+	ADDQ       $0x3f, SI
+	ANDQ       $-64, SI
 	VPXORQ     Z1, Z1, Z1
 	VPXORQ     Z2, Z2, Z2
 	VPXORQ     Z3, Z3, Z3
@@ -36775,74 +39564,196 @@ TEXT ·forwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ     Z9, Z9, Z9
 	VPXORQ     Z10, Z10, Z10
 	VPXORQ     Z11, Z11, Z11
-	XORQ       SI, SI
-	CMPQ       AX, $0x00000010
-	JL         few
+	XORQ       DI, DI
+	TESTQ      AX, AX
+	JLE        end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVUPD     (DX)(SI*8), Z12
-	VMOVUPD     64(DX)(SI*8), Z13
-	VADDPD.BCST minusOne<>+0(SB), Z12, Z14
-	VADDPD.BCST minusOne<>+0(SB), Z13, Z15
-	VADDPD      Z12, Z5, Z5
-	VADDPD      Z13, Z5, Z5
-	VSUBPD      Z14, Z6, Z6
-	VSUBPD      Z15, Z6, Z6
-	VFMADD231PD Z12, Z12, Z7
-	VFMADD231PD Z13, Z13, Z7
-	VMOVUPD     (CX)(SI*8), Z16
-	VMOVUPD     64(CX)(SI*8), Z17
-	VORPD.BCST  signBit<>+0(SB), Z16, Z18
-	VORPD.BCST  signBit<>+0(SB), Z17, Z19
-	VPMAXUQ     Z18, Z0, Z0
-	VPMAXUQ     Z19, Z0, Z0
+	// Vectors at a time: 4.
+	VMOVUPD    (CX)(DI*8), Z12
+	VMOVUPD    64(CX)(DI*8), Z13
+	VMOVUPD    128(CX)(DI*8), Z14
+	VMOVUPD    192(CX)(DI*8), Z15
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VORPD.BCST signBit<>+0(SB), Z13, Z13
+	VORPD.BCST signBit<>+0(SB), Z14, Z14
+	VORPD.BCST signBit<>+0(SB), Z15, Z15
+	VPMAXUQ    Z12, Z0, Z0
+	VPMAXUQ    Z13, Z0, Z0
+	VPMAXUQ    Z14, Z0, Z0
+	VPMAXUQ    Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z21
-	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z19
+	VBROADCASTSD      roundBits<>+0(SB), Z16
+	VMOVAPD           Z16, Z17
+	VMOVAPD           Z16, Z18
+	VMOVAPD           Z16, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z22
-	VMULPD           Z19, Z19, Z23
+	VMULPD           Z12, Z12, Z20
+	VMULPD           Z13, Z13, Z21
+	VMULPD           Z14, Z14, Z22
+	VMULPD           Z15, Z15, Z23
 	VBROADCASTSD     expRowh<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z27
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z27
 	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
-	VBROADCASTSD     expRowf<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
+	VBROADCASTSD     expRowf<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VMOVAPD          Z28, Z30
+	VMOVAPD          Z28, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z30
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z26, Z30
+	VFMADD231PD      Z22, Z27, Z31
+	VFMADD231PD      Z23, Z24, Z28
 	VBROADCASTSD     expRowd<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z24
-	VFMADD231PD      Z22, Z27, Z25
-	VFMADD231PD      Z23, Z26, Z24
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VFMADD231PD      Z22, Z27, Z18
-	VFMADD231PD      Z23, Z26, Z19
-	VPSLLQ           $0x34, Z21, Z21
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z21, Z18, Z18
-	VPADDQ           Z20, Z19, Z19
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z27
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z24
+	VFMADD231PD      Z20, Z29, Z25
+	VFMADD231PD      Z21, Z30, Z26
+	VFMADD231PD      Z22, Z31, Z27
+	VFMADD231PD      Z23, Z28, Z24
+	VBROADCASTSD     expRowb<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VMOVAPD          Z28, Z30
+	VMOVAPD          Z28, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z30
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z26, Z30
+	VFMADD231PD      Z22, Z27, Z31
+	VFMADD231PD      Z23, Z24, Z28
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z20, Z29, Z12
+	VFMADD231PD      Z21, Z30, Z13
+	VFMADD231PD      Z22, Z31, Z14
+	VFMADD231PD      Z23, Z28, Z15
+	VPSLLQ           $0x34, Z17, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPSLLQ           $0x34, Z19, Z19
+	VPSLLQ           $0x34, Z16, Z16
+	VPADDQ           Z17, Z12, Z12
+	VPADDQ           Z18, Z13, Z13
+	VPADDQ           Z19, Z14, Z14
+	VPADDQ           Z16, Z15, Z15
+	VMOVUPD          Z12, (SI)(DI*8)
+	VMOVUPD          Z13, 64(SI)(DI*8)
+	VMOVUPD          Z14, 128(SI)(DI*8)
+	VMOVUPD          Z15, 192(SI)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z12
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VPMAXUQ    Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+	VMOVUPD          Z12, K1, (SI)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD          (DX)(DI*8), Z12
+	VMOVUPD          64(DX)(DI*8), Z13
+	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
+	VADDPD.BCST      minusOne<>+0(SB), Z13, Z15
+	VADDPD           Z12, Z5, Z5
+	VADDPD           Z13, Z5, Z5
+	VSUBPD           Z14, Z6, Z6
+	VSUBPD           Z15, Z6, Z6
+	VFMADD231PD      Z12, Z12, Z7
+	VFMADD231PD      Z13, Z13, Z7
+	VMOVUPD          (CX)(DI*8), Z16
+	VMOVUPD          64(CX)(DI*8), Z17
+	VMOVUPD          (SI)(DI*8), Z18
+	VMOVUPD          64(SI)(DI*8), Z19
 	VADDPD.BCST      two<>+0(SB), Z18, Z20
 	VADDPD.BCST      two<>+0(SB), Z19, Z21
 	VDIVPD           Z20, Z18, Z20
@@ -36988,55 +39899,29 @@ noMore2:
 	VMULPD       Z15, Z12, Z12
 	VFNMADD231PD Z16, Z13, Z11
 	VFNMADD231PD Z17, Z12, Z11
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, AX
-	CMPQ         AX, $0x00000010
-	JGE          many
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVUPD.Z   (DX)(SI*8), K1, Z12
-	VADDPD.BCST minusOne<>+0(SB), Z12, Z13
-	VMOVAPD.Z   Z13, K1, Z13
-	VADDPD      Z12, Z5, Z5
-	VSUBPD      Z13, Z6, Z6
-	VFMADD231PD Z12, Z12, Z7
-	VMOVUPD.Z   (CX)(SI*8), K1, Z14
-	VORPD.BCST  signBit<>+0(SB), Z14, Z15
-	VPMAXUQ     Z15, Z0, Z0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z16
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z15
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z19
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z19
-	VFMADD231PD      Z17, Z18, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z18
-	VFMADD231PD      Z17, Z19, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z19
-	VFMADD231PD      Z17, Z18, Z19
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z17, Z19, Z15
-	VPSLLQ           $0x34, Z16, Z16
-	VPADDQ           Z16, Z15, Z15
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVUPD.Z        (DX)(DI*8), K1, Z12
+	VADDPD.BCST      minusOne<>+0(SB), Z12, Z13
+	VMOVAPD.Z        Z13, K1, Z13
+	VADDPD           Z12, Z5, Z5
+	VSUBPD           Z13, Z6, Z6
+	VFMADD231PD      Z12, Z12, Z7
+	VMOVUPD.Z        (CX)(DI*8), K1, Z14
+	VMOVUPD.Z        (SI)(DI*8), K1, Z15
 	VADDPD.BCST      two<>+0(SB), Z15, Z16
 	VDIVPD           Z16, Z15, Z16
 	VMULPD           Z16, Z16, Z17
@@ -37131,11 +40016,16 @@ noSquare4:
 noMore4:
 	VMULPD       Z13, Z12, Z12
 	VFNMADD231PD Z14, Z12, Z11
-	ADDQ         $0x00000008, SI
-	SUBQ         $0x00000008, AX
-	JMP          few
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, SI
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z1, Z12
@@ -37262,7 +40152,7 @@ done:
 
 // func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidPowersF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidPowersF32AVX512(SB), $2112-89
 	// backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -37281,14 +40171,157 @@ TEXT ·backwardSigmoidPowersF32AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSS 36(DI), Z6
 	VCVTTSS2SI   40(DI), DI
 	VPXORQ       Z7, Z7, Z7
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000040
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS    (BX)(R9*4), Z8
+	VMOVUPS    64(BX)(R9*4), Z9
+	VMOVUPS    128(BX)(R9*4), Z10
+	VMOVUPS    192(BX)(R9*4), Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VPMAXUD    Z8, Z7, Z7
+	VPMAXUD    Z9, Z7, Z7
+	VPMAXUD    Z10, Z7, Z7
+	VPMAXUD    Z11, Z7, Z7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VMOVAPD           Z12, Z13
+	VMOVAPD           Z12, Z14
+	VMOVAPD           Z12, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z20, Z24
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z24, Z11
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z15, Z10, Z10
+	VPADDD           Z12, Z11, Z11
+	VMOVUPS          Z8, (R8)(R9*4)
+	VMOVUPS          Z9, 64(R8)(R9*4)
+	VMOVUPS          Z10, 128(R8)(R9*4)
+	VMOVUPS          Z11, 192(R8)(R9*4)
+	ADDQ             $0x00000040, R9
+	SUBQ             $0x00000040, R12
+	CMPQ             R12, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPS.Z  (BX)(R9*4), K1, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VPMAXUD    Z8, Z7, Z7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
+	VFMADD231PS      Z10, Z11, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z10, Z12, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z8, K1, (R8)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(R8*4), Z8
-	VMOVUPS      64(SI)(R8*4), Z9
+	VMOVUPS      (SI)(R9*4), Z8
+	VMOVUPS      64(SI)(R9*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z8, Z10, Z11
 	VSUBPS       Z9, Z10, Z10
@@ -37296,50 +40329,14 @@ many:
 	VMULPS       Z0, Z9, Z13
 	VFMADD231PS  Z1, Z11, Z12
 	VFMADD231PS  Z1, Z10, Z13
-	VMOVUPS      (BX)(R8*4), Z14
-	VMOVUPS      64(BX)(R8*4), Z15
-	VORPS.BCST   signBitSingle<>+0(SB), Z14, Z16
-	VORPS.BCST   signBitSingle<>+0(SB), Z15, Z17
-	VPMAXUD      Z16, Z7, Z7
-	VPMAXUD      Z17, Z7, Z7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
-	VMOVAPD           Z18, Z19
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z16
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z17
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z16, Z16, Z20
-	VMULPS           Z17, Z17, Z21
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z23
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z23
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z25
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
-	VFMADD231PS      Z20, Z23, Z25
-	VFMADD231PS      Z21, Z22, Z24
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z20, Z25, Z16
-	VFMADD231PS      Z21, Z24, Z17
-	VPSLLD           $0x17, Z19, Z19
-	VPSLLD           $0x17, Z18, Z18
-	VPADDD           Z19, Z16, Z16
-	VPADDD           Z18, Z17, Z17
-	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z18
-	VADDPS.BCST      twoSingle<>+0(SB), Z17, Z19
-	VDIVPS           Z18, Z16, Z18
-	VDIVPS           Z19, Z17, Z19
+	VMOVUPS      (BX)(R9*4), Z14
+	VMOVUPS      64(BX)(R9*4), Z15
+	VMOVUPS      (R8)(R9*4), Z16
+	VMOVUPS      64(R8)(R9*4), Z17
+	VADDPS.BCST  twoSingle<>+0(SB), Z16, Z18
+	VADDPS.BCST  twoSingle<>+0(SB), Z17, Z19
+	VDIVPS       Z18, Z16, Z18
+	VDIVPS       Z19, Z17, Z19
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z18, Z18, Z20
@@ -37487,59 +40484,39 @@ noMore2:
 	VFMADD231PS  Z17, Z9, Z23
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z22, (AX)(R8*4)
-	VMOVNTPS     Z23, 64(AX)(R8*4)
+	VMOVNTPS     Z22, (AX)(R9*4)
+	VMOVNTPS     Z23, 64(AX)(R9*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z22, (AX)(R8*4)
-	VMOVUPS Z23, 64(AX)(R8*4)
+	VMOVUPS Z22, (AX)(R9*4)
+	VMOVUPS Z23, 64(AX)(R9*4)
 
 stored3:
-	ADDQ $0x00000020, R8
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000020, R10
+	CMPQ R10, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z8
+	MOVQ         $0x00000010, R11
+	CMPQ         R10, R11
+	CMOVQLT      R10, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVW        (R12)(R11*2), K1
+	VMOVUPS.Z    (SI)(R9*4), K1, Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VMULPS       Z0, Z8, Z10
 	VFMADD231PS  Z1, Z9, Z10
-	VMOVUPS.Z    (BX)(R8*4), K1, Z11
-	VORPS.BCST   signBitSingle<>+0(SB), Z11, Z12
-	VPMAXUD      Z12, Z7, Z7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z14
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
-	VFMADD231PS      Z14, Z15, Z16
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VFMADD231PS      Z14, Z16, Z12
-	VPSLLD           $0x17, Z13, Z13
-	VPADDD           Z13, Z12, Z12
-	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z13
-	VDIVPS           Z13, Z12, Z13
+	VMOVUPS.Z    (BX)(R9*4), K1, Z11
+	VMOVUPS.Z    (R8)(R9*4), K1, Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z13
+	VDIVPS       Z13, Z12, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z13, Z13, Z14
@@ -37635,12 +40612,17 @@ noMore5:
 	VFMADD231PS  Z11, Z8, Z15
 	VMULPS       Z14, Z10, Z8
 	VFMADD231PS  Z12, Z8, Z15
-	VMOVUPS      Z15, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
-	SUBQ         $0x00000010, CX
-	JMP          few
+	VMOVUPS      Z15, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z7, Z7
@@ -37654,7 +40636,7 @@ done:
 
 // func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardSigmoidPowersF64AVX512(SB), $2112-89
 	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -37673,73 +40655,198 @@ TEXT ·backwardSigmoidPowersF64AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSD 72(DI), Z6
 	VCVTTSD2SI   80(DI), DI
 	VPXORQ       Z7, Z7, Z7
-	XORQ         R8, R8
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVUPD      (SI)(R8*8), Z8
-	VMOVUPD      64(SI)(R8*8), Z9
-	VBROADCASTSD one<>+0(SB), Z10
-	VSUBPD       Z8, Z10, Z11
-	VSUBPD       Z9, Z10, Z10
-	VMULPD       Z0, Z8, Z12
-	VMULPD       Z0, Z9, Z13
-	VFMADD231PD  Z1, Z11, Z12
-	VFMADD231PD  Z1, Z10, Z13
-	VMOVUPD      (BX)(R8*8), Z14
-	VMOVUPD      64(BX)(R8*8), Z15
-	VORPD.BCST   signBit<>+0(SB), Z14, Z16
-	VORPD.BCST   signBit<>+0(SB), Z15, Z17
-	VPMAXUQ      Z16, Z7, Z7
-	VPMAXUQ      Z17, Z7, Z7
+	// Vectors at a time: 4.
+	VMOVUPD    (BX)(R9*8), Z8
+	VMOVUPD    64(BX)(R9*8), Z9
+	VMOVUPD    128(BX)(R9*8), Z10
+	VMOVUPD    192(BX)(R9*8), Z11
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VPMAXUQ    Z8, Z7, Z7
+	VPMAXUQ    Z9, Z7, Z7
+	VPMAXUQ    Z10, Z7, Z7
+	VPMAXUQ    Z11, Z7, Z7
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
-	VMOVAPD           Z18, Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
-	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VMOVAPD           Z12, Z13
+	VMOVAPD           Z12, Z14
+	VMOVAPD           Z12, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z20
-	VMULPD           Z17, Z17, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
 	VBROADCASTSD     expRowf<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
-	VFMADD231PD      Z20, Z23, Z25
-	VFMADD231PD      Z21, Z22, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z25, Z23
-	VFMADD231PD      Z21, Z24, Z22
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z20, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z24, Z20
 	VBROADCASTSD     expRowb<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
-	VFMADD231PD      Z20, Z23, Z25
-	VFMADD231PD      Z21, Z22, Z24
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z20, Z25, Z16
-	VFMADD231PD      Z21, Z24, Z17
-	VPSLLQ           $0x34, Z19, Z19
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z19, Z16, Z16
-	VPADDQ           Z18, Z17, Z17
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z20, Z24
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z24, Z11
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z15, Z10, Z10
+	VPADDQ           Z12, Z11, Z11
+	VMOVUPD          Z8, (R8)(R9*8)
+	VMOVUPD          Z9, 64(R8)(R9*8)
+	VMOVUPD          Z10, 128(R8)(R9*8)
+	VMOVUPD          Z11, 192(R8)(R9*8)
+	ADDQ             $0x00000020, R9
+	SUBQ             $0x00000020, R12
+	CMPQ             R12, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPD.Z  (BX)(R9*8), K1, Z8
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VPMAXUQ    Z8, Z7, Z7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z10, Z12, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z8, K1, (R8)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD          (SI)(R9*8), Z8
+	VMOVUPD          64(SI)(R9*8), Z9
+	VBROADCASTSD     one<>+0(SB), Z10
+	VSUBPD           Z8, Z10, Z11
+	VSUBPD           Z9, Z10, Z10
+	VMULPD           Z0, Z8, Z12
+	VMULPD           Z0, Z9, Z13
+	VFMADD231PD      Z1, Z11, Z12
+	VFMADD231PD      Z1, Z10, Z13
+	VMOVUPD          (BX)(R9*8), Z14
+	VMOVUPD          64(BX)(R9*8), Z15
+	VMOVUPD          (R8)(R9*8), Z16
+	VMOVUPD          64(R8)(R9*8), Z17
 	VADDPD.BCST      two<>+0(SB), Z16, Z18
 	VADDPD.BCST      two<>+0(SB), Z17, Z19
 	VDIVPD           Z18, Z16, Z18
@@ -37899,63 +41006,37 @@ noMore2:
 	VFMADD231PD  Z17, Z9, Z23
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z22, (AX)(R8*8)
-	VMOVNTPD     Z23, 64(AX)(R8*8)
+	VMOVNTPD     Z22, (AX)(R9*8)
+	VMOVNTPD     Z23, 64(AX)(R9*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z22, (AX)(R8*8)
-	VMOVUPD Z23, 64(AX)(R8*8)
+	VMOVUPD Z22, (AX)(R9*8)
+	VMOVUPD Z23, 64(AX)(R9*8)
 
 stored3:
-	ADDQ $0x00000010, R8
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z8
-	VBROADCASTSD one<>+0(SB), Z9
-	VSUBPD       Z8, Z9, Z9
-	VMULPD       Z0, Z8, Z10
-	VFMADD231PD  Z1, Z9, Z10
-	VMOVUPD.Z    (BX)(R8*8), K1, Z11
-	VORPD.BCST   signBit<>+0(SB), Z11, Z12
-	VPMAXUQ      Z12, Z7, Z7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	MOVQ             $0x00000008, R11
+	CMPQ             R10, R11
+	CMOVQLT          R10, R11
+	LEAQ             tailMasks<>+0(SB), R12
+	KMOVW            (R12)(R11*2), K1
+	VMOVUPD.Z        (SI)(R9*8), K1, Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VSUBPD           Z8, Z9, Z9
+	VMULPD           Z0, Z8, Z10
+	VFMADD231PD      Z1, Z9, Z10
+	VMOVUPD.Z        (BX)(R9*8), K1, Z11
+	VMOVUPD.Z        (R8)(R9*8), K1, Z12
 	VADDPD.BCST      two<>+0(SB), Z12, Z13
 	VDIVPD           Z13, Z12, Z13
 	VMULPD           Z13, Z13, Z14
@@ -38056,12 +41137,17 @@ noMore5:
 	VFMADD231PD  Z11, Z8, Z15
 	VMULPD       Z14, Z10, Z8
 	VFMADD231PD  Z12, Z8, Z15
-	VMOVUPD      Z15, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000008, CX
-	JMP          few
+	VMOVUPD      Z15, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
 
-done:
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z7, Z7
@@ -38116,10 +41202,10 @@ TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
 	VMOVUPS      Z13, 448(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, R8
 	CMPQ    AX, R8
 	CMOVQLT AX, R8
@@ -38642,7 +41728,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -40447,10 +43533,10 @@ TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-65
 	VMOVUPS      Z15, 640(SP)
 	XORQ         SI, SI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
+	// Up to 512 elements.
 	MOVQ    $0x00000200, DI
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
@@ -41143,7 +44229,7 @@ done:
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVUPD       (SP), Z0
@@ -43449,7 +46535,7 @@ done:
 
 // func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $512-73
+TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $2624-73
 	// forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -43462,6 +46548,9 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $512-73
 	VMOVSS       12(BX), X1
 	VBROADCASTSS X1, Z1
 	VPXORQ       Z2, Z2, Z2
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
@@ -43470,87 +46559,182 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $512-73
 	VPXORQ       Z8, Z8, Z8
 	VPXORQ       Z9, Z9, Z9
 	VPXORQ       Z10, Z10, Z10
-	XORQ         BX, BX
-	VPXORQ       Z11, Z11, Z11
-	VMOVUPS      Z11, (SP)
-	VMOVUPS      Z11, 64(SP)
-	VMOVUPS      Z11, 128(SP)
-	VMOVUPS      Z11, 192(SP)
-	VMOVUPS      Z11, 256(SP)
-	VMOVUPS      Z11, 320(SP)
-	VMOVUPS      Z11, 384(SP)
-	VMOVUPS      Z11, 448(SP)
 	XORQ         SI, SI
+	VPXORQ       Z11, Z11, Z11
+	VMOVUPS      Z11, 2112(SP)
+	VMOVUPS      Z11, 2176(SP)
+	VMOVUPS      Z11, 2240(SP)
+	VMOVUPS      Z11, 2304(SP)
+	VMOVUPS      Z11, 2368(SP)
+	VMOVUPS      Z11, 2432(SP)
+	VMOVUPS      Z11, 2496(SP)
+	VMOVUPS      Z11, 2560(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
 	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB    (DX)(SI*1), X0, K1
-	VPCMPEQB    16(DX)(SI*1), X0, K2
-	KNOTW       K1, K3
-	KNOTW       K2, K4
-	KMOVW       K1, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	KMOVW       K2, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     (CX)(SI*4), Z11
-	VMOVUPS     64(CX)(SI*4), Z12
-	VXORPS.BCST signBitSingle<>+0(SB), Z11, K3, Z11
-	VXORPS.BCST signBitSingle<>+0(SB), Z12, K4, Z12
-	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z13
-	VORPS.BCST  signBitSingle<>+0(SB), Z12, Z14
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z14, Z2, Z2
+	// Vectors at a time: 4.
+	VMOVUPS    (CX)(DI*4), Z11
+	VMOVUPS    64(CX)(DI*4), Z12
+	VMOVUPS    128(CX)(DI*4), Z13
+	VMOVUPS    192(CX)(DI*4), Z14
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
+	VORPS.BCST signBitSingle<>+0(SB), Z14, Z14
+	VPMAXUD    Z11, Z2, Z2
+	VPMAXUD    Z12, Z2, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPMAXUD    Z14, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
 	VMOVAPD           Z15, Z16
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z16
+	VMOVAPD           Z15, Z17
+	VMOVAPD           Z15, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z18
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z14
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z13, Z13, Z17
-	VMULPS           Z14, Z14, Z18
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z22
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z21
-	VFMADD231PS      Z17, Z20, Z22
-	VFMADD231PS      Z18, Z19, Z21
+	VMULPS           Z11, Z11, Z19
+	VMULPS           Z12, Z12, Z20
+	VMULPS           Z13, Z13, Z21
+	VMULPS           Z14, Z14, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VMOVAPD          Z27, Z29
+	VMOVAPD          Z27, Z30
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z30
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z27
+	VFMADD231PS      Z19, Z24, Z28
+	VFMADD231PS      Z20, Z25, Z29
+	VFMADD231PS      Z21, Z26, Z30
+	VFMADD231PS      Z22, Z23, Z27
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
 	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
 	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
-	VFMADD231PS      Z17, Z22, Z13
-	VFMADD231PS      Z18, Z21, Z14
+	VFMADD231PS      Z19, Z28, Z11
+	VFMADD231PS      Z20, Z29, Z12
+	VFMADD231PS      Z21, Z30, Z13
+	VFMADD231PS      Z22, Z27, Z14
 	VPSLLD           $0x17, Z16, Z16
+	VPSLLD           $0x17, Z17, Z17
+	VPSLLD           $0x17, Z18, Z18
 	VPSLLD           $0x17, Z15, Z15
-	VPADDD           Z16, Z13, Z13
+	VPADDD           Z16, Z11, Z11
+	VPADDD           Z17, Z12, Z12
+	VPADDD           Z18, Z13, Z13
 	VPADDD           Z15, Z14, Z14
-	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
-	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z16
-	VDIVPS           Z15, Z13, Z15
-	VDIVPS           Z16, Z14, Z16
+	VMOVUPS          Z11, (BX)(DI*4)
+	VMOVUPS          Z12, 64(BX)(DI*4)
+	VMOVUPS          Z13, 128(BX)(DI*4)
+	VMOVUPS          Z14, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VPMAXUD    Z11, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+	VMOVUPS          Z11, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(DI*1), X0, K1
+	VPCMPEQB    16(DX)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     (CX)(DI*4), Z11
+	VMOVUPS     64(CX)(DI*4), Z12
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K3, Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z12, K4, Z12
+	VMOVUPS     (BX)(DI*4), Z13
+	VMOVUPS     64(BX)(DI*4), Z14
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
+	VADDPS.BCST twoSingle<>+0(SB), Z14, Z16
+	VDIVPS      Z15, Z13, Z15
+	VDIVPS      Z16, Z14, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z15, Z15, Z17
@@ -43655,53 +46839,33 @@ many:
 	VADDPS           Z12, Z9, K2, Z9
 	VADDPS           Z11, Z10, K3, Z10
 	VADDPS           Z12, Z10, K4, Z10
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, DI
-	CMPQ             DI, $0x00000020
-	JGE              many
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R8
+	CMPQ             R8, $0x00000020
+	JGE              many2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(R8*2), K1
-	VMOVDQU8.Z  (DX)(SI*1), K1, X11
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVDQU8.Z  (DX)(DI*1), K1, X11
 	VPCMPEQB    X11, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	KMOVW       K2, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS.Z   (CX)(SI*4), K1, Z11
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS.Z   (CX)(DI*4), K1, Z11
 	VXORPS.BCST signBitSingle<>+0(SB), Z11, K3, Z11
-	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z12
-	VPMAXUD     Z12, Z2, Z2
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z14
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
-	VFMADD231PS      Z14, Z15, Z16
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VFMADD231PS      Z14, Z16, Z12
-	VPSLLD           $0x17, Z13, Z13
-	VPADDD           Z13, Z12, Z12
-	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z13
-	VDIVPS           Z13, Z12, Z13
+	VMOVUPS.Z   (BX)(DI*4), K1, Z12
+	VADDPS.BCST twoSingle<>+0(SB), Z12, Z13
+	VDIVPS      Z13, Z12, Z13
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z13, Z13, Z14
@@ -43760,11 +46924,13 @@ few:
 	VMULPS           Z13, Z11, Z11
 	VADDPS           Z11, Z9, K2, Z9
 	VADDPS           Z11, Z10, K3, Z10
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, DI
-	JMP              few
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	JMP              few2
 
-done:
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVAPD       Z3, Z11
 	VXORPS        Z3, Z3, Z3
@@ -43772,71 +46938,71 @@ done:
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        (SP), Z12, Z12
-	VMOVUPD       Z12, (SP)
+	VADDPD        2112(SP), Z12, Z12
+	VMOVUPD       Z12, 2112(SP)
 	VMOVAPD       Z4, Z11
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        64(SP), Z12, Z12
-	VMOVUPD       Z12, 64(SP)
+	VADDPD        2176(SP), Z12, Z12
+	VMOVUPD       Z12, 2176(SP)
 	VMOVAPD       Z5, Z11
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        128(SP), Z12, Z12
-	VMOVUPD       Z12, 128(SP)
+	VADDPD        2240(SP), Z12, Z12
+	VMOVUPD       Z12, 2240(SP)
 	VMOVAPD       Z6, Z11
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        192(SP), Z12, Z12
-	VMOVUPD       Z12, 192(SP)
+	VADDPD        2304(SP), Z12, Z12
+	VMOVUPD       Z12, 2304(SP)
 	VMOVAPD       Z7, Z11
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        256(SP), Z12, Z12
-	VMOVUPD       Z12, 256(SP)
+	VADDPD        2368(SP), Z12, Z12
+	VMOVUPD       Z12, 2368(SP)
 	VMOVAPD       Z8, Z11
 	VXORPS        Z8, Z8, Z8
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        320(SP), Z12, Z12
-	VMOVUPD       Z12, 320(SP)
+	VADDPD        2432(SP), Z12, Z12
+	VMOVUPD       Z12, 2432(SP)
 	VMOVAPD       Z9, Z11
 	VXORPS        Z9, Z9, Z9
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        384(SP), Z12, Z12
-	VMOVUPD       Z12, 384(SP)
+	VADDPD        2496(SP), Z12, Z12
+	VMOVUPD       Z12, 2496(SP)
 	VMOVAPD       Z10, Z11
 	VXORPS        Z10, Z10, Z10
 	VCVTPS2PD     Y11, Z12
 	VEXTRACTF64X4 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
 	VADDPD        Z11, Z12, Z12
-	VADDPD        448(SP), Z12, Z12
-	VMOVUPD       Z12, 448(SP)
+	VADDPD        2560(SP), Z12, Z12
+	VMOVUPD       Z12, 2560(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z0
+	VMOVUPD       2112(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43845,7 +47011,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
-	VMOVUPD       64(SP), Z0
+	VMOVUPD       2176(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43854,7 +47020,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        8(AX), X0, X0
 	VMOVSD        X0, 8(AX)
-	VMOVUPD       128(SP), Z0
+	VMOVUPD       2240(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43863,7 +47029,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
-	VMOVUPD       192(SP), Z0
+	VMOVUPD       2304(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43872,7 +47038,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
-	VMOVUPD       256(SP), Z0
+	VMOVUPD       2368(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43881,7 +47047,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        80(AX), X0, X0
 	VMOVSD        X0, 80(AX)
-	VMOVUPD       320(SP), Z0
+	VMOVUPD       2432(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43890,7 +47056,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVUPD       384(SP), Z0
+	VMOVUPD       2496(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43899,7 +47065,7 @@ folded:
 	VADDSD        X1, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVUPD       448(SP), Z0
+	VMOVUPD       2560(SP), Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X1
@@ -43909,7 +47075,7 @@ folded:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -43926,7 +47092,7 @@ folded:
 
 // func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $2112-73
 	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -43939,6 +47105,9 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVSD       24(BX), X1
 	VBROADCASTSD X1, Z1
 	VPXORQ       Z2, Z2, Z2
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
@@ -43947,79 +47116,201 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	VPXORQ       Z8, Z8, Z8
 	VPXORQ       Z9, Z9, Z9
 	VPXORQ       Z10, Z10, Z10
-	XORQ         BX, BX
 	XORQ         SI, SI
-	CMPQ         AX, $0x00000010
-	JL           few
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ       (DX)(SI*1), X11
-	VPCMPEQB    X11, X0, K1
-	VMOVQ       8(DX)(SI*1), X11
-	VPCMPEQB    X11, X0, K2
-	KNOTB       K1, K3
-	KNOTB       K2, K4
-	KMOVB       K1, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	KMOVB       K2, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     (CX)(SI*8), Z11
-	VMOVUPD     64(CX)(SI*8), Z12
-	VXORPD.BCST signBit<>+0(SB), Z11, K3, Z11
-	VXORPD.BCST signBit<>+0(SB), Z12, K4, Z12
-	VORPD.BCST  signBit<>+0(SB), Z11, Z13
-	VORPD.BCST  signBit<>+0(SB), Z12, Z14
-	VPMAXUQ     Z13, Z2, Z2
-	VPMAXUQ     Z14, Z2, Z2
+	// Vectors at a time: 4.
+	VMOVUPD    (CX)(DI*8), Z11
+	VMOVUPD    64(CX)(DI*8), Z12
+	VMOVUPD    128(CX)(DI*8), Z13
+	VMOVUPD    192(CX)(DI*8), Z14
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VORPD.BCST signBit<>+0(SB), Z13, Z13
+	VORPD.BCST signBit<>+0(SB), Z14, Z14
+	VPMAXUQ    Z11, Z2, Z2
+	VPMAXUQ    Z12, Z2, Z2
+	VPMAXUQ    Z13, Z2, Z2
+	VPMAXUQ    Z14, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z15
 	VMOVAPD           Z15, Z16
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z16
+	VMOVAPD           Z15, Z17
+	VMOVAPD           Z15, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z14
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z17
-	VMULPD           Z14, Z14, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z21
-	VFMADD231PD      Z17, Z20, Z22
-	VFMADD231PD      Z18, Z19, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
-	VFMADD231PD      Z17, Z22, Z20
-	VFMADD231PD      Z18, Z21, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z21
-	VFMADD231PD      Z17, Z20, Z22
-	VFMADD231PD      Z18, Z19, Z21
+	VMULPD           Z11, Z11, Z19
+	VMULPD           Z12, Z12, Z20
+	VMULPD           Z13, Z13, Z21
+	VMULPD           Z14, Z14, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VMOVAPD          Z27, Z29
+	VMOVAPD          Z27, Z30
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z30
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z26, Z30
+	VFMADD231PD      Z22, Z23, Z27
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z23
+	VFMADD231PD      Z19, Z28, Z24
+	VFMADD231PD      Z20, Z29, Z25
+	VFMADD231PD      Z21, Z30, Z26
+	VFMADD231PD      Z22, Z27, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VMOVAPD          Z27, Z29
+	VMOVAPD          Z27, Z30
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z30
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z26, Z30
+	VFMADD231PD      Z22, Z23, Z27
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
 	VADDPD.BCST      one<>+0(SB), Z13, Z13
 	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z17, Z22, Z13
-	VFMADD231PD      Z18, Z21, Z14
+	VFMADD231PD      Z19, Z28, Z11
+	VFMADD231PD      Z20, Z29, Z12
+	VFMADD231PD      Z21, Z30, Z13
+	VFMADD231PD      Z22, Z27, Z14
 	VPSLLQ           $0x34, Z16, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPSLLQ           $0x34, Z18, Z18
 	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z16, Z13, Z13
+	VPADDQ           Z16, Z11, Z11
+	VPADDQ           Z17, Z12, Z12
+	VPADDQ           Z18, Z13, Z13
 	VPADDQ           Z15, Z14, Z14
+	VMOVUPD          Z11, (BX)(DI*8)
+	VMOVUPD          Z12, 64(BX)(DI*8)
+	VMOVUPD          Z13, 128(BX)(DI*8)
+	VMOVUPD          Z14, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z11
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VPMAXUQ    Z11, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+	VMOVUPD          Z11, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (DX)(DI*1), X11
+	VPCMPEQB         X11, X0, K1
+	VMOVQ            8(DX)(DI*1), X11
+	VPCMPEQB         X11, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	KMOVB            K1, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD          (CX)(DI*8), Z11
+	VMOVUPD          64(CX)(DI*8), Z12
+	VXORPD.BCST      signBit<>+0(SB), Z11, K3, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z12, K4, Z12
+	VMOVUPD          (BX)(DI*8), Z13
+	VMOVUPD          64(BX)(DI*8), Z14
 	VADDPD.BCST      two<>+0(SB), Z13, Z15
 	VADDPD.BCST      two<>+0(SB), Z14, Z16
 	VDIVPD           Z15, Z13, Z15
@@ -44148,57 +47439,31 @@ many:
 	VADDPD           Z12, Z9, K2, Z9
 	VADDPD           Z11, Z10, K3, Z10
 	VADDPD           Z12, Z10, K4, Z10
-	ADDQ             $0x00000010, SI
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	CMPQ             R8, $0x00000010
+	JGE              many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DI*2), K1
-	VMOVDQU8.Z  (DX)(SI*1), K1, X11
-	VPCMPEQB    X11, X0, K1, K2
-	KNOTB       K2, K3
-	KANDB       K1, K3, K3
-	KMOVB       K2, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD.Z   (CX)(SI*8), K1, Z11
-	VXORPD.BCST signBit<>+0(SB), Z11, K3, Z11
-	VORPD.BCST  signBit<>+0(SB), Z11, Z12
-	VPMAXUQ     Z12, Z2, Z2
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVDQU8.Z       (DX)(DI*1), K1, X11
+	VPCMPEQB         X11, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD.Z        (CX)(DI*8), K1, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z11, K3, Z11
+	VMOVUPD.Z        (BX)(DI*8), K1, Z12
 	VADDPD.BCST      two<>+0(SB), Z12, Z13
 	VDIVPD           Z13, Z12, Z13
 	VMULPD           Z13, Z13, Z14
@@ -44268,11 +47533,16 @@ few:
 	VMULPD           Z13, Z11, Z11
 	VADDPD           Z11, Z9, K2, Z9
 	VADDPD           Z11, Z10, K3, Z10
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, AX
-	JMP              few
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R8
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z3, Z0
@@ -44356,7 +47626,7 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 
@@ -44373,7 +47643,7 @@ done:
 
 // func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2112-97
 	// backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -44397,62 +47667,169 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
 	VMOVSS       36(DI), X8
 	VBROADCASTSS X8, Z8
 	VPXORQ       Z9, Z9, Z9
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VPCMPEQB    (SI)(DI*1), X0, K1
-	VPCMPEQB    16(SI)(DI*1), X0, K2
-	KNOTW       K1, K3
-	KNOTW       K2, K4
-	VMOVUPS     (BX)(DI*4), Z10
-	VMOVUPS     64(BX)(DI*4), Z11
-	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
-	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
-	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z12
-	VORPS.BCST  signBitSingle<>+0(SB), Z11, Z13
-	VPMAXUD     Z12, Z9, Z9
-	VPMAXUD     Z13, Z9, Z9
+	// Vectors at a time: 4.
+	VMOVUPS    (BX)(R8*4), Z10
+	VMOVUPS    64(BX)(R8*4), Z11
+	VMOVUPS    128(BX)(R8*4), Z12
+	VMOVUPS    192(BX)(R8*4), Z13
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
+	VPMAXUD    Z10, Z9, Z9
+	VPMAXUD    Z11, Z9, Z9
+	VPMAXUD    Z12, Z9, Z9
+	VPMAXUD    Z13, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
 	VMOVAPD           Z14, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VMOVAPD           Z14, Z16
+	VMOVAPD           Z14, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z16
-	VMULPS           Z13, Z13, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
-	VFMADD231PS      Z16, Z19, Z21
-	VFMADD231PS      Z17, Z18, Z20
+	VMULPS           Z10, Z10, Z18
+	VMULPS           Z11, Z11, Z19
+	VMULPS           Z12, Z12, Z20
+	VMULPS           Z13, Z13, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z26
+	VFMADD231PS      Z18, Z23, Z27
+	VFMADD231PS      Z19, Z24, Z28
+	VFMADD231PS      Z20, Z25, Z29
+	VFMADD231PS      Z21, Z22, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
 	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
 	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z16, Z21, Z12
-	VFMADD231PS      Z17, Z20, Z13
+	VFMADD231PS      Z18, Z27, Z10
+	VFMADD231PS      Z19, Z28, Z11
+	VFMADD231PS      Z20, Z29, Z12
+	VFMADD231PS      Z21, Z26, Z13
 	VPSLLD           $0x17, Z15, Z15
+	VPSLLD           $0x17, Z16, Z16
+	VPSLLD           $0x17, Z17, Z17
 	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z15, Z12, Z12
+	VPADDD           Z15, Z10, Z10
+	VPADDD           Z16, Z11, Z11
+	VPADDD           Z17, Z12, Z12
 	VPADDD           Z14, Z13, Z13
-	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
-	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
-	VDIVPS           Z14, Z12, Z14
-	VDIVPS           Z15, Z13, Z15
+	VMOVUPS          Z10, (DI)(R8*4)
+	VMOVUPS          Z11, 64(DI)(R8*4)
+	VMOVUPS          Z12, 128(DI)(R8*4)
+	VMOVUPS          Z13, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPS.Z  (BX)(R8*4), K1, Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VPMAXUD    Z10, Z9, Z9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
+	VFMADD231PS      Z12, Z13, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z12, Z14, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z11, Z10, Z10
+	VMOVUPS          Z10, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(R8*1), X0, K1
+	VPCMPEQB    16(SI)(R8*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(R8*4), Z10
+	VMOVUPS     64(BX)(R8*4), Z11
+	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
+	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
+	VMOVUPS     (DI)(R8*4), Z12
+	VMOVUPS     64(DI)(R8*4), Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
+	VDIVPS      Z14, Z12, Z14
+	VDIVPS      Z15, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z14, Z14, Z16
@@ -44561,59 +47938,39 @@ many:
 	VFMADD231PS      Z13, Z11, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z18, (AX)(DI*4)
-	VMOVNTPS         Z19, 64(AX)(DI*4)
+	VMOVNTPS         Z18, (AX)(R8*4)
+	VMOVNTPS         Z19, 64(AX)(R8*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z18, (AX)(DI*4)
-	VMOVUPS Z19, 64(AX)(DI*4)
+	VMOVUPS Z18, (AX)(R8*4)
+	VMOVUPS Z19, 64(AX)(R8*4)
 
 stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DX*2), K1
-	VMOVDQU8.Z  (SI)(DI*1), K1, X10
+	MOVQ        $0x00000010, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(R10*2), K1
+	VMOVDQU8.Z  (SI)(R8*1), K1, X10
 	VPCMPEQB    X10, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	VMOVUPS.Z   (BX)(DI*4), K1, Z10
+	VMOVUPS.Z   (BX)(R8*4), K1, Z10
 	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
-	VORPS.BCST  signBitSingle<>+0(SB), Z10, Z11
-	VPMAXUD     Z11, Z9, Z9
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z11, Z11, Z13
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
-	VFMADD231PS      Z13, Z14, Z15
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
-	VFMADD231PS      Z13, Z15, Z11
-	VPSLLD           $0x17, Z12, Z12
-	VPADDD           Z12, Z11, Z11
-	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z12
-	VDIVPS           Z12, Z11, Z12
+	VMOVUPS.Z   (DI)(R8*4), K1, Z11
+	VADDPS.BCST twoSingle<>+0(SB), Z11, Z12
+	VDIVPS      Z12, Z11, Z12
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z12, Z12, Z13
@@ -44673,12 +48030,17 @@ few:
 	VBLENDMPS        Z1, Z2, K2, Z10
 	VMULPS           Z13, Z10, Z10
 	VFMADD231PS      Z11, Z10, Z14
-	VMOVUPS          Z14, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
-	JMP              few
+	VMOVUPS          Z14, K1, (AX)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R9
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z9, Z9
@@ -44692,7 +48054,7 @@ done:
 
 // func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2112-97
 	// backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -44716,72 +48078,197 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
 	VMOVSD       72(DI), X8
 	VBROADCASTSD X8, Z8
 	VPXORQ       Z9, Z9, Z9
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ       (SI)(DI*1), X10
-	VPCMPEQB    X10, X0, K1
-	VMOVQ       8(SI)(DI*1), X10
-	VPCMPEQB    X10, X0, K2
-	KNOTB       K1, K3
-	KNOTB       K2, K4
-	VMOVUPD     (BX)(DI*8), Z10
-	VMOVUPD     64(BX)(DI*8), Z11
-	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
-	VXORPD.BCST signBit<>+0(SB), Z11, K4, Z11
-	VORPD.BCST  signBit<>+0(SB), Z10, Z12
-	VORPD.BCST  signBit<>+0(SB), Z11, Z13
-	VPMAXUQ     Z12, Z9, Z9
-	VPMAXUQ     Z13, Z9, Z9
+	// Vectors at a time: 4.
+	VMOVUPD    (BX)(R8*8), Z10
+	VMOVUPD    64(BX)(R8*8), Z11
+	VMOVUPD    128(BX)(R8*8), Z12
+	VMOVUPD    192(BX)(R8*8), Z13
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VORPD.BCST signBit<>+0(SB), Z13, Z13
+	VPMAXUQ    Z10, Z9, Z9
+	VPMAXUQ    Z11, Z9, Z9
+	VPMAXUQ    Z12, Z9, Z9
+	VPMAXUQ    Z13, Z9, Z9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z14
 	VMOVAPD           Z14, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VMOVAPD           Z14, Z16
+	VMOVAPD           Z14, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VMULPD           Z13, Z13, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
-	VFMADD231PD      Z16, Z21, Z19
-	VFMADD231PD      Z17, Z20, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VMULPD           Z12, Z12, Z20
+	VMULPD           Z13, Z13, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z22, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z22
+	VFMADD231PD      Z18, Z27, Z23
+	VFMADD231PD      Z19, Z28, Z24
+	VFMADD231PD      Z20, Z29, Z25
+	VFMADD231PD      Z21, Z26, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VMOVAPD          Z26, Z28
+	VMOVAPD          Z26, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z26
+	VFMADD231PD      Z18, Z23, Z27
+	VFMADD231PD      Z19, Z24, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z22, Z26
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
 	VADDPD.BCST      one<>+0(SB), Z12, Z12
 	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z16, Z21, Z12
-	VFMADD231PD      Z17, Z20, Z13
+	VFMADD231PD      Z18, Z27, Z10
+	VFMADD231PD      Z19, Z28, Z11
+	VFMADD231PD      Z20, Z29, Z12
+	VFMADD231PD      Z21, Z26, Z13
 	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z16, Z16
+	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z12, Z12
+	VPADDQ           Z15, Z10, Z10
+	VPADDQ           Z16, Z11, Z11
+	VPADDQ           Z17, Z12, Z12
 	VPADDQ           Z14, Z13, Z13
+	VMOVUPD          Z10, (DI)(R8*8)
+	VMOVUPD          Z11, 64(DI)(R8*8)
+	VMOVUPD          Z12, 128(DI)(R8*8)
+	VMOVUPD          Z13, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPD.Z  (BX)(R8*8), K1, Z10
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VPMAXUQ    Z10, Z9, Z9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     expRowh<>+0(SB), Z13
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
+	VBROADCASTSD     expRowf<>+0(SB), Z14
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     expRowd<>+0(SB), Z13
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     expRowb<>+0(SB), Z14
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z12, Z14, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z11, Z10, Z10
+	VMOVUPD          Z10, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (SI)(R8*1), X10
+	VPCMPEQB         X10, X0, K1
+	VMOVQ            8(SI)(R8*1), X10
+	VPCMPEQB         X10, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	VMOVUPD          (BX)(R8*8), Z10
+	VMOVUPD          64(BX)(R8*8), Z11
+	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z11, K4, Z11
+	VMOVUPD          (DI)(R8*8), Z12
+	VMOVUPD          64(DI)(R8*8), Z13
 	VADDPD.BCST      two<>+0(SB), Z12, Z14
 	VADDPD.BCST      two<>+0(SB), Z13, Z15
 	VDIVPD           Z14, Z12, Z14
@@ -44914,63 +48401,37 @@ many:
 	VFMADD231PD      Z13, Z11, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z18, (AX)(DI*8)
-	VMOVNTPD         Z19, 64(AX)(DI*8)
+	VMOVNTPD         Z18, (AX)(R8*8)
+	VMOVNTPD         Z19, 64(AX)(R8*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z18, (AX)(DI*8)
-	VMOVUPD Z19, 64(AX)(DI*8)
+	VMOVUPD Z18, (AX)(R8*8)
+	VMOVUPD Z19, 64(AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R9, R9
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, DX
-	CMPQ        CX, DX
-	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R8
-	KMOVW       (R8)(DX*2), K1
-	VMOVDQU8.Z  (SI)(DI*1), K1, X10
-	VPCMPEQB    X10, X0, K1, K2
-	KNOTB       K2, K3
-	KANDB       K1, K3, K3
-	VMOVUPD.Z   (BX)(DI*8), K1, Z10
-	VXORPD.BCST signBit<>+0(SB), Z10, K3, Z10
-	VORPD.BCST  signBit<>+0(SB), Z10, Z11
-	VPMAXUQ     Z11, Z9, Z9
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
-	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
+	MOVQ             $0x00000008, R10
+	CMPQ             R9, R10
+	CMOVQLT          R9, R10
+	LEAQ             tailMasks<>+0(SB), R11
+	KMOVW            (R11)(R10*2), K1
+	VMOVDQU8.Z       (SI)(R8*1), K1, X10
+	VPCMPEQB         X10, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	VMOVUPD.Z        (BX)(R8*8), K1, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
+	VMOVUPD.Z        (DI)(R8*8), K1, Z11
 	VADDPD.BCST      two<>+0(SB), Z11, Z12
 	VDIVPD           Z12, Z11, Z12
 	VMULPD           Z12, Z12, Z13
@@ -45041,12 +48502,17 @@ few:
 	VBLENDMPD        Z1, Z2, K2, Z10
 	VMULPD           Z13, Z10, Z10
 	VFMADD231PD      Z11, Z10, Z14
-	VMOVUPD          Z14, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
-	JMP              few
+	VMOVUPD          Z14, K1, (AX)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R9
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z9, Z9
@@ -45060,8 +48526,8 @@ done:
 
 // func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $832-65
-	LEAQ 704(SP), SI
+TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-65
+	LEAQ 2816(SP), SI
 	ADDQ $0x3f, SI
 	ANDQ $-64, SI
 
@@ -45073,8 +48539,11 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $832-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Z0
-	VPXORQ       Z1, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VMOVUPS      Z0, (SI)
+	VPXORQ       Z0, Z0, Z0
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
@@ -45087,34 +48556,165 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $832-65
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
 	VPXORQ       Z12, Z12, Z12
-	VMOVUPS      Z12, (SP)
-	VMOVUPS      Z12, 64(SP)
-	VMOVUPS      Z12, 128(SP)
-	VMOVUPS      Z12, 192(SP)
-	VMOVUPS      Z12, 256(SP)
-	VMOVUPS      Z12, 320(SP)
-	VMOVUPS      Z12, 384(SP)
-	VMOVUPS      Z12, 448(SP)
-	VMOVUPS      Z12, 512(SP)
-	VMOVUPS      Z12, 576(SP)
-	VMOVUPS      Z12, 640(SP)
-	XORQ         BX, BX
+	VMOVUPS      Z12, 2112(SP)
+	VMOVUPS      Z12, 2176(SP)
+	VMOVUPS      Z12, 2240(SP)
+	VMOVUPS      Z12, 2304(SP)
+	VMOVUPS      Z12, 2368(SP)
+	VMOVUPS      Z12, 2432(SP)
+	VMOVUPS      Z12, 2496(SP)
+	VMOVUPS      Z12, 2560(SP)
+	VMOVUPS      Z12, 2624(SP)
+	VMOVUPS      Z12, 2688(SP)
+	VMOVUPS      Z12, 2752(SP)
+	XORQ         DI, DI
 	TESTQ        AX, AX
-	JLE          folded
+	JLE          end
 
 window:
-	// 512 elements are added in lanes of float32.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
 	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS    (CX)(DI*4), Z12
+	VMOVUPS    64(CX)(DI*4), Z13
+	VMOVUPS    128(CX)(DI*4), Z14
+	VMOVUPS    192(CX)(DI*4), Z15
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
+	VORPS.BCST signBitSingle<>+0(SB), Z14, Z14
+	VORPS.BCST signBitSingle<>+0(SB), Z15, Z15
+	VPMAXUD    Z12, Z0, Z0
+	VPMAXUD    Z13, Z0, Z0
+	VPMAXUD    Z14, Z0, Z0
+	VPMAXUD    Z15, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
+	VMOVAPD           Z16, Z17
+	VMOVAPD           Z16, Z18
+	VMOVAPD           Z16, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z15
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z20
+	VMULPS           Z13, Z13, Z21
+	VMULPS           Z14, Z14, Z22
+	VMULPS           Z15, Z15, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z27
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z27
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VMOVAPD          Z28, Z30
+	VMOVAPD          Z28, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z30
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z31
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z28
+	VFMADD231PS      Z20, Z25, Z29
+	VFMADD231PS      Z21, Z26, Z30
+	VFMADD231PS      Z22, Z27, Z31
+	VFMADD231PS      Z23, Z24, Z28
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z20, Z29, Z12
+	VFMADD231PS      Z21, Z30, Z13
+	VFMADD231PS      Z22, Z31, Z14
+	VFMADD231PS      Z23, Z28, Z15
+	VPSLLD           $0x17, Z17, Z17
+	VPSLLD           $0x17, Z18, Z18
+	VPSLLD           $0x17, Z19, Z19
+	VPSLLD           $0x17, Z16, Z16
+	VPADDD           Z17, Z12, Z12
+	VPADDD           Z18, Z13, Z13
+	VPADDD           Z19, Z14, Z14
+	VPADDD           Z16, Z15, Z15
+	VMOVUPS          Z12, (BX)(DI*4)
+	VMOVUPS          Z13, 64(BX)(DI*4)
+	VMOVUPS          Z14, 128(BX)(DI*4)
+	VMOVUPS          Z15, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z12
+	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
+	VPMAXUD    Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+	VMOVUPS          Z12, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS     (DX)(BX*4), Z12
-	VMOVUPS     64(DX)(BX*4), Z13
+	VMOVUPS     (DX)(DI*4), Z12
+	VMOVUPS     64(DX)(DI*4), Z13
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
 	VADDPS      Z12, Z5, Z5
@@ -45123,54 +48723,14 @@ many:
 	VSUBPS      Z15, Z6, Z6
 	VFMADD231PS Z12, Z12, Z7
 	VFMADD231PS Z13, Z13, Z7
-	VMOVUPS     (CX)(BX*4), Z16
-	VMOVUPS     64(CX)(BX*4), Z17
-	VORPS.BCST  signBitSingle<>+0(SB), Z16, Z18
-	VORPS.BCST  signBitSingle<>+0(SB), Z17, Z19
-	VMOVUPS     (SI), Z20
-	VPMAXUD     Z18, Z20, Z20
-	VMOVUPS     Z20, (SI)
-	VMOVUPS     (SI), Z20
-	VPMAXUD     Z19, Z20, Z20
-	VMOVUPS     Z20, (SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z19
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z18, Z18, Z22
-	VMULPS           Z19, Z19, Z23
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z24
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z26
-	VFMADD231PS      Z22, Z25, Z27
-	VFMADD231PS      Z23, Z24, Z26
-	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
-	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
-	VFMADD231PS      Z22, Z27, Z18
-	VFMADD231PS      Z23, Z26, Z19
-	VPSLLD           $0x17, Z21, Z21
-	VPSLLD           $0x17, Z20, Z20
-	VPADDD           Z21, Z18, Z18
-	VPADDD           Z20, Z19, Z19
-	VADDPS.BCST      twoSingle<>+0(SB), Z18, Z20
-	VADDPS.BCST      twoSingle<>+0(SB), Z19, Z21
-	VDIVPS           Z20, Z18, Z20
-	VDIVPS           Z21, Z19, Z21
+	VMOVUPS     (CX)(DI*4), Z16
+	VMOVUPS     64(CX)(DI*4), Z17
+	VMOVUPS     (BX)(DI*4), Z18
+	VMOVUPS     64(BX)(DI*4), Z19
+	VADDPS.BCST twoSingle<>+0(SB), Z18, Z20
+	VADDPS.BCST twoSingle<>+0(SB), Z19, Z21
+	VDIVPS      Z20, Z18, Z20
+	VDIVPS      Z21, Z19, Z21
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z20, Z20, Z22
@@ -45226,8 +48786,10 @@ many:
 	VFNMADD231PS     Z17, Z15, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z16, Z18
-	VMULPS       Z0, Z17, Z19
+	VMOVUPS      (SI), Z18
+	VMULPS       Z18, Z16, Z18
+	VMOVUPS      (SI), Z19
+	VMULPS       Z19, Z17, Z19
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z22
 	VMAXPS       Z18, Z22, Z23
 	VMAXPS       Z19, Z22, Z22
@@ -45275,8 +48837,10 @@ many:
 	VFMADD231PS      Z20, Z13, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z21, Z12
-	VMULPS       Z0, Z20, Z13
+	VMOVUPS      (SI), Z12
+	VMULPS       Z12, Z21, Z12
+	VMOVUPS      (SI), Z13
+	VMULPS       Z13, Z20, Z13
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
 	VMAXPS       Z12, Z18, Z19
 	VMAXPS       Z13, Z18, Z18
@@ -45322,53 +48886,31 @@ many:
 	VMULPS           Z15, Z13, Z13
 	VFNMADD231PS     Z16, Z12, Z11
 	VFNMADD231PS     Z17, Z13, Z11
-	ADDQ             $0x00000020, BX
-	SUBQ             $0x00000020, DI
-	CMPQ             DI, $0x00000020
-	JGE              many
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R8
+	CMPQ             R8, $0x00000020
+	JGE              many2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	KMOVW       (R9)(R8*2), K1
-	VMOVUPS.Z   (DX)(BX*4), K1, Z12
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVUPS.Z   (DX)(DI*4), K1, Z12
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z13
 	VMOVAPS.Z   Z13, K1, Z13
 	VADDPS      Z12, Z5, Z5
 	VSUBPS      Z13, Z6, Z6
 	VFMADD231PS Z12, Z12, Z7
-	VMOVUPS.Z   (CX)(BX*4), K1, Z14
-	VORPS.BCST  signBitSingle<>+0(SB), Z14, Z15
-	VMOVUPS     (SI), Z16
-	VPMAXUD     Z15, Z16, Z16
-	VMOVUPS     Z16, (SI)
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z15
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z19
-	VFMADD231PS      Z17, Z18, Z19
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z17, Z19, Z15
-	VPSLLD           $0x17, Z16, Z16
-	VPADDD           Z16, Z15, Z15
-	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z16
-	VDIVPS           Z16, Z15, Z16
+	VMOVUPS.Z   (CX)(DI*4), K1, Z14
+	VMOVUPS.Z   (BX)(DI*4), K1, Z15
+	VADDPS.BCST twoSingle<>+0(SB), Z15, Z16
+	VDIVPS      Z16, Z15, Z16
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z16, Z16, Z17
@@ -45400,7 +48942,8 @@ few:
 	VFNMADD231PS     Z14, Z13, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z14, Z15
+	VMOVUPS      (SI), Z15
+	VMULPS       Z15, Z14, Z15
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
 	VMAXPS       Z15, Z17, Z17
 
@@ -45428,7 +48971,8 @@ few:
 	VFMADD231PS      Z16, Z12, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z0, Z16, Z12
+	VMOVUPS      (SI), Z12
+	VMULPS       Z12, Z16, Z12
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
 	VMAXPS       Z12, Z15, Z15
 
@@ -45454,11 +48998,13 @@ few:
 	VMOVAPS.Z        Z15, K1, Z12
 	VMULPS           Z13, Z12, Z12
 	VFNMADD231PS     Z14, Z12, Z11
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, DI
-	JMP              few
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	JMP              few2
 
-done:
+done2:
+	SUBQ $0x00000800, BX
+
 	// The lanes go to float64.
 	VMOVAPD       Z1, Z12
 	VXORPS        Z1, Z1, Z1
@@ -45466,201 +49012,198 @@ done:
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        (SP), Z13, Z13
-	VMOVUPD       Z13, (SP)
+	VADDPD        2112(SP), Z13, Z13
+	VMOVUPD       Z13, 2112(SP)
 	VMOVAPD       Z2, Z12
 	VXORPS        Z2, Z2, Z2
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        64(SP), Z13, Z13
-	VMOVUPD       Z13, 64(SP)
+	VADDPD        2176(SP), Z13, Z13
+	VMOVUPD       Z13, 2176(SP)
 	VMOVAPD       Z3, Z12
 	VXORPS        Z3, Z3, Z3
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        128(SP), Z13, Z13
-	VMOVUPD       Z13, 128(SP)
+	VADDPD        2240(SP), Z13, Z13
+	VMOVUPD       Z13, 2240(SP)
 	VMOVAPD       Z4, Z12
 	VXORPS        Z4, Z4, Z4
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        192(SP), Z13, Z13
-	VMOVUPD       Z13, 192(SP)
+	VADDPD        2304(SP), Z13, Z13
+	VMOVUPD       Z13, 2304(SP)
 	VMOVAPD       Z5, Z12
 	VXORPS        Z5, Z5, Z5
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        256(SP), Z13, Z13
-	VMOVUPD       Z13, 256(SP)
+	VADDPD        2368(SP), Z13, Z13
+	VMOVUPD       Z13, 2368(SP)
 	VMOVAPD       Z6, Z12
 	VXORPS        Z6, Z6, Z6
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        320(SP), Z13, Z13
-	VMOVUPD       Z13, 320(SP)
+	VADDPD        2432(SP), Z13, Z13
+	VMOVUPD       Z13, 2432(SP)
 	VMOVAPD       Z7, Z12
 	VXORPS        Z7, Z7, Z7
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        384(SP), Z13, Z13
-	VMOVUPD       Z13, 384(SP)
+	VADDPD        2496(SP), Z13, Z13
+	VMOVUPD       Z13, 2496(SP)
 	VMOVAPD       Z8, Z12
 	VXORPS        Z8, Z8, Z8
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        448(SP), Z13, Z13
-	VMOVUPD       Z13, 448(SP)
+	VADDPD        2560(SP), Z13, Z13
+	VMOVUPD       Z13, 2560(SP)
 	VMOVAPD       Z9, Z12
 	VXORPS        Z9, Z9, Z9
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        512(SP), Z13, Z13
-	VMOVUPD       Z13, 512(SP)
+	VADDPD        2624(SP), Z13, Z13
+	VMOVUPD       Z13, 2624(SP)
 	VMOVAPD       Z10, Z12
 	VXORPS        Z10, Z10, Z10
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        576(SP), Z13, Z13
-	VMOVUPD       Z13, 576(SP)
+	VADDPD        2688(SP), Z13, Z13
+	VMOVUPD       Z13, 2688(SP)
 	VMOVAPD       Z11, Z12
 	VXORPS        Z11, Z11, Z11
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
 	VADDPD        Z12, Z13, Z13
-	VADDPD        640(SP), Z13, Z13
-	VMOVUPD       Z13, 640(SP)
+	VADDPD        2752(SP), Z13, Z13
+	VMOVUPD       Z13, 2752(SP)
 	TESTQ         AX, AX
 	JG            window
 
-folded:
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       (SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        (AX), X0, X0
-	VMOVSD        X0, (AX)
-	VMOVUPD       64(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        8(AX), X0, X0
-	VMOVSD        X0, 8(AX)
-	VMOVUPD       128(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        16(AX), X0, X0
-	VMOVSD        X0, 16(AX)
-	VMOVUPD       192(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        24(AX), X0, X0
-	VMOVSD        X0, 24(AX)
-	VMOVUPD       256(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        32(AX), X0, X0
-	VMOVSD        X0, 32(AX)
-	VMOVUPD       320(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        40(AX), X0, X0
-	VMOVSD        X0, 40(AX)
-	VMOVUPD       384(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        48(AX), X0, X0
-	VMOVSD        X0, 48(AX)
-	VMOVUPD       448(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        80(AX), X0, X0
-	VMOVSD        X0, 80(AX)
-	VMOVUPD       512(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        88(AX), X0, X0
-	VMOVSD        X0, 88(AX)
-	VMOVUPD       576(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        96(AX), X0, X0
-	VMOVSD        X0, 96(AX)
-	VMOVUPD       640(SP), Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF64X2 $0x01, Y0, X1
-	VADDPD        X1, X0, X0
-	VUNPCKHPD     X0, X0, X1
-	VADDSD        X1, X0, X0
-	VADDSD        104(AX), X0, X0
-	VMOVSD        X0, 104(AX)
+	VMOVUPD       2112(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VMOVUPD       2176(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        8(AX), X1, X1
+	VMOVSD        X1, 8(AX)
+	VMOVUPD       2240(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        16(AX), X1, X1
+	VMOVSD        X1, 16(AX)
+	VMOVUPD       2304(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        24(AX), X1, X1
+	VMOVSD        X1, 24(AX)
+	VMOVUPD       2368(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       2432(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       2496(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       2560(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPD       2624(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+	VMOVUPD       2688(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVUPD       2752(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
 
 	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
-	VMOVUPS      (SI), Z1
-	VPMAXUD      Z0, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	VMOVUPS      (SI), Z1
-	VPCMPEQD     Z0, Z1, K1
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -45670,8 +49213,8 @@ folded:
 
 // func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $128-65
-	LEAQ (SP), SI
+TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $2240-65
+	LEAQ 2112(SP), SI
 	ADDQ $0x3f, SI
 	ANDQ $-64, SI
 
@@ -45684,6 +49227,9 @@ TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $128-65
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Z0
 	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
@@ -45695,210 +49241,330 @@ TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $128-65
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
 	VPXORQ       Z12, Z12, Z12
-	XORQ         BX, BX
-	CMPQ         AX, $0x00000010
-	JL           few
+	VMOVUPS      Z12, (SI)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVUPD     (DX)(BX*8), Z13
-	VMOVUPD     64(DX)(BX*8), Z14
-	VADDPD.BCST minusOne<>+0(SB), Z13, Z15
-	VADDPD.BCST minusOne<>+0(SB), Z14, Z16
-	VADDPD      Z13, Z6, Z6
-	VADDPD      Z14, Z6, Z6
-	VSUBPD      Z15, Z7, Z7
-	VSUBPD      Z16, Z7, Z7
-	VFMADD231PD Z13, Z13, Z8
-	VFMADD231PD Z14, Z14, Z8
-	VMOVUPD     (CX)(BX*8), Z17
-	VMOVUPD     64(CX)(BX*8), Z18
-	VORPD.BCST  signBit<>+0(SB), Z17, Z19
-	VORPD.BCST  signBit<>+0(SB), Z18, Z20
-	VPMAXUQ     Z19, Z1, Z1
-	VPMAXUQ     Z20, Z1, Z1
+	// Vectors at a time: 4.
+	VMOVUPD    (CX)(DI*8), Z12
+	VMOVUPD    64(CX)(DI*8), Z13
+	VMOVUPD    128(CX)(DI*8), Z14
+	VMOVUPD    192(CX)(DI*8), Z15
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VORPD.BCST signBit<>+0(SB), Z13, Z13
+	VORPD.BCST signBit<>+0(SB), Z14, Z14
+	VORPD.BCST signBit<>+0(SB), Z15, Z15
+	VPMAXUQ    Z12, Z1, Z1
+	VPMAXUQ    Z13, Z1, Z1
+	VPMAXUQ    Z14, Z1, Z1
+	VPMAXUQ    Z15, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z21
-	VMOVAPD           Z21, Z22
-	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z22
-	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z23
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z24
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z20
+	VBROADCASTSD      roundBits<>+0(SB), Z16
+	VMOVAPD           Z16, Z17
+	VMOVAPD           Z16, Z18
+	VMOVAPD           Z16, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z23
-	VMULPD           Z20, Z20, Z24
-	VBROADCASTSD     expRowh<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
-	VBROADCASTSD     expRowf<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z27
-	VFMADD231PD      Z23, Z26, Z28
-	VFMADD231PD      Z24, Z25, Z27
-	VBROADCASTSD     expRowd<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z25
-	VFMADD231PD      Z23, Z28, Z26
-	VFMADD231PD      Z24, Z27, Z25
-	VBROADCASTSD     expRowb<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z27
-	VFMADD231PD      Z23, Z26, Z28
-	VFMADD231PD      Z24, Z25, Z27
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VFMADD231PD      Z23, Z28, Z19
-	VFMADD231PD      Z24, Z27, Z20
-	VPSLLQ           $0x34, Z22, Z22
-	VPSLLQ           $0x34, Z21, Z21
-	VPADDQ           Z22, Z19, Z19
-	VPADDQ           Z21, Z20, Z20
+	VMULPD           Z12, Z12, Z20
+	VMULPD           Z13, Z13, Z21
+	VMULPD           Z14, Z14, Z22
+	VMULPD           Z15, Z15, Z23
+	VBROADCASTSD     expRowh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z27
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z27
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
+	VBROADCASTSD     expRowf<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VMOVAPD          Z28, Z30
+	VMOVAPD          Z28, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z30
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z31
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z26, Z30
+	VFMADD231PD      Z22, Z27, Z31
+	VFMADD231PD      Z23, Z24, Z28
+	VBROADCASTSD     expRowd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VMOVAPD          Z24, Z26
+	VMOVAPD          Z24, Z27
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z27
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z24
+	VFMADD231PD      Z20, Z29, Z25
+	VFMADD231PD      Z21, Z30, Z26
+	VFMADD231PD      Z22, Z31, Z27
+	VFMADD231PD      Z23, Z28, Z24
+	VBROADCASTSD     expRowb<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VMOVAPD          Z28, Z30
+	VMOVAPD          Z28, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z30
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z31
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z28
+	VFMADD231PD      Z20, Z25, Z29
+	VFMADD231PD      Z21, Z26, Z30
+	VFMADD231PD      Z22, Z27, Z31
+	VFMADD231PD      Z23, Z24, Z28
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z20, Z29, Z12
+	VFMADD231PD      Z21, Z30, Z13
+	VFMADD231PD      Z22, Z31, Z14
+	VFMADD231PD      Z23, Z28, Z15
+	VPSLLQ           $0x34, Z17, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPSLLQ           $0x34, Z19, Z19
+	VPSLLQ           $0x34, Z16, Z16
+	VPADDQ           Z17, Z12, Z12
+	VPADDQ           Z18, Z13, Z13
+	VPADDQ           Z19, Z14, Z14
+	VPADDQ           Z16, Z15, Z15
+	VMOVUPD          Z12, (BX)(DI*8)
+	VMOVUPD          Z13, 64(BX)(DI*8)
+	VMOVUPD          Z14, 128(BX)(DI*8)
+	VMOVUPD          Z15, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z12
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VPMAXUQ    Z12, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+	VMOVUPD          Z12, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD          (DX)(DI*8), Z12
+	VMOVUPD          64(DX)(DI*8), Z13
+	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
+	VADDPD.BCST      minusOne<>+0(SB), Z13, Z15
+	VADDPD           Z12, Z6, Z6
+	VADDPD           Z13, Z6, Z6
+	VSUBPD           Z14, Z7, Z7
+	VSUBPD           Z15, Z7, Z7
+	VFMADD231PD      Z12, Z12, Z8
+	VFMADD231PD      Z13, Z13, Z8
+	VMOVUPD          (CX)(DI*8), Z16
+	VMOVUPD          64(CX)(DI*8), Z17
+	VMOVUPD          (BX)(DI*8), Z18
+	VMOVUPD          64(BX)(DI*8), Z19
+	VADDPD.BCST      two<>+0(SB), Z18, Z20
 	VADDPD.BCST      two<>+0(SB), Z19, Z21
-	VADDPD.BCST      two<>+0(SB), Z20, Z22
+	VDIVPD           Z20, Z18, Z20
 	VDIVPD           Z21, Z19, Z21
-	VDIVPD           Z22, Z20, Z22
+	VMULPD           Z20, Z20, Z22
 	VMULPD           Z21, Z21, Z23
-	VMULPD           Z22, Z22, Z24
-	VBROADCASTSD     unitRowi<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z24, Z25
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z23, Z26
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z24, Z25
-	VFNMADD213PD     Z19, Z23, Z26
-	VFNMADD213PD     Z20, Z24, Z25
-	VFNMADD213PD     Z19, Z21, Z26
-	VFNMADD213PD     Z20, Z22, Z25
-	VBROADCASTSD     one<>+0(SB), Z21
+	VBROADCASTSD     unitRowi<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z23, Z24
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z22, Z25
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z23, Z24
+	VFNMADD213PD     Z18, Z22, Z25
+	VFNMADD213PD     Z19, Z23, Z24
+	VFNMADD213PD     Z18, Z20, Z25
+	VFNMADD213PD     Z19, Z21, Z24
+	VBROADCASTSD     one<>+0(SB), Z20
+	VADDPD.BCST      one<>+0(SB), Z18, Z21
 	VADDPD.BCST      one<>+0(SB), Z19, Z22
-	VADDPD.BCST      one<>+0(SB), Z20, Z23
-	VDIVPD           Z22, Z21, Z22
-	VDIVPD           Z23, Z21, Z21
-	VMULPD           Z22, Z19, Z19
-	VMULPD           Z21, Z20, Z20
-	VPMOVQ2M         Z17, K1
-	VPMOVQ2M         Z18, K2
-	VBLENDMPD        Z19, Z22, K1, Z23
-	VBLENDMPD        Z20, Z21, K2, Z24
-	VBLENDMPD        Z22, Z19, K1, Z19
-	VBLENDMPD        Z21, Z20, K2, Z20
-	VPXORQ           Z21, Z21, Z21
-	VMINPD           Z17, Z21, Z22
-	VMINPD           Z18, Z21, Z21
-	VSUBPD           Z26, Z22, Z22
+	VDIVPD           Z21, Z20, Z21
+	VDIVPD           Z22, Z20, Z20
+	VMULPD           Z21, Z18, Z18
+	VMULPD           Z20, Z19, Z19
+	VPMOVQ2M         Z16, K1
+	VPMOVQ2M         Z17, K2
+	VBLENDMPD        Z18, Z21, K1, Z22
+	VBLENDMPD        Z19, Z20, K2, Z23
+	VBLENDMPD        Z21, Z18, K1, Z18
+	VBLENDMPD        Z20, Z19, K2, Z19
+	VPXORQ           Z20, Z20, Z20
+	VMINPD           Z16, Z20, Z21
+	VMINPD           Z17, Z20, Z20
 	VSUBPD           Z25, Z21, Z21
-	VPXORQ           Z27, Z27, Z27
-	VMAXPD           Z17, Z27, Z17
-	VMAXPD           Z18, Z27, Z18
-	VADDPD           Z17, Z26, Z17
-	VADDPD           Z18, Z25, Z18
+	VSUBPD           Z24, Z20, Z20
+	VPXORQ           Z26, Z26, Z26
+	VMAXPD           Z16, Z26, Z16
+	VMAXPD           Z17, Z26, Z17
+	VADDPD           Z16, Z25, Z16
+	VADDPD           Z17, Z24, Z17
+	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
 	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
-	VMOVUPS          Z17, (SI)
-	VXORPD.BCST      signBit<>+0(SB), Z18, Z17
+	VFMADD231PD      Z12, Z22, Z2
 	VFMADD231PD      Z13, Z23, Z2
-	VFMADD231PD      Z14, Z24, Z2
+	VFNMADD231PD     Z14, Z22, Z3
 	VFNMADD231PD     Z15, Z23, Z3
-	VFNMADD231PD     Z16, Z24, Z3
+	VFMADD231PD      Z12, Z18, Z4
 	VFMADD231PD      Z13, Z19, Z4
-	VFMADD231PD      Z14, Z20, Z4
+	VFNMADD231PD     Z14, Z18, Z5
 	VFNMADD231PD     Z15, Z19, Z5
-	VFNMADD231PD     Z16, Z20, Z5
-	VFMADD231PD      Z22, Z13, Z9
-	VFMADD231PD      Z21, Z14, Z9
-	VMOVUPS          (SI), Z18
-	VFNMADD231PD     Z18, Z15, Z10
-	VFNMADD231PD     Z17, Z16, Z10
+	VFMADD231PD      Z21, Z12, Z9
+	VFMADD231PD      Z20, Z13, Z9
+	VFNMADD231PD     Z16, Z14, Z10
+	VFNMADD231PD     Z17, Z15, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SI), Z18
-	VMULPD       Z0, Z18, Z18
+	VMULPD       Z0, Z16, Z18
 	VMULPD       Z0, Z17, Z19
-	VBROADCASTSD leastNormalExp<>+0(SB), Z20
-	VMAXPD       Z18, Z20, Z23
-	VMAXPD       Z19, Z20, Z20
+	VBROADCASTSD leastNormalExp<>+0(SB), Z22
+	VMAXPD       Z18, Z22, Z23
+	VMAXPD       Z19, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z24
 	VMOVAPD           Z24, Z25
 	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z24
+	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z24
 	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
 	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
 	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z22
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
 	VMULPD           Z23, Z23, Z26
-	VMULPD           Z20, Z20, Z27
+	VMULPD           Z22, Z22, Z27
 	VBROADCASTSD     expRowh<>+0(SB), Z28
 	VMOVAPD          Z28, Z29
 	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST expRowg<>+0(SB), Z22, Z28
 	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
 	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
 	VBROADCASTSD     expRowf<>+0(SB), Z30
 	VMOVAPD          Z30, Z31
 	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z30
+	VFMADD213PD.BCST expRowe<>+0(SB), Z22, Z30
 	VFMADD231PD      Z26, Z29, Z31
 	VFMADD231PD      Z27, Z28, Z30
 	VBROADCASTSD     expRowd<>+0(SB), Z28
 	VMOVAPD          Z28, Z29
 	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST expRowc<>+0(SB), Z22, Z28
 	VFMADD231PD      Z26, Z31, Z29
 	VFMADD231PD      Z27, Z30, Z28
 	VBROADCASTSD     expRowb<>+0(SB), Z30
 	VMOVAPD          Z30, Z31
 	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z30
+	VFMADD213PD.BCST expRowa<>+0(SB), Z22, Z30
 	VFMADD231PD      Z26, Z29, Z31
 	VFMADD231PD      Z27, Z28, Z30
 	VADDPD.BCST      one<>+0(SB), Z23, Z23
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VADDPD.BCST      one<>+0(SB), Z22, Z22
 	VFMADD231PD      Z26, Z31, Z23
-	VFMADD231PD      Z27, Z30, Z20
+	VFMADD231PD      Z27, Z30, Z22
 	VPSLLQ           $0x34, Z25, Z25
 	VPSLLQ           $0x34, Z24, Z24
 	VPADDQ           Z25, Z23, Z23
-	VPADDQ           Z24, Z20, Z20
+	VPADDQ           Z24, Z22, Z22
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z18, K1
 	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
 	VMOVAPD.Z        Z23, K1, Z18
-	VMOVAPD.Z        Z20, K2, Z19
-	VMULPD           Z13, Z18, Z13
-	VMULPD           Z14, Z19, Z14
-	VFMADD231PD      Z22, Z13, Z11
-	VFMADD231PD      Z21, Z14, Z11
+	VMOVAPD.Z        Z22, K2, Z19
+	VMULPD           Z12, Z18, Z12
+	VMULPD           Z13, Z19, Z13
+	VFMADD231PD      Z21, Z12, Z11
+	VFMADD231PD      Z20, Z13, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z22, Z13
-	VMULPD       Z0, Z21, Z14
+	VMULPD       Z0, Z21, Z12
+	VMULPD       Z0, Z20, Z13
 	VBROADCASTSD leastNormalExp<>+0(SB), Z18
-	VMAXPD       Z13, Z18, Z19
-	VMAXPD       Z14, Z18, Z18
+	VMAXPD       Z12, Z18, Z19
+	VMAXPD       Z13, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z20
@@ -45945,171 +49611,155 @@ many:
 	VPSLLQ           $0x34, Z20, Z20
 	VPADDQ           Z21, Z19, Z19
 	VPADDQ           Z20, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z14, K2
-	VMOVAPD.Z        Z19, K1, Z13
-	VMOVAPD.Z        Z18, K2, Z14
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K2
+	VMOVAPD.Z        Z19, K1, Z12
+	VMOVAPD.Z        Z18, K2, Z13
+	VMULPD           Z14, Z12, Z12
 	VMULPD           Z15, Z13, Z13
-	VMULPD           Z16, Z14, Z14
-	VMOVUPS          (SI), Z15
-	VFNMADD231PD     Z15, Z13, Z12
-	VFNMADD231PD     Z17, Z14, Z12
-	ADDQ             $0x00000010, BX
-	SUBQ             $0x00000010, AX
-	CMPQ             AX, $0x00000010
-	JGE              many
+	VMOVUPS          (SI), Z14
+	VFNMADD231PD     Z16, Z12, Z14
+	VMOVUPS          Z14, (SI)
+	VMOVUPS          (SI), Z12
+	VFNMADD231PD     Z17, Z13, Z12
+	VMOVUPS          Z12, (SI)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	CMPQ             R8, $0x00000010
+	JGE              many2
 
-few:
-	TESTQ AX, AX
-	JLE   done
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, SI
-	CMPQ        AX, SI
-	CMOVQLT     AX, SI
-	LEAQ        tailMasks<>+0(SB), DI
-	KMOVW       (DI)(SI*2), K1
-	VMOVUPD.Z   (DX)(BX*8), K1, Z13
-	VADDPD.BCST minusOne<>+0(SB), Z13, Z14
-	VMOVAPD.Z   Z14, K1, Z14
-	VADDPD      Z13, Z6, Z6
-	VSUBPD      Z14, Z7, Z7
-	VFMADD231PD Z13, Z13, Z8
-	VMOVUPD.Z   (CX)(BX*8), K1, Z15
-	VORPD.BCST  signBit<>+0(SB), Z15, Z16
-	VPMAXUQ     Z16, Z1, Z1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VFMADD231PD      Z18, Z20, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z16, Z16
-	VADDPD.BCST      two<>+0(SB), Z16, Z17
-	VDIVPD           Z17, Z16, Z17
-	VMULPD           Z17, Z17, Z18
-	VBROADCASTSD     unitRowi<>+0(SB), Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z18, Z19
-	VFNMADD213PD     Z16, Z18, Z19
-	VFNMADD213PD     Z16, Z17, Z19
-	VBROADCASTSD     one<>+0(SB), Z17
-	VADDPD.BCST      one<>+0(SB), Z16, Z18
-	VDIVPD           Z18, Z17, Z17
-	VMULPD           Z17, Z16, Z16
-	VPMOVQ2M         Z15, K1
-	VBLENDMPD        Z16, Z17, K1, Z18
-	VBLENDMPD        Z17, Z16, K1, Z16
-	VPXORQ           Z17, Z17, Z17
-	VMINPD           Z15, Z17, Z17
-	VSUBPD           Z19, Z17, Z17
-	VPXORQ           Z20, Z20, Z20
-	VMAXPD           Z15, Z20, Z15
-	VADDPD           Z15, Z19, Z15
-	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
-	VFMADD231PD      Z13, Z18, Z2
-	VFNMADD231PD     Z14, Z18, Z3
-	VFMADD231PD      Z13, Z16, Z4
-	VFNMADD231PD     Z14, Z16, Z5
-	VFMADD231PD      Z17, Z13, Z9
-	VFNMADD231PD     Z15, Z14, Z10
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVUPD.Z        (DX)(DI*8), K1, Z12
+	VADDPD.BCST      minusOne<>+0(SB), Z12, Z13
+	VMOVAPD.Z        Z13, K1, Z13
+	VADDPD           Z12, Z6, Z6
+	VSUBPD           Z13, Z7, Z7
+	VFMADD231PD      Z12, Z12, Z8
+	VMOVUPD.Z        (CX)(DI*8), K1, Z14
+	VMOVUPD.Z        (BX)(DI*8), K1, Z15
+	VADDPD.BCST      two<>+0(SB), Z15, Z16
+	VDIVPD           Z16, Z15, Z16
+	VMULPD           Z16, Z16, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z15, Z17, Z18
+	VFNMADD213PD     Z15, Z16, Z18
+	VBROADCASTSD     one<>+0(SB), Z16
+	VADDPD.BCST      one<>+0(SB), Z15, Z17
+	VDIVPD           Z17, Z16, Z16
+	VMULPD           Z16, Z15, Z15
+	VPMOVQ2M         Z14, K1
+	VBLENDMPD        Z15, Z16, K1, Z17
+	VBLENDMPD        Z16, Z15, K1, Z15
+	VPXORQ           Z16, Z16, Z16
+	VMINPD           Z14, Z16, Z16
+	VSUBPD           Z18, Z16, Z16
+	VPXORQ           Z19, Z19, Z19
+	VMAXPD           Z14, Z19, Z14
+	VADDPD           Z14, Z18, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
+	VFMADD231PD      Z12, Z17, Z2
+	VFNMADD231PD     Z13, Z17, Z3
+	VFMADD231PD      Z12, Z15, Z4
+	VFNMADD231PD     Z13, Z15, Z5
+	VFMADD231PD      Z16, Z12, Z9
+	VFNMADD231PD     Z14, Z13, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z15, Z16
-	VBROADCASTSD leastNormalExp<>+0(SB), Z18
-	VMAXPD       Z16, Z18, Z18
+	VMULPD       Z0, Z14, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z15, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z21
-	VFMADD231PD      Z20, Z22, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z20, Z22, Z18
-	VPSLLQ           $0x34, Z19, Z19
-	VPADDQ           Z19, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z16, K1
-	VMOVAPD.Z        Z18, K1, Z16
-	VMULPD           Z13, Z16, Z13
-	VFMADD231PD      Z17, Z13, Z11
+	VMULPD           Z17, Z17, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z19, Z21, Z17
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z17, Z17
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z        Z17, K1, Z15
+	VMULPD           Z12, Z15, Z12
+	VFMADD231PD      Z16, Z12, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z17, Z13
-	VBROADCASTSD leastNormalExp<>+0(SB), Z16
-	VMAXPD       Z13, Z16, Z16
+	VMULPD       Z0, Z16, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z12, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
+	VBROADCASTSD      roundBits<>+0(SB), Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VFMADD231PD      Z18, Z20, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z16, Z16
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
-	VMOVAPD.Z        Z16, K1, Z13
-	VMULPD           Z14, Z13, Z13
-	VFNMADD231PD     Z15, Z13, Z12
-	ADDQ             $0x00000008, BX
-	SUBQ             $0x00000008, AX
-	JMP              few
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z19
+	VFMADD231PD      Z17, Z18, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z18
+	VFMADD231PD      Z17, Z19, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z19
+	VFMADD231PD      Z17, Z18, Z19
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z17, Z19, Z15
+	VPSLLQ           $0x34, Z16, Z16
+	VPADDQ           Z16, Z15, Z15
+	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VMOVAPD.Z        Z15, K1, Z12
+	VMULPD           Z13, Z12, Z12
+	VMOVUPS          (SI), Z13
+	VFNMADD231PD     Z14, Z12, Z13
+	VMOVUPS          Z13, (SI)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R8
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
 	VMOVAPD       Z2, Z0
@@ -46212,8 +49862,9 @@ done:
 	VADDSD        X2, X0, X0
 	VADDSD        96(AX), X0, X0
 	VMOVSD        X0, 96(AX)
-	VMOVAPD       Z12, Z0
-	VXORPS        Z12, Z12, Z12
+	VMOVUPS       (SI), Z0
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       Z2, (SI)
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -46236,8 +49887,8 @@ done:
 
 // func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $384-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
 
@@ -46265,14 +49916,157 @@ TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $384-89
 	VMOVSS       36(DI), X2
 	VBROADCASTSS X2, Z2
 	VPXORQ       Z3, Z3, Z3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000020
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000040
+	JL      few
 
 many:
+	// Vectors at a time: 4.
+	VMOVUPS    (BX)(R9*4), Z4
+	VMOVUPS    64(BX)(R9*4), Z5
+	VMOVUPS    128(BX)(R9*4), Z6
+	VMOVUPS    192(BX)(R9*4), Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VPMAXUD    Z4, Z3, Z3
+	VPMAXUD    Z5, Z3, Z3
+	VPMAXUD    Z6, Z3, Z3
+	VPMAXUD    Z7, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z16, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z20, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z4, (DI)(R9*4)
+	VMOVUPS          Z5, 64(DI)(R9*4)
+	VMOVUPS          Z6, 128(DI)(R9*4)
+	VMOVUPS          Z7, 192(DI)(R9*4)
+	ADDQ             $0x00000040, R9
+	SUBQ             $0x00000040, R12
+	CMPQ             R12, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPS.Z  (BX)(R9*4), K1, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VPMAXUD    Z4, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VMOVUPS          Z4, K1, (DI)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000020
+	JL   few2
+
+many2:
 	// Vectors at a time: 2.
-	VMOVUPS      (SI)(DI*4), Z4
-	VMOVUPS      64(SI)(DI*4), Z5
+	VMOVUPS      (SI)(R9*4), Z4
+	VMOVUPS      64(SI)(R9*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z4, Z6, Z7
 	VSUBPS       Z5, Z6, Z6
@@ -46284,50 +50078,14 @@ many:
 	VFMADD231PS  Z10, Z7, Z8
 	VMOVUPS      64(R8), Z10
 	VFMADD231PS  Z10, Z6, Z9
-	VMOVUPS      (BX)(DI*4), Z10
-	VMOVUPS      64(BX)(DI*4), Z11
-	VORPS.BCST   signBitSingle<>+0(SB), Z10, Z12
-	VORPS.BCST   signBitSingle<>+0(SB), Z11, Z13
-	VPMAXUD      Z12, Z3, Z3
-	VPMAXUD      Z13, Z3, Z3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z13
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z16
-	VMULPS           Z13, Z13, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z20
-	VFMADD231PS      Z16, Z19, Z21
-	VFMADD231PS      Z17, Z18, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z16, Z21, Z12
-	VFMADD231PS      Z17, Z20, Z13
-	VPSLLD           $0x17, Z15, Z15
-	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z15, Z12, Z12
-	VPADDD           Z14, Z13, Z13
-	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z14
-	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z15
-	VDIVPS           Z14, Z12, Z14
-	VDIVPS           Z15, Z13, Z15
+	VMOVUPS      (BX)(R9*4), Z10
+	VMOVUPS      64(BX)(R9*4), Z11
+	VMOVUPS      (DI)(R9*4), Z12
+	VMOVUPS      64(DI)(R9*4), Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST  twoSingle<>+0(SB), Z13, Z15
+	VDIVPS       Z14, Z12, Z14
+	VDIVPS       Z15, Z13, Z15
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z14, Z14, Z16
@@ -46499,61 +50257,41 @@ many:
 	VFMADD231PS      Z13, Z5, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPS         Z18, (AX)(DI*4)
-	VMOVNTPS         Z19, 64(AX)(DI*4)
+	VMOVNTPS         Z18, (AX)(R9*4)
+	VMOVNTPS         Z19, 64(AX)(R9*4)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPS Z18, (AX)(DI*4)
-	VMOVUPS Z19, 64(AX)(DI*4)
+	VMOVUPS Z18, (AX)(R9*4)
+	VMOVUPS Z19, 64(AX)(R9*4)
 
 stored1:
-	ADDQ $0x00000020, DI
-	SUBQ $0x00000020, CX
-	CMPQ CX, $0x00000020
-	JGE  many
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000020, R10
+	CMPQ R10, $0x00000020
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(DI*4), K1, Z4
+	MOVQ         $0x00000010, R11
+	CMPQ         R10, R11
+	CMOVQLT      R10, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVW        (R12)(R11*2), K1
+	VMOVUPS.Z    (SI)(R9*4), K1, Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z5
 	VMOVUPS      (R8), Z6
 	VMULPS       Z6, Z4, Z6
 	VMOVUPS      64(R8), Z7
 	VFMADD231PS  Z7, Z5, Z6
-	VMOVUPS.Z    (BX)(DI*4), K1, Z7
-	VORPS.BCST   signBitSingle<>+0(SB), Z7, Z8
-	VPMAXUD      Z8, Z3, Z3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z8, Z8, Z10
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
-	VFMADD231PS      Z10, Z11, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
-	VFMADD231PS      Z10, Z12, Z8
-	VPSLLD           $0x17, Z9, Z9
-	VPADDD           Z9, Z8, Z8
-	VADDPS.BCST      twoSingle<>+0(SB), Z8, Z9
-	VDIVPS           Z9, Z8, Z9
+	VMOVUPS.Z    (BX)(R9*4), K1, Z7
+	VMOVUPS.Z    (DI)(R9*4), K1, Z8
+	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z9
+	VDIVPS       Z9, Z8, Z9
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
 	VMULPS           Z9, Z9, Z10
@@ -46648,12 +50386,17 @@ few:
 	VFMADD231PS      Z7, Z4, Z11
 	VMULPS           Z10, Z6, Z4
 	VFMADD231PS      Z8, Z4, Z11
-	VMOVUPS          Z11, K1, (AX)(DI*4)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, CX
-	JMP              few
+	VMOVUPS          Z11, K1, (AX)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R10
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
 	VPMAXUD      Z0, Z3, Z3
@@ -46667,8 +50410,8 @@ done:
 
 // func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
-TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $384-89
-	LEAQ (SP), R8
+TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $2496-89
+	LEAQ 2112(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
 
@@ -46696,77 +50439,202 @@ TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $384-89
 	VMOVSD       72(DI), X2
 	VBROADCASTSD X2, Z2
 	VPXORQ       Z3, Z3, Z3
-	XORQ         DI, DI
-	CMPQ         CX, $0x00000010
-	JL           few
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000020
+	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVUPD      (SI)(DI*8), Z4
-	VMOVUPD      64(SI)(DI*8), Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VSUBPD       Z4, Z6, Z7
-	VSUBPD       Z5, Z6, Z6
-	VMOVUPS      (R8), Z8
-	VMULPD       Z8, Z4, Z8
-	VMOVUPS      (R8), Z9
-	VMULPD       Z9, Z5, Z9
-	VMOVUPS      64(R8), Z10
-	VFMADD231PD  Z10, Z7, Z8
-	VMOVUPS      64(R8), Z10
-	VFMADD231PD  Z10, Z6, Z9
-	VMOVUPD      (BX)(DI*8), Z10
-	VMOVUPD      64(BX)(DI*8), Z11
-	VORPD.BCST   signBit<>+0(SB), Z10, Z12
-	VORPD.BCST   signBit<>+0(SB), Z11, Z13
-	VPMAXUQ      Z12, Z3, Z3
-	VPMAXUQ      Z13, Z3, Z3
+	// Vectors at a time: 4.
+	VMOVUPD    (BX)(R9*8), Z4
+	VMOVUPD    64(BX)(R9*8), Z5
+	VMOVUPD    128(BX)(R9*8), Z6
+	VMOVUPD    192(BX)(R9*8), Z7
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VPMAXUQ    Z4, Z3, Z3
+	VPMAXUQ    Z5, Z3, Z3
+	VPMAXUQ    Z6, Z3, Z3
+	VPMAXUQ    Z7, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VMULPD           Z13, Z13, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
 	VBROADCASTSD     expRowf<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z18
-	VFMADD231PD      Z16, Z21, Z19
-	VFMADD231PD      Z17, Z20, Z18
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z20, Z16
 	VBROADCASTSD     expRowb<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z20
-	VFMADD231PD      Z16, Z19, Z21
-	VFMADD231PD      Z17, Z18, Z20
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z16, Z21, Z12
-	VFMADD231PD      Z17, Z20, Z13
-	VPSLLQ           $0x34, Z15, Z15
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z12, Z12
-	VPADDQ           Z14, Z13, Z13
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z20, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z4, (DI)(R9*8)
+	VMOVUPD          Z5, 64(DI)(R9*8)
+	VMOVUPD          Z6, 128(DI)(R9*8)
+	VMOVUPD          Z7, 192(DI)(R9*8)
+	ADDQ             $0x00000020, R9
+	SUBQ             $0x00000020, R12
+	CMPQ             R12, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPD.Z  (BX)(R9*8), K1, Z4
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VPMAXUQ    Z4, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VMOVUPD          Z4, K1, (DI)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPD          (SI)(R9*8), Z4
+	VMOVUPD          64(SI)(R9*8), Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VSUBPD           Z4, Z6, Z7
+	VSUBPD           Z5, Z6, Z6
+	VMOVUPS          (R8), Z8
+	VMULPD           Z8, Z4, Z8
+	VMOVUPS          (R8), Z9
+	VMULPD           Z9, Z5, Z9
+	VMOVUPS          64(R8), Z10
+	VFMADD231PD      Z10, Z7, Z8
+	VMOVUPS          64(R8), Z10
+	VFMADD231PD      Z10, Z6, Z9
+	VMOVUPD          (BX)(R9*8), Z10
+	VMOVUPD          64(BX)(R9*8), Z11
+	VMOVUPD          (DI)(R9*8), Z12
+	VMOVUPD          64(DI)(R9*8), Z13
 	VADDPD.BCST      two<>+0(SB), Z12, Z14
 	VADDPD.BCST      two<>+0(SB), Z13, Z15
 	VDIVPD           Z14, Z12, Z14
@@ -46974,65 +50842,39 @@ many:
 	VFMADD231PD      Z13, Z5, Z19
 	TESTB            DL, DL
 	JZ               ordinary1
-	VMOVNTPD         Z18, (AX)(DI*8)
-	VMOVNTPD         Z19, 64(AX)(DI*8)
+	VMOVNTPD         Z18, (AX)(R9*8)
+	VMOVNTPD         Z19, 64(AX)(R9*8)
 	JMP              stored1
 
 ordinary1:
-	VMOVUPD Z18, (AX)(DI*8)
-	VMOVUPD Z19, 64(AX)(DI*8)
+	VMOVUPD Z18, (AX)(R9*8)
+	VMOVUPD Z19, 64(AX)(R9*8)
 
 stored1:
-	ADDQ $0x00000010, DI
-	SUBQ $0x00000010, CX
-	CMPQ CX, $0x00000010
-	JGE  many
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
 
-few:
-	TESTQ CX, CX
-	JLE   done
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DX
-	CMPQ         CX, DX
-	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(DI*8), K1, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VSUBPD       Z4, Z5, Z5
-	VMOVUPS      (R8), Z6
-	VMULPD       Z6, Z4, Z6
-	VMOVUPS      64(R8), Z7
-	VFMADD231PD  Z7, Z5, Z6
-	VMOVUPD.Z    (BX)(DI*8), K1, Z7
-	VORPD.BCST   signBit<>+0(SB), Z7, Z8
-	VPMAXUQ      Z8, Z3, Z3
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z8, Z8, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
-	VFMADD231PD      Z10, Z12, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z10, Z12, Z8
-	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z9, Z8, Z8
+	MOVQ             $0x00000008, R11
+	CMPQ             R10, R11
+	CMOVQLT          R10, R11
+	LEAQ             tailMasks<>+0(SB), R12
+	KMOVW            (R12)(R11*2), K1
+	VMOVUPD.Z        (SI)(R9*8), K1, Z4
+	VBROADCASTSD     one<>+0(SB), Z5
+	VSUBPD           Z4, Z5, Z5
+	VMOVUPS          (R8), Z6
+	VMULPD           Z6, Z4, Z6
+	VMOVUPS          64(R8), Z7
+	VFMADD231PD      Z7, Z5, Z6
+	VMOVUPD.Z        (BX)(R9*8), K1, Z7
+	VMOVUPD.Z        (DI)(R9*8), K1, Z8
 	VADDPD.BCST      two<>+0(SB), Z8, Z9
 	VDIVPD           Z9, Z8, Z9
 	VMULPD           Z9, Z9, Z10
@@ -47144,12 +50986,17 @@ few:
 	VFMADD231PD      Z7, Z4, Z11
 	VMULPD           Z10, Z6, Z4
 	VFMADD231PD      Z8, Z4, Z11
-	VMOVUPD          Z11, K1, (AX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, CX
-	JMP              few
+	VMOVUPD          Z11, K1, (AX)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R10
+	JMP              few2
 
-done:
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z3, Z3

@@ -77,6 +77,9 @@ type rowKernel struct {
 	k            array
 	stream       reg.Register
 
+	from   int   // the first vector of the step at hand
+	buffer array // exponentials of a window, at the index of their elements
+
 	sums     rowSums
 	members  reg.Register // how many, with labels
 	most     watch
@@ -198,19 +201,19 @@ func (b *rowKernel) write() {
 	steps := func(step func(at, k int)) func(int) {
 		return func(vectors int) {
 			for at := 0; at < vectors; at += group {
+				b.from = at
 				step(at, min(group, vectors-at))
 			}
 		}
 	}
+	if b.sigmoid {
+		b.makeBuffer()
+	}
 	switch {
-	case b.backward && b.labels:
-		b.row(n, unroll, steps(b.backwardLabels))
 	case b.backward:
-		b.row(n, unroll, steps(b.backwardDense))
-	case b.labels:
-		b.sumsOver(n, unroll, steps(b.forwardLabels))
+		b.loop(n, unroll, steps(pick(b.labels, b.backwardLabels, b.backwardDense)))
 	default:
-		b.sumsOver(n, unroll, steps(b.forwardDense))
+		b.sumsOver(n, unroll, steps(pick(b.labels, b.forwardLabels, b.forwardDense)))
 	}
 	b.finishWatch()
 }

@@ -17,7 +17,8 @@ type truth struct {
 func (b *rowKernel) truthOf(s sides, x vec) truth {
 	if b.sigmoid && b.backward && !b.powers {
 		var t truth
-		t.u, t.v = b.probabilities(b.flipped(s, x))
+		p, q := b.probabilities(x)
+		t.u, t.v = b.choose(s.in, p, q), b.choose(s.in, q, p)
 		return t
 	}
 	if b.sigmoid {
@@ -58,9 +59,7 @@ func (b *rowKernel) minusAbove(z, l vec) vec {
 // sigmoidOf is logistic for logits within the limit; without p and q if they are
 // not asked for.
 func (b *rowKernel) sigmoidOf(z vec, pq bool) (s logistic) {
-	size := b.or(z, signBit)
-	b.watchMinus(size)
-	e := b.expOf(size)
+	e := b.exponentials(len(z))
 	s.log1p = b.log1pOf(e)
 	if !pq {
 		return s

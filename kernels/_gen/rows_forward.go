@@ -64,9 +64,8 @@ func (b *rowKernel) probabilities(x vec) (p, q vec) {
 	if !b.sigmoid {
 		return x, b.sub(b.load(one).times(len(x)), x)
 	}
-	b.watchSize(x)
 	b.Comment("q = 1/(1+e^x), p = e^x q.")
-	e := b.expOf(x)
+	e := b.exponentials(len(x))
 	q = b.div(b.load(one).times(len(x)), b.add(e, one))
 	return b.mul(e, q), q
 }

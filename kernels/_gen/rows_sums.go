@@ -56,9 +56,18 @@ func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)
 	if b.single {
 		b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
 		b.sums.totals = b.AllocLocal(len(index) * b.bytes)
-		b.windows(n, unroll, laneAdditions/additions*unroll*b.lanes(), body)
+		zeros := b.zero(1)
+		for j := range index {
+			b.VMOVUPS(zeros[0], b.sums.totals.Offset(j*b.bytes))
+		}
+		b.windows(n, unroll, laneAdditions/additions*unroll*b.lanes(), body, func() {
+			b.Comment("The lanes go to float64.")
+			for j, i := range index {
+				b.foldSum(b.takeSum(i), b.sums.totals.Offset(j*b.bytes))
+			}
+		})
 	} else {
-		b.row(n, unroll, body)
+		b.loop(n, unroll, body)
 	}
 	b.Comment("Fold the lanes and add to the sums.")
 	acc := b.pointer("acc")
@@ -78,35 +87,6 @@ func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)
 		b.VADDSD(at, count, count)
 		b.VMOVSD(count, at)
 	}
-}
-
-// windows is the loop over a row of float32, whose lanes go to the totals after
-// each window.
-func (b *rowKernel) windows(n reg.GPVirtual, unroll, window int, body func(vectors int)) {
-	zeros := b.zero(1)
-	for j := range b.index() {
-		b.VMOVUPS(zeros[0], b.sums.totals.Offset(j*b.bytes))
-	}
-	left, size := b.GP64(), b.GP64()
-	b.gen.index = b.GP64()
-	b.XORQ(b.gen.index, b.gen.index)
-	b.MOVQ(n, left)
-	b.TESTQ(left, left)
-	b.JLE(operand.LabelRef("folded"))
-	b.Label("window")
-	b.Commentf("%d elements are added in lanes of float32.", window)
-	b.MOVQ(operand.U32(window), size)
-	b.CMPQ(left, size)
-	b.CMOVQLT(left, size)
-	b.SUBQ(size, left)
-	b.rowOn(size, unroll, body)
-	b.Comment("The lanes go to float64.")
-	for j, i := range b.index() {
-		b.foldSum(b.takeSum(i), b.sums.totals.Offset(j*b.bytes))
-	}
-	b.TESTQ(left, left)
-	b.JG(operand.LabelRef("window"))
-	b.Label("folded")
 }
 
 // foldSum moves a sum's lanes of float32 to its total.

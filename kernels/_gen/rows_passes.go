@@ -1,0 +1,88 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// A kernel with a sigmoid goes over a window of its row twice: first it leaves
+// the exponentials in its frame, then it does what is left. A single pass would
+// be a chain of so many steps that the processor could not have enough vectors
+// under way at once.
+
+// bufferSize is how many bytes of exponentials a window has at most.
+const bufferSize = 2048
+
+// makeBuffer reserves the buffer in the frame, aligned to a vector.
+func (b *rowKernel) makeBuffer() {
+	b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
+	base := b.GP64()
+	b.LEAQ(b.AllocLocal(bufferSize+64), base)
+	b.ADDQ(operand.U8(63), base)
+	b.ANDQ(operand.I8(-64), base)
+	b.buffer = array{base: base, size: b.lane()}
+}
+
+// loop runs body over the n positions of a row.
+func (b *rowKernel) loop(n reg.GPVirtual, unroll int, body func(vectors int)) {
+	if b.sigmoid {
+		b.windows(n, unroll, bufferSize/b.lane(), body, func() {})
+	} else {
+		b.row(n, unroll, body)
+	}
+}
+
+// windows is loop by windows of so many elements, and what is to be done after
+// each.
+func (b *rowKernel) windows(n reg.GPVirtual, unroll, window int, body func(vectors int), after func()) {
+	left, size := b.GP64(), b.GP64()
+	b.gen.index = b.GP64()
+	b.XORQ(b.gen.index, b.gen.index)
+	b.MOVQ(n, left)
+	b.TESTQ(left, left)
+	b.JLE(operand.LabelRef("end"))
+	b.Label("window")
+	b.Commentf("Up to %d elements.", window)
+	b.MOVQ(operand.U32(window), size)
+	b.CMPQ(left, size)
+	b.CMOVQLT(left, size)
+	b.SUBQ(size, left)
+	if b.sigmoid {
+		start, count := b.GP64(), b.GP64()
+		b.MOVQ(b.gen.index, start)
+		b.MOVQ(size, count)
+		b.rowOn(count, b.ahead(), b.fillBuffer)
+		b.MOVQ(start, b.gen.index)
+	}
+	b.rowOn(size, unroll, body)
+	if b.sigmoid {
+		b.SUBQ(operand.U32(window*b.lane()), b.buffer.base)
+	}
+	after()
+	b.TESTQ(left, left)
+	b.JG(operand.LabelRef("window"))
+	b.Label("end")
+}
+
+// ahead is how many vectors of exponentials go side by side.
+func (b *rowKernel) ahead() int { return pick(b.wide(), 4, 2) }
+
+// bySize reports whether the exponentials are those of −|x|, for logarithms, and
+// not of x.
+func (b *rowKernel) bySize() bool { return b.logs && (b.powers || !b.backward) }
+
+// fillBuffer leaves the exponentials of the next vectors in the buffer.
+func (b *rowKernel) fillBuffer(vectors int) {
+	x := b.readFrom(b.x, 0, vectors)
+	if b.bySize() {
+		x = b.or(x, signBit)
+		b.watchMinus(x)
+	} else {
+		b.watchSize(x)
+	}
+	b.gen.write(b.buffer, b.expOf(x))
+}
+
+// exponentials takes k vectors out of the buffer.
+func (b *rowKernel) exponentials(k int) vec { return b.readFrom(b.buffer, b.from, k) }
