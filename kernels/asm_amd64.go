@@ -5041,3 +5041,61 @@ func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint
 //
 //go:noescape
 func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class. It reports false, and out is unspecified, if some logit is
+// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by := coef[8*k:]
+//		if int(y[i]) == k {
+//			return p[k][i]*by[0] + by[2]
+//		}
+//		return p[k][i] * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool

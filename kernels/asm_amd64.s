@@ -75300,32 +75300,168 @@ done6:
 
 // func softmaxGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxGradYLanes2F32AVX2(SB), NOSPLIT, $0-73
+TEXT ·softmaxGradYLanes2F32AVX2(SB), $8480-73
 	// softmaxGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
 	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
-	MOVQ   xstride+56(FP), AX
-	SHLQ   $0x02, AX
-	MOVQ   outStride+48(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   y_len+32(FP), BX
-	VXORPD Y0, Y0, Y0
-	XORQ   SI, SI
-	CMPQ   BX, $0x00000008
-	JL     few
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         8287(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
+	JL      few
 
 many:
-	// Vectors at a time: 1.
-	MOVQ      y_base+24(FP), CX
-	VPMOVZXBD (CX)(SI*1), Y1
-	MOVQ      x+8(FP), CX
-	LEAQ      (CX)(SI*4), CX
-	VMOVUPS   (CX), Y2
-	VANDPS    absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD   Y3, Y0, Y0
-	VMOVUPS   (CX)(AX*1), Y3
-	VANDPS    absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y0, Y0
+	// Vectors at a time: 2.
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R9*4), CX
+	VMOVUPS (CX), Y1
+	VMOVUPS 32(CX), Y2
+	VMOVUPS absBitsSingle<>+0(SB), Y4
+	VANDPS  Y4, Y1, Y3
+	VANDPS  Y4, Y2, Y4
+	VPMAXUD Y3, Y0, Y0
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y3
+	VMOVUPS 32(CX)(AX*1), Y4
+	VMOVUPS absBitsSingle<>+0(SB), Y6
+	VANDPS  Y6, Y3, Y5
+	VANDPS  Y6, Y4, Y6
+	VPMAXUD Y5, Y0, Y0
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y5, Y1, Y7
+	VMULPS  Y6, Y2, Y8
+	VMOVUPS Y7, (BX)(R9*4)
+	VMOVUPS Y8, 32(BX)(R9*4)
+	VMULPS  Y5, Y3, Y7
+	VMULPS  Y6, Y4, Y8
+	VMOVUPS Y7, 4096(BX)(R9*4)
+	VMOVUPS Y8, 4128(BX)(R9*4)
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS Y3, 2048(BX)(R9*4)
+	VMOVUPS Y4, 2080(BX)(R9*4)
+	VMULPS  Y5, Y1, Y1
+	VMULPS  Y6, Y2, Y2
+	VMOVUPS Y1, 6144(BX)(R9*4)
+	VMOVUPS Y2, 6176(BX)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       R8, CX
+	CMOVQLT    R8, CX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       CX
+	VMOVDQU    32(R10)(CX*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -75362,169 +75498,146 @@ many:
 	VFMADD213PS Y8, Y3, Y6
 	VPADDD      Y5, Y7, Y2
 	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPS       Y3, Y2, Y4
-	VMOVUPS      oneSingle<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	MOVQ         coef+16(FP), CX
-	VMULPS       Y4, Y2, Y5
-	VMULPS       Y4, Y3, Y6
-	VPCMPEQD     label0Single<>+0(SB), Y1, Y7
-	VBROADCASTSS (CX), Y8
-	VMULPS       Y8, Y5, Y8
-	VBROADCASTSS 4(CX), Y9
-	VMULPS       Y9, Y5, Y9
-	VBROADCASTSS 8(CX), Y10
-	VADDPS       Y10, Y8, Y8
-	VBLENDVPS    Y7, Y8, Y9, Y7
-	VMULPS       Y4, Y3, Y3
-	VMULPS       Y4, Y2, Y2
-	VPCMPEQD     label1Single<>+0(SB), Y1, Y1
-	VBROADCASTSS 32(CX), Y4
-	VMULPS       Y4, Y3, Y4
-	VBROADCASTSS 36(CX), Y8
-	VMULPS       Y8, Y3, Y8
-	VBROADCASTSS 40(CX), Y9
-	VADDPS       Y9, Y4, Y4
-	VBLENDVPS    Y1, Y4, Y8, Y1
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*4), CX
+	VMULPS  Y1, Y2, Y4
+	VMOVUPS Y4, (BX)(R9*4)
+	VMULPS  Y1, Y3, Y4
+	VMOVUPS Y4, 4096(BX)(R9*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(BX)(R9*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 6144(BX)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few
+
+done:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R9*1), Y1
+	VMOVUPS     (BX)(R9*4), Y2
+	VMOVUPS     64(SI), Y3
+	VFMADD231PS (SI), Y2, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(SI), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(BX)(R9*4), Y3
+	VMOVUPS     160(SI), Y4
+	VFMADD231PS 96(SI), Y3, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y1
+	VMULPS      128(SI), Y3, Y3
+	VBLENDVPS   Y1, Y4, Y3, Y1
+	VADDPS      Y1, Y2, Y3
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*4), CX
 
 	// h q minus p times the others.
-	VADDPS      Y1, Y7, Y4
-	VMULPS      Y5, Y1, Y4
-	VFMSUB213PS Y4, Y7, Y6
-	VMULPS      Y3, Y7, Y3
-	VFMSUB213PS Y3, Y1, Y2
+	VMULPS      (BX)(R9*4), Y1, Y3
+	VMOVAPD     Y2, Y4
+	VMOVUPS     4096(BX)(R9*4), Y5
+	VFMSUB213PS Y3, Y5, Y4
 	CMPB        stream+64(FP), $0x00
 	JEQ         usual1
-	VMOVNTPS    Y6, (CX)
-	VMOVNTPS    Y2, (CX)(DX*1)
+	VMOVNTPS    Y4, (CX)
 	JMP         stored1
 
 usual1:
-	VMOVUPS Y6, (CX)
-	VMOVUPS Y2, (CX)(DX*1)
+	VMOVUPS Y4, (CX)
 
 stored1:
-	ADDQ $0x00000008, SI
-	SUBQ $0x00000008, BX
-	CMPQ BX, $0x00000008
-	JGE  many
+	VMULPS      2048(BX)(R9*4), Y2, Y2
+	VMOVUPS     6144(BX)(R9*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y1, (CX)(DX*1)
+	JMP         stored2
 
-few:
-	TESTQ BX, BX
-	JLE   done
+usual2:
+	VMOVUPS Y1, (CX)(DX*1)
+
+stored2:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R8
+	CMPQ R8, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000008, CX
-	CMPQ    BX, CX
-	CMOVQLT BX, CX
-	LEAQ    tailMasks<>+0(SB), DI
-	MOVQ    CX, R8
-	NEGQ    R8
-	VMOVDQU 32(DI)(R8*4), Y1
-	MOVQ    y_base+24(FP), DI
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
+	MOVQ    y_base+24(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DI)(SI*1), R9
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
 
-bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R9)(CX*1), DI
-	ORQ        DI, R8
-	DECQ       CX
-	JNZ        bytes2
-	VMOVQ      R8, X2
-	VPMOVZXBD  X2, Y2
-	MOVQ       x+8(FP), CX
-	LEAQ       (CX)(SI*4), CX
-	VMASKMOVPS (CX), Y1, Y3
-	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (CX)(AX*1), Y1, Y4
-	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD    Y5, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VMOVAPD      Y5, Y6
-	VMOVUPS      log2eSingle<>+0(SB), Y7
-	VFMADD231PS  Y7, Y3, Y6
-	VFMADD231PS  Y7, Y4, Y5
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VSUBPS       Y8, Y6, Y7
-	VSUBPS       Y8, Y5, Y8
-	VMOVUPS      ln2Single<>+0(SB), Y9
-	VFNMADD231PS Y9, Y7, Y3
-	VFNMADD231PS Y9, Y8, Y4
-	VPSLLD       $0x17, Y6, Y6
-	VPSLLD       $0x17, Y5, Y5
-
-	// A polynomial of e^r.
-	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
-	VFMADD213PS Y9, Y3, Y8
-	VFMADD213PS Y9, Y4, Y7
-	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
-	VFMADD213PS Y9, Y3, Y8
-	VFMADD213PS Y9, Y4, Y7
-	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
-	VFMADD213PS Y9, Y3, Y8
-	VFMADD213PS Y9, Y4, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VFMADD213PS Y9, Y3, Y8
-	VFMADD213PS Y9, Y4, Y7
-	VMOVUPS     oneSingle<>+0(SB), Y9
-	VFMADD213PS Y9, Y3, Y8
-	VFMADD213PS Y9, Y4, Y7
-	VPADDD      Y6, Y8, Y3
-	VPADDD      Y5, Y7, Y4
-
-	// Each sum of the others adds up: nothing cancels.
-	VADDPS       Y4, Y3, Y5
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VDIVPS       Y5, Y6, Y5
-	MOVQ         coef+16(FP), CX
-	VMULPS       Y5, Y3, Y6
-	VMULPS       Y5, Y4, Y7
-	VPCMPEQD     label0Single<>+0(SB), Y2, Y8
-	VBROADCASTSS (CX), Y9
-	VMULPS       Y9, Y6, Y9
-	VBROADCASTSS 4(CX), Y10
-	VMULPS       Y10, Y6, Y10
-	VBROADCASTSS 8(CX), Y11
-	VADDPS       Y11, Y9, Y9
-	VBLENDVPS    Y8, Y9, Y10, Y8
-	VMULPS       Y5, Y4, Y4
-	VMULPS       Y5, Y3, Y3
-	VPCMPEQD     label1Single<>+0(SB), Y2, Y2
-	VBROADCASTSS 32(CX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 36(CX), Y9
-	VMULPS       Y9, Y4, Y9
-	VBROADCASTSS 40(CX), Y10
-	VADDPS       Y10, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y9, Y2
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*4), CX
+bytes3:
+	SHLQ        $0x08, R11
+	MOVBQZX     -1(R12)(CX*1), R10
+	ORQ         R10, R11
+	DECQ        CX
+	JNZ         bytes3
+	VMOVQ       R11, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (BX)(R9*4), Y3
+	VMOVUPS     64(SI), Y4
+	VFMADD231PS (SI), Y3, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(SI), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(BX)(R9*4), Y4
+	VMOVUPS     160(SI), Y5
+	VFMADD231PS 96(SI), Y4, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y2
+	VMULPS      128(SI), Y4, Y4
+	VBLENDVPS   Y2, Y5, Y4, Y2
+	VADDPS      Y2, Y3, Y4
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*4), CX
 
 	// h q minus p times the others.
-	VADDPS      Y2, Y8, Y5
-	VMULPS      Y6, Y2, Y5
-	VFMSUB213PS Y5, Y8, Y7
-	VMULPS      Y4, Y8, Y4
-	VFMSUB213PS Y4, Y2, Y3
-	VMASKMOVPS  Y7, Y1, (CX)
-	VMASKMOVPS  Y3, Y1, (CX)(DX*1)
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, BX
-	JMP         few
+	VMULPS      (BX)(R9*4), Y2, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     4096(BX)(R9*4), Y6
+	VFMSUB213PS Y4, Y6, Y5
+	VMASKMOVPS  Y5, Y1, (CX)
+	VMULPS      2048(BX)(R9*4), Y3, Y3
+	VMOVUPS     6144(BX)(R9*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	VMASKMOVPS  Y2, Y1, (CX)(DX*1)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	JMP         few2
 
-done:
+done2:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	MOVQ      DI, CX
+	SHLQ      $0x02, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      DI, y_len+32(FP)
+	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
 	TESTL     AX, AX
@@ -75535,32 +75648,193 @@ done:
 
 // func softmaxGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxGradYLanes2F64AVX2(SB), NOSPLIT, $0-73
+TEXT ·softmaxGradYLanes2F64AVX2(SB), $16672-73
 	// softmaxGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
 	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
-	MOVQ   xstride+56(FP), AX
-	SHLQ   $0x03, AX
-	MOVQ   outStride+48(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   y_len+32(FP), BX
-	VXORPD Y0, Y0, Y0
-	XORQ   SI, SI
-	CMPQ   BX, $0x00000004
-	JL     few
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         16479(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
 
 many:
-	// Vectors at a time: 1.
-	MOVQ      y_base+24(FP), CX
-	VPMOVZXBQ (CX)(SI*1), Y1
-	MOVQ      x+8(FP), CX
-	LEAQ      (CX)(SI*8), CX
-	VMOVUPD   (CX), Y2
-	VANDPD    absBits<>+0(SB), Y2, Y3
-	VPMAXSD   Y3, Y0, Y0
-	VMOVUPD   (CX)(AX*1), Y3
-	VANDPD    absBits<>+0(SB), Y3, Y4
-	VPMAXSD   Y4, Y0, Y0
+	// Vectors at a time: 2.
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R9*8), CX
+	VMOVUPD (CX), Y1
+	VMOVUPD 32(CX), Y2
+	VMOVUPD absBits<>+0(SB), Y4
+	VANDPD  Y4, Y1, Y3
+	VANDPD  Y4, Y2, Y4
+	VPMAXSD Y3, Y0, Y0
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y3
+	VMOVUPD 32(CX)(AX*1), Y4
+	VMOVUPD absBits<>+0(SB), Y6
+	VANDPD  Y6, Y3, Y5
+	VANDPD  Y6, Y4, Y6
+	VPMAXSD Y5, Y0, Y0
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y5, Y1, Y7
+	VMULPD  Y6, Y2, Y8
+	VMOVUPS Y7, (BX)(R9*8)
+	VMOVUPS Y8, 32(BX)(R9*8)
+	VMULPD  Y5, Y3, Y7
+	VMULPD  Y6, Y4, Y8
+	VMOVUPS Y7, 8192(BX)(R9*8)
+	VMOVUPS Y8, 8224(BX)(R9*8)
+	VMULPD  Y5, Y3, Y3
+	VMULPD  Y6, Y4, Y4
+	VMOVUPS Y3, 4096(BX)(R9*8)
+	VMOVUPS Y4, 4128(BX)(R9*8)
+	VMULPD  Y5, Y1, Y1
+	VMULPD  Y6, Y2, Y2
+	VMOVUPS Y1, 12288(BX)(R9*8)
+	VMOVUPS Y2, 12320(BX)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       R8, CX
+	CMOVQLT    R8, CX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       CX
+	VMOVDQU    32(R10)(CX*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -75612,184 +75886,146 @@ many:
 	VFMADD213PD Y8, Y3, Y6
 	VPADDQ      Y5, Y7, Y2
 	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPD       Y3, Y2, Y4
-	VMOVUPD      one<>+0(SB), Y5
-	VDIVPD       Y4, Y5, Y4
-	MOVQ         coef+16(FP), CX
-	VMULPD       Y4, Y2, Y5
-	VMULPD       Y4, Y3, Y6
-	VPCMPEQQ     label0<>+0(SB), Y1, Y7
-	VBROADCASTSD (CX), Y8
-	VMULPD       Y8, Y5, Y8
-	VBROADCASTSD 8(CX), Y9
-	VMULPD       Y9, Y5, Y9
-	VBROADCASTSD 16(CX), Y10
-	VADDPD       Y10, Y8, Y8
-	VBLENDVPD    Y7, Y8, Y9, Y7
-	VMULPD       Y4, Y3, Y3
-	VMULPD       Y4, Y2, Y2
-	VPCMPEQQ     label1<>+0(SB), Y1, Y1
-	VBROADCASTSD 64(CX), Y4
-	VMULPD       Y4, Y3, Y4
-	VBROADCASTSD 72(CX), Y8
-	VMULPD       Y8, Y3, Y8
-	VBROADCASTSD 80(CX), Y9
-	VADDPD       Y9, Y4, Y4
-	VBLENDVPD    Y1, Y4, Y8, Y1
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*8), CX
+	VMULPD  Y1, Y2, Y4
+	VMOVUPS Y4, (BX)(R9*8)
+	VMULPD  Y1, Y3, Y4
+	VMOVUPS Y4, 8192(BX)(R9*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 4096(BX)(R9*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 12288(BX)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	JMP     few
+
+done:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000004
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R9*1), Y1
+	VMOVUPS     (BX)(R9*8), Y2
+	VMOVUPS     64(SI), Y3
+	VFMADD231PD (SI), Y2, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(SI), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     4096(BX)(R9*8), Y3
+	VMOVUPS     160(SI), Y4
+	VFMADD231PD 96(SI), Y3, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y1
+	VMULPD      128(SI), Y3, Y3
+	VBLENDVPD   Y1, Y4, Y3, Y1
+	VADDPD      Y1, Y2, Y3
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*8), CX
 
 	// h q minus p times the others.
-	VADDPD      Y1, Y7, Y4
-	VMULPD      Y5, Y1, Y4
-	VFMSUB213PD Y4, Y7, Y6
-	VMULPD      Y3, Y7, Y3
-	VFMSUB213PD Y3, Y1, Y2
+	VMULPD      (BX)(R9*8), Y1, Y3
+	VMOVAPD     Y2, Y4
+	VMOVUPS     8192(BX)(R9*8), Y5
+	VFMSUB213PD Y3, Y5, Y4
 	CMPB        stream+64(FP), $0x00
 	JEQ         usual1
-	VMOVNTPD    Y6, (CX)
-	VMOVNTPD    Y2, (CX)(DX*1)
+	VMOVNTPD    Y4, (CX)
 	JMP         stored1
 
 usual1:
-	VMOVUPD Y6, (CX)
-	VMOVUPD Y2, (CX)(DX*1)
+	VMOVUPD Y4, (CX)
 
 stored1:
-	ADDQ $0x00000004, SI
-	SUBQ $0x00000004, BX
-	CMPQ BX, $0x00000004
-	JGE  many
+	VMULPD      4096(BX)(R9*8), Y2, Y2
+	VMOVUPS     12288(BX)(R9*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y1, (CX)(DX*1)
+	JMP         stored2
 
-few:
-	TESTQ BX, BX
-	JLE   done
+usual2:
+	VMOVUPD Y1, (CX)(DX*1)
+
+stored2:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, R8
+	CMPQ R8, $0x00000004
+	JGE  many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000004, CX
-	CMPQ    BX, CX
-	CMOVQLT BX, CX
-	LEAQ    tailMasks<>+0(SB), DI
-	MOVQ    CX, R8
-	NEGQ    R8
-	VMOVDQU 32(DI)(R8*8), Y1
-	MOVQ    y_base+24(FP), DI
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
+	MOVQ    y_base+24(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DI)(SI*1), R9
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
 
-bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R9)(CX*1), DI
-	ORQ        DI, R8
-	DECQ       CX
-	JNZ        bytes2
-	VMOVQ      R8, X2
-	VPMOVZXBQ  X2, Y2
-	MOVQ       x+8(FP), CX
-	LEAQ       (CX)(SI*8), CX
-	VMASKMOVPD (CX), Y1, Y3
-	VANDPD     absBits<>+0(SB), Y3, Y4
-	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (CX)(AX*1), Y1, Y4
-	VANDPD     absBits<>+0(SB), Y4, Y5
-	VPMAXSD    Y5, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VMOVAPD      Y5, Y6
-	VMOVUPD      log2e<>+0(SB), Y7
-	VFMADD231PD  Y7, Y3, Y6
-	VFMADD231PD  Y7, Y4, Y5
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VSUBPD       Y8, Y6, Y7
-	VSUBPD       Y8, Y5, Y8
-	VMOVUPD      ln2<>+0(SB), Y9
-	VFNMADD231PD Y9, Y7, Y3
-	VFNMADD231PD Y9, Y8, Y4
-	VPSLLQ       $0x34, Y6, Y6
-	VPSLLQ       $0x34, Y5, Y5
-
-	// A polynomial of e^r.
-	VMOVUPD     expLogit64k<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VMOVUPD     expLogit64j<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64i<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64h<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64g<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64f<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64e<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64d<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     expLogit64c<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     one<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VMOVUPD     one<>+0(SB), Y9
-	VFMADD213PD Y9, Y3, Y8
-	VFMADD213PD Y9, Y4, Y7
-	VPADDQ      Y6, Y8, Y3
-	VPADDQ      Y5, Y7, Y4
-
-	// Each sum of the others adds up: nothing cancels.
-	VADDPD       Y4, Y3, Y5
-	VMOVUPD      one<>+0(SB), Y6
-	VDIVPD       Y5, Y6, Y5
-	MOVQ         coef+16(FP), CX
-	VMULPD       Y5, Y3, Y6
-	VMULPD       Y5, Y4, Y7
-	VPCMPEQQ     label0<>+0(SB), Y2, Y8
-	VBROADCASTSD (CX), Y9
-	VMULPD       Y9, Y6, Y9
-	VBROADCASTSD 8(CX), Y10
-	VMULPD       Y10, Y6, Y10
-	VBROADCASTSD 16(CX), Y11
-	VADDPD       Y11, Y9, Y9
-	VBLENDVPD    Y8, Y9, Y10, Y8
-	VMULPD       Y5, Y4, Y4
-	VMULPD       Y5, Y3, Y3
-	VPCMPEQQ     label1<>+0(SB), Y2, Y2
-	VBROADCASTSD 64(CX), Y5
-	VMULPD       Y5, Y4, Y5
-	VBROADCASTSD 72(CX), Y9
-	VMULPD       Y9, Y4, Y9
-	VBROADCASTSD 80(CX), Y10
-	VADDPD       Y10, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y9, Y2
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*8), CX
+bytes3:
+	SHLQ        $0x08, R11
+	MOVBQZX     -1(R12)(CX*1), R10
+	ORQ         R10, R11
+	DECQ        CX
+	JNZ         bytes3
+	VMOVQ       R11, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (BX)(R9*8), Y3
+	VMOVUPS     64(SI), Y4
+	VFMADD231PD (SI), Y3, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(SI), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(BX)(R9*8), Y4
+	VMOVUPS     160(SI), Y5
+	VFMADD231PD 96(SI), Y4, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y2
+	VMULPD      128(SI), Y4, Y4
+	VBLENDVPD   Y2, Y5, Y4, Y2
+	VADDPD      Y2, Y3, Y4
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*8), CX
 
 	// h q minus p times the others.
-	VADDPD      Y2, Y8, Y5
-	VMULPD      Y6, Y2, Y5
-	VFMSUB213PD Y5, Y8, Y7
-	VMULPD      Y4, Y8, Y4
-	VFMSUB213PD Y4, Y2, Y3
-	VMASKMOVPD  Y7, Y1, (CX)
-	VMASKMOVPD  Y3, Y1, (CX)(DX*1)
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, BX
-	JMP         few
+	VMULPD      (BX)(R9*8), Y2, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     8192(BX)(R9*8), Y6
+	VFMSUB213PD Y4, Y6, Y5
+	VMASKMOVPD  Y5, Y1, (CX)
+	VMULPD      4096(BX)(R9*8), Y3, Y3
+	VMOVUPS     12288(BX)(R9*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	VMASKMOVPD  Y2, Y1, (CX)(DX*1)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R8
+	JMP         few2
 
-done:
+done2:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	MOVQ      DI, CX
+	SHLQ      $0x03, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      DI, y_len+32(FP)
+	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX
 	TESTL     AX, AX
@@ -75800,35 +76036,157 @@ done:
 
 // func softmaxGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxGradYLanes3F32AVX2(SB), NOSPLIT, $0-73
+TEXT ·softmaxGradYLanes3F32AVX2(SB), $12672-73
 	// softmaxGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
 	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
-	MOVQ   xstride+56(FP), AX
-	SHLQ   $0x02, AX
-	MOVQ   outStride+48(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   y_len+32(FP), BX
-	VXORPD Y0, Y0, Y0
-	XORQ   SI, SI
-	CMPQ   BX, $0x00000008
-	JL     few
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         12383(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 160(SI)
+	VBROADCASTSS 64(CX), Y0
+	VMOVUPS      Y0, 192(SI)
+	VBROADCASTSS 68(CX), Y0
+	VMOVUPS      Y0, 224(SI)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 256(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 1.
-	MOVQ      y_base+24(FP), CX
-	VPMOVZXBD (CX)(SI*1), Y1
-	MOVQ      x+8(FP), CX
-	LEAQ      (CX)(SI*4), CX
-	VMOVUPS   (CX), Y2
-	VANDPS    absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD   Y3, Y0, Y0
-	VMOVUPS   (CX)(AX*1), Y3
-	VANDPS    absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y0, Y0
-	VMOVUPS   (CX)(AX*2), Y4
-	VANDPS    absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD   Y5, Y0, Y0
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R9*4), CX
+	VMOVUPS (CX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (CX)(AX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y3, Y6
+	VMULPS  Y5, Y1, Y7
+	VMOVUPS Y7, (BX)(R9*4)
+	VMULPS  Y5, Y6, Y6
+	VMOVUPS Y6, 6144(BX)(R9*4)
+	VADDPS  Y1, Y3, Y1
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS Y2, 2048(BX)(R9*4)
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 8192(BX)(R9*4)
+	VMULPS  Y5, Y3, Y1
+	VMOVUPS Y1, 4096(BX)(R9*4)
+	VMULPS  Y5, Y4, Y1
+	VMOVUPS Y1, 10240(BX)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       R8, CX
+	CMOVQLT    R8, CX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       CX
+	VMOVDQU    32(R10)(CX*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -75877,223 +76235,187 @@ many:
 	VPADDD      Y6, Y9, Y2
 	VPADDD      Y7, Y10, Y3
 	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPS       Y3, Y2, Y5
-	VADDPS       Y4, Y5, Y6
-	VMOVUPS      oneSingle<>+0(SB), Y7
-	VDIVPS       Y6, Y7, Y6
-	MOVQ         coef+16(FP), CX
-	VADDPS       Y3, Y4, Y7
-	VMULPS       Y6, Y2, Y8
-	VMULPS       Y6, Y7, Y7
-	VPCMPEQD     label0Single<>+0(SB), Y1, Y9
-	VBROADCASTSS (CX), Y10
-	VMULPS       Y10, Y8, Y10
-	VBROADCASTSS 4(CX), Y11
-	VMULPS       Y11, Y8, Y11
-	VBROADCASTSS 8(CX), Y12
-	VADDPS       Y12, Y10, Y10
-	VBLENDVPS    Y9, Y10, Y11, Y9
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y6, Y3, Y3
-	VMULPS       Y6, Y2, Y2
-	VPCMPEQD     label1Single<>+0(SB), Y1, Y10
-	VBROADCASTSS 32(CX), Y11
-	VMULPS       Y11, Y3, Y11
-	VBROADCASTSS 36(CX), Y12
-	VMULPS       Y12, Y3, Y12
-	VBROADCASTSS 40(CX), Y13
-	VADDPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y12, Y10
-	VMULPS       Y6, Y4, Y4
-	VMULPS       Y6, Y5, Y5
-	VPCMPEQD     label2Single<>+0(SB), Y1, Y1
-	VBROADCASTSS 64(CX), Y6
-	VMULPS       Y6, Y4, Y6
-	VBROADCASTSS 68(CX), Y11
-	VMULPS       Y11, Y4, Y11
-	VBROADCASTSS 72(CX), Y12
-	VADDPS       Y12, Y6, Y6
-	VBLENDVPS    Y1, Y6, Y11, Y1
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*4), CX
+	VADDPS  Y3, Y4, Y6
+	VMULPS  Y1, Y2, Y7
+	VMOVUPS Y7, (BX)(R9*4)
+	VMULPS  Y1, Y6, Y6
+	VMOVUPS Y6, 6144(BX)(R9*4)
+	VADDPS  Y2, Y4, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(BX)(R9*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 8192(BX)(R9*4)
+	VMULPS  Y1, Y4, Y2
+	VMOVUPS Y2, 4096(BX)(R9*4)
+	VMULPS  Y1, Y5, Y1
+	VMOVUPS Y1, 10240(BX)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few
+
+done:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R9*1), Y1
+	VMOVUPS     (BX)(R9*4), Y2
+	VMOVUPS     64(SI), Y3
+	VFMADD231PS (SI), Y2, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(SI), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(BX)(R9*4), Y3
+	VMOVUPS     160(SI), Y4
+	VFMADD231PS 96(SI), Y3, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y5
+	VMULPS      128(SI), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(BX)(R9*4), Y4
+	VMOVUPS     256(SI), Y5
+	VFMADD231PS 192(SI), Y4, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y1
+	VMULPS      224(SI), Y4, Y4
+	VBLENDVPS   Y1, Y5, Y4, Y1
+	VADDPS      Y3, Y2, Y4
+	VADDPS      Y1, Y4, Y5
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*4), CX
 
 	// h q minus p times the others.
-	VADDPS      Y10, Y9, Y6
-	VADDPS      Y1, Y6, Y11
-	VADDPS      Y10, Y1, Y11
-	VMULPS      Y8, Y11, Y8
-	VFMSUB213PS Y8, Y9, Y7
-	VADDPS      Y9, Y1, Y8
-	VMULPS      Y3, Y8, Y3
-	VFMSUB213PS Y3, Y10, Y2
-	VMULPS      Y4, Y6, Y3
-	VFMSUB213PS Y3, Y1, Y5
+	VADDPS      Y3, Y1, Y5
+	VMULPS      (BX)(R9*4), Y5, Y5
+	VMOVAPD     Y2, Y6
+	VMOVUPS     6144(BX)(R9*4), Y7
+	VFMSUB213PS Y5, Y7, Y6
 	CMPB        stream+64(FP), $0x00
 	JEQ         usual1
-	VMOVNTPS    Y7, (CX)
-	VMOVNTPS    Y2, (CX)(DX*1)
-	VMOVNTPS    Y5, (CX)(DX*2)
+	VMOVNTPS    Y6, (CX)
 	JMP         stored1
 
 usual1:
-	VMOVUPS Y7, (CX)
-	VMOVUPS Y2, (CX)(DX*1)
-	VMOVUPS Y5, (CX)(DX*2)
+	VMOVUPS Y6, (CX)
 
 stored1:
-	ADDQ $0x00000008, SI
-	SUBQ $0x00000008, BX
-	CMPQ BX, $0x00000008
-	JGE  many
+	VADDPS      Y2, Y1, Y2
+	VMULPS      2048(BX)(R9*4), Y2, Y2
+	VMOVUPS     8192(BX)(R9*4), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y3, (CX)(DX*1)
+	JMP         stored2
 
-few:
-	TESTQ BX, BX
-	JLE   done
+usual2:
+	VMOVUPS Y3, (CX)(DX*1)
+
+stored2:
+	VMULPS      4096(BX)(R9*4), Y4, Y2
+	VMOVUPS     10240(BX)(R9*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y1, (CX)(DX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y1, (CX)(DX*2)
+
+stored3:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R8
+	CMPQ R8, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000008, CX
-	CMPQ    BX, CX
-	CMOVQLT BX, CX
-	LEAQ    tailMasks<>+0(SB), DI
-	MOVQ    CX, R8
-	NEGQ    R8
-	VMOVDQU 32(DI)(R8*4), Y1
-	MOVQ    y_base+24(FP), DI
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
+	MOVQ    y_base+24(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DI)(SI*1), R9
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
 
-bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R9)(CX*1), DI
-	ORQ        DI, R8
-	DECQ       CX
-	JNZ        bytes2
-	VMOVQ      R8, X2
-	VPMOVZXBD  X2, Y2
-	MOVQ       x+8(FP), CX
-	LEAQ       (CX)(SI*4), CX
-	VMASKMOVPS (CX), Y1, Y3
-	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (CX)(AX*1), Y1, Y4
-	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD    Y5, Y0, Y0
-	VMASKMOVPS (CX)(AX*2), Y1, Y5
-	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
-	VPMAXUD    Y6, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VMOVAPD      Y6, Y8
-	VMOVUPS      log2eSingle<>+0(SB), Y9
-	VFMADD231PS  Y9, Y3, Y7
-	VFMADD231PS  Y9, Y4, Y8
-	VFMADD231PS  Y9, Y5, Y6
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VSUBPS       Y11, Y7, Y9
-	VSUBPS       Y11, Y8, Y10
-	VSUBPS       Y11, Y6, Y11
-	VMOVUPS      ln2Single<>+0(SB), Y12
-	VFNMADD231PS Y12, Y9, Y3
-	VFNMADD231PS Y12, Y10, Y4
-	VFNMADD231PS Y12, Y11, Y5
-	VPSLLD       $0x17, Y7, Y7
-	VPSLLD       $0x17, Y8, Y8
-	VPSLLD       $0x17, Y6, Y6
-
-	// A polynomial of e^r.
-	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VMOVAPD     Y9, Y11
-	VMOVUPS     expLogit32eSingle<>+0(SB), Y12
-	VFMADD213PS Y12, Y3, Y10
-	VFMADD213PS Y12, Y4, Y11
-	VFMADD213PS Y12, Y5, Y9
-	VMOVUPS     expLogit32dSingle<>+0(SB), Y12
-	VFMADD213PS Y12, Y3, Y10
-	VFMADD213PS Y12, Y4, Y11
-	VFMADD213PS Y12, Y5, Y9
-	VMOVUPS     expLogit32cSingle<>+0(SB), Y12
-	VFMADD213PS Y12, Y3, Y10
-	VFMADD213PS Y12, Y4, Y11
-	VFMADD213PS Y12, Y5, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y12
-	VFMADD213PS Y12, Y3, Y10
-	VFMADD213PS Y12, Y4, Y11
-	VFMADD213PS Y12, Y5, Y9
-	VMOVUPS     oneSingle<>+0(SB), Y12
-	VFMADD213PS Y12, Y3, Y10
-	VFMADD213PS Y12, Y4, Y11
-	VFMADD213PS Y12, Y5, Y9
-	VPADDD      Y7, Y10, Y3
-	VPADDD      Y8, Y11, Y4
-	VPADDD      Y6, Y9, Y5
-
-	// Each sum of the others adds up: nothing cancels.
-	VADDPS       Y4, Y3, Y6
-	VADDPS       Y5, Y6, Y7
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VDIVPS       Y7, Y8, Y7
-	MOVQ         coef+16(FP), CX
-	VADDPS       Y4, Y5, Y8
-	VMULPS       Y7, Y3, Y9
-	VMULPS       Y7, Y8, Y8
-	VPCMPEQD     label0Single<>+0(SB), Y2, Y10
-	VBROADCASTSS (CX), Y11
-	VMULPS       Y11, Y9, Y11
-	VBROADCASTSS 4(CX), Y12
-	VMULPS       Y12, Y9, Y12
-	VBROADCASTSS 8(CX), Y13
-	VADDPS       Y13, Y11, Y11
-	VBLENDVPS    Y10, Y11, Y12, Y10
-	VADDPS       Y3, Y5, Y3
-	VMULPS       Y7, Y4, Y4
-	VMULPS       Y7, Y3, Y3
-	VPCMPEQD     label1Single<>+0(SB), Y2, Y11
-	VBROADCASTSS 32(CX), Y12
-	VMULPS       Y12, Y4, Y12
-	VBROADCASTSS 36(CX), Y13
-	VMULPS       Y13, Y4, Y13
-	VBROADCASTSS 40(CX), Y14
-	VADDPS       Y14, Y12, Y12
-	VBLENDVPS    Y11, Y12, Y13, Y11
-	VMULPS       Y7, Y5, Y5
-	VMULPS       Y7, Y6, Y6
-	VPCMPEQD     label2Single<>+0(SB), Y2, Y2
-	VBROADCASTSS 64(CX), Y7
-	VMULPS       Y7, Y5, Y7
-	VBROADCASTSS 68(CX), Y12
-	VMULPS       Y12, Y5, Y12
-	VBROADCASTSS 72(CX), Y13
-	VADDPS       Y13, Y7, Y7
-	VBLENDVPS    Y2, Y7, Y12, Y2
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*4), CX
+bytes4:
+	SHLQ        $0x08, R11
+	MOVBQZX     -1(R12)(CX*1), R10
+	ORQ         R10, R11
+	DECQ        CX
+	JNZ         bytes4
+	VMOVQ       R11, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (BX)(R9*4), Y3
+	VMOVUPS     64(SI), Y4
+	VFMADD231PS (SI), Y3, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(SI), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(BX)(R9*4), Y4
+	VMOVUPS     160(SI), Y5
+	VFMADD231PS 96(SI), Y4, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y6
+	VMULPS      128(SI), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     4096(BX)(R9*4), Y5
+	VMOVUPS     256(SI), Y6
+	VFMADD231PS 192(SI), Y5, Y6
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y2
+	VMULPS      224(SI), Y5, Y5
+	VBLENDVPS   Y2, Y6, Y5, Y2
+	VADDPS      Y4, Y3, Y5
+	VADDPS      Y2, Y5, Y6
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*4), CX
 
 	// h q minus p times the others.
-	VADDPS      Y11, Y10, Y7
-	VADDPS      Y2, Y7, Y12
-	VADDPS      Y11, Y2, Y12
-	VMULPS      Y9, Y12, Y9
-	VFMSUB213PS Y9, Y10, Y8
-	VADDPS      Y10, Y2, Y9
-	VMULPS      Y4, Y9, Y4
-	VFMSUB213PS Y4, Y11, Y3
-	VMULPS      Y5, Y7, Y4
-	VFMSUB213PS Y4, Y2, Y6
-	VMASKMOVPS  Y8, Y1, (CX)
-	VMASKMOVPS  Y3, Y1, (CX)(DX*1)
-	VMASKMOVPS  Y6, Y1, (CX)(DX*2)
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, BX
-	JMP         few
+	VADDPS      Y4, Y2, Y6
+	VMULPS      (BX)(R9*4), Y6, Y6
+	VMOVAPD     Y3, Y7
+	VMOVUPS     6144(BX)(R9*4), Y8
+	VFMSUB213PS Y6, Y8, Y7
+	VMASKMOVPS  Y7, Y1, (CX)
+	VADDPS      Y3, Y2, Y3
+	VMULPS      2048(BX)(R9*4), Y3, Y3
+	VMOVUPS     8192(BX)(R9*4), Y6
+	VFMSUB213PS Y3, Y6, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(DX*1)
+	VMULPS      4096(BX)(R9*4), Y5, Y3
+	VMOVUPS     10240(BX)(R9*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	VMASKMOVPS  Y2, Y1, (CX)(DX*2)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	JMP         few2
 
-done:
+done2:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	MOVQ      DI, CX
+	SHLQ      $0x02, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      DI, y_len+32(FP)
+	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
 	TESTL     AX, AX
@@ -76104,35 +76426,177 @@ done:
 
 // func softmaxGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxGradYLanes3F64AVX2(SB), NOSPLIT, $0-73
+TEXT ·softmaxGradYLanes3F64AVX2(SB), $15744-73
 	// softmaxGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
 	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
-	MOVQ   xstride+56(FP), AX
-	SHLQ   $0x03, AX
-	MOVQ   outStride+48(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   y_len+32(FP), BX
-	VXORPD Y0, Y0, Y0
-	XORQ   SI, SI
-	CMPQ   BX, $0x00000004
-	JL     few
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         15455(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 160(SI)
+	VBROADCASTSD 128(CX), Y0
+	VMOVUPS      Y0, 192(SI)
+	VBROADCASTSD 136(CX), Y0
+	VMOVUPS      Y0, 224(SI)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 256(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
+	JL      few
 
 many:
 	// Vectors at a time: 1.
-	MOVQ      y_base+24(FP), CX
-	VPMOVZXBQ (CX)(SI*1), Y1
-	MOVQ      x+8(FP), CX
-	LEAQ      (CX)(SI*8), CX
-	VMOVUPD   (CX), Y2
-	VANDPD    absBits<>+0(SB), Y2, Y3
-	VPMAXSD   Y3, Y0, Y0
-	VMOVUPD   (CX)(AX*1), Y3
-	VANDPD    absBits<>+0(SB), Y3, Y4
-	VPMAXSD   Y4, Y0, Y0
-	VMOVUPD   (CX)(AX*2), Y4
-	VANDPD    absBits<>+0(SB), Y4, Y5
-	VPMAXSD   Y5, Y0, Y0
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R9*8), CX
+	VMOVUPD (CX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (CX)(AX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y3, Y6
+	VMULPD  Y5, Y1, Y7
+	VMOVUPS Y7, (BX)(R9*8)
+	VMULPD  Y5, Y6, Y6
+	VMOVUPS Y6, 7680(BX)(R9*8)
+	VADDPD  Y1, Y3, Y1
+	VMULPD  Y5, Y2, Y2
+	VMOVUPS Y2, 2560(BX)(R9*8)
+	VMULPD  Y5, Y1, Y1
+	VMOVUPS Y1, 10240(BX)(R9*8)
+	VMULPD  Y5, Y3, Y1
+	VMOVUPS Y1, 5120(BX)(R9*8)
+	VMULPD  Y5, Y4, Y1
+	VMOVUPS Y1, 12800(BX)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       R8, CX
+	CMOVQLT    R8, CX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       CX
+	VMOVDQU    32(R10)(CX*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -76201,243 +76665,187 @@ many:
 	VPADDQ      Y6, Y9, Y2
 	VPADDQ      Y7, Y10, Y3
 	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPD       Y3, Y2, Y5
-	VADDPD       Y4, Y5, Y6
-	VMOVUPD      one<>+0(SB), Y7
-	VDIVPD       Y6, Y7, Y6
-	MOVQ         coef+16(FP), CX
-	VADDPD       Y3, Y4, Y7
-	VMULPD       Y6, Y2, Y8
-	VMULPD       Y6, Y7, Y7
-	VPCMPEQQ     label0<>+0(SB), Y1, Y9
-	VBROADCASTSD (CX), Y10
-	VMULPD       Y10, Y8, Y10
-	VBROADCASTSD 8(CX), Y11
-	VMULPD       Y11, Y8, Y11
-	VBROADCASTSD 16(CX), Y12
-	VADDPD       Y12, Y10, Y10
-	VBLENDVPD    Y9, Y10, Y11, Y9
-	VADDPD       Y2, Y4, Y2
-	VMULPD       Y6, Y3, Y3
-	VMULPD       Y6, Y2, Y2
-	VPCMPEQQ     label1<>+0(SB), Y1, Y10
-	VBROADCASTSD 64(CX), Y11
-	VMULPD       Y11, Y3, Y11
-	VBROADCASTSD 72(CX), Y12
-	VMULPD       Y12, Y3, Y12
-	VBROADCASTSD 80(CX), Y13
-	VADDPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y12, Y10
-	VMULPD       Y6, Y4, Y4
-	VMULPD       Y6, Y5, Y5
-	VPCMPEQQ     label2<>+0(SB), Y1, Y1
-	VBROADCASTSD 128(CX), Y6
-	VMULPD       Y6, Y4, Y6
-	VBROADCASTSD 136(CX), Y11
-	VMULPD       Y11, Y4, Y11
-	VBROADCASTSD 144(CX), Y12
-	VADDPD       Y12, Y6, Y6
-	VBLENDVPD    Y1, Y6, Y11, Y1
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*8), CX
+	VADDPD  Y3, Y4, Y6
+	VMULPD  Y1, Y2, Y7
+	VMOVUPS Y7, (BX)(R9*8)
+	VMULPD  Y1, Y6, Y6
+	VMOVUPS Y6, 7680(BX)(R9*8)
+	VADDPD  Y2, Y4, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2560(BX)(R9*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(BX)(R9*8)
+	VMULPD  Y1, Y4, Y2
+	VMOVUPS Y2, 5120(BX)(R9*8)
+	VMULPD  Y1, Y5, Y1
+	VMOVUPS Y1, 12800(BX)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	JMP     few
+
+done:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000004
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R9*1), Y1
+	VMOVUPS     (BX)(R9*8), Y2
+	VMOVUPS     64(SI), Y3
+	VFMADD231PD (SI), Y2, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(SI), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     2560(BX)(R9*8), Y3
+	VMOVUPS     160(SI), Y4
+	VFMADD231PD 96(SI), Y3, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y5
+	VMULPD      128(SI), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     5120(BX)(R9*8), Y4
+	VMOVUPS     256(SI), Y5
+	VFMADD231PD 192(SI), Y4, Y5
+	VPCMPEQQ    label2<>+0(SB), Y1, Y1
+	VMULPD      224(SI), Y4, Y4
+	VBLENDVPD   Y1, Y5, Y4, Y1
+	VADDPD      Y3, Y2, Y4
+	VADDPD      Y1, Y4, Y5
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*8), CX
 
 	// h q minus p times the others.
-	VADDPD      Y10, Y9, Y6
-	VADDPD      Y1, Y6, Y11
-	VADDPD      Y10, Y1, Y11
-	VMULPD      Y8, Y11, Y8
-	VFMSUB213PD Y8, Y9, Y7
-	VADDPD      Y9, Y1, Y8
-	VMULPD      Y3, Y8, Y3
-	VFMSUB213PD Y3, Y10, Y2
-	VMULPD      Y4, Y6, Y3
-	VFMSUB213PD Y3, Y1, Y5
+	VADDPD      Y3, Y1, Y5
+	VMULPD      (BX)(R9*8), Y5, Y5
+	VMOVAPD     Y2, Y6
+	VMOVUPS     7680(BX)(R9*8), Y7
+	VFMSUB213PD Y5, Y7, Y6
 	CMPB        stream+64(FP), $0x00
 	JEQ         usual1
-	VMOVNTPD    Y7, (CX)
-	VMOVNTPD    Y2, (CX)(DX*1)
-	VMOVNTPD    Y5, (CX)(DX*2)
+	VMOVNTPD    Y6, (CX)
 	JMP         stored1
 
 usual1:
-	VMOVUPD Y7, (CX)
-	VMOVUPD Y2, (CX)(DX*1)
-	VMOVUPD Y5, (CX)(DX*2)
+	VMOVUPD Y6, (CX)
 
 stored1:
-	ADDQ $0x00000004, SI
-	SUBQ $0x00000004, BX
-	CMPQ BX, $0x00000004
-	JGE  many
+	VADDPD      Y2, Y1, Y2
+	VMULPD      2560(BX)(R9*8), Y2, Y2
+	VMOVUPS     10240(BX)(R9*8), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y3, (CX)(DX*1)
+	JMP         stored2
 
-few:
-	TESTQ BX, BX
-	JLE   done
+usual2:
+	VMOVUPD Y3, (CX)(DX*1)
+
+stored2:
+	VMULPD      5120(BX)(R9*8), Y4, Y2
+	VMOVUPS     12800(BX)(R9*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y1, (CX)(DX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y1, (CX)(DX*2)
+
+stored3:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, R8
+	CMPQ R8, $0x00000004
+	JGE  many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000004, CX
-	CMPQ    BX, CX
-	CMOVQLT BX, CX
-	LEAQ    tailMasks<>+0(SB), DI
-	MOVQ    CX, R8
-	NEGQ    R8
-	VMOVDQU 32(DI)(R8*8), Y1
-	MOVQ    y_base+24(FP), DI
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
+	MOVQ    y_base+24(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R8, R8
-	LEAQ (DI)(SI*1), R9
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
 
-bytes2:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R9)(CX*1), DI
-	ORQ        DI, R8
-	DECQ       CX
-	JNZ        bytes2
-	VMOVQ      R8, X2
-	VPMOVZXBQ  X2, Y2
-	MOVQ       x+8(FP), CX
-	LEAQ       (CX)(SI*8), CX
-	VMASKMOVPD (CX), Y1, Y3
-	VANDPD     absBits<>+0(SB), Y3, Y4
-	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (CX)(AX*1), Y1, Y4
-	VANDPD     absBits<>+0(SB), Y4, Y5
-	VPMAXSD    Y5, Y0, Y0
-	VMASKMOVPD (CX)(AX*2), Y1, Y5
-	VANDPD     absBits<>+0(SB), Y5, Y6
-	VPMAXSD    Y6, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VMOVAPD      Y6, Y8
-	VMOVUPD      log2e<>+0(SB), Y9
-	VFMADD231PD  Y9, Y3, Y7
-	VFMADD231PD  Y9, Y4, Y8
-	VFMADD231PD  Y9, Y5, Y6
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VSUBPD       Y11, Y7, Y9
-	VSUBPD       Y11, Y8, Y10
-	VSUBPD       Y11, Y6, Y11
-	VMOVUPD      ln2<>+0(SB), Y12
-	VFNMADD231PD Y12, Y9, Y3
-	VFNMADD231PD Y12, Y10, Y4
-	VFNMADD231PD Y12, Y11, Y5
-	VPSLLQ       $0x34, Y7, Y7
-	VPSLLQ       $0x34, Y8, Y8
-	VPSLLQ       $0x34, Y6, Y6
-
-	// A polynomial of e^r.
-	VMOVUPD     expLogit64k<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VMOVAPD     Y9, Y11
-	VMOVUPD     expLogit64j<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64i<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64h<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64g<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64f<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64e<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64d<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     expLogit64c<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     one<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VMOVUPD     one<>+0(SB), Y12
-	VFMADD213PD Y12, Y3, Y10
-	VFMADD213PD Y12, Y4, Y11
-	VFMADD213PD Y12, Y5, Y9
-	VPADDQ      Y7, Y10, Y3
-	VPADDQ      Y8, Y11, Y4
-	VPADDQ      Y6, Y9, Y5
-
-	// Each sum of the others adds up: nothing cancels.
-	VADDPD       Y4, Y3, Y6
-	VADDPD       Y5, Y6, Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VDIVPD       Y7, Y8, Y7
-	MOVQ         coef+16(FP), CX
-	VADDPD       Y4, Y5, Y8
-	VMULPD       Y7, Y3, Y9
-	VMULPD       Y7, Y8, Y8
-	VPCMPEQQ     label0<>+0(SB), Y2, Y10
-	VBROADCASTSD (CX), Y11
-	VMULPD       Y11, Y9, Y11
-	VBROADCASTSD 8(CX), Y12
-	VMULPD       Y12, Y9, Y12
-	VBROADCASTSD 16(CX), Y13
-	VADDPD       Y13, Y11, Y11
-	VBLENDVPD    Y10, Y11, Y12, Y10
-	VADDPD       Y3, Y5, Y3
-	VMULPD       Y7, Y4, Y4
-	VMULPD       Y7, Y3, Y3
-	VPCMPEQQ     label1<>+0(SB), Y2, Y11
-	VBROADCASTSD 64(CX), Y12
-	VMULPD       Y12, Y4, Y12
-	VBROADCASTSD 72(CX), Y13
-	VMULPD       Y13, Y4, Y13
-	VBROADCASTSD 80(CX), Y14
-	VADDPD       Y14, Y12, Y12
-	VBLENDVPD    Y11, Y12, Y13, Y11
-	VMULPD       Y7, Y5, Y5
-	VMULPD       Y7, Y6, Y6
-	VPCMPEQQ     label2<>+0(SB), Y2, Y2
-	VBROADCASTSD 128(CX), Y7
-	VMULPD       Y7, Y5, Y7
-	VBROADCASTSD 136(CX), Y12
-	VMULPD       Y12, Y5, Y12
-	VBROADCASTSD 144(CX), Y13
-	VADDPD       Y13, Y7, Y7
-	VBLENDVPD    Y2, Y7, Y12, Y2
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(SI*8), CX
+bytes4:
+	SHLQ        $0x08, R11
+	MOVBQZX     -1(R12)(CX*1), R10
+	ORQ         R10, R11
+	DECQ        CX
+	JNZ         bytes4
+	VMOVQ       R11, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (BX)(R9*8), Y3
+	VMOVUPS     64(SI), Y4
+	VFMADD231PD (SI), Y3, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(SI), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     2560(BX)(R9*8), Y4
+	VMOVUPS     160(SI), Y5
+	VFMADD231PD 96(SI), Y4, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y6
+	VMULPD      128(SI), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     5120(BX)(R9*8), Y5
+	VMOVUPS     256(SI), Y6
+	VFMADD231PD 192(SI), Y5, Y6
+	VPCMPEQQ    label2<>+0(SB), Y2, Y2
+	VMULPD      224(SI), Y5, Y5
+	VBLENDVPD   Y2, Y6, Y5, Y2
+	VADDPD      Y4, Y3, Y5
+	VADDPD      Y2, Y5, Y6
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R9*8), CX
 
 	// h q minus p times the others.
-	VADDPD      Y11, Y10, Y7
-	VADDPD      Y2, Y7, Y12
-	VADDPD      Y11, Y2, Y12
-	VMULPD      Y9, Y12, Y9
-	VFMSUB213PD Y9, Y10, Y8
-	VADDPD      Y10, Y2, Y9
-	VMULPD      Y4, Y9, Y4
-	VFMSUB213PD Y4, Y11, Y3
-	VMULPD      Y5, Y7, Y4
-	VFMSUB213PD Y4, Y2, Y6
-	VMASKMOVPD  Y8, Y1, (CX)
-	VMASKMOVPD  Y3, Y1, (CX)(DX*1)
-	VMASKMOVPD  Y6, Y1, (CX)(DX*2)
-	ADDQ        $0x00000004, SI
-	SUBQ        $0x00000004, BX
-	JMP         few
+	VADDPD      Y4, Y2, Y6
+	VMULPD      (BX)(R9*8), Y6, Y6
+	VMOVAPD     Y3, Y7
+	VMOVUPS     7680(BX)(R9*8), Y8
+	VFMSUB213PD Y6, Y8, Y7
+	VMASKMOVPD  Y7, Y1, (CX)
+	VADDPD      Y3, Y2, Y3
+	VMULPD      2560(BX)(R9*8), Y3, Y3
+	VMOVUPS     10240(BX)(R9*8), Y6
+	VFMSUB213PD Y3, Y6, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(DX*1)
+	VMULPD      5120(BX)(R9*8), Y5, Y3
+	VMOVUPS     12800(BX)(R9*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	VMASKMOVPD  Y2, Y1, (CX)(DX*2)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R8
+	JMP         few2
 
-done:
+done2:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	MOVQ      DI, CX
+	SHLQ      $0x03, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      DI, y_len+32(FP)
+	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX
 	TESTL     AX, AX
@@ -76448,42 +76856,190 @@ done:
 
 // func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxGradYLanes4F32AVX2(SB), $160-73
+TEXT ·softmaxGradYLanes4F32AVX2(SB), $16864-73
 	// softmaxGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
 	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
-	MOVQ   xstride+56(FP), AX
-	SHLQ   $0x02, AX
-	LEAQ   (AX)(AX*2), DX
-	MOVQ   outStride+48(FP), BX
-	SHLQ   $0x02, BX
-	LEAQ   (BX)(BX*2), SI
-	MOVQ   y_len+32(FP), DI
-	VXORPD Y0, Y0, Y0
-	LEAQ   31(SP), R8
-	ANDQ   $-32, R8
-	XORQ   R9, R9
-	CMPQ   DI, $0x00000008
-	JL     few
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         16479(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 64(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 68(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 256(R8)
+	VBROADCASTSS 96(CX), Y0
+	VMOVUPS      Y0, 288(R8)
+	VBROADCASTSS 100(CX), Y0
+	VMOVUPS      Y0, 320(R8)
+	VBROADCASTSS 104(CX), Y0
+	VMOVUPS      Y0, 352(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
 
 many:
 	// Vectors at a time: 1.
-	MOVQ      y_base+24(FP), CX
-	VPMOVZXBD (CX)(R9*1), Y1
-	MOVQ      x+8(FP), CX
-	LEAQ      (CX)(R9*4), CX
-	VMOVUPS   (CX), Y2
-	VANDPS    absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD   Y3, Y0, Y0
-	VMOVUPS   (CX)(AX*1), Y3
-	VANDPS    absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD   Y4, Y0, Y0
-	VMOVUPS   (CX)(AX*2), Y4
-	VANDPS    absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD   Y5, Y0, Y0
-	VMOVUPS   (CX)(DX*1), Y5
-	VANDPS    absBitsSingle<>+0(SB), Y5, Y6
-	VPMAXUD   Y6, Y0, Y0
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R11*4), CX
+	VMOVUPS (CX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+	VMOVUPS (CX)(AX*2), Y3
+	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD Y4, Y0, Y0
+	VMOVUPS (CX)(DX*1), Y4
+	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y6, Y8
+	VMULPS  Y7, Y1, Y9
+	VMOVUPS Y9, (DI)(R11*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(DI)(R11*4)
+	VADDPS  Y1, Y6, Y1
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(DI)(R11*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(DI)(R11*4)
+	VADDPS  Y4, Y5, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(DI)(R11*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(DI)(R11*4)
+	VADDPS  Y3, Y5, Y1
+	VMULPS  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(DI)(R11*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(DI)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       R10, CX
+	CMOVQLT    R10, CX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       CX
+	VMOVDQU    32(R12)(CX*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -76544,293 +77100,230 @@ many:
 	VPADDD      Y8, Y12, Y3
 	VPADDD      Y9, Y13, Y4
 	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPS       Y3, Y2, Y6
-	VADDPS       Y5, Y4, Y7
-	VADDPS       Y7, Y6, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y9
-	VDIVPS       Y8, Y9, Y8
-	MOVQ         coef+16(FP), CX
-	VADDPS       Y3, Y7, Y9
-	VMULPS       Y8, Y2, Y10
-	VMULPS       Y8, Y9, Y9
-	VMOVUPS      Y9, (R8)
-	VPCMPEQD     label0Single<>+0(SB), Y1, Y9
-	VBROADCASTSS (CX), Y11
-	VMULPS       Y11, Y10, Y11
-	VBROADCASTSS 4(CX), Y12
-	VMULPS       Y12, Y10, Y12
-	VBROADCASTSS 8(CX), Y13
-	VADDPS       Y13, Y11, Y11
-	VBLENDVPS    Y9, Y11, Y12, Y9
-	VADDPS       Y2, Y7, Y2
-	VMULPS       Y8, Y3, Y3
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      Y2, 32(R8)
-	VPCMPEQD     label1Single<>+0(SB), Y1, Y2
-	VBROADCASTSS 32(CX), Y7
-	VMULPS       Y7, Y3, Y7
-	VBROADCASTSS 36(CX), Y11
-	VMULPS       Y11, Y3, Y11
-	VBROADCASTSS 40(CX), Y12
-	VADDPS       Y12, Y7, Y7
-	VBLENDVPS    Y2, Y7, Y11, Y2
-	VADDPS       Y5, Y6, Y7
-	VMULPS       Y8, Y4, Y11
-	VMULPS       Y8, Y7, Y7
-	VMOVUPS      Y7, 64(R8)
-	VPCMPEQD     label2Single<>+0(SB), Y1, Y7
-	VBROADCASTSS 64(CX), Y12
-	VMULPS       Y12, Y11, Y12
-	VBROADCASTSS 68(CX), Y13
-	VMULPS       Y13, Y11, Y13
-	VBROADCASTSS 72(CX), Y14
-	VADDPS       Y14, Y12, Y12
-	VBLENDVPS    Y7, Y12, Y13, Y7
-	VADDPS       Y4, Y6, Y4
-	VMULPS       Y8, Y5, Y5
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(R8)
-	VPCMPEQD     label3Single<>+0(SB), Y1, Y1
-	VBROADCASTSS 96(CX), Y4
-	VMULPS       Y4, Y5, Y4
-	VBROADCASTSS 100(CX), Y6
-	VMULPS       Y6, Y5, Y6
-	VBROADCASTSS 104(CX), Y8
-	VADDPS       Y8, Y4, Y4
-	VBLENDVPS    Y1, Y4, Y6, Y1
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(R9*4), CX
+	VADDPS  Y3, Y7, Y8
+	VMULPS  Y1, Y2, Y9
+	VMOVUPS Y9, (DI)(R11*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(DI)(R11*4)
+	VADDPS  Y2, Y7, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(DI)(R11*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(DI)(R11*4)
+	VADDPS  Y5, Y6, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(DI)(R11*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(DI)(R11*4)
+	VADDPS  Y4, Y6, Y2
+	VMULPS  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(DI)(R11*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(DI)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few
+
+done:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R11*1), Y1
+	VMOVUPS     (DI)(R11*4), Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PS (R8), Y2, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(R8), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R11*4), Y3
+	VMOVUPS     160(R8), Y4
+	VFMADD231PS 96(R8), Y3, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y5
+	VMULPS      128(R8), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R11*4), Y4
+	VMOVUPS     256(R8), Y5
+	VFMADD231PS 192(R8), Y4, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y6
+	VMULPS      224(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R11*4), Y5
+	VMOVUPS     352(R8), Y6
+	VFMADD231PS 288(R8), Y5, Y6
+	VPCMPEQD    label3Single<>+0(SB), Y1, Y1
+	VMULPS      320(R8), Y5, Y5
+	VBLENDVPS   Y1, Y6, Y5, Y1
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y1, Y4, Y6
+	VADDPS      Y6, Y5, Y7
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*4), CX
 
 	// h q minus p times the others.
-	VADDPS      Y2, Y9, Y4
-	VADDPS      Y1, Y7, Y6
-	VADDPS      Y6, Y4, Y8
-	VADDPS      Y2, Y6, Y8
-	VMULPS      Y10, Y8, Y8
-	VMOVUPS     (R8), Y10
-	VFMSUB213PS Y8, Y9, Y10
-	VADDPS      Y9, Y6, Y6
-	VMULPS      Y3, Y6, Y3
-	VMOVUPS     32(R8), Y6
-	VFMSUB213PS Y3, Y2, Y6
-	VADDPS      Y1, Y4, Y2
-	VMULPS      Y11, Y2, Y2
-	VMOVUPS     64(R8), Y3
-	VFMSUB213PS Y2, Y7, Y3
-	VADDPS      Y7, Y4, Y2
-	VMULPS      Y5, Y2, Y2
-	VMOVUPS     96(R8), Y4
-	VFMSUB213PS Y2, Y1, Y4
+	VADDPS      Y3, Y6, Y7
+	VMULPS      (DI)(R11*4), Y7, Y7
+	VMOVAPD     Y2, Y8
+	VMOVUPS     8192(DI)(R11*4), Y9
+	VFMSUB213PS Y7, Y9, Y8
 	CMPB        stream+64(FP), $0x00
 	JEQ         usual1
-	VMOVNTPS    Y10, (CX)
-	VMOVNTPS    Y6, (CX)(BX*1)
-	VMOVNTPS    Y3, (CX)(BX*2)
-	VMOVNTPS    Y4, (CX)(SI*1)
+	VMOVNTPS    Y8, (CX)
 	JMP         stored1
 
 usual1:
-	VMOVUPS Y10, (CX)
-	VMOVUPS Y6, (CX)(BX*1)
-	VMOVUPS Y3, (CX)(BX*2)
-	VMOVUPS Y4, (CX)(SI*1)
+	VMOVUPS Y8, (CX)
 
 stored1:
-	ADDQ $0x00000008, R9
-	SUBQ $0x00000008, DI
-	CMPQ DI, $0x00000008
-	JGE  many
+	VADDPS      Y2, Y6, Y2
+	VMULPS      2048(DI)(R11*4), Y2, Y2
+	VMOVUPS     10240(DI)(R11*4), Y6
+	VFMSUB213PS Y2, Y6, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y3, (CX)(BX*1)
+	JMP         stored2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+usual2:
+	VMOVUPS Y3, (CX)(BX*1)
+
+stored2:
+	VADDPS      Y1, Y5, Y2
+	VMULPS      4096(DI)(R11*4), Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPS     12288(DI)(R11*4), Y6
+	VFMSUB213PS Y2, Y6, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y3, (CX)(BX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y3, (CX)(BX*2)
+
+stored3:
+	VADDPS      Y4, Y5, Y2
+	VMULPS      6144(DI)(R11*4), Y2, Y2
+	VMOVUPS     14336(DI)(R11*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y1, (CX)(SI*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y1, (CX)(SI*1)
+
+stored4:
+	ADDQ $0x00000008, R11
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000008, CX
-	CMPQ    DI, CX
-	CMOVQLT DI, CX
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    CX, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y1
-	MOVQ    y_base+24(FP), R10
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y1
+	MOVQ    y_base+24(FP), R12
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (R10)(R9*1), R12
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
 
-bytes2:
-	SHLQ       $0x08, R11
-	MOVBQZX    -1(R12)(CX*1), R10
-	ORQ        R10, R11
-	DECQ       CX
-	JNZ        bytes2
-	VMOVQ      R11, X2
-	VPMOVZXBD  X2, Y2
-	MOVQ       x+8(FP), CX
-	LEAQ       (CX)(R9*4), CX
-	VMASKMOVPS (CX), Y1, Y3
-	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (CX)(AX*1), Y1, Y4
-	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD    Y5, Y0, Y0
-	VMASKMOVPS (CX)(AX*2), Y1, Y5
-	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
-	VPMAXUD    Y6, Y0, Y0
-	VMASKMOVPS (CX)(DX*1), Y1, Y6
-	VANDPS     absBitsSingle<>+0(SB), Y6, Y7
-	VPMAXUD    Y7, Y0, Y0
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y7
-	VMOVAPD      Y7, Y8
-	VMOVAPD      Y7, Y9
-	VMOVAPD      Y7, Y10
-	VMOVUPS      log2eSingle<>+0(SB), Y11
-	VFMADD231PS  Y11, Y3, Y8
-	VFMADD231PS  Y11, Y4, Y9
-	VFMADD231PS  Y11, Y5, Y10
-	VFMADD231PS  Y11, Y6, Y7
-	VMOVUPS      roundBitsSingle<>+0(SB), Y14
-	VSUBPS       Y14, Y8, Y11
-	VSUBPS       Y14, Y9, Y12
-	VSUBPS       Y14, Y10, Y13
-	VSUBPS       Y14, Y7, Y14
-	VMOVUPS      ln2Single<>+0(SB), Y15
-	VFNMADD231PS Y15, Y11, Y3
-	VFNMADD231PS Y15, Y12, Y4
-	VFNMADD231PS Y15, Y13, Y5
-	VFNMADD231PS Y15, Y14, Y6
-	VPSLLD       $0x17, Y8, Y8
-	VPSLLD       $0x17, Y9, Y9
-	VPSLLD       $0x17, Y10, Y10
-	VPSLLD       $0x17, Y7, Y7
-
-	// A polynomial of e^r.
-	VMOVUPS     expLogit32fSingle<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VMOVAPD     Y11, Y13
-	VMOVAPD     Y11, Y14
-	VMOVUPS     expLogit32eSingle<>+0(SB), Y15
-	VFMADD213PS Y15, Y3, Y12
-	VFMADD213PS Y15, Y4, Y13
-	VFMADD213PS Y15, Y5, Y14
-	VFMADD213PS Y15, Y6, Y11
-	VMOVUPS     expLogit32dSingle<>+0(SB), Y15
-	VFMADD213PS Y15, Y3, Y12
-	VFMADD213PS Y15, Y4, Y13
-	VFMADD213PS Y15, Y5, Y14
-	VFMADD213PS Y15, Y6, Y11
-	VMOVUPS     expLogit32cSingle<>+0(SB), Y15
-	VFMADD213PS Y15, Y3, Y12
-	VFMADD213PS Y15, Y4, Y13
-	VFMADD213PS Y15, Y5, Y14
-	VFMADD213PS Y15, Y6, Y11
-	VMOVUPS     oneSingle<>+0(SB), Y15
-	VFMADD213PS Y15, Y3, Y12
-	VFMADD213PS Y15, Y4, Y13
-	VFMADD213PS Y15, Y5, Y14
-	VFMADD213PS Y15, Y6, Y11
-	VMOVUPS     oneSingle<>+0(SB), Y15
-	VFMADD213PS Y15, Y3, Y12
-	VFMADD213PS Y15, Y4, Y13
-	VFMADD213PS Y15, Y5, Y14
-	VFMADD213PS Y15, Y6, Y11
-	VPADDD      Y8, Y12, Y3
-	VPADDD      Y9, Y13, Y4
-	VPADDD      Y10, Y14, Y5
-	VPADDD      Y7, Y11, Y6
-
-	// Each sum of the others adds up: nothing cancels.
-	VADDPS       Y4, Y3, Y7
-	VADDPS       Y6, Y5, Y8
-	VADDPS       Y8, Y7, Y9
-	VMOVUPS      oneSingle<>+0(SB), Y10
-	VDIVPS       Y9, Y10, Y9
-	MOVQ         coef+16(FP), CX
-	VADDPS       Y4, Y8, Y10
-	VMULPS       Y9, Y3, Y11
-	VMULPS       Y9, Y10, Y10
-	VMOVUPS      Y10, (R8)
-	VPCMPEQD     label0Single<>+0(SB), Y2, Y10
-	VBROADCASTSS (CX), Y12
-	VMULPS       Y12, Y11, Y12
-	VBROADCASTSS 4(CX), Y13
-	VMULPS       Y13, Y11, Y13
-	VBROADCASTSS 8(CX), Y14
-	VADDPS       Y14, Y12, Y12
-	VBLENDVPS    Y10, Y12, Y13, Y10
-	VADDPS       Y3, Y8, Y3
-	VMULPS       Y9, Y4, Y4
-	VMULPS       Y9, Y3, Y3
-	VMOVUPS      Y3, 32(R8)
-	VPCMPEQD     label1Single<>+0(SB), Y2, Y3
-	VBROADCASTSS 32(CX), Y8
-	VMULPS       Y8, Y4, Y8
-	VBROADCASTSS 36(CX), Y12
-	VMULPS       Y12, Y4, Y12
-	VBROADCASTSS 40(CX), Y13
-	VADDPS       Y13, Y8, Y8
-	VBLENDVPS    Y3, Y8, Y12, Y3
-	VADDPS       Y6, Y7, Y8
-	VMULPS       Y9, Y5, Y12
-	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(R8)
-	VPCMPEQD     label2Single<>+0(SB), Y2, Y8
-	VBROADCASTSS 64(CX), Y13
-	VMULPS       Y13, Y12, Y13
-	VBROADCASTSS 68(CX), Y14
-	VMULPS       Y14, Y12, Y14
-	VBROADCASTSS 72(CX), Y15
-	VADDPS       Y15, Y13, Y13
-	VBLENDVPS    Y8, Y13, Y14, Y8
-	VADDPS       Y5, Y7, Y5
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y9, Y5, Y5
-	VMOVUPS      Y5, 96(R8)
-	VPCMPEQD     label3Single<>+0(SB), Y2, Y2
-	VBROADCASTSS 96(CX), Y5
-	VMULPS       Y5, Y6, Y5
-	VBROADCASTSS 100(CX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 104(CX), Y9
-	VADDPS       Y9, Y5, Y5
-	VBLENDVPS    Y2, Y5, Y7, Y2
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(R9*4), CX
+bytes5:
+	SHLQ        $0x08, R13
+	MOVBQZX     -1(R14)(CX*1), R12
+	ORQ         R12, R13
+	DECQ        CX
+	JNZ         bytes5
+	VMOVQ       R13, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (DI)(R11*4), Y3
+	VMOVUPS     64(R8), Y4
+	VFMADD231PS (R8), Y3, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(R8), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R11*4), Y4
+	VMOVUPS     160(R8), Y5
+	VFMADD231PS 96(R8), Y4, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y6
+	VMULPS      128(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R11*4), Y5
+	VMOVUPS     256(R8), Y6
+	VFMADD231PS 192(R8), Y5, Y6
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y7
+	VMULPS      224(R8), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R11*4), Y6
+	VMOVUPS     352(R8), Y7
+	VFMADD231PS 288(R8), Y6, Y7
+	VPCMPEQD    label3Single<>+0(SB), Y2, Y2
+	VMULPS      320(R8), Y6, Y6
+	VBLENDVPS   Y2, Y7, Y6, Y2
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y2, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*4), CX
 
 	// h q minus p times the others.
-	VADDPS      Y3, Y10, Y5
-	VADDPS      Y2, Y8, Y7
-	VADDPS      Y7, Y5, Y9
-	VADDPS      Y3, Y7, Y9
-	VMULPS      Y11, Y9, Y9
-	VMOVUPS     (R8), Y11
-	VFMSUB213PS Y9, Y10, Y11
-	VADDPS      Y10, Y7, Y7
-	VMULPS      Y4, Y7, Y4
-	VMOVUPS     32(R8), Y7
-	VFMSUB213PS Y4, Y3, Y7
-	VADDPS      Y2, Y5, Y3
-	VMULPS      Y12, Y3, Y3
-	VMOVUPS     64(R8), Y4
-	VFMSUB213PS Y3, Y8, Y4
-	VADDPS      Y8, Y5, Y3
-	VMULPS      Y6, Y3, Y3
-	VMOVUPS     96(R8), Y5
-	VFMSUB213PS Y3, Y2, Y5
-	VMASKMOVPS  Y11, Y1, (CX)
-	VMASKMOVPS  Y7, Y1, (CX)(BX*1)
+	VADDPS      Y4, Y7, Y8
+	VMULPS      (DI)(R11*4), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     8192(DI)(R11*4), Y10
+	VFMSUB213PS Y8, Y10, Y9
+	VMASKMOVPS  Y9, Y1, (CX)
+	VADDPS      Y3, Y7, Y3
+	VMULPS      2048(DI)(R11*4), Y3, Y3
+	VMOVUPS     10240(DI)(R11*4), Y7
+	VFMSUB213PS Y3, Y7, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(BX*1)
+	VADDPS      Y2, Y6, Y3
+	VMULPS      4096(DI)(R11*4), Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMOVUPS     12288(DI)(R11*4), Y7
+	VFMSUB213PS Y3, Y7, Y4
 	VMASKMOVPS  Y4, Y1, (CX)(BX*2)
-	VMASKMOVPS  Y5, Y1, (CX)(SI*1)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, DI
-	JMP         few
+	VADDPS      Y5, Y6, Y3
+	VMULPS      6144(DI)(R11*4), Y3, Y3
+	VMOVUPS     14336(DI)(R11*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	VMASKMOVPS  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	JMP         few2
 
-done:
+done2:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	MOVQ      R9, CX
+	SHLQ      $0x02, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      R9, y_len+32(FP)
+	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
 	TESTL     AX, AX
@@ -76841,42 +77334,215 @@ done:
 
 // func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxGradYLanes4F64AVX2(SB), $160-73
+TEXT ·softmaxGradYLanes4F64AVX2(SB), $16864-73
 	// softmaxGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
 	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
-	MOVQ   xstride+56(FP), AX
-	SHLQ   $0x03, AX
-	LEAQ   (AX)(AX*2), DX
-	MOVQ   outStride+48(FP), BX
-	SHLQ   $0x03, BX
-	LEAQ   (BX)(BX*2), SI
-	MOVQ   y_len+32(FP), DI
-	VXORPD Y0, Y0, Y0
-	LEAQ   31(SP), R8
-	ANDQ   $-32, R8
-	XORQ   R9, R9
-	CMPQ   DI, $0x00000004
-	JL     few
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         16479(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 128(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSD 136(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 256(R8)
+	VBROADCASTSD 192(CX), Y0
+	VMOVUPS      Y0, 288(R8)
+	VBROADCASTSD 200(CX), Y0
+	VMOVUPS      Y0, 320(R8)
+	VBROADCASTSD 208(CX), Y0
+	VMOVUPS      Y0, 352(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000004
+	JL      few
 
 many:
 	// Vectors at a time: 1.
-	MOVQ      y_base+24(FP), CX
-	VPMOVZXBQ (CX)(R9*1), Y1
-	MOVQ      x+8(FP), CX
-	LEAQ      (CX)(R9*8), CX
-	VMOVUPD   (CX), Y2
-	VANDPD    absBits<>+0(SB), Y2, Y3
-	VPMAXSD   Y3, Y0, Y0
-	VMOVUPD   (CX)(AX*1), Y3
-	VANDPD    absBits<>+0(SB), Y3, Y4
-	VPMAXSD   Y4, Y0, Y0
-	VMOVUPD   (CX)(AX*2), Y4
-	VANDPD    absBits<>+0(SB), Y4, Y5
-	VPMAXSD   Y5, Y0, Y0
-	VMOVUPD   (CX)(DX*1), Y5
-	VANDPD    absBits<>+0(SB), Y5, Y6
-	VPMAXSD   Y6, Y0, Y0
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R11*8), CX
+	VMOVUPD (CX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+	VMOVUPD (CX)(AX*2), Y3
+	VANDPD  absBits<>+0(SB), Y3, Y4
+	VPMAXSD Y4, Y0, Y0
+	VMOVUPD (CX)(DX*1), Y4
+	VANDPD  absBits<>+0(SB), Y4, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y6, Y8
+	VMULPD  Y7, Y1, Y9
+	VMOVUPS Y9, (DI)(R11*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(DI)(R11*8)
+	VADDPD  Y1, Y6, Y1
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(DI)(R11*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(DI)(R11*8)
+	VADDPD  Y4, Y5, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(DI)(R11*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(DI)(R11*8)
+	VADDPD  Y3, Y5, Y1
+	VMULPD  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(DI)(R11*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(DI)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	CMPQ    R10, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       R10, CX
+	CMOVQLT    R10, CX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       CX
+	VMOVDQU    32(R12)(CX*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -76962,318 +77628,2454 @@ many:
 	VPADDQ      Y8, Y12, Y3
 	VPADDQ      Y9, Y13, Y4
 	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPD       Y3, Y2, Y6
-	VADDPD       Y5, Y4, Y7
-	VADDPD       Y7, Y6, Y8
-	VMOVUPD      one<>+0(SB), Y9
-	VDIVPD       Y8, Y9, Y8
-	MOVQ         coef+16(FP), CX
-	VADDPD       Y3, Y7, Y9
-	VMULPD       Y8, Y2, Y10
-	VMULPD       Y8, Y9, Y9
-	VMOVUPS      Y9, (R8)
-	VPCMPEQQ     label0<>+0(SB), Y1, Y9
-	VBROADCASTSD (CX), Y11
-	VMULPD       Y11, Y10, Y11
-	VBROADCASTSD 8(CX), Y12
-	VMULPD       Y12, Y10, Y12
-	VBROADCASTSD 16(CX), Y13
-	VADDPD       Y13, Y11, Y11
-	VBLENDVPD    Y9, Y11, Y12, Y9
-	VADDPD       Y2, Y7, Y2
-	VMULPD       Y8, Y3, Y3
-	VMULPD       Y8, Y2, Y2
-	VMOVUPS      Y2, 32(R8)
-	VPCMPEQQ     label1<>+0(SB), Y1, Y2
-	VBROADCASTSD 64(CX), Y7
-	VMULPD       Y7, Y3, Y7
-	VBROADCASTSD 72(CX), Y11
-	VMULPD       Y11, Y3, Y11
-	VBROADCASTSD 80(CX), Y12
-	VADDPD       Y12, Y7, Y7
-	VBLENDVPD    Y2, Y7, Y11, Y2
-	VADDPD       Y5, Y6, Y7
-	VMULPD       Y8, Y4, Y11
-	VMULPD       Y8, Y7, Y7
-	VMOVUPS      Y7, 64(R8)
-	VPCMPEQQ     label2<>+0(SB), Y1, Y7
-	VBROADCASTSD 128(CX), Y12
-	VMULPD       Y12, Y11, Y12
-	VBROADCASTSD 136(CX), Y13
-	VMULPD       Y13, Y11, Y13
-	VBROADCASTSD 144(CX), Y14
-	VADDPD       Y14, Y12, Y12
-	VBLENDVPD    Y7, Y12, Y13, Y7
-	VADDPD       Y4, Y6, Y4
-	VMULPD       Y8, Y5, Y5
-	VMULPD       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(R8)
-	VPCMPEQQ     label3<>+0(SB), Y1, Y1
-	VBROADCASTSD 192(CX), Y4
-	VMULPD       Y4, Y5, Y4
-	VBROADCASTSD 200(CX), Y6
-	VMULPD       Y6, Y5, Y6
-	VBROADCASTSD 208(CX), Y8
-	VADDPD       Y8, Y4, Y4
-	VBLENDVPD    Y1, Y4, Y6, Y1
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(R9*8), CX
+	VADDPD  Y3, Y7, Y8
+	VMULPD  Y1, Y2, Y9
+	VMOVUPS Y9, (DI)(R11*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(DI)(R11*8)
+	VADDPD  Y2, Y7, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(DI)(R11*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(DI)(R11*8)
+	VADDPD  Y5, Y6, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(DI)(R11*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(DI)(R11*8)
+	VADDPD  Y4, Y6, Y2
+	VMULPD  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(DI)(R11*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(DI)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	JMP     few
+
+done:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000004
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R11*1), Y1
+	VMOVUPS     (DI)(R11*8), Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PD (R8), Y2, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(R8), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R11*8), Y3
+	VMOVUPS     160(R8), Y4
+	VFMADD231PD 96(R8), Y3, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y5
+	VMULPD      128(R8), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R11*8), Y4
+	VMOVUPS     256(R8), Y5
+	VFMADD231PD 192(R8), Y4, Y5
+	VPCMPEQQ    label2<>+0(SB), Y1, Y6
+	VMULPD      224(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R11*8), Y5
+	VMOVUPS     352(R8), Y6
+	VFMADD231PD 288(R8), Y5, Y6
+	VPCMPEQQ    label3<>+0(SB), Y1, Y1
+	VMULPD      320(R8), Y5, Y5
+	VBLENDVPD   Y1, Y6, Y5, Y1
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y1, Y4, Y6
+	VADDPD      Y6, Y5, Y7
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*8), CX
 
 	// h q minus p times the others.
-	VADDPD      Y2, Y9, Y4
-	VADDPD      Y1, Y7, Y6
-	VADDPD      Y6, Y4, Y8
-	VADDPD      Y2, Y6, Y8
-	VMULPD      Y10, Y8, Y8
-	VMOVUPS     (R8), Y10
-	VFMSUB213PD Y8, Y9, Y10
-	VADDPD      Y9, Y6, Y6
-	VMULPD      Y3, Y6, Y3
-	VMOVUPS     32(R8), Y6
-	VFMSUB213PD Y3, Y2, Y6
-	VADDPD      Y1, Y4, Y2
-	VMULPD      Y11, Y2, Y2
-	VMOVUPS     64(R8), Y3
-	VFMSUB213PD Y2, Y7, Y3
-	VADDPD      Y7, Y4, Y2
-	VMULPD      Y5, Y2, Y2
-	VMOVUPS     96(R8), Y4
-	VFMSUB213PD Y2, Y1, Y4
+	VADDPD      Y3, Y6, Y7
+	VMULPD      (DI)(R11*8), Y7, Y7
+	VMOVAPD     Y2, Y8
+	VMOVUPS     8192(DI)(R11*8), Y9
+	VFMSUB213PD Y7, Y9, Y8
 	CMPB        stream+64(FP), $0x00
 	JEQ         usual1
-	VMOVNTPD    Y10, (CX)
-	VMOVNTPD    Y6, (CX)(BX*1)
-	VMOVNTPD    Y3, (CX)(BX*2)
-	VMOVNTPD    Y4, (CX)(SI*1)
+	VMOVNTPD    Y8, (CX)
 	JMP         stored1
 
 usual1:
-	VMOVUPD Y10, (CX)
-	VMOVUPD Y6, (CX)(BX*1)
-	VMOVUPD Y3, (CX)(BX*2)
-	VMOVUPD Y4, (CX)(SI*1)
+	VMOVUPD Y8, (CX)
 
 stored1:
-	ADDQ $0x00000004, R9
-	SUBQ $0x00000004, DI
-	CMPQ DI, $0x00000004
-	JGE  many
+	VADDPD      Y2, Y6, Y2
+	VMULPD      2048(DI)(R11*8), Y2, Y2
+	VMOVUPS     10240(DI)(R11*8), Y6
+	VFMSUB213PD Y2, Y6, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y3, (CX)(BX*1)
+	JMP         stored2
 
-few:
-	TESTQ DI, DI
-	JLE   done
+usual2:
+	VMOVUPD Y3, (CX)(BX*1)
+
+stored2:
+	VADDPD      Y1, Y5, Y2
+	VMULPD      4096(DI)(R11*8), Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPS     12288(DI)(R11*8), Y6
+	VFMSUB213PD Y2, Y6, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y3, (CX)(BX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y3, (CX)(BX*2)
+
+stored3:
+	VADDPD      Y4, Y5, Y2
+	VMULPD      6144(DI)(R11*8), Y2, Y2
+	VMOVUPS     14336(DI)(R11*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y1, (CX)(SI*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y1, (CX)(SI*1)
+
+stored4:
+	ADDQ $0x00000004, R11
+	SUBQ $0x00000004, R10
+	CMPQ R10, $0x00000004
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
 	MOVQ    $0x00000004, CX
-	CMPQ    DI, CX
-	CMOVQLT DI, CX
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    CX, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y1
-	MOVQ    y_base+24(FP), R10
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y1
+	MOVQ    y_base+24(FP), R12
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (R10)(R9*1), R12
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
 
-bytes2:
-	SHLQ       $0x08, R11
-	MOVBQZX    -1(R12)(CX*1), R10
-	ORQ        R10, R11
-	DECQ       CX
-	JNZ        bytes2
-	VMOVQ      R11, X2
-	VPMOVZXBQ  X2, Y2
+bytes5:
+	SHLQ        $0x08, R13
+	MOVBQZX     -1(R14)(CX*1), R12
+	ORQ         R12, R13
+	DECQ        CX
+	JNZ         bytes5
+	VMOVQ       R13, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (DI)(R11*8), Y3
+	VMOVUPS     64(R8), Y4
+	VFMADD231PD (R8), Y3, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(R8), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R11*8), Y4
+	VMOVUPS     160(R8), Y5
+	VFMADD231PD 96(R8), Y4, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y6
+	VMULPD      128(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R11*8), Y5
+	VMOVUPS     256(R8), Y6
+	VFMADD231PD 192(R8), Y5, Y6
+	VPCMPEQQ    label2<>+0(SB), Y2, Y7
+	VMULPD      224(R8), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R11*8), Y6
+	VMOVUPS     352(R8), Y7
+	VFMADD231PD 288(R8), Y6, Y7
+	VPCMPEQQ    label3<>+0(SB), Y2, Y2
+	VMULPD      320(R8), Y6, Y6
+	VBLENDVPD   Y2, Y7, Y6, Y2
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y2, Y5, Y7
+	VADDPD      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y7, Y8
+	VMULPD      (DI)(R11*8), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     8192(DI)(R11*8), Y10
+	VFMSUB213PD Y8, Y10, Y9
+	VMASKMOVPD  Y9, Y1, (CX)
+	VADDPD      Y3, Y7, Y3
+	VMULPD      2048(DI)(R11*8), Y3, Y3
+	VMOVUPS     10240(DI)(R11*8), Y7
+	VFMSUB213PD Y3, Y7, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(BX*1)
+	VADDPD      Y2, Y6, Y3
+	VMULPD      4096(DI)(R11*8), Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMOVUPS     12288(DI)(R11*8), Y7
+	VFMSUB213PD Y3, Y7, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(BX*2)
+	VADDPD      Y5, Y6, Y3
+	VMULPD      6144(DI)(R11*8), Y3, Y3
+	VMOVUPS     14336(DI)(R11*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	VMASKMOVPD  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, R10
+	JMP         few2
+
+done2:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	MOVQ      R9, CX
+	SHLQ      $0x03, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      R9, y_len+32(FP)
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes8F32AVX2(SB), $17248-73
+	// softmaxGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         16479(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 64(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 68(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 256(R8)
+	VBROADCASTSS 96(CX), Y0
+	VMOVUPS      Y0, 288(R8)
+	VBROADCASTSS 100(CX), Y0
+	VMOVUPS      Y0, 320(R8)
+	VBROADCASTSS 104(CX), Y0
+	VMOVUPS      Y0, 352(R8)
+	VBROADCASTSS 128(CX), Y0
+	VMOVUPS      Y0, 384(R8)
+	VBROADCASTSS 132(CX), Y0
+	VMOVUPS      Y0, 416(R8)
+	VBROADCASTSS 136(CX), Y0
+	VMOVUPS      Y0, 448(R8)
+	VBROADCASTSS 160(CX), Y0
+	VMOVUPS      Y0, 480(R8)
+	VBROADCASTSS 164(CX), Y0
+	VMOVUPS      Y0, 512(R8)
+	VBROADCASTSS 168(CX), Y0
+	VMOVUPS      Y0, 544(R8)
+	VBROADCASTSS 192(CX), Y0
+	VMOVUPS      Y0, 576(R8)
+	VBROADCASTSS 196(CX), Y0
+	VMOVUPS      Y0, 608(R8)
+	VBROADCASTSS 200(CX), Y0
+	VMOVUPS      Y0, 640(R8)
+	VBROADCASTSS 224(CX), Y0
+	VMOVUPS      Y0, 672(R8)
+	VBROADCASTSS 228(CX), Y0
+	VMOVUPS      Y0, 704(R8)
+	VBROADCASTSS 232(CX), Y0
+	VMOVUPS      Y0, 736(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R11*4), CX
+	VMOVUPS (CX), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (DI)(R11*4)
+	VMOVUPS Y2, 1024(DI)(R11*4)
+	VMOVUPS (CX)(AX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	VMOVUPS (CX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 2048(DI)(R11*4)
+	VMOVUPS Y2, 3072(DI)(R11*4)
+	VMOVUPS (CX)(AX*4), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), R12
+	VMOVUPS (R12)(AX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 4096(DI)(R11*4)
+	VMOVUPS Y2, 5120(DI)(R11*4)
+	LEAQ    (CX)(AX*4), R12
+	VMOVUPS (R12)(AX*2), Y1
+	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), CX
+	VMOVUPS (CX)(DX*1), Y2
+	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 6144(DI)(R11*4)
+	VMOVUPS Y2, 7168(DI)(R11*4)
+	VADDPS  Y4, Y3, Y1
+	VADDPS  Y6, Y5, Y2
+	VADDPS  Y2, Y1, Y7
+	VMOVUPS oneSingle<>+0(SB), Y8
+	VDIVPS  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y4, Y2, Y4
+	VMOVUPS (DI)(R11*4), Y8
+	VMOVUPS 1024(DI)(R11*4), Y9
+	VADDPS  Y9, Y4, Y10
+	VMULPS  Y7, Y8, Y11
+	VMOVUPS Y11, (DI)(R11*4)
+	VMULPS  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(DI)(R11*4)
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(DI)(R11*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(DI)(R11*4)
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 2048(DI)(R11*4), Y3
+	VMOVUPS 3072(DI)(R11*4), Y4
+	VADDPS  Y4, Y2, Y8
+	VMULPS  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(DI)(R11*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(DI)(R11*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(DI)(R11*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(DI)(R11*4)
+	VADDPS  Y6, Y1, Y2
+	VMOVUPS 4096(DI)(R11*4), Y3
+	VMOVUPS 5120(DI)(R11*4), Y4
+	VADDPS  Y4, Y2, Y6
+	VMULPS  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(DI)(R11*4)
+	VMULPS  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(DI)(R11*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(DI)(R11*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(DI)(R11*4)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 6144(DI)(R11*4), Y2
+	VMOVUPS 7168(DI)(R11*4), Y3
+	VADDPS  Y3, Y1, Y4
+	VMULPS  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(DI)(R11*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(DI)(R11*4)
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(DI)(R11*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(DI)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, CX
+	CMPQ       R10, CX
+	CMOVQLT    R10, CX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       CX
+	VMOVDQU    32(R12)(CX*4), Y1
 	MOVQ       x+8(FP), CX
-	LEAQ       (CX)(R9*8), CX
-	VMASKMOVPD (CX), Y1, Y3
+	LEAQ       (CX)(R11*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, (DI)(R11*4)
+	VMOVUPS    Y3, 1024(DI)(R11*4)
+	VMASKMOVPS (CX)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 2048(DI)(R11*4)
+	VMOVUPS    Y3, 3072(DI)(R11*4)
+	VMASKMOVPS (CX)(AX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R12
+	VMASKMOVPS (R12)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 4096(DI)(R11*4)
+	VMOVUPS    Y3, 5120(DI)(R11*4)
+	LEAQ       (CX)(AX*4), R12
+	VMASKMOVPS (R12)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y2, 6144(DI)(R11*4)
+	VMOVUPS Y3, 7168(DI)(R11*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y5, Y3, Y5
+	VMOVUPS (DI)(R11*4), Y8
+	VMOVUPS 1024(DI)(R11*4), Y9
+	VADDPS  Y9, Y5, Y10
+	VMULPS  Y1, Y8, Y11
+	VMOVUPS Y11, (DI)(R11*4)
+	VMULPS  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(DI)(R11*4)
+	VADDPS  Y8, Y5, Y5
+	VMULPS  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(DI)(R11*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(DI)(R11*4)
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS 2048(DI)(R11*4), Y4
+	VMOVUPS 3072(DI)(R11*4), Y5
+	VADDPS  Y5, Y3, Y8
+	VMULPS  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(DI)(R11*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(DI)(R11*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(DI)(R11*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(DI)(R11*4)
+	VADDPS  Y7, Y2, Y3
+	VMOVUPS 4096(DI)(R11*4), Y4
+	VMOVUPS 5120(DI)(R11*4), Y5
+	VADDPS  Y5, Y3, Y7
+	VMULPS  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(DI)(R11*4)
+	VMULPS  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(DI)(R11*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(DI)(R11*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(DI)(R11*4)
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 6144(DI)(R11*4), Y3
+	VMOVUPS 7168(DI)(R11*4), Y4
+	VADDPS  Y4, Y2, Y5
+	VMULPS  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(DI)(R11*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(DI)(R11*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(DI)(R11*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(DI)(R11*4)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few
+
+done:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R11*1), Y1
+	VMOVUPS     (DI)(R11*4), Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PS (R8), Y2, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(R8), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     1024(DI)(R11*4), Y3
+	VMOVUPS     160(R8), Y4
+	VFMADD231PS 96(R8), Y3, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y5
+	VMULPS      128(R8), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VADDPS      Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R11*4), Y3
+	VMOVUPS     256(R8), Y4
+	VFMADD231PS 192(R8), Y3, Y4
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y5
+	VMULPS      224(R8), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     3072(DI)(R11*4), Y4
+	VMOVUPS     352(R8), Y5
+	VFMADD231PS 288(R8), Y4, Y5
+	VPCMPEQD    label3Single<>+0(SB), Y1, Y6
+	VMULPS      320(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R11*4), Y4
+	VMOVUPS     448(R8), Y5
+	VFMADD231PS 384(R8), Y4, Y5
+	VPCMPEQD    label4Single<>+0(SB), Y1, Y6
+	VMULPS      416(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     5120(DI)(R11*4), Y5
+	VMOVUPS     544(R8), Y6
+	VFMADD231PS 480(R8), Y5, Y6
+	VPCMPEQD    label5Single<>+0(SB), Y1, Y7
+	VMULPS      512(R8), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R11*4), Y5
+	VMOVUPS     640(R8), Y6
+	VFMADD231PS 576(R8), Y5, Y6
+	VPCMPEQD    label6Single<>+0(SB), Y1, Y7
+	VMULPS      608(R8), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VMOVUPS     7168(DI)(R11*4), Y6
+	VMOVUPS     736(R8), Y7
+	VFMADD231PS 672(R8), Y6, Y7
+	VPCMPEQD    label7Single<>+0(SB), Y1, Y8
+	VMULPS      704(R8), Y6, Y6
+	VBLENDVPS   Y8, Y7, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y7, Y3
+	VMOVUPS     (DI)(R11*4), Y8
+	VMOVUPS     64(R8), Y9
+	VFMADD231PS (R8), Y8, Y9
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y10
+	VMULPS      32(R8), Y8, Y8
+	VBLENDVPS   Y10, Y9, Y8, Y8
+	VMOVUPS     1024(DI)(R11*4), Y9
+	VMOVUPS     160(R8), Y10
+	VFMADD231PS 96(R8), Y9, Y10
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y11
+	VMULPS      128(R8), Y9, Y9
+	VBLENDVPS   Y11, Y10, Y9, Y9
+	VADDPS      Y9, Y3, Y10
+	VMULPS      (DI)(R11*4), Y10, Y10
+	VMOVAPD     Y8, Y11
+	VMOVUPS     8192(DI)(R11*4), Y12
+	VFMSUB213PS Y10, Y12, Y11
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPS    Y11, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPS Y11, (CX)
+
+stored1:
+	VADDPS      Y8, Y3, Y3
+	VMULPS      1024(DI)(R11*4), Y3, Y3
+	VMOVAPD     Y9, Y8
+	VMOVUPS     9216(DI)(R11*4), Y9
+	VFMSUB213PS Y3, Y9, Y8
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPS    Y8, (CX)(BX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPS Y8, (CX)(BX*1)
+
+stored2:
+	VADDPS      Y2, Y7, Y2
+	VMOVUPS     2048(DI)(R11*4), Y3
+	VMOVUPS     256(R8), Y7
+	VFMADD231PS 192(R8), Y3, Y7
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y8
+	VMULPS      224(R8), Y3, Y3
+	VBLENDVPS   Y8, Y7, Y3, Y3
+	VMOVUPS     3072(DI)(R11*4), Y7
+	VMOVUPS     352(R8), Y8
+	VFMADD231PS 288(R8), Y7, Y8
+	VPCMPEQD    label3Single<>+0(SB), Y1, Y9
+	VMULPS      320(R8), Y7, Y7
+	VBLENDVPS   Y9, Y8, Y7, Y7
+	VADDPS      Y7, Y2, Y8
+	VMULPS      2048(DI)(R11*4), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     10240(DI)(R11*4), Y10
+	VFMSUB213PS Y8, Y10, Y9
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Y9, (CX)(BX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Y9, (CX)(BX*2)
+
+stored3:
+	VADDPS      Y3, Y2, Y2
+	VMULPS      3072(DI)(R11*4), Y2, Y2
+	VMOVAPD     Y7, Y3
+	VMOVUPS     11264(DI)(R11*4), Y7
+	VFMSUB213PS Y2, Y7, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y3, (CX)(SI*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y3, (CX)(SI*1)
+
+stored4:
+	VADDPS      Y5, Y6, Y2
+	VMOVUPS     4096(DI)(R11*4), Y3
+	VMOVUPS     448(R8), Y5
+	VFMADD231PS 384(R8), Y3, Y5
+	VPCMPEQD    label4Single<>+0(SB), Y1, Y7
+	VMULPS      416(R8), Y3, Y3
+	VBLENDVPS   Y7, Y5, Y3, Y3
+	VMOVUPS     5120(DI)(R11*4), Y5
+	VMOVUPS     544(R8), Y7
+	VFMADD231PS 480(R8), Y5, Y7
+	VPCMPEQD    label5Single<>+0(SB), Y1, Y8
+	VMULPS      512(R8), Y5, Y5
+	VBLENDVPS   Y8, Y7, Y5, Y5
+	VADDPS      Y5, Y2, Y7
+	VMULPS      4096(DI)(R11*4), Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMOVUPS     12288(DI)(R11*4), Y9
+	VFMSUB213PS Y7, Y9, Y8
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Y8, (CX)(BX*4)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Y8, (CX)(BX*4)
+
+stored5:
+	VADDPS      Y3, Y2, Y2
+	VMULPS      5120(DI)(R11*4), Y2, Y2
+	VMOVAPD     Y5, Y3
+	VMOVUPS     13312(DI)(R11*4), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	LEAQ        (CX)(BX*4), R12
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Y3, (R12)(BX*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Y3, (R12)(BX*1)
+
+stored6:
+	VADDPS      Y4, Y6, Y2
+	VMOVUPS     6144(DI)(R11*4), Y3
+	VMOVUPS     640(R8), Y4
+	VFMADD231PS 576(R8), Y3, Y4
+	VPCMPEQD    label6Single<>+0(SB), Y1, Y5
+	VMULPS      608(R8), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     7168(DI)(R11*4), Y4
+	VMOVUPS     736(R8), Y5
+	VFMADD231PS 672(R8), Y4, Y5
+	VPCMPEQD    label7Single<>+0(SB), Y1, Y1
+	VMULPS      704(R8), Y4, Y4
+	VBLENDVPS   Y1, Y5, Y4, Y1
+	VADDPS      Y1, Y2, Y4
+	VMULPS      6144(DI)(R11*4), Y4, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     14336(DI)(R11*4), Y6
+	VFMSUB213PS Y4, Y6, Y5
+	LEAQ        (CX)(BX*4), R12
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual7
+	VMOVNTPS    Y5, (R12)(BX*2)
+	JMP         stored7
+
+usual7:
+	VMOVUPS Y5, (R12)(BX*2)
+
+stored7:
+	VADDPS      Y3, Y2, Y2
+	VMULPS      7168(DI)(R11*4), Y2, Y2
+	VMOVUPS     15360(DI)(R11*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	LEAQ        (CX)(BX*4), CX
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual8
+	VMOVNTPS    Y1, (CX)(SI*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPS Y1, (CX)(SI*1)
+
+stored8:
+	ADDQ $0x00000008, R11
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y1
+	MOVQ    y_base+24(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
+
+bytes9:
+	SHLQ        $0x08, R13
+	MOVBQZX     -1(R14)(CX*1), R12
+	ORQ         R12, R13
+	DECQ        CX
+	JNZ         bytes9
+	VMOVQ       R13, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (DI)(R11*4), Y3
+	VMOVUPS     64(R8), Y4
+	VFMADD231PS (R8), Y3, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(R8), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     1024(DI)(R11*4), Y4
+	VMOVUPS     160(R8), Y5
+	VFMADD231PS 96(R8), Y4, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y6
+	VMULPS      128(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R11*4), Y4
+	VMOVUPS     256(R8), Y5
+	VFMADD231PS 192(R8), Y4, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y6
+	VMULPS      224(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     3072(DI)(R11*4), Y5
+	VMOVUPS     352(R8), Y6
+	VFMADD231PS 288(R8), Y5, Y6
+	VPCMPEQD    label3Single<>+0(SB), Y2, Y7
+	VMULPS      320(R8), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R11*4), Y5
+	VMOVUPS     448(R8), Y6
+	VFMADD231PS 384(R8), Y5, Y6
+	VPCMPEQD    label4Single<>+0(SB), Y2, Y7
+	VMULPS      416(R8), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VMOVUPS     5120(DI)(R11*4), Y6
+	VMOVUPS     544(R8), Y7
+	VFMADD231PS 480(R8), Y6, Y7
+	VPCMPEQD    label5Single<>+0(SB), Y2, Y8
+	VMULPS      512(R8), Y6, Y6
+	VBLENDVPS   Y8, Y7, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R11*4), Y6
+	VMOVUPS     640(R8), Y7
+	VFMADD231PS 576(R8), Y6, Y7
+	VPCMPEQD    label6Single<>+0(SB), Y2, Y8
+	VMULPS      608(R8), Y6, Y6
+	VBLENDVPS   Y8, Y7, Y6, Y6
+	VMOVUPS     7168(DI)(R11*4), Y7
+	VMOVUPS     736(R8), Y8
+	VFMADD231PS 672(R8), Y7, Y8
+	VPCMPEQD    label7Single<>+0(SB), Y2, Y9
+	VMULPS      704(R8), Y7, Y7
+	VBLENDVPS   Y9, Y8, Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VADDPS      Y4, Y3, Y7
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y7, Y9
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y8, Y4
+	VMOVUPS     (DI)(R11*4), Y9
+	VMOVUPS     64(R8), Y10
+	VFMADD231PS (R8), Y9, Y10
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y11
+	VMULPS      32(R8), Y9, Y9
+	VBLENDVPS   Y11, Y10, Y9, Y9
+	VMOVUPS     1024(DI)(R11*4), Y10
+	VMOVUPS     160(R8), Y11
+	VFMADD231PS 96(R8), Y10, Y11
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y12
+	VMULPS      128(R8), Y10, Y10
+	VBLENDVPS   Y12, Y11, Y10, Y10
+	VADDPS      Y10, Y4, Y11
+	VMULPS      (DI)(R11*4), Y11, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     8192(DI)(R11*4), Y13
+	VFMSUB213PS Y11, Y13, Y12
+	VMASKMOVPS  Y12, Y1, (CX)
+	VADDPS      Y9, Y4, Y4
+	VMULPS      1024(DI)(R11*4), Y4, Y4
+	VMOVAPD     Y10, Y9
+	VMOVUPS     9216(DI)(R11*4), Y10
+	VFMSUB213PS Y4, Y10, Y9
+	VMASKMOVPS  Y9, Y1, (CX)(BX*1)
+	VADDPS      Y3, Y8, Y3
+	VMOVUPS     2048(DI)(R11*4), Y4
+	VMOVUPS     256(R8), Y8
+	VFMADD231PS 192(R8), Y4, Y8
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y9
+	VMULPS      224(R8), Y4, Y4
+	VBLENDVPS   Y9, Y8, Y4, Y4
+	VMOVUPS     3072(DI)(R11*4), Y8
+	VMOVUPS     352(R8), Y9
+	VFMADD231PS 288(R8), Y8, Y9
+	VPCMPEQD    label3Single<>+0(SB), Y2, Y10
+	VMULPS      320(R8), Y8, Y8
+	VBLENDVPS   Y10, Y9, Y8, Y8
+	VADDPS      Y8, Y3, Y9
+	VMULPS      2048(DI)(R11*4), Y9, Y9
+	VMOVAPD     Y4, Y10
+	VMOVUPS     10240(DI)(R11*4), Y11
+	VFMSUB213PS Y9, Y11, Y10
+	VMASKMOVPS  Y10, Y1, (CX)(BX*2)
+	VADDPS      Y4, Y3, Y3
+	VMULPS      3072(DI)(R11*4), Y3, Y3
+	VMOVAPD     Y8, Y4
+	VMOVUPS     11264(DI)(R11*4), Y8
+	VFMSUB213PS Y3, Y8, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(SI*1)
+	VADDPS      Y6, Y7, Y3
+	VMOVUPS     4096(DI)(R11*4), Y4
+	VMOVUPS     448(R8), Y6
+	VFMADD231PS 384(R8), Y4, Y6
+	VPCMPEQD    label4Single<>+0(SB), Y2, Y8
+	VMULPS      416(R8), Y4, Y4
+	VBLENDVPS   Y8, Y6, Y4, Y4
+	VMOVUPS     5120(DI)(R11*4), Y6
+	VMOVUPS     544(R8), Y8
+	VFMADD231PS 480(R8), Y6, Y8
+	VPCMPEQD    label5Single<>+0(SB), Y2, Y9
+	VMULPS      512(R8), Y6, Y6
+	VBLENDVPS   Y9, Y8, Y6, Y6
+	VADDPS      Y6, Y3, Y8
+	VMULPS      4096(DI)(R11*4), Y8, Y8
+	VMOVAPD     Y4, Y9
+	VMOVUPS     12288(DI)(R11*4), Y10
+	VFMSUB213PS Y8, Y10, Y9
+	VMASKMOVPS  Y9, Y1, (CX)(BX*4)
+	VADDPS      Y4, Y3, Y3
+	VMULPS      5120(DI)(R11*4), Y3, Y3
+	VMOVAPD     Y6, Y4
+	VMOVUPS     13312(DI)(R11*4), Y6
+	VFMSUB213PS Y3, Y6, Y4
+	LEAQ        (CX)(BX*4), R12
+	VMASKMOVPS  Y4, Y1, (R12)(BX*1)
+	VADDPS      Y5, Y7, Y3
+	VMOVUPS     6144(DI)(R11*4), Y4
+	VMOVUPS     640(R8), Y5
+	VFMADD231PS 576(R8), Y4, Y5
+	VPCMPEQD    label6Single<>+0(SB), Y2, Y6
+	VMULPS      608(R8), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     7168(DI)(R11*4), Y5
+	VMOVUPS     736(R8), Y6
+	VFMADD231PS 672(R8), Y5, Y6
+	VPCMPEQD    label7Single<>+0(SB), Y2, Y2
+	VMULPS      704(R8), Y5, Y5
+	VBLENDVPS   Y2, Y6, Y5, Y2
+	VADDPS      Y2, Y3, Y5
+	VMULPS      6144(DI)(R11*4), Y5, Y5
+	VMOVAPD     Y4, Y6
+	VMOVUPS     14336(DI)(R11*4), Y7
+	VFMSUB213PS Y5, Y7, Y6
+	LEAQ        (CX)(BX*4), R12
+	VMASKMOVPS  Y6, Y1, (R12)(BX*2)
+	VADDPS      Y4, Y3, Y3
+	VMULPS      7168(DI)(R11*4), Y3, Y3
+	VMOVUPS     15360(DI)(R11*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	LEAQ        (CX)(BX*4), CX
+	VMASKMOVPS  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	JMP         few2
+
+done2:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	MOVQ      R9, CX
+	SHLQ      $0x02, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      R9, y_len+32(FP)
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·softmaxGradYLanes8F64AVX2(SB), $17248-73
+	// softmaxGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class. It reports false, and out is unspecified, if some logit is
+	// a NaN or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         16479(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 128(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSD 136(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 256(R8)
+	VBROADCASTSD 192(CX), Y0
+	VMOVUPS      Y0, 288(R8)
+	VBROADCASTSD 200(CX), Y0
+	VMOVUPS      Y0, 320(R8)
+	VBROADCASTSD 208(CX), Y0
+	VMOVUPS      Y0, 352(R8)
+	VBROADCASTSD 256(CX), Y0
+	VMOVUPS      Y0, 384(R8)
+	VBROADCASTSD 264(CX), Y0
+	VMOVUPS      Y0, 416(R8)
+	VBROADCASTSD 272(CX), Y0
+	VMOVUPS      Y0, 448(R8)
+	VBROADCASTSD 320(CX), Y0
+	VMOVUPS      Y0, 480(R8)
+	VBROADCASTSD 328(CX), Y0
+	VMOVUPS      Y0, 512(R8)
+	VBROADCASTSD 336(CX), Y0
+	VMOVUPS      Y0, 544(R8)
+	VBROADCASTSD 384(CX), Y0
+	VMOVUPS      Y0, 576(R8)
+	VBROADCASTSD 392(CX), Y0
+	VMOVUPS      Y0, 608(R8)
+	VBROADCASTSD 400(CX), Y0
+	VMOVUPS      Y0, 640(R8)
+	VBROADCASTSD 448(CX), Y0
+	VMOVUPS      Y0, 672(R8)
+	VBROADCASTSD 456(CX), Y0
+	VMOVUPS      Y0, 704(R8)
+	VBROADCASTSD 464(CX), Y0
+	VMOVUPS      Y0, 736(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ    x+8(FP), CX
+	LEAQ    (CX)(R11*8), CX
+	VMOVUPD (CX), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y3
+	VPMAXSD Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, (DI)(R11*8)
+	VMOVUPS Y2, 1024(DI)(R11*8)
+	VMOVUPD (CX)(AX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	VMOVUPD (CX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y4
+	VPMAXSD Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 2048(DI)(R11*8)
+	VMOVUPS Y2, 3072(DI)(R11*8)
+	VMOVUPD (CX)(AX*4), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), R12
+	VMOVUPD (R12)(AX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y5
+	VPMAXSD Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 4096(DI)(R11*8)
+	VMOVUPS Y2, 5120(DI)(R11*8)
+	LEAQ    (CX)(AX*4), R12
+	VMOVUPD (R12)(AX*2), Y1
+	VANDPD  absBits<>+0(SB), Y1, Y2
+	VPMAXSD Y2, Y0, Y0
+	LEAQ    (CX)(AX*4), CX
+	VMOVUPD (CX)(DX*1), Y2
+	VANDPD  absBits<>+0(SB), Y2, Y6
+	VPMAXSD Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y1, 6144(DI)(R11*8)
+	VMOVUPS Y2, 7168(DI)(R11*8)
+	VADDPD  Y4, Y3, Y1
+	VADDPD  Y6, Y5, Y2
+	VADDPD  Y2, Y1, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y4, Y2, Y4
+	VMOVUPS (DI)(R11*8), Y8
+	VMOVUPS 1024(DI)(R11*8), Y9
+	VADDPD  Y9, Y4, Y10
+	VMULPD  Y7, Y8, Y11
+	VMOVUPS Y11, (DI)(R11*8)
+	VMULPD  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(DI)(R11*8)
+	VADDPD  Y8, Y4, Y4
+	VMULPD  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(DI)(R11*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(DI)(R11*8)
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 2048(DI)(R11*8), Y3
+	VMOVUPS 3072(DI)(R11*8), Y4
+	VADDPD  Y4, Y2, Y8
+	VMULPD  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(DI)(R11*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(DI)(R11*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(DI)(R11*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(DI)(R11*8)
+	VADDPD  Y6, Y1, Y2
+	VMOVUPS 4096(DI)(R11*8), Y3
+	VMOVUPS 5120(DI)(R11*8), Y4
+	VADDPD  Y4, Y2, Y6
+	VMULPD  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(DI)(R11*8)
+	VMULPD  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(DI)(R11*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(DI)(R11*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(DI)(R11*8)
+	VADDPD  Y5, Y1, Y1
+	VMOVUPS 6144(DI)(R11*8), Y2
+	VMOVUPS 7168(DI)(R11*8), Y3
+	VADDPD  Y3, Y1, Y4
+	VMULPD  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(DI)(R11*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(DI)(R11*8)
+	VADDPD  Y2, Y1, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(DI)(R11*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(DI)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	CMPQ    R10, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, CX
+	CMPQ       R10, CX
+	CMOVQLT    R10, CX
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       CX
+	VMOVDQU    32(R12)(CX*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (CX)(AX*1), Y1, Y4
-	VANDPD     absBits<>+0(SB), Y4, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, (DI)(R11*8)
+	VMOVUPS    Y3, 1024(DI)(R11*8)
+	VMASKMOVPD (CX)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
 	VPMAXSD    Y5, Y0, Y0
-	VMASKMOVPD (CX)(AX*2), Y1, Y5
-	VANDPD     absBits<>+0(SB), Y5, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 2048(DI)(R11*8)
+	VMOVUPS    Y3, 3072(DI)(R11*8)
+	VMASKMOVPD (CX)(AX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R12
+	VMASKMOVPD (R12)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
 	VPMAXSD    Y6, Y0, Y0
-	VMASKMOVPD (CX)(DX*1), Y1, Y6
-	VANDPD     absBits<>+0(SB), Y6, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from p.
+	VMOVUPS    Y2, 4096(DI)(R11*8)
+	VMOVUPS    Y3, 5120(DI)(R11*8)
+	LEAQ       (CX)(AX*4), R12
+	VMASKMOVPD (R12)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
 	VPMAXSD    Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VMOVAPD      Y7, Y8
-	VMOVAPD      Y7, Y9
-	VMOVAPD      Y7, Y10
-	VMOVUPD      log2e<>+0(SB), Y11
-	VFMADD231PD  Y11, Y3, Y8
-	VFMADD231PD  Y11, Y4, Y9
-	VFMADD231PD  Y11, Y5, Y10
-	VFMADD231PD  Y11, Y6, Y7
-	VMOVUPD      roundBits<>+0(SB), Y14
-	VSUBPD       Y14, Y8, Y11
-	VSUBPD       Y14, Y9, Y12
-	VSUBPD       Y14, Y10, Y13
-	VSUBPD       Y14, Y7, Y14
-	VMOVUPD      ln2<>+0(SB), Y15
-	VFNMADD231PD Y15, Y11, Y3
-	VFNMADD231PD Y15, Y12, Y4
-	VFNMADD231PD Y15, Y13, Y5
-	VFNMADD231PD Y15, Y14, Y6
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
 	VPSLLQ       $0x34, Y8, Y8
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y10, Y10
 	VPSLLQ       $0x34, Y7, Y7
 
 	// A polynomial of e^r.
-	VMOVUPD     expLogit64k<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VMOVAPD     Y11, Y13
-	VMOVAPD     Y11, Y14
-	VMOVUPD     expLogit64j<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64i<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64h<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64g<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64f<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64e<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64d<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     expLogit64c<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     one<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VMOVUPD     one<>+0(SB), Y15
-	VFMADD213PD Y15, Y3, Y12
-	VFMADD213PD Y15, Y4, Y13
-	VFMADD213PD Y15, Y5, Y14
-	VFMADD213PD Y15, Y6, Y11
-	VPADDQ      Y8, Y12, Y3
-	VPADDQ      Y9, Y13, Y4
-	VPADDQ      Y10, Y14, Y5
-	VPADDQ      Y7, Y11, Y6
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from p.
+	VMOVUPS Y2, 6144(DI)(R11*8)
+	VMOVUPS Y3, 7168(DI)(R11*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
 
 	// Each sum of the others adds up: nothing cancels.
-	VADDPD       Y4, Y3, Y7
-	VADDPD       Y6, Y5, Y8
-	VADDPD       Y8, Y7, Y9
-	VMOVUPD      one<>+0(SB), Y10
-	VDIVPD       Y9, Y10, Y9
-	MOVQ         coef+16(FP), CX
-	VADDPD       Y4, Y8, Y10
-	VMULPD       Y9, Y3, Y11
-	VMULPD       Y9, Y10, Y10
-	VMOVUPS      Y10, (R8)
-	VPCMPEQQ     label0<>+0(SB), Y2, Y10
-	VBROADCASTSD (CX), Y12
-	VMULPD       Y12, Y11, Y12
-	VBROADCASTSD 8(CX), Y13
-	VMULPD       Y13, Y11, Y13
-	VBROADCASTSD 16(CX), Y14
-	VADDPD       Y14, Y12, Y12
-	VBLENDVPD    Y10, Y12, Y13, Y10
-	VADDPD       Y3, Y8, Y3
-	VMULPD       Y9, Y4, Y4
-	VMULPD       Y9, Y3, Y3
-	VMOVUPS      Y3, 32(R8)
-	VPCMPEQQ     label1<>+0(SB), Y2, Y3
-	VBROADCASTSD 64(CX), Y8
-	VMULPD       Y8, Y4, Y8
-	VBROADCASTSD 72(CX), Y12
-	VMULPD       Y12, Y4, Y12
-	VBROADCASTSD 80(CX), Y13
-	VADDPD       Y13, Y8, Y8
-	VBLENDVPD    Y3, Y8, Y12, Y3
-	VADDPD       Y6, Y7, Y8
-	VMULPD       Y9, Y5, Y12
-	VMULPD       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(R8)
-	VPCMPEQQ     label2<>+0(SB), Y2, Y8
-	VBROADCASTSD 128(CX), Y13
-	VMULPD       Y13, Y12, Y13
-	VBROADCASTSD 136(CX), Y14
-	VMULPD       Y14, Y12, Y14
-	VBROADCASTSD 144(CX), Y15
-	VADDPD       Y15, Y13, Y13
-	VBLENDVPD    Y8, Y13, Y14, Y8
-	VADDPD       Y5, Y7, Y5
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y9, Y5, Y5
-	VMOVUPS      Y5, 96(R8)
-	VPCMPEQQ     label3<>+0(SB), Y2, Y2
-	VBROADCASTSD 192(CX), Y5
-	VMULPD       Y5, Y6, Y5
-	VBROADCASTSD 200(CX), Y7
-	VMULPD       Y7, Y6, Y7
-	VBROADCASTSD 208(CX), Y9
-	VADDPD       Y9, Y5, Y5
-	VBLENDVPD    Y2, Y5, Y7, Y2
-	MOVQ         out+0(FP), CX
-	LEAQ         (CX)(R9*8), CX
-
-	// h q minus p times the others.
-	VADDPD      Y3, Y10, Y5
-	VADDPD      Y2, Y8, Y7
-	VADDPD      Y7, Y5, Y9
-	VADDPD      Y3, Y7, Y9
-	VMULPD      Y11, Y9, Y9
-	VMOVUPS     (R8), Y11
-	VFMSUB213PD Y9, Y10, Y11
-	VADDPD      Y10, Y7, Y7
-	VMULPD      Y4, Y7, Y4
-	VMOVUPS     32(R8), Y7
-	VFMSUB213PD Y4, Y3, Y7
-	VADDPD      Y2, Y5, Y3
-	VMULPD      Y12, Y3, Y3
-	VMOVUPS     64(R8), Y4
-	VFMSUB213PD Y3, Y8, Y4
-	VADDPD      Y8, Y5, Y3
-	VMULPD      Y6, Y3, Y3
-	VMOVUPS     96(R8), Y5
-	VFMSUB213PD Y3, Y2, Y5
-	VMASKMOVPD  Y11, Y1, (CX)
-	VMASKMOVPD  Y7, Y1, (CX)(BX*1)
-	VMASKMOVPD  Y4, Y1, (CX)(BX*2)
-	VMASKMOVPD  Y5, Y1, (CX)(SI*1)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, DI
-	JMP         few
+	VADDPD  Y5, Y3, Y5
+	VMOVUPS (DI)(R11*8), Y8
+	VMOVUPS 1024(DI)(R11*8), Y9
+	VADDPD  Y9, Y5, Y10
+	VMULPD  Y1, Y8, Y11
+	VMOVUPS Y11, (DI)(R11*8)
+	VMULPD  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(DI)(R11*8)
+	VADDPD  Y8, Y5, Y5
+	VMULPD  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(DI)(R11*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(DI)(R11*8)
+	VADDPD  Y4, Y3, Y3
+	VMOVUPS 2048(DI)(R11*8), Y4
+	VMOVUPS 3072(DI)(R11*8), Y5
+	VADDPD  Y5, Y3, Y8
+	VMULPD  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(DI)(R11*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(DI)(R11*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(DI)(R11*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(DI)(R11*8)
+	VADDPD  Y7, Y2, Y3
+	VMOVUPS 4096(DI)(R11*8), Y4
+	VMOVUPS 5120(DI)(R11*8), Y5
+	VADDPD  Y5, Y3, Y7
+	VMULPD  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(DI)(R11*8)
+	VMULPD  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(DI)(R11*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(DI)(R11*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(DI)(R11*8)
+	VADDPD  Y6, Y2, Y2
+	VMOVUPS 6144(DI)(R11*8), Y3
+	VMOVUPS 7168(DI)(R11*8), Y4
+	VADDPD  Y4, Y2, Y5
+	VMULPD  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(DI)(R11*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(DI)(R11*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(DI)(R11*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(DI)(R11*8)
+	ADDQ    $0x00000004, R11
+	SUBQ    $0x00000004, R10
+	JMP     few
 
 done:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000004
+	JL   few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R11*1), Y1
+	VMOVUPS     (DI)(R11*8), Y2
+	VMOVUPS     64(R8), Y3
+	VFMADD231PD (R8), Y2, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(R8), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     1024(DI)(R11*8), Y3
+	VMOVUPS     160(R8), Y4
+	VFMADD231PD 96(R8), Y3, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y5
+	VMULPD      128(R8), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VADDPD      Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R11*8), Y3
+	VMOVUPS     256(R8), Y4
+	VFMADD231PD 192(R8), Y3, Y4
+	VPCMPEQQ    label2<>+0(SB), Y1, Y5
+	VMULPD      224(R8), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     3072(DI)(R11*8), Y4
+	VMOVUPS     352(R8), Y5
+	VFMADD231PD 288(R8), Y4, Y5
+	VPCMPEQQ    label3<>+0(SB), Y1, Y6
+	VMULPD      320(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VADDPD      Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R11*8), Y4
+	VMOVUPS     448(R8), Y5
+	VFMADD231PD 384(R8), Y4, Y5
+	VPCMPEQQ    label4<>+0(SB), Y1, Y6
+	VMULPD      416(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     5120(DI)(R11*8), Y5
+	VMOVUPS     544(R8), Y6
+	VFMADD231PD 480(R8), Y5, Y6
+	VPCMPEQQ    label5<>+0(SB), Y1, Y7
+	VMULPD      512(R8), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R11*8), Y5
+	VMOVUPS     640(R8), Y6
+	VFMADD231PD 576(R8), Y5, Y6
+	VPCMPEQQ    label6<>+0(SB), Y1, Y7
+	VMULPD      608(R8), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VMOVUPS     7168(DI)(R11*8), Y6
+	VMOVUPS     736(R8), Y7
+	VFMADD231PD 672(R8), Y6, Y7
+	VPCMPEQQ    label7<>+0(SB), Y1, Y8
+	VMULPD      704(R8), Y6, Y6
+	VBLENDVPD   Y8, Y7, Y6, Y6
+	VADDPD      Y6, Y5, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y7, Y3
+	VMOVUPS     (DI)(R11*8), Y8
+	VMOVUPS     64(R8), Y9
+	VFMADD231PD (R8), Y8, Y9
+	VPCMPEQQ    label0<>+0(SB), Y1, Y10
+	VMULPD      32(R8), Y8, Y8
+	VBLENDVPD   Y10, Y9, Y8, Y8
+	VMOVUPS     1024(DI)(R11*8), Y9
+	VMOVUPS     160(R8), Y10
+	VFMADD231PD 96(R8), Y9, Y10
+	VPCMPEQQ    label1<>+0(SB), Y1, Y11
+	VMULPD      128(R8), Y9, Y9
+	VBLENDVPD   Y11, Y10, Y9, Y9
+	VADDPD      Y9, Y3, Y10
+	VMULPD      (DI)(R11*8), Y10, Y10
+	VMOVAPD     Y8, Y11
+	VMOVUPS     8192(DI)(R11*8), Y12
+	VFMSUB213PD Y10, Y12, Y11
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual1
+	VMOVNTPD    Y11, (CX)
+	JMP         stored1
+
+usual1:
+	VMOVUPD Y11, (CX)
+
+stored1:
+	VADDPD      Y8, Y3, Y3
+	VMULPD      1024(DI)(R11*8), Y3, Y3
+	VMOVAPD     Y9, Y8
+	VMOVUPS     9216(DI)(R11*8), Y9
+	VFMSUB213PD Y3, Y9, Y8
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual2
+	VMOVNTPD    Y8, (CX)(BX*1)
+	JMP         stored2
+
+usual2:
+	VMOVUPD Y8, (CX)(BX*1)
+
+stored2:
+	VADDPD      Y2, Y7, Y2
+	VMOVUPS     2048(DI)(R11*8), Y3
+	VMOVUPS     256(R8), Y7
+	VFMADD231PD 192(R8), Y3, Y7
+	VPCMPEQQ    label2<>+0(SB), Y1, Y8
+	VMULPD      224(R8), Y3, Y3
+	VBLENDVPD   Y8, Y7, Y3, Y3
+	VMOVUPS     3072(DI)(R11*8), Y7
+	VMOVUPS     352(R8), Y8
+	VFMADD231PD 288(R8), Y7, Y8
+	VPCMPEQQ    label3<>+0(SB), Y1, Y9
+	VMULPD      320(R8), Y7, Y7
+	VBLENDVPD   Y9, Y8, Y7, Y7
+	VADDPD      Y7, Y2, Y8
+	VMULPD      2048(DI)(R11*8), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     10240(DI)(R11*8), Y10
+	VFMSUB213PD Y8, Y10, Y9
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Y9, (CX)(BX*2)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Y9, (CX)(BX*2)
+
+stored3:
+	VADDPD      Y3, Y2, Y2
+	VMULPD      3072(DI)(R11*8), Y2, Y2
+	VMOVAPD     Y7, Y3
+	VMOVUPS     11264(DI)(R11*8), Y7
+	VFMSUB213PD Y2, Y7, Y3
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y3, (CX)(SI*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y3, (CX)(SI*1)
+
+stored4:
+	VADDPD      Y5, Y6, Y2
+	VMOVUPS     4096(DI)(R11*8), Y3
+	VMOVUPS     448(R8), Y5
+	VFMADD231PD 384(R8), Y3, Y5
+	VPCMPEQQ    label4<>+0(SB), Y1, Y7
+	VMULPD      416(R8), Y3, Y3
+	VBLENDVPD   Y7, Y5, Y3, Y3
+	VMOVUPS     5120(DI)(R11*8), Y5
+	VMOVUPS     544(R8), Y7
+	VFMADD231PD 480(R8), Y5, Y7
+	VPCMPEQQ    label5<>+0(SB), Y1, Y8
+	VMULPD      512(R8), Y5, Y5
+	VBLENDVPD   Y8, Y7, Y5, Y5
+	VADDPD      Y5, Y2, Y7
+	VMULPD      4096(DI)(R11*8), Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMOVUPS     12288(DI)(R11*8), Y9
+	VFMSUB213PD Y7, Y9, Y8
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Y8, (CX)(BX*4)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Y8, (CX)(BX*4)
+
+stored5:
+	VADDPD      Y3, Y2, Y2
+	VMULPD      5120(DI)(R11*8), Y2, Y2
+	VMOVAPD     Y5, Y3
+	VMOVUPS     13312(DI)(R11*8), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	LEAQ        (CX)(BX*4), R12
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Y3, (R12)(BX*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Y3, (R12)(BX*1)
+
+stored6:
+	VADDPD      Y4, Y6, Y2
+	VMOVUPS     6144(DI)(R11*8), Y3
+	VMOVUPS     640(R8), Y4
+	VFMADD231PD 576(R8), Y3, Y4
+	VPCMPEQQ    label6<>+0(SB), Y1, Y5
+	VMULPD      608(R8), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     7168(DI)(R11*8), Y4
+	VMOVUPS     736(R8), Y5
+	VFMADD231PD 672(R8), Y4, Y5
+	VPCMPEQQ    label7<>+0(SB), Y1, Y1
+	VMULPD      704(R8), Y4, Y4
+	VBLENDVPD   Y1, Y5, Y4, Y1
+	VADDPD      Y1, Y2, Y4
+	VMULPD      6144(DI)(R11*8), Y4, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     14336(DI)(R11*8), Y6
+	VFMSUB213PD Y4, Y6, Y5
+	LEAQ        (CX)(BX*4), R12
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual7
+	VMOVNTPD    Y5, (R12)(BX*2)
+	JMP         stored7
+
+usual7:
+	VMOVUPD Y5, (R12)(BX*2)
+
+stored7:
+	VADDPD      Y3, Y2, Y2
+	VMULPD      7168(DI)(R11*8), Y2, Y2
+	VMOVUPS     15360(DI)(R11*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	LEAQ        (CX)(BX*4), CX
+	CMPB        stream+64(FP), $0x00
+	JEQ         usual8
+	VMOVNTPD    Y1, (CX)(SI*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPD Y1, (CX)(SI*1)
+
+stored8:
+	ADDQ $0x00000004, R11
+	SUBQ $0x00000004, R10
+	CMPQ R10, $0x00000004
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y1
+	MOVQ    y_base+24(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
+
+bytes9:
+	SHLQ        $0x08, R13
+	MOVBQZX     -1(R14)(CX*1), R12
+	ORQ         R12, R13
+	DECQ        CX
+	JNZ         bytes9
+	VMOVQ       R13, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (DI)(R11*8), Y3
+	VMOVUPS     64(R8), Y4
+	VFMADD231PD (R8), Y3, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(R8), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     1024(DI)(R11*8), Y4
+	VMOVUPS     160(R8), Y5
+	VFMADD231PD 96(R8), Y4, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y6
+	VMULPD      128(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VADDPD      Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R11*8), Y4
+	VMOVUPS     256(R8), Y5
+	VFMADD231PD 192(R8), Y4, Y5
+	VPCMPEQQ    label2<>+0(SB), Y2, Y6
+	VMULPD      224(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     3072(DI)(R11*8), Y5
+	VMOVUPS     352(R8), Y6
+	VFMADD231PD 288(R8), Y5, Y6
+	VPCMPEQQ    label3<>+0(SB), Y2, Y7
+	VMULPD      320(R8), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R11*8), Y5
+	VMOVUPS     448(R8), Y6
+	VFMADD231PD 384(R8), Y5, Y6
+	VPCMPEQQ    label4<>+0(SB), Y2, Y7
+	VMULPD      416(R8), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VMOVUPS     5120(DI)(R11*8), Y6
+	VMOVUPS     544(R8), Y7
+	VFMADD231PD 480(R8), Y6, Y7
+	VPCMPEQQ    label5<>+0(SB), Y2, Y8
+	VMULPD      512(R8), Y6, Y6
+	VBLENDVPD   Y8, Y7, Y6, Y6
+	VADDPD      Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R11*8), Y6
+	VMOVUPS     640(R8), Y7
+	VFMADD231PD 576(R8), Y6, Y7
+	VPCMPEQQ    label6<>+0(SB), Y2, Y8
+	VMULPD      608(R8), Y6, Y6
+	VBLENDVPD   Y8, Y7, Y6, Y6
+	VMOVUPS     7168(DI)(R11*8), Y7
+	VMOVUPS     736(R8), Y8
+	VFMADD231PD 672(R8), Y7, Y8
+	VPCMPEQQ    label7<>+0(SB), Y2, Y9
+	VMULPD      704(R8), Y7, Y7
+	VBLENDVPD   Y9, Y8, Y7, Y7
+	VADDPD      Y7, Y6, Y6
+	VADDPD      Y4, Y3, Y7
+	VADDPD      Y6, Y5, Y8
+	VADDPD      Y8, Y7, Y9
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R11*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y8, Y4
+	VMOVUPS     (DI)(R11*8), Y9
+	VMOVUPS     64(R8), Y10
+	VFMADD231PD (R8), Y9, Y10
+	VPCMPEQQ    label0<>+0(SB), Y2, Y11
+	VMULPD      32(R8), Y9, Y9
+	VBLENDVPD   Y11, Y10, Y9, Y9
+	VMOVUPS     1024(DI)(R11*8), Y10
+	VMOVUPS     160(R8), Y11
+	VFMADD231PD 96(R8), Y10, Y11
+	VPCMPEQQ    label1<>+0(SB), Y2, Y12
+	VMULPD      128(R8), Y10, Y10
+	VBLENDVPD   Y12, Y11, Y10, Y10
+	VADDPD      Y10, Y4, Y11
+	VMULPD      (DI)(R11*8), Y11, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     8192(DI)(R11*8), Y13
+	VFMSUB213PD Y11, Y13, Y12
+	VMASKMOVPD  Y12, Y1, (CX)
+	VADDPD      Y9, Y4, Y4
+	VMULPD      1024(DI)(R11*8), Y4, Y4
+	VMOVAPD     Y10, Y9
+	VMOVUPS     9216(DI)(R11*8), Y10
+	VFMSUB213PD Y4, Y10, Y9
+	VMASKMOVPD  Y9, Y1, (CX)(BX*1)
+	VADDPD      Y3, Y8, Y3
+	VMOVUPS     2048(DI)(R11*8), Y4
+	VMOVUPS     256(R8), Y8
+	VFMADD231PD 192(R8), Y4, Y8
+	VPCMPEQQ    label2<>+0(SB), Y2, Y9
+	VMULPD      224(R8), Y4, Y4
+	VBLENDVPD   Y9, Y8, Y4, Y4
+	VMOVUPS     3072(DI)(R11*8), Y8
+	VMOVUPS     352(R8), Y9
+	VFMADD231PD 288(R8), Y8, Y9
+	VPCMPEQQ    label3<>+0(SB), Y2, Y10
+	VMULPD      320(R8), Y8, Y8
+	VBLENDVPD   Y10, Y9, Y8, Y8
+	VADDPD      Y8, Y3, Y9
+	VMULPD      2048(DI)(R11*8), Y9, Y9
+	VMOVAPD     Y4, Y10
+	VMOVUPS     10240(DI)(R11*8), Y11
+	VFMSUB213PD Y9, Y11, Y10
+	VMASKMOVPD  Y10, Y1, (CX)(BX*2)
+	VADDPD      Y4, Y3, Y3
+	VMULPD      3072(DI)(R11*8), Y3, Y3
+	VMOVAPD     Y8, Y4
+	VMOVUPS     11264(DI)(R11*8), Y8
+	VFMSUB213PD Y3, Y8, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(SI*1)
+	VADDPD      Y6, Y7, Y3
+	VMOVUPS     4096(DI)(R11*8), Y4
+	VMOVUPS     448(R8), Y6
+	VFMADD231PD 384(R8), Y4, Y6
+	VPCMPEQQ    label4<>+0(SB), Y2, Y8
+	VMULPD      416(R8), Y4, Y4
+	VBLENDVPD   Y8, Y6, Y4, Y4
+	VMOVUPS     5120(DI)(R11*8), Y6
+	VMOVUPS     544(R8), Y8
+	VFMADD231PD 480(R8), Y6, Y8
+	VPCMPEQQ    label5<>+0(SB), Y2, Y9
+	VMULPD      512(R8), Y6, Y6
+	VBLENDVPD   Y9, Y8, Y6, Y6
+	VADDPD      Y6, Y3, Y8
+	VMULPD      4096(DI)(R11*8), Y8, Y8
+	VMOVAPD     Y4, Y9
+	VMOVUPS     12288(DI)(R11*8), Y10
+	VFMSUB213PD Y8, Y10, Y9
+	VMASKMOVPD  Y9, Y1, (CX)(BX*4)
+	VADDPD      Y4, Y3, Y3
+	VMULPD      5120(DI)(R11*8), Y3, Y3
+	VMOVAPD     Y6, Y4
+	VMOVUPS     13312(DI)(R11*8), Y6
+	VFMSUB213PD Y3, Y6, Y4
+	LEAQ        (CX)(BX*4), R12
+	VMASKMOVPD  Y4, Y1, (R12)(BX*1)
+	VADDPD      Y5, Y7, Y3
+	VMOVUPS     6144(DI)(R11*8), Y4
+	VMOVUPS     640(R8), Y5
+	VFMADD231PD 576(R8), Y4, Y5
+	VPCMPEQQ    label6<>+0(SB), Y2, Y6
+	VMULPD      608(R8), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     7168(DI)(R11*8), Y5
+	VMOVUPS     736(R8), Y6
+	VFMADD231PD 672(R8), Y5, Y6
+	VPCMPEQQ    label7<>+0(SB), Y2, Y2
+	VMULPD      704(R8), Y5, Y5
+	VBLENDVPD   Y2, Y6, Y5, Y2
+	VADDPD      Y2, Y3, Y5
+	VMULPD      6144(DI)(R11*8), Y5, Y5
+	VMOVAPD     Y4, Y6
+	VMOVUPS     14336(DI)(R11*8), Y7
+	VFMSUB213PD Y5, Y7, Y6
+	LEAQ        (CX)(BX*4), R12
+	VMASKMOVPD  Y6, Y1, (R12)(BX*2)
+	VADDPD      Y4, Y3, Y3
+	VMULPD      7168(DI)(R11*8), Y3, Y3
+	VMOVUPS     15360(DI)(R11*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	LEAQ        (CX)(BX*4), CX
+	VMASKMOVPD  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, R10
+	JMP         few2
+
+done2:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	MOVQ      R9, CX
+	SHLQ      $0x03, CX
+	ADDQ      CX, x+8(FP)
+	ADDQ      CX, out+0(FP)
+	SUBQ      R9, y_len+32(FP)
+	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX
 	TESTL     AX, AX

@@ -20,7 +20,7 @@ var (
 			2: softmaxLogSumsYLanes2F32AVX2, 3: softmaxLogSumsYLanes3F32AVX2, 4: softmaxLogSumsYLanes4F32AVX2, 8: softmaxLogSumsYLanes8F32AVX2,
 		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, stream bool) bool{
-			2: softmaxGradYLanes2F32AVX2, 3: softmaxGradYLanes3F32AVX2, 4: softmaxGradYLanes4F32AVX2,
+			2: softmaxGradYLanes2F32AVX2, 3: softmaxGradYLanes3F32AVX2, 4: softmaxGradYLanes4F32AVX2, 8: softmaxGradYLanes8F32AVX2,
 		},
 		memberPowers:     memberPowersLanesF32AVX2,
 		memberExpLog:     memberExpLogLanesF32AVX2,
@@ -49,7 +49,7 @@ var (
 			2: softmaxLogSumsYLanes2F64AVX2, 3: softmaxLogSumsYLanes3F64AVX2, 4: softmaxLogSumsYLanes4F64AVX2, 8: softmaxLogSumsYLanes8F64AVX2,
 		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, stream bool) bool{
-			2: softmaxGradYLanes2F64AVX2, 3: softmaxGradYLanes3F64AVX2, 4: softmaxGradYLanes4F64AVX2,
+			2: softmaxGradYLanes2F64AVX2, 3: softmaxGradYLanes3F64AVX2, 4: softmaxGradYLanes4F64AVX2, 8: softmaxGradYLanes8F64AVX2,
 		},
 		memberPowers:     memberPowersLanesF64AVX2,
 		memberExpLog:     memberExpLogLanesF64AVX2,
@@ -78,7 +78,7 @@ var (
 			2: softmaxLogSumsYLanes2F32AVX512, 3: softmaxLogSumsYLanes3F32AVX512, 4: softmaxLogSumsYLanes4F32AVX512, 8: softmaxLogSumsYLanes8F32AVX512,
 		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, stream bool) bool{
-			2: softmaxGradYLanes2F32AVX512, 3: softmaxGradYLanes3F32AVX512, 4: softmaxGradYLanes4F32AVX512,
+			2: softmaxGradYLanes2F32AVX512, 3: softmaxGradYLanes3F32AVX512, 4: softmaxGradYLanes4F32AVX512, 8: softmaxGradYLanes8F32AVX512,
 		},
 		memberPowers:     memberPowersLanesF32AVX512,
 		memberExpLog:     memberExpLogLanesF32AVX512,
@@ -107,7 +107,7 @@ var (
 			2: softmaxLogSumsYLanes2F64AVX512, 3: softmaxLogSumsYLanes3F64AVX512, 4: softmaxLogSumsYLanes4F64AVX512, 8: softmaxLogSumsYLanes8F64AVX512,
 		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, stream bool) bool{
-			2: softmaxGradYLanes2F64AVX512, 3: softmaxGradYLanes3F64AVX512, 4: softmaxGradYLanes4F64AVX512,
+			2: softmaxGradYLanes2F64AVX512, 3: softmaxGradYLanes3F64AVX512, 4: softmaxGradYLanes4F64AVX512, 8: softmaxGradYLanes8F64AVX512,
 		},
 		memberPowers:     memberPowersLanesF64AVX512,
 		memberExpLog:     memberExpLogLanesF64AVX512,

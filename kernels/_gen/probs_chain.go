@@ -95,9 +95,7 @@ func (t *chainTerms) h(g *gen, class int, p, q vec, member mask) vec {
 		own, other = g.mul(p, t.by(class, 0)), g.mul(p, t.by(class, 1))
 	}
 	own = g.add(own, t.by(class, 2))
-	if t.m != nil {
-		g.addTo(own, t.m(), t.by(class, 3))
-	}
+	g.addTo(own, t.m(), t.by(class, 3))
 	return g.choose(member, own, other)
 }
 

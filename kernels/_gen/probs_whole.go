@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math/bits"
+
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -20,6 +22,7 @@ var probsWhole = []primitive{
 	{"softmaxGradYLanes2", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 2) }},
 	{"softmaxGradYLanes3", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 3) }},
 	{"softmaxGradYLanes4", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 4) }},
+	{"softmaxGradYLanes8", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 8) }},
 }
 
 const (
@@ -319,71 +322,97 @@ func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, y array
 	}
 }
 
+// classCoefs is the coefficients of a gradient without squares, spread over
+// vectors: in registers or, where there are too few, in memory.
+type classCoefs struct {
+	in, out, a []any // by class
+}
+
+func (g *gen) classCoefs(classes int) (c classCoefs) {
+	coef := g.matrix("coef")
+	var room *cells
+	if !g.wide() || classes > 4 {
+		room = g.cells(3 * classes)
+	}
+	for k := range classes {
+		for i, to := range []*[]any{&c.in, &c.out, &c.a} {
+			v := g.spread(everyLane{Base: coef.base, Disp: (8*k + i) * coef.size})
+			if room == nil {
+				*to = append(*to, v)
+				continue
+			}
+			room.write(g, 3*k+i, v)
+			*to = append(*to, wholeVector(room.of(g, 3*k+i)))
+		}
+	}
+	return c
+}
+
+// softmaxGradY takes window after window of positions in two steps, like
+// softmaxSumsY.
 func softmaxGradY(g *gen, classes int) {
 	x, out := g.classRows("x", "xstride", classes), g.classRows("out", "outStride", classes)
-	n := g.length("y")
-	most := g.zero(1)
+	size := g.sumsWindow(classes)
+	p := g.scratch(2*classes, size)
+	q := p.matrix(classes)
 	g.sharing = true
-	together := 4
-	var spilled *cells // q, where there are too few registers
-	if !g.wide() && classes > 3 {
-		spilled = g.cells(classes)
+	coefs := g.classCoefs(classes)
+	most := g.zero(1)
+	window := g.GP64()
+	rows := func(vectors int, body func(k int)) {
+		left := g.GP64()
+		g.MOVQ(window, left)
+		g.row(left, vectors, body)
 	}
-	g.row(n, 1, func(k int) {
-		labels := g.labelLanes(g.byteLabels("y"), k)
+	g.Label("window")
+	g.Commentf("%d positions at a time.", size)
+	g.MOVQ(operand.U32(size), window)
+	g.CMPQ(window, g.frameLen("y"))
+	g.CMOVQGT(g.frameLen("y"), window)
+	rows(g.softmaxVectors(classes), func(k int) {
 		x.atIndex(g)
-		e := g.expsOf(x, classes, together, k, most)
-		g.Comment("Each sum of the others adds up: nothing cancels.")
-		tree := g.classTree(e, 0)
-		inverse := g.div(g.load(one).times(k), tree.sum)
-		t := &chainTerms{coef: g.matrix("coef")}
-		p, q, h := make([]vec, classes), make([]vec, classes), make([]vec, classes)
-		tree.others(g, nil, func(c int, own, others vec) {
-			p[c], q[c] = g.mul(own, inverse), g.mul(others, inverse)
-			if spilled != nil {
-				spilled.write(g, c, q[c])
-			}
-			h[c] = t.h(g, c, p[c], nil, g.isLabel(labels, c))
-		})
+		g.softmaxOf(x, p, q, classes, k, most)
+	})
+	rows(1, func(k int) {
+		labels := g.labelLanes(g.byteLabels("y"), k)
+		value := func(c int) vec {
+			pp := p.read(g, c, k)
+			own := g.loaded(coefs.a[c])
+			g.addTo(own, pp, coefs.in[c])
+			return g.choose(g.isLabel(labels, c), own, g.mul(pp, coefs.out[c]))
+		}
+		tree := g.sumsOf(classes, value)
 		out.atIndex(g)
 		g.Comment("h q minus p times the others.")
-		result := make([]vec, classes)
-		g.classTree(h, 0).others(g, nil, func(c int, own, others vec) {
-			d := g.mul(others, p[c])
-			if spilled != nil {
-				q[c] = spilled.read(g, c)
-			}
-			g.timesMinus(q[c], own, d)
-			result[c] = q[c]
+		tree.others(g, nil, func(c int, own, others vec) {
+			d := g.mul(others, wholeVector(p.mem(g, c, 0)))
+			own = g.copy(own)
+			g.timesMinus(own, q.read(g, c, k), d)
+			g.streamedTo(out.class(g, c, 0), own)
 		})
-		g.streamedRows(out, result)
 	})
+	g.Comment("The parameters move on.")
+	bytes := g.GP64()
+	y, err := g.Param("y").Base().Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.ADDQ(window, y.Addr)
+	g.MOVQ(window, bytes)
+	g.SHLQ(operand.U8(bits.TrailingZeros(uint(x.size))), bytes)
+	g.ADDQ(bytes, g.frame("x"))
+	g.ADDQ(bytes, g.frame("out"))
+	g.SUBQ(window, g.frameLen("y"))
+	g.JG(operand.LabelRef("window"))
 	g.returnWithin(most, softmaxLimit)
 }
 
-// streamedRows stores a vector of each class, past the caches if the parameter
-// stream says so.
-func (g *gen) streamedRows(out *classRows, v []vec) {
-	ordinary := func() {
-		for c := range v {
-			out.write(g, c, v[c])
-		}
+// loaded is a copy of a vector that is in a register or in memory.
+func (g *gen) loaded(v any) vec {
+	if v, ok := v.(vec); ok {
+		return g.copy(v)
 	}
-	if g.tail != nil {
-		ordinary()
-		return
-	}
-	g.inner++
-	usual, done := g.numbered("usual"), g.numbered("stored")
-	g.CMPB(g.frame("stream"), operand.U8(0))
-	g.JEQ(operand.LabelRef(usual))
-	for c := range v {
-		for i := range v[c] {
-			fp(g, g.VMOVNTPD, g.VMOVNTPS)(v[c][i], out.class(g, c, i))
-		}
-	}
-	g.JMP(operand.LabelRef(done))
-	g.Label(usual)
-	ordinary()
-	g.Label(done)
+	r := g.regs(1)
+	g.VMOVUPS(operand.Mem(v.(wholeVector)), r[0])
+	return r
 }

@@ -195,6 +195,9 @@ func (g *gen) withConstant(plain, broadcast instruction, c any, rest ...operand.
 	switch c := c.(type) {
 	case constant:
 		first = g.mem(c)
+	case wholeVector:
+		plain(append([]operand.Op{operand.Mem(c)}, rest...)...)
+		return
 	case everyLane:
 		first = operand.Mem(c)
 		if !g.wide() {
@@ -206,6 +209,9 @@ func (g *gen) withConstant(plain, broadcast instruction, c any, rest ...operand.
 	}
 	plain(append([]operand.Op{first}, rest...)...)
 }
+
+// wholeVector is a vector in memory.
+type wholeVector operand.Mem
 
 // spread brings a number in memory to every lane.
 func (g *gen) spread(c everyLane) vec {
