@@ -51547,53 +51547,51 @@ classes1:
 	VMOVUPS   Y6, (CX)(R9*4)
 	VMOVUPS   Y7, 32(CX)(R9*4)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y6, Y4, Y0
-	VADDPS      Y7, Y5, Y1
-	VPSUBD      Y4, Y0, Y2
-	VPSUBD      Y5, Y1, Y3
-	VANDPS      signAndExponentSingle<>+0(SB), Y2, Y2
-	VANDPS      signAndExponentSingle<>+0(SB), Y3, Y3
-	VPADDD      Y2, Y4, Y8
-	VPADDD      Y3, Y5, Y9
-	VSUBPS      Y4, Y8, Y4
-	VSUBPS      Y5, Y9, Y5
-	VSUBPS      Y4, Y6, Y4
-	VSUBPS      Y5, Y7, Y5
-	VADDPS      Y8, Y0, Y0
-	VADDPS      Y9, Y1, Y1
-	VDIVPS      Y0, Y4, Y0
-	VDIVPS      Y1, Y5, Y1
-	VPSRLD      $0x17, Y2, Y2
-	VPSRLD      $0x17, Y3, Y3
-	VCVTDQ2PS   Y2, Y2
-	VCVTDQ2PS   Y3, Y3
-	VMULPS      Y0, Y0, Y4
-	VMULPS      Y1, Y1, Y5
-	VMOVUPS     unitLanedSingle<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PS unitLanecSingle<>+0(SB), Y4, Y7
-	VFMADD213PS unitLanecSingle<>+0(SB), Y5, Y6
-	VFMADD213PS unitLanebSingle<>+0(SB), Y4, Y7
-	VFMADD213PS unitLanebSingle<>+0(SB), Y5, Y6
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y4, Y7
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y5, Y6
-	VMULPS      Y4, Y7, Y4
-	VMULPS      Y5, Y6, Y5
-	VADDPS      Y0, Y0, Y6
-	VADDPS      Y1, Y1, Y7
-	VFMADD213PS Y6, Y0, Y4
-	VFMADD213PS Y7, Y1, Y5
-	VFMADD231PS ln2Single<>+0(SB), Y2, Y4
-	VFMADD231PS ln2Single<>+0(SB), Y3, Y5
-	VXORPS      signBitSingle<>+0(SB), Y4, Y0
-	VXORPS      signBitSingle<>+0(SB), Y5, Y1
-	VMOVUPS     Y0, (AX)(R9*4)
-	VMOVUPS     Y1, 32(AX)(R9*4)
-	ADDQ        $0x00000010, R9
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
-	JGE         many
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y4, Y0
+	VADDPS       Y7, Y5, Y1
+	VPSUBD       Y4, Y0, Y2
+	VPSUBD       Y5, Y1, Y3
+	VANDPS       signAndExponentSingle<>+0(SB), Y2, Y2
+	VANDPS       signAndExponentSingle<>+0(SB), Y3, Y3
+	VPADDD       Y2, Y4, Y8
+	VPADDD       Y3, Y5, Y9
+	VSUBPS       Y4, Y8, Y4
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y4, Y4
+	VSUBPS       Y7, Y5, Y5
+	VADDPS       Y8, Y0, Y0
+	VADDPS       Y9, Y1, Y1
+	VDIVPS       Y0, Y4, Y0
+	VDIVPS       Y1, Y5, Y1
+	VMULPS       Y0, Y0, Y4
+	VMULPS       Y1, Y1, Y5
+	VADDPS       Y0, Y0, Y6
+	VADDPS       Y1, Y1, Y7
+	VPSRLD       $0x17, Y2, Y2
+	VPSRLD       $0x17, Y3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y2, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y3, Y7
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y5, Y1, Y1
+	VMOVUPS      unitLanedSingle<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y4, Y3
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y2
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y4, Y3
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y2
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y4, Y3
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y2
+	VFMADD231PS  Y3, Y0, Y6
+	VFMADD231PS  Y2, Y1, Y7
+	VMOVUPS      Y6, (AX)(R9*4)
+	VMOVUPS      Y7, 32(AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -51641,31 +51639,30 @@ classes3:
 	JNZ        classes3
 	VMASKMOVPS Y5, Y0, (CX)(R9*4)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y5, Y4, Y1
-	VPSUBD      Y4, Y1, Y2
-	VANDPS      signAndExponentSingle<>+0(SB), Y2, Y2
-	VPADDD      Y2, Y4, Y3
-	VSUBPS      Y4, Y3, Y4
-	VSUBPS      Y4, Y5, Y4
-	VADDPS      Y3, Y1, Y1
-	VDIVPS      Y1, Y4, Y1
-	VPSRLD      $0x17, Y2, Y2
-	VCVTDQ2PS   Y2, Y2
-	VMULPS      Y1, Y1, Y3
-	VMOVUPS     unitLanedSingle<>+0(SB), Y4
-	VFMADD213PS unitLanecSingle<>+0(SB), Y3, Y4
-	VFMADD213PS unitLanebSingle<>+0(SB), Y3, Y4
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y3, Y4
-	VMULPS      Y3, Y4, Y3
-	VADDPS      Y1, Y1, Y4
-	VFMADD213PS Y4, Y1, Y3
-	VFMADD231PS ln2Single<>+0(SB), Y2, Y3
-	VXORPS      signBitSingle<>+0(SB), Y3, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(R9*4)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, DI
-	JMP         few
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y5, Y4, Y1
+	VPSUBD       Y4, Y1, Y2
+	VANDPS       signAndExponentSingle<>+0(SB), Y2, Y2
+	VPADDD       Y2, Y4, Y3
+	VSUBPS       Y4, Y3, Y4
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y3, Y1, Y1
+	VDIVPS       Y1, Y4, Y1
+	VMULPS       Y1, Y1, Y3
+	VADDPS       Y1, Y1, Y4
+	VPSRLD       $0x17, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFNMADD231PS ln2Single<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      unitLanedSingle<>+0(SB), Y2
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y3, Y2
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y3, Y2
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y3, Y2
+	VFMADD231PS  Y2, Y1, Y4
+	VMASKMOVPS   Y4, Y0, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, DI
+	JMP          few
 
 done:
 	MOVB $0x01, AL
@@ -51731,67 +51728,65 @@ classes1:
 	VMOVUPD   Y6, (CX)(R9*8)
 	VMOVUPD   Y7, 32(CX)(R9*8)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y6, Y4, Y0
-	VADDPD      Y7, Y5, Y1
-	VPSUBQ      Y4, Y0, Y2
-	VPSUBQ      Y5, Y1, Y3
-	VANDPD      signAndExponent<>+0(SB), Y2, Y2
-	VANDPD      signAndExponent<>+0(SB), Y3, Y3
-	VPADDQ      Y2, Y4, Y8
-	VPADDQ      Y3, Y5, Y9
-	VSUBPD      Y4, Y8, Y4
-	VSUBPD      Y5, Y9, Y5
-	VSUBPD      Y4, Y6, Y4
-	VSUBPD      Y5, Y7, Y5
-	VADDPD      Y8, Y0, Y0
-	VADDPD      Y9, Y1, Y1
-	VDIVPD      Y0, Y4, Y0
-	VDIVPD      Y1, Y5, Y1
-	VPSRLQ      $0x34, Y2, Y2
-	VPSRLQ      $0x34, Y3, Y3
-	VORPD       integerBits<>+0(SB), Y2, Y2
-	VORPD       integerBits<>+0(SB), Y3, Y3
-	VSUBPD      integerBits<>+0(SB), Y2, Y2
-	VSUBPD      integerBits<>+0(SB), Y3, Y3
-	VMULPD      Y0, Y0, Y4
-	VMULPD      Y1, Y1, Y5
-	VMOVUPD     unit64j<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD unit64i<>+0(SB), Y4, Y7
-	VFMADD213PD unit64i<>+0(SB), Y5, Y6
-	VFMADD213PD unit64h<>+0(SB), Y4, Y7
-	VFMADD213PD unit64h<>+0(SB), Y5, Y6
-	VFMADD213PD unit64g<>+0(SB), Y4, Y7
-	VFMADD213PD unit64g<>+0(SB), Y5, Y6
-	VFMADD213PD unit64f<>+0(SB), Y4, Y7
-	VFMADD213PD unit64f<>+0(SB), Y5, Y6
-	VFMADD213PD unit64e<>+0(SB), Y4, Y7
-	VFMADD213PD unit64e<>+0(SB), Y5, Y6
-	VFMADD213PD unit64d<>+0(SB), Y4, Y7
-	VFMADD213PD unit64d<>+0(SB), Y5, Y6
-	VFMADD213PD unit64c<>+0(SB), Y4, Y7
-	VFMADD213PD unit64c<>+0(SB), Y5, Y6
-	VFMADD213PD unit64b<>+0(SB), Y4, Y7
-	VFMADD213PD unit64b<>+0(SB), Y5, Y6
-	VFMADD213PD unit64a<>+0(SB), Y4, Y7
-	VFMADD213PD unit64a<>+0(SB), Y5, Y6
-	VMULPD      Y4, Y7, Y4
-	VMULPD      Y5, Y6, Y5
-	VADDPD      Y0, Y0, Y6
-	VADDPD      Y1, Y1, Y7
-	VFMADD213PD Y6, Y0, Y4
-	VFMADD213PD Y7, Y1, Y5
-	VFMADD231PD ln2<>+0(SB), Y2, Y4
-	VFMADD231PD ln2<>+0(SB), Y3, Y5
-	VXORPD      signBit<>+0(SB), Y4, Y0
-	VXORPD      signBit<>+0(SB), Y5, Y1
-	VMOVUPD     Y0, (AX)(R9*8)
-	VMOVUPD     Y1, 32(AX)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
-	JGE         many
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y6, Y4, Y0
+	VADDPD       Y7, Y5, Y1
+	VPSUBQ       Y4, Y0, Y2
+	VPSUBQ       Y5, Y1, Y3
+	VANDPD       signAndExponent<>+0(SB), Y2, Y2
+	VANDPD       signAndExponent<>+0(SB), Y3, Y3
+	VPADDQ       Y2, Y4, Y8
+	VPADDQ       Y3, Y5, Y9
+	VSUBPD       Y4, Y8, Y4
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y4, Y4
+	VSUBPD       Y7, Y5, Y5
+	VADDPD       Y8, Y0, Y0
+	VADDPD       Y9, Y1, Y1
+	VDIVPD       Y0, Y4, Y0
+	VDIVPD       Y1, Y5, Y1
+	VMULPD       Y0, Y0, Y4
+	VMULPD       Y1, Y1, Y5
+	VADDPD       Y0, Y0, Y6
+	VADDPD       Y1, Y1, Y7
+	VPSRLQ       $0x34, Y2, Y2
+	VPSRLQ       $0x34, Y3, Y3
+	VORPD        integerBits<>+0(SB), Y2, Y2
+	VORPD        integerBits<>+0(SB), Y3, Y3
+	VSUBPD       integerBits<>+0(SB), Y2, Y2
+	VSUBPD       integerBits<>+0(SB), Y3, Y3
+	VFNMADD231PD ln2<>+0(SB), Y2, Y6
+	VFNMADD231PD ln2<>+0(SB), Y3, Y7
+	VMULPD       Y4, Y0, Y0
+	VMULPD       Y5, Y1, Y1
+	VMOVUPD      unit64j<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD213PD  unit64i<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64i<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64h<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64h<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64g<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64g<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64f<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64f<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64e<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64e<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64d<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64d<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64c<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64c<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64b<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64b<>+0(SB), Y5, Y2
+	VFMADD213PD  unit64a<>+0(SB), Y4, Y3
+	VFMADD213PD  unit64a<>+0(SB), Y5, Y2
+	VFMADD231PD  Y3, Y0, Y6
+	VFMADD231PD  Y2, Y1, Y7
+	VMOVUPD      Y6, (AX)(R9*8)
+	VMOVUPD      Y7, 32(AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
 
 few:
 	TESTQ DI, DI
@@ -51839,38 +51834,37 @@ classes3:
 	JNZ        classes3
 	VMASKMOVPD Y5, Y0, (CX)(R9*8)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y5, Y4, Y1
-	VPSUBQ      Y4, Y1, Y2
-	VANDPD      signAndExponent<>+0(SB), Y2, Y2
-	VPADDQ      Y2, Y4, Y3
-	VSUBPD      Y4, Y3, Y4
-	VSUBPD      Y4, Y5, Y4
-	VADDPD      Y3, Y1, Y1
-	VDIVPD      Y1, Y4, Y1
-	VPSRLQ      $0x34, Y2, Y2
-	VORPD       integerBits<>+0(SB), Y2, Y2
-	VSUBPD      integerBits<>+0(SB), Y2, Y2
-	VMULPD      Y1, Y1, Y3
-	VMOVUPD     unit64j<>+0(SB), Y4
-	VFMADD213PD unit64i<>+0(SB), Y3, Y4
-	VFMADD213PD unit64h<>+0(SB), Y3, Y4
-	VFMADD213PD unit64g<>+0(SB), Y3, Y4
-	VFMADD213PD unit64f<>+0(SB), Y3, Y4
-	VFMADD213PD unit64e<>+0(SB), Y3, Y4
-	VFMADD213PD unit64d<>+0(SB), Y3, Y4
-	VFMADD213PD unit64c<>+0(SB), Y3, Y4
-	VFMADD213PD unit64b<>+0(SB), Y3, Y4
-	VFMADD213PD unit64a<>+0(SB), Y3, Y4
-	VMULPD      Y3, Y4, Y3
-	VADDPD      Y1, Y1, Y4
-	VFMADD213PD Y4, Y1, Y3
-	VFMADD231PD ln2<>+0(SB), Y2, Y3
-	VXORPD      signBit<>+0(SB), Y3, Y1
-	VMASKMOVPD  Y1, Y0, (AX)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, DI
-	JMP         few
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y5, Y4, Y1
+	VPSUBQ       Y4, Y1, Y2
+	VANDPD       signAndExponent<>+0(SB), Y2, Y2
+	VPADDQ       Y2, Y4, Y3
+	VSUBPD       Y4, Y3, Y4
+	VSUBPD       Y5, Y4, Y4
+	VADDPD       Y3, Y1, Y1
+	VDIVPD       Y1, Y4, Y1
+	VMULPD       Y1, Y1, Y3
+	VADDPD       Y1, Y1, Y4
+	VPSRLQ       $0x34, Y2, Y2
+	VORPD        integerBits<>+0(SB), Y2, Y2
+	VSUBPD       integerBits<>+0(SB), Y2, Y2
+	VFNMADD231PD ln2<>+0(SB), Y2, Y4
+	VMULPD       Y3, Y1, Y1
+	VMOVUPD      unit64j<>+0(SB), Y2
+	VFMADD213PD  unit64i<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64h<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64g<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64f<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64e<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64d<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64c<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64b<>+0(SB), Y3, Y2
+	VFMADD213PD  unit64a<>+0(SB), Y3, Y2
+	VFMADD231PD  Y2, Y1, Y4
+	VMASKMOVPD   Y4, Y0, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, DI
+	JMP          few
 
 done:
 	MOVB $0x01, AL
@@ -62375,37 +62369,35 @@ TEXT ·softmaxSumsYLanes2F32AVX2(SB), $12352-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000010
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ    (SI)(R11*4), BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*4), DX
+	VMOVUPS (DX), Y1
+	VMOVUPS 32(DX), Y2
 	VMOVUPS absBitsSingle<>+0(SB), Y4
 	VANDPS  Y4, Y1, Y3
 	VANDPS  Y4, Y2, Y4
 	VPMAXUD Y3, Y0, Y0
 	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y3
-	VMOVUPS 32(BX)(DX*1), Y4
+	VMOVUPS (DX)(CX*1), Y3
+	VMOVUPS 32(DX)(CX*1), Y4
 	VMOVUPS absBitsSingle<>+0(SB), Y6
 	VANDPS  Y6, Y3, Y5
 	VANDPS  Y6, Y4, Y6
@@ -62480,41 +62472,42 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VMULPS  Y5, Y1, Y7
 	VMULPS  Y6, Y2, Y8
-	VMOVUPS Y7, (R8)(R11*4)
-	VMOVUPS Y8, 32(R8)(R11*4)
+	VMOVUPS Y7, (BX)(R8*4)
+	VMOVUPS Y8, 32(BX)(R8*4)
 	VMULPS  Y5, Y3, Y7
 	VMULPS  Y6, Y4, Y8
-	VMOVUPS Y7, 4096(R8)(R11*4)
-	VMOVUPS Y8, 4128(R8)(R11*4)
+	VMOVUPS Y7, 4096(BX)(R8*4)
+	VMOVUPS Y8, 4128(BX)(R8*4)
 	VMULPS  Y5, Y3, Y3
 	VMULPS  Y6, Y4, Y4
-	VMOVUPS Y3, 2048(R8)(R11*4)
-	VMOVUPS Y4, 2080(R8)(R11*4)
+	VMOVUPS Y3, 2048(BX)(R8*4)
+	VMOVUPS Y4, 2080(BX)(R8*4)
 	VMULPS  Y5, Y1, Y1
 	VMULPS  Y6, Y2, Y2
-	VMOVUPS Y1, 6144(R8)(R11*4)
-	VMOVUPS Y2, 6176(R8)(R11*4)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
-	CMPQ    R10, $0x00000010
+	VMOVUPS Y1, 6144(BX)(R8*4)
+	VMOVUPS Y2, 6176(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*4), Y1
-	LEAQ       (SI)(R11*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
 
@@ -62560,15 +62553,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPS  Y1, Y2, Y4
-	VMOVUPS Y4, (R8)(R11*4)
+	VMOVUPS Y4, (BX)(R8*4)
 	VMULPS  Y1, Y3, Y4
-	VMOVUPS Y4, 4096(R8)(R11*4)
+	VMOVUPS Y4, 4096(BX)(R8*4)
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMOVUPS Y3, 2048(BX)(R8*4)
 	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, 6144(R8)(R11*4)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Y1, 6144(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -62580,98 +62573,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   4096(R8)(R10*4), Y11
+	VMOVUPS   4096(BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   4096(R8)(R10*4), Y11
+	VMOVUPS   4096(BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   6144(R8)(R10*4), Y10
+	VMOVUPS   6144(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   6144(R8)(R10*4), Y10
+	VMOVUPS   6144(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y9
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   4096(R8)(R10*4), Y11
+	VMOVUPS   4096(BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   4096(R8)(R10*4), Y11
+	VMOVUPS   4096(BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   6144(R8)(R10*4), Y10
+	VMOVUPS   6144(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   6144(R8)(R10*4), Y10
+	VMOVUPS   6144(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -62756,15 +62751,19 @@ done2:
 	VADDSD       X1, X2, X2
 	VADDSD       152(AX), X2, X2
 	VMOVSD       X2, 152(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*4), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -62775,37 +62774,35 @@ TEXT ·softmaxSumsYLanes2F64AVX2(SB), $24640-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000008
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ    (SI)(R11*8), BX
-	VMOVUPD (BX), Y1
-	VMOVUPD 32(BX), Y2
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*8), DX
+	VMOVUPD (DX), Y1
+	VMOVUPD 32(DX), Y2
 	VMOVUPD absBits<>+0(SB), Y4
 	VANDPD  Y4, Y1, Y3
 	VANDPD  Y4, Y2, Y4
 	VPMAXSD Y3, Y0, Y0
 	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y3
-	VMOVUPD 32(BX)(DX*1), Y4
+	VMOVUPD (DX)(CX*1), Y3
+	VMOVUPD 32(DX)(CX*1), Y4
 	VMOVUPD absBits<>+0(SB), Y6
 	VANDPD  Y6, Y3, Y5
 	VANDPD  Y6, Y4, Y6
@@ -62905,41 +62902,42 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VMULPD  Y5, Y1, Y7
 	VMULPD  Y6, Y2, Y8
-	VMOVUPS Y7, (R8)(R11*8)
-	VMOVUPS Y8, 32(R8)(R11*8)
+	VMOVUPS Y7, (BX)(R8*8)
+	VMOVUPS Y8, 32(BX)(R8*8)
 	VMULPD  Y5, Y3, Y7
 	VMULPD  Y6, Y4, Y8
-	VMOVUPS Y7, 8192(R8)(R11*8)
-	VMOVUPS Y8, 8224(R8)(R11*8)
+	VMOVUPS Y7, 8192(BX)(R8*8)
+	VMOVUPS Y8, 8224(BX)(R8*8)
 	VMULPD  Y5, Y3, Y3
 	VMULPD  Y6, Y4, Y4
-	VMOVUPS Y3, 4096(R8)(R11*8)
-	VMOVUPS Y4, 4128(R8)(R11*8)
+	VMOVUPS Y3, 4096(BX)(R8*8)
+	VMOVUPS Y4, 4128(BX)(R8*8)
 	VMULPD  Y5, Y1, Y1
 	VMULPD  Y6, Y2, Y2
-	VMOVUPS Y1, 12288(R8)(R11*8)
-	VMOVUPS Y2, 12320(R8)(R11*8)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
-	CMPQ    R10, $0x00000008
+	VMOVUPS Y1, 12288(BX)(R8*8)
+	VMOVUPS Y2, 12320(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*8), Y1
-	LEAQ       (SI)(R11*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
 
@@ -63000,15 +62998,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPD  Y1, Y2, Y4
-	VMOVUPS Y4, (R8)(R11*8)
+	VMOVUPS Y4, (BX)(R8*8)
 	VMULPD  Y1, Y3, Y4
-	VMOVUPS Y4, 8192(R8)(R11*8)
+	VMOVUPS Y4, 8192(BX)(R8*8)
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 4096(R8)(R11*8)
+	VMOVUPS Y3, 4096(BX)(R8*8)
 	VMULPD  Y1, Y2, Y1
-	VMOVUPS Y1, 12288(R8)(R11*8)
-	ADDQ    $0x00000004, R11
-	SUBQ    $0x00000004, R10
+	VMOVUPS Y1, 12288(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
 	JMP     few
 
 done:
@@ -63020,98 +63018,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000004
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   8192(R8)(R10*8), Y11
+	VMOVUPS   8192(BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   8192(R8)(R10*8), Y11
+	VMOVUPS   8192(BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   4096(R8)(R10*8), Y10
+	VMOVUPS   4096(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   12288(R8)(R10*8), Y10
+	VMOVUPS   12288(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   4096(R8)(R10*8), Y10
+	VMOVUPS   4096(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   12288(R8)(R10*8), Y10
+	VMOVUPS   12288(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y9
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   8192(R8)(R10*8), Y11
+	VMOVUPS   8192(BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   8192(R8)(R10*8), Y11
+	VMOVUPS   8192(BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   4096(R8)(R10*8), Y10
+	VMOVUPS   4096(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   12288(R8)(R10*8), Y10
+	VMOVUPS   12288(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   4096(R8)(R10*8), Y10
+	VMOVUPS   4096(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   12288(R8)(R10*8), Y10
+	VMOVUPS   12288(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -63164,15 +63164,19 @@ done2:
 	VADDSD       X1, X8, X8
 	VADDSD       152(AX), X8, X8
 	VMOVSD       X8, 152(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*8), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -63183,35 +63187,33 @@ TEXT ·softmaxSumsYLanes3F32AVX2(SB), $16448-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000008
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (SI)(R11*4), BX
-	VMOVUPS (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*4), DX
+	VMOVUPS (DX), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS (DX)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (BX)(DX*2), Y3
+	VMOVUPS (DX)(CX*2), Y3
 	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD Y4, Y0, Y0
 
@@ -63270,42 +63272,43 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y2, Y3, Y6
 	VMULPS  Y5, Y1, Y7
-	VMOVUPS Y7, (R8)(R11*4)
+	VMOVUPS Y7, (BX)(R8*4)
 	VMULPS  Y5, Y6, Y6
-	VMOVUPS Y6, 6144(R8)(R11*4)
+	VMOVUPS Y6, 6144(BX)(R8*4)
 	VADDPS  Y1, Y3, Y1
 	VMULPS  Y5, Y2, Y2
-	VMOVUPS Y2, 2048(R8)(R11*4)
+	VMOVUPS Y2, 2048(BX)(R8*4)
 	VMULPS  Y5, Y1, Y1
-	VMOVUPS Y1, 8192(R8)(R11*4)
+	VMOVUPS Y1, 8192(BX)(R8*4)
 	VMULPS  Y5, Y3, Y1
-	VMOVUPS Y1, 4096(R8)(R11*4)
+	VMOVUPS Y1, 4096(BX)(R8*4)
 	VMULPS  Y5, Y4, Y1
-	VMOVUPS Y1, 10240(R8)(R11*4)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
-	CMPQ    R10, $0x00000008
+	VMOVUPS Y1, 10240(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*4), Y1
-	LEAQ       (SI)(R11*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
 	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
 	VPMAXUD    Y5, Y0, Y0
 
@@ -63365,20 +63368,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y3, Y4, Y6
 	VMULPS  Y1, Y2, Y7
-	VMOVUPS Y7, (R8)(R11*4)
+	VMOVUPS Y7, (BX)(R8*4)
 	VMULPS  Y1, Y6, Y6
-	VMOVUPS Y6, 6144(R8)(R11*4)
+	VMOVUPS Y6, 6144(BX)(R8*4)
 	VADDPS  Y2, Y4, Y2
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMOVUPS Y3, 2048(BX)(R8*4)
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 8192(R8)(R11*4)
+	VMOVUPS Y2, 8192(BX)(R8*4)
 	VMULPS  Y1, Y4, Y2
-	VMOVUPS Y2, 4096(R8)(R11*4)
+	VMOVUPS Y2, 4096(BX)(R8*4)
 	VMULPS  Y1, Y5, Y1
-	VMOVUPS Y1, 10240(R8)(R11*4)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Y1, 10240(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -63390,98 +63393,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   6144(R8)(R10*4), Y11
+	VMOVUPS   6144(BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   6144(R8)(R10*4), Y11
+	VMOVUPS   6144(BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   8192(R8)(R10*4), Y10
+	VMOVUPS   8192(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   8192(R8)(R10*4), Y10
+	VMOVUPS   8192(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y9
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   6144(R8)(R10*4), Y11
+	VMOVUPS   6144(BX)(DI*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*4), Y11
+	VMOVUPS   (BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   6144(R8)(R10*4), Y11
+	VMOVUPS   6144(BX)(DI*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   8192(R8)(R10*4), Y10
+	VMOVUPS   8192(BX)(DI*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   2048(R8)(R10*4), Y10
+	VMOVUPS   2048(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   8192(R8)(R10*4), Y10
+	VMOVUPS   8192(BX)(DI*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -63570,72 +63575,74 @@ done2:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000008
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y5
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y5
 	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
-	VMOVUPS   4096(R8)(R10*4), Y6
+	VMOVUPS   4096(BX)(DI*4), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPS    Y6, Y1, Y1
-	VMOVUPS   10240(R8)(R10*4), Y6
+	VMOVUPS   10240(BX)(DI*4), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPS    Y6, Y3, Y3
-	VMOVUPS   4096(R8)(R10*4), Y6
+	VMOVUPS   4096(BX)(DI*4), Y6
 	VANDNPD   Y6, Y5, Y6
 	VADDPS    Y6, Y2, Y2
-	VMOVUPS   10240(R8)(R10*4), Y6
+	VMOVUPS   10240(BX)(DI*4), Y6
 	VANDNPD   Y6, Y5, Y5
 	VADDPS    Y5, Y4, Y4
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y5
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y5
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes2:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes2
-	VMOVQ     R12, X5
+	VMOVQ     R10, X5
 	VPMOVZXBD X5, Y5
 	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
-	VMOVUPS   4096(R8)(R10*4), Y6
+	VMOVUPS   4096(BX)(DI*4), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPS    Y6, Y1, Y1
-	VMOVUPS   10240(R8)(R10*4), Y6
+	VMOVUPS   10240(BX)(DI*4), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPS    Y6, Y3, Y3
-	VMOVUPS   4096(R8)(R10*4), Y6
+	VMOVUPS   4096(BX)(DI*4), Y6
 	VANDNPD   Y6, Y5, Y6
 	VADDPS    Y6, Y2, Y2
-	VMOVUPS   10240(R8)(R10*4), Y6
+	VMOVUPS   10240(BX)(DI*4), Y6
 	VANDNPD   Y6, Y5, Y5
 	VADDPS    Y5, Y4, Y4
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
 	JMP       few3
 
 done3:
@@ -63680,15 +63687,19 @@ done3:
 	VADDSD       X1, X2, X2
 	VADDSD       280(AX), X2, X2
 	VMOVSD       X2, 280(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*4), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -63699,35 +63710,33 @@ TEXT ·softmaxSumsYLanes3F64AVX2(SB), $20544-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 320 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000140, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000004
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000004
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (SI)(R11*8), BX
-	VMOVUPD (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*8), DX
+	VMOVUPD (DX), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y2
+	VMOVUPD (DX)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y3
 	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (BX)(DX*2), Y3
+	VMOVUPD (DX)(CX*2), Y3
 	VANDPD  absBits<>+0(SB), Y3, Y4
 	VPMAXSD Y4, Y0, Y0
 
@@ -63806,42 +63815,43 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y2, Y3, Y6
 	VMULPD  Y5, Y1, Y7
-	VMOVUPS Y7, (R8)(R11*8)
+	VMOVUPS Y7, (BX)(R8*8)
 	VMULPD  Y5, Y6, Y6
-	VMOVUPS Y6, 7680(R8)(R11*8)
+	VMOVUPS Y6, 7680(BX)(R8*8)
 	VADDPD  Y1, Y3, Y1
 	VMULPD  Y5, Y2, Y2
-	VMOVUPS Y2, 2560(R8)(R11*8)
+	VMOVUPS Y2, 2560(BX)(R8*8)
 	VMULPD  Y5, Y1, Y1
-	VMOVUPS Y1, 10240(R8)(R11*8)
+	VMOVUPS Y1, 10240(BX)(R8*8)
 	VMULPD  Y5, Y3, Y1
-	VMOVUPS Y1, 5120(R8)(R11*8)
+	VMOVUPS Y1, 5120(BX)(R8*8)
 	VMULPD  Y5, Y4, Y1
-	VMOVUPS Y1, 12800(R8)(R11*8)
-	ADDQ    $0x00000004, R11
-	SUBQ    $0x00000004, R10
-	CMPQ    R10, $0x00000004
+	VMOVUPS Y1, 12800(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*8), Y1
-	LEAQ       (SI)(R11*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
 	VANDPD     absBits<>+0(SB), Y4, Y5
 	VPMAXSD    Y5, Y0, Y0
 
@@ -63921,20 +63931,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y3, Y4, Y6
 	VMULPD  Y1, Y2, Y7
-	VMOVUPS Y7, (R8)(R11*8)
+	VMOVUPS Y7, (BX)(R8*8)
 	VMULPD  Y1, Y6, Y6
-	VMOVUPS Y6, 7680(R8)(R11*8)
+	VMOVUPS Y6, 7680(BX)(R8*8)
 	VADDPD  Y2, Y4, Y2
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 2560(R8)(R11*8)
+	VMOVUPS Y3, 2560(BX)(R8*8)
 	VMULPD  Y1, Y2, Y2
-	VMOVUPS Y2, 10240(R8)(R11*8)
+	VMOVUPS Y2, 10240(BX)(R8*8)
 	VMULPD  Y1, Y4, Y2
-	VMOVUPS Y2, 5120(R8)(R11*8)
+	VMOVUPS Y2, 5120(BX)(R8*8)
 	VMULPD  Y1, Y5, Y1
-	VMOVUPS Y1, 12800(R8)(R11*8)
-	ADDQ    $0x00000004, R11
-	SUBQ    $0x00000004, R10
+	VMOVUPS Y1, 12800(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
 	JMP     few
 
 done:
@@ -63946,98 +63956,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000004
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   7680(R8)(R10*8), Y11
+	VMOVUPS   7680(BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   7680(R8)(R10*8), Y11
+	VMOVUPS   7680(BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2560(R8)(R10*8), Y10
+	VMOVUPS   2560(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   10240(R8)(R10*8), Y10
+	VMOVUPS   10240(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   2560(R8)(R10*8), Y10
+	VMOVUPS   2560(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   10240(R8)(R10*8), Y10
+	VMOVUPS   10240(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y9
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   7680(R8)(R10*8), Y11
+	VMOVUPS   7680(BX)(DI*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R8)(R10*8), Y11
+	VMOVUPS   (BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   7680(R8)(R10*8), Y11
+	VMOVUPS   7680(BX)(DI*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2560(R8)(R10*8), Y10
+	VMOVUPS   2560(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   10240(R8)(R10*8), Y10
+	VMOVUPS   10240(BX)(DI*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   2560(R8)(R10*8), Y10
+	VMOVUPS   2560(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   10240(R8)(R10*8), Y10
+	VMOVUPS   10240(BX)(DI*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -64094,72 +64106,74 @@ done2:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000004
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000004
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y5
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y5
 	VPCMPEQQ  label2<>+0(SB), Y5, Y5
-	VMOVUPS   5120(R8)(R10*8), Y6
+	VMOVUPS   5120(BX)(DI*8), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPD    Y6, Y1, Y1
-	VMOVUPS   12800(R8)(R10*8), Y6
+	VMOVUPS   12800(BX)(DI*8), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPD    Y6, Y3, Y3
-	VMOVUPS   5120(R8)(R10*8), Y6
+	VMOVUPS   5120(BX)(DI*8), Y6
 	VANDNPD   Y6, Y5, Y6
 	VADDPD    Y6, Y2, Y2
-	VMOVUPS   12800(R8)(R10*8), Y6
+	VMOVUPS   12800(BX)(DI*8), Y6
 	VANDNPD   Y6, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y5
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y5
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes2:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes2
-	VMOVQ     R12, X5
+	VMOVQ     R10, X5
 	VPMOVZXBQ X5, Y5
 	VPCMPEQQ  label2<>+0(SB), Y5, Y5
-	VMOVUPS   5120(R8)(R10*8), Y6
+	VMOVUPS   5120(BX)(DI*8), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPD    Y6, Y1, Y1
-	VMOVUPS   12800(R8)(R10*8), Y6
+	VMOVUPS   12800(BX)(DI*8), Y6
 	VANDPD    Y6, Y5, Y6
 	VADDPD    Y6, Y3, Y3
-	VMOVUPS   5120(R8)(R10*8), Y6
+	VMOVUPS   5120(BX)(DI*8), Y6
 	VANDNPD   Y6, Y5, Y6
 	VADDPD    Y6, Y2, Y2
-	VMOVUPS   12800(R8)(R10*8), Y6
+	VMOVUPS   12800(BX)(DI*8), Y6
 	VANDNPD   Y6, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
 	JMP       few3
 
 done3:
@@ -64188,15 +64202,19 @@ done3:
 	VADDSD       X1, X4, X4
 	VADDSD       280(AX), X4, X4
 	VMOVSD       X4, 280(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*8), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -64207,39 +64225,37 @@ TEXT ·softmaxSumsYLanes4F32AVX2(SB), $20544-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000008
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*4), BX
-	VMOVUPS (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*4), DX
+	VMOVUPS (DX), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS (DX)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (BX)(DX*2), Y3
+	VMOVUPS (DX)(CX*2), Y3
 	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (BX)(SI*1), Y4
+	VMOVUPS (DX)(BX*1), Y4
 	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
 	VPMAXUD Y5, Y0, Y0
 
@@ -64311,51 +64327,52 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y2, Y6, Y8
 	VMULPS  Y7, Y1, Y9
-	VMOVUPS Y9, (R9)(R12*4)
+	VMOVUPS Y9, (SI)(R9*4)
 	VMULPS  Y7, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*4)
+	VMOVUPS Y8, 8192(SI)(R9*4)
 	VADDPS  Y1, Y6, Y1
 	VMULPS  Y7, Y2, Y2
-	VMOVUPS Y2, 2048(R9)(R12*4)
+	VMOVUPS Y2, 2048(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 10240(R9)(R12*4)
+	VMOVUPS Y1, 10240(SI)(R9*4)
 	VADDPS  Y4, Y5, Y1
 	VMULPS  Y7, Y3, Y2
-	VMOVUPS Y2, 4096(R9)(R12*4)
+	VMOVUPS Y2, 4096(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 12288(R9)(R12*4)
+	VMOVUPS Y1, 12288(SI)(R9*4)
 	VADDPS  Y3, Y5, Y1
 	VMULPS  Y7, Y4, Y2
-	VMOVUPS Y2, 6144(R9)(R12*4)
+	VMOVUPS Y2, 6144(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 14336(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
-	CMPQ    R11, $0x00000008
+	VMOVUPS Y1, 14336(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*4), Y1
-	LEAQ       (DI)(R12*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
 	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
 	VPMAXUD    Y5, Y0, Y0
-	VMASKMOVPS (BX)(SI*1), Y1, Y5
+	VMASKMOVPS (DX)(BX*1), Y1, Y5
 	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
 	VPMAXUD    Y6, Y0, Y0
 
@@ -64428,26 +64445,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y3, Y7, Y8
 	VMULPS  Y1, Y2, Y9
-	VMOVUPS Y9, (R9)(R12*4)
+	VMOVUPS Y9, (SI)(R9*4)
 	VMULPS  Y1, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*4)
+	VMOVUPS Y8, 8192(SI)(R9*4)
 	VADDPS  Y2, Y7, Y2
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R9)(R12*4)
+	VMOVUPS Y3, 2048(SI)(R9*4)
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 10240(R9)(R12*4)
+	VMOVUPS Y2, 10240(SI)(R9*4)
 	VADDPS  Y5, Y6, Y2
 	VMULPS  Y1, Y4, Y3
-	VMOVUPS Y3, 4096(R9)(R12*4)
+	VMOVUPS Y3, 4096(SI)(R9*4)
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 12288(R9)(R12*4)
+	VMOVUPS Y2, 12288(SI)(R9*4)
 	VADDPS  Y4, Y6, Y2
 	VMULPS  Y1, Y5, Y3
-	VMOVUPS Y3, 6144(R9)(R12*4)
+	VMOVUPS Y3, 6144(SI)(R9*4)
 	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, 14336(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Y1, 14336(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -64459,98 +64476,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*4), Y10
+	VMOVUPS   2048(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   10240(R9)(R11*4), Y10
+	VMOVUPS   10240(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   2048(R9)(R11*4), Y10
+	VMOVUPS   2048(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   10240(R9)(R11*4), Y10
+	VMOVUPS   10240(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*4), Y10
+	VMOVUPS   2048(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   10240(R9)(R11*4), Y10
+	VMOVUPS   10240(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   2048(R9)(R11*4), Y10
+	VMOVUPS   2048(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   10240(R9)(R11*4), Y10
+	VMOVUPS   10240(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -64643,98 +64662,100 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*4), Y10
+	VMOVUPS   6144(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   14336(R9)(R11*4), Y10
+	VMOVUPS   14336(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   6144(R9)(R11*4), Y10
+	VMOVUPS   6144(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   14336(R9)(R11*4), Y10
+	VMOVUPS   14336(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*4), Y10
+	VMOVUPS   6144(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   14336(R9)(R11*4), Y10
+	VMOVUPS   14336(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   6144(R9)(R11*4), Y10
+	VMOVUPS   6144(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   14336(R9)(R11*4), Y10
+	VMOVUPS   14336(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few3
 
 done3:
@@ -64819,15 +64840,19 @@ done3:
 	VADDSD       X1, X2, X2
 	VADDSD       408(AX), X2, X2
 	VMOVSD       X2, 408(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*4), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -64838,39 +64863,37 @@ TEXT ·softmaxSumsYLanes4F64AVX2(SB), $20544-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000004
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*8), BX
-	VMOVUPD (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*8), DX
+	VMOVUPD (DX), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y2
+	VMOVUPD (DX)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y3
 	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (BX)(DX*2), Y3
+	VMOVUPD (DX)(CX*2), Y3
 	VANDPD  absBits<>+0(SB), Y3, Y4
 	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (BX)(SI*1), Y4
+	VMOVUPD (DX)(BX*1), Y4
 	VANDPD  absBits<>+0(SB), Y4, Y5
 	VPMAXSD Y5, Y0, Y0
 
@@ -64967,51 +64990,52 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y2, Y6, Y8
 	VMULPD  Y7, Y1, Y9
-	VMOVUPS Y9, (R9)(R12*8)
+	VMOVUPS Y9, (SI)(R9*8)
 	VMULPD  Y7, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*8)
+	VMOVUPS Y8, 8192(SI)(R9*8)
 	VADDPD  Y1, Y6, Y1
 	VMULPD  Y7, Y2, Y2
-	VMOVUPS Y2, 2048(R9)(R12*8)
+	VMOVUPS Y2, 2048(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 10240(R9)(R12*8)
+	VMOVUPS Y1, 10240(SI)(R9*8)
 	VADDPD  Y4, Y5, Y1
 	VMULPD  Y7, Y3, Y2
-	VMOVUPS Y2, 4096(R9)(R12*8)
+	VMOVUPS Y2, 4096(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 12288(R9)(R12*8)
+	VMOVUPS Y1, 12288(SI)(R9*8)
 	VADDPD  Y3, Y5, Y1
 	VMULPD  Y7, Y4, Y2
-	VMOVUPS Y2, 6144(R9)(R12*8)
+	VMOVUPS Y2, 6144(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 14336(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
-	CMPQ    R11, $0x00000004
+	VMOVUPS Y1, 14336(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*8), Y1
-	LEAQ       (DI)(R12*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
 	VANDPD     absBits<>+0(SB), Y4, Y5
 	VPMAXSD    Y5, Y0, Y0
-	VMASKMOVPD (BX)(SI*1), Y1, Y5
+	VMASKMOVPD (DX)(BX*1), Y1, Y5
 	VANDPD     absBits<>+0(SB), Y5, Y6
 	VPMAXSD    Y6, Y0, Y0
 
@@ -65109,26 +65133,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y3, Y7, Y8
 	VMULPD  Y1, Y2, Y9
-	VMOVUPS Y9, (R9)(R12*8)
+	VMOVUPS Y9, (SI)(R9*8)
 	VMULPD  Y1, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*8)
+	VMOVUPS Y8, 8192(SI)(R9*8)
 	VADDPD  Y2, Y7, Y2
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R9)(R12*8)
+	VMOVUPS Y3, 2048(SI)(R9*8)
 	VMULPD  Y1, Y2, Y2
-	VMOVUPS Y2, 10240(R9)(R12*8)
+	VMOVUPS Y2, 10240(SI)(R9*8)
 	VADDPD  Y5, Y6, Y2
 	VMULPD  Y1, Y4, Y3
-	VMOVUPS Y3, 4096(R9)(R12*8)
+	VMOVUPS Y3, 4096(SI)(R9*8)
 	VMULPD  Y1, Y2, Y2
-	VMOVUPS Y2, 12288(R9)(R12*8)
+	VMOVUPS Y2, 12288(SI)(R9*8)
 	VADDPD  Y4, Y6, Y2
 	VMULPD  Y1, Y5, Y3
-	VMOVUPS Y3, 6144(R9)(R12*8)
+	VMOVUPS Y3, 6144(SI)(R9*8)
 	VMULPD  Y1, Y2, Y1
-	VMOVUPS Y1, 14336(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
+	VMOVUPS Y1, 14336(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
 	JMP     few
 
 done:
@@ -65140,98 +65164,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000004
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*8), Y10
+	VMOVUPS   2048(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   10240(R9)(R11*8), Y10
+	VMOVUPS   10240(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   2048(R9)(R11*8), Y10
+	VMOVUPS   2048(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   10240(R9)(R11*8), Y10
+	VMOVUPS   10240(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*8), Y10
+	VMOVUPS   2048(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   10240(R9)(R11*8), Y10
+	VMOVUPS   10240(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   2048(R9)(R11*8), Y10
+	VMOVUPS   2048(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   10240(R9)(R11*8), Y10
+	VMOVUPS   10240(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -65292,98 +65318,100 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VPCMPEQQ  label2<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*8), Y10
+	VMOVUPS   6144(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   14336(R9)(R11*8), Y10
+	VMOVUPS   14336(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   6144(R9)(R11*8), Y10
+	VMOVUPS   6144(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   14336(R9)(R11*8), Y10
+	VMOVUPS   14336(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label2<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*8), Y10
+	VMOVUPS   6144(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   14336(R9)(R11*8), Y10
+	VMOVUPS   14336(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   6144(R9)(R11*8), Y10
+	VMOVUPS   6144(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   14336(R9)(R11*8), Y10
+	VMOVUPS   14336(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few3
 
 done3:
@@ -65436,15 +65464,19 @@ done3:
 	VADDSD       X1, X8, X8
 	VADDSD       408(AX), X8, X8
 	VMOVSD       X8, 408(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*8), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -65455,33 +65487,31 @@ TEXT ·softmaxSumsYLanes8F32AVX2(SB), $18496-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000008
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*4), BX
-	VMOVUPS (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*4), DX
+	VMOVUPS (DX), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS (DX)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD Y3, Y0, Y0
 
@@ -65523,12 +65553,12 @@ many:
 	VADDPS      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (R9)(R12*4)
-	VMOVUPS Y2, 1024(R9)(R12*4)
-	VMOVUPS (BX)(DX*2), Y1
+	VMOVUPS Y1, (SI)(R9*4)
+	VMOVUPS Y2, 1024(SI)(R9*4)
+	VMOVUPS (DX)(CX*2), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(SI*1), Y2
+	VMOVUPS (DX)(BX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
 	VPMAXUD Y4, Y0, Y0
 
@@ -65570,13 +65600,13 @@ many:
 	VADDPS      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(R9)(R12*4)
-	VMOVUPS Y2, 3072(R9)(R12*4)
-	VMOVUPS (BX)(DX*4), Y1
+	VMOVUPS Y1, 2048(SI)(R9*4)
+	VMOVUPS Y2, 3072(SI)(R9*4)
+	VMOVUPS (DX)(CX*4), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPS (R13)(DX*1), Y2
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPS (R10)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
 	VPMAXUD Y5, Y0, Y0
 
@@ -65618,14 +65648,14 @@ many:
 	VADDPS      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(R9)(R12*4)
-	VMOVUPS Y2, 5120(R9)(R12*4)
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPS (R13)(DX*2), Y1
+	VMOVUPS Y1, 4096(SI)(R9*4)
+	VMOVUPS Y2, 5120(SI)(R9*4)
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPS (R10)(CX*2), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), BX
-	VMOVUPS (BX)(SI*1), Y2
+	LEAQ    (DX)(CX*4), DX
+	VMOVUPS (DX)(BX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
 	VPMAXUD Y6, Y0, Y0
 
@@ -65667,8 +65697,8 @@ many:
 	VADDPS      Y2, Y1, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 6144(R9)(R12*4)
-	VMOVUPS Y2, 7168(R9)(R12*4)
+	VMOVUPS Y1, 6144(SI)(R9*4)
+	VMOVUPS Y2, 7168(SI)(R9*4)
 	VADDPS  Y4, Y3, Y1
 	VADDPS  Y6, Y5, Y2
 	VADDPS  Y2, Y1, Y7
@@ -65677,78 +65707,79 @@ many:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y4, Y2, Y4
-	VMOVUPS (R9)(R12*4), Y8
-	VMOVUPS 1024(R9)(R12*4), Y9
+	VMOVUPS (SI)(R9*4), Y8
+	VMOVUPS 1024(SI)(R9*4), Y9
 	VADDPS  Y9, Y4, Y10
 	VMULPS  Y7, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*4)
+	VMOVUPS Y11, (SI)(R9*4)
 	VMULPS  Y7, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*4)
+	VMOVUPS Y10, 8192(SI)(R9*4)
 	VADDPS  Y8, Y4, Y4
 	VMULPS  Y7, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMOVUPS Y8, 1024(SI)(R9*4)
 	VMULPS  Y7, Y4, Y4
-	VMOVUPS Y4, 9216(R9)(R12*4)
+	VMOVUPS Y4, 9216(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 2048(R9)(R12*4), Y3
-	VMOVUPS 3072(R9)(R12*4), Y4
+	VMOVUPS 2048(SI)(R9*4), Y3
+	VMOVUPS 3072(SI)(R9*4), Y4
 	VADDPS  Y4, Y2, Y8
 	VMULPS  Y7, Y3, Y9
-	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMOVUPS Y9, 2048(SI)(R9*4)
 	VMULPS  Y7, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*4)
+	VMOVUPS Y8, 10240(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
 	VMULPS  Y7, Y4, Y3
-	VMOVUPS Y3, 3072(R9)(R12*4)
+	VMOVUPS Y3, 3072(SI)(R9*4)
 	VMULPS  Y7, Y2, Y2
-	VMOVUPS Y2, 11264(R9)(R12*4)
+	VMOVUPS Y2, 11264(SI)(R9*4)
 	VADDPS  Y6, Y1, Y2
-	VMOVUPS 4096(R9)(R12*4), Y3
-	VMOVUPS 5120(R9)(R12*4), Y4
+	VMOVUPS 4096(SI)(R9*4), Y3
+	VMOVUPS 5120(SI)(R9*4), Y4
 	VADDPS  Y4, Y2, Y6
 	VMULPS  Y7, Y3, Y8
-	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMOVUPS Y8, 4096(SI)(R9*4)
 	VMULPS  Y7, Y6, Y6
-	VMOVUPS Y6, 12288(R9)(R12*4)
+	VMOVUPS Y6, 12288(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
 	VMULPS  Y7, Y4, Y3
-	VMOVUPS Y3, 5120(R9)(R12*4)
+	VMOVUPS Y3, 5120(SI)(R9*4)
 	VMULPS  Y7, Y2, Y2
-	VMOVUPS Y2, 13312(R9)(R12*4)
+	VMOVUPS Y2, 13312(SI)(R9*4)
 	VADDPS  Y5, Y1, Y1
-	VMOVUPS 6144(R9)(R12*4), Y2
-	VMOVUPS 7168(R9)(R12*4), Y3
+	VMOVUPS 6144(SI)(R9*4), Y2
+	VMOVUPS 7168(SI)(R9*4), Y3
 	VADDPS  Y3, Y1, Y4
 	VMULPS  Y7, Y2, Y5
-	VMOVUPS Y5, 6144(R9)(R12*4)
+	VMOVUPS Y5, 6144(SI)(R9*4)
 	VMULPS  Y7, Y4, Y4
-	VMOVUPS Y4, 14336(R9)(R12*4)
+	VMOVUPS Y4, 14336(SI)(R9*4)
 	VADDPS  Y2, Y1, Y1
 	VMULPS  Y7, Y3, Y2
-	VMOVUPS Y2, 7168(R9)(R12*4)
+	VMOVUPS Y2, 7168(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 15360(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
-	CMPQ    R11, $0x00000008
+	VMOVUPS Y1, 15360(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*4), Y1
-	LEAQ       (DI)(R12*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
 
@@ -65790,12 +65821,12 @@ few:
 	VADDPS      Y3, Y2, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, (R9)(R12*4)
-	VMOVUPS    Y3, 1024(R9)(R12*4)
-	VMASKMOVPS (BX)(DX*2), Y1, Y2
+	VMOVUPS    Y2, (SI)(R9*4)
+	VMOVUPS    Y3, 1024(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*2), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
 	VPMAXUD    Y5, Y0, Y0
 
@@ -65837,13 +65868,13 @@ few:
 	VADDPS      Y3, Y2, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 2048(R9)(R12*4)
-	VMOVUPS    Y3, 3072(R9)(R12*4)
-	VMASKMOVPS (BX)(DX*4), Y1, Y2
+	VMOVUPS    Y2, 2048(SI)(R9*4)
+	VMOVUPS    Y3, 3072(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*4), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPS (R13)(DX*1), Y1, Y3
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPS (R10)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
 	VPMAXUD    Y6, Y0, Y0
 
@@ -65885,14 +65916,14 @@ few:
 	VADDPS      Y3, Y2, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 4096(R9)(R12*4)
-	VMOVUPS    Y3, 5120(R9)(R12*4)
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPS (R13)(DX*2), Y1, Y2
+	VMOVUPS    Y2, 4096(SI)(R9*4)
+	VMOVUPS    Y3, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPS (R10)(CX*2), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), BX
-	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
 	VPMAXUD    Y7, Y0, Y0
 
@@ -65934,8 +65965,8 @@ few:
 	VADDPS      Y3, Y2, Y7
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y2, 6144(R9)(R12*4)
-	VMOVUPS Y3, 7168(R9)(R12*4)
+	VMOVUPS Y2, 6144(SI)(R9*4)
+	VMOVUPS Y3, 7168(SI)(R9*4)
 	VADDPS  Y5, Y4, Y2
 	VADDPS  Y7, Y6, Y3
 	VADDPS  Y3, Y2, Y8
@@ -65945,59 +65976,59 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y5, Y3, Y5
-	VMOVUPS (R9)(R12*4), Y8
-	VMOVUPS 1024(R9)(R12*4), Y9
+	VMOVUPS (SI)(R9*4), Y8
+	VMOVUPS 1024(SI)(R9*4), Y9
 	VADDPS  Y9, Y5, Y10
 	VMULPS  Y1, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*4)
+	VMOVUPS Y11, (SI)(R9*4)
 	VMULPS  Y1, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*4)
+	VMOVUPS Y10, 8192(SI)(R9*4)
 	VADDPS  Y8, Y5, Y5
 	VMULPS  Y1, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMOVUPS Y8, 1024(SI)(R9*4)
 	VMULPS  Y1, Y5, Y5
-	VMOVUPS Y5, 9216(R9)(R12*4)
+	VMOVUPS Y5, 9216(SI)(R9*4)
 	VADDPS  Y4, Y3, Y3
-	VMOVUPS 2048(R9)(R12*4), Y4
-	VMOVUPS 3072(R9)(R12*4), Y5
+	VMOVUPS 2048(SI)(R9*4), Y4
+	VMOVUPS 3072(SI)(R9*4), Y5
 	VADDPS  Y5, Y3, Y8
 	VMULPS  Y1, Y4, Y9
-	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMOVUPS Y9, 2048(SI)(R9*4)
 	VMULPS  Y1, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*4)
+	VMOVUPS Y8, 10240(SI)(R9*4)
 	VADDPS  Y4, Y3, Y3
 	VMULPS  Y1, Y5, Y4
-	VMOVUPS Y4, 3072(R9)(R12*4)
+	VMOVUPS Y4, 3072(SI)(R9*4)
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 11264(R9)(R12*4)
+	VMOVUPS Y3, 11264(SI)(R9*4)
 	VADDPS  Y7, Y2, Y3
-	VMOVUPS 4096(R9)(R12*4), Y4
-	VMOVUPS 5120(R9)(R12*4), Y5
+	VMOVUPS 4096(SI)(R9*4), Y4
+	VMOVUPS 5120(SI)(R9*4), Y5
 	VADDPS  Y5, Y3, Y7
 	VMULPS  Y1, Y4, Y8
-	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMOVUPS Y8, 4096(SI)(R9*4)
 	VMULPS  Y1, Y7, Y7
-	VMOVUPS Y7, 12288(R9)(R12*4)
+	VMOVUPS Y7, 12288(SI)(R9*4)
 	VADDPS  Y4, Y3, Y3
 	VMULPS  Y1, Y5, Y4
-	VMOVUPS Y4, 5120(R9)(R12*4)
+	VMOVUPS Y4, 5120(SI)(R9*4)
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 13312(R9)(R12*4)
+	VMOVUPS Y3, 13312(SI)(R9*4)
 	VADDPS  Y6, Y2, Y2
-	VMOVUPS 6144(R9)(R12*4), Y3
-	VMOVUPS 7168(R9)(R12*4), Y4
+	VMOVUPS 6144(SI)(R9*4), Y3
+	VMOVUPS 7168(SI)(R9*4), Y4
 	VADDPS  Y4, Y2, Y5
 	VMULPS  Y1, Y3, Y6
-	VMOVUPS Y6, 6144(R9)(R12*4)
+	VMOVUPS Y6, 6144(SI)(R9*4)
 	VMULPS  Y1, Y5, Y5
-	VMOVUPS Y5, 14336(R9)(R12*4)
+	VMOVUPS Y5, 14336(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
 	VMULPS  Y1, Y4, Y3
-	VMOVUPS Y3, 7168(R9)(R12*4)
+	VMOVUPS Y3, 7168(SI)(R9*4)
 	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, 15360(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Y1, 15360(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -66009,98 +66040,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*4), Y10
+	VMOVUPS   1024(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   9216(R9)(R11*4), Y10
+	VMOVUPS   9216(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   1024(R9)(R11*4), Y10
+	VMOVUPS   1024(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   9216(R9)(R11*4), Y10
+	VMOVUPS   9216(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*4), Y11
+	VMOVUPS   (SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y11
+	VMOVUPS   8192(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*4), Y10
+	VMOVUPS   1024(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   9216(R9)(R11*4), Y10
+	VMOVUPS   9216(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   1024(R9)(R11*4), Y10
+	VMOVUPS   1024(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   9216(R9)(R11*4), Y10
+	VMOVUPS   9216(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -66193,98 +66226,100 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
-	VMOVUPS   2048(R9)(R11*4), Y11
+	VMOVUPS   2048(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   10240(R9)(R11*4), Y11
+	VMOVUPS   10240(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   2048(R9)(R11*4), Y11
+	VMOVUPS   2048(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   10240(R9)(R11*4), Y11
+	VMOVUPS   10240(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*4), Y10
+	VMOVUPS   3072(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   11264(R9)(R11*4), Y10
+	VMOVUPS   11264(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   3072(R9)(R11*4), Y10
+	VMOVUPS   3072(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   11264(R9)(R11*4), Y10
+	VMOVUPS   11264(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y10
-	VMOVUPS   2048(R9)(R11*4), Y11
+	VMOVUPS   2048(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   10240(R9)(R11*4), Y11
+	VMOVUPS   10240(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   2048(R9)(R11*4), Y11
+	VMOVUPS   2048(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   10240(R9)(R11*4), Y11
+	VMOVUPS   10240(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*4), Y10
+	VMOVUPS   3072(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   11264(R9)(R11*4), Y10
+	VMOVUPS   11264(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   3072(R9)(R11*4), Y10
+	VMOVUPS   3072(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   11264(R9)(R11*4), Y10
+	VMOVUPS   11264(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few3
 
 done3:
@@ -66377,98 +66412,100 @@ done3:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few4
 
 many4:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VPCMPEQD  label4Single<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*4), Y10
+	VMOVUPS   5120(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   13312(R9)(R11*4), Y10
+	VMOVUPS   13312(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   5120(R9)(R11*4), Y10
+	VMOVUPS   5120(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   13312(R9)(R11*4), Y10
+	VMOVUPS   13312(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes3:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label4Single<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*4), Y11
+	VMOVUPS   4096(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y11
+	VMOVUPS   12288(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*4), Y10
+	VMOVUPS   5120(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   13312(R9)(R11*4), Y10
+	VMOVUPS   13312(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   5120(R9)(R11*4), Y10
+	VMOVUPS   5120(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   13312(R9)(R11*4), Y10
+	VMOVUPS   13312(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few4
 
 done4:
@@ -66561,98 +66598,100 @@ done4:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few5
 
 many5:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VPCMPEQD  label6Single<>+0(SB), Y9, Y10
-	VMOVUPS   6144(R9)(R11*4), Y11
+	VMOVUPS   6144(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   14336(R9)(R11*4), Y11
+	VMOVUPS   14336(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   6144(R9)(R11*4), Y11
+	VMOVUPS   6144(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   14336(R9)(R11*4), Y11
+	VMOVUPS   14336(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*4), Y10
+	VMOVUPS   7168(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   15360(R9)(R11*4), Y10
+	VMOVUPS   15360(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   7168(R9)(R11*4), Y10
+	VMOVUPS   7168(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   15360(R9)(R11*4), Y10
+	VMOVUPS   15360(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many5
 
 few5:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done5
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes4:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes4
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBD X9, Y9
 	VPCMPEQD  label6Single<>+0(SB), Y9, Y10
-	VMOVUPS   6144(R9)(R11*4), Y11
+	VMOVUPS   6144(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y1, Y1
-	VMOVUPS   14336(R9)(R11*4), Y11
+	VMOVUPS   14336(SI)(R8*4), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPS    Y11, Y3, Y3
-	VMOVUPS   6144(R9)(R11*4), Y11
+	VMOVUPS   6144(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPS    Y11, Y2, Y2
-	VMOVUPS   14336(R9)(R11*4), Y11
+	VMOVUPS   14336(SI)(R8*4), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPS    Y10, Y4, Y4
 	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*4), Y10
+	VMOVUPS   7168(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y5, Y5
-	VMOVUPS   15360(R9)(R11*4), Y10
+	VMOVUPS   15360(SI)(R8*4), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPS    Y10, Y7, Y7
-	VMOVUPS   7168(R9)(R11*4), Y10
+	VMOVUPS   7168(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPS    Y10, Y6, Y6
-	VMOVUPS   15360(R9)(R11*4), Y10
+	VMOVUPS   15360(SI)(R8*4), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few5
 
 done5:
@@ -66737,15 +66776,19 @@ done5:
 	VADDSD       X1, X2, X2
 	VADDSD       920(AX), X2, X2
 	VMOVSD       X2, 920(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*4), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -66756,33 +66799,31 @@ TEXT ·softmaxSumsYLanes8F64AVX2(SB), $18496-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 128 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000080, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000004
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*8), BX
-	VMOVUPD (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*8), DX
+	VMOVUPD (DX), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y2
+	VMOVUPD (DX)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y3
 	VPMAXSD Y3, Y0, Y0
 
@@ -66839,12 +66880,12 @@ many:
 	VADDPD      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (R9)(R12*8)
-	VMOVUPS Y2, 1024(R9)(R12*8)
-	VMOVUPD (BX)(DX*2), Y1
+	VMOVUPS Y1, (SI)(R9*8)
+	VMOVUPS Y2, 1024(SI)(R9*8)
+	VMOVUPD (DX)(CX*2), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(SI*1), Y2
+	VMOVUPD (DX)(BX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y4
 	VPMAXSD Y4, Y0, Y0
 
@@ -66901,13 +66942,13 @@ many:
 	VADDPD      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(R9)(R12*8)
-	VMOVUPS Y2, 3072(R9)(R12*8)
-	VMOVUPD (BX)(DX*4), Y1
+	VMOVUPS Y1, 2048(SI)(R9*8)
+	VMOVUPS Y2, 3072(SI)(R9*8)
+	VMOVUPD (DX)(CX*4), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPD (R13)(DX*1), Y2
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPD (R10)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y5
 	VPMAXSD Y5, Y0, Y0
 
@@ -66964,14 +67005,14 @@ many:
 	VADDPD      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(R9)(R12*8)
-	VMOVUPS Y2, 5120(R9)(R12*8)
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPD (R13)(DX*2), Y1
+	VMOVUPS Y1, 4096(SI)(R9*8)
+	VMOVUPS Y2, 5120(SI)(R9*8)
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPD (R10)(CX*2), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), BX
-	VMOVUPD (BX)(SI*1), Y2
+	LEAQ    (DX)(CX*4), DX
+	VMOVUPD (DX)(BX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y6
 	VPMAXSD Y6, Y0, Y0
 
@@ -67028,8 +67069,8 @@ many:
 	VADDPD      Y2, Y1, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 6144(R9)(R12*8)
-	VMOVUPS Y2, 7168(R9)(R12*8)
+	VMOVUPS Y1, 6144(SI)(R9*8)
+	VMOVUPS Y2, 7168(SI)(R9*8)
 	VADDPD  Y4, Y3, Y1
 	VADDPD  Y6, Y5, Y2
 	VADDPD  Y2, Y1, Y7
@@ -67038,78 +67079,79 @@ many:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y4, Y2, Y4
-	VMOVUPS (R9)(R12*8), Y8
-	VMOVUPS 1024(R9)(R12*8), Y9
+	VMOVUPS (SI)(R9*8), Y8
+	VMOVUPS 1024(SI)(R9*8), Y9
 	VADDPD  Y9, Y4, Y10
 	VMULPD  Y7, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*8)
+	VMOVUPS Y11, (SI)(R9*8)
 	VMULPD  Y7, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*8)
+	VMOVUPS Y10, 8192(SI)(R9*8)
 	VADDPD  Y8, Y4, Y4
 	VMULPD  Y7, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMOVUPS Y8, 1024(SI)(R9*8)
 	VMULPD  Y7, Y4, Y4
-	VMOVUPS Y4, 9216(R9)(R12*8)
+	VMOVUPS Y4, 9216(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
-	VMOVUPS 2048(R9)(R12*8), Y3
-	VMOVUPS 3072(R9)(R12*8), Y4
+	VMOVUPS 2048(SI)(R9*8), Y3
+	VMOVUPS 3072(SI)(R9*8), Y4
 	VADDPD  Y4, Y2, Y8
 	VMULPD  Y7, Y3, Y9
-	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMOVUPS Y9, 2048(SI)(R9*8)
 	VMULPD  Y7, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*8)
+	VMOVUPS Y8, 10240(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
 	VMULPD  Y7, Y4, Y3
-	VMOVUPS Y3, 3072(R9)(R12*8)
+	VMOVUPS Y3, 3072(SI)(R9*8)
 	VMULPD  Y7, Y2, Y2
-	VMOVUPS Y2, 11264(R9)(R12*8)
+	VMOVUPS Y2, 11264(SI)(R9*8)
 	VADDPD  Y6, Y1, Y2
-	VMOVUPS 4096(R9)(R12*8), Y3
-	VMOVUPS 5120(R9)(R12*8), Y4
+	VMOVUPS 4096(SI)(R9*8), Y3
+	VMOVUPS 5120(SI)(R9*8), Y4
 	VADDPD  Y4, Y2, Y6
 	VMULPD  Y7, Y3, Y8
-	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMOVUPS Y8, 4096(SI)(R9*8)
 	VMULPD  Y7, Y6, Y6
-	VMOVUPS Y6, 12288(R9)(R12*8)
+	VMOVUPS Y6, 12288(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
 	VMULPD  Y7, Y4, Y3
-	VMOVUPS Y3, 5120(R9)(R12*8)
+	VMOVUPS Y3, 5120(SI)(R9*8)
 	VMULPD  Y7, Y2, Y2
-	VMOVUPS Y2, 13312(R9)(R12*8)
+	VMOVUPS Y2, 13312(SI)(R9*8)
 	VADDPD  Y5, Y1, Y1
-	VMOVUPS 6144(R9)(R12*8), Y2
-	VMOVUPS 7168(R9)(R12*8), Y3
+	VMOVUPS 6144(SI)(R9*8), Y2
+	VMOVUPS 7168(SI)(R9*8), Y3
 	VADDPD  Y3, Y1, Y4
 	VMULPD  Y7, Y2, Y5
-	VMOVUPS Y5, 6144(R9)(R12*8)
+	VMOVUPS Y5, 6144(SI)(R9*8)
 	VMULPD  Y7, Y4, Y4
-	VMOVUPS Y4, 14336(R9)(R12*8)
+	VMOVUPS Y4, 14336(SI)(R9*8)
 	VADDPD  Y2, Y1, Y1
 	VMULPD  Y7, Y3, Y2
-	VMOVUPS Y2, 7168(R9)(R12*8)
+	VMOVUPS Y2, 7168(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 15360(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
-	CMPQ    R11, $0x00000004
+	VMOVUPS Y1, 15360(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*8), Y1
-	LEAQ       (DI)(R12*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
 
@@ -67166,12 +67208,12 @@ few:
 	VADDPD      Y3, Y2, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, (R9)(R12*8)
-	VMOVUPS    Y3, 1024(R9)(R12*8)
-	VMASKMOVPD (BX)(DX*2), Y1, Y2
+	VMOVUPS    Y2, (SI)(R9*8)
+	VMOVUPS    Y3, 1024(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*2), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y5
 	VPMAXSD    Y5, Y0, Y0
 
@@ -67228,13 +67270,13 @@ few:
 	VADDPD      Y3, Y2, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 2048(R9)(R12*8)
-	VMOVUPS    Y3, 3072(R9)(R12*8)
-	VMASKMOVPD (BX)(DX*4), Y1, Y2
+	VMOVUPS    Y2, 2048(SI)(R9*8)
+	VMOVUPS    Y3, 3072(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*4), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPD (R13)(DX*1), Y1, Y3
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPD (R10)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y6
 	VPMAXSD    Y6, Y0, Y0
 
@@ -67291,14 +67333,14 @@ few:
 	VADDPD      Y3, Y2, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 4096(R9)(R12*8)
-	VMOVUPS    Y3, 5120(R9)(R12*8)
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPD (R13)(DX*2), Y1, Y2
+	VMOVUPS    Y2, 4096(SI)(R9*8)
+	VMOVUPS    Y3, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPD (R10)(CX*2), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), BX
-	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y7
 	VPMAXSD    Y7, Y0, Y0
 
@@ -67355,8 +67397,8 @@ few:
 	VADDPD      Y3, Y2, Y7
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y2, 6144(R9)(R12*8)
-	VMOVUPS Y3, 7168(R9)(R12*8)
+	VMOVUPS Y2, 6144(SI)(R9*8)
+	VMOVUPS Y3, 7168(SI)(R9*8)
 	VADDPD  Y5, Y4, Y2
 	VADDPD  Y7, Y6, Y3
 	VADDPD  Y3, Y2, Y8
@@ -67366,59 +67408,59 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y5, Y3, Y5
-	VMOVUPS (R9)(R12*8), Y8
-	VMOVUPS 1024(R9)(R12*8), Y9
+	VMOVUPS (SI)(R9*8), Y8
+	VMOVUPS 1024(SI)(R9*8), Y9
 	VADDPD  Y9, Y5, Y10
 	VMULPD  Y1, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*8)
+	VMOVUPS Y11, (SI)(R9*8)
 	VMULPD  Y1, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*8)
+	VMOVUPS Y10, 8192(SI)(R9*8)
 	VADDPD  Y8, Y5, Y5
 	VMULPD  Y1, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMOVUPS Y8, 1024(SI)(R9*8)
 	VMULPD  Y1, Y5, Y5
-	VMOVUPS Y5, 9216(R9)(R12*8)
+	VMOVUPS Y5, 9216(SI)(R9*8)
 	VADDPD  Y4, Y3, Y3
-	VMOVUPS 2048(R9)(R12*8), Y4
-	VMOVUPS 3072(R9)(R12*8), Y5
+	VMOVUPS 2048(SI)(R9*8), Y4
+	VMOVUPS 3072(SI)(R9*8), Y5
 	VADDPD  Y5, Y3, Y8
 	VMULPD  Y1, Y4, Y9
-	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMOVUPS Y9, 2048(SI)(R9*8)
 	VMULPD  Y1, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*8)
+	VMOVUPS Y8, 10240(SI)(R9*8)
 	VADDPD  Y4, Y3, Y3
 	VMULPD  Y1, Y5, Y4
-	VMOVUPS Y4, 3072(R9)(R12*8)
+	VMOVUPS Y4, 3072(SI)(R9*8)
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 11264(R9)(R12*8)
+	VMOVUPS Y3, 11264(SI)(R9*8)
 	VADDPD  Y7, Y2, Y3
-	VMOVUPS 4096(R9)(R12*8), Y4
-	VMOVUPS 5120(R9)(R12*8), Y5
+	VMOVUPS 4096(SI)(R9*8), Y4
+	VMOVUPS 5120(SI)(R9*8), Y5
 	VADDPD  Y5, Y3, Y7
 	VMULPD  Y1, Y4, Y8
-	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMOVUPS Y8, 4096(SI)(R9*8)
 	VMULPD  Y1, Y7, Y7
-	VMOVUPS Y7, 12288(R9)(R12*8)
+	VMOVUPS Y7, 12288(SI)(R9*8)
 	VADDPD  Y4, Y3, Y3
 	VMULPD  Y1, Y5, Y4
-	VMOVUPS Y4, 5120(R9)(R12*8)
+	VMOVUPS Y4, 5120(SI)(R9*8)
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 13312(R9)(R12*8)
+	VMOVUPS Y3, 13312(SI)(R9*8)
 	VADDPD  Y6, Y2, Y2
-	VMOVUPS 6144(R9)(R12*8), Y3
-	VMOVUPS 7168(R9)(R12*8), Y4
+	VMOVUPS 6144(SI)(R9*8), Y3
+	VMOVUPS 7168(SI)(R9*8), Y4
 	VADDPD  Y4, Y2, Y5
 	VMULPD  Y1, Y3, Y6
-	VMOVUPS Y6, 6144(R9)(R12*8)
+	VMOVUPS Y6, 6144(SI)(R9*8)
 	VMULPD  Y1, Y5, Y5
-	VMOVUPS Y5, 14336(R9)(R12*8)
+	VMOVUPS Y5, 14336(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
 	VMULPD  Y1, Y4, Y3
-	VMOVUPS Y3, 7168(R9)(R12*8)
+	VMOVUPS Y3, 7168(SI)(R9*8)
 	VMULPD  Y1, Y2, Y1
-	VMOVUPS Y1, 15360(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
+	VMOVUPS Y1, 15360(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
 	JMP     few
 
 done:
@@ -67430,98 +67472,100 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000004
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*8), Y10
+	VMOVUPS   1024(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   9216(R9)(R11*8), Y10
+	VMOVUPS   9216(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   1024(R9)(R11*8), Y10
+	VMOVUPS   1024(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   9216(R9)(R11*8), Y10
+	VMOVUPS   9216(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label0<>+0(SB), Y9, Y10
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   (R9)(R11*8), Y11
+	VMOVUPS   (SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y11
+	VMOVUPS   8192(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*8), Y10
+	VMOVUPS   1024(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   9216(R9)(R11*8), Y10
+	VMOVUPS   9216(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   1024(R9)(R11*8), Y10
+	VMOVUPS   1024(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   9216(R9)(R11*8), Y10
+	VMOVUPS   9216(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -67582,98 +67626,100 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VPCMPEQQ  label2<>+0(SB), Y9, Y10
-	VMOVUPS   2048(R9)(R11*8), Y11
+	VMOVUPS   2048(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   10240(R9)(R11*8), Y11
+	VMOVUPS   10240(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   2048(R9)(R11*8), Y11
+	VMOVUPS   2048(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   10240(R9)(R11*8), Y11
+	VMOVUPS   10240(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*8), Y10
+	VMOVUPS   3072(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   11264(R9)(R11*8), Y10
+	VMOVUPS   11264(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   3072(R9)(R11*8), Y10
+	VMOVUPS   3072(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   11264(R9)(R11*8), Y10
+	VMOVUPS   11264(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label2<>+0(SB), Y9, Y10
-	VMOVUPS   2048(R9)(R11*8), Y11
+	VMOVUPS   2048(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   10240(R9)(R11*8), Y11
+	VMOVUPS   10240(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   2048(R9)(R11*8), Y11
+	VMOVUPS   2048(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   10240(R9)(R11*8), Y11
+	VMOVUPS   10240(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*8), Y10
+	VMOVUPS   3072(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   11264(R9)(R11*8), Y10
+	VMOVUPS   11264(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   3072(R9)(R11*8), Y10
+	VMOVUPS   3072(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   11264(R9)(R11*8), Y10
+	VMOVUPS   11264(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few3
 
 done3:
@@ -67734,98 +67780,100 @@ done3:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few4
 
 many4:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VPCMPEQQ  label4<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label5<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*8), Y10
+	VMOVUPS   5120(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   13312(R9)(R11*8), Y10
+	VMOVUPS   13312(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   5120(R9)(R11*8), Y10
+	VMOVUPS   5120(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   13312(R9)(R11*8), Y10
+	VMOVUPS   13312(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes3:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label4<>+0(SB), Y9, Y10
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   4096(R9)(R11*8), Y11
+	VMOVUPS   4096(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y11
+	VMOVUPS   12288(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label5<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*8), Y10
+	VMOVUPS   5120(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   13312(R9)(R11*8), Y10
+	VMOVUPS   13312(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   5120(R9)(R11*8), Y10
+	VMOVUPS   5120(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   13312(R9)(R11*8), Y10
+	VMOVUPS   13312(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few4
 
 done4:
@@ -67886,98 +67934,100 @@ done4:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few5
 
 many5:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VPCMPEQQ  label6<>+0(SB), Y9, Y10
-	VMOVUPS   6144(R9)(R11*8), Y11
+	VMOVUPS   6144(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   14336(R9)(R11*8), Y11
+	VMOVUPS   14336(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   6144(R9)(R11*8), Y11
+	VMOVUPS   6144(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   14336(R9)(R11*8), Y11
+	VMOVUPS   14336(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label7<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*8), Y10
+	VMOVUPS   7168(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   15360(R9)(R11*8), Y10
+	VMOVUPS   15360(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   7168(R9)(R11*8), Y10
+	VMOVUPS   7168(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   15360(R9)(R11*8), Y10
+	VMOVUPS   15360(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many5
 
 few5:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done5
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes4:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes4
-	VMOVQ     R13, X9
+	VMOVQ     R11, X9
 	VPMOVZXBQ X9, Y9
 	VPCMPEQQ  label6<>+0(SB), Y9, Y10
-	VMOVUPS   6144(R9)(R11*8), Y11
+	VMOVUPS   6144(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y1, Y1
-	VMOVUPS   14336(R9)(R11*8), Y11
+	VMOVUPS   14336(SI)(R8*8), Y11
 	VANDPD    Y11, Y10, Y11
 	VADDPD    Y11, Y3, Y3
-	VMOVUPS   6144(R9)(R11*8), Y11
+	VMOVUPS   6144(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y11
 	VADDPD    Y11, Y2, Y2
-	VMOVUPS   14336(R9)(R11*8), Y11
+	VMOVUPS   14336(SI)(R8*8), Y11
 	VANDNPD   Y11, Y10, Y10
 	VADDPD    Y10, Y4, Y4
 	VPCMPEQQ  label7<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*8), Y10
+	VMOVUPS   7168(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y5, Y5
-	VMOVUPS   15360(R9)(R11*8), Y10
+	VMOVUPS   15360(SI)(R8*8), Y10
 	VANDPD    Y10, Y9, Y10
 	VADDPD    Y10, Y7, Y7
-	VMOVUPS   7168(R9)(R11*8), Y10
+	VMOVUPS   7168(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y10
 	VADDPD    Y10, Y6, Y6
-	VMOVUPS   15360(R9)(R11*8), Y10
+	VMOVUPS   15360(SI)(R8*8), Y10
 	VANDNPD   Y10, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few5
 
 done5:
@@ -68030,15 +68080,19 @@ done5:
 	VADDSD       X1, X8, X8
 	VADDSD       920(AX), X8, X8
 	VMOVSD       X8, 920(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*8), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -68049,37 +68103,35 @@ TEXT ·softmaxLogSumsYLanes2F32AVX2(SB), $12352-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000010
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ    (SI)(R11*4), BX
-	VMOVUPS (BX), Y1
-	VMOVUPS 32(BX), Y2
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*4), DX
+	VMOVUPS (DX), Y1
+	VMOVUPS 32(DX), Y2
 	VMOVUPS absBitsSingle<>+0(SB), Y4
 	VANDPS  Y4, Y1, Y3
 	VANDPS  Y4, Y2, Y4
 	VPMAXUD Y3, Y0, Y0
 	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y3
-	VMOVUPS 32(BX)(DX*1), Y4
+	VMOVUPS (DX)(CX*1), Y3
+	VMOVUPS 32(DX)(CX*1), Y4
 	VMOVUPS absBitsSingle<>+0(SB), Y6
 	VANDPS  Y6, Y3, Y5
 	VANDPS  Y6, Y4, Y6
@@ -68154,41 +68206,42 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VMULPS  Y5, Y1, Y7
 	VMULPS  Y6, Y2, Y8
-	VMOVUPS Y7, (R8)(R11*4)
-	VMOVUPS Y8, 32(R8)(R11*4)
+	VMOVUPS Y7, (BX)(R8*4)
+	VMOVUPS Y8, 32(BX)(R8*4)
 	VMULPS  Y5, Y3, Y7
 	VMULPS  Y6, Y4, Y8
-	VMOVUPS Y7, 4096(R8)(R11*4)
-	VMOVUPS Y8, 4128(R8)(R11*4)
+	VMOVUPS Y7, 4096(BX)(R8*4)
+	VMOVUPS Y8, 4128(BX)(R8*4)
 	VMULPS  Y5, Y3, Y3
 	VMULPS  Y6, Y4, Y4
-	VMOVUPS Y3, 2048(R8)(R11*4)
-	VMOVUPS Y4, 2080(R8)(R11*4)
+	VMOVUPS Y3, 2048(BX)(R8*4)
+	VMOVUPS Y4, 2080(BX)(R8*4)
 	VMULPS  Y5, Y1, Y1
 	VMULPS  Y6, Y2, Y2
-	VMOVUPS Y1, 6144(R8)(R11*4)
-	VMOVUPS Y2, 6176(R8)(R11*4)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
-	CMPQ    R10, $0x00000010
+	VMOVUPS Y1, 6144(BX)(R8*4)
+	VMOVUPS Y2, 6176(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*4), Y1
-	LEAQ       (SI)(R11*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
 
@@ -68234,15 +68287,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPS  Y1, Y2, Y4
-	VMOVUPS Y4, (R8)(R11*4)
+	VMOVUPS Y4, (BX)(R8*4)
 	VMULPS  Y1, Y3, Y4
-	VMOVUPS Y4, 4096(R8)(R11*4)
+	VMOVUPS Y4, 4096(BX)(R8*4)
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMOVUPS Y3, 2048(BX)(R8*4)
 	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, 6144(R8)(R11*4)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Y1, 6144(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -68254,114 +68307,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   4096(R8)(R10*4), Y13
+	VMOVUPS   4096(BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   4096(R8)(R10*4), Y13
+	VMOVUPS   4096(BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   6144(R8)(R10*4), Y12
+	VMOVUPS   6144(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   6144(R8)(R10*4), Y12
+	VMOVUPS   6144(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 8192(R8)(R10*4)
-	VMOVUPS   Y11, 10240(R8)(R10*4)
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 8192(BX)(DI*4)
+	VMOVUPS   Y11, 10240(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y9
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBD X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   4096(R8)(R10*4), Y13
+	VMOVUPS   4096(BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   4096(R8)(R10*4), Y13
+	VMOVUPS   4096(BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   6144(R8)(R10*4), Y12
+	VMOVUPS   6144(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   6144(R8)(R10*4), Y12
+	VMOVUPS   6144(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 8192(R8)(R10*4)
-	VMOVUPS   Y11, 10240(R8)(R10*4)
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 8192(BX)(DI*4)
+	VMOVUPS   Y11, 10240(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -68448,108 +68503,141 @@ done2:
 	VMOVSD       X2, 152(AX)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000008
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000010
 	JL           few3
 
 many3:
-	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y3
-	VMOVUPS   8192(R8)(R10*4), Y4
-	VMOVUPS   10240(R8)(R10*4), Y5
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y3
+	VPMOVZXBD 8(R8)(DI*1), Y4
+	VMOVUPS   8192(BX)(DI*4), Y5
+	VMOVUPS   8224(BX)(DI*4), Y6
+	VMOVUPS   10240(BX)(DI*4), Y7
+	VMOVUPS   10272(BX)(DI*4), Y8
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y5, Y4, Y6
-	VPSUBD      Y4, Y6, Y7
-	VANDPS      signAndExponentSingle<>+0(SB), Y7, Y7
-	VPADDD      Y7, Y4, Y8
-	VSUBPS      Y4, Y8, Y4
-	VSUBPS      Y4, Y5, Y4
-	VADDPS      Y8, Y6, Y5
-	VDIVPS      Y5, Y4, Y4
-	VPSRLD      $0x17, Y7, Y5
-	VCVTDQ2PS   Y5, Y5
-	VMULPS      Y4, Y4, Y6
-	VMOVUPS     unitLanedSingle<>+0(SB), Y7
-	VFMADD213PS unitLanecSingle<>+0(SB), Y6, Y7
-	VFMADD213PS unitLanebSingle<>+0(SB), Y6, Y7
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y6, Y7
-	VMULPS      Y6, Y7, Y6
-	VADDPS      Y4, Y4, Y7
-	VFMADD213PS Y7, Y4, Y6
-	VFMADD231PS ln2Single<>+0(SB), Y5, Y6
-	VXORPS      signBitSingle<>+0(SB), Y6, Y4
-	VPCMPEQD    label0Single<>+0(SB), Y3, Y5
-	VANDPD      Y4, Y5, Y5
-	VADDPS      Y5, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y3, Y3
-	VANDPD      Y4, Y3, Y3
-	VADDPS      Y3, Y2, Y2
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, BX
-	CMPQ        BX, $0x00000008
-	JGE         many3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y7
+	VADDPS       Y14, Y10, Y8
+	VDIVPS       Y7, Y5, Y5
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y5, Y5, Y7
+	VMULPS       Y6, Y6, Y8
+	VADDPS       Y5, Y5, Y9
+	VADDPS       Y6, Y6, Y10
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y11, Y9
+	VFNMADD231PS Y13, Y12, Y10
+	VMULPS       Y7, Y5, Y5
+	VMULPS       Y8, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y13
+	VFMADD213PS  Y13, Y7, Y12
+	VFMADD213PS  Y13, Y8, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y13
+	VFMADD213PS  Y13, Y7, Y12
+	VFMADD213PS  Y13, Y8, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y13
+	VFMADD213PS  Y13, Y7, Y12
+	VFMADD213PS  Y13, Y8, Y11
+	VFMADD231PS  Y12, Y5, Y9
+	VFMADD231PS  Y11, Y6, Y10
+	VPCMPEQD     label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD     label0Single<>+0(SB), Y4, Y6
+	VANDPD       Y9, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VANDPD       Y10, Y6, Y5
+	VADDPS       Y5, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y3, Y3
+	VPCMPEQD     label1Single<>+0(SB), Y4, Y4
+	VANDPD       Y9, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VANDPD       Y10, Y4, Y3
+	VADDPS       Y3, Y2, Y2
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y3
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y3
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes2:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes2
-	VMOVQ     R12, X4
+	VMOVQ     R10, X4
 	VPMOVZXBD X4, Y4
-	VMOVUPS   8192(R8)(R10*4), Y5
-	VMOVUPS   10240(R8)(R10*4), Y6
+	VMOVUPS   8192(BX)(DI*4), Y5
+	VMOVUPS   10240(BX)(DI*4), Y6
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y6, Y5, Y7
-	VPSUBD      Y5, Y7, Y8
-	VANDPS      signAndExponentSingle<>+0(SB), Y8, Y8
-	VPADDD      Y8, Y5, Y9
-	VSUBPS      Y5, Y9, Y5
-	VSUBPS      Y5, Y6, Y5
-	VADDPS      Y9, Y7, Y6
-	VDIVPS      Y6, Y5, Y5
-	VPSRLD      $0x17, Y8, Y6
-	VCVTDQ2PS   Y6, Y6
-	VMULPS      Y5, Y5, Y7
-	VMOVUPS     unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y7, Y8
-	VMULPS      Y7, Y8, Y7
-	VADDPS      Y5, Y5, Y8
-	VFMADD213PS Y8, Y5, Y7
-	VFMADD231PS ln2Single<>+0(SB), Y6, Y7
-	VXORPS      signBitSingle<>+0(SB), Y7, Y5
-	VANDPD      Y5, Y3, Y3
-	VPCMPEQD    label0Single<>+0(SB), Y4, Y5
-	VANDPD      Y3, Y5, Y5
-	VADDPS      Y5, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y4, Y4
-	VANDPD      Y3, Y4, Y3
-	VADDPS      Y3, Y2, Y2
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, BX
-	JMP         few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y5, Y6
+	VADDPS       Y5, Y5, Y7
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y7
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y8
+	VFMADD231PS  Y8, Y5, Y7
+	VANDPD       Y7, Y3, Y3
+	VPCMPEQD     label0Single<>+0(SB), Y4, Y5
+	VANDPD       Y3, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y4, Y4
+	VANDPD       Y3, Y4, Y3
+	VADDPS       Y3, Y2, Y2
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, DX
+	JMP          few3
 
 done3:
 	VEXTRACTF128 $0x01, Y1, X3
@@ -68572,15 +68660,19 @@ done3:
 	VADDSD       X1, X2, X2
 	VADDSD       208(AX), X2, X2
 	VMOVSD       X2, 208(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*4), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -68591,37 +68683,35 @@ TEXT ·softmaxLogSumsYLanes2F64AVX2(SB), $24640-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000008
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ    (SI)(R11*8), BX
-	VMOVUPD (BX), Y1
-	VMOVUPD 32(BX), Y2
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*8), DX
+	VMOVUPD (DX), Y1
+	VMOVUPD 32(DX), Y2
 	VMOVUPD absBits<>+0(SB), Y4
 	VANDPD  Y4, Y1, Y3
 	VANDPD  Y4, Y2, Y4
 	VPMAXSD Y3, Y0, Y0
 	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y3
-	VMOVUPD 32(BX)(DX*1), Y4
+	VMOVUPD (DX)(CX*1), Y3
+	VMOVUPD 32(DX)(CX*1), Y4
 	VMOVUPD absBits<>+0(SB), Y6
 	VANDPD  Y6, Y3, Y5
 	VANDPD  Y6, Y4, Y6
@@ -68721,41 +68811,42 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VMULPD  Y5, Y1, Y7
 	VMULPD  Y6, Y2, Y8
-	VMOVUPS Y7, (R8)(R11*8)
-	VMOVUPS Y8, 32(R8)(R11*8)
+	VMOVUPS Y7, (BX)(R8*8)
+	VMOVUPS Y8, 32(BX)(R8*8)
 	VMULPD  Y5, Y3, Y7
 	VMULPD  Y6, Y4, Y8
-	VMOVUPS Y7, 8192(R8)(R11*8)
-	VMOVUPS Y8, 8224(R8)(R11*8)
+	VMOVUPS Y7, 8192(BX)(R8*8)
+	VMOVUPS Y8, 8224(BX)(R8*8)
 	VMULPD  Y5, Y3, Y3
 	VMULPD  Y6, Y4, Y4
-	VMOVUPS Y3, 4096(R8)(R11*8)
-	VMOVUPS Y4, 4128(R8)(R11*8)
+	VMOVUPS Y3, 4096(BX)(R8*8)
+	VMOVUPS Y4, 4128(BX)(R8*8)
 	VMULPD  Y5, Y1, Y1
 	VMULPD  Y6, Y2, Y2
-	VMOVUPS Y1, 12288(R8)(R11*8)
-	VMOVUPS Y2, 12320(R8)(R11*8)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
-	CMPQ    R10, $0x00000008
+	VMOVUPS Y1, 12288(BX)(R8*8)
+	VMOVUPS Y2, 12320(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*8), Y1
-	LEAQ       (SI)(R11*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
 
@@ -68816,15 +68907,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPD  Y1, Y2, Y4
-	VMOVUPS Y4, (R8)(R11*8)
+	VMOVUPS Y4, (BX)(R8*8)
 	VMULPD  Y1, Y3, Y4
-	VMOVUPS Y4, 8192(R8)(R11*8)
+	VMOVUPS Y4, 8192(BX)(R8*8)
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 4096(R8)(R11*8)
+	VMOVUPS Y3, 4096(BX)(R8*8)
 	VMULPD  Y1, Y2, Y1
-	VMOVUPS Y1, 12288(R8)(R11*8)
-	ADDQ    $0x00000004, R11
-	SUBQ    $0x00000004, R10
+	VMOVUPS Y1, 12288(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
 	JMP     few
 
 done:
@@ -68836,114 +68927,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000004
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R8)(R10*8), Y13
+	VMOVUPS   8192(BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   8192(R8)(R10*8), Y13
+	VMOVUPS   8192(BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   4096(R8)(R10*8), Y12
+	VMOVUPS   4096(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   12288(R8)(R10*8), Y12
+	VMOVUPS   12288(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   4096(R8)(R10*8), Y12
+	VMOVUPS   4096(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   12288(R8)(R10*8), Y12
+	VMOVUPS   12288(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R8)(R10*8)
-	VMOVUPS   Y11, 20480(R8)(R10*8)
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(BX)(DI*8)
+	VMOVUPS   Y11, 20480(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y9
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBQ X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R8)(R10*8), Y13
+	VMOVUPS   8192(BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   8192(R8)(R10*8), Y13
+	VMOVUPS   8192(BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   4096(R8)(R10*8), Y12
+	VMOVUPS   4096(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   12288(R8)(R10*8), Y12
+	VMOVUPS   12288(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   4096(R8)(R10*8), Y12
+	VMOVUPS   4096(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   12288(R8)(R10*8), Y12
+	VMOVUPS   12288(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R8)(R10*8)
-	VMOVUPS   Y11, 20480(R8)(R10*8)
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(BX)(DI*8)
+	VMOVUPS   Y11, 20480(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -68998,122 +69091,170 @@ done2:
 	VMOVSD       X8, 152(AX)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000004
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
-	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y3
-	VMOVUPS   16384(R8)(R10*8), Y4
-	VMOVUPS   20480(R8)(R10*8), Y5
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y3
+	VPMOVZXBQ 4(R8)(DI*1), Y4
+	VMOVUPS   16384(BX)(DI*8), Y5
+	VMOVUPS   16416(BX)(DI*8), Y6
+	VMOVUPS   20480(BX)(DI*8), Y7
+	VMOVUPS   20512(BX)(DI*8), Y8
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y5, Y4, Y6
-	VPSUBQ      Y4, Y6, Y7
-	VANDPD      signAndExponent<>+0(SB), Y7, Y7
-	VPADDQ      Y7, Y4, Y8
-	VSUBPD      Y4, Y8, Y4
-	VSUBPD      Y4, Y5, Y4
-	VADDPD      Y8, Y6, Y5
-	VDIVPD      Y5, Y4, Y4
-	VPSRLQ      $0x34, Y7, Y5
-	VORPD       integerBits<>+0(SB), Y5, Y5
-	VSUBPD      integerBits<>+0(SB), Y5, Y5
-	VMULPD      Y4, Y4, Y6
-	VMOVUPD     unit64j<>+0(SB), Y7
-	VFMADD213PD unit64i<>+0(SB), Y6, Y7
-	VFMADD213PD unit64h<>+0(SB), Y6, Y7
-	VFMADD213PD unit64g<>+0(SB), Y6, Y7
-	VFMADD213PD unit64f<>+0(SB), Y6, Y7
-	VFMADD213PD unit64e<>+0(SB), Y6, Y7
-	VFMADD213PD unit64d<>+0(SB), Y6, Y7
-	VFMADD213PD unit64c<>+0(SB), Y6, Y7
-	VFMADD213PD unit64b<>+0(SB), Y6, Y7
-	VFMADD213PD unit64a<>+0(SB), Y6, Y7
-	VMULPD      Y6, Y7, Y6
-	VADDPD      Y4, Y4, Y7
-	VFMADD213PD Y7, Y4, Y6
-	VFMADD231PD ln2<>+0(SB), Y5, Y6
-	VXORPD      signBit<>+0(SB), Y6, Y4
-	VPCMPEQQ    label0<>+0(SB), Y3, Y5
-	VANDPD      Y4, Y5, Y5
-	VADDPD      Y5, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y3, Y3
-	VANDPD      Y4, Y3, Y3
-	VADDPD      Y3, Y2, Y2
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, BX
-	CMPQ        BX, $0x00000004
-	JGE         many3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y7
+	VADDPD       Y14, Y10, Y8
+	VDIVPD       Y7, Y5, Y5
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VADDPD       Y5, Y5, Y9
+	VADDPD       Y6, Y6, Y10
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y13
+	VORPD        Y13, Y11, Y11
+	VORPD        Y13, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y13
+	VSUBPD       Y13, Y11, Y11
+	VSUBPD       Y13, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y11, Y9
+	VFNMADD231PD Y13, Y12, Y10
+	VMULPD       Y7, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64h<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64g<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64f<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64e<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64d<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64c<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64b<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VMOVUPD      unit64a<>+0(SB), Y13
+	VFMADD213PD  Y13, Y7, Y12
+	VFMADD213PD  Y13, Y8, Y11
+	VFMADD231PD  Y12, Y5, Y9
+	VFMADD231PD  Y11, Y6, Y10
+	VPCMPEQQ     label0<>+0(SB), Y3, Y5
+	VPCMPEQQ     label0<>+0(SB), Y4, Y6
+	VANDPD       Y9, Y5, Y5
+	VADDPD       Y5, Y1, Y1
+	VANDPD       Y10, Y6, Y5
+	VADDPD       Y5, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y3, Y3
+	VPCMPEQQ     label1<>+0(SB), Y4, Y4
+	VANDPD       Y9, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VANDPD       Y10, Y4, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y3
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y3
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes2:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes2
-	VMOVQ     R12, X4
+	VMOVQ     R10, X4
 	VPMOVZXBQ X4, Y4
-	VMOVUPS   16384(R8)(R10*8), Y5
-	VMOVUPS   20480(R8)(R10*8), Y6
+	VMOVUPS   16384(BX)(DI*8), Y5
+	VMOVUPS   20480(BX)(DI*8), Y6
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y6, Y5, Y7
-	VPSUBQ      Y5, Y7, Y8
-	VANDPD      signAndExponent<>+0(SB), Y8, Y8
-	VPADDQ      Y8, Y5, Y9
-	VSUBPD      Y5, Y9, Y5
-	VSUBPD      Y5, Y6, Y5
-	VADDPD      Y9, Y7, Y6
-	VDIVPD      Y6, Y5, Y5
-	VPSRLQ      $0x34, Y8, Y6
-	VORPD       integerBits<>+0(SB), Y6, Y6
-	VSUBPD      integerBits<>+0(SB), Y6, Y6
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     unit64j<>+0(SB), Y8
-	VFMADD213PD unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD unit64a<>+0(SB), Y7, Y8
-	VMULPD      Y7, Y8, Y7
-	VADDPD      Y5, Y5, Y8
-	VFMADD213PD Y8, Y5, Y7
-	VFMADD231PD ln2<>+0(SB), Y6, Y7
-	VXORPD      signBit<>+0(SB), Y7, Y5
-	VANDPD      Y5, Y3, Y3
-	VPCMPEQQ    label0<>+0(SB), Y4, Y5
-	VANDPD      Y3, Y5, Y5
-	VADDPD      Y5, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y4, Y4
-	VANDPD      Y3, Y4, Y3
-	VADDPD      Y3, Y2, Y2
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, BX
-	JMP         few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y6, Y5, Y7
+	VPSUBQ       Y5, Y7, Y8
+	VANDPD       signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ       Y8, Y5, Y9
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y5, Y5
+	VADDPD       Y9, Y7, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y5, Y6
+	VADDPD       Y5, Y5, Y7
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBits<>+0(SB), Y8, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y7
+	VMULPD       Y6, Y5, Y5
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y8
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y8
+	VFMADD231PD  Y8, Y5, Y7
+	VANDPD       Y7, Y3, Y3
+	VPCMPEQQ     label0<>+0(SB), Y4, Y5
+	VANDPD       Y3, Y5, Y5
+	VADDPD       Y5, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y4, Y4
+	VANDPD       Y3, Y4, Y3
+	VADDPD       Y3, Y2, Y2
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, DX
+	JMP          few3
 
 done3:
 	VEXTRACTF128 $0x01, Y1, X3
@@ -69128,15 +69269,19 @@ done3:
 	VADDSD       X1, X2, X2
 	VADDSD       208(AX), X2, X2
 	VMOVSD       X2, 208(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*8), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -69147,35 +69292,33 @@ TEXT ·softmaxLogSumsYLanes3F32AVX2(SB), $16448-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000008
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (SI)(R11*4), BX
-	VMOVUPS (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*4), DX
+	VMOVUPS (DX), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS (DX)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (BX)(DX*2), Y3
+	VMOVUPS (DX)(CX*2), Y3
 	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD Y4, Y0, Y0
 
@@ -69234,42 +69377,43 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y2, Y3, Y6
 	VMULPS  Y5, Y1, Y7
-	VMOVUPS Y7, (R8)(R11*4)
+	VMOVUPS Y7, (BX)(R8*4)
 	VMULPS  Y5, Y6, Y6
-	VMOVUPS Y6, 6144(R8)(R11*4)
+	VMOVUPS Y6, 6144(BX)(R8*4)
 	VADDPS  Y1, Y3, Y1
 	VMULPS  Y5, Y2, Y2
-	VMOVUPS Y2, 2048(R8)(R11*4)
+	VMOVUPS Y2, 2048(BX)(R8*4)
 	VMULPS  Y5, Y1, Y1
-	VMOVUPS Y1, 8192(R8)(R11*4)
+	VMOVUPS Y1, 8192(BX)(R8*4)
 	VMULPS  Y5, Y3, Y1
-	VMOVUPS Y1, 4096(R8)(R11*4)
+	VMOVUPS Y1, 4096(BX)(R8*4)
 	VMULPS  Y5, Y4, Y1
-	VMOVUPS Y1, 10240(R8)(R11*4)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
-	CMPQ    R10, $0x00000008
+	VMOVUPS Y1, 10240(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*4), Y1
-	LEAQ       (SI)(R11*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
 	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
 	VPMAXUD    Y5, Y0, Y0
 
@@ -69329,20 +69473,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y3, Y4, Y6
 	VMULPS  Y1, Y2, Y7
-	VMOVUPS Y7, (R8)(R11*4)
+	VMOVUPS Y7, (BX)(R8*4)
 	VMULPS  Y1, Y6, Y6
-	VMOVUPS Y6, 6144(R8)(R11*4)
+	VMOVUPS Y6, 6144(BX)(R8*4)
 	VADDPS  Y2, Y4, Y2
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R8)(R11*4)
+	VMOVUPS Y3, 2048(BX)(R8*4)
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 8192(R8)(R11*4)
+	VMOVUPS Y2, 8192(BX)(R8*4)
 	VMULPS  Y1, Y4, Y2
-	VMOVUPS Y2, 4096(R8)(R11*4)
+	VMOVUPS Y2, 4096(BX)(R8*4)
 	VMULPS  Y1, Y5, Y1
-	VMOVUPS Y1, 10240(R8)(R11*4)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Y1, 10240(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -69354,114 +69498,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   6144(R8)(R10*4), Y13
+	VMOVUPS   6144(BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   6144(R8)(R10*4), Y13
+	VMOVUPS   6144(BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   8192(R8)(R10*4), Y12
+	VMOVUPS   8192(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   8192(R8)(R10*4), Y12
+	VMOVUPS   8192(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 12288(R8)(R10*4)
-	VMOVUPS   Y11, 14336(R8)(R10*4)
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 12288(BX)(DI*4)
+	VMOVUPS   Y11, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y9
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBD X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   6144(R8)(R10*4), Y13
+	VMOVUPS   6144(BX)(DI*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*4), Y13
+	VMOVUPS   (BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   6144(R8)(R10*4), Y13
+	VMOVUPS   6144(BX)(DI*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   8192(R8)(R10*4), Y12
+	VMOVUPS   8192(BX)(DI*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R8)(R10*4), Y12
+	VMOVUPS   2048(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   8192(R8)(R10*4), Y12
+	VMOVUPS   8192(BX)(DI*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 12288(R8)(R10*4)
-	VMOVUPS   Y11, 14336(R8)(R10*4)
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 12288(BX)(DI*4)
+	VMOVUPS   Y11, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -69550,84 +69696,86 @@ done2:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000008
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y5
-	VMOVUPS   12288(R8)(R10*4), Y6
-	VMOVUPS   14336(R8)(R10*4), Y7
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y5
+	VMOVUPS   12288(BX)(DI*4), Y6
+	VMOVUPS   14336(BX)(DI*4), Y7
 	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
-	VMOVUPS   4096(R8)(R10*4), Y8
+	VMOVUPS   4096(BX)(DI*4), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPS    Y8, Y1, Y1
 	VORPS     Y8, Y6, Y6
-	VMOVUPS   10240(R8)(R10*4), Y8
+	VMOVUPS   10240(BX)(DI*4), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPS    Y8, Y3, Y3
 	VORPS     Y8, Y7, Y7
-	VMOVUPS   4096(R8)(R10*4), Y8
+	VMOVUPS   4096(BX)(DI*4), Y8
 	VANDNPD   Y8, Y5, Y8
 	VADDPS    Y8, Y2, Y2
-	VMOVUPS   10240(R8)(R10*4), Y8
+	VMOVUPS   10240(BX)(DI*4), Y8
 	VANDNPD   Y8, Y5, Y5
 	VADDPS    Y5, Y4, Y4
-	VMOVUPS   Y6, 12288(R8)(R10*4)
-	VMOVUPS   Y7, 14336(R8)(R10*4)
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y6, 12288(BX)(DI*4)
+	VMOVUPS   Y7, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y5
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y5
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes2:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes2
-	VMOVQ     R12, X5
+	VMOVQ     R10, X5
 	VPMOVZXBD X5, Y5
-	VMOVUPS   12288(R8)(R10*4), Y6
-	VMOVUPS   14336(R8)(R10*4), Y7
+	VMOVUPS   12288(BX)(DI*4), Y6
+	VMOVUPS   14336(BX)(DI*4), Y7
 	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
-	VMOVUPS   4096(R8)(R10*4), Y8
+	VMOVUPS   4096(BX)(DI*4), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPS    Y8, Y1, Y1
 	VORPS     Y8, Y6, Y6
-	VMOVUPS   10240(R8)(R10*4), Y8
+	VMOVUPS   10240(BX)(DI*4), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPS    Y8, Y3, Y3
 	VORPS     Y8, Y7, Y7
-	VMOVUPS   4096(R8)(R10*4), Y8
+	VMOVUPS   4096(BX)(DI*4), Y8
 	VANDNPD   Y8, Y5, Y8
 	VADDPS    Y8, Y2, Y2
-	VMOVUPS   10240(R8)(R10*4), Y8
+	VMOVUPS   10240(BX)(DI*4), Y8
 	VANDNPD   Y8, Y5, Y5
 	VADDPS    Y5, Y4, Y4
-	VMOVUPS   Y6, 12288(R8)(R10*4)
-	VMOVUPS   Y7, 14336(R8)(R10*4)
-	ADDQ      $0x00000008, R10
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y6, 12288(BX)(DI*4)
+	VMOVUPS   Y7, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
 	JMP       few3
 
 done3:
@@ -69675,114 +69823,150 @@ done3:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000008
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000010
 	JL           few4
 
 many4:
-	// Vectors at a time: 1.
-	VPMOVZXBD (DI)(R10*1), Y4
-	VMOVUPS   12288(R8)(R10*4), Y5
-	VMOVUPS   14336(R8)(R10*4), Y6
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y4
+	VPMOVZXBD 8(R8)(DI*1), Y5
+	VMOVUPS   12288(BX)(DI*4), Y6
+	VMOVUPS   12320(BX)(DI*4), Y7
+	VMOVUPS   14336(BX)(DI*4), Y8
+	VMOVUPS   14368(BX)(DI*4), Y9
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y6, Y5, Y7
-	VPSUBD      Y5, Y7, Y8
-	VANDPS      signAndExponentSingle<>+0(SB), Y8, Y8
-	VPADDD      Y8, Y5, Y9
-	VSUBPS      Y5, Y9, Y5
-	VSUBPS      Y5, Y6, Y5
-	VADDPS      Y9, Y7, Y6
-	VDIVPS      Y6, Y5, Y5
-	VPSRLD      $0x17, Y8, Y6
-	VCVTDQ2PS   Y6, Y6
-	VMULPS      Y5, Y5, Y7
-	VMOVUPS     unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y7, Y8
-	VMULPS      Y7, Y8, Y7
-	VADDPS      Y5, Y5, Y8
-	VFMADD213PS Y8, Y5, Y7
-	VFMADD231PS ln2Single<>+0(SB), Y6, Y7
-	VXORPS      signBitSingle<>+0(SB), Y7, Y5
-	VPCMPEQD    label0Single<>+0(SB), Y4, Y6
-	VANDPD      Y5, Y6, Y6
-	VADDPS      Y6, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y4, Y6
-	VANDPD      Y5, Y6, Y6
-	VADDPS      Y6, Y2, Y2
-	VPCMPEQD    label2Single<>+0(SB), Y4, Y4
-	VANDPD      Y5, Y4, Y4
-	VADDPS      Y4, Y3, Y3
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, BX
-	CMPQ        BX, $0x00000008
-	JGE         many4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y8, Y6, Y10
+	VADDPS       Y9, Y7, Y11
+	VPSUBD       Y6, Y10, Y12
+	VPSUBD       Y7, Y11, Y13
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y14
+	VANDPS       Y14, Y12, Y12
+	VANDPS       Y14, Y13, Y13
+	VPADDD       Y12, Y6, Y14
+	VPADDD       Y13, Y7, Y15
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y15, Y7
+	VSUBPS       Y8, Y6, Y6
+	VSUBPS       Y9, Y7, Y7
+	VADDPS       Y14, Y10, Y8
+	VADDPS       Y15, Y11, Y9
+	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y9, Y7, Y7
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VADDPS       Y6, Y6, Y10
+	VADDPS       Y7, Y7, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VPSRLD       $0x17, Y13, Y13
+	VCVTDQ2PS    Y12, Y12
+	VCVTDQ2PS    Y13, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y12, Y10
+	VFNMADD231PS Y14, Y13, Y11
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y9, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VFMADD231PS  Y13, Y6, Y10
+	VFMADD231PS  Y12, Y7, Y11
+	VPCMPEQD     label0Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label0Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label1Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y2, Y2
+	VPCMPEQD     label2Single<>+0(SB), Y4, Y4
+	VPCMPEQD     label2Single<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VANDPD       Y11, Y5, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*4), Y4
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y4
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes3:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes3
-	VMOVQ     R12, X5
+	VMOVQ     R10, X5
 	VPMOVZXBD X5, Y5
-	VMOVUPS   12288(R8)(R10*4), Y6
-	VMOVUPS   14336(R8)(R10*4), Y7
+	VMOVUPS   12288(BX)(DI*4), Y6
+	VMOVUPS   14336(BX)(DI*4), Y7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y7, Y6, Y8
-	VPSUBD      Y6, Y8, Y9
-	VANDPS      signAndExponentSingle<>+0(SB), Y9, Y9
-	VPADDD      Y9, Y6, Y10
-	VSUBPS      Y6, Y10, Y6
-	VSUBPS      Y6, Y7, Y6
-	VADDPS      Y10, Y8, Y7
-	VDIVPS      Y7, Y6, Y6
-	VPSRLD      $0x17, Y9, Y7
-	VCVTDQ2PS   Y7, Y7
-	VMULPS      Y6, Y6, Y8
-	VMOVUPS     unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y8, Y9
-	VMULPS      Y8, Y9, Y8
-	VADDPS      Y6, Y6, Y9
-	VFMADD213PS Y9, Y6, Y8
-	VFMADD231PS ln2Single<>+0(SB), Y7, Y8
-	VXORPS      signBitSingle<>+0(SB), Y8, Y6
-	VANDPD      Y6, Y4, Y4
-	VPCMPEQD    label0Single<>+0(SB), Y5, Y6
-	VANDPD      Y4, Y6, Y6
-	VADDPS      Y6, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y5, Y6
-	VANDPD      Y4, Y6, Y6
-	VADDPS      Y6, Y2, Y2
-	VPCMPEQD    label2Single<>+0(SB), Y5, Y5
-	VANDPD      Y4, Y5, Y4
-	VADDPS      Y4, Y3, Y3
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, BX
-	JMP         few4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y6, Y8
+	VPSUBD       Y6, Y8, Y9
+	VANDPS       signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y6, Y10
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y10, Y8, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y6, Y7
+	VADDPS       Y6, Y6, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y8
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  Y9, Y6, Y8
+	VANDPD       Y8, Y4, Y4
+	VPCMPEQD     label0Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VPCMPEQD     label2Single<>+0(SB), Y5, Y5
+	VANDPD       Y4, Y5, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, DX
+	JMP          few4
 
 done4:
 	VEXTRACTF128 $0x01, Y1, X4
@@ -69815,15 +69999,19 @@ done4:
 	VADDSD       X1, X2, X2
 	VADDSD       336(AX), X2, X2
 	VMOVSD       X2, 336(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*4), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -69834,35 +70022,33 @@ TEXT ·softmaxLogSumsYLanes3F64AVX2(SB), $20544-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 320 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000140, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000004
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000004
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (SI)(R11*8), BX
-	VMOVUPD (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R8*8), DX
+	VMOVUPD (DX), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y2
+	VMOVUPD (DX)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y3
 	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (BX)(DX*2), Y3
+	VMOVUPD (DX)(CX*2), Y3
 	VANDPD  absBits<>+0(SB), Y3, Y4
 	VPMAXSD Y4, Y0, Y0
 
@@ -69941,42 +70127,43 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y2, Y3, Y6
 	VMULPD  Y5, Y1, Y7
-	VMOVUPS Y7, (R8)(R11*8)
+	VMOVUPS Y7, (BX)(R8*8)
 	VMULPD  Y5, Y6, Y6
-	VMOVUPS Y6, 7680(R8)(R11*8)
+	VMOVUPS Y6, 7680(BX)(R8*8)
 	VADDPD  Y1, Y3, Y1
 	VMULPD  Y5, Y2, Y2
-	VMOVUPS Y2, 2560(R8)(R11*8)
+	VMOVUPS Y2, 2560(BX)(R8*8)
 	VMULPD  Y5, Y1, Y1
-	VMOVUPS Y1, 10240(R8)(R11*8)
+	VMOVUPS Y1, 10240(BX)(R8*8)
 	VMULPD  Y5, Y3, Y1
-	VMOVUPS Y1, 5120(R8)(R11*8)
+	VMOVUPS Y1, 5120(BX)(R8*8)
 	VMULPD  Y5, Y4, Y1
-	VMOVUPS Y1, 12800(R8)(R11*8)
-	ADDQ    $0x00000004, R11
-	SUBQ    $0x00000004, R10
-	CMPQ    R10, $0x00000004
+	VMOVUPS Y1, 12800(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R10, BX
-	CMOVQLT    R10, BX
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       BX
-	VMOVDQU    32(R12)(BX*8), Y1
-	LEAQ       (SI)(R11*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
 	VANDPD     absBits<>+0(SB), Y4, Y5
 	VPMAXSD    Y5, Y0, Y0
 
@@ -70056,20 +70243,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y3, Y4, Y6
 	VMULPD  Y1, Y2, Y7
-	VMOVUPS Y7, (R8)(R11*8)
+	VMOVUPS Y7, (BX)(R8*8)
 	VMULPD  Y1, Y6, Y6
-	VMOVUPS Y6, 7680(R8)(R11*8)
+	VMOVUPS Y6, 7680(BX)(R8*8)
 	VADDPD  Y2, Y4, Y2
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 2560(R8)(R11*8)
+	VMOVUPS Y3, 2560(BX)(R8*8)
 	VMULPD  Y1, Y2, Y2
-	VMOVUPS Y2, 10240(R8)(R11*8)
+	VMOVUPS Y2, 10240(BX)(R8*8)
 	VMULPD  Y1, Y4, Y2
-	VMOVUPS Y2, 5120(R8)(R11*8)
+	VMOVUPS Y2, 5120(BX)(R8*8)
 	VMULPD  Y1, Y5, Y1
-	VMOVUPS Y1, 12800(R8)(R11*8)
-	ADDQ    $0x00000004, R11
-	SUBQ    $0x00000004, R10
+	VMOVUPS Y1, 12800(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
 	JMP     few
 
 done:
@@ -70081,114 +70268,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000004
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y9
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   7680(R8)(R10*8), Y13
+	VMOVUPS   7680(BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   7680(R8)(R10*8), Y13
+	VMOVUPS   7680(BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2560(R8)(R10*8), Y12
+	VMOVUPS   2560(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   10240(R8)(R10*8), Y12
+	VMOVUPS   10240(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2560(R8)(R10*8), Y12
+	VMOVUPS   2560(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   10240(R8)(R10*8), Y12
+	VMOVUPS   10240(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 15360(R8)(R10*8)
-	VMOVUPS   Y11, 17920(R8)(R10*8)
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 15360(BX)(DI*8)
+	VMOVUPS   Y11, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y9
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R12, X9
+	VMOVQ     R10, X9
 	VPMOVZXBQ X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   7680(R8)(R10*8), Y13
+	VMOVUPS   7680(BX)(DI*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R8)(R10*8), Y13
+	VMOVUPS   (BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   7680(R8)(R10*8), Y13
+	VMOVUPS   7680(BX)(DI*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2560(R8)(R10*8), Y12
+	VMOVUPS   2560(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   10240(R8)(R10*8), Y12
+	VMOVUPS   10240(BX)(DI*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2560(R8)(R10*8), Y12
+	VMOVUPS   2560(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   10240(R8)(R10*8), Y12
+	VMOVUPS   10240(BX)(DI*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 15360(R8)(R10*8)
-	VMOVUPS   Y11, 17920(R8)(R10*8)
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 15360(BX)(DI*8)
+	VMOVUPS   Y11, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -70245,84 +70434,86 @@ done2:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000004
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000004
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y5
-	VMOVUPS   15360(R8)(R10*8), Y6
-	VMOVUPS   17920(R8)(R10*8), Y7
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y5
+	VMOVUPS   15360(BX)(DI*8), Y6
+	VMOVUPS   17920(BX)(DI*8), Y7
 	VPCMPEQQ  label2<>+0(SB), Y5, Y5
-	VMOVUPS   5120(R8)(R10*8), Y8
+	VMOVUPS   5120(BX)(DI*8), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPD    Y8, Y1, Y1
 	VORPS     Y8, Y6, Y6
-	VMOVUPS   12800(R8)(R10*8), Y8
+	VMOVUPS   12800(BX)(DI*8), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPD    Y8, Y3, Y3
 	VORPS     Y8, Y7, Y7
-	VMOVUPS   5120(R8)(R10*8), Y8
+	VMOVUPS   5120(BX)(DI*8), Y8
 	VANDNPD   Y8, Y5, Y8
 	VADDPD    Y8, Y2, Y2
-	VMOVUPS   12800(R8)(R10*8), Y8
+	VMOVUPS   12800(BX)(DI*8), Y8
 	VANDNPD   Y8, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VMOVUPS   Y6, 15360(R8)(R10*8)
-	VMOVUPS   Y7, 17920(R8)(R10*8)
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y6, 15360(BX)(DI*8)
+	VMOVUPS   Y7, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y5
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y5
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes2:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes2
-	VMOVQ     R12, X5
+	VMOVQ     R10, X5
 	VPMOVZXBQ X5, Y5
-	VMOVUPS   15360(R8)(R10*8), Y6
-	VMOVUPS   17920(R8)(R10*8), Y7
+	VMOVUPS   15360(BX)(DI*8), Y6
+	VMOVUPS   17920(BX)(DI*8), Y7
 	VPCMPEQQ  label2<>+0(SB), Y5, Y5
-	VMOVUPS   5120(R8)(R10*8), Y8
+	VMOVUPS   5120(BX)(DI*8), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPD    Y8, Y1, Y1
 	VORPS     Y8, Y6, Y6
-	VMOVUPS   12800(R8)(R10*8), Y8
+	VMOVUPS   12800(BX)(DI*8), Y8
 	VANDPD    Y8, Y5, Y8
 	VADDPD    Y8, Y3, Y3
 	VORPS     Y8, Y7, Y7
-	VMOVUPS   5120(R8)(R10*8), Y8
+	VMOVUPS   5120(BX)(DI*8), Y8
 	VANDNPD   Y8, Y5, Y8
 	VADDPD    Y8, Y2, Y2
-	VMOVUPS   12800(R8)(R10*8), Y8
+	VMOVUPS   12800(BX)(DI*8), Y8
 	VANDNPD   Y8, Y5, Y5
 	VADDPD    Y5, Y4, Y4
-	VMOVUPS   Y6, 15360(R8)(R10*8)
-	VMOVUPS   Y7, 17920(R8)(R10*8)
-	ADDQ      $0x00000004, R10
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y6, 15360(BX)(DI*8)
+	VMOVUPS   Y7, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
 	JMP       few3
 
 done3:
@@ -70354,128 +70545,179 @@ done3:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	MOVQ         R9, BX
-	XORQ         R10, R10
-	CMPQ         BX, $0x00000004
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000008
 	JL           few4
 
 many4:
-	// Vectors at a time: 1.
-	VPMOVZXBQ (DI)(R10*1), Y4
-	VMOVUPS   15360(R8)(R10*8), Y5
-	VMOVUPS   17920(R8)(R10*8), Y6
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y4
+	VPMOVZXBQ 4(R8)(DI*1), Y5
+	VMOVUPS   15360(BX)(DI*8), Y6
+	VMOVUPS   15392(BX)(DI*8), Y7
+	VMOVUPS   17920(BX)(DI*8), Y8
+	VMOVUPS   17952(BX)(DI*8), Y9
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y6, Y5, Y7
-	VPSUBQ      Y5, Y7, Y8
-	VANDPD      signAndExponent<>+0(SB), Y8, Y8
-	VPADDQ      Y8, Y5, Y9
-	VSUBPD      Y5, Y9, Y5
-	VSUBPD      Y5, Y6, Y5
-	VADDPD      Y9, Y7, Y6
-	VDIVPD      Y6, Y5, Y5
-	VPSRLQ      $0x34, Y8, Y6
-	VORPD       integerBits<>+0(SB), Y6, Y6
-	VSUBPD      integerBits<>+0(SB), Y6, Y6
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     unit64j<>+0(SB), Y8
-	VFMADD213PD unit64i<>+0(SB), Y7, Y8
-	VFMADD213PD unit64h<>+0(SB), Y7, Y8
-	VFMADD213PD unit64g<>+0(SB), Y7, Y8
-	VFMADD213PD unit64f<>+0(SB), Y7, Y8
-	VFMADD213PD unit64e<>+0(SB), Y7, Y8
-	VFMADD213PD unit64d<>+0(SB), Y7, Y8
-	VFMADD213PD unit64c<>+0(SB), Y7, Y8
-	VFMADD213PD unit64b<>+0(SB), Y7, Y8
-	VFMADD213PD unit64a<>+0(SB), Y7, Y8
-	VMULPD      Y7, Y8, Y7
-	VADDPD      Y5, Y5, Y8
-	VFMADD213PD Y8, Y5, Y7
-	VFMADD231PD ln2<>+0(SB), Y6, Y7
-	VXORPD      signBit<>+0(SB), Y7, Y5
-	VPCMPEQQ    label0<>+0(SB), Y4, Y6
-	VANDPD      Y5, Y6, Y6
-	VADDPD      Y6, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y4, Y6
-	VANDPD      Y5, Y6, Y6
-	VADDPD      Y6, Y2, Y2
-	VPCMPEQQ    label2<>+0(SB), Y4, Y4
-	VANDPD      Y5, Y4, Y4
-	VADDPD      Y4, Y3, Y3
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, BX
-	CMPQ        BX, $0x00000004
-	JGE         many4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y6, Y10
+	VADDPD       Y9, Y7, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VPSUBQ       Y7, Y11, Y13
+	VMOVUPD      signAndExponent<>+0(SB), Y14
+	VANDPD       Y14, Y12, Y12
+	VANDPD       Y14, Y13, Y13
+	VPADDQ       Y12, Y6, Y14
+	VPADDQ       Y13, Y7, Y15
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y15, Y7
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y9, Y7, Y7
+	VADDPD       Y14, Y10, Y8
+	VADDPD       Y15, Y11, Y9
+	VDIVPD       Y8, Y6, Y6
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y6, Y6, Y10
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VPSRLQ       $0x34, Y13, Y13
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y12, Y12
+	VORPD        Y14, Y13, Y13
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y12, Y12
+	VSUBPD       Y14, Y13, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y12, Y10
+	VFNMADD231PD Y14, Y13, Y11
+	VMULPD       Y8, Y6, Y6
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VFMADD231PD  Y13, Y6, Y10
+	VFMADD231PD  Y12, Y7, Y11
+	VPCMPEQQ     label0<>+0(SB), Y4, Y6
+	VPCMPEQQ     label0<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y4, Y6
+	VPCMPEQQ     label1<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y2, Y2
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y2, Y2
+	VPCMPEQQ     label2<>+0(SB), Y4, Y4
+	VPCMPEQQ     label2<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	VANDPD       Y11, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R11
-	CMPQ    BX, R11
-	CMOVQLT BX, R11
-	LEAQ    tailMasks<>+0(SB), R12
-	MOVQ    R11, R13
-	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y4
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y4
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (DI)(R10*1), R14
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes3:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R14)(R11*1), R13
-	ORQ       R13, R12
-	DECQ      R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
+	DECQ      R8
 	JNZ       bytes3
-	VMOVQ     R12, X5
+	VMOVQ     R10, X5
 	VPMOVZXBQ X5, Y5
-	VMOVUPS   15360(R8)(R10*8), Y6
-	VMOVUPS   17920(R8)(R10*8), Y7
+	VMOVUPS   15360(BX)(DI*8), Y6
+	VMOVUPS   17920(BX)(DI*8), Y7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y7, Y6, Y8
-	VPSUBQ      Y6, Y8, Y9
-	VANDPD      signAndExponent<>+0(SB), Y9, Y9
-	VPADDQ      Y9, Y6, Y10
-	VSUBPD      Y6, Y10, Y6
-	VSUBPD      Y6, Y7, Y6
-	VADDPD      Y10, Y8, Y7
-	VDIVPD      Y7, Y6, Y6
-	VPSRLQ      $0x34, Y9, Y7
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBits<>+0(SB), Y7, Y7
-	VMULPD      Y6, Y6, Y8
-	VMOVUPD     unit64j<>+0(SB), Y9
-	VFMADD213PD unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD unit64a<>+0(SB), Y8, Y9
-	VMULPD      Y8, Y9, Y8
-	VADDPD      Y6, Y6, Y9
-	VFMADD213PD Y9, Y6, Y8
-	VFMADD231PD ln2<>+0(SB), Y7, Y8
-	VXORPD      signBit<>+0(SB), Y8, Y6
-	VANDPD      Y6, Y4, Y4
-	VPCMPEQQ    label0<>+0(SB), Y5, Y6
-	VANDPD      Y4, Y6, Y6
-	VADDPD      Y6, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y5, Y6
-	VANDPD      Y4, Y6, Y6
-	VADDPD      Y6, Y2, Y2
-	VPCMPEQQ    label2<>+0(SB), Y5, Y5
-	VANDPD      Y4, Y5, Y4
-	VADDPD      Y4, Y3, Y3
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, BX
-	JMP         few4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y6, Y8
+	VPSUBQ       Y6, Y8, Y9
+	VANDPD       signAndExponent<>+0(SB), Y9, Y9
+	VPADDQ       Y9, Y6, Y10
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y7, Y6, Y6
+	VADDPD       Y10, Y8, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y6, Y7
+	VADDPD       Y6, Y6, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBits<>+0(SB), Y9, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y8
+	VMULPD       Y7, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y9
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y9
+	VFMADD231PD  Y9, Y6, Y8
+	VANDPD       Y8, Y4, Y4
+	VPCMPEQQ     label0<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPD       Y6, Y2, Y2
+	VPCMPEQQ     label2<>+0(SB), Y5, Y5
+	VANDPD       Y4, Y5, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, DX
+	JMP          few4
 
 done4:
 	VEXTRACTF128 $0x01, Y1, X4
@@ -70496,58 +70738,64 @@ done4:
 	VADDSD       X1, X3, X3
 	VADDSD       336(AX), X3, X3
 	VMOVSD       X3, 336(AX)
-	ADDQ         R9, DI
-	LEAQ         (SI)(R9*8), SI
-	SUBQ         R9, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func softmaxLogSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxLogSumsYLanes4F32AVX2(SB), $20544-49
+TEXT ·softmaxLogSumsYLanes4F32AVX2(SB), $20608-49
+	LEAQ 20544(SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
+
 	// softmaxLogSumsYLanes4F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000008
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*4), BX
-	VMOVUPS (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*4), DX
+	VMOVUPS (DX), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS (DX)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (BX)(DX*2), Y3
+	VMOVUPS (DX)(CX*2), Y3
 	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (BX)(SI*1), Y4
+	VMOVUPS (DX)(BX*1), Y4
 	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
 	VPMAXUD Y5, Y0, Y0
 
@@ -70619,51 +70867,52 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y2, Y6, Y8
 	VMULPS  Y7, Y1, Y9
-	VMOVUPS Y9, (R9)(R12*4)
+	VMOVUPS Y9, (SI)(R9*4)
 	VMULPS  Y7, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*4)
+	VMOVUPS Y8, 8192(SI)(R9*4)
 	VADDPS  Y1, Y6, Y1
 	VMULPS  Y7, Y2, Y2
-	VMOVUPS Y2, 2048(R9)(R12*4)
+	VMOVUPS Y2, 2048(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 10240(R9)(R12*4)
+	VMOVUPS Y1, 10240(SI)(R9*4)
 	VADDPS  Y4, Y5, Y1
 	VMULPS  Y7, Y3, Y2
-	VMOVUPS Y2, 4096(R9)(R12*4)
+	VMOVUPS Y2, 4096(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 12288(R9)(R12*4)
+	VMOVUPS Y1, 12288(SI)(R9*4)
 	VADDPS  Y3, Y5, Y1
 	VMULPS  Y7, Y4, Y2
-	VMOVUPS Y2, 6144(R9)(R12*4)
+	VMOVUPS Y2, 6144(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 14336(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
-	CMPQ    R11, $0x00000008
+	VMOVUPS Y1, 14336(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*4), Y1
-	LEAQ       (DI)(R12*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       DX
+	VMOVDQU    32(R11)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
-	VMASKMOVPS (BX)(DX*2), Y1, Y4
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
 	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
 	VPMAXUD    Y5, Y0, Y0
-	VMASKMOVPS (BX)(SI*1), Y1, Y5
+	VMASKMOVPS (DX)(BX*1), Y1, Y5
 	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
 	VPMAXUD    Y6, Y0, Y0
 
@@ -70736,26 +70985,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y3, Y7, Y8
 	VMULPS  Y1, Y2, Y9
-	VMOVUPS Y9, (R9)(R12*4)
+	VMOVUPS Y9, (SI)(R9*4)
 	VMULPS  Y1, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*4)
+	VMOVUPS Y8, 8192(SI)(R9*4)
 	VADDPS  Y2, Y7, Y2
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R9)(R12*4)
+	VMOVUPS Y3, 2048(SI)(R9*4)
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 10240(R9)(R12*4)
+	VMOVUPS Y2, 10240(SI)(R9*4)
 	VADDPS  Y5, Y6, Y2
 	VMULPS  Y1, Y4, Y3
-	VMOVUPS Y3, 4096(R9)(R12*4)
+	VMOVUPS Y3, 4096(SI)(R9*4)
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 12288(R9)(R12*4)
+	VMOVUPS Y2, 12288(SI)(R9*4)
 	VADDPS  Y4, Y6, Y2
 	VMULPS  Y1, Y5, Y3
-	VMOVUPS Y3, 6144(R9)(R12*4)
+	VMOVUPS Y3, 6144(SI)(R9*4)
 	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, 14336(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Y1, 14336(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -70767,114 +71016,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*4), Y12
+	VMOVUPS   2048(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   10240(R9)(R11*4), Y12
+	VMOVUPS   10240(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R9)(R11*4), Y12
+	VMOVUPS   2048(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   10240(R9)(R11*4), Y12
+	VMOVUPS   10240(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 18432(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y9
+	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBD X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*4), Y12
+	VMOVUPS   2048(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   10240(R9)(R11*4), Y12
+	VMOVUPS   10240(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R9)(R11*4), Y12
+	VMOVUPS   2048(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   10240(R9)(R11*4), Y12
+	VMOVUPS   10240(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 18432(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -70967,114 +71218,116 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   18432(R9)(R11*4), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   18432(SI)(R8*4), Y11
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*4), Y12
+	VMOVUPS   6144(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   14336(R9)(R11*4), Y12
+	VMOVUPS   14336(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   6144(R9)(R11*4), Y12
+	VMOVUPS   6144(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   14336(R9)(R11*4), Y12
+	VMOVUPS   14336(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 18432(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y9
+	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBD X9, Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   18432(R9)(R11*4), Y11
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   18432(SI)(R8*4), Y11
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*4), Y12
+	VMOVUPS   6144(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   14336(R9)(R11*4), Y12
+	VMOVUPS   14336(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   6144(R9)(R11*4), Y12
+	VMOVUPS   6144(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   14336(R9)(R11*4), Y12
+	VMOVUPS   14336(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 18432(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few3
 
 done3:
@@ -71163,130 +71416,176 @@ done3:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	VMOVUPS      Y4, (R10)
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000010
 	JL           few4
 
 many4:
-	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y5
-	VMOVUPS   16384(R9)(R11*4), Y6
-	VMOVUPS   18432(R9)(R11*4), Y7
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y4
+	VPMOVZXBD 8(R9)(R8*1), Y5
+	VMOVUPS   16384(SI)(R8*4), Y6
+	VMOVUPS   16416(SI)(R8*4), Y7
+	VMOVUPS   18432(SI)(R8*4), Y8
+	VMOVUPS   18464(SI)(R8*4), Y9
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y7, Y6, Y8
-	VPSUBD      Y6, Y8, Y9
-	VANDPS      signAndExponentSingle<>+0(SB), Y9, Y9
-	VPADDD      Y9, Y6, Y10
-	VSUBPS      Y6, Y10, Y6
-	VSUBPS      Y6, Y7, Y6
-	VADDPS      Y10, Y8, Y7
-	VDIVPS      Y7, Y6, Y6
-	VPSRLD      $0x17, Y9, Y7
-	VCVTDQ2PS   Y7, Y7
-	VMULPS      Y6, Y6, Y8
-	VMOVUPS     unitLanedSingle<>+0(SB), Y9
-	VFMADD213PS unitLanecSingle<>+0(SB), Y8, Y9
-	VFMADD213PS unitLanebSingle<>+0(SB), Y8, Y9
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y8, Y9
-	VMULPS      Y8, Y9, Y8
-	VADDPS      Y6, Y6, Y9
-	VFMADD213PS Y9, Y6, Y8
-	VFMADD231PS ln2Single<>+0(SB), Y7, Y8
-	VXORPS      signBitSingle<>+0(SB), Y8, Y6
-	VPCMPEQD    label0Single<>+0(SB), Y5, Y7
-	VANDPD      Y6, Y7, Y7
-	VADDPS      Y7, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y5, Y7
-	VANDPD      Y6, Y7, Y7
-	VADDPS      Y7, Y2, Y2
-	VPCMPEQD    label2Single<>+0(SB), Y5, Y7
-	VANDPD      Y6, Y7, Y7
-	VADDPS      Y7, Y3, Y3
-	VPCMPEQD    label3Single<>+0(SB), Y5, Y5
-	VANDPD      Y6, Y5, Y5
-	VADDPS      Y5, Y4, Y4
-	ADDQ        $0x00000008, R11
-	SUBQ        $0x00000008, BX
-	CMPQ        BX, $0x00000008
-	JGE         many4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y8, Y6, Y10
+	VADDPS       Y9, Y7, Y11
+	VPSUBD       Y6, Y10, Y12
+	VPSUBD       Y7, Y11, Y13
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y14
+	VANDPS       Y14, Y12, Y12
+	VANDPS       Y14, Y13, Y13
+	VPADDD       Y12, Y6, Y14
+	VPADDD       Y13, Y7, Y15
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y15, Y7
+	VSUBPS       Y8, Y6, Y6
+	VSUBPS       Y9, Y7, Y7
+	VADDPS       Y14, Y10, Y8
+	VADDPS       Y15, Y11, Y9
+	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y9, Y7, Y7
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VADDPS       Y6, Y6, Y10
+	VADDPS       Y7, Y7, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VPSRLD       $0x17, Y13, Y13
+	VCVTDQ2PS    Y12, Y12
+	VCVTDQ2PS    Y13, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y12, Y10
+	VFNMADD231PS Y14, Y13, Y11
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y9, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VFMADD231PS  Y13, Y6, Y10
+	VFMADD231PS  Y12, Y7, Y11
+	VPCMPEQD     label0Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label0Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label1Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y2, Y2
+	VPCMPEQD     label2Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label2Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y3, Y3
+	VPCMPEQD     label3Single<>+0(SB), Y4, Y4
+	VPCMPEQD     label3Single<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y4, Y4
+	VMOVUPS      (R10), Y6
+	VADDPS       Y4, Y6, Y6
+	VMOVUPS      Y6, (R10)
+	VANDPD       Y11, Y5, Y4
+	VMOVUPS      (R10), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y5
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y4
+	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
 
 bytes3:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R13, X6
-	VPMOVZXBD X6, Y6
-	VMOVUPS   16384(R9)(R11*4), Y7
-	VMOVUPS   18432(R9)(R11*4), Y8
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   16384(SI)(R8*4), Y6
+	VMOVUPS   18432(SI)(R8*4), Y7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y8, Y7, Y9
-	VPSUBD      Y7, Y9, Y10
-	VANDPS      signAndExponentSingle<>+0(SB), Y10, Y10
-	VPADDD      Y10, Y7, Y11
-	VSUBPS      Y7, Y11, Y7
-	VSUBPS      Y7, Y8, Y7
-	VADDPS      Y11, Y9, Y8
-	VDIVPS      Y8, Y7, Y7
-	VPSRLD      $0x17, Y10, Y8
-	VCVTDQ2PS   Y8, Y8
-	VMULPS      Y7, Y7, Y9
-	VMOVUPS     unitLanedSingle<>+0(SB), Y10
-	VFMADD213PS unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y9, Y10
-	VMULPS      Y9, Y10, Y9
-	VADDPS      Y7, Y7, Y10
-	VFMADD213PS Y10, Y7, Y9
-	VFMADD231PS ln2Single<>+0(SB), Y8, Y9
-	VXORPS      signBitSingle<>+0(SB), Y9, Y7
-	VANDPD      Y7, Y5, Y5
-	VPCMPEQD    label0Single<>+0(SB), Y6, Y7
-	VANDPD      Y5, Y7, Y7
-	VADDPS      Y7, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y6, Y7
-	VANDPD      Y5, Y7, Y7
-	VADDPS      Y7, Y2, Y2
-	VPCMPEQD    label2Single<>+0(SB), Y6, Y7
-	VANDPD      Y5, Y7, Y7
-	VADDPS      Y7, Y3, Y3
-	VPCMPEQD    label3Single<>+0(SB), Y6, Y6
-	VANDPD      Y5, Y6, Y5
-	VADDPS      Y5, Y4, Y4
-	ADDQ        $0x00000008, R11
-	SUBQ        $0x00000008, BX
-	JMP         few4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y6, Y8
+	VPSUBD       Y6, Y8, Y9
+	VANDPS       signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y6, Y10
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y10, Y8, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y6, Y7
+	VADDPS       Y6, Y6, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y8
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  Y9, Y6, Y8
+	VANDPD       Y8, Y4, Y4
+	VPCMPEQD     label0Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VPCMPEQD     label2Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VPCMPEQD     label3Single<>+0(SB), Y5, Y5
+	VANDPD       Y4, Y5, Y4
+	VMOVUPS      (R10), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (R10)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DX
+	JMP          few4
 
 done4:
-	VEXTRACTF128 $0x01, Y1, X5
-	VCVTPS2PD    X5, Y5
+	VEXTRACTF128 $0x01, Y1, X4
+	VCVTPS2PD    X4, Y4
 	VCVTPS2PD    X1, Y1
-	VADDPD       Y5, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X5
-	VADDPD       X5, X1, X1
-	VUNPCKHPD    X1, X1, X5
-	VADDSD       X5, X1, X1
+	VADDPD       Y4, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
 	VADDSD       80(AX), X1, X1
 	VMOVSD       X1, 80(AX)
 	VEXTRACTF128 $0x01, Y2, X1
@@ -71309,68 +71608,76 @@ done4:
 	VADDSD       X1, X2, X2
 	VADDSD       336(AX), X2, X2
 	VMOVSD       X2, 336(AX)
-	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      (R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      (R10), Y1
 	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X4, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       464(AX), X2, X2
-	VMOVSD       X2, 464(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*4), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       464(AX), X1, X1
+	VMOVSD       X1, 464(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func softmaxLogSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxLogSumsYLanes4F64AVX2(SB), $20544-49
+TEXT ·softmaxLogSumsYLanes4F64AVX2(SB), $20608-49
+	LEAQ 20544(SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
+
 	// softmaxLogSumsYLanes4F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000004
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*8), BX
-	VMOVUPD (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*8), DX
+	VMOVUPD (DX), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y2
+	VMOVUPD (DX)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y3
 	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (BX)(DX*2), Y3
+	VMOVUPD (DX)(CX*2), Y3
 	VANDPD  absBits<>+0(SB), Y3, Y4
 	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (BX)(SI*1), Y4
+	VMOVUPD (DX)(BX*1), Y4
 	VANDPD  absBits<>+0(SB), Y4, Y5
 	VPMAXSD Y5, Y0, Y0
 
@@ -71467,51 +71774,52 @@ many:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y2, Y6, Y8
 	VMULPD  Y7, Y1, Y9
-	VMOVUPS Y9, (R9)(R12*8)
+	VMOVUPS Y9, (SI)(R9*8)
 	VMULPD  Y7, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*8)
+	VMOVUPS Y8, 8192(SI)(R9*8)
 	VADDPD  Y1, Y6, Y1
 	VMULPD  Y7, Y2, Y2
-	VMOVUPS Y2, 2048(R9)(R12*8)
+	VMOVUPS Y2, 2048(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 10240(R9)(R12*8)
+	VMOVUPS Y1, 10240(SI)(R9*8)
 	VADDPD  Y4, Y5, Y1
 	VMULPD  Y7, Y3, Y2
-	VMOVUPS Y2, 4096(R9)(R12*8)
+	VMOVUPS Y2, 4096(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 12288(R9)(R12*8)
+	VMOVUPS Y1, 12288(SI)(R9*8)
 	VADDPD  Y3, Y5, Y1
 	VMULPD  Y7, Y4, Y2
-	VMOVUPS Y2, 6144(R9)(R12*8)
+	VMOVUPS Y2, 6144(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 14336(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
-	CMPQ    R11, $0x00000004
+	VMOVUPS Y1, 14336(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*8), Y1
-	LEAQ       (DI)(R12*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       DX
+	VMOVDQU    32(R11)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
-	VMASKMOVPD (BX)(DX*2), Y1, Y4
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
 	VANDPD     absBits<>+0(SB), Y4, Y5
 	VPMAXSD    Y5, Y0, Y0
-	VMASKMOVPD (BX)(SI*1), Y1, Y5
+	VMASKMOVPD (DX)(BX*1), Y1, Y5
 	VANDPD     absBits<>+0(SB), Y5, Y6
 	VPMAXSD    Y6, Y0, Y0
 
@@ -71609,26 +71917,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y3, Y7, Y8
 	VMULPD  Y1, Y2, Y9
-	VMOVUPS Y9, (R9)(R12*8)
+	VMOVUPS Y9, (SI)(R9*8)
 	VMULPD  Y1, Y8, Y8
-	VMOVUPS Y8, 8192(R9)(R12*8)
+	VMOVUPS Y8, 8192(SI)(R9*8)
 	VADDPD  Y2, Y7, Y2
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 2048(R9)(R12*8)
+	VMOVUPS Y3, 2048(SI)(R9*8)
 	VMULPD  Y1, Y2, Y2
-	VMOVUPS Y2, 10240(R9)(R12*8)
+	VMOVUPS Y2, 10240(SI)(R9*8)
 	VADDPD  Y5, Y6, Y2
 	VMULPD  Y1, Y4, Y3
-	VMOVUPS Y3, 4096(R9)(R12*8)
+	VMOVUPS Y3, 4096(SI)(R9*8)
 	VMULPD  Y1, Y2, Y2
-	VMOVUPS Y2, 12288(R9)(R12*8)
+	VMOVUPS Y2, 12288(SI)(R9*8)
 	VADDPD  Y4, Y6, Y2
 	VMULPD  Y1, Y5, Y3
-	VMOVUPS Y3, 6144(R9)(R12*8)
+	VMOVUPS Y3, 6144(SI)(R9*8)
 	VMULPD  Y1, Y2, Y1
-	VMOVUPS Y1, 14336(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
+	VMOVUPS Y1, 14336(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
 	JMP     few
 
 done:
@@ -71640,114 +71948,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000004
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*8), Y12
+	VMOVUPS   2048(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   10240(R9)(R11*8), Y12
+	VMOVUPS   10240(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R9)(R11*8), Y12
+	VMOVUPS   2048(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   10240(R9)(R11*8), Y12
+	VMOVUPS   10240(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 18432(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y9
+	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBQ X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   2048(R9)(R11*8), Y12
+	VMOVUPS   2048(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   10240(R9)(R11*8), Y12
+	VMOVUPS   10240(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   2048(R9)(R11*8), Y12
+	VMOVUPS   2048(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   10240(R9)(R11*8), Y12
+	VMOVUPS   10240(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 18432(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -71808,114 +72118,116 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   18432(R9)(R11*8), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   18432(SI)(R8*8), Y11
 	VPCMPEQQ  label2<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*8), Y12
+	VMOVUPS   6144(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   14336(R9)(R11*8), Y12
+	VMOVUPS   14336(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   6144(R9)(R11*8), Y12
+	VMOVUPS   6144(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   14336(R9)(R11*8), Y12
+	VMOVUPS   14336(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 18432(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y9
+	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBQ X9, Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   18432(R9)(R11*8), Y11
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   18432(SI)(R8*8), Y11
 	VPCMPEQQ  label2<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   6144(R9)(R11*8), Y12
+	VMOVUPS   6144(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   14336(R9)(R11*8), Y12
+	VMOVUPS   14336(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   6144(R9)(R11*8), Y12
+	VMOVUPS   6144(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   14336(R9)(R11*8), Y12
+	VMOVUPS   14336(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 18432(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few3
 
 done3:
@@ -71972,134 +72284,193 @@ done3:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few4
 
 many4:
-	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y5
-	VMOVUPS   16384(R9)(R11*8), Y6
-	VMOVUPS   18432(R9)(R11*8), Y7
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y5
+	VMOVUPS   Y5, (R10)
+	VPMOVZXBQ 4(R9)(R8*1), Y5
+	VMOVUPS   16384(SI)(R8*8), Y6
+	VMOVUPS   16416(SI)(R8*8), Y7
+	VMOVUPS   18432(SI)(R8*8), Y8
+	VMOVUPS   18464(SI)(R8*8), Y9
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y7, Y6, Y8
-	VPSUBQ      Y6, Y8, Y9
-	VANDPD      signAndExponent<>+0(SB), Y9, Y9
-	VPADDQ      Y9, Y6, Y10
-	VSUBPD      Y6, Y10, Y6
-	VSUBPD      Y6, Y7, Y6
-	VADDPD      Y10, Y8, Y7
-	VDIVPD      Y7, Y6, Y6
-	VPSRLQ      $0x34, Y9, Y7
-	VORPD       integerBits<>+0(SB), Y7, Y7
-	VSUBPD      integerBits<>+0(SB), Y7, Y7
-	VMULPD      Y6, Y6, Y8
-	VMOVUPD     unit64j<>+0(SB), Y9
-	VFMADD213PD unit64i<>+0(SB), Y8, Y9
-	VFMADD213PD unit64h<>+0(SB), Y8, Y9
-	VFMADD213PD unit64g<>+0(SB), Y8, Y9
-	VFMADD213PD unit64f<>+0(SB), Y8, Y9
-	VFMADD213PD unit64e<>+0(SB), Y8, Y9
-	VFMADD213PD unit64d<>+0(SB), Y8, Y9
-	VFMADD213PD unit64c<>+0(SB), Y8, Y9
-	VFMADD213PD unit64b<>+0(SB), Y8, Y9
-	VFMADD213PD unit64a<>+0(SB), Y8, Y9
-	VMULPD      Y8, Y9, Y8
-	VADDPD      Y6, Y6, Y9
-	VFMADD213PD Y9, Y6, Y8
-	VFMADD231PD ln2<>+0(SB), Y7, Y8
-	VXORPD      signBit<>+0(SB), Y8, Y6
-	VPCMPEQQ    label0<>+0(SB), Y5, Y7
-	VANDPD      Y6, Y7, Y7
-	VADDPD      Y7, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y5, Y7
-	VANDPD      Y6, Y7, Y7
-	VADDPD      Y7, Y2, Y2
-	VPCMPEQQ    label2<>+0(SB), Y5, Y7
-	VANDPD      Y6, Y7, Y7
-	VADDPD      Y7, Y3, Y3
-	VPCMPEQQ    label3<>+0(SB), Y5, Y5
-	VANDPD      Y6, Y5, Y5
-	VADDPD      Y5, Y4, Y4
-	ADDQ        $0x00000004, R11
-	SUBQ        $0x00000004, BX
-	CMPQ        BX, $0x00000004
-	JGE         many4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y6, Y10
+	VADDPD       Y9, Y7, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VPSUBQ       Y7, Y11, Y13
+	VMOVUPD      signAndExponent<>+0(SB), Y14
+	VANDPD       Y14, Y12, Y12
+	VANDPD       Y14, Y13, Y13
+	VPADDQ       Y12, Y6, Y14
+	VPADDQ       Y13, Y7, Y15
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y15, Y7
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y9, Y7, Y7
+	VADDPD       Y14, Y10, Y8
+	VADDPD       Y15, Y11, Y9
+	VDIVPD       Y8, Y6, Y6
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y6, Y6, Y10
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VPSRLQ       $0x34, Y13, Y13
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y12, Y12
+	VORPD        Y14, Y13, Y13
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y12, Y12
+	VSUBPD       Y14, Y13, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y12, Y10
+	VFNMADD231PD Y14, Y13, Y11
+	VMULPD       Y8, Y6, Y6
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VFMADD231PD  Y13, Y6, Y10
+	VFMADD231PD  Y12, Y7, Y11
+	VMOVUPS      (R10), Y6
+	VPCMPEQQ     label0<>+0(SB), Y6, Y6
+	VPCMPEQQ     label0<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y1, Y1
+	VMOVUPS      (R10), Y6
+	VPCMPEQQ     label1<>+0(SB), Y6, Y6
+	VPCMPEQQ     label1<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y2, Y2
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y2, Y2
+	VMOVUPS      (R10), Y6
+	VPCMPEQQ     label2<>+0(SB), Y6, Y6
+	VPCMPEQQ     label2<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y3, Y3
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y3, Y3
+	VMOVUPS      (R10), Y6
+	VPCMPEQQ     label3<>+0(SB), Y6, Y6
+	VPCMPEQQ     label3<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y4, Y4
+	VANDPD       Y11, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y5
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y5
+	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
 
 bytes3:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R13, X6
+	VMOVQ     R12, X6
 	VPMOVZXBQ X6, Y6
-	VMOVUPS   16384(R9)(R11*8), Y7
-	VMOVUPS   18432(R9)(R11*8), Y8
+	VMOVUPS   16384(SI)(R8*8), Y7
+	VMOVUPS   18432(SI)(R8*8), Y8
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y8, Y7, Y9
-	VPSUBQ      Y7, Y9, Y10
-	VANDPD      signAndExponent<>+0(SB), Y10, Y10
-	VPADDQ      Y10, Y7, Y11
-	VSUBPD      Y7, Y11, Y7
-	VSUBPD      Y7, Y8, Y7
-	VADDPD      Y11, Y9, Y8
-	VDIVPD      Y8, Y7, Y7
-	VPSRLQ      $0x34, Y10, Y8
-	VORPD       integerBits<>+0(SB), Y8, Y8
-	VSUBPD      integerBits<>+0(SB), Y8, Y8
-	VMULPD      Y7, Y7, Y9
-	VMOVUPD     unit64j<>+0(SB), Y10
-	VFMADD213PD unit64i<>+0(SB), Y9, Y10
-	VFMADD213PD unit64h<>+0(SB), Y9, Y10
-	VFMADD213PD unit64g<>+0(SB), Y9, Y10
-	VFMADD213PD unit64f<>+0(SB), Y9, Y10
-	VFMADD213PD unit64e<>+0(SB), Y9, Y10
-	VFMADD213PD unit64d<>+0(SB), Y9, Y10
-	VFMADD213PD unit64c<>+0(SB), Y9, Y10
-	VFMADD213PD unit64b<>+0(SB), Y9, Y10
-	VFMADD213PD unit64a<>+0(SB), Y9, Y10
-	VMULPD      Y9, Y10, Y9
-	VADDPD      Y7, Y7, Y10
-	VFMADD213PD Y10, Y7, Y9
-	VFMADD231PD ln2<>+0(SB), Y8, Y9
-	VXORPD      signBit<>+0(SB), Y9, Y7
-	VANDPD      Y7, Y5, Y5
-	VPCMPEQQ    label0<>+0(SB), Y6, Y7
-	VANDPD      Y5, Y7, Y7
-	VADDPD      Y7, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y6, Y7
-	VANDPD      Y5, Y7, Y7
-	VADDPD      Y7, Y2, Y2
-	VPCMPEQQ    label2<>+0(SB), Y6, Y7
-	VANDPD      Y5, Y7, Y7
-	VADDPD      Y7, Y3, Y3
-	VPCMPEQQ    label3<>+0(SB), Y6, Y6
-	VANDPD      Y5, Y6, Y5
-	VADDPD      Y5, Y4, Y4
-	ADDQ        $0x00000004, R11
-	SUBQ        $0x00000004, BX
-	JMP         few4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y7, Y9
+	VPSUBQ       Y7, Y9, Y10
+	VANDPD       signAndExponent<>+0(SB), Y10, Y10
+	VPADDQ       Y10, Y7, Y11
+	VSUBPD       Y7, Y11, Y7
+	VSUBPD       Y8, Y7, Y7
+	VADDPD       Y11, Y9, Y8
+	VDIVPD       Y8, Y7, Y7
+	VMULPD       Y7, Y7, Y8
+	VADDPD       Y7, Y7, Y9
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBits<>+0(SB), Y10, Y10
+	VFNMADD231PD ln2<>+0(SB), Y10, Y9
+	VMULPD       Y8, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VFMADD213PD  unit64i<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y8, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y8, Y10
+	VFMADD231PD  Y10, Y7, Y9
+	VANDPD       Y9, Y5, Y5
+	VPCMPEQQ     label0<>+0(SB), Y6, Y7
+	VANDPD       Y5, Y7, Y7
+	VADDPD       Y7, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y6, Y7
+	VANDPD       Y5, Y7, Y7
+	VADDPD       Y7, Y2, Y2
+	VPCMPEQQ     label2<>+0(SB), Y6, Y7
+	VANDPD       Y5, Y7, Y7
+	VADDPD       Y7, Y3, Y3
+	VPCMPEQQ     label3<>+0(SB), Y6, Y6
+	VANDPD       Y5, Y6, Y5
+	VADDPD       Y5, Y4, Y4
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, DX
+	JMP          few4
 
 done4:
 	VEXTRACTF128 $0x01, Y1, X5
@@ -72126,52 +72497,58 @@ done4:
 	VADDSD       X1, X4, X4
 	VADDSD       464(AX), X4, X4
 	VMOVSD       X4, 464(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*8), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxLogSumsYLanes8F32AVX2(SB), $18496-49
+TEXT ·softmaxLogSumsYLanes8F32AVX2(SB), $18688-49
+	LEAQ 18496(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
 	// softmaxLogSumsYLanes8F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000008
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*4), BX
-	VMOVUPS (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*4), DX
+	VMOVUPS (DX), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(DX*1), Y2
+	VMOVUPS (DX)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD Y3, Y0, Y0
 
@@ -72213,12 +72590,12 @@ many:
 	VADDPS      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (R9)(R12*4)
-	VMOVUPS Y2, 1024(R9)(R12*4)
-	VMOVUPS (BX)(DX*2), Y1
+	VMOVUPS Y1, (SI)(R9*4)
+	VMOVUPS Y2, 1024(SI)(R9*4)
+	VMOVUPS (DX)(CX*2), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (BX)(SI*1), Y2
+	VMOVUPS (DX)(BX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
 	VPMAXUD Y4, Y0, Y0
 
@@ -72260,13 +72637,13 @@ many:
 	VADDPS      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(R9)(R12*4)
-	VMOVUPS Y2, 3072(R9)(R12*4)
-	VMOVUPS (BX)(DX*4), Y1
+	VMOVUPS Y1, 2048(SI)(R9*4)
+	VMOVUPS Y2, 3072(SI)(R9*4)
+	VMOVUPS (DX)(CX*4), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPS (R13)(DX*1), Y2
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPS (R10)(CX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
 	VPMAXUD Y5, Y0, Y0
 
@@ -72308,14 +72685,14 @@ many:
 	VADDPS      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(R9)(R12*4)
-	VMOVUPS Y2, 5120(R9)(R12*4)
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPS (R13)(DX*2), Y1
+	VMOVUPS Y1, 4096(SI)(R9*4)
+	VMOVUPS Y2, 5120(SI)(R9*4)
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPS (R10)(CX*2), Y1
 	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
 	VPMAXUD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), BX
-	VMOVUPS (BX)(SI*1), Y2
+	LEAQ    (DX)(CX*4), DX
+	VMOVUPS (DX)(BX*1), Y2
 	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
 	VPMAXUD Y6, Y0, Y0
 
@@ -72357,8 +72734,8 @@ many:
 	VADDPS      Y2, Y1, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 6144(R9)(R12*4)
-	VMOVUPS Y2, 7168(R9)(R12*4)
+	VMOVUPS Y1, 6144(SI)(R9*4)
+	VMOVUPS Y2, 7168(SI)(R9*4)
 	VADDPS  Y4, Y3, Y1
 	VADDPS  Y6, Y5, Y2
 	VADDPS  Y2, Y1, Y7
@@ -72367,78 +72744,79 @@ many:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y4, Y2, Y4
-	VMOVUPS (R9)(R12*4), Y8
-	VMOVUPS 1024(R9)(R12*4), Y9
+	VMOVUPS (SI)(R9*4), Y8
+	VMOVUPS 1024(SI)(R9*4), Y9
 	VADDPS  Y9, Y4, Y10
 	VMULPS  Y7, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*4)
+	VMOVUPS Y11, (SI)(R9*4)
 	VMULPS  Y7, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*4)
+	VMOVUPS Y10, 8192(SI)(R9*4)
 	VADDPS  Y8, Y4, Y4
 	VMULPS  Y7, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMOVUPS Y8, 1024(SI)(R9*4)
 	VMULPS  Y7, Y4, Y4
-	VMOVUPS Y4, 9216(R9)(R12*4)
+	VMOVUPS Y4, 9216(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 2048(R9)(R12*4), Y3
-	VMOVUPS 3072(R9)(R12*4), Y4
+	VMOVUPS 2048(SI)(R9*4), Y3
+	VMOVUPS 3072(SI)(R9*4), Y4
 	VADDPS  Y4, Y2, Y8
 	VMULPS  Y7, Y3, Y9
-	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMOVUPS Y9, 2048(SI)(R9*4)
 	VMULPS  Y7, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*4)
+	VMOVUPS Y8, 10240(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
 	VMULPS  Y7, Y4, Y3
-	VMOVUPS Y3, 3072(R9)(R12*4)
+	VMOVUPS Y3, 3072(SI)(R9*4)
 	VMULPS  Y7, Y2, Y2
-	VMOVUPS Y2, 11264(R9)(R12*4)
+	VMOVUPS Y2, 11264(SI)(R9*4)
 	VADDPS  Y6, Y1, Y2
-	VMOVUPS 4096(R9)(R12*4), Y3
-	VMOVUPS 5120(R9)(R12*4), Y4
+	VMOVUPS 4096(SI)(R9*4), Y3
+	VMOVUPS 5120(SI)(R9*4), Y4
 	VADDPS  Y4, Y2, Y6
 	VMULPS  Y7, Y3, Y8
-	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMOVUPS Y8, 4096(SI)(R9*4)
 	VMULPS  Y7, Y6, Y6
-	VMOVUPS Y6, 12288(R9)(R12*4)
+	VMOVUPS Y6, 12288(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
 	VMULPS  Y7, Y4, Y3
-	VMOVUPS Y3, 5120(R9)(R12*4)
+	VMOVUPS Y3, 5120(SI)(R9*4)
 	VMULPS  Y7, Y2, Y2
-	VMOVUPS Y2, 13312(R9)(R12*4)
+	VMOVUPS Y2, 13312(SI)(R9*4)
 	VADDPS  Y5, Y1, Y1
-	VMOVUPS 6144(R9)(R12*4), Y2
-	VMOVUPS 7168(R9)(R12*4), Y3
+	VMOVUPS 6144(SI)(R9*4), Y2
+	VMOVUPS 7168(SI)(R9*4), Y3
 	VADDPS  Y3, Y1, Y4
 	VMULPS  Y7, Y2, Y5
-	VMOVUPS Y5, 6144(R9)(R12*4)
+	VMOVUPS Y5, 6144(SI)(R9*4)
 	VMULPS  Y7, Y4, Y4
-	VMOVUPS Y4, 14336(R9)(R12*4)
+	VMOVUPS Y4, 14336(SI)(R9*4)
 	VADDPS  Y2, Y1, Y1
 	VMULPS  Y7, Y3, Y2
-	VMOVUPS Y2, 7168(R9)(R12*4)
+	VMOVUPS Y2, 7168(SI)(R9*4)
 	VMULPS  Y7, Y1, Y1
-	VMOVUPS Y1, 15360(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
-	CMPQ    R11, $0x00000008
+	VMOVUPS Y1, 15360(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*4), Y1
-	LEAQ       (DI)(R12*4), BX
-	VMASKMOVPS (BX), Y1, Y2
+	MOVQ       $0x00000008, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(DX*1), Y1, Y3
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
 	VPMAXUD    Y4, Y0, Y0
 
@@ -72480,12 +72858,12 @@ few:
 	VADDPS      Y3, Y2, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, (R9)(R12*4)
-	VMOVUPS    Y3, 1024(R9)(R12*4)
-	VMASKMOVPS (BX)(DX*2), Y1, Y2
+	VMOVUPS    Y2, (SI)(R9*4)
+	VMOVUPS    Y3, 1024(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*2), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
 	VPMAXUD    Y5, Y0, Y0
 
@@ -72527,13 +72905,13 @@ few:
 	VADDPS      Y3, Y2, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 2048(R9)(R12*4)
-	VMOVUPS    Y3, 3072(R9)(R12*4)
-	VMASKMOVPS (BX)(DX*4), Y1, Y2
+	VMOVUPS    Y2, 2048(SI)(R9*4)
+	VMOVUPS    Y3, 3072(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*4), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPS (R13)(DX*1), Y1, Y3
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPS (R10)(CX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
 	VPMAXUD    Y6, Y0, Y0
 
@@ -72575,14 +72953,14 @@ few:
 	VADDPS      Y3, Y2, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 4096(R9)(R12*4)
-	VMOVUPS    Y3, 5120(R9)(R12*4)
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPS (R13)(DX*2), Y1, Y2
+	VMOVUPS    Y2, 4096(SI)(R9*4)
+	VMOVUPS    Y3, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPS (R10)(CX*2), Y1, Y2
 	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
 	VPMAXUD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), BX
-	VMASKMOVPS (BX)(SI*1), Y1, Y3
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
 	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
 	VPMAXUD    Y7, Y0, Y0
 
@@ -72624,8 +73002,8 @@ few:
 	VADDPS      Y3, Y2, Y7
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y2, 6144(R9)(R12*4)
-	VMOVUPS Y3, 7168(R9)(R12*4)
+	VMOVUPS Y2, 6144(SI)(R9*4)
+	VMOVUPS Y3, 7168(SI)(R9*4)
 	VADDPS  Y5, Y4, Y2
 	VADDPS  Y7, Y6, Y3
 	VADDPS  Y3, Y2, Y8
@@ -72635,59 +73013,59 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Y5, Y3, Y5
-	VMOVUPS (R9)(R12*4), Y8
-	VMOVUPS 1024(R9)(R12*4), Y9
+	VMOVUPS (SI)(R9*4), Y8
+	VMOVUPS 1024(SI)(R9*4), Y9
 	VADDPS  Y9, Y5, Y10
 	VMULPS  Y1, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*4)
+	VMOVUPS Y11, (SI)(R9*4)
 	VMULPS  Y1, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*4)
+	VMOVUPS Y10, 8192(SI)(R9*4)
 	VADDPS  Y8, Y5, Y5
 	VMULPS  Y1, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*4)
+	VMOVUPS Y8, 1024(SI)(R9*4)
 	VMULPS  Y1, Y5, Y5
-	VMOVUPS Y5, 9216(R9)(R12*4)
+	VMOVUPS Y5, 9216(SI)(R9*4)
 	VADDPS  Y4, Y3, Y3
-	VMOVUPS 2048(R9)(R12*4), Y4
-	VMOVUPS 3072(R9)(R12*4), Y5
+	VMOVUPS 2048(SI)(R9*4), Y4
+	VMOVUPS 3072(SI)(R9*4), Y5
 	VADDPS  Y5, Y3, Y8
 	VMULPS  Y1, Y4, Y9
-	VMOVUPS Y9, 2048(R9)(R12*4)
+	VMOVUPS Y9, 2048(SI)(R9*4)
 	VMULPS  Y1, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*4)
+	VMOVUPS Y8, 10240(SI)(R9*4)
 	VADDPS  Y4, Y3, Y3
 	VMULPS  Y1, Y5, Y4
-	VMOVUPS Y4, 3072(R9)(R12*4)
+	VMOVUPS Y4, 3072(SI)(R9*4)
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 11264(R9)(R12*4)
+	VMOVUPS Y3, 11264(SI)(R9*4)
 	VADDPS  Y7, Y2, Y3
-	VMOVUPS 4096(R9)(R12*4), Y4
-	VMOVUPS 5120(R9)(R12*4), Y5
+	VMOVUPS 4096(SI)(R9*4), Y4
+	VMOVUPS 5120(SI)(R9*4), Y5
 	VADDPS  Y5, Y3, Y7
 	VMULPS  Y1, Y4, Y8
-	VMOVUPS Y8, 4096(R9)(R12*4)
+	VMOVUPS Y8, 4096(SI)(R9*4)
 	VMULPS  Y1, Y7, Y7
-	VMOVUPS Y7, 12288(R9)(R12*4)
+	VMOVUPS Y7, 12288(SI)(R9*4)
 	VADDPS  Y4, Y3, Y3
 	VMULPS  Y1, Y5, Y4
-	VMOVUPS Y4, 5120(R9)(R12*4)
+	VMOVUPS Y4, 5120(SI)(R9*4)
 	VMULPS  Y1, Y3, Y3
-	VMOVUPS Y3, 13312(R9)(R12*4)
+	VMOVUPS Y3, 13312(SI)(R9*4)
 	VADDPS  Y6, Y2, Y2
-	VMOVUPS 6144(R9)(R12*4), Y3
-	VMOVUPS 7168(R9)(R12*4), Y4
+	VMOVUPS 6144(SI)(R9*4), Y3
+	VMOVUPS 7168(SI)(R9*4), Y4
 	VADDPS  Y4, Y2, Y5
 	VMULPS  Y1, Y3, Y6
-	VMOVUPS Y6, 6144(R9)(R12*4)
+	VMOVUPS Y6, 6144(SI)(R9*4)
 	VMULPS  Y1, Y5, Y5
-	VMOVUPS Y5, 14336(R9)(R12*4)
+	VMOVUPS Y5, 14336(SI)(R9*4)
 	VADDPS  Y3, Y2, Y2
 	VMULPS  Y1, Y4, Y3
-	VMOVUPS Y3, 7168(R9)(R12*4)
+	VMOVUPS Y3, 7168(SI)(R9*4)
 	VMULPS  Y1, Y2, Y1
-	VMOVUPS Y1, 15360(R9)(R12*4)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Y1, 15360(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -72699,114 +73077,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*4), Y12
+	VMOVUPS   1024(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   9216(R9)(R11*4), Y12
+	VMOVUPS   9216(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   1024(R9)(R11*4), Y12
+	VMOVUPS   1024(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   9216(R9)(R11*4), Y12
+	VMOVUPS   9216(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBD X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*4), Y13
+	VMOVUPS   (SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*4), Y13
+	VMOVUPS   8192(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*4), Y12
+	VMOVUPS   1024(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   9216(R9)(R11*4), Y12
+	VMOVUPS   9216(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   1024(R9)(R11*4), Y12
+	VMOVUPS   1024(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   9216(R9)(R11*4), Y12
+	VMOVUPS   9216(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few2
 
 done2:
@@ -72899,114 +73279,116 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
-	VMOVUPS   2048(R9)(R11*4), Y13
+	VMOVUPS   2048(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   10240(R9)(R11*4), Y13
+	VMOVUPS   10240(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   2048(R9)(R11*4), Y13
+	VMOVUPS   2048(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   10240(R9)(R11*4), Y13
+	VMOVUPS   10240(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*4), Y12
+	VMOVUPS   3072(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   11264(R9)(R11*4), Y12
+	VMOVUPS   11264(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   3072(R9)(R11*4), Y12
+	VMOVUPS   3072(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   11264(R9)(R11*4), Y12
+	VMOVUPS   11264(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBD X9, Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
 	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
-	VMOVUPS   2048(R9)(R11*4), Y13
+	VMOVUPS   2048(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   10240(R9)(R11*4), Y13
+	VMOVUPS   10240(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   2048(R9)(R11*4), Y13
+	VMOVUPS   2048(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   10240(R9)(R11*4), Y13
+	VMOVUPS   10240(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*4), Y12
+	VMOVUPS   3072(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   11264(R9)(R11*4), Y12
+	VMOVUPS   11264(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   3072(R9)(R11*4), Y12
+	VMOVUPS   3072(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   11264(R9)(R11*4), Y12
+	VMOVUPS   11264(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few3
 
 done3:
@@ -73099,114 +73481,116 @@ done3:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few4
 
 many4:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
 	VPCMPEQD  label4Single<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*4), Y12
+	VMOVUPS   5120(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   13312(R9)(R11*4), Y12
+	VMOVUPS   13312(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   5120(R9)(R11*4), Y12
+	VMOVUPS   5120(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   13312(R9)(R11*4), Y12
+	VMOVUPS   13312(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes3:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBD X9, Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
 	VPCMPEQD  label4Single<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*4), Y13
+	VMOVUPS   4096(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*4), Y13
+	VMOVUPS   12288(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*4), Y12
+	VMOVUPS   5120(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   13312(R9)(R11*4), Y12
+	VMOVUPS   13312(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   5120(R9)(R11*4), Y12
+	VMOVUPS   5120(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   13312(R9)(R11*4), Y12
+	VMOVUPS   13312(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few4
 
 done4:
@@ -73299,114 +73683,116 @@ done4:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few5
 
 many5:
 	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
 	VPCMPEQD  label6Single<>+0(SB), Y9, Y12
-	VMOVUPS   6144(R9)(R11*4), Y13
+	VMOVUPS   6144(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   14336(R9)(R11*4), Y13
+	VMOVUPS   14336(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   6144(R9)(R11*4), Y13
+	VMOVUPS   6144(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   14336(R9)(R11*4), Y13
+	VMOVUPS   14336(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*4), Y12
+	VMOVUPS   7168(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   15360(R9)(R11*4), Y12
+	VMOVUPS   15360(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   7168(R9)(R11*4), Y12
+	VMOVUPS   7168(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   15360(R9)(R11*4), Y12
+	VMOVUPS   15360(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
-	CMPQ      BX, $0x00000008
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
 	JGE       many5
 
 few5:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done5
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes4:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes4
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBD X9, Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
 	VPCMPEQD  label6Single<>+0(SB), Y9, Y12
-	VMOVUPS   6144(R9)(R11*4), Y13
+	VMOVUPS   6144(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   14336(R9)(R11*4), Y13
+	VMOVUPS   14336(SI)(R8*4), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPS    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   6144(R9)(R11*4), Y13
+	VMOVUPS   6144(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPS    Y13, Y2, Y2
-	VMOVUPS   14336(R9)(R11*4), Y13
+	VMOVUPS   14336(SI)(R8*4), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPS    Y12, Y4, Y4
 	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*4), Y12
+	VMOVUPS   7168(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   15360(R9)(R11*4), Y12
+	VMOVUPS   15360(SI)(R8*4), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPS    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   7168(R9)(R11*4), Y12
+	VMOVUPS   7168(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS   15360(R9)(R11*4), Y12
+	VMOVUPS   15360(SI)(R8*4), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPS    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*4)
-	VMOVUPS   Y11, 17408(R9)(R11*4)
-	ADDQ      $0x00000008, R11
-	SUBQ      $0x00000008, BX
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
 	JMP       few5
 
 done5:
@@ -73495,158 +73881,244 @@ done5:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000008
+	VMOVUPS      Y4, 128(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 32(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (R11)
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000010
 	JL           few6
 
 many6:
-	// Vectors at a time: 1.
-	VPMOVZXBD (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*4), Y10
-	VMOVUPS   17408(R9)(R11*4), Y11
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y4
+	VPMOVZXBD 8(R9)(R8*1), Y5
+	VMOVUPS   16384(SI)(R8*4), Y6
+	VMOVUPS   16416(SI)(R8*4), Y7
+	VMOVUPS   17408(SI)(R8*4), Y8
+	VMOVUPS   17440(SI)(R8*4), Y9
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y11, Y10, Y12
-	VPSUBD      Y10, Y12, Y13
-	VANDPS      signAndExponentSingle<>+0(SB), Y13, Y13
-	VPADDD      Y13, Y10, Y14
-	VSUBPS      Y10, Y14, Y10
-	VSUBPS      Y10, Y11, Y10
-	VADDPS      Y14, Y12, Y11
-	VDIVPS      Y11, Y10, Y10
-	VPSRLD      $0x17, Y13, Y11
-	VCVTDQ2PS   Y11, Y11
-	VMULPS      Y10, Y10, Y12
-	VMOVUPS     unitLanedSingle<>+0(SB), Y13
-	VFMADD213PS unitLanecSingle<>+0(SB), Y12, Y13
-	VFMADD213PS unitLanebSingle<>+0(SB), Y12, Y13
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y12, Y13
-	VMULPS      Y12, Y13, Y12
-	VADDPS      Y10, Y10, Y13
-	VFMADD213PS Y13, Y10, Y12
-	VFMADD231PS ln2Single<>+0(SB), Y11, Y12
-	VXORPS      signBitSingle<>+0(SB), Y12, Y10
-	VPCMPEQD    label0Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y2, Y2
-	VPCMPEQD    label2Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y3, Y3
-	VPCMPEQD    label3Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y4, Y4
-	VPCMPEQD    label4Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y5, Y5
-	VPCMPEQD    label5Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y6, Y6
-	VPCMPEQD    label6Single<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPS      Y11, Y7, Y7
-	VPCMPEQD    label7Single<>+0(SB), Y9, Y9
-	VANDPD      Y10, Y9, Y9
-	VADDPS      Y9, Y8, Y8
-	ADDQ        $0x00000008, R11
-	SUBQ        $0x00000008, BX
-	CMPQ        BX, $0x00000008
-	JGE         many6
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y8, Y6, Y10
+	VADDPS       Y9, Y7, Y11
+	VPSUBD       Y6, Y10, Y12
+	VPSUBD       Y7, Y11, Y13
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y14
+	VANDPS       Y14, Y12, Y12
+	VANDPS       Y14, Y13, Y13
+	VPADDD       Y12, Y6, Y14
+	VPADDD       Y13, Y7, Y15
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y15, Y7
+	VSUBPS       Y8, Y6, Y6
+	VSUBPS       Y9, Y7, Y7
+	VADDPS       Y14, Y10, Y8
+	VADDPS       Y15, Y11, Y9
+	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y9, Y7, Y7
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VADDPS       Y6, Y6, Y10
+	VADDPS       Y7, Y7, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VPSRLD       $0x17, Y13, Y13
+	VCVTDQ2PS    Y12, Y12
+	VCVTDQ2PS    Y13, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y12, Y10
+	VFNMADD231PS Y14, Y13, Y11
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y9, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y8, Y13
+	VFMADD213PS  Y14, Y9, Y12
+	VFMADD231PS  Y13, Y6, Y10
+	VFMADD231PS  Y12, Y7, Y11
+	VPCMPEQD     label0Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label0Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label1Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y2, Y2
+	VPCMPEQD     label2Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label2Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VANDPD       Y11, Y7, Y6
+	VADDPS       Y6, Y3, Y3
+	VPCMPEQD     label3Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label3Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      128(R11), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 128(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      128(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(R11)
+	VPCMPEQD     label4Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label4Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      96(R11), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 96(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      96(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(R11)
+	VPCMPEQD     label5Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label5Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      64(R11), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 64(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      64(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(R11)
+	VPCMPEQD     label6Single<>+0(SB), Y4, Y6
+	VPCMPEQD     label6Single<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      32(R11), Y8
+	VADDPS       Y6, Y8, Y8
+	VMOVUPS      Y8, 32(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      32(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	VPCMPEQD     label7Single<>+0(SB), Y4, Y4
+	VPCMPEQD     label7Single<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y4, Y4
+	VMOVUPS      (R11), Y6
+	VADDPS       Y4, Y6, Y6
+	VMOVUPS      Y6, (R11)
+	VANDPD       Y11, Y5, Y4
+	VMOVUPS      (R11), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JGE          many6
 
 few6:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done6
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*4), Y9
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y4
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes5:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes5
-	VMOVQ     R13, X10
-	VPMOVZXBD X10, Y10
-	VMOVUPS   16384(R9)(R11*4), Y11
-	VMOVUPS   17408(R9)(R11*4), Y12
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   16384(SI)(R8*4), Y6
+	VMOVUPS   17408(SI)(R8*4), Y7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS      Y12, Y11, Y13
-	VPSUBD      Y11, Y13, Y14
-	VANDPS      signAndExponentSingle<>+0(SB), Y14, Y14
-	VPADDD      Y14, Y11, Y15
-	VSUBPS      Y11, Y15, Y11
-	VSUBPS      Y11, Y12, Y11
-	VADDPS      Y15, Y13, Y12
-	VDIVPS      Y12, Y11, Y11
-	VPSRLD      $0x17, Y14, Y12
-	VCVTDQ2PS   Y12, Y12
-	VMULPS      Y11, Y11, Y13
-	VMOVUPS     unitLanedSingle<>+0(SB), Y14
-	VFMADD213PS unitLanecSingle<>+0(SB), Y13, Y14
-	VFMADD213PS unitLanebSingle<>+0(SB), Y13, Y14
-	VFMADD213PS unitLaneaSingle<>+0(SB), Y13, Y14
-	VMULPS      Y13, Y14, Y13
-	VADDPS      Y11, Y11, Y14
-	VFMADD213PS Y14, Y11, Y13
-	VFMADD231PS ln2Single<>+0(SB), Y12, Y13
-	VXORPS      signBitSingle<>+0(SB), Y13, Y11
-	VANDPD      Y11, Y9, Y9
-	VPCMPEQD    label0Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y1, Y1
-	VPCMPEQD    label1Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y2, Y2
-	VPCMPEQD    label2Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y3, Y3
-	VPCMPEQD    label3Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y4, Y4
-	VPCMPEQD    label4Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y5, Y5
-	VPCMPEQD    label5Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y6, Y6
-	VPCMPEQD    label6Single<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPS      Y11, Y7, Y7
-	VPCMPEQD    label7Single<>+0(SB), Y10, Y10
-	VANDPD      Y9, Y10, Y9
-	VADDPS      Y9, Y8, Y8
-	ADDQ        $0x00000008, R11
-	SUBQ        $0x00000008, BX
-	JMP         few6
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y6, Y8
+	VPSUBD       Y6, Y8, Y9
+	VANDPS       signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y6, Y10
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y10, Y8, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y6, Y7
+	VADDPS       Y6, Y6, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y8
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  Y9, Y6, Y8
+	VANDPD       Y8, Y4, Y4
+	VPCMPEQD     label0Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VPCMPEQD     label1Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VPCMPEQD     label2Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VPCMPEQD     label3Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      128(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(R11)
+	VPCMPEQD     label4Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      96(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(R11)
+	VPCMPEQD     label5Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      64(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(R11)
+	VPCMPEQD     label6Single<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      32(R11), Y7
+	VADDPS       Y6, Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	VPCMPEQD     label7Single<>+0(SB), Y5, Y5
+	VANDPD       Y4, Y5, Y4
+	VMOVUPS      (R11), Y5
+	VADDPS       Y4, Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DX
+	JMP          few6
 
 done6:
-	VEXTRACTF128 $0x01, Y1, X9
-	VCVTPS2PD    X9, Y9
+	VEXTRACTF128 $0x01, Y1, X4
+	VCVTPS2PD    X4, Y4
 	VCVTPS2PD    X1, Y1
-	VADDPD       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X9
-	VADDPD       X9, X1, X1
-	VUNPCKHPD    X1, X1, X9
-	VADDSD       X9, X1, X1
+	VADDPD       Y4, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
 	VADDSD       80(AX), X1, X1
 	VMOVSD       X1, 80(AX)
 	VEXTRACTF128 $0x01, Y2, X1
@@ -73669,102 +74141,118 @@ done6:
 	VADDSD       X1, X2, X2
 	VADDSD       336(AX), X2, X2
 	VMOVSD       X2, 336(AX)
-	VEXTRACTF128 $0x01, Y4, X1
+	VMOVUPS      128(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      128(R11), Y1
 	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X4, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       464(AX), X2, X2
-	VMOVSD       X2, 464(AX)
-	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       464(AX), X1, X1
+	VMOVSD       X1, 464(AX)
+	VMOVUPS      96(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      96(R11), Y1
 	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X5, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       592(AX), X2, X2
-	VMOVSD       X2, 592(AX)
-	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       592(AX), X1, X1
+	VMOVSD       X1, 592(AX)
+	VMOVUPS      64(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      64(R11), Y1
 	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X6, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       720(AX), X2, X2
-	VMOVSD       X2, 720(AX)
-	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       720(AX), X1, X1
+	VMOVSD       X1, 720(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      32(R11), Y1
 	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X7, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       848(AX), X2, X2
-	VMOVSD       X2, 848(AX)
-	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       848(AX), X1, X1
+	VMOVSD       X1, 848(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      (R11), Y1
 	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X8, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       976(AX), X2, X2
-	VMOVSD       X2, 976(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*4), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimitSingle<>+0(SB), Y0, Y0
-	VMOVMSKPS    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       976(AX), X1, X1
+	VMOVSD       X1, 976(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
 // Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·softmaxLogSumsYLanes8F64AVX2(SB), $18496-49
+TEXT ·softmaxLogSumsYLanes8F64AVX2(SB), $18688-49
+	LEAQ 18496(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
 	// softmaxLogSumsYLanes8F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VXORPD Y0, Y0, Y0
 
 window:
-	// 128 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000080, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000004
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ    (DI)(R12*8), BX
-	VMOVUPD (BX), Y1
+	MOVQ    x+8(FP), DX
+	LEAQ    (DX)(R9*8), DX
+	VMOVUPD (DX), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(DX*1), Y2
+	VMOVUPD (DX)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y3
 	VPMAXSD Y3, Y0, Y0
 
@@ -73821,12 +74309,12 @@ many:
 	VADDPD      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (R9)(R12*8)
-	VMOVUPS Y2, 1024(R9)(R12*8)
-	VMOVUPD (BX)(DX*2), Y1
+	VMOVUPS Y1, (SI)(R9*8)
+	VMOVUPS Y2, 1024(SI)(R9*8)
+	VMOVUPD (DX)(CX*2), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (BX)(SI*1), Y2
+	VMOVUPD (DX)(BX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y4
 	VPMAXSD Y4, Y0, Y0
 
@@ -73883,13 +74371,13 @@ many:
 	VADDPD      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(R9)(R12*8)
-	VMOVUPS Y2, 3072(R9)(R12*8)
-	VMOVUPD (BX)(DX*4), Y1
+	VMOVUPS Y1, 2048(SI)(R9*8)
+	VMOVUPS Y2, 3072(SI)(R9*8)
+	VMOVUPD (DX)(CX*4), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPD (R13)(DX*1), Y2
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPD (R10)(CX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y5
 	VPMAXSD Y5, Y0, Y0
 
@@ -73946,14 +74434,14 @@ many:
 	VADDPD      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(R9)(R12*8)
-	VMOVUPS Y2, 5120(R9)(R12*8)
-	LEAQ    (BX)(DX*4), R13
-	VMOVUPD (R13)(DX*2), Y1
+	VMOVUPS Y1, 4096(SI)(R9*8)
+	VMOVUPS Y2, 5120(SI)(R9*8)
+	LEAQ    (DX)(CX*4), R10
+	VMOVUPD (R10)(CX*2), Y1
 	VANDPD  absBits<>+0(SB), Y1, Y2
 	VPMAXSD Y2, Y0, Y0
-	LEAQ    (BX)(DX*4), BX
-	VMOVUPD (BX)(SI*1), Y2
+	LEAQ    (DX)(CX*4), DX
+	VMOVUPD (DX)(BX*1), Y2
 	VANDPD  absBits<>+0(SB), Y2, Y6
 	VPMAXSD Y6, Y0, Y0
 
@@ -74010,8 +74498,8 @@ many:
 	VADDPD      Y2, Y1, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 6144(R9)(R12*8)
-	VMOVUPS Y2, 7168(R9)(R12*8)
+	VMOVUPS Y1, 6144(SI)(R9*8)
+	VMOVUPS Y2, 7168(SI)(R9*8)
 	VADDPD  Y4, Y3, Y1
 	VADDPD  Y6, Y5, Y2
 	VADDPD  Y2, Y1, Y7
@@ -74020,78 +74508,79 @@ many:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y4, Y2, Y4
-	VMOVUPS (R9)(R12*8), Y8
-	VMOVUPS 1024(R9)(R12*8), Y9
+	VMOVUPS (SI)(R9*8), Y8
+	VMOVUPS 1024(SI)(R9*8), Y9
 	VADDPD  Y9, Y4, Y10
 	VMULPD  Y7, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*8)
+	VMOVUPS Y11, (SI)(R9*8)
 	VMULPD  Y7, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*8)
+	VMOVUPS Y10, 8192(SI)(R9*8)
 	VADDPD  Y8, Y4, Y4
 	VMULPD  Y7, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMOVUPS Y8, 1024(SI)(R9*8)
 	VMULPD  Y7, Y4, Y4
-	VMOVUPS Y4, 9216(R9)(R12*8)
+	VMOVUPS Y4, 9216(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
-	VMOVUPS 2048(R9)(R12*8), Y3
-	VMOVUPS 3072(R9)(R12*8), Y4
+	VMOVUPS 2048(SI)(R9*8), Y3
+	VMOVUPS 3072(SI)(R9*8), Y4
 	VADDPD  Y4, Y2, Y8
 	VMULPD  Y7, Y3, Y9
-	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMOVUPS Y9, 2048(SI)(R9*8)
 	VMULPD  Y7, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*8)
+	VMOVUPS Y8, 10240(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
 	VMULPD  Y7, Y4, Y3
-	VMOVUPS Y3, 3072(R9)(R12*8)
+	VMOVUPS Y3, 3072(SI)(R9*8)
 	VMULPD  Y7, Y2, Y2
-	VMOVUPS Y2, 11264(R9)(R12*8)
+	VMOVUPS Y2, 11264(SI)(R9*8)
 	VADDPD  Y6, Y1, Y2
-	VMOVUPS 4096(R9)(R12*8), Y3
-	VMOVUPS 5120(R9)(R12*8), Y4
+	VMOVUPS 4096(SI)(R9*8), Y3
+	VMOVUPS 5120(SI)(R9*8), Y4
 	VADDPD  Y4, Y2, Y6
 	VMULPD  Y7, Y3, Y8
-	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMOVUPS Y8, 4096(SI)(R9*8)
 	VMULPD  Y7, Y6, Y6
-	VMOVUPS Y6, 12288(R9)(R12*8)
+	VMOVUPS Y6, 12288(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
 	VMULPD  Y7, Y4, Y3
-	VMOVUPS Y3, 5120(R9)(R12*8)
+	VMOVUPS Y3, 5120(SI)(R9*8)
 	VMULPD  Y7, Y2, Y2
-	VMOVUPS Y2, 13312(R9)(R12*8)
+	VMOVUPS Y2, 13312(SI)(R9*8)
 	VADDPD  Y5, Y1, Y1
-	VMOVUPS 6144(R9)(R12*8), Y2
-	VMOVUPS 7168(R9)(R12*8), Y3
+	VMOVUPS 6144(SI)(R9*8), Y2
+	VMOVUPS 7168(SI)(R9*8), Y3
 	VADDPD  Y3, Y1, Y4
 	VMULPD  Y7, Y2, Y5
-	VMOVUPS Y5, 6144(R9)(R12*8)
+	VMOVUPS Y5, 6144(SI)(R9*8)
 	VMULPD  Y7, Y4, Y4
-	VMOVUPS Y4, 14336(R9)(R12*8)
+	VMOVUPS Y4, 14336(SI)(R9*8)
 	VADDPD  Y2, Y1, Y1
 	VMULPD  Y7, Y3, Y2
-	VMOVUPS Y2, 7168(R9)(R12*8)
+	VMOVUPS Y2, 7168(SI)(R9*8)
 	VMULPD  Y7, Y1, Y1
-	VMOVUPS Y1, 15360(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
-	CMPQ    R11, $0x00000004
+	VMOVUPS Y1, 15360(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, BX
-	CMPQ       R11, BX
-	CMOVQLT    R11, BX
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       BX
-	VMOVDQU    32(R13)(BX*8), Y1
-	LEAQ       (DI)(R12*8), BX
-	VMASKMOVPD (BX), Y1, Y2
+	MOVQ       $0x00000004, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(DX*1), Y1, Y3
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y4
 	VPMAXSD    Y4, Y0, Y0
 
@@ -74148,12 +74637,12 @@ few:
 	VADDPD      Y3, Y2, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, (R9)(R12*8)
-	VMOVUPS    Y3, 1024(R9)(R12*8)
-	VMASKMOVPD (BX)(DX*2), Y1, Y2
+	VMOVUPS    Y2, (SI)(R9*8)
+	VMOVUPS    Y3, 1024(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*2), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y5
 	VPMAXSD    Y5, Y0, Y0
 
@@ -74210,13 +74699,13 @@ few:
 	VADDPD      Y3, Y2, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 2048(R9)(R12*8)
-	VMOVUPS    Y3, 3072(R9)(R12*8)
-	VMASKMOVPD (BX)(DX*4), Y1, Y2
+	VMOVUPS    Y2, 2048(SI)(R9*8)
+	VMOVUPS    Y3, 3072(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*4), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPD (R13)(DX*1), Y1, Y3
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPD (R10)(CX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y6
 	VPMAXSD    Y6, Y0, Y0
 
@@ -74273,14 +74762,14 @@ few:
 	VADDPD      Y3, Y2, Y6
 
 	// There are too few registers: they come back from p.
-	VMOVUPS    Y2, 4096(R9)(R12*8)
-	VMOVUPS    Y3, 5120(R9)(R12*8)
-	LEAQ       (BX)(DX*4), R13
-	VMASKMOVPD (R13)(DX*2), Y1, Y2
+	VMOVUPS    Y2, 4096(SI)(R9*8)
+	VMOVUPS    Y3, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPD (R10)(CX*2), Y1, Y2
 	VANDPD     absBits<>+0(SB), Y2, Y3
 	VPMAXSD    Y3, Y0, Y0
-	LEAQ       (BX)(DX*4), BX
-	VMASKMOVPD (BX)(SI*1), Y1, Y3
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
 	VANDPD     absBits<>+0(SB), Y3, Y7
 	VPMAXSD    Y7, Y0, Y0
 
@@ -74337,8 +74826,8 @@ few:
 	VADDPD      Y3, Y2, Y7
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y2, 6144(R9)(R12*8)
-	VMOVUPS Y3, 7168(R9)(R12*8)
+	VMOVUPS Y2, 6144(SI)(R9*8)
+	VMOVUPS Y3, 7168(SI)(R9*8)
 	VADDPD  Y5, Y4, Y2
 	VADDPD  Y7, Y6, Y3
 	VADDPD  Y3, Y2, Y8
@@ -74348,59 +74837,59 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Y5, Y3, Y5
-	VMOVUPS (R9)(R12*8), Y8
-	VMOVUPS 1024(R9)(R12*8), Y9
+	VMOVUPS (SI)(R9*8), Y8
+	VMOVUPS 1024(SI)(R9*8), Y9
 	VADDPD  Y9, Y5, Y10
 	VMULPD  Y1, Y8, Y11
-	VMOVUPS Y11, (R9)(R12*8)
+	VMOVUPS Y11, (SI)(R9*8)
 	VMULPD  Y1, Y10, Y10
-	VMOVUPS Y10, 8192(R9)(R12*8)
+	VMOVUPS Y10, 8192(SI)(R9*8)
 	VADDPD  Y8, Y5, Y5
 	VMULPD  Y1, Y9, Y8
-	VMOVUPS Y8, 1024(R9)(R12*8)
+	VMOVUPS Y8, 1024(SI)(R9*8)
 	VMULPD  Y1, Y5, Y5
-	VMOVUPS Y5, 9216(R9)(R12*8)
+	VMOVUPS Y5, 9216(SI)(R9*8)
 	VADDPD  Y4, Y3, Y3
-	VMOVUPS 2048(R9)(R12*8), Y4
-	VMOVUPS 3072(R9)(R12*8), Y5
+	VMOVUPS 2048(SI)(R9*8), Y4
+	VMOVUPS 3072(SI)(R9*8), Y5
 	VADDPD  Y5, Y3, Y8
 	VMULPD  Y1, Y4, Y9
-	VMOVUPS Y9, 2048(R9)(R12*8)
+	VMOVUPS Y9, 2048(SI)(R9*8)
 	VMULPD  Y1, Y8, Y8
-	VMOVUPS Y8, 10240(R9)(R12*8)
+	VMOVUPS Y8, 10240(SI)(R9*8)
 	VADDPD  Y4, Y3, Y3
 	VMULPD  Y1, Y5, Y4
-	VMOVUPS Y4, 3072(R9)(R12*8)
+	VMOVUPS Y4, 3072(SI)(R9*8)
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 11264(R9)(R12*8)
+	VMOVUPS Y3, 11264(SI)(R9*8)
 	VADDPD  Y7, Y2, Y3
-	VMOVUPS 4096(R9)(R12*8), Y4
-	VMOVUPS 5120(R9)(R12*8), Y5
+	VMOVUPS 4096(SI)(R9*8), Y4
+	VMOVUPS 5120(SI)(R9*8), Y5
 	VADDPD  Y5, Y3, Y7
 	VMULPD  Y1, Y4, Y8
-	VMOVUPS Y8, 4096(R9)(R12*8)
+	VMOVUPS Y8, 4096(SI)(R9*8)
 	VMULPD  Y1, Y7, Y7
-	VMOVUPS Y7, 12288(R9)(R12*8)
+	VMOVUPS Y7, 12288(SI)(R9*8)
 	VADDPD  Y4, Y3, Y3
 	VMULPD  Y1, Y5, Y4
-	VMOVUPS Y4, 5120(R9)(R12*8)
+	VMOVUPS Y4, 5120(SI)(R9*8)
 	VMULPD  Y1, Y3, Y3
-	VMOVUPS Y3, 13312(R9)(R12*8)
+	VMOVUPS Y3, 13312(SI)(R9*8)
 	VADDPD  Y6, Y2, Y2
-	VMOVUPS 6144(R9)(R12*8), Y3
-	VMOVUPS 7168(R9)(R12*8), Y4
+	VMOVUPS 6144(SI)(R9*8), Y3
+	VMOVUPS 7168(SI)(R9*8), Y4
 	VADDPD  Y4, Y2, Y5
 	VMULPD  Y1, Y3, Y6
-	VMOVUPS Y6, 6144(R9)(R12*8)
+	VMOVUPS Y6, 6144(SI)(R9*8)
 	VMULPD  Y1, Y5, Y5
-	VMOVUPS Y5, 14336(R9)(R12*8)
+	VMOVUPS Y5, 14336(SI)(R9*8)
 	VADDPD  Y3, Y2, Y2
 	VMULPD  Y1, Y4, Y3
-	VMOVUPS Y3, 7168(R9)(R12*8)
+	VMOVUPS Y3, 7168(SI)(R9*8)
 	VMULPD  Y1, Y2, Y1
-	VMOVUPS Y1, 15360(R9)(R12*8)
-	ADDQ    $0x00000004, R12
-	SUBQ    $0x00000004, R11
+	VMOVUPS Y1, 15360(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
 	JMP     few
 
 done:
@@ -74412,114 +74901,116 @@ done:
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000004
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000004
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*8), Y12
+	VMOVUPS   1024(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   9216(R9)(R11*8), Y12
+	VMOVUPS   9216(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   1024(R9)(R11*8), Y12
+	VMOVUPS   1024(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   9216(R9)(R11*8), Y12
+	VMOVUPS   9216(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes1:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes1
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBQ X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
 	VPCMPEQQ  label0<>+0(SB), Y9, Y12
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   (R9)(R11*8), Y13
+	VMOVUPS   (SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   8192(R9)(R11*8), Y13
+	VMOVUPS   8192(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label1<>+0(SB), Y9, Y9
-	VMOVUPS   1024(R9)(R11*8), Y12
+	VMOVUPS   1024(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   9216(R9)(R11*8), Y12
+	VMOVUPS   9216(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   1024(R9)(R11*8), Y12
+	VMOVUPS   1024(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   9216(R9)(R11*8), Y12
+	VMOVUPS   9216(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few2
 
 done2:
@@ -74580,114 +75071,116 @@ done2:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
 	VPCMPEQQ  label2<>+0(SB), Y9, Y12
-	VMOVUPS   2048(R9)(R11*8), Y13
+	VMOVUPS   2048(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   10240(R9)(R11*8), Y13
+	VMOVUPS   10240(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   2048(R9)(R11*8), Y13
+	VMOVUPS   2048(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   10240(R9)(R11*8), Y13
+	VMOVUPS   10240(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*8), Y12
+	VMOVUPS   3072(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   11264(R9)(R11*8), Y12
+	VMOVUPS   11264(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   3072(R9)(R11*8), Y12
+	VMOVUPS   3072(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   11264(R9)(R11*8), Y12
+	VMOVUPS   11264(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes2:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes2
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBQ X9, Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
 	VPCMPEQQ  label2<>+0(SB), Y9, Y12
-	VMOVUPS   2048(R9)(R11*8), Y13
+	VMOVUPS   2048(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   10240(R9)(R11*8), Y13
+	VMOVUPS   10240(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   2048(R9)(R11*8), Y13
+	VMOVUPS   2048(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   10240(R9)(R11*8), Y13
+	VMOVUPS   10240(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label3<>+0(SB), Y9, Y9
-	VMOVUPS   3072(R9)(R11*8), Y12
+	VMOVUPS   3072(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   11264(R9)(R11*8), Y12
+	VMOVUPS   11264(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   3072(R9)(R11*8), Y12
+	VMOVUPS   3072(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   11264(R9)(R11*8), Y12
+	VMOVUPS   11264(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few3
 
 done3:
@@ -74748,114 +75241,116 @@ done3:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few4
 
 many4:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
 	VPCMPEQQ  label4<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label5<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*8), Y12
+	VMOVUPS   5120(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   13312(R9)(R11*8), Y12
+	VMOVUPS   13312(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   5120(R9)(R11*8), Y12
+	VMOVUPS   5120(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   13312(R9)(R11*8), Y12
+	VMOVUPS   13312(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes3:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBQ X9, Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
 	VPCMPEQQ  label4<>+0(SB), Y9, Y12
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   4096(R9)(R11*8), Y13
+	VMOVUPS   4096(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   12288(R9)(R11*8), Y13
+	VMOVUPS   12288(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label5<>+0(SB), Y9, Y9
-	VMOVUPS   5120(R9)(R11*8), Y12
+	VMOVUPS   5120(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   13312(R9)(R11*8), Y12
+	VMOVUPS   13312(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   5120(R9)(R11*8), Y12
+	VMOVUPS   5120(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   13312(R9)(R11*8), Y12
+	VMOVUPS   13312(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few4
 
 done4:
@@ -74916,114 +75411,116 @@ done4:
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
 	JL           few5
 
 many5:
 	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
 	VPCMPEQQ  label6<>+0(SB), Y9, Y12
-	VMOVUPS   6144(R9)(R11*8), Y13
+	VMOVUPS   6144(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   14336(R9)(R11*8), Y13
+	VMOVUPS   14336(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   6144(R9)(R11*8), Y13
+	VMOVUPS   6144(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   14336(R9)(R11*8), Y13
+	VMOVUPS   14336(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label7<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*8), Y12
+	VMOVUPS   7168(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   15360(R9)(R11*8), Y12
+	VMOVUPS   15360(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   7168(R9)(R11*8), Y12
+	VMOVUPS   7168(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   15360(R9)(R11*8), Y12
+	VMOVUPS   15360(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
-	CMPQ      BX, $0x00000004
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
 	JGE       many5
 
 few5:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done5
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes4:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes4
-	VMOVQ     R13, X9
+	VMOVQ     R12, X9
 	VPMOVZXBQ X9, Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
 	VPCMPEQQ  label6<>+0(SB), Y9, Y12
-	VMOVUPS   6144(R9)(R11*8), Y13
+	VMOVUPS   6144(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y1, Y1
 	VORPS     Y13, Y10, Y10
-	VMOVUPS   14336(R9)(R11*8), Y13
+	VMOVUPS   14336(SI)(R8*8), Y13
 	VANDPD    Y13, Y12, Y13
 	VADDPD    Y13, Y3, Y3
 	VORPS     Y13, Y11, Y11
-	VMOVUPS   6144(R9)(R11*8), Y13
+	VMOVUPS   6144(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y13
 	VADDPD    Y13, Y2, Y2
-	VMOVUPS   14336(R9)(R11*8), Y13
+	VMOVUPS   14336(SI)(R8*8), Y13
 	VANDNPD   Y13, Y12, Y12
 	VADDPD    Y12, Y4, Y4
 	VPCMPEQQ  label7<>+0(SB), Y9, Y9
-	VMOVUPS   7168(R9)(R11*8), Y12
+	VMOVUPS   7168(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y5, Y5
 	VORPS     Y12, Y10, Y10
-	VMOVUPS   15360(R9)(R11*8), Y12
+	VMOVUPS   15360(SI)(R8*8), Y12
 	VANDPD    Y12, Y9, Y12
 	VADDPD    Y12, Y7, Y7
 	VORPS     Y12, Y11, Y11
-	VMOVUPS   7168(R9)(R11*8), Y12
+	VMOVUPS   7168(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y12
 	VADDPD    Y12, Y6, Y6
-	VMOVUPS   15360(R9)(R11*8), Y12
+	VMOVUPS   15360(SI)(R8*8), Y12
 	VANDNPD   Y12, Y9, Y9
 	VADDPD    Y9, Y8, Y8
-	VMOVUPS   Y10, 16384(R9)(R11*8)
-	VMOVUPS   Y11, 17408(R9)(R11*8)
-	ADDQ      $0x00000004, R11
-	SUBQ      $0x00000004, BX
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
 	JMP       few5
 
 done5:
@@ -75080,168 +75577,269 @@ done5:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	MOVQ         R10, BX
-	XORQ         R11, R11
-	CMPQ         BX, $0x00000004
+	VMOVUPS      Y4, 128(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 32(R11)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (R11)
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
 	JL           few6
 
 many6:
-	// Vectors at a time: 1.
-	VPMOVZXBQ (R8)(R11*1), Y9
-	VMOVUPS   16384(R9)(R11*8), Y10
-	VMOVUPS   17408(R9)(R11*8), Y11
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y4
+	VPMOVZXBQ 4(R9)(R8*1), Y5
+	VMOVUPS   16384(SI)(R8*8), Y6
+	VMOVUPS   16416(SI)(R8*8), Y7
+	VMOVUPS   17408(SI)(R8*8), Y8
+	VMOVUPS   17440(SI)(R8*8), Y9
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y11, Y10, Y12
-	VPSUBQ      Y10, Y12, Y13
-	VANDPD      signAndExponent<>+0(SB), Y13, Y13
-	VPADDQ      Y13, Y10, Y14
-	VSUBPD      Y10, Y14, Y10
-	VSUBPD      Y10, Y11, Y10
-	VADDPD      Y14, Y12, Y11
-	VDIVPD      Y11, Y10, Y10
-	VPSRLQ      $0x34, Y13, Y11
-	VORPD       integerBits<>+0(SB), Y11, Y11
-	VSUBPD      integerBits<>+0(SB), Y11, Y11
-	VMULPD      Y10, Y10, Y12
-	VMOVUPD     unit64j<>+0(SB), Y13
-	VFMADD213PD unit64i<>+0(SB), Y12, Y13
-	VFMADD213PD unit64h<>+0(SB), Y12, Y13
-	VFMADD213PD unit64g<>+0(SB), Y12, Y13
-	VFMADD213PD unit64f<>+0(SB), Y12, Y13
-	VFMADD213PD unit64e<>+0(SB), Y12, Y13
-	VFMADD213PD unit64d<>+0(SB), Y12, Y13
-	VFMADD213PD unit64c<>+0(SB), Y12, Y13
-	VFMADD213PD unit64b<>+0(SB), Y12, Y13
-	VFMADD213PD unit64a<>+0(SB), Y12, Y13
-	VMULPD      Y12, Y13, Y12
-	VADDPD      Y10, Y10, Y13
-	VFMADD213PD Y13, Y10, Y12
-	VFMADD231PD ln2<>+0(SB), Y11, Y12
-	VXORPD      signBit<>+0(SB), Y12, Y10
-	VPCMPEQQ    label0<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y2, Y2
-	VPCMPEQQ    label2<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y3, Y3
-	VPCMPEQQ    label3<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y4, Y4
-	VPCMPEQQ    label4<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y5, Y5
-	VPCMPEQQ    label5<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y6, Y6
-	VPCMPEQQ    label6<>+0(SB), Y9, Y11
-	VANDPD      Y10, Y11, Y11
-	VADDPD      Y11, Y7, Y7
-	VPCMPEQQ    label7<>+0(SB), Y9, Y9
-	VANDPD      Y10, Y9, Y9
-	VADDPD      Y9, Y8, Y8
-	ADDQ        $0x00000004, R11
-	SUBQ        $0x00000004, BX
-	CMPQ        BX, $0x00000004
-	JGE         many6
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y6, Y10
+	VADDPD       Y9, Y7, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VPSUBQ       Y7, Y11, Y13
+	VMOVUPD      signAndExponent<>+0(SB), Y14
+	VANDPD       Y14, Y12, Y12
+	VANDPD       Y14, Y13, Y13
+	VPADDQ       Y12, Y6, Y14
+	VPADDQ       Y13, Y7, Y15
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y15, Y7
+	VSUBPD       Y8, Y6, Y6
+	VSUBPD       Y9, Y7, Y7
+	VADDPD       Y14, Y10, Y8
+	VADDPD       Y15, Y11, Y9
+	VDIVPD       Y8, Y6, Y6
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y6, Y6, Y10
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VPSRLQ       $0x34, Y13, Y13
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y12, Y12
+	VORPD        Y14, Y13, Y13
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y12, Y12
+	VSUBPD       Y14, Y13, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y12, Y10
+	VFNMADD231PD Y14, Y13, Y11
+	VMULPD       Y8, Y6, Y6
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y8, Y13
+	VFMADD213PD  Y14, Y9, Y12
+	VFMADD231PD  Y13, Y6, Y10
+	VFMADD231PD  Y12, Y7, Y11
+	VPCMPEQQ     label0<>+0(SB), Y4, Y6
+	VPCMPEQQ     label0<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y4, Y6
+	VPCMPEQQ     label1<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y2, Y2
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y2, Y2
+	VPCMPEQQ     label2<>+0(SB), Y4, Y6
+	VPCMPEQQ     label2<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VADDPD       Y6, Y3, Y3
+	VANDPD       Y11, Y7, Y6
+	VADDPD       Y6, Y3, Y3
+	VPCMPEQQ     label3<>+0(SB), Y4, Y6
+	VPCMPEQQ     label3<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      128(R11), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 128(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      128(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(R11)
+	VPCMPEQQ     label4<>+0(SB), Y4, Y6
+	VPCMPEQQ     label4<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      96(R11), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 96(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      96(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(R11)
+	VPCMPEQQ     label5<>+0(SB), Y4, Y6
+	VPCMPEQQ     label5<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      64(R11), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 64(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      64(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(R11)
+	VPCMPEQQ     label6<>+0(SB), Y4, Y6
+	VPCMPEQQ     label6<>+0(SB), Y5, Y7
+	VANDPD       Y10, Y6, Y6
+	VMOVUPS      32(R11), Y8
+	VADDPD       Y6, Y8, Y8
+	VMOVUPS      Y8, 32(R11)
+	VANDPD       Y11, Y7, Y6
+	VMOVUPS      32(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	VPCMPEQQ     label7<>+0(SB), Y4, Y4
+	VPCMPEQQ     label7<>+0(SB), Y5, Y5
+	VANDPD       Y10, Y4, Y4
+	VMOVUPS      (R11), Y6
+	VADDPD       Y4, Y6, Y6
+	VMOVUPS      Y6, (R11)
+	VANDPD       Y11, Y5, Y4
+	VMOVUPS      (R11), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JGE          many6
 
 few6:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done6
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R12
-	CMPQ    BX, R12
-	CMOVQLT BX, R12
-	LEAQ    tailMasks<>+0(SB), R13
-	MOVQ    R12, R14
-	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y9
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y4
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R13, R13
-	LEAQ (R8)(R11*1), R15
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
 
 bytes5:
-	SHLQ      $0x08, R13
-	MOVBQZX   -1(R15)(R12*1), R14
-	ORQ       R14, R13
-	DECQ      R12
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
 	JNZ       bytes5
-	VMOVQ     R13, X10
-	VPMOVZXBQ X10, Y10
-	VMOVUPS   16384(R9)(R11*8), Y11
-	VMOVUPS   17408(R9)(R11*8), Y12
+	VMOVQ     R12, X5
+	VPMOVZXBQ X5, Y5
+	VMOVUPS   16384(SI)(R8*8), Y6
+	VMOVUPS   17408(SI)(R8*8), Y7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD      Y12, Y11, Y13
-	VPSUBQ      Y11, Y13, Y14
-	VANDPD      signAndExponent<>+0(SB), Y14, Y14
-	VPADDQ      Y14, Y11, Y15
-	VSUBPD      Y11, Y15, Y11
-	VSUBPD      Y11, Y12, Y11
-	VADDPD      Y15, Y13, Y12
-	VDIVPD      Y12, Y11, Y11
-	VPSRLQ      $0x34, Y14, Y12
-	VORPD       integerBits<>+0(SB), Y12, Y12
-	VSUBPD      integerBits<>+0(SB), Y12, Y12
-	VMULPD      Y11, Y11, Y13
-	VMOVUPD     unit64j<>+0(SB), Y14
-	VFMADD213PD unit64i<>+0(SB), Y13, Y14
-	VFMADD213PD unit64h<>+0(SB), Y13, Y14
-	VFMADD213PD unit64g<>+0(SB), Y13, Y14
-	VFMADD213PD unit64f<>+0(SB), Y13, Y14
-	VFMADD213PD unit64e<>+0(SB), Y13, Y14
-	VFMADD213PD unit64d<>+0(SB), Y13, Y14
-	VFMADD213PD unit64c<>+0(SB), Y13, Y14
-	VFMADD213PD unit64b<>+0(SB), Y13, Y14
-	VFMADD213PD unit64a<>+0(SB), Y13, Y14
-	VMULPD      Y13, Y14, Y13
-	VADDPD      Y11, Y11, Y14
-	VFMADD213PD Y14, Y11, Y13
-	VFMADD231PD ln2<>+0(SB), Y12, Y13
-	VXORPD      signBit<>+0(SB), Y13, Y11
-	VANDPD      Y11, Y9, Y9
-	VPCMPEQQ    label0<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y1, Y1
-	VPCMPEQQ    label1<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y2, Y2
-	VPCMPEQQ    label2<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y3, Y3
-	VPCMPEQQ    label3<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y4, Y4
-	VPCMPEQQ    label4<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y5, Y5
-	VPCMPEQQ    label5<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y6, Y6
-	VPCMPEQQ    label6<>+0(SB), Y10, Y11
-	VANDPD      Y9, Y11, Y11
-	VADDPD      Y11, Y7, Y7
-	VPCMPEQQ    label7<>+0(SB), Y10, Y10
-	VANDPD      Y9, Y10, Y9
-	VADDPD      Y9, Y8, Y8
-	ADDQ        $0x00000004, R11
-	SUBQ        $0x00000004, BX
-	JMP         few6
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y6, Y8
+	VPSUBQ       Y6, Y8, Y9
+	VANDPD       signAndExponent<>+0(SB), Y9, Y9
+	VPADDQ       Y9, Y6, Y10
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y7, Y6, Y6
+	VADDPD       Y10, Y8, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y6, Y7
+	VADDPD       Y6, Y6, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBits<>+0(SB), Y9, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y8
+	VMULPD       Y7, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y9
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y9
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y9
+	VFMADD231PD  Y9, Y6, Y8
+	VANDPD       Y8, Y4, Y4
+	VPCMPEQQ     label0<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VPCMPEQQ     label1<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPD       Y6, Y2, Y2
+	VPCMPEQQ     label2<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VADDPD       Y6, Y3, Y3
+	VPCMPEQQ     label3<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      128(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(R11)
+	VPCMPEQQ     label4<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      96(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(R11)
+	VPCMPEQQ     label5<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      64(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(R11)
+	VPCMPEQQ     label6<>+0(SB), Y5, Y6
+	VANDPD       Y4, Y6, Y6
+	VMOVUPS      32(R11), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 32(R11)
+	VPCMPEQQ     label7<>+0(SB), Y5, Y5
+	VANDPD       Y4, Y5, Y4
+	VMOVUPS      (R11), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, (R11)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, DX
+	JMP          few6
 
 done6:
-	VEXTRACTF128 $0x01, Y1, X9
-	VADDPD       X9, X1, X1
-	VUNPCKHPD    X1, X1, X9
-	VADDSD       X9, X1, X1
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
 	VADDSD       80(AX), X1, X1
 	VMOVSD       X1, 80(AX)
 	VEXTRACTF128 $0x01, Y2, X1
@@ -75256,45 +75854,94 @@ done6:
 	VADDSD       X1, X3, X3
 	VADDSD       336(AX), X3, X3
 	VMOVSD       X3, 336(AX)
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       464(AX), X4, X4
-	VMOVSD       X4, 464(AX)
-	VEXTRACTF128 $0x01, Y5, X1
-	VADDPD       X1, X5, X5
-	VUNPCKHPD    X5, X5, X1
-	VADDSD       X1, X5, X5
-	VADDSD       592(AX), X5, X5
-	VMOVSD       X5, 592(AX)
-	VEXTRACTF128 $0x01, Y6, X1
-	VADDPD       X1, X6, X6
-	VUNPCKHPD    X6, X6, X1
-	VADDSD       X1, X6, X6
-	VADDSD       720(AX), X6, X6
-	VMOVSD       X6, 720(AX)
-	VEXTRACTF128 $0x01, Y7, X1
-	VADDPD       X1, X7, X7
-	VUNPCKHPD    X7, X7, X1
-	VADDSD       X1, X7, X7
-	VADDSD       848(AX), X7, X7
-	VMOVSD       X7, 848(AX)
-	VEXTRACTF128 $0x01, Y8, X1
-	VADDPD       X1, X8, X8
-	VUNPCKHPD    X8, X8, X1
-	VADDSD       X1, X8, X8
-	VADDSD       976(AX), X8, X8
-	VMOVSD       X8, 976(AX)
-	ADDQ         R10, R8
-	LEAQ         (DI)(R10*8), DI
-	SUBQ         R10, CX
-	JG           window
-	VPCMPGTD     softmaxLimit<>+0(SB), Y0, Y0
-	VMOVMSKPD    Y0, AX
-	TESTL        AX, AX
-	SETEQ        AL
-	MOVB         AL, ret+48(FP)
+	VMOVUPS      128(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      128(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      128(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VADDSD       464(AX), X1, X1
+	VMOVUPS      Y1, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VMOVSD       X1, 464(AX)
+	VMOVUPS      96(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      96(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      96(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VADDSD       592(AX), X1, X1
+	VMOVUPS      Y1, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VMOVSD       X1, 592(AX)
+	VMOVUPS      64(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      64(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      64(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VADDSD       720(AX), X1, X1
+	VMOVUPS      Y1, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VMOVSD       X1, 720(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      32(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      32(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VADDSD       848(AX), X1, X1
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VMOVSD       X1, 848(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      (R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      (R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      (R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      (R11), Y1
+	VADDSD       976(AX), X1, X1
+	VMOVUPS      Y1, (R11)
+	VMOVUPS      (R11), Y1
+	VMOVSD       X1, 976(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -75632,11 +76279,11 @@ bytes3:
 done2:
 	// The parameters move on.
 	ADDQ      DI, y_base+24(FP)
-	MOVQ      DI, CX
-	SHLQ      $0x02, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
@@ -76020,11 +76667,11 @@ bytes3:
 done2:
 	// The parameters move on.
 	ADDQ      DI, y_base+24(FP)
-	MOVQ      DI, CX
-	SHLQ      $0x03, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX
@@ -76410,11 +77057,11 @@ bytes4:
 done2:
 	// The parameters move on.
 	ADDQ      DI, y_base+24(FP)
-	MOVQ      DI, CX
-	SHLQ      $0x02, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
@@ -76840,11 +77487,11 @@ bytes4:
 done2:
 	// The parameters move on.
 	ADDQ      DI, y_base+24(FP)
-	MOVQ      DI, CX
-	SHLQ      $0x03, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX
@@ -77318,11 +77965,11 @@ bytes5:
 done2:
 	// The parameters move on.
 	ADDQ      R9, y_base+24(FP)
-	MOVQ      R9, CX
-	SHLQ      $0x02, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x02, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
@@ -77846,11 +78493,11 @@ bytes5:
 done2:
 	// The parameters move on.
 	ADDQ      R9, y_base+24(FP)
-	MOVQ      R9, CX
-	SHLQ      $0x03, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x03, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX
@@ -78898,11 +79545,11 @@ bytes9:
 done2:
 	// The parameters move on.
 	ADDQ      R9, y_base+24(FP)
-	MOVQ      R9, CX
-	SHLQ      $0x02, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x02, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
 	VMOVMSKPS Y0, AX
@@ -80070,11 +80717,11 @@ bytes9:
 done2:
 	// The parameters move on.
 	ADDQ      R9, y_base+24(FP)
-	MOVQ      R9, CX
-	SHLQ      $0x03, CX
-	ADDQ      CX, x+8(FP)
-	ADDQ      CX, out+0(FP)
 	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x03, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
 	JG        window
 	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
 	VMOVMSKPD Y0, AX

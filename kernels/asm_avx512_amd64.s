@@ -54696,53 +54696,51 @@ classes1:
 	VMOVUPS  Z6, (CX)(R9*4)
 	VMOVUPS  Z7, 64(CX)(R9*4)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS           Z6, Z4, Z0
-	VADDPS           Z7, Z5, Z1
-	VPSUBD           Z4, Z0, Z2
-	VPSUBD           Z5, Z1, Z9
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z2, Z2
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z9, Z9
-	VPADDD           Z2, Z4, Z10
-	VPADDD           Z9, Z5, Z11
-	VSUBPS           Z4, Z10, Z4
-	VSUBPS           Z5, Z11, Z5
-	VSUBPS           Z4, Z6, Z4
-	VSUBPS           Z5, Z7, Z5
-	VADDPS           Z10, Z0, Z0
-	VADDPS           Z11, Z1, Z1
-	VDIVPS           Z0, Z4, Z0
-	VDIVPS           Z1, Z5, Z1
-	VPSRLD           $0x17, Z2, Z2
-	VPSRLD           $0x17, Z9, Z4
-	VCVTDQ2PS        Z2, Z2
-	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z0, Z0, Z5
-	VMULPS           Z1, Z1, Z6
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
-	VMOVAPD          Z7, Z9
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z5, Z9
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z5, Z9
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z5, Z9
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
-	VMULPS           Z5, Z9, Z5
-	VMULPS           Z6, Z7, Z6
-	VADDPS           Z0, Z0, Z7
-	VADDPS           Z1, Z1, Z9
-	VFMADD213PS      Z7, Z0, Z5
-	VFMADD213PS      Z9, Z1, Z6
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z2, Z5
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z4, Z6
-	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z0
-	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z1
-	VMOVUPS          Z0, (AX)(R9*4)
-	VMOVUPS          Z1, 64(AX)(R9*4)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, DI
-	CMPQ             DI, $0x00000020
-	JGE              many
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z6, Z4, Z0
+	VADDPS            Z7, Z5, Z1
+	VPSUBD            Z4, Z0, Z2
+	VPSUBD            Z5, Z1, Z9
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z2, Z2
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z9, Z9
+	VPADDD            Z2, Z4, Z10
+	VPADDD            Z9, Z5, Z11
+	VSUBPS            Z4, Z10, Z4
+	VSUBPS            Z5, Z11, Z5
+	VSUBPS            Z6, Z4, Z4
+	VSUBPS            Z7, Z5, Z5
+	VADDPS            Z10, Z0, Z0
+	VADDPS            Z11, Z1, Z1
+	VDIVPS            Z0, Z4, Z0
+	VDIVPS            Z1, Z5, Z1
+	VMULPS            Z0, Z0, Z4
+	VMULPS            Z1, Z1, Z5
+	VADDPS            Z0, Z0, Z6
+	VADDPS            Z1, Z1, Z7
+	VPSRLD            $0x17, Z2, Z2
+	VPSRLD            $0x17, Z9, Z9
+	VCVTDQ2PS         Z2, Z2
+	VCVTDQ2PS         Z9, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z2, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z7
+	VMULPS            Z4, Z0, Z0
+	VMULPS            Z5, Z1, Z1
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z2
+	VMOVAPD           Z2, Z9
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z5, Z2
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z5, Z2
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z4, Z9
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z5, Z2
+	VFMADD231PS       Z9, Z0, Z6
+	VFMADD231PS       Z2, Z1, Z7
+	VMOVUPS           Z6, (AX)(R9*4)
+	VMOVUPS           Z7, 64(AX)(R9*4)
+	ADDQ              $0x00000020, R9
+	SUBQ              $0x00000020, DI
+	CMPQ              DI, $0x00000020
+	JGE               many
 
 few:
 	TESTQ DI, DI
@@ -54777,31 +54775,30 @@ classes2:
 	JNZ      classes2
 	VMOVUPS  Z3, K1, (CX)(R9*4)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS           Z3, Z2, Z0
-	VPSUBD           Z2, Z0, Z1
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z1, Z1
-	VPADDD           Z1, Z2, Z4
-	VSUBPS           Z2, Z4, Z2
-	VSUBPS           Z2, Z3, Z2
-	VADDPS           Z4, Z0, Z0
-	VDIVPS           Z0, Z2, Z0
-	VPSRLD           $0x17, Z1, Z1
-	VCVTDQ2PS        Z1, Z1
-	VMULPS           Z0, Z0, Z2
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z3
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z2, Z3
-	VMULPS           Z2, Z3, Z2
-	VADDPS           Z0, Z0, Z3
-	VFMADD213PS      Z3, Z0, Z2
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z1, Z2
-	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z0
-	VMOVUPS          Z0, K1, (AX)(R9*4)
-	ADDQ             $0x00000010, R9
-	SUBQ             $0x00000010, DI
-	JMP              few
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z3, Z2, Z0
+	VPSUBD            Z2, Z0, Z1
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z1, Z1
+	VPADDD            Z1, Z2, Z4
+	VSUBPS            Z2, Z4, Z2
+	VSUBPS            Z3, Z2, Z2
+	VADDPS            Z4, Z0, Z0
+	VDIVPS            Z0, Z2, Z0
+	VMULPS            Z0, Z0, Z2
+	VADDPS            Z0, Z0, Z3
+	VPSRLD            $0x17, Z1, Z1
+	VCVTDQ2PS         Z1, Z1
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z1, Z3
+	VMULPS            Z2, Z0, Z0
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z1
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z2, Z1
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z2, Z1
+	VFMADD231PS       Z1, Z0, Z3
+	VMOVUPS           Z3, K1, (AX)(R9*4)
+	ADDQ              $0x00000010, R9
+	SUBQ              $0x00000010, DI
+	JMP               few
 
 done:
 	MOVB $0x01, AL
@@ -54856,65 +54853,63 @@ classes1:
 	VMOVUPD  Z6, (CX)(R9*8)
 	VMOVUPD  Z7, 64(CX)(R9*8)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD           Z6, Z4, Z0
-	VADDPD           Z7, Z5, Z1
-	VPSUBQ           Z4, Z0, Z2
-	VPSUBQ           Z5, Z1, Z9
-	VANDPD.BCST      signAndExponent<>+0(SB), Z2, Z2
-	VANDPD.BCST      signAndExponent<>+0(SB), Z9, Z9
-	VPADDQ           Z2, Z4, Z10
-	VPADDQ           Z9, Z5, Z11
-	VSUBPD           Z4, Z10, Z4
-	VSUBPD           Z5, Z11, Z5
-	VSUBPD           Z4, Z6, Z4
-	VSUBPD           Z5, Z7, Z5
-	VADDPD           Z10, Z0, Z0
-	VADDPD           Z11, Z1, Z1
-	VDIVPD           Z0, Z4, Z0
-	VDIVPD           Z1, Z5, Z1
-	VPSRLQ           $0x34, Z2, Z2
-	VPSRLQ           $0x34, Z9, Z4
-	VCVTQQ2PD        Z2, Z2
-	VCVTQQ2PD        Z4, Z4
-	VMULPD           Z0, Z0, Z5
-	VMULPD           Z1, Z1, Z6
-	VBROADCASTSD     unit64j<>+0(SB), Z7
-	VMOVAPD          Z7, Z9
-	VFMADD213PD.BCST unit64i<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64h<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64g<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64f<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64e<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64d<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64c<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64b<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64a<>+0(SB), Z5, Z9
-	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
-	VMULPD           Z5, Z9, Z5
-	VMULPD           Z6, Z7, Z6
-	VADDPD           Z0, Z0, Z7
-	VADDPD           Z1, Z1, Z9
-	VFMADD213PD      Z7, Z0, Z5
-	VFMADD213PD      Z9, Z1, Z6
-	VFMADD231PD.BCST ln2<>+0(SB), Z2, Z5
-	VFMADD231PD.BCST ln2<>+0(SB), Z4, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z5, Z0
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z1
-	VMOVUPD          Z0, (AX)(R9*8)
-	VMOVUPD          Z1, 64(AX)(R9*8)
-	ADDQ             $0x00000010, R9
-	SUBQ             $0x00000010, DI
-	CMPQ             DI, $0x00000010
-	JGE              many
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z6, Z4, Z0
+	VADDPD            Z7, Z5, Z1
+	VPSUBQ            Z4, Z0, Z2
+	VPSUBQ            Z5, Z1, Z9
+	VANDPD.BCST       signAndExponent<>+0(SB), Z2, Z2
+	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
+	VPADDQ            Z2, Z4, Z10
+	VPADDQ            Z9, Z5, Z11
+	VSUBPD            Z4, Z10, Z4
+	VSUBPD            Z5, Z11, Z5
+	VSUBPD            Z6, Z4, Z4
+	VSUBPD            Z7, Z5, Z5
+	VADDPD            Z10, Z0, Z0
+	VADDPD            Z11, Z1, Z1
+	VDIVPD            Z0, Z4, Z0
+	VDIVPD            Z1, Z5, Z1
+	VMULPD            Z0, Z0, Z4
+	VMULPD            Z1, Z1, Z5
+	VADDPD            Z0, Z0, Z6
+	VADDPD            Z1, Z1, Z7
+	VPSRLQ            $0x34, Z2, Z2
+	VPSRLQ            $0x34, Z9, Z9
+	VCVTQQ2PD         Z2, Z2
+	VCVTQQ2PD         Z9, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z2, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
+	VMULPD            Z4, Z0, Z0
+	VMULPD            Z5, Z1, Z1
+	VBROADCASTSD      unit64j<>+0(SB), Z2
+	VMOVAPD           Z2, Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z5, Z2
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z4, Z9
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z5, Z2
+	VFMADD231PD       Z9, Z0, Z6
+	VFMADD231PD       Z2, Z1, Z7
+	VMOVUPD           Z6, (AX)(R9*8)
+	VMOVUPD           Z7, 64(AX)(R9*8)
+	ADDQ              $0x00000010, R9
+	SUBQ              $0x00000010, DI
+	CMPQ              DI, $0x00000010
+	JGE               many
 
 few:
 	TESTQ DI, DI
@@ -54949,37 +54944,36 @@ classes2:
 	JNZ      classes2
 	VMOVUPD  Z3, K1, (CX)(R9*8)
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD           Z3, Z2, Z0
-	VPSUBQ           Z2, Z0, Z1
-	VANDPD.BCST      signAndExponent<>+0(SB), Z1, Z1
-	VPADDQ           Z1, Z2, Z4
-	VSUBPD           Z2, Z4, Z2
-	VSUBPD           Z2, Z3, Z2
-	VADDPD           Z4, Z0, Z0
-	VDIVPD           Z0, Z2, Z0
-	VPSRLQ           $0x34, Z1, Z1
-	VCVTQQ2PD        Z1, Z1
-	VMULPD           Z0, Z0, Z2
-	VBROADCASTSD     unit64j<>+0(SB), Z3
-	VFMADD213PD.BCST unit64i<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64h<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64g<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64f<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64e<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64d<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64c<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64b<>+0(SB), Z2, Z3
-	VFMADD213PD.BCST unit64a<>+0(SB), Z2, Z3
-	VMULPD           Z2, Z3, Z2
-	VADDPD           Z0, Z0, Z3
-	VFMADD213PD      Z3, Z0, Z2
-	VFMADD231PD.BCST ln2<>+0(SB), Z1, Z2
-	VXORPD.BCST      signBit<>+0(SB), Z2, Z0
-	VMOVUPD          Z0, K1, (AX)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, DI
-	JMP              few
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z3, Z2, Z0
+	VPSUBQ            Z2, Z0, Z1
+	VANDPD.BCST       signAndExponent<>+0(SB), Z1, Z1
+	VPADDQ            Z1, Z2, Z4
+	VSUBPD            Z2, Z4, Z2
+	VSUBPD            Z3, Z2, Z2
+	VADDPD            Z4, Z0, Z0
+	VDIVPD            Z0, Z2, Z0
+	VMULPD            Z0, Z0, Z2
+	VADDPD            Z0, Z0, Z3
+	VPSRLQ            $0x34, Z1, Z1
+	VCVTQQ2PD         Z1, Z1
+	VFNMADD231PD.BCST ln2<>+0(SB), Z1, Z3
+	VMULPD            Z2, Z0, Z0
+	VBROADCASTSD      unit64j<>+0(SB), Z1
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z2, Z1
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z2, Z1
+	VFMADD231PD       Z1, Z0, Z3
+	VMOVUPD           Z3, K1, (AX)(R9*8)
+	ADDQ              $0x00000008, R9
+	SUBQ              $0x00000008, DI
+	JMP               few
 
 done:
 	MOVB $0x01, AL
@@ -63120,32 +63114,30 @@ TEXT ·softmaxSumsYLanes2F32AVX512(SB), $12352-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000040
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000040
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	LEAQ         (SI)(R11*4), BX
-	VMOVUPS      (BX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      128(BX), Z3
-	VMOVUPS      192(BX), Z4
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      192(DX), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z1, Z5
 	VANDPS       Z8, Z2, Z6
@@ -63155,10 +63147,10 @@ many:
 	VPMAXUD      Z6, Z0, Z0
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
-	VMOVUPS      (BX)(DX*1), Z5
-	VMOVUPS      64(BX)(DX*1), Z6
-	VMOVUPS      128(BX)(DX*1), Z7
-	VMOVUPS      192(BX)(DX*1), Z8
+	VMOVUPS      (DX)(CX*1), Z5
+	VMOVUPS      64(DX)(CX*1), Z6
+	VMOVUPS      128(DX)(CX*1), Z7
+	VMOVUPS      192(DX)(CX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z5, Z9
 	VANDPS       Z12, Z6, Z10
@@ -63291,54 +63283,55 @@ many:
 	VMULPS  Z10, Z2, Z14
 	VMULPS  Z11, Z3, Z15
 	VMULPS  Z12, Z4, Z16
-	VMOVUPS Z13, (R8)(R11*4)
-	VMOVUPS Z14, 64(R8)(R11*4)
-	VMOVUPS Z15, 128(R8)(R11*4)
-	VMOVUPS Z16, 192(R8)(R11*4)
+	VMOVUPS Z13, (BX)(R8*4)
+	VMOVUPS Z14, 64(BX)(R8*4)
+	VMOVUPS Z15, 128(BX)(R8*4)
+	VMOVUPS Z16, 192(BX)(R8*4)
 	VMULPS  Z9, Z5, Z13
 	VMULPS  Z10, Z6, Z14
 	VMULPS  Z11, Z7, Z15
 	VMULPS  Z12, Z8, Z16
-	VMOVUPS Z13, 4096(R8)(R11*4)
-	VMOVUPS Z14, 4160(R8)(R11*4)
-	VMOVUPS Z15, 4224(R8)(R11*4)
-	VMOVUPS Z16, 4288(R8)(R11*4)
+	VMOVUPS Z13, 4096(BX)(R8*4)
+	VMOVUPS Z14, 4160(BX)(R8*4)
+	VMOVUPS Z15, 4224(BX)(R8*4)
+	VMOVUPS Z16, 4288(BX)(R8*4)
 	VMULPS  Z9, Z5, Z5
 	VMULPS  Z10, Z6, Z6
 	VMULPS  Z11, Z7, Z7
 	VMULPS  Z12, Z8, Z8
-	VMOVUPS Z5, 2048(R8)(R11*4)
-	VMOVUPS Z6, 2112(R8)(R11*4)
-	VMOVUPS Z7, 2176(R8)(R11*4)
-	VMOVUPS Z8, 2240(R8)(R11*4)
+	VMOVUPS Z5, 2048(BX)(R8*4)
+	VMOVUPS Z6, 2112(BX)(R8*4)
+	VMOVUPS Z7, 2176(BX)(R8*4)
+	VMOVUPS Z8, 2240(BX)(R8*4)
 	VMULPS  Z9, Z1, Z1
 	VMULPS  Z10, Z2, Z2
 	VMULPS  Z11, Z3, Z3
 	VMULPS  Z12, Z4, Z4
-	VMOVUPS Z1, 6144(R8)(R11*4)
-	VMOVUPS Z2, 6208(R8)(R11*4)
-	VMOVUPS Z3, 6272(R8)(R11*4)
-	VMOVUPS Z4, 6336(R8)(R11*4)
-	ADDQ    $0x00000040, R11
-	SUBQ    $0x00000040, R10
-	CMPQ    R10, $0x00000040
+	VMOVUPS Z1, 6144(BX)(R8*4)
+	VMOVUPS Z2, 6208(BX)(R8*4)
+	VMOVUPS Z3, 6272(BX)(R8*4)
+	VMOVUPS Z4, 6336(BX)(R8*4)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x00000040, DI
+	CMPQ    DI, $0x00000040
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
 
@@ -63384,15 +63377,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPS  Z3, Z1, Z4
-	VMOVUPS Z4, (R8)(R11*4)
+	VMOVUPS Z4, (BX)(R8*4)
 	VMULPS  Z3, Z2, Z4
-	VMOVUPS Z4, 4096(R8)(R11*4)
+	VMOVUPS Z4, 4096(BX)(R8*4)
 	VMULPS  Z3, Z2, Z2
-	VMOVUPS Z2, 2048(R8)(R11*4)
+	VMOVUPS Z2, 2048(BX)(R8*4)
 	VMULPS  Z3, Z1, Z1
-	VMOVUPS Z1, 6144(R8)(R11*4)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
+	VMOVUPS Z1, 6144(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
 	JMP     few
 
 done:
@@ -63404,75 +63397,77 @@ done:
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
 	VPXORQ Z8, Z8, Z8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000010
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (DI)(R10*1), Z9
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBD     (R8)(DI*1), Z9
 	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
-	VMOVUPS       (R8)(R10*4), Z10
+	VMOVUPS       (BX)(DI*4), Z10
 	VADDPS        Z10, Z1, K1, Z1
-	VMOVUPS       4096(R8)(R10*4), Z10
+	VMOVUPS       4096(BX)(DI*4), Z10
 	VADDPS        Z10, Z3, K1, Z3
 	KNOTW         K1, K1
-	VMOVUPS       (R8)(R10*4), Z10
+	VMOVUPS       (BX)(DI*4), Z10
 	VADDPS        Z10, Z2, K1, Z2
-	VMOVUPS       4096(R8)(R10*4), Z10
+	VMOVUPS       4096(BX)(DI*4), Z10
 	VADDPS        Z10, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z5, K1, Z5
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z7, K1, Z7
 	KNOTW         K1, K1
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z6, K1, Z6
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z8, K1, Z8
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X9
+	MOVQ          $0x00000010, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X9
 	VPMOVZXBD     X9, Z9
 	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K2
-	VMOVUPS       (R8)(R10*4), Z10
+	VMOVUPS       (BX)(DI*4), Z10
 	VADDPS        Z10, Z1, K2, Z1
-	VMOVUPS       4096(R8)(R10*4), Z10
+	VMOVUPS       4096(BX)(DI*4), Z10
 	VADDPS        Z10, Z3, K2, Z3
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R8)(R10*4), Z10
+	VMOVUPS       (BX)(DI*4), Z10
 	VADDPS        Z10, Z2, K2, Z2
-	VMOVUPS       4096(R8)(R10*4), Z10
+	VMOVUPS       4096(BX)(DI*4), Z10
 	VADDPS        Z10, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K2
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z5, K2, Z5
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z7, K2, Z7
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z6, K2, Z6
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z8, K2, Z8
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -63573,15 +63568,19 @@ done2:
 	VADDSD        X1, X2, X2
 	VADDSD        152(AX), X2, X2
 	VMOVSD        X2, 152(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*4), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -63592,32 +63591,30 @@ TEXT ·softmaxSumsYLanes2F64AVX512(SB), $24640-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000020
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	LEAQ         (SI)(R11*8), BX
-	VMOVUPD      (BX), Z1
-	VMOVUPD      64(BX), Z2
-	VMOVUPD      128(BX), Z3
-	VMOVUPD      192(BX), Z4
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*8), DX
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
+	VMOVUPD      128(DX), Z3
+	VMOVUPD      192(DX), Z4
 	VBROADCASTSD absBits<>+0(SB), Z8
 	VANDPD       Z8, Z1, Z5
 	VANDPD       Z8, Z2, Z6
@@ -63627,10 +63624,10 @@ many:
 	VPMAXUQ      Z6, Z0, Z0
 	VPMAXUQ      Z7, Z0, Z0
 	VPMAXUQ      Z8, Z0, Z0
-	VMOVUPD      (BX)(DX*1), Z5
-	VMOVUPD      64(BX)(DX*1), Z6
-	VMOVUPD      128(BX)(DX*1), Z7
-	VMOVUPD      192(BX)(DX*1), Z8
+	VMOVUPD      (DX)(CX*1), Z5
+	VMOVUPD      64(DX)(CX*1), Z6
+	VMOVUPD      128(DX)(CX*1), Z7
+	VMOVUPD      192(DX)(CX*1), Z8
 	VBROADCASTSD absBits<>+0(SB), Z12
 	VANDPD       Z12, Z5, Z9
 	VANDPD       Z12, Z6, Z10
@@ -63808,54 +63805,55 @@ many:
 	VMULPD  Z10, Z2, Z14
 	VMULPD  Z11, Z3, Z15
 	VMULPD  Z12, Z4, Z16
-	VMOVUPS Z13, (R8)(R11*8)
-	VMOVUPS Z14, 64(R8)(R11*8)
-	VMOVUPS Z15, 128(R8)(R11*8)
-	VMOVUPS Z16, 192(R8)(R11*8)
+	VMOVUPS Z13, (BX)(R8*8)
+	VMOVUPS Z14, 64(BX)(R8*8)
+	VMOVUPS Z15, 128(BX)(R8*8)
+	VMOVUPS Z16, 192(BX)(R8*8)
 	VMULPD  Z9, Z5, Z13
 	VMULPD  Z10, Z6, Z14
 	VMULPD  Z11, Z7, Z15
 	VMULPD  Z12, Z8, Z16
-	VMOVUPS Z13, 8192(R8)(R11*8)
-	VMOVUPS Z14, 8256(R8)(R11*8)
-	VMOVUPS Z15, 8320(R8)(R11*8)
-	VMOVUPS Z16, 8384(R8)(R11*8)
+	VMOVUPS Z13, 8192(BX)(R8*8)
+	VMOVUPS Z14, 8256(BX)(R8*8)
+	VMOVUPS Z15, 8320(BX)(R8*8)
+	VMOVUPS Z16, 8384(BX)(R8*8)
 	VMULPD  Z9, Z5, Z5
 	VMULPD  Z10, Z6, Z6
 	VMULPD  Z11, Z7, Z7
 	VMULPD  Z12, Z8, Z8
-	VMOVUPS Z5, 4096(R8)(R11*8)
-	VMOVUPS Z6, 4160(R8)(R11*8)
-	VMOVUPS Z7, 4224(R8)(R11*8)
-	VMOVUPS Z8, 4288(R8)(R11*8)
+	VMOVUPS Z5, 4096(BX)(R8*8)
+	VMOVUPS Z6, 4160(BX)(R8*8)
+	VMOVUPS Z7, 4224(BX)(R8*8)
+	VMOVUPS Z8, 4288(BX)(R8*8)
 	VMULPD  Z9, Z1, Z1
 	VMULPD  Z10, Z2, Z2
 	VMULPD  Z11, Z3, Z3
 	VMULPD  Z12, Z4, Z4
-	VMOVUPS Z1, 12288(R8)(R11*8)
-	VMOVUPS Z2, 12352(R8)(R11*8)
-	VMOVUPS Z3, 12416(R8)(R11*8)
-	VMOVUPS Z4, 12480(R8)(R11*8)
-	ADDQ    $0x00000020, R11
-	SUBQ    $0x00000020, R10
-	CMPQ    R10, $0x00000020
+	VMOVUPS Z1, 12288(BX)(R8*8)
+	VMOVUPS Z2, 12352(BX)(R8*8)
+	VMOVUPS Z3, 12416(BX)(R8*8)
+	VMOVUPS Z4, 12480(BX)(R8*8)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x00000020, DI
+	CMPQ    DI, $0x00000020
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
 
@@ -63916,15 +63914,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPD  Z3, Z1, Z4
-	VMOVUPS Z4, (R8)(R11*8)
+	VMOVUPS Z4, (BX)(R8*8)
 	VMULPD  Z3, Z2, Z4
-	VMOVUPS Z4, 8192(R8)(R11*8)
+	VMOVUPS Z4, 8192(BX)(R8*8)
 	VMULPD  Z3, Z2, Z2
-	VMOVUPS Z2, 4096(R8)(R11*8)
+	VMOVUPS Z2, 4096(BX)(R8*8)
 	VMULPD  Z3, Z1, Z1
-	VMOVUPS Z1, 12288(R8)(R11*8)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Z1, 12288(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -63936,75 +63934,77 @@ done:
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
 	VPXORQ Z8, Z8, Z8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (DI)(R10*1), Z9
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBQ     (R8)(DI*1), Z9
 	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
-	VMOVUPS       (R8)(R10*8), Z10
+	VMOVUPS       (BX)(DI*8), Z10
 	VADDPD        Z10, Z1, K1, Z1
-	VMOVUPS       8192(R8)(R10*8), Z10
+	VMOVUPS       8192(BX)(DI*8), Z10
 	VADDPD        Z10, Z3, K1, Z3
 	KNOTB         K1, K1
-	VMOVUPS       (R8)(R10*8), Z10
+	VMOVUPS       (BX)(DI*8), Z10
 	VADDPD        Z10, Z2, K1, Z2
-	VMOVUPS       8192(R8)(R10*8), Z10
+	VMOVUPS       8192(BX)(DI*8), Z10
 	VADDPD        Z10, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z5, K1, Z5
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z7, K1, Z7
 	KNOTB         K1, K1
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z6, K1, Z6
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z8, K1, Z8
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X9
+	MOVQ          $0x00000008, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X9
 	VPMOVZXBQ     X9, Z9
 	VPCMPEQQ.BCST label0<>+0(SB), Z9, K2
-	VMOVUPS       (R8)(R10*8), Z10
+	VMOVUPS       (BX)(DI*8), Z10
 	VADDPD        Z10, Z1, K2, Z1
-	VMOVUPS       8192(R8)(R10*8), Z10
+	VMOVUPS       8192(BX)(DI*8), Z10
 	VADDPD        Z10, Z3, K2, Z3
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R8)(R10*8), Z10
+	VMOVUPS       (BX)(DI*8), Z10
 	VADDPD        Z10, Z2, K2, Z2
-	VMOVUPS       8192(R8)(R10*8), Z10
+	VMOVUPS       8192(BX)(DI*8), Z10
 	VADDPD        Z10, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z9, K2
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z5, K2, Z5
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z7, K2, Z7
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z6, K2, Z6
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z8, K2, Z8
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -64073,15 +64073,19 @@ done2:
 	VADDSD        X1, X8, X8
 	VADDSD        152(AX), X8, X8
 	VMOVSD        X8, 152(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*8), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -64092,44 +64096,42 @@ TEXT ·softmaxSumsYLanes3F32AVX512(SB), $16448-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000020
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (SI)(R11*4), BX
-	VMOVUPS      (BX), Z1
-	VMOVUPS      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
-	VMOVUPS      (BX)(DX*1), Z3
-	VMOVUPS      64(BX)(DX*1), Z4
+	VMOVUPS      (DX)(CX*1), Z3
+	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
-	VMOVUPS      (BX)(DX*2), Z5
-	VMOVUPS      64(BX)(DX*2), Z6
+	VMOVUPS      (DX)(CX*2), Z5
+	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
@@ -64232,53 +64234,54 @@ many:
 	VADDPS  Z4, Z6, Z12
 	VMULPS  Z9, Z1, Z13
 	VMULPS  Z10, Z2, Z14
-	VMOVUPS Z13, (R8)(R11*4)
-	VMOVUPS Z14, 64(R8)(R11*4)
+	VMOVUPS Z13, (BX)(R8*4)
+	VMOVUPS Z14, 64(BX)(R8*4)
 	VMULPS  Z9, Z11, Z11
 	VMULPS  Z10, Z12, Z12
-	VMOVUPS Z11, 6144(R8)(R11*4)
-	VMOVUPS Z12, 6208(R8)(R11*4)
+	VMOVUPS Z11, 6144(BX)(R8*4)
+	VMOVUPS Z12, 6208(BX)(R8*4)
 	VADDPS  Z1, Z5, Z1
 	VADDPS  Z2, Z6, Z2
 	VMULPS  Z9, Z3, Z3
 	VMULPS  Z10, Z4, Z4
-	VMOVUPS Z3, 2048(R8)(R11*4)
-	VMOVUPS Z4, 2112(R8)(R11*4)
+	VMOVUPS Z3, 2048(BX)(R8*4)
+	VMOVUPS Z4, 2112(BX)(R8*4)
 	VMULPS  Z9, Z1, Z1
 	VMULPS  Z10, Z2, Z2
-	VMOVUPS Z1, 8192(R8)(R11*4)
-	VMOVUPS Z2, 8256(R8)(R11*4)
+	VMOVUPS Z1, 8192(BX)(R8*4)
+	VMOVUPS Z2, 8256(BX)(R8*4)
 	VMULPS  Z9, Z5, Z1
 	VMULPS  Z10, Z6, Z2
-	VMOVUPS Z1, 4096(R8)(R11*4)
-	VMOVUPS Z2, 4160(R8)(R11*4)
+	VMOVUPS Z1, 4096(BX)(R8*4)
+	VMOVUPS Z2, 4160(BX)(R8*4)
 	VMULPS  Z9, Z7, Z1
 	VMULPS  Z10, Z8, Z2
-	VMOVUPS Z1, 10240(R8)(R11*4)
-	VMOVUPS Z2, 10304(R8)(R11*4)
-	ADDQ    $0x00000020, R11
-	SUBQ    $0x00000020, R10
-	CMPQ    R10, $0x00000020
+	VMOVUPS Z1, 10240(BX)(R8*4)
+	VMOVUPS Z2, 10304(BX)(R8*4)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x00000020, DI
+	CMPQ    DI, $0x00000020
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*2), K1, Z3
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
 
@@ -64338,20 +64341,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Z2, Z3, Z6
 	VMULPS  Z5, Z1, Z7
-	VMOVUPS Z7, (R8)(R11*4)
+	VMOVUPS Z7, (BX)(R8*4)
 	VMULPS  Z5, Z6, Z6
-	VMOVUPS Z6, 6144(R8)(R11*4)
+	VMOVUPS Z6, 6144(BX)(R8*4)
 	VADDPS  Z1, Z3, Z1
 	VMULPS  Z5, Z2, Z2
-	VMOVUPS Z2, 2048(R8)(R11*4)
+	VMOVUPS Z2, 2048(BX)(R8*4)
 	VMULPS  Z5, Z1, Z1
-	VMOVUPS Z1, 8192(R8)(R11*4)
+	VMOVUPS Z1, 8192(BX)(R8*4)
 	VMULPS  Z5, Z3, Z1
-	VMOVUPS Z1, 4096(R8)(R11*4)
+	VMOVUPS Z1, 4096(BX)(R8*4)
 	VMULPS  Z5, Z4, Z1
-	VMOVUPS Z1, 10240(R8)(R11*4)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
+	VMOVUPS Z1, 10240(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
 	JMP     few
 
 done:
@@ -64367,96 +64370,98 @@ done:
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
 	VPXORQ Z12, Z12, Z12
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000010
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (DI)(R10*1), Z13
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBD     (R8)(DI*1), Z13
 	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K1
-	VMOVUPS       (R8)(R10*4), Z14
+	VMOVUPS       (BX)(DI*4), Z14
 	VADDPS        Z14, Z1, K1, Z1
-	VMOVUPS       6144(R8)(R10*4), Z14
+	VMOVUPS       6144(BX)(DI*4), Z14
 	VADDPS        Z14, Z3, K1, Z3
 	KNOTW         K1, K1
-	VMOVUPS       (R8)(R10*4), Z14
+	VMOVUPS       (BX)(DI*4), Z14
 	VADDPS        Z14, Z2, K1, Z2
-	VMOVUPS       6144(R8)(R10*4), Z14
+	VMOVUPS       6144(BX)(DI*4), Z14
 	VADDPS        Z14, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K1
-	VMOVUPS       2048(R8)(R10*4), Z14
+	VMOVUPS       2048(BX)(DI*4), Z14
 	VADDPS        Z14, Z5, K1, Z5
-	VMOVUPS       8192(R8)(R10*4), Z14
+	VMOVUPS       8192(BX)(DI*4), Z14
 	VADDPS        Z14, Z7, K1, Z7
 	KNOTW         K1, K1
-	VMOVUPS       2048(R8)(R10*4), Z14
+	VMOVUPS       2048(BX)(DI*4), Z14
 	VADDPS        Z14, Z6, K1, Z6
-	VMOVUPS       8192(R8)(R10*4), Z14
+	VMOVUPS       8192(BX)(DI*4), Z14
 	VADDPS        Z14, Z8, K1, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z13, K1
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z9, K1, Z9
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z11, K1, Z11
 	KNOTW         K1, K1
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z10, K1, Z10
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z12, K1, Z12
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X13
+	MOVQ          $0x00000010, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X13
 	VPMOVZXBD     X13, Z13
 	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K2
-	VMOVUPS       (R8)(R10*4), Z14
+	VMOVUPS       (BX)(DI*4), Z14
 	VADDPS        Z14, Z1, K2, Z1
-	VMOVUPS       6144(R8)(R10*4), Z14
+	VMOVUPS       6144(BX)(DI*4), Z14
 	VADDPS        Z14, Z3, K2, Z3
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R8)(R10*4), Z14
+	VMOVUPS       (BX)(DI*4), Z14
 	VADDPS        Z14, Z2, K2, Z2
-	VMOVUPS       6144(R8)(R10*4), Z14
+	VMOVUPS       6144(BX)(DI*4), Z14
 	VADDPS        Z14, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K2
-	VMOVUPS       2048(R8)(R10*4), Z14
+	VMOVUPS       2048(BX)(DI*4), Z14
 	VADDPS        Z14, Z5, K2, Z5
-	VMOVUPS       8192(R8)(R10*4), Z14
+	VMOVUPS       8192(BX)(DI*4), Z14
 	VADDPS        Z14, Z7, K2, Z7
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R8)(R10*4), Z14
+	VMOVUPS       2048(BX)(DI*4), Z14
 	VADDPS        Z14, Z6, K2, Z6
-	VMOVUPS       8192(R8)(R10*4), Z14
+	VMOVUPS       8192(BX)(DI*4), Z14
 	VADDPS        Z14, Z8, K2, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z13, K2
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z9, K2, Z9
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z11, K2, Z11
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z10, K2, Z10
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z12, K2, Z12
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -64605,15 +64610,19 @@ done2:
 	VADDSD        X1, X2, X2
 	VADDSD        280(AX), X2, X2
 	VMOVSD        X2, 280(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*4), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -64624,44 +64633,42 @@ TEXT ·softmaxSumsYLanes3F64AVX512(SB), $20544-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 320 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000140, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000010
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (SI)(R11*8), BX
-	VMOVUPD      (BX), Z1
-	VMOVUPD      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*8), DX
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
-	VMOVUPD      (BX)(DX*1), Z3
-	VMOVUPD      64(BX)(DX*1), Z4
+	VMOVUPD      (DX)(CX*1), Z3
+	VMOVUPD      64(DX)(CX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
 	VANDPD       Z6, Z4, Z6
 	VPMAXUQ      Z5, Z0, Z0
 	VPMAXUQ      Z6, Z0, Z0
-	VMOVUPD      (BX)(DX*2), Z5
-	VMOVUPD      64(BX)(DX*2), Z6
+	VMOVUPD      (DX)(CX*2), Z5
+	VMOVUPD      64(DX)(CX*2), Z6
 	VBROADCASTSD absBits<>+0(SB), Z8
 	VANDPD       Z8, Z5, Z7
 	VANDPD       Z8, Z6, Z8
@@ -64799,53 +64806,54 @@ many:
 	VADDPD  Z4, Z6, Z12
 	VMULPD  Z9, Z1, Z13
 	VMULPD  Z10, Z2, Z14
-	VMOVUPS Z13, (R8)(R11*8)
-	VMOVUPS Z14, 64(R8)(R11*8)
+	VMOVUPS Z13, (BX)(R8*8)
+	VMOVUPS Z14, 64(BX)(R8*8)
 	VMULPD  Z9, Z11, Z11
 	VMULPD  Z10, Z12, Z12
-	VMOVUPS Z11, 7680(R8)(R11*8)
-	VMOVUPS Z12, 7744(R8)(R11*8)
+	VMOVUPS Z11, 7680(BX)(R8*8)
+	VMOVUPS Z12, 7744(BX)(R8*8)
 	VADDPD  Z1, Z5, Z1
 	VADDPD  Z2, Z6, Z2
 	VMULPD  Z9, Z3, Z3
 	VMULPD  Z10, Z4, Z4
-	VMOVUPS Z3, 2560(R8)(R11*8)
-	VMOVUPS Z4, 2624(R8)(R11*8)
+	VMOVUPS Z3, 2560(BX)(R8*8)
+	VMOVUPS Z4, 2624(BX)(R8*8)
 	VMULPD  Z9, Z1, Z1
 	VMULPD  Z10, Z2, Z2
-	VMOVUPS Z1, 10240(R8)(R11*8)
-	VMOVUPS Z2, 10304(R8)(R11*8)
+	VMOVUPS Z1, 10240(BX)(R8*8)
+	VMOVUPS Z2, 10304(BX)(R8*8)
 	VMULPD  Z9, Z5, Z1
 	VMULPD  Z10, Z6, Z2
-	VMOVUPS Z1, 5120(R8)(R11*8)
-	VMOVUPS Z2, 5184(R8)(R11*8)
+	VMOVUPS Z1, 5120(BX)(R8*8)
+	VMOVUPS Z2, 5184(BX)(R8*8)
 	VMULPD  Z9, Z7, Z1
 	VMULPD  Z10, Z8, Z2
-	VMOVUPS Z1, 12800(R8)(R11*8)
-	VMOVUPS Z2, 12864(R8)(R11*8)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
-	CMPQ    R10, $0x00000010
+	VMOVUPS Z1, 12800(BX)(R8*8)
+	VMOVUPS Z2, 12864(BX)(R8*8)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*2), K1, Z3
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
 
@@ -64925,20 +64933,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Z2, Z3, Z6
 	VMULPD  Z5, Z1, Z7
-	VMOVUPS Z7, (R8)(R11*8)
+	VMOVUPS Z7, (BX)(R8*8)
 	VMULPD  Z5, Z6, Z6
-	VMOVUPS Z6, 7680(R8)(R11*8)
+	VMOVUPS Z6, 7680(BX)(R8*8)
 	VADDPD  Z1, Z3, Z1
 	VMULPD  Z5, Z2, Z2
-	VMOVUPS Z2, 2560(R8)(R11*8)
+	VMOVUPS Z2, 2560(BX)(R8*8)
 	VMULPD  Z5, Z1, Z1
-	VMOVUPS Z1, 10240(R8)(R11*8)
+	VMOVUPS Z1, 10240(BX)(R8*8)
 	VMULPD  Z5, Z3, Z1
-	VMOVUPS Z1, 5120(R8)(R11*8)
+	VMOVUPS Z1, 5120(BX)(R8*8)
 	VMULPD  Z5, Z4, Z1
-	VMOVUPS Z1, 12800(R8)(R11*8)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Z1, 12800(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -64954,96 +64962,98 @@ done:
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
 	VPXORQ Z12, Z12, Z12
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (DI)(R10*1), Z13
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBQ     (R8)(DI*1), Z13
 	VPCMPEQQ.BCST label0<>+0(SB), Z13, K1
-	VMOVUPS       (R8)(R10*8), Z14
+	VMOVUPS       (BX)(DI*8), Z14
 	VADDPD        Z14, Z1, K1, Z1
-	VMOVUPS       7680(R8)(R10*8), Z14
+	VMOVUPS       7680(BX)(DI*8), Z14
 	VADDPD        Z14, Z3, K1, Z3
 	KNOTB         K1, K1
-	VMOVUPS       (R8)(R10*8), Z14
+	VMOVUPS       (BX)(DI*8), Z14
 	VADDPD        Z14, Z2, K1, Z2
-	VMOVUPS       7680(R8)(R10*8), Z14
+	VMOVUPS       7680(BX)(DI*8), Z14
 	VADDPD        Z14, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z13, K1
-	VMOVUPS       2560(R8)(R10*8), Z14
+	VMOVUPS       2560(BX)(DI*8), Z14
 	VADDPD        Z14, Z5, K1, Z5
-	VMOVUPS       10240(R8)(R10*8), Z14
+	VMOVUPS       10240(BX)(DI*8), Z14
 	VADDPD        Z14, Z7, K1, Z7
 	KNOTB         K1, K1
-	VMOVUPS       2560(R8)(R10*8), Z14
+	VMOVUPS       2560(BX)(DI*8), Z14
 	VADDPD        Z14, Z6, K1, Z6
-	VMOVUPS       10240(R8)(R10*8), Z14
+	VMOVUPS       10240(BX)(DI*8), Z14
 	VADDPD        Z14, Z8, K1, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z13, K1
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z9, K1, Z9
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z11, K1, Z11
 	KNOTB         K1, K1
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z10, K1, Z10
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z12, K1, Z12
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X13
+	MOVQ          $0x00000008, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X13
 	VPMOVZXBQ     X13, Z13
 	VPCMPEQQ.BCST label0<>+0(SB), Z13, K2
-	VMOVUPS       (R8)(R10*8), Z14
+	VMOVUPS       (BX)(DI*8), Z14
 	VADDPD        Z14, Z1, K2, Z1
-	VMOVUPS       7680(R8)(R10*8), Z14
+	VMOVUPS       7680(BX)(DI*8), Z14
 	VADDPD        Z14, Z3, K2, Z3
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R8)(R10*8), Z14
+	VMOVUPS       (BX)(DI*8), Z14
 	VADDPD        Z14, Z2, K2, Z2
-	VMOVUPS       7680(R8)(R10*8), Z14
+	VMOVUPS       7680(BX)(DI*8), Z14
 	VADDPD        Z14, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z13, K2
-	VMOVUPS       2560(R8)(R10*8), Z14
+	VMOVUPS       2560(BX)(DI*8), Z14
 	VADDPD        Z14, Z5, K2, Z5
-	VMOVUPS       10240(R8)(R10*8), Z14
+	VMOVUPS       10240(BX)(DI*8), Z14
 	VADDPD        Z14, Z7, K2, Z7
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       2560(R8)(R10*8), Z14
+	VMOVUPS       2560(BX)(DI*8), Z14
 	VADDPD        Z14, Z6, K2, Z6
-	VMOVUPS       10240(R8)(R10*8), Z14
+	VMOVUPS       10240(BX)(DI*8), Z14
 	VADDPD        Z14, Z8, K2, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z13, K2
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z9, K2, Z9
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z11, K2, Z11
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z10, K2, Z10
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z12, K2, Z12
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -65144,15 +65154,19 @@ done2:
 	VADDSD        X1, X12, X12
 	VADDSD        280(AX), X12, X12
 	VMOVSD        X12, 280(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*8), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -65163,52 +65177,50 @@ TEXT ·softmaxSumsYLanes4F32AVX512(SB), $20544-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000020
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (DI)(R12*4), BX
-	VMOVUPS      (BX), Z1
-	VMOVUPS      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R9*4), DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
-	VMOVUPS      (BX)(DX*1), Z3
-	VMOVUPS      64(BX)(DX*1), Z4
+	VMOVUPS      (DX)(CX*1), Z3
+	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
-	VMOVUPS      (BX)(DX*2), Z5
-	VMOVUPS      64(BX)(DX*2), Z6
+	VMOVUPS      (DX)(CX*2), Z5
+	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
-	VMOVUPS      (BX)(SI*1), Z7
-	VMOVUPS      64(BX)(SI*1), Z8
+	VMOVUPS      (DX)(BX*1), Z7
+	VMOVUPS      64(DX)(BX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z10
 	VANDPS       Z10, Z7, Z9
 	VANDPS       Z10, Z8, Z10
@@ -65337,68 +65349,69 @@ many:
 	VADDPS  Z4, Z12, Z16
 	VMULPS  Z13, Z1, Z17
 	VMULPS  Z14, Z2, Z18
-	VMOVUPS Z17, (R9)(R12*4)
-	VMOVUPS Z18, 64(R9)(R12*4)
+	VMOVUPS Z17, (SI)(R9*4)
+	VMOVUPS Z18, 64(SI)(R9*4)
 	VMULPS  Z13, Z15, Z15
 	VMULPS  Z14, Z16, Z16
-	VMOVUPS Z15, 8192(R9)(R12*4)
-	VMOVUPS Z16, 8256(R9)(R12*4)
+	VMOVUPS Z15, 8192(SI)(R9*4)
+	VMOVUPS Z16, 8256(SI)(R9*4)
 	VADDPS  Z1, Z11, Z1
 	VADDPS  Z2, Z12, Z2
 	VMULPS  Z13, Z3, Z3
 	VMULPS  Z14, Z4, Z4
-	VMOVUPS Z3, 2048(R9)(R12*4)
-	VMOVUPS Z4, 2112(R9)(R12*4)
+	VMOVUPS Z3, 2048(SI)(R9*4)
+	VMOVUPS Z4, 2112(SI)(R9*4)
 	VMULPS  Z13, Z1, Z1
 	VMULPS  Z14, Z2, Z2
-	VMOVUPS Z1, 10240(R9)(R12*4)
-	VMOVUPS Z2, 10304(R9)(R12*4)
+	VMOVUPS Z1, 10240(SI)(R9*4)
+	VMOVUPS Z2, 10304(SI)(R9*4)
 	VADDPS  Z7, Z9, Z1
 	VADDPS  Z8, Z10, Z2
 	VMULPS  Z13, Z5, Z3
 	VMULPS  Z14, Z6, Z4
-	VMOVUPS Z3, 4096(R9)(R12*4)
-	VMOVUPS Z4, 4160(R9)(R12*4)
+	VMOVUPS Z3, 4096(SI)(R9*4)
+	VMOVUPS Z4, 4160(SI)(R9*4)
 	VMULPS  Z13, Z1, Z1
 	VMULPS  Z14, Z2, Z2
-	VMOVUPS Z1, 12288(R9)(R12*4)
-	VMOVUPS Z2, 12352(R9)(R12*4)
+	VMOVUPS Z1, 12288(SI)(R9*4)
+	VMOVUPS Z2, 12352(SI)(R9*4)
 	VADDPS  Z5, Z9, Z1
 	VADDPS  Z6, Z10, Z2
 	VMULPS  Z13, Z7, Z3
 	VMULPS  Z14, Z8, Z4
-	VMOVUPS Z3, 6144(R9)(R12*4)
-	VMOVUPS Z4, 6208(R9)(R12*4)
+	VMOVUPS Z3, 6144(SI)(R9*4)
+	VMOVUPS Z4, 6208(SI)(R9*4)
 	VMULPS  Z13, Z1, Z1
 	VMULPS  Z14, Z2, Z2
-	VMOVUPS Z1, 14336(R9)(R12*4)
-	VMOVUPS Z2, 14400(R9)(R12*4)
-	ADDQ    $0x00000020, R12
-	SUBQ    $0x00000020, R11
-	CMPQ    R11, $0x00000020
+	VMOVUPS Z1, 14336(SI)(R9*4)
+	VMOVUPS Z2, 14400(SI)(R9*4)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*2), K1, Z3
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
-	VMOVUPS.Z   (BX)(SI*1), K1, Z4
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
 
@@ -65471,26 +65484,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Z2, Z6, Z8
 	VMULPS  Z7, Z1, Z9
-	VMOVUPS Z9, (R9)(R12*4)
+	VMOVUPS Z9, (SI)(R9*4)
 	VMULPS  Z7, Z8, Z8
-	VMOVUPS Z8, 8192(R9)(R12*4)
+	VMOVUPS Z8, 8192(SI)(R9*4)
 	VADDPS  Z1, Z6, Z1
 	VMULPS  Z7, Z2, Z2
-	VMOVUPS Z2, 2048(R9)(R12*4)
+	VMOVUPS Z2, 2048(SI)(R9*4)
 	VMULPS  Z7, Z1, Z1
-	VMOVUPS Z1, 10240(R9)(R12*4)
+	VMOVUPS Z1, 10240(SI)(R9*4)
 	VADDPS  Z4, Z5, Z1
 	VMULPS  Z7, Z3, Z2
-	VMOVUPS Z2, 4096(R9)(R12*4)
+	VMOVUPS Z2, 4096(SI)(R9*4)
 	VMULPS  Z7, Z1, Z1
-	VMOVUPS Z1, 12288(R9)(R12*4)
+	VMOVUPS Z1, 12288(SI)(R9*4)
 	VADDPS  Z3, Z5, Z1
 	VMULPS  Z7, Z4, Z2
-	VMOVUPS Z2, 6144(R9)(R12*4)
+	VMOVUPS Z2, 6144(SI)(R9*4)
 	VMULPS  Z7, Z1, Z1
-	VMOVUPS Z1, 14336(R9)(R12*4)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
+	VMOVUPS Z1, 14336(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
 	JMP     few
 
 done:
@@ -65510,117 +65523,119 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000010
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z1, K1, Z1
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z3, K1, Z3
 	KNOTW         K1, K1
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z5, K1, Z5
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z7, K1, Z7
 	KNOTW         K1, K1
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z6, K1, Z6
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z8, K1, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z9, K1, Z9
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z11, K1, Z11
 	KNOTW         K1, K1
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z10, K1, Z10
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z12, K1, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K1, Z13
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K1, Z15
 	KNOTW         K1, K1
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K1, Z14
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K1, Z16
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z1, K2, Z1
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z3, K2, Z3
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z5, K2, Z5
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z7, K2, Z7
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z6, K2, Z6
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z8, K2, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z9, K2, Z9
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z11, K2, Z11
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z10, K2, Z10
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z12, K2, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K2, Z13
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K2, Z15
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K2, Z14
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K2, Z16
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -65817,15 +65832,19 @@ done2:
 	VADDSD        X1, X2, X2
 	VADDSD        408(AX), X2, X2
 	VMOVSD        X2, 408(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*4), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -65836,52 +65855,50 @@ TEXT ·softmaxSumsYLanes4F64AVX512(SB), $20544-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000010
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (DI)(R12*8), BX
-	VMOVUPD      (BX), Z1
-	VMOVUPD      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R9*8), DX
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
-	VMOVUPD      (BX)(DX*1), Z3
-	VMOVUPD      64(BX)(DX*1), Z4
+	VMOVUPD      (DX)(CX*1), Z3
+	VMOVUPD      64(DX)(CX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
 	VANDPD       Z6, Z4, Z6
 	VPMAXUQ      Z5, Z0, Z0
 	VPMAXUQ      Z6, Z0, Z0
-	VMOVUPD      (BX)(DX*2), Z5
-	VMOVUPD      64(BX)(DX*2), Z6
+	VMOVUPD      (DX)(CX*2), Z5
+	VMOVUPD      64(DX)(CX*2), Z6
 	VBROADCASTSD absBits<>+0(SB), Z8
 	VANDPD       Z8, Z5, Z7
 	VANDPD       Z8, Z6, Z8
 	VPMAXUQ      Z7, Z0, Z0
 	VPMAXUQ      Z8, Z0, Z0
-	VMOVUPD      (BX)(SI*1), Z7
-	VMOVUPD      64(BX)(SI*1), Z8
+	VMOVUPD      (DX)(BX*1), Z7
+	VMOVUPD      64(DX)(BX*1), Z8
 	VBROADCASTSD absBits<>+0(SB), Z10
 	VANDPD       Z10, Z7, Z9
 	VANDPD       Z10, Z8, Z10
@@ -66055,68 +66072,69 @@ many:
 	VADDPD  Z4, Z12, Z16
 	VMULPD  Z13, Z1, Z17
 	VMULPD  Z14, Z2, Z18
-	VMOVUPS Z17, (R9)(R12*8)
-	VMOVUPS Z18, 64(R9)(R12*8)
+	VMOVUPS Z17, (SI)(R9*8)
+	VMOVUPS Z18, 64(SI)(R9*8)
 	VMULPD  Z13, Z15, Z15
 	VMULPD  Z14, Z16, Z16
-	VMOVUPS Z15, 8192(R9)(R12*8)
-	VMOVUPS Z16, 8256(R9)(R12*8)
+	VMOVUPS Z15, 8192(SI)(R9*8)
+	VMOVUPS Z16, 8256(SI)(R9*8)
 	VADDPD  Z1, Z11, Z1
 	VADDPD  Z2, Z12, Z2
 	VMULPD  Z13, Z3, Z3
 	VMULPD  Z14, Z4, Z4
-	VMOVUPS Z3, 2048(R9)(R12*8)
-	VMOVUPS Z4, 2112(R9)(R12*8)
+	VMOVUPS Z3, 2048(SI)(R9*8)
+	VMOVUPS Z4, 2112(SI)(R9*8)
 	VMULPD  Z13, Z1, Z1
 	VMULPD  Z14, Z2, Z2
-	VMOVUPS Z1, 10240(R9)(R12*8)
-	VMOVUPS Z2, 10304(R9)(R12*8)
+	VMOVUPS Z1, 10240(SI)(R9*8)
+	VMOVUPS Z2, 10304(SI)(R9*8)
 	VADDPD  Z7, Z9, Z1
 	VADDPD  Z8, Z10, Z2
 	VMULPD  Z13, Z5, Z3
 	VMULPD  Z14, Z6, Z4
-	VMOVUPS Z3, 4096(R9)(R12*8)
-	VMOVUPS Z4, 4160(R9)(R12*8)
+	VMOVUPS Z3, 4096(SI)(R9*8)
+	VMOVUPS Z4, 4160(SI)(R9*8)
 	VMULPD  Z13, Z1, Z1
 	VMULPD  Z14, Z2, Z2
-	VMOVUPS Z1, 12288(R9)(R12*8)
-	VMOVUPS Z2, 12352(R9)(R12*8)
+	VMOVUPS Z1, 12288(SI)(R9*8)
+	VMOVUPS Z2, 12352(SI)(R9*8)
 	VADDPD  Z5, Z9, Z1
 	VADDPD  Z6, Z10, Z2
 	VMULPD  Z13, Z7, Z3
 	VMULPD  Z14, Z8, Z4
-	VMOVUPS Z3, 6144(R9)(R12*8)
-	VMOVUPS Z4, 6208(R9)(R12*8)
+	VMOVUPS Z3, 6144(SI)(R9*8)
+	VMOVUPS Z4, 6208(SI)(R9*8)
 	VMULPD  Z13, Z1, Z1
 	VMULPD  Z14, Z2, Z2
-	VMOVUPS Z1, 14336(R9)(R12*8)
-	VMOVUPS Z2, 14400(R9)(R12*8)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
-	CMPQ    R11, $0x00000010
+	VMOVUPS Z1, 14336(SI)(R9*8)
+	VMOVUPS Z2, 14400(SI)(R9*8)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*2), K1, Z3
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
-	VMOVUPD.Z   (BX)(SI*1), K1, Z4
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
 
@@ -66214,26 +66232,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Z2, Z6, Z8
 	VMULPD  Z7, Z1, Z9
-	VMOVUPS Z9, (R9)(R12*8)
+	VMOVUPS Z9, (SI)(R9*8)
 	VMULPD  Z7, Z8, Z8
-	VMOVUPS Z8, 8192(R9)(R12*8)
+	VMOVUPS Z8, 8192(SI)(R9*8)
 	VADDPD  Z1, Z6, Z1
 	VMULPD  Z7, Z2, Z2
-	VMOVUPS Z2, 2048(R9)(R12*8)
+	VMOVUPS Z2, 2048(SI)(R9*8)
 	VMULPD  Z7, Z1, Z1
-	VMOVUPS Z1, 10240(R9)(R12*8)
+	VMOVUPS Z1, 10240(SI)(R9*8)
 	VADDPD  Z4, Z5, Z1
 	VMULPD  Z7, Z3, Z2
-	VMOVUPS Z2, 4096(R9)(R12*8)
+	VMOVUPS Z2, 4096(SI)(R9*8)
 	VMULPD  Z7, Z1, Z1
-	VMOVUPS Z1, 12288(R9)(R12*8)
+	VMOVUPS Z1, 12288(SI)(R9*8)
 	VADDPD  Z3, Z5, Z1
 	VMULPD  Z7, Z4, Z2
-	VMOVUPS Z2, 6144(R9)(R12*8)
+	VMOVUPS Z2, 6144(SI)(R9*8)
 	VMULPD  Z7, Z1, Z1
-	VMOVUPS Z1, 14336(R9)(R12*8)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Z1, 14336(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -66253,117 +66271,119 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z1, K1, Z1
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z3, K1, Z3
 	KNOTB         K1, K1
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z5, K1, Z5
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z7, K1, Z7
 	KNOTB         K1, K1
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z6, K1, Z6
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z8, K1, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z9, K1, Z9
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z11, K1, Z11
 	KNOTB         K1, K1
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z10, K1, Z10
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z12, K1, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K1, Z13
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K1, Z15
 	KNOTB         K1, K1
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K1, Z14
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K1, Z16
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z1, K2, Z1
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z3, K2, Z3
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z5, K2, Z5
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z7, K2, Z7
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z6, K2, Z6
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z8, K2, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z9, K2, Z9
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z11, K2, Z11
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z10, K2, Z10
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z12, K2, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K2, Z13
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K2, Z15
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K2, Z14
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K2, Z16
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -66496,15 +66516,19 @@ done2:
 	VADDSD        X1, X16, X16
 	VADDSD        408(AX), X16, X16
 	VMOVSD        X16, 408(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*8), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -66515,39 +66539,37 @@ TEXT ·softmaxSumsYLanes8F32AVX512(SB), $18496-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000010
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ        (DI)(R12*4), BX
-	VMOVUPS     (BX), Z1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS     (DX), Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS     (BX)(DX*1), Z2
+	VMOVUPS     (DX)(CX*1), Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS     (BX)(DX*2), Z3
+	VMOVUPS     (DX)(CX*2), Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
-	VMOVUPS     (BX)(SI*1), Z4
+	VMOVUPS     (DX)(BX*1), Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
 
@@ -66613,19 +66635,19 @@ many:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
-	VMOVUPS      (BX)(DX*4), Z8
+	VMOVUPS      (DX)(CX*4), Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS      (R13)(DX*1), Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS      (R10)(CX*1), Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS      (R13)(DX*2), Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS      (R10)(CX*2), Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPS      (BX)(SI*1), Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPS      (DX)(BX*1), Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
 
@@ -66699,73 +66721,74 @@ many:
 	VADDPS  Z6, Z14, Z6
 	VADDPS  Z2, Z6, Z16
 	VMULPS  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*4)
+	VMOVUPS Z17, (SI)(R9*4)
 	VMULPS  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*4)
+	VMOVUPS Z16, 8192(SI)(R9*4)
 	VADDPS  Z1, Z6, Z1
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*4)
+	VMOVUPS Z2, 1024(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*4)
+	VMOVUPS Z1, 9216(SI)(R9*4)
 	VADDPS  Z5, Z14, Z1
 	VADDPS  Z4, Z1, Z2
 	VMULPS  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*4)
+	VMOVUPS Z5, 2048(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*4)
+	VMOVUPS Z2, 10240(SI)(R9*4)
 	VADDPS  Z3, Z1, Z1
 	VMULPS  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*4)
+	VMOVUPS Z2, 3072(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*4)
+	VMOVUPS Z1, 11264(SI)(R9*4)
 	VADDPS  Z13, Z7, Z1
 	VADDPS  Z9, Z1, Z2
 	VMULPS  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*4)
+	VMOVUPS Z3, 4096(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*4)
+	VMOVUPS Z2, 12288(SI)(R9*4)
 	VADDPS  Z8, Z1, Z1
 	VMULPS  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*4)
+	VMOVUPS Z2, 5120(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*4)
+	VMOVUPS Z1, 13312(SI)(R9*4)
 	VADDPS  Z12, Z7, Z1
 	VADDPS  Z11, Z1, Z2
 	VMULPS  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*4)
+	VMOVUPS Z3, 6144(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*4)
+	VMOVUPS Z2, 14336(SI)(R9*4)
 	VADDPS  Z10, Z1, Z1
 	VMULPS  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*4)
+	VMOVUPS Z2, 7168(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*4)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
-	CMPQ    R11, $0x00000010
+	VMOVUPS Z1, 15360(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*2), K1, Z3
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
-	VMOVUPS.Z   (BX)(SI*1), K1, Z4
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
 
@@ -66831,19 +66854,19 @@ few:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
-	VMOVUPS.Z    (BX)(DX*4), K1, Z8
+	VMOVUPS.Z    (DX)(CX*4), K1, Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS.Z    (R13)(DX*1), K1, Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*1), K1, Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS.Z    (R13)(DX*2), K1, Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*2), K1, Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPS.Z    (BX)(SI*1), K1, Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
 
@@ -66918,49 +66941,49 @@ few:
 	VADDPS  Z6, Z14, Z6
 	VADDPS  Z2, Z6, Z16
 	VMULPS  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*4)
+	VMOVUPS Z17, (SI)(R9*4)
 	VMULPS  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*4)
+	VMOVUPS Z16, 8192(SI)(R9*4)
 	VADDPS  Z1, Z6, Z1
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*4)
+	VMOVUPS Z2, 1024(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*4)
+	VMOVUPS Z1, 9216(SI)(R9*4)
 	VADDPS  Z5, Z14, Z1
 	VADDPS  Z4, Z1, Z2
 	VMULPS  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*4)
+	VMOVUPS Z5, 2048(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*4)
+	VMOVUPS Z2, 10240(SI)(R9*4)
 	VADDPS  Z3, Z1, Z1
 	VMULPS  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*4)
+	VMOVUPS Z2, 3072(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*4)
+	VMOVUPS Z1, 11264(SI)(R9*4)
 	VADDPS  Z13, Z7, Z1
 	VADDPS  Z9, Z1, Z2
 	VMULPS  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*4)
+	VMOVUPS Z3, 4096(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*4)
+	VMOVUPS Z2, 12288(SI)(R9*4)
 	VADDPS  Z8, Z1, Z1
 	VMULPS  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*4)
+	VMOVUPS Z2, 5120(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*4)
+	VMOVUPS Z1, 13312(SI)(R9*4)
 	VADDPS  Z12, Z7, Z1
 	VADDPS  Z11, Z1, Z2
 	VMULPS  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*4)
+	VMOVUPS Z3, 6144(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*4)
+	VMOVUPS Z2, 14336(SI)(R9*4)
 	VADDPS  Z10, Z1, Z1
 	VMULPS  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*4)
+	VMOVUPS Z2, 7168(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*4)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
+	VMOVUPS Z1, 15360(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
 	JMP     few
 
 done:
@@ -66980,117 +67003,119 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000010
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z1, K1, Z1
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z3, K1, Z3
 	KNOTW         K1, K1
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
-	VMOVUPS       1024(R9)(R11*4), Z18
+	VMOVUPS       1024(SI)(R8*4), Z18
 	VADDPS        Z18, Z5, K1, Z5
-	VMOVUPS       9216(R9)(R11*4), Z18
+	VMOVUPS       9216(SI)(R8*4), Z18
 	VADDPS        Z18, Z7, K1, Z7
 	KNOTW         K1, K1
-	VMOVUPS       1024(R9)(R11*4), Z18
+	VMOVUPS       1024(SI)(R8*4), Z18
 	VADDPS        Z18, Z6, K1, Z6
-	VMOVUPS       9216(R9)(R11*4), Z18
+	VMOVUPS       9216(SI)(R8*4), Z18
 	VADDPS        Z18, Z8, K1, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z9, K1, Z9
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z11, K1, Z11
 	KNOTW         K1, K1
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z10, K1, Z10
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z12, K1, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K1
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K1, Z13
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K1, Z15
 	KNOTW         K1, K1
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K1, Z14
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K1, Z16
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z1, K2, Z1
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z3, K2, Z3
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R9)(R11*4), Z18
+	VMOVUPS       (SI)(R8*4), Z18
 	VADDPS        Z18, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*4), Z18
+	VMOVUPS       8192(SI)(R8*4), Z18
 	VADDPS        Z18, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
-	VMOVUPS       1024(R9)(R11*4), Z18
+	VMOVUPS       1024(SI)(R8*4), Z18
 	VADDPS        Z18, Z5, K2, Z5
-	VMOVUPS       9216(R9)(R11*4), Z18
+	VMOVUPS       9216(SI)(R8*4), Z18
 	VADDPS        Z18, Z7, K2, Z7
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       1024(R9)(R11*4), Z18
+	VMOVUPS       1024(SI)(R8*4), Z18
 	VADDPS        Z18, Z6, K2, Z6
-	VMOVUPS       9216(R9)(R11*4), Z18
+	VMOVUPS       9216(SI)(R8*4), Z18
 	VADDPS        Z18, Z8, K2, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z9, K2, Z9
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z11, K2, Z11
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*4), Z18
+	VMOVUPS       2048(SI)(R8*4), Z18
 	VADDPS        Z18, Z10, K2, Z10
-	VMOVUPS       10240(R9)(R11*4), Z18
+	VMOVUPS       10240(SI)(R8*4), Z18
 	VADDPS        Z18, Z12, K2, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K2, Z13
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K2, Z15
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K2, Z14
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K2, Z16
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -67303,117 +67328,119 @@ done2:
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPXORQ        Z16, Z16, Z16
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000010
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000010
 	JL            few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
 	VPCMPEQD.BCST label4Single<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z1, K1, Z1
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z3, K1, Z3
 	KNOTW         K1, K1
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z2, K1, Z2
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z4, K1, Z4
 	VPCMPEQD.BCST label5Single<>+0(SB), Z17, K1
-	VMOVUPS       5120(R9)(R11*4), Z18
+	VMOVUPS       5120(SI)(R8*4), Z18
 	VADDPS        Z18, Z5, K1, Z5
-	VMOVUPS       13312(R9)(R11*4), Z18
+	VMOVUPS       13312(SI)(R8*4), Z18
 	VADDPS        Z18, Z7, K1, Z7
 	KNOTW         K1, K1
-	VMOVUPS       5120(R9)(R11*4), Z18
+	VMOVUPS       5120(SI)(R8*4), Z18
 	VADDPS        Z18, Z6, K1, Z6
-	VMOVUPS       13312(R9)(R11*4), Z18
+	VMOVUPS       13312(SI)(R8*4), Z18
 	VADDPS        Z18, Z8, K1, Z8
 	VPCMPEQD.BCST label6Single<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*4), Z18
+	VMOVUPS       6144(SI)(R8*4), Z18
 	VADDPS        Z18, Z9, K1, Z9
-	VMOVUPS       14336(R9)(R11*4), Z18
+	VMOVUPS       14336(SI)(R8*4), Z18
 	VADDPS        Z18, Z11, K1, Z11
 	KNOTW         K1, K1
-	VMOVUPS       6144(R9)(R11*4), Z18
+	VMOVUPS       6144(SI)(R8*4), Z18
 	VADDPS        Z18, Z10, K1, Z10
-	VMOVUPS       14336(R9)(R11*4), Z18
+	VMOVUPS       14336(SI)(R8*4), Z18
 	VADDPS        Z18, Z12, K1, Z12
 	VPCMPEQD.BCST label7Single<>+0(SB), Z17, K1
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K1, Z13
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K1, Z15
 	KNOTW         K1, K1
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K1, Z14
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K1, Z16
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
 	VPCMPEQD.BCST label4Single<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z1, K2, Z1
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z3, K2, Z3
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*4), Z18
+	VMOVUPS       4096(SI)(R8*4), Z18
 	VADDPS        Z18, Z2, K2, Z2
-	VMOVUPS       12288(R9)(R11*4), Z18
+	VMOVUPS       12288(SI)(R8*4), Z18
 	VADDPS        Z18, Z4, K2, Z4
 	VPCMPEQD.BCST label5Single<>+0(SB), Z17, K2
-	VMOVUPS       5120(R9)(R11*4), Z18
+	VMOVUPS       5120(SI)(R8*4), Z18
 	VADDPS        Z18, Z5, K2, Z5
-	VMOVUPS       13312(R9)(R11*4), Z18
+	VMOVUPS       13312(SI)(R8*4), Z18
 	VADDPS        Z18, Z7, K2, Z7
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       5120(R9)(R11*4), Z18
+	VMOVUPS       5120(SI)(R8*4), Z18
 	VADDPS        Z18, Z6, K2, Z6
-	VMOVUPS       13312(R9)(R11*4), Z18
+	VMOVUPS       13312(SI)(R8*4), Z18
 	VADDPS        Z18, Z8, K2, Z8
 	VPCMPEQD.BCST label6Single<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*4), Z18
+	VMOVUPS       6144(SI)(R8*4), Z18
 	VADDPS        Z18, Z9, K2, Z9
-	VMOVUPS       14336(R9)(R11*4), Z18
+	VMOVUPS       14336(SI)(R8*4), Z18
 	VADDPS        Z18, Z11, K2, Z11
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*4), Z18
+	VMOVUPS       6144(SI)(R8*4), Z18
 	VADDPS        Z18, Z10, K2, Z10
-	VMOVUPS       14336(R9)(R11*4), Z18
+	VMOVUPS       14336(SI)(R8*4), Z18
 	VADDPS        Z18, Z12, K2, Z12
 	VPCMPEQD.BCST label7Single<>+0(SB), Z17, K2
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K2, Z13
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K2, Z15
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K2, Z14
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K2, Z16
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
 	JMP           few3
 
 done3:
@@ -67610,15 +67637,19 @@ done3:
 	VADDSD        X1, X2, X2
 	VADDSD        920(AX), X2, X2
 	VMOVSD        X2, 920(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*4), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -67629,39 +67660,37 @@ TEXT ·softmaxSumsYLanes8F64AVX512(SB), $18496-49
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
 	// in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 128 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000080, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000008
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ        (DI)(R12*8), BX
-	VMOVUPD     (BX), Z1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD     (BX)(DX*1), Z2
+	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD     (BX)(DX*2), Z3
+	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
-	VMOVUPD     (BX)(SI*1), Z4
+	VMOVUPD     (DX)(BX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
 
@@ -67752,19 +67781,19 @@ many:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
-	VMOVUPD      (BX)(DX*4), Z8
+	VMOVUPD      (DX)(CX*4), Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD      (R13)(DX*1), Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD      (R10)(CX*1), Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD      (R13)(DX*2), Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD      (R10)(CX*2), Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPD      (BX)(SI*1), Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPD      (DX)(BX*1), Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
 
@@ -67863,73 +67892,74 @@ many:
 	VADDPD  Z6, Z14, Z6
 	VADDPD  Z2, Z6, Z16
 	VMULPD  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*8)
+	VMOVUPS Z17, (SI)(R9*8)
 	VMULPD  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*8)
+	VMOVUPS Z16, 8192(SI)(R9*8)
 	VADDPD  Z1, Z6, Z1
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*8)
+	VMOVUPS Z2, 1024(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*8)
+	VMOVUPS Z1, 9216(SI)(R9*8)
 	VADDPD  Z5, Z14, Z1
 	VADDPD  Z4, Z1, Z2
 	VMULPD  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*8)
+	VMOVUPS Z5, 2048(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*8)
+	VMOVUPS Z2, 10240(SI)(R9*8)
 	VADDPD  Z3, Z1, Z1
 	VMULPD  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*8)
+	VMOVUPS Z2, 3072(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*8)
+	VMOVUPS Z1, 11264(SI)(R9*8)
 	VADDPD  Z13, Z7, Z1
 	VADDPD  Z9, Z1, Z2
 	VMULPD  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*8)
+	VMOVUPS Z3, 4096(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*8)
+	VMOVUPS Z2, 12288(SI)(R9*8)
 	VADDPD  Z8, Z1, Z1
 	VMULPD  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*8)
+	VMOVUPS Z2, 5120(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*8)
+	VMOVUPS Z1, 13312(SI)(R9*8)
 	VADDPD  Z12, Z7, Z1
 	VADDPD  Z11, Z1, Z2
 	VMULPD  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*8)
+	VMOVUPS Z3, 6144(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*8)
+	VMOVUPS Z2, 14336(SI)(R9*8)
 	VADDPD  Z10, Z1, Z1
 	VMULPD  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*8)
+	VMOVUPS Z2, 7168(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*8)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
-	CMPQ    R11, $0x00000008
+	VMOVUPS Z1, 15360(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*2), K1, Z3
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
-	VMOVUPD.Z   (BX)(SI*1), K1, Z4
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
 
@@ -68020,19 +68050,19 @@ few:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
-	VMOVUPD.Z    (BX)(DX*4), K1, Z8
+	VMOVUPD.Z    (DX)(CX*4), K1, Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD.Z    (R13)(DX*1), K1, Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*1), K1, Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD.Z    (R13)(DX*2), K1, Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*2), K1, Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPD.Z    (BX)(SI*1), K1, Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPD.Z    (DX)(BX*1), K1, Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
 
@@ -68132,49 +68162,49 @@ few:
 	VADDPD  Z6, Z14, Z6
 	VADDPD  Z2, Z6, Z16
 	VMULPD  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*8)
+	VMOVUPS Z17, (SI)(R9*8)
 	VMULPD  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*8)
+	VMOVUPS Z16, 8192(SI)(R9*8)
 	VADDPD  Z1, Z6, Z1
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*8)
+	VMOVUPS Z2, 1024(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*8)
+	VMOVUPS Z1, 9216(SI)(R9*8)
 	VADDPD  Z5, Z14, Z1
 	VADDPD  Z4, Z1, Z2
 	VMULPD  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*8)
+	VMOVUPS Z5, 2048(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*8)
+	VMOVUPS Z2, 10240(SI)(R9*8)
 	VADDPD  Z3, Z1, Z1
 	VMULPD  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*8)
+	VMOVUPS Z2, 3072(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*8)
+	VMOVUPS Z1, 11264(SI)(R9*8)
 	VADDPD  Z13, Z7, Z1
 	VADDPD  Z9, Z1, Z2
 	VMULPD  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*8)
+	VMOVUPS Z3, 4096(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*8)
+	VMOVUPS Z2, 12288(SI)(R9*8)
 	VADDPD  Z8, Z1, Z1
 	VMULPD  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*8)
+	VMOVUPS Z2, 5120(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*8)
+	VMOVUPS Z1, 13312(SI)(R9*8)
 	VADDPD  Z12, Z7, Z1
 	VADDPD  Z11, Z1, Z2
 	VMULPD  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*8)
+	VMOVUPS Z3, 6144(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*8)
+	VMOVUPS Z2, 14336(SI)(R9*8)
 	VADDPD  Z10, Z1, Z1
 	VMULPD  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*8)
+	VMOVUPS Z2, 7168(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*8)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Z1, 15360(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -68194,117 +68224,119 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z1, K1, Z1
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z3, K1, Z3
 	KNOTB         K1, K1
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
-	VMOVUPS       1024(R9)(R11*8), Z18
+	VMOVUPS       1024(SI)(R8*8), Z18
 	VADDPD        Z18, Z5, K1, Z5
-	VMOVUPS       9216(R9)(R11*8), Z18
+	VMOVUPS       9216(SI)(R8*8), Z18
 	VADDPD        Z18, Z7, K1, Z7
 	KNOTB         K1, K1
-	VMOVUPS       1024(R9)(R11*8), Z18
+	VMOVUPS       1024(SI)(R8*8), Z18
 	VADDPD        Z18, Z6, K1, Z6
-	VMOVUPS       9216(R9)(R11*8), Z18
+	VMOVUPS       9216(SI)(R8*8), Z18
 	VADDPD        Z18, Z8, K1, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z9, K1, Z9
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z11, K1, Z11
 	KNOTB         K1, K1
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z10, K1, Z10
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z12, K1, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K1, Z13
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K1, Z15
 	KNOTB         K1, K1
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K1, Z14
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K1, Z16
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z1, K2, Z1
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z3, K2, Z3
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R9)(R11*8), Z18
+	VMOVUPS       (SI)(R8*8), Z18
 	VADDPD        Z18, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*8), Z18
+	VMOVUPS       8192(SI)(R8*8), Z18
 	VADDPD        Z18, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
-	VMOVUPS       1024(R9)(R11*8), Z18
+	VMOVUPS       1024(SI)(R8*8), Z18
 	VADDPD        Z18, Z5, K2, Z5
-	VMOVUPS       9216(R9)(R11*8), Z18
+	VMOVUPS       9216(SI)(R8*8), Z18
 	VADDPD        Z18, Z7, K2, Z7
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       1024(R9)(R11*8), Z18
+	VMOVUPS       1024(SI)(R8*8), Z18
 	VADDPD        Z18, Z6, K2, Z6
-	VMOVUPS       9216(R9)(R11*8), Z18
+	VMOVUPS       9216(SI)(R8*8), Z18
 	VADDPD        Z18, Z8, K2, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z9, K2, Z9
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z11, K2, Z11
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*8), Z18
+	VMOVUPS       2048(SI)(R8*8), Z18
 	VADDPD        Z18, Z10, K2, Z10
-	VMOVUPS       10240(R9)(R11*8), Z18
+	VMOVUPS       10240(SI)(R8*8), Z18
 	VADDPD        Z18, Z12, K2, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K2, Z13
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K2, Z15
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K2, Z14
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K2, Z16
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -68453,117 +68485,119 @@ done2:
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPXORQ        Z16, Z16, Z16
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000008
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000008
 	JL            few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
 	VPCMPEQQ.BCST label4<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z1, K1, Z1
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z3, K1, Z3
 	KNOTB         K1, K1
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z2, K1, Z2
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z4, K1, Z4
 	VPCMPEQQ.BCST label5<>+0(SB), Z17, K1
-	VMOVUPS       5120(R9)(R11*8), Z18
+	VMOVUPS       5120(SI)(R8*8), Z18
 	VADDPD        Z18, Z5, K1, Z5
-	VMOVUPS       13312(R9)(R11*8), Z18
+	VMOVUPS       13312(SI)(R8*8), Z18
 	VADDPD        Z18, Z7, K1, Z7
 	KNOTB         K1, K1
-	VMOVUPS       5120(R9)(R11*8), Z18
+	VMOVUPS       5120(SI)(R8*8), Z18
 	VADDPD        Z18, Z6, K1, Z6
-	VMOVUPS       13312(R9)(R11*8), Z18
+	VMOVUPS       13312(SI)(R8*8), Z18
 	VADDPD        Z18, Z8, K1, Z8
 	VPCMPEQQ.BCST label6<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*8), Z18
+	VMOVUPS       6144(SI)(R8*8), Z18
 	VADDPD        Z18, Z9, K1, Z9
-	VMOVUPS       14336(R9)(R11*8), Z18
+	VMOVUPS       14336(SI)(R8*8), Z18
 	VADDPD        Z18, Z11, K1, Z11
 	KNOTB         K1, K1
-	VMOVUPS       6144(R9)(R11*8), Z18
+	VMOVUPS       6144(SI)(R8*8), Z18
 	VADDPD        Z18, Z10, K1, Z10
-	VMOVUPS       14336(R9)(R11*8), Z18
+	VMOVUPS       14336(SI)(R8*8), Z18
 	VADDPD        Z18, Z12, K1, Z12
 	VPCMPEQQ.BCST label7<>+0(SB), Z17, K1
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K1, Z13
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K1, Z15
 	KNOTB         K1, K1
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K1, Z14
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K1, Z16
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
 	VPCMPEQQ.BCST label4<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z1, K2, Z1
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z3, K2, Z3
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*8), Z18
+	VMOVUPS       4096(SI)(R8*8), Z18
 	VADDPD        Z18, Z2, K2, Z2
-	VMOVUPS       12288(R9)(R11*8), Z18
+	VMOVUPS       12288(SI)(R8*8), Z18
 	VADDPD        Z18, Z4, K2, Z4
 	VPCMPEQQ.BCST label5<>+0(SB), Z17, K2
-	VMOVUPS       5120(R9)(R11*8), Z18
+	VMOVUPS       5120(SI)(R8*8), Z18
 	VADDPD        Z18, Z5, K2, Z5
-	VMOVUPS       13312(R9)(R11*8), Z18
+	VMOVUPS       13312(SI)(R8*8), Z18
 	VADDPD        Z18, Z7, K2, Z7
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       5120(R9)(R11*8), Z18
+	VMOVUPS       5120(SI)(R8*8), Z18
 	VADDPD        Z18, Z6, K2, Z6
-	VMOVUPS       13312(R9)(R11*8), Z18
+	VMOVUPS       13312(SI)(R8*8), Z18
 	VADDPD        Z18, Z8, K2, Z8
 	VPCMPEQQ.BCST label6<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*8), Z18
+	VMOVUPS       6144(SI)(R8*8), Z18
 	VADDPD        Z18, Z9, K2, Z9
-	VMOVUPS       14336(R9)(R11*8), Z18
+	VMOVUPS       14336(SI)(R8*8), Z18
 	VADDPD        Z18, Z11, K2, Z11
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*8), Z18
+	VMOVUPS       6144(SI)(R8*8), Z18
 	VADDPD        Z18, Z10, K2, Z10
-	VMOVUPS       14336(R9)(R11*8), Z18
+	VMOVUPS       14336(SI)(R8*8), Z18
 	VADDPD        Z18, Z12, K2, Z12
 	VPCMPEQQ.BCST label7<>+0(SB), Z17, K2
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K2, Z13
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K2, Z15
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K2, Z14
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K2, Z16
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
 	JMP           few3
 
 done3:
@@ -68696,15 +68730,19 @@ done3:
 	VADDSD        X1, X16, X16
 	VADDSD        920(AX), X16, X16
 	VMOVSD        X16, 920(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*8), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -68715,32 +68753,30 @@ TEXT ·softmaxLogSumsYLanes2F32AVX512(SB), $12352-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000040
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000040
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	LEAQ         (SI)(R11*4), BX
-	VMOVUPS      (BX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      128(BX), Z3
-	VMOVUPS      192(BX), Z4
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      192(DX), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z1, Z5
 	VANDPS       Z8, Z2, Z6
@@ -68750,10 +68786,10 @@ many:
 	VPMAXUD      Z6, Z0, Z0
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
-	VMOVUPS      (BX)(DX*1), Z5
-	VMOVUPS      64(BX)(DX*1), Z6
-	VMOVUPS      128(BX)(DX*1), Z7
-	VMOVUPS      192(BX)(DX*1), Z8
+	VMOVUPS      (DX)(CX*1), Z5
+	VMOVUPS      64(DX)(CX*1), Z6
+	VMOVUPS      128(DX)(CX*1), Z7
+	VMOVUPS      192(DX)(CX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z5, Z9
 	VANDPS       Z12, Z6, Z10
@@ -68886,54 +68922,55 @@ many:
 	VMULPS  Z10, Z2, Z14
 	VMULPS  Z11, Z3, Z15
 	VMULPS  Z12, Z4, Z16
-	VMOVUPS Z13, (R8)(R11*4)
-	VMOVUPS Z14, 64(R8)(R11*4)
-	VMOVUPS Z15, 128(R8)(R11*4)
-	VMOVUPS Z16, 192(R8)(R11*4)
+	VMOVUPS Z13, (BX)(R8*4)
+	VMOVUPS Z14, 64(BX)(R8*4)
+	VMOVUPS Z15, 128(BX)(R8*4)
+	VMOVUPS Z16, 192(BX)(R8*4)
 	VMULPS  Z9, Z5, Z13
 	VMULPS  Z10, Z6, Z14
 	VMULPS  Z11, Z7, Z15
 	VMULPS  Z12, Z8, Z16
-	VMOVUPS Z13, 4096(R8)(R11*4)
-	VMOVUPS Z14, 4160(R8)(R11*4)
-	VMOVUPS Z15, 4224(R8)(R11*4)
-	VMOVUPS Z16, 4288(R8)(R11*4)
+	VMOVUPS Z13, 4096(BX)(R8*4)
+	VMOVUPS Z14, 4160(BX)(R8*4)
+	VMOVUPS Z15, 4224(BX)(R8*4)
+	VMOVUPS Z16, 4288(BX)(R8*4)
 	VMULPS  Z9, Z5, Z5
 	VMULPS  Z10, Z6, Z6
 	VMULPS  Z11, Z7, Z7
 	VMULPS  Z12, Z8, Z8
-	VMOVUPS Z5, 2048(R8)(R11*4)
-	VMOVUPS Z6, 2112(R8)(R11*4)
-	VMOVUPS Z7, 2176(R8)(R11*4)
-	VMOVUPS Z8, 2240(R8)(R11*4)
+	VMOVUPS Z5, 2048(BX)(R8*4)
+	VMOVUPS Z6, 2112(BX)(R8*4)
+	VMOVUPS Z7, 2176(BX)(R8*4)
+	VMOVUPS Z8, 2240(BX)(R8*4)
 	VMULPS  Z9, Z1, Z1
 	VMULPS  Z10, Z2, Z2
 	VMULPS  Z11, Z3, Z3
 	VMULPS  Z12, Z4, Z4
-	VMOVUPS Z1, 6144(R8)(R11*4)
-	VMOVUPS Z2, 6208(R8)(R11*4)
-	VMOVUPS Z3, 6272(R8)(R11*4)
-	VMOVUPS Z4, 6336(R8)(R11*4)
-	ADDQ    $0x00000040, R11
-	SUBQ    $0x00000040, R10
-	CMPQ    R10, $0x00000040
+	VMOVUPS Z1, 6144(BX)(R8*4)
+	VMOVUPS Z2, 6208(BX)(R8*4)
+	VMOVUPS Z3, 6272(BX)(R8*4)
+	VMOVUPS Z4, 6336(BX)(R8*4)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x00000040, DI
+	CMPQ    DI, $0x00000040
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
 
@@ -68979,15 +69016,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPS  Z3, Z1, Z4
-	VMOVUPS Z4, (R8)(R11*4)
+	VMOVUPS Z4, (BX)(R8*4)
 	VMULPS  Z3, Z2, Z4
-	VMOVUPS Z4, 4096(R8)(R11*4)
+	VMOVUPS Z4, 4096(BX)(R8*4)
 	VMULPS  Z3, Z2, Z2
-	VMOVUPS Z2, 2048(R8)(R11*4)
+	VMOVUPS Z2, 2048(BX)(R8*4)
 	VMULPS  Z3, Z1, Z1
-	VMOVUPS Z1, 6144(R8)(R11*4)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
+	VMOVUPS Z1, 6144(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
 	JMP     few
 
 done:
@@ -68999,91 +69036,93 @@ done:
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
 	VPXORQ Z8, Z8, Z8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000010
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (DI)(R10*1), Z9
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBD     (R8)(DI*1), Z9
 	VPXORQ        Z10, Z10, Z10
 	VPXORQ        Z11, Z11, Z11
 	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
-	VMOVUPS       (R8)(R10*4), Z12
+	VMOVUPS       (BX)(DI*4), Z12
 	VADDPS        Z12, Z1, K1, Z1
 	VMOVAPS       Z12, K1, Z10
-	VMOVUPS       4096(R8)(R10*4), Z12
+	VMOVUPS       4096(BX)(DI*4), Z12
 	VADDPS        Z12, Z3, K1, Z3
 	VMOVAPS       Z12, K1, Z11
 	KNOTW         K1, K1
-	VMOVUPS       (R8)(R10*4), Z12
+	VMOVUPS       (BX)(DI*4), Z12
 	VADDPS        Z12, Z2, K1, Z2
-	VMOVUPS       4096(R8)(R10*4), Z12
+	VMOVUPS       4096(BX)(DI*4), Z12
 	VADDPS        Z12, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z5, K1, Z5
 	VMOVAPS       Z9, K1, Z10
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z7, K1, Z7
 	VMOVAPS       Z9, K1, Z11
 	KNOTW         K1, K1
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z6, K1, Z6
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z8, K1, Z8
-	VMOVUPS       Z10, 8192(R8)(R10*4)
-	VMOVUPS       Z11, 10240(R8)(R10*4)
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VMOVUPS       Z10, 8192(BX)(DI*4)
+	VMOVUPS       Z11, 10240(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X9
+	MOVQ          $0x00000010, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X9
 	VPMOVZXBD     X9, Z9
 	VPXORQ        Z10, Z10, Z10
 	VPXORQ        Z11, Z11, Z11
 	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K2
-	VMOVUPS       (R8)(R10*4), Z12
+	VMOVUPS       (BX)(DI*4), Z12
 	VADDPS        Z12, Z1, K2, Z1
 	VMOVAPS       Z12, K2, Z10
-	VMOVUPS       4096(R8)(R10*4), Z12
+	VMOVUPS       4096(BX)(DI*4), Z12
 	VADDPS        Z12, Z3, K2, Z3
 	VMOVAPS       Z12, K2, Z11
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R8)(R10*4), Z12
+	VMOVUPS       (BX)(DI*4), Z12
 	VADDPS        Z12, Z2, K2, Z2
-	VMOVUPS       4096(R8)(R10*4), Z12
+	VMOVUPS       4096(BX)(DI*4), Z12
 	VADDPS        Z12, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K2
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z5, K2, Z5
 	VMOVAPS       Z9, K2, Z10
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z7, K2, Z7
 	VMOVAPS       Z9, K2, Z11
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R8)(R10*4), Z9
+	VMOVUPS       2048(BX)(DI*4), Z9
 	VADDPS        Z9, Z6, K2, Z6
-	VMOVUPS       6144(R8)(R10*4), Z9
+	VMOVUPS       6144(BX)(DI*4), Z9
 	VADDPS        Z9, Z8, K2, Z8
-	VMOVUPS       Z10, 8192(R8)(R10*4)
-	VMOVUPS       Z11, 10240(R8)(R10*4)
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
+	VMOVUPS       Z10, 8192(BX)(DI*4)
+	VMOVUPS       Z11, 10240(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -69186,124 +69225,174 @@ done2:
 	VMOVSD        X2, 152(AX)
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
-	MOVQ          R9, BX
-	XORQ          R10, R10
-	CMPQ          BX, $0x00000020
+	MOVQ          SI, DX
+	XORQ          DI, DI
+	CMPQ          DX, $0x00000040
 	JL            few3
 
 many3:
-	// Vectors at a time: 2.
-	VPMOVZXBD (DI)(R10*1), Z3
-	VPMOVZXBD 16(DI)(R10*1), Z4
-	VMOVUPS   8192(R8)(R10*4), Z5
-	VMOVUPS   8256(R8)(R10*4), Z6
-	VMOVUPS   10240(R8)(R10*4), Z7
-	VMOVUPS   10304(R8)(R10*4), Z8
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Z3
+	VPMOVZXBD 16(R8)(DI*1), Z4
+	VPMOVZXBD 32(R8)(DI*1), Z5
+	VPMOVZXBD 48(R8)(DI*1), Z6
+	VMOVUPS   8192(BX)(DI*4), Z7
+	VMOVUPS   8256(BX)(DI*4), Z8
+	VMOVUPS   8320(BX)(DI*4), Z9
+	VMOVUPS   8384(BX)(DI*4), Z10
+	VMOVUPS   10240(BX)(DI*4), Z11
+	VMOVUPS   10304(BX)(DI*4), Z12
+	VMOVUPS   10368(BX)(DI*4), Z13
+	VMOVUPS   10432(BX)(DI*4), Z14
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS        Z7, Z5, Z9
-	VADDPS        Z8, Z6, Z10
-	VPSUBD        Z5, Z9, Z11
-	VPSUBD        Z6, Z10, Z12
-	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z13
-	VANDPS        Z13, Z11, Z11
-	VANDPS        Z13, Z12, Z12
-	VPADDD        Z11, Z5, Z13
-	VPADDD        Z12, Z6, Z14
-	VSUBPS        Z5, Z13, Z5
-	VSUBPS        Z6, Z14, Z6
-	VSUBPS        Z5, Z7, Z5
-	VSUBPS        Z6, Z8, Z6
-	VADDPS        Z13, Z9, Z7
-	VADDPS        Z14, Z10, Z8
-	VDIVPS        Z7, Z5, Z5
-	VDIVPS        Z8, Z6, Z6
-	VPSRLD        $0x17, Z11, Z7
-	VPSRLD        $0x17, Z12, Z8
-	VCVTDQ2PS     Z7, Z7
-	VCVTDQ2PS     Z8, Z8
-	VMULPS        Z5, Z5, Z9
-	VMULPS        Z6, Z6, Z10
-	VBROADCASTSS  unitLanedSingle<>+0(SB), Z11
-	VMOVAPD       Z11, Z12
-	VBROADCASTSS  unitLanecSingle<>+0(SB), Z13
-	VFMADD213PS   Z13, Z9, Z12
-	VFMADD213PS   Z13, Z10, Z11
-	VBROADCASTSS  unitLanebSingle<>+0(SB), Z13
-	VFMADD213PS   Z13, Z9, Z12
-	VFMADD213PS   Z13, Z10, Z11
-	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z13
-	VFMADD213PS   Z13, Z9, Z12
-	VFMADD213PS   Z13, Z10, Z11
-	VMULPS        Z9, Z12, Z9
-	VMULPS        Z10, Z11, Z10
-	VADDPS        Z5, Z5, Z11
-	VADDPS        Z6, Z6, Z12
-	VFMADD213PS   Z11, Z5, Z9
-	VFMADD213PS   Z12, Z6, Z10
-	VBROADCASTSS  ln2Single<>+0(SB), Z5
-	VFMADD231PS   Z5, Z7, Z9
-	VFMADD231PS   Z5, Z8, Z10
-	VBROADCASTSS  signBitSingle<>+0(SB), Z5
-	VXORPS        Z5, Z9, Z6
-	VXORPS        Z5, Z10, Z5
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS        Z11, Z7, Z15
+	VADDPS        Z12, Z8, Z16
+	VADDPS        Z13, Z9, Z17
+	VADDPS        Z14, Z10, Z18
+	VPSUBD        Z7, Z15, Z19
+	VPSUBD        Z8, Z16, Z20
+	VPSUBD        Z9, Z17, Z21
+	VPSUBD        Z10, Z18, Z22
+	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z23
+	VANDPS        Z23, Z19, Z19
+	VANDPS        Z23, Z20, Z20
+	VANDPS        Z23, Z21, Z21
+	VANDPS        Z23, Z22, Z22
+	VPADDD        Z19, Z7, Z23
+	VPADDD        Z20, Z8, Z24
+	VPADDD        Z21, Z9, Z25
+	VPADDD        Z22, Z10, Z26
+	VSUBPS        Z7, Z23, Z7
+	VSUBPS        Z8, Z24, Z8
+	VSUBPS        Z9, Z25, Z9
+	VSUBPS        Z10, Z26, Z10
+	VSUBPS        Z11, Z7, Z7
+	VSUBPS        Z12, Z8, Z8
+	VSUBPS        Z13, Z9, Z9
+	VSUBPS        Z14, Z10, Z10
+	VADDPS        Z23, Z15, Z11
+	VADDPS        Z24, Z16, Z12
+	VADDPS        Z25, Z17, Z13
+	VADDPS        Z26, Z18, Z14
+	VDIVPS        Z11, Z7, Z7
+	VDIVPS        Z12, Z8, Z8
+	VDIVPS        Z13, Z9, Z9
+	VDIVPS        Z14, Z10, Z10
+	VMULPS        Z7, Z7, Z11
+	VMULPS        Z8, Z8, Z12
+	VMULPS        Z9, Z9, Z13
+	VMULPS        Z10, Z10, Z14
+	VADDPS        Z7, Z7, Z15
+	VADDPS        Z8, Z8, Z16
+	VADDPS        Z9, Z9, Z17
+	VADDPS        Z10, Z10, Z18
+	VPSRLD        $0x17, Z19, Z19
+	VPSRLD        $0x17, Z20, Z20
+	VPSRLD        $0x17, Z21, Z21
+	VPSRLD        $0x17, Z22, Z22
+	VCVTDQ2PS     Z19, Z19
+	VCVTDQ2PS     Z20, Z20
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VBROADCASTSS  ln2Single<>+0(SB), Z23
+	VFNMADD231PS  Z23, Z19, Z15
+	VFNMADD231PS  Z23, Z20, Z16
+	VFNMADD231PS  Z23, Z21, Z17
+	VFNMADD231PS  Z23, Z22, Z18
+	VMULPS        Z11, Z7, Z7
+	VMULPS        Z12, Z8, Z8
+	VMULPS        Z13, Z9, Z9
+	VMULPS        Z14, Z10, Z10
+	VBROADCASTSS  unitLanedSingle<>+0(SB), Z19
+	VMOVAPD       Z19, Z20
+	VMOVAPD       Z19, Z21
+	VMOVAPD       Z19, Z22
+	VBROADCASTSS  unitLanecSingle<>+0(SB), Z23
+	VFMADD213PS   Z23, Z11, Z20
+	VFMADD213PS   Z23, Z12, Z21
+	VFMADD213PS   Z23, Z13, Z22
+	VFMADD213PS   Z23, Z14, Z19
+	VBROADCASTSS  unitLanebSingle<>+0(SB), Z23
+	VFMADD213PS   Z23, Z11, Z20
+	VFMADD213PS   Z23, Z12, Z21
+	VFMADD213PS   Z23, Z13, Z22
+	VFMADD213PS   Z23, Z14, Z19
+	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z23
+	VFMADD213PS   Z23, Z11, Z20
+	VFMADD213PS   Z23, Z12, Z21
+	VFMADD213PS   Z23, Z13, Z22
+	VFMADD213PS   Z23, Z14, Z19
+	VFMADD231PS   Z20, Z7, Z15
+	VFMADD231PS   Z21, Z8, Z16
+	VFMADD231PS   Z22, Z9, Z17
+	VFMADD231PS   Z19, Z10, Z18
 	VPCMPEQD.BCST label0Single<>+0(SB), Z3, K1
 	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K2
-	VADDPS        Z6, Z1, K1, Z1
-	VADDPS        Z5, Z1, K2, Z1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K4
+	VADDPS        Z15, Z1, K1, Z1
+	VADDPS        Z16, Z1, K2, Z1
+	VADDPS        Z17, Z1, K3, Z1
+	VADDPS        Z18, Z1, K4, Z1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z3, K1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K2
-	VADDPS        Z6, Z2, K1, Z2
-	VADDPS        Z5, Z2, K2, Z2
-	ADDQ          $0x00000020, R10
-	SUBQ          $0x00000020, BX
-	CMPQ          BX, $0x00000020
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K4
+	VADDPS        Z15, Z2, K1, Z2
+	VADDPS        Z16, Z2, K2, Z2
+	VADDPS        Z17, Z2, K3, Z2
+	VADDPS        Z18, Z2, K4, Z2
+	ADDQ          $0x00000040, DI
+	SUBQ          $0x00000040, DX
+	CMPQ          DX, $0x00000040
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R11
-	CMPQ       BX, R11
-	CMOVQLT    BX, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	VMOVDQU8.Z (DI)(R10*1), K1, X3
+	MOVQ       $0x00000010, R8
+	CMPQ       DX, R8
+	CMOVQLT    DX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	KMOVW      (R9)(R8*2), K1
+	MOVQ       y_base+16(FP), R8
+	VMOVDQU8.Z (R8)(DI*1), K1, X3
 	VPMOVZXBD  X3, Z3
-	VMOVUPS    8192(R8)(R10*4), Z4
-	VMOVUPS    10240(R8)(R10*4), Z5
+	VMOVUPS    8192(BX)(DI*4), Z4
+	VMOVUPS    10240(BX)(DI*4), Z5
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS           Z5, Z4, Z6
-	VPSUBD           Z4, Z6, Z7
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z7, Z7
-	VPADDD           Z7, Z4, Z8
-	VSUBPS           Z4, Z8, Z4
-	VSUBPS           Z4, Z5, Z4
-	VADDPS           Z8, Z6, Z5
-	VDIVPS           Z5, Z4, Z4
-	VPSRLD           $0x17, Z7, Z5
-	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z4, Z4, Z6
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z7
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z6, Z7
-	VMULPS           Z6, Z7, Z6
-	VADDPS           Z4, Z4, Z7
-	VFMADD213PS      Z7, Z4, Z6
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z5, Z6
-	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z4
-	VMOVAPS.Z        Z4, K1, Z4
-	VPCMPEQD.BCST    label0Single<>+0(SB), Z3, K1
-	VADDPS           Z4, Z1, K1, Z1
-	VPCMPEQD.BCST    label1Single<>+0(SB), Z3, K1
-	VADDPS           Z4, Z2, K1, Z2
-	ADDQ             $0x00000010, R10
-	SUBQ             $0x00000010, BX
-	JMP              few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z5, Z4, Z6
+	VPSUBD            Z4, Z6, Z7
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z7, Z7
+	VPADDD            Z7, Z4, Z8
+	VSUBPS            Z4, Z8, Z4
+	VSUBPS            Z5, Z4, Z4
+	VADDPS            Z8, Z6, Z5
+	VDIVPS            Z5, Z4, Z4
+	VMULPS            Z4, Z4, Z5
+	VADDPS            Z4, Z4, Z6
+	VPSRLD            $0x17, Z7, Z7
+	VCVTDQ2PS         Z7, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z6
+	VMULPS            Z5, Z4, Z4
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z5, Z7
+	VFMADD231PS       Z7, Z4, Z6
+	VMOVAPS.Z         Z6, K1, Z4
+	VPCMPEQD.BCST     label0Single<>+0(SB), Z3, K1
+	VADDPS            Z4, Z1, K1, Z1
+	VPCMPEQD.BCST     label1Single<>+0(SB), Z3, K1
+	VADDPS            Z4, Z2, K1, Z2
+	ADDQ              $0x00000010, DI
+	SUBQ              $0x00000010, DX
+	JMP               few3
 
 done3:
 	VEXTRACTF64X4 $0x01, Z1, Y3
@@ -69330,15 +69419,19 @@ done3:
 	VADDSD        X1, X2, X2
 	VADDSD        208(AX), X2, X2
 	VMOVSD        X2, 208(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*4), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -69349,32 +69442,30 @@ TEXT ·softmaxLogSumsYLanes2F64AVX512(SB), $24640-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000020
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	LEAQ         (SI)(R11*8), BX
-	VMOVUPD      (BX), Z1
-	VMOVUPD      64(BX), Z2
-	VMOVUPD      128(BX), Z3
-	VMOVUPD      192(BX), Z4
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*8), DX
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
+	VMOVUPD      128(DX), Z3
+	VMOVUPD      192(DX), Z4
 	VBROADCASTSD absBits<>+0(SB), Z8
 	VANDPD       Z8, Z1, Z5
 	VANDPD       Z8, Z2, Z6
@@ -69384,10 +69475,10 @@ many:
 	VPMAXUQ      Z6, Z0, Z0
 	VPMAXUQ      Z7, Z0, Z0
 	VPMAXUQ      Z8, Z0, Z0
-	VMOVUPD      (BX)(DX*1), Z5
-	VMOVUPD      64(BX)(DX*1), Z6
-	VMOVUPD      128(BX)(DX*1), Z7
-	VMOVUPD      192(BX)(DX*1), Z8
+	VMOVUPD      (DX)(CX*1), Z5
+	VMOVUPD      64(DX)(CX*1), Z6
+	VMOVUPD      128(DX)(CX*1), Z7
+	VMOVUPD      192(DX)(CX*1), Z8
 	VBROADCASTSD absBits<>+0(SB), Z12
 	VANDPD       Z12, Z5, Z9
 	VANDPD       Z12, Z6, Z10
@@ -69565,54 +69656,55 @@ many:
 	VMULPD  Z10, Z2, Z14
 	VMULPD  Z11, Z3, Z15
 	VMULPD  Z12, Z4, Z16
-	VMOVUPS Z13, (R8)(R11*8)
-	VMOVUPS Z14, 64(R8)(R11*8)
-	VMOVUPS Z15, 128(R8)(R11*8)
-	VMOVUPS Z16, 192(R8)(R11*8)
+	VMOVUPS Z13, (BX)(R8*8)
+	VMOVUPS Z14, 64(BX)(R8*8)
+	VMOVUPS Z15, 128(BX)(R8*8)
+	VMOVUPS Z16, 192(BX)(R8*8)
 	VMULPD  Z9, Z5, Z13
 	VMULPD  Z10, Z6, Z14
 	VMULPD  Z11, Z7, Z15
 	VMULPD  Z12, Z8, Z16
-	VMOVUPS Z13, 8192(R8)(R11*8)
-	VMOVUPS Z14, 8256(R8)(R11*8)
-	VMOVUPS Z15, 8320(R8)(R11*8)
-	VMOVUPS Z16, 8384(R8)(R11*8)
+	VMOVUPS Z13, 8192(BX)(R8*8)
+	VMOVUPS Z14, 8256(BX)(R8*8)
+	VMOVUPS Z15, 8320(BX)(R8*8)
+	VMOVUPS Z16, 8384(BX)(R8*8)
 	VMULPD  Z9, Z5, Z5
 	VMULPD  Z10, Z6, Z6
 	VMULPD  Z11, Z7, Z7
 	VMULPD  Z12, Z8, Z8
-	VMOVUPS Z5, 4096(R8)(R11*8)
-	VMOVUPS Z6, 4160(R8)(R11*8)
-	VMOVUPS Z7, 4224(R8)(R11*8)
-	VMOVUPS Z8, 4288(R8)(R11*8)
+	VMOVUPS Z5, 4096(BX)(R8*8)
+	VMOVUPS Z6, 4160(BX)(R8*8)
+	VMOVUPS Z7, 4224(BX)(R8*8)
+	VMOVUPS Z8, 4288(BX)(R8*8)
 	VMULPD  Z9, Z1, Z1
 	VMULPD  Z10, Z2, Z2
 	VMULPD  Z11, Z3, Z3
 	VMULPD  Z12, Z4, Z4
-	VMOVUPS Z1, 12288(R8)(R11*8)
-	VMOVUPS Z2, 12352(R8)(R11*8)
-	VMOVUPS Z3, 12416(R8)(R11*8)
-	VMOVUPS Z4, 12480(R8)(R11*8)
-	ADDQ    $0x00000020, R11
-	SUBQ    $0x00000020, R10
-	CMPQ    R10, $0x00000020
+	VMOVUPS Z1, 12288(BX)(R8*8)
+	VMOVUPS Z2, 12352(BX)(R8*8)
+	VMOVUPS Z3, 12416(BX)(R8*8)
+	VMOVUPS Z4, 12480(BX)(R8*8)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x00000020, DI
+	CMPQ    DI, $0x00000020
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
 
@@ -69673,15 +69765,15 @@ few:
 
 	// Each sum of the others adds up: nothing cancels.
 	VMULPD  Z3, Z1, Z4
-	VMOVUPS Z4, (R8)(R11*8)
+	VMOVUPS Z4, (BX)(R8*8)
 	VMULPD  Z3, Z2, Z4
-	VMOVUPS Z4, 8192(R8)(R11*8)
+	VMOVUPS Z4, 8192(BX)(R8*8)
 	VMULPD  Z3, Z2, Z2
-	VMOVUPS Z2, 4096(R8)(R11*8)
+	VMOVUPS Z2, 4096(BX)(R8*8)
 	VMULPD  Z3, Z1, Z1
-	VMOVUPS Z1, 12288(R8)(R11*8)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Z1, 12288(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -69693,91 +69785,93 @@ done:
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
 	VPXORQ Z8, Z8, Z8
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (DI)(R10*1), Z9
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBQ     (R8)(DI*1), Z9
 	VPXORQ        Z10, Z10, Z10
 	VPXORQ        Z11, Z11, Z11
 	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
-	VMOVUPS       (R8)(R10*8), Z12
+	VMOVUPS       (BX)(DI*8), Z12
 	VADDPD        Z12, Z1, K1, Z1
 	VMOVAPD       Z12, K1, Z10
-	VMOVUPS       8192(R8)(R10*8), Z12
+	VMOVUPS       8192(BX)(DI*8), Z12
 	VADDPD        Z12, Z3, K1, Z3
 	VMOVAPD       Z12, K1, Z11
 	KNOTB         K1, K1
-	VMOVUPS       (R8)(R10*8), Z12
+	VMOVUPS       (BX)(DI*8), Z12
 	VADDPD        Z12, Z2, K1, Z2
-	VMOVUPS       8192(R8)(R10*8), Z12
+	VMOVUPS       8192(BX)(DI*8), Z12
 	VADDPD        Z12, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z5, K1, Z5
 	VMOVAPD       Z9, K1, Z10
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z7, K1, Z7
 	VMOVAPD       Z9, K1, Z11
 	KNOTB         K1, K1
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z6, K1, Z6
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z8, K1, Z8
-	VMOVUPS       Z10, 16384(R8)(R10*8)
-	VMOVUPS       Z11, 20480(R8)(R10*8)
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	VMOVUPS       Z10, 16384(BX)(DI*8)
+	VMOVUPS       Z11, 20480(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X9
+	MOVQ          $0x00000008, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X9
 	VPMOVZXBQ     X9, Z9
 	VPXORQ        Z10, Z10, Z10
 	VPXORQ        Z11, Z11, Z11
 	VPCMPEQQ.BCST label0<>+0(SB), Z9, K2
-	VMOVUPS       (R8)(R10*8), Z12
+	VMOVUPS       (BX)(DI*8), Z12
 	VADDPD        Z12, Z1, K2, Z1
 	VMOVAPD       Z12, K2, Z10
-	VMOVUPS       8192(R8)(R10*8), Z12
+	VMOVUPS       8192(BX)(DI*8), Z12
 	VADDPD        Z12, Z3, K2, Z3
 	VMOVAPD       Z12, K2, Z11
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R8)(R10*8), Z12
+	VMOVUPS       (BX)(DI*8), Z12
 	VADDPD        Z12, Z2, K2, Z2
-	VMOVUPS       8192(R8)(R10*8), Z12
+	VMOVUPS       8192(BX)(DI*8), Z12
 	VADDPD        Z12, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z9, K2
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z5, K2, Z5
 	VMOVAPD       Z9, K2, Z10
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z7, K2, Z7
 	VMOVAPD       Z9, K2, Z11
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       4096(R8)(R10*8), Z9
+	VMOVUPS       4096(BX)(DI*8), Z9
 	VADDPD        Z9, Z6, K2, Z6
-	VMOVUPS       12288(R8)(R10*8), Z9
+	VMOVUPS       12288(BX)(DI*8), Z9
 	VADDPD        Z9, Z8, K2, Z8
-	VMOVUPS       Z10, 16384(R8)(R10*8)
-	VMOVUPS       Z11, 20480(R8)(R10*8)
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
+	VMOVUPS       Z10, 16384(BX)(DI*8)
+	VMOVUPS       Z11, 20480(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -69848,148 +69942,210 @@ done2:
 	VMOVSD        X8, 152(AX)
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
-	MOVQ          R9, BX
-	XORQ          R10, R10
-	CMPQ          BX, $0x00000010
+	MOVQ          SI, DX
+	XORQ          DI, DI
+	CMPQ          DX, $0x00000020
 	JL            few3
 
 many3:
-	// Vectors at a time: 2.
-	VPMOVZXBQ (DI)(R10*1), Z3
-	VPMOVZXBQ 8(DI)(R10*1), Z4
-	VMOVUPS   16384(R8)(R10*8), Z5
-	VMOVUPS   16448(R8)(R10*8), Z6
-	VMOVUPS   20480(R8)(R10*8), Z7
-	VMOVUPS   20544(R8)(R10*8), Z8
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Z3
+	VPMOVZXBQ 8(R8)(DI*1), Z4
+	VPMOVZXBQ 16(R8)(DI*1), Z5
+	VPMOVZXBQ 24(R8)(DI*1), Z6
+	VMOVUPS   16384(BX)(DI*8), Z7
+	VMOVUPS   16448(BX)(DI*8), Z8
+	VMOVUPS   16512(BX)(DI*8), Z9
+	VMOVUPS   16576(BX)(DI*8), Z10
+	VMOVUPS   20480(BX)(DI*8), Z11
+	VMOVUPS   20544(BX)(DI*8), Z12
+	VMOVUPS   20608(BX)(DI*8), Z13
+	VMOVUPS   20672(BX)(DI*8), Z14
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD        Z7, Z5, Z9
-	VADDPD        Z8, Z6, Z10
-	VPSUBQ        Z5, Z9, Z11
-	VPSUBQ        Z6, Z10, Z12
-	VBROADCASTSD  signAndExponent<>+0(SB), Z13
-	VANDPD        Z13, Z11, Z11
-	VANDPD        Z13, Z12, Z12
-	VPADDQ        Z11, Z5, Z13
-	VPADDQ        Z12, Z6, Z14
-	VSUBPD        Z5, Z13, Z5
-	VSUBPD        Z6, Z14, Z6
-	VSUBPD        Z5, Z7, Z5
-	VSUBPD        Z6, Z8, Z6
-	VADDPD        Z13, Z9, Z7
-	VADDPD        Z14, Z10, Z8
-	VDIVPD        Z7, Z5, Z5
-	VDIVPD        Z8, Z6, Z6
-	VPSRLQ        $0x34, Z11, Z7
-	VPSRLQ        $0x34, Z12, Z8
-	VCVTQQ2PD     Z7, Z7
-	VCVTQQ2PD     Z8, Z8
-	VMULPD        Z5, Z5, Z9
-	VMULPD        Z6, Z6, Z10
-	VBROADCASTSD  unit64j<>+0(SB), Z11
-	VMOVAPD       Z11, Z12
-	VBROADCASTSD  unit64i<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64h<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64g<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64f<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64e<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64d<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64c<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64b<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VBROADCASTSD  unit64a<>+0(SB), Z13
-	VFMADD213PD   Z13, Z9, Z12
-	VFMADD213PD   Z13, Z10, Z11
-	VMULPD        Z9, Z12, Z9
-	VMULPD        Z10, Z11, Z10
-	VADDPD        Z5, Z5, Z11
-	VADDPD        Z6, Z6, Z12
-	VFMADD213PD   Z11, Z5, Z9
-	VFMADD213PD   Z12, Z6, Z10
-	VBROADCASTSD  ln2<>+0(SB), Z5
-	VFMADD231PD   Z5, Z7, Z9
-	VFMADD231PD   Z5, Z8, Z10
-	VBROADCASTSD  signBit<>+0(SB), Z5
-	VXORPD        Z5, Z9, Z6
-	VXORPD        Z5, Z10, Z5
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD        Z11, Z7, Z15
+	VADDPD        Z12, Z8, Z16
+	VADDPD        Z13, Z9, Z17
+	VADDPD        Z14, Z10, Z18
+	VPSUBQ        Z7, Z15, Z19
+	VPSUBQ        Z8, Z16, Z20
+	VPSUBQ        Z9, Z17, Z21
+	VPSUBQ        Z10, Z18, Z22
+	VBROADCASTSD  signAndExponent<>+0(SB), Z23
+	VANDPD        Z23, Z19, Z19
+	VANDPD        Z23, Z20, Z20
+	VANDPD        Z23, Z21, Z21
+	VANDPD        Z23, Z22, Z22
+	VPADDQ        Z19, Z7, Z23
+	VPADDQ        Z20, Z8, Z24
+	VPADDQ        Z21, Z9, Z25
+	VPADDQ        Z22, Z10, Z26
+	VSUBPD        Z7, Z23, Z7
+	VSUBPD        Z8, Z24, Z8
+	VSUBPD        Z9, Z25, Z9
+	VSUBPD        Z10, Z26, Z10
+	VSUBPD        Z11, Z7, Z7
+	VSUBPD        Z12, Z8, Z8
+	VSUBPD        Z13, Z9, Z9
+	VSUBPD        Z14, Z10, Z10
+	VADDPD        Z23, Z15, Z11
+	VADDPD        Z24, Z16, Z12
+	VADDPD        Z25, Z17, Z13
+	VADDPD        Z26, Z18, Z14
+	VDIVPD        Z11, Z7, Z7
+	VDIVPD        Z12, Z8, Z8
+	VDIVPD        Z13, Z9, Z9
+	VDIVPD        Z14, Z10, Z10
+	VMULPD        Z7, Z7, Z11
+	VMULPD        Z8, Z8, Z12
+	VMULPD        Z9, Z9, Z13
+	VMULPD        Z10, Z10, Z14
+	VADDPD        Z7, Z7, Z15
+	VADDPD        Z8, Z8, Z16
+	VADDPD        Z9, Z9, Z17
+	VADDPD        Z10, Z10, Z18
+	VPSRLQ        $0x34, Z19, Z19
+	VPSRLQ        $0x34, Z20, Z20
+	VPSRLQ        $0x34, Z21, Z21
+	VPSRLQ        $0x34, Z22, Z22
+	VCVTQQ2PD     Z19, Z19
+	VCVTQQ2PD     Z20, Z20
+	VCVTQQ2PD     Z21, Z21
+	VCVTQQ2PD     Z22, Z22
+	VBROADCASTSD  ln2<>+0(SB), Z23
+	VFNMADD231PD  Z23, Z19, Z15
+	VFNMADD231PD  Z23, Z20, Z16
+	VFNMADD231PD  Z23, Z21, Z17
+	VFNMADD231PD  Z23, Z22, Z18
+	VMULPD        Z11, Z7, Z7
+	VMULPD        Z12, Z8, Z8
+	VMULPD        Z13, Z9, Z9
+	VMULPD        Z14, Z10, Z10
+	VBROADCASTSD  unit64j<>+0(SB), Z19
+	VMOVAPD       Z19, Z20
+	VMOVAPD       Z19, Z21
+	VMOVAPD       Z19, Z22
+	VBROADCASTSD  unit64i<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64h<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64g<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64f<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64e<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64d<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64c<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64b<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VBROADCASTSD  unit64a<>+0(SB), Z23
+	VFMADD213PD   Z23, Z11, Z20
+	VFMADD213PD   Z23, Z12, Z21
+	VFMADD213PD   Z23, Z13, Z22
+	VFMADD213PD   Z23, Z14, Z19
+	VFMADD231PD   Z20, Z7, Z15
+	VFMADD231PD   Z21, Z8, Z16
+	VFMADD231PD   Z22, Z9, Z17
+	VFMADD231PD   Z19, Z10, Z18
 	VPCMPEQQ.BCST label0<>+0(SB), Z3, K1
 	VPCMPEQQ.BCST label0<>+0(SB), Z4, K2
-	VADDPD        Z6, Z1, K1, Z1
-	VADDPD        Z5, Z1, K2, Z1
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K4
+	VADDPD        Z15, Z1, K1, Z1
+	VADDPD        Z16, Z1, K2, Z1
+	VADDPD        Z17, Z1, K3, Z1
+	VADDPD        Z18, Z1, K4, Z1
 	VPCMPEQQ.BCST label1<>+0(SB), Z3, K1
 	VPCMPEQQ.BCST label1<>+0(SB), Z4, K2
-	VADDPD        Z6, Z2, K1, Z2
-	VADDPD        Z5, Z2, K2, Z2
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K4
+	VADDPD        Z15, Z2, K1, Z2
+	VADDPD        Z16, Z2, K2, Z2
+	VADDPD        Z17, Z2, K3, Z2
+	VADDPD        Z18, Z2, K4, Z2
+	ADDQ          $0x00000020, DI
+	SUBQ          $0x00000020, DX
+	CMPQ          DX, $0x00000020
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R11
-	CMPQ       BX, R11
-	CMOVQLT    BX, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	VMOVDQU8.Z (DI)(R10*1), K1, X3
+	MOVQ       $0x00000008, R8
+	CMPQ       DX, R8
+	CMOVQLT    DX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	KMOVW      (R9)(R8*2), K1
+	MOVQ       y_base+16(FP), R8
+	VMOVDQU8.Z (R8)(DI*1), K1, X3
 	VPMOVZXBQ  X3, Z3
-	VMOVUPS    16384(R8)(R10*8), Z4
-	VMOVUPS    20480(R8)(R10*8), Z5
+	VMOVUPS    16384(BX)(DI*8), Z4
+	VMOVUPS    20480(BX)(DI*8), Z5
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD           Z5, Z4, Z6
-	VPSUBQ           Z4, Z6, Z7
-	VANDPD.BCST      signAndExponent<>+0(SB), Z7, Z7
-	VPADDQ           Z7, Z4, Z8
-	VSUBPD           Z4, Z8, Z4
-	VSUBPD           Z4, Z5, Z4
-	VADDPD           Z8, Z6, Z5
-	VDIVPD           Z5, Z4, Z4
-	VPSRLQ           $0x34, Z7, Z5
-	VCVTQQ2PD        Z5, Z5
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     unit64j<>+0(SB), Z7
-	VFMADD213PD.BCST unit64i<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64h<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64g<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64f<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64d<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64b<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST unit64a<>+0(SB), Z6, Z7
-	VMULPD           Z6, Z7, Z6
-	VADDPD           Z4, Z4, Z7
-	VFMADD213PD      Z7, Z4, Z6
-	VFMADD231PD.BCST ln2<>+0(SB), Z5, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z4
-	VMOVAPD.Z        Z4, K1, Z4
-	VPCMPEQQ.BCST    label0<>+0(SB), Z3, K1
-	VADDPD           Z4, Z1, K1, Z1
-	VPCMPEQQ.BCST    label1<>+0(SB), Z3, K1
-	VADDPD           Z4, Z2, K1, Z2
-	ADDQ             $0x00000008, R10
-	SUBQ             $0x00000008, BX
-	JMP              few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z5, Z4, Z6
+	VPSUBQ            Z4, Z6, Z7
+	VANDPD.BCST       signAndExponent<>+0(SB), Z7, Z7
+	VPADDQ            Z7, Z4, Z8
+	VSUBPD            Z4, Z8, Z4
+	VSUBPD            Z5, Z4, Z4
+	VADDPD            Z8, Z6, Z5
+	VDIVPD            Z5, Z4, Z4
+	VMULPD            Z4, Z4, Z5
+	VADDPD            Z4, Z4, Z6
+	VPSRLQ            $0x34, Z7, Z7
+	VCVTQQ2PD         Z7, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z6
+	VMULPD            Z5, Z4, Z4
+	VBROADCASTSD      unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z5, Z7
+	VFMADD231PD       Z7, Z4, Z6
+	VMOVAPD.Z         Z6, K1, Z4
+	VPCMPEQQ.BCST     label0<>+0(SB), Z3, K1
+	VADDPD            Z4, Z1, K1, Z1
+	VPCMPEQQ.BCST     label1<>+0(SB), Z3, K1
+	VADDPD            Z4, Z2, K1, Z2
+	ADDQ              $0x00000008, DI
+	SUBQ              $0x00000008, DX
+	JMP               few3
 
 done3:
 	VEXTRACTF64X4 $0x01, Z1, Y3
@@ -70008,15 +70164,19 @@ done3:
 	VADDSD        X1, X2, X2
 	VADDSD        208(AX), X2, X2
 	VMOVSD        X2, 208(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*8), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -70027,44 +70187,42 @@ TEXT ·softmaxLogSumsYLanes3F32AVX512(SB), $16448-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000020
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (SI)(R11*4), BX
-	VMOVUPS      (BX), Z1
-	VMOVUPS      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
-	VMOVUPS      (BX)(DX*1), Z3
-	VMOVUPS      64(BX)(DX*1), Z4
+	VMOVUPS      (DX)(CX*1), Z3
+	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
-	VMOVUPS      (BX)(DX*2), Z5
-	VMOVUPS      64(BX)(DX*2), Z6
+	VMOVUPS      (DX)(CX*2), Z5
+	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
@@ -70167,53 +70325,54 @@ many:
 	VADDPS  Z4, Z6, Z12
 	VMULPS  Z9, Z1, Z13
 	VMULPS  Z10, Z2, Z14
-	VMOVUPS Z13, (R8)(R11*4)
-	VMOVUPS Z14, 64(R8)(R11*4)
+	VMOVUPS Z13, (BX)(R8*4)
+	VMOVUPS Z14, 64(BX)(R8*4)
 	VMULPS  Z9, Z11, Z11
 	VMULPS  Z10, Z12, Z12
-	VMOVUPS Z11, 6144(R8)(R11*4)
-	VMOVUPS Z12, 6208(R8)(R11*4)
+	VMOVUPS Z11, 6144(BX)(R8*4)
+	VMOVUPS Z12, 6208(BX)(R8*4)
 	VADDPS  Z1, Z5, Z1
 	VADDPS  Z2, Z6, Z2
 	VMULPS  Z9, Z3, Z3
 	VMULPS  Z10, Z4, Z4
-	VMOVUPS Z3, 2048(R8)(R11*4)
-	VMOVUPS Z4, 2112(R8)(R11*4)
+	VMOVUPS Z3, 2048(BX)(R8*4)
+	VMOVUPS Z4, 2112(BX)(R8*4)
 	VMULPS  Z9, Z1, Z1
 	VMULPS  Z10, Z2, Z2
-	VMOVUPS Z1, 8192(R8)(R11*4)
-	VMOVUPS Z2, 8256(R8)(R11*4)
+	VMOVUPS Z1, 8192(BX)(R8*4)
+	VMOVUPS Z2, 8256(BX)(R8*4)
 	VMULPS  Z9, Z5, Z1
 	VMULPS  Z10, Z6, Z2
-	VMOVUPS Z1, 4096(R8)(R11*4)
-	VMOVUPS Z2, 4160(R8)(R11*4)
+	VMOVUPS Z1, 4096(BX)(R8*4)
+	VMOVUPS Z2, 4160(BX)(R8*4)
 	VMULPS  Z9, Z7, Z1
 	VMULPS  Z10, Z8, Z2
-	VMOVUPS Z1, 10240(R8)(R11*4)
-	VMOVUPS Z2, 10304(R8)(R11*4)
-	ADDQ    $0x00000020, R11
-	SUBQ    $0x00000020, R10
-	CMPQ    R10, $0x00000020
+	VMOVUPS Z1, 10240(BX)(R8*4)
+	VMOVUPS Z2, 10304(BX)(R8*4)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x00000020, DI
+	CMPQ    DI, $0x00000020
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*2), K1, Z3
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
 
@@ -70273,20 +70432,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Z2, Z3, Z6
 	VMULPS  Z5, Z1, Z7
-	VMOVUPS Z7, (R8)(R11*4)
+	VMOVUPS Z7, (BX)(R8*4)
 	VMULPS  Z5, Z6, Z6
-	VMOVUPS Z6, 6144(R8)(R11*4)
+	VMOVUPS Z6, 6144(BX)(R8*4)
 	VADDPS  Z1, Z3, Z1
 	VMULPS  Z5, Z2, Z2
-	VMOVUPS Z2, 2048(R8)(R11*4)
+	VMOVUPS Z2, 2048(BX)(R8*4)
 	VMULPS  Z5, Z1, Z1
-	VMOVUPS Z1, 8192(R8)(R11*4)
+	VMOVUPS Z1, 8192(BX)(R8*4)
 	VMULPS  Z5, Z3, Z1
-	VMOVUPS Z1, 4096(R8)(R11*4)
+	VMOVUPS Z1, 4096(BX)(R8*4)
 	VMULPS  Z5, Z4, Z1
-	VMOVUPS Z1, 10240(R8)(R11*4)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
+	VMOVUPS Z1, 10240(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
 	JMP     few
 
 done:
@@ -70302,116 +70461,118 @@ done:
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
 	VPXORQ Z12, Z12, Z12
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000010
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (DI)(R10*1), Z13
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBD     (R8)(DI*1), Z13
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K1
-	VMOVUPS       (R8)(R10*4), Z16
+	VMOVUPS       (BX)(DI*4), Z16
 	VADDPS        Z16, Z1, K1, Z1
 	VMOVAPS       Z16, K1, Z14
-	VMOVUPS       6144(R8)(R10*4), Z16
+	VMOVUPS       6144(BX)(DI*4), Z16
 	VADDPS        Z16, Z3, K1, Z3
 	VMOVAPS       Z16, K1, Z15
 	KNOTW         K1, K1
-	VMOVUPS       (R8)(R10*4), Z16
+	VMOVUPS       (BX)(DI*4), Z16
 	VADDPS        Z16, Z2, K1, Z2
-	VMOVUPS       6144(R8)(R10*4), Z16
+	VMOVUPS       6144(BX)(DI*4), Z16
 	VADDPS        Z16, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K1
-	VMOVUPS       2048(R8)(R10*4), Z16
+	VMOVUPS       2048(BX)(DI*4), Z16
 	VADDPS        Z16, Z5, K1, Z5
 	VMOVAPS       Z16, K1, Z14
-	VMOVUPS       8192(R8)(R10*4), Z16
+	VMOVUPS       8192(BX)(DI*4), Z16
 	VADDPS        Z16, Z7, K1, Z7
 	VMOVAPS       Z16, K1, Z15
 	KNOTW         K1, K1
-	VMOVUPS       2048(R8)(R10*4), Z16
+	VMOVUPS       2048(BX)(DI*4), Z16
 	VADDPS        Z16, Z6, K1, Z6
-	VMOVUPS       8192(R8)(R10*4), Z16
+	VMOVUPS       8192(BX)(DI*4), Z16
 	VADDPS        Z16, Z8, K1, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z13, K1
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z9, K1, Z9
 	VMOVAPS       Z13, K1, Z14
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z11, K1, Z11
 	VMOVAPS       Z13, K1, Z15
 	KNOTW         K1, K1
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z10, K1, Z10
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z12, K1, Z12
-	VMOVUPS       Z14, 12288(R8)(R10*4)
-	VMOVUPS       Z15, 14336(R8)(R10*4)
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VMOVUPS       Z14, 12288(BX)(DI*4)
+	VMOVUPS       Z15, 14336(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X13
+	MOVQ          $0x00000010, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X13
 	VPMOVZXBD     X13, Z13
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K2
-	VMOVUPS       (R8)(R10*4), Z16
+	VMOVUPS       (BX)(DI*4), Z16
 	VADDPS        Z16, Z1, K2, Z1
 	VMOVAPS       Z16, K2, Z14
-	VMOVUPS       6144(R8)(R10*4), Z16
+	VMOVUPS       6144(BX)(DI*4), Z16
 	VADDPS        Z16, Z3, K2, Z3
 	VMOVAPS       Z16, K2, Z15
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R8)(R10*4), Z16
+	VMOVUPS       (BX)(DI*4), Z16
 	VADDPS        Z16, Z2, K2, Z2
-	VMOVUPS       6144(R8)(R10*4), Z16
+	VMOVUPS       6144(BX)(DI*4), Z16
 	VADDPS        Z16, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K2
-	VMOVUPS       2048(R8)(R10*4), Z16
+	VMOVUPS       2048(BX)(DI*4), Z16
 	VADDPS        Z16, Z5, K2, Z5
 	VMOVAPS       Z16, K2, Z14
-	VMOVUPS       8192(R8)(R10*4), Z16
+	VMOVUPS       8192(BX)(DI*4), Z16
 	VADDPS        Z16, Z7, K2, Z7
 	VMOVAPS       Z16, K2, Z15
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R8)(R10*4), Z16
+	VMOVUPS       2048(BX)(DI*4), Z16
 	VADDPS        Z16, Z6, K2, Z6
-	VMOVUPS       8192(R8)(R10*4), Z16
+	VMOVUPS       8192(BX)(DI*4), Z16
 	VADDPS        Z16, Z8, K2, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z13, K2
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z9, K2, Z9
 	VMOVAPS       Z13, K2, Z14
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z11, K2, Z11
 	VMOVAPS       Z13, K2, Z15
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       4096(R8)(R10*4), Z13
+	VMOVUPS       4096(BX)(DI*4), Z13
 	VADDPS        Z13, Z10, K2, Z10
-	VMOVUPS       10240(R8)(R10*4), Z13
+	VMOVUPS       10240(BX)(DI*4), Z13
 	VADDPS        Z13, Z12, K2, Z12
-	VMOVUPS       Z14, 12288(R8)(R10*4)
-	VMOVUPS       Z15, 14336(R8)(R10*4)
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
+	VMOVUPS       Z14, 12288(BX)(DI*4)
+	VMOVUPS       Z15, 14336(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -70563,130 +70724,184 @@ done2:
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
-	MOVQ          R9, BX
-	XORQ          R10, R10
-	CMPQ          BX, $0x00000020
+	MOVQ          SI, DX
+	XORQ          DI, DI
+	CMPQ          DX, $0x00000040
 	JL            few3
 
 many3:
-	// Vectors at a time: 2.
-	VPMOVZXBD (DI)(R10*1), Z4
-	VPMOVZXBD 16(DI)(R10*1), Z5
-	VMOVUPS   12288(R8)(R10*4), Z6
-	VMOVUPS   12352(R8)(R10*4), Z7
-	VMOVUPS   14336(R8)(R10*4), Z8
-	VMOVUPS   14400(R8)(R10*4), Z9
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Z4
+	VPMOVZXBD 16(R8)(DI*1), Z5
+	VPMOVZXBD 32(R8)(DI*1), Z6
+	VPMOVZXBD 48(R8)(DI*1), Z7
+	VMOVUPS   12288(BX)(DI*4), Z8
+	VMOVUPS   12352(BX)(DI*4), Z9
+	VMOVUPS   12416(BX)(DI*4), Z10
+	VMOVUPS   12480(BX)(DI*4), Z11
+	VMOVUPS   14336(BX)(DI*4), Z12
+	VMOVUPS   14400(BX)(DI*4), Z13
+	VMOVUPS   14464(BX)(DI*4), Z14
+	VMOVUPS   14528(BX)(DI*4), Z15
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS        Z8, Z6, Z10
-	VADDPS        Z9, Z7, Z11
-	VPSUBD        Z6, Z10, Z12
-	VPSUBD        Z7, Z11, Z13
-	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z14
-	VANDPS        Z14, Z12, Z12
-	VANDPS        Z14, Z13, Z13
-	VPADDD        Z12, Z6, Z14
-	VPADDD        Z13, Z7, Z15
-	VSUBPS        Z6, Z14, Z6
-	VSUBPS        Z7, Z15, Z7
-	VSUBPS        Z6, Z8, Z6
-	VSUBPS        Z7, Z9, Z7
-	VADDPS        Z14, Z10, Z8
-	VADDPS        Z15, Z11, Z9
-	VDIVPS        Z8, Z6, Z6
-	VDIVPS        Z9, Z7, Z7
-	VPSRLD        $0x17, Z12, Z8
-	VPSRLD        $0x17, Z13, Z9
-	VCVTDQ2PS     Z8, Z8
-	VCVTDQ2PS     Z9, Z9
-	VMULPS        Z6, Z6, Z10
-	VMULPS        Z7, Z7, Z11
-	VBROADCASTSS  unitLanedSingle<>+0(SB), Z12
-	VMOVAPD       Z12, Z13
-	VBROADCASTSS  unitLanecSingle<>+0(SB), Z14
-	VFMADD213PS   Z14, Z10, Z13
-	VFMADD213PS   Z14, Z11, Z12
-	VBROADCASTSS  unitLanebSingle<>+0(SB), Z14
-	VFMADD213PS   Z14, Z10, Z13
-	VFMADD213PS   Z14, Z11, Z12
-	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z14
-	VFMADD213PS   Z14, Z10, Z13
-	VFMADD213PS   Z14, Z11, Z12
-	VMULPS        Z10, Z13, Z10
-	VMULPS        Z11, Z12, Z11
-	VADDPS        Z6, Z6, Z12
-	VADDPS        Z7, Z7, Z13
-	VFMADD213PS   Z12, Z6, Z10
-	VFMADD213PS   Z13, Z7, Z11
-	VBROADCASTSS  ln2Single<>+0(SB), Z6
-	VFMADD231PS   Z6, Z8, Z10
-	VFMADD231PS   Z6, Z9, Z11
-	VBROADCASTSS  signBitSingle<>+0(SB), Z6
-	VXORPS        Z6, Z10, Z7
-	VXORPS        Z6, Z11, Z6
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS        Z12, Z8, Z16
+	VADDPS        Z13, Z9, Z17
+	VADDPS        Z14, Z10, Z18
+	VADDPS        Z15, Z11, Z19
+	VPSUBD        Z8, Z16, Z20
+	VPSUBD        Z9, Z17, Z21
+	VPSUBD        Z10, Z18, Z22
+	VPSUBD        Z11, Z19, Z23
+	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z24
+	VANDPS        Z24, Z20, Z20
+	VANDPS        Z24, Z21, Z21
+	VANDPS        Z24, Z22, Z22
+	VANDPS        Z24, Z23, Z23
+	VPADDD        Z20, Z8, Z24
+	VPADDD        Z21, Z9, Z25
+	VPADDD        Z22, Z10, Z26
+	VPADDD        Z23, Z11, Z27
+	VSUBPS        Z8, Z24, Z8
+	VSUBPS        Z9, Z25, Z9
+	VSUBPS        Z10, Z26, Z10
+	VSUBPS        Z11, Z27, Z11
+	VSUBPS        Z12, Z8, Z8
+	VSUBPS        Z13, Z9, Z9
+	VSUBPS        Z14, Z10, Z10
+	VSUBPS        Z15, Z11, Z11
+	VADDPS        Z24, Z16, Z12
+	VADDPS        Z25, Z17, Z13
+	VADDPS        Z26, Z18, Z14
+	VADDPS        Z27, Z19, Z15
+	VDIVPS        Z12, Z8, Z8
+	VDIVPS        Z13, Z9, Z9
+	VDIVPS        Z14, Z10, Z10
+	VDIVPS        Z15, Z11, Z11
+	VMULPS        Z8, Z8, Z12
+	VMULPS        Z9, Z9, Z13
+	VMULPS        Z10, Z10, Z14
+	VMULPS        Z11, Z11, Z15
+	VADDPS        Z8, Z8, Z16
+	VADDPS        Z9, Z9, Z17
+	VADDPS        Z10, Z10, Z18
+	VADDPS        Z11, Z11, Z19
+	VPSRLD        $0x17, Z20, Z20
+	VPSRLD        $0x17, Z21, Z21
+	VPSRLD        $0x17, Z22, Z22
+	VPSRLD        $0x17, Z23, Z23
+	VCVTDQ2PS     Z20, Z20
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VCVTDQ2PS     Z23, Z23
+	VBROADCASTSS  ln2Single<>+0(SB), Z24
+	VFNMADD231PS  Z24, Z20, Z16
+	VFNMADD231PS  Z24, Z21, Z17
+	VFNMADD231PS  Z24, Z22, Z18
+	VFNMADD231PS  Z24, Z23, Z19
+	VMULPS        Z12, Z8, Z8
+	VMULPS        Z13, Z9, Z9
+	VMULPS        Z14, Z10, Z10
+	VMULPS        Z15, Z11, Z11
+	VBROADCASTSS  unitLanedSingle<>+0(SB), Z20
+	VMOVAPD       Z20, Z21
+	VMOVAPD       Z20, Z22
+	VMOVAPD       Z20, Z23
+	VBROADCASTSS  unitLanecSingle<>+0(SB), Z24
+	VFMADD213PS   Z24, Z12, Z21
+	VFMADD213PS   Z24, Z13, Z22
+	VFMADD213PS   Z24, Z14, Z23
+	VFMADD213PS   Z24, Z15, Z20
+	VBROADCASTSS  unitLanebSingle<>+0(SB), Z24
+	VFMADD213PS   Z24, Z12, Z21
+	VFMADD213PS   Z24, Z13, Z22
+	VFMADD213PS   Z24, Z14, Z23
+	VFMADD213PS   Z24, Z15, Z20
+	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z24
+	VFMADD213PS   Z24, Z12, Z21
+	VFMADD213PS   Z24, Z13, Z22
+	VFMADD213PS   Z24, Z14, Z23
+	VFMADD213PS   Z24, Z15, Z20
+	VFMADD231PS   Z21, Z8, Z16
+	VFMADD231PS   Z22, Z9, Z17
+	VFMADD231PS   Z23, Z10, Z18
+	VFMADD231PS   Z20, Z11, Z19
 	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
 	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K2
-	VADDPS        Z7, Z1, K1, Z1
-	VADDPS        Z6, Z1, K2, Z1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K4
+	VADDPS        Z16, Z1, K1, Z1
+	VADDPS        Z17, Z1, K2, Z1
+	VADDPS        Z18, Z1, K3, Z1
+	VADDPS        Z19, Z1, K4, Z1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K2
-	VADDPS        Z7, Z2, K1, Z2
-	VADDPS        Z6, Z2, K2, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K4
+	VADDPS        Z16, Z2, K1, Z2
+	VADDPS        Z17, Z2, K2, Z2
+	VADDPS        Z18, Z2, K3, Z2
+	VADDPS        Z19, Z2, K4, Z2
 	VPCMPEQD.BCST label2Single<>+0(SB), Z4, K1
 	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K2
-	VADDPS        Z7, Z3, K1, Z3
-	VADDPS        Z6, Z3, K2, Z3
-	ADDQ          $0x00000020, R10
-	SUBQ          $0x00000020, BX
-	CMPQ          BX, $0x00000020
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K4
+	VADDPS        Z16, Z3, K1, Z3
+	VADDPS        Z17, Z3, K2, Z3
+	VADDPS        Z18, Z3, K3, Z3
+	VADDPS        Z19, Z3, K4, Z3
+	ADDQ          $0x00000040, DI
+	SUBQ          $0x00000040, DX
+	CMPQ          DX, $0x00000040
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R11
-	CMPQ       BX, R11
-	CMOVQLT    BX, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	VMOVDQU8.Z (DI)(R10*1), K1, X4
+	MOVQ       $0x00000010, R8
+	CMPQ       DX, R8
+	CMOVQLT    DX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	KMOVW      (R9)(R8*2), K1
+	MOVQ       y_base+16(FP), R8
+	VMOVDQU8.Z (R8)(DI*1), K1, X4
 	VPMOVZXBD  X4, Z4
-	VMOVUPS    12288(R8)(R10*4), Z5
-	VMOVUPS    14336(R8)(R10*4), Z6
+	VMOVUPS    12288(BX)(DI*4), Z5
+	VMOVUPS    14336(BX)(DI*4), Z6
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS           Z6, Z5, Z7
-	VPSUBD           Z5, Z7, Z8
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z8, Z8
-	VPADDD           Z8, Z5, Z9
-	VSUBPS           Z5, Z9, Z5
-	VSUBPS           Z5, Z6, Z5
-	VADDPS           Z9, Z7, Z6
-	VDIVPS           Z6, Z5, Z5
-	VPSRLD           $0x17, Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z5, Z5, Z7
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
-	VMULPS           Z7, Z8, Z7
-	VADDPS           Z5, Z5, Z8
-	VFMADD213PS      Z8, Z5, Z7
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z6, Z7
-	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z5
-	VMOVAPS.Z        Z5, K1, Z5
-	VPCMPEQD.BCST    label0Single<>+0(SB), Z4, K1
-	VADDPS           Z5, Z1, K1, Z1
-	VPCMPEQD.BCST    label1Single<>+0(SB), Z4, K1
-	VADDPS           Z5, Z2, K1, Z2
-	VPCMPEQD.BCST    label2Single<>+0(SB), Z4, K1
-	VADDPS           Z5, Z3, K1, Z3
-	ADDQ             $0x00000010, R10
-	SUBQ             $0x00000010, BX
-	JMP              few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z6, Z5, Z7
+	VPSUBD            Z5, Z7, Z8
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z8, Z8
+	VPADDD            Z8, Z5, Z9
+	VSUBPS            Z5, Z9, Z5
+	VSUBPS            Z6, Z5, Z5
+	VADDPS            Z9, Z7, Z6
+	VDIVPS            Z6, Z5, Z5
+	VMULPS            Z5, Z5, Z6
+	VADDPS            Z5, Z5, Z7
+	VPSRLD            $0x17, Z8, Z8
+	VCVTDQ2PS         Z8, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z7
+	VMULPS            Z6, Z5, Z5
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z6, Z8
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z6, Z8
+	VFMADD231PS       Z8, Z5, Z7
+	VMOVAPS.Z         Z7, K1, Z5
+	VPCMPEQD.BCST     label0Single<>+0(SB), Z4, K1
+	VADDPS            Z5, Z1, K1, Z1
+	VPCMPEQD.BCST     label1Single<>+0(SB), Z4, K1
+	VADDPS            Z5, Z2, K1, Z2
+	VPCMPEQD.BCST     label2Single<>+0(SB), Z4, K1
+	VADDPS            Z5, Z3, K1, Z3
+	ADDQ              $0x00000010, DI
+	SUBQ              $0x00000010, DX
+	JMP               few3
 
 done3:
 	VEXTRACTF64X4 $0x01, Z1, Y4
@@ -70725,15 +70940,19 @@ done3:
 	VADDSD        X1, X2, X2
 	VADDSD        336(AX), X2, X2
 	VMOVSD        X2, 336(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*4), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -70744,44 +70963,42 @@ TEXT ·softmaxLogSumsYLanes3F64AVX512(SB), $20544-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	MOVQ   x+8(FP), SI
-	MOVQ   y_base+16(FP), DI
-	LEAQ   63(SP), R8
-	ANDQ   $-64, R8
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 320 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000140, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	MOVQ    R9, R10
-	XORQ    R11, R11
-	CMPQ    R10, $0x00000010
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (SI)(R11*8), BX
-	VMOVUPD      (BX), Z1
-	VMOVUPD      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*8), DX
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
-	VMOVUPD      (BX)(DX*1), Z3
-	VMOVUPD      64(BX)(DX*1), Z4
+	VMOVUPD      (DX)(CX*1), Z3
+	VMOVUPD      64(DX)(CX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
 	VANDPD       Z6, Z4, Z6
 	VPMAXUQ      Z5, Z0, Z0
 	VPMAXUQ      Z6, Z0, Z0
-	VMOVUPD      (BX)(DX*2), Z5
-	VMOVUPD      64(BX)(DX*2), Z6
+	VMOVUPD      (DX)(CX*2), Z5
+	VMOVUPD      64(DX)(CX*2), Z6
 	VBROADCASTSD absBits<>+0(SB), Z8
 	VANDPD       Z8, Z5, Z7
 	VANDPD       Z8, Z6, Z8
@@ -70919,53 +71136,54 @@ many:
 	VADDPD  Z4, Z6, Z12
 	VMULPD  Z9, Z1, Z13
 	VMULPD  Z10, Z2, Z14
-	VMOVUPS Z13, (R8)(R11*8)
-	VMOVUPS Z14, 64(R8)(R11*8)
+	VMOVUPS Z13, (BX)(R8*8)
+	VMOVUPS Z14, 64(BX)(R8*8)
 	VMULPD  Z9, Z11, Z11
 	VMULPD  Z10, Z12, Z12
-	VMOVUPS Z11, 7680(R8)(R11*8)
-	VMOVUPS Z12, 7744(R8)(R11*8)
+	VMOVUPS Z11, 7680(BX)(R8*8)
+	VMOVUPS Z12, 7744(BX)(R8*8)
 	VADDPD  Z1, Z5, Z1
 	VADDPD  Z2, Z6, Z2
 	VMULPD  Z9, Z3, Z3
 	VMULPD  Z10, Z4, Z4
-	VMOVUPS Z3, 2560(R8)(R11*8)
-	VMOVUPS Z4, 2624(R8)(R11*8)
+	VMOVUPS Z3, 2560(BX)(R8*8)
+	VMOVUPS Z4, 2624(BX)(R8*8)
 	VMULPD  Z9, Z1, Z1
 	VMULPD  Z10, Z2, Z2
-	VMOVUPS Z1, 10240(R8)(R11*8)
-	VMOVUPS Z2, 10304(R8)(R11*8)
+	VMOVUPS Z1, 10240(BX)(R8*8)
+	VMOVUPS Z2, 10304(BX)(R8*8)
 	VMULPD  Z9, Z5, Z1
 	VMULPD  Z10, Z6, Z2
-	VMOVUPS Z1, 5120(R8)(R11*8)
-	VMOVUPS Z2, 5184(R8)(R11*8)
+	VMOVUPS Z1, 5120(BX)(R8*8)
+	VMOVUPS Z2, 5184(BX)(R8*8)
 	VMULPD  Z9, Z7, Z1
 	VMULPD  Z10, Z8, Z2
-	VMOVUPS Z1, 12800(R8)(R11*8)
-	VMOVUPS Z2, 12864(R8)(R11*8)
-	ADDQ    $0x00000010, R11
-	SUBQ    $0x00000010, R10
-	CMPQ    R10, $0x00000010
+	VMOVUPS Z1, 12800(BX)(R8*8)
+	VMOVUPS Z2, 12864(BX)(R8*8)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ DI, DI
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R10, BX
-	CMOVQLT     R10, BX
-	LEAQ        tailMasks<>+0(SB), R12
-	KMOVW       (R12)(BX*2), K1
-	LEAQ        (SI)(R11*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*2), K1, Z3
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
 
@@ -71045,20 +71263,20 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Z2, Z3, Z6
 	VMULPD  Z5, Z1, Z7
-	VMOVUPS Z7, (R8)(R11*8)
+	VMOVUPS Z7, (BX)(R8*8)
 	VMULPD  Z5, Z6, Z6
-	VMOVUPS Z6, 7680(R8)(R11*8)
+	VMOVUPS Z6, 7680(BX)(R8*8)
 	VADDPD  Z1, Z3, Z1
 	VMULPD  Z5, Z2, Z2
-	VMOVUPS Z2, 2560(R8)(R11*8)
+	VMOVUPS Z2, 2560(BX)(R8*8)
 	VMULPD  Z5, Z1, Z1
-	VMOVUPS Z1, 10240(R8)(R11*8)
+	VMOVUPS Z1, 10240(BX)(R8*8)
 	VMULPD  Z5, Z3, Z1
-	VMOVUPS Z1, 5120(R8)(R11*8)
+	VMOVUPS Z1, 5120(BX)(R8*8)
 	VMULPD  Z5, Z4, Z1
-	VMOVUPS Z1, 12800(R8)(R11*8)
-	ADDQ    $0x00000008, R11
-	SUBQ    $0x00000008, R10
+	VMOVUPS Z1, 12800(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
 	JMP     few
 
 done:
@@ -71074,116 +71292,118 @@ done:
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
 	VPXORQ Z12, Z12, Z12
-	MOVQ   R9, BX
-	XORQ   R10, R10
-	CMPQ   BX, $0x00000008
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (DI)(R10*1), Z13
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBQ     (R8)(DI*1), Z13
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPCMPEQQ.BCST label0<>+0(SB), Z13, K1
-	VMOVUPS       (R8)(R10*8), Z16
+	VMOVUPS       (BX)(DI*8), Z16
 	VADDPD        Z16, Z1, K1, Z1
 	VMOVAPD       Z16, K1, Z14
-	VMOVUPS       7680(R8)(R10*8), Z16
+	VMOVUPS       7680(BX)(DI*8), Z16
 	VADDPD        Z16, Z3, K1, Z3
 	VMOVAPD       Z16, K1, Z15
 	KNOTB         K1, K1
-	VMOVUPS       (R8)(R10*8), Z16
+	VMOVUPS       (BX)(DI*8), Z16
 	VADDPD        Z16, Z2, K1, Z2
-	VMOVUPS       7680(R8)(R10*8), Z16
+	VMOVUPS       7680(BX)(DI*8), Z16
 	VADDPD        Z16, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z13, K1
-	VMOVUPS       2560(R8)(R10*8), Z16
+	VMOVUPS       2560(BX)(DI*8), Z16
 	VADDPD        Z16, Z5, K1, Z5
 	VMOVAPD       Z16, K1, Z14
-	VMOVUPS       10240(R8)(R10*8), Z16
+	VMOVUPS       10240(BX)(DI*8), Z16
 	VADDPD        Z16, Z7, K1, Z7
 	VMOVAPD       Z16, K1, Z15
 	KNOTB         K1, K1
-	VMOVUPS       2560(R8)(R10*8), Z16
+	VMOVUPS       2560(BX)(DI*8), Z16
 	VADDPD        Z16, Z6, K1, Z6
-	VMOVUPS       10240(R8)(R10*8), Z16
+	VMOVUPS       10240(BX)(DI*8), Z16
 	VADDPD        Z16, Z8, K1, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z13, K1
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z9, K1, Z9
 	VMOVAPD       Z13, K1, Z14
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z11, K1, Z11
 	VMOVAPD       Z13, K1, Z15
 	KNOTB         K1, K1
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z10, K1, Z10
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z12, K1, Z12
-	VMOVUPS       Z14, 15360(R8)(R10*8)
-	VMOVUPS       Z15, 17920(R8)(R10*8)
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	VMOVUPS       Z14, 15360(BX)(DI*8)
+	VMOVUPS       Z15, 17920(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R11
-	CMPQ          BX, R11
-	CMOVQLT       BX, R11
-	LEAQ          tailMasks<>+0(SB), R12
-	KMOVW         (R12)(R11*2), K1
-	VMOVDQU8.Z    (DI)(R10*1), K1, X13
+	MOVQ          $0x00000008, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X13
 	VPMOVZXBQ     X13, Z13
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPCMPEQQ.BCST label0<>+0(SB), Z13, K2
-	VMOVUPS       (R8)(R10*8), Z16
+	VMOVUPS       (BX)(DI*8), Z16
 	VADDPD        Z16, Z1, K2, Z1
 	VMOVAPD       Z16, K2, Z14
-	VMOVUPS       7680(R8)(R10*8), Z16
+	VMOVUPS       7680(BX)(DI*8), Z16
 	VADDPD        Z16, Z3, K2, Z3
 	VMOVAPD       Z16, K2, Z15
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R8)(R10*8), Z16
+	VMOVUPS       (BX)(DI*8), Z16
 	VADDPD        Z16, Z2, K2, Z2
-	VMOVUPS       7680(R8)(R10*8), Z16
+	VMOVUPS       7680(BX)(DI*8), Z16
 	VADDPD        Z16, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z13, K2
-	VMOVUPS       2560(R8)(R10*8), Z16
+	VMOVUPS       2560(BX)(DI*8), Z16
 	VADDPD        Z16, Z5, K2, Z5
 	VMOVAPD       Z16, K2, Z14
-	VMOVUPS       10240(R8)(R10*8), Z16
+	VMOVUPS       10240(BX)(DI*8), Z16
 	VADDPD        Z16, Z7, K2, Z7
 	VMOVAPD       Z16, K2, Z15
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       2560(R8)(R10*8), Z16
+	VMOVUPS       2560(BX)(DI*8), Z16
 	VADDPD        Z16, Z6, K2, Z6
-	VMOVUPS       10240(R8)(R10*8), Z16
+	VMOVUPS       10240(BX)(DI*8), Z16
 	VADDPD        Z16, Z8, K2, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z13, K2
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z9, K2, Z9
 	VMOVAPD       Z13, K2, Z14
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z11, K2, Z11
 	VMOVAPD       Z13, K2, Z15
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       5120(R8)(R10*8), Z13
+	VMOVUPS       5120(BX)(DI*8), Z13
 	VADDPD        Z13, Z10, K2, Z10
-	VMOVUPS       12800(R8)(R10*8), Z13
+	VMOVUPS       12800(BX)(DI*8), Z13
 	VADDPD        Z13, Z12, K2, Z12
-	VMOVUPS       Z14, 15360(R8)(R10*8)
-	VMOVUPS       Z15, 17920(R8)(R10*8)
-	ADDQ          $0x00000008, R10
-	SUBQ          $0x00000008, BX
+	VMOVUPS       Z14, 15360(BX)(DI*8)
+	VMOVUPS       Z15, 17920(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -71287,154 +71507,220 @@ done2:
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
-	MOVQ          R9, BX
-	XORQ          R10, R10
-	CMPQ          BX, $0x00000010
+	MOVQ          SI, DX
+	XORQ          DI, DI
+	CMPQ          DX, $0x00000020
 	JL            few3
 
 many3:
-	// Vectors at a time: 2.
-	VPMOVZXBQ (DI)(R10*1), Z4
-	VPMOVZXBQ 8(DI)(R10*1), Z5
-	VMOVUPS   15360(R8)(R10*8), Z6
-	VMOVUPS   15424(R8)(R10*8), Z7
-	VMOVUPS   17920(R8)(R10*8), Z8
-	VMOVUPS   17984(R8)(R10*8), Z9
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Z4
+	VPMOVZXBQ 8(R8)(DI*1), Z5
+	VPMOVZXBQ 16(R8)(DI*1), Z6
+	VPMOVZXBQ 24(R8)(DI*1), Z7
+	VMOVUPS   15360(BX)(DI*8), Z8
+	VMOVUPS   15424(BX)(DI*8), Z9
+	VMOVUPS   15488(BX)(DI*8), Z10
+	VMOVUPS   15552(BX)(DI*8), Z11
+	VMOVUPS   17920(BX)(DI*8), Z12
+	VMOVUPS   17984(BX)(DI*8), Z13
+	VMOVUPS   18048(BX)(DI*8), Z14
+	VMOVUPS   18112(BX)(DI*8), Z15
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD        Z8, Z6, Z10
-	VADDPD        Z9, Z7, Z11
-	VPSUBQ        Z6, Z10, Z12
-	VPSUBQ        Z7, Z11, Z13
-	VBROADCASTSD  signAndExponent<>+0(SB), Z14
-	VANDPD        Z14, Z12, Z12
-	VANDPD        Z14, Z13, Z13
-	VPADDQ        Z12, Z6, Z14
-	VPADDQ        Z13, Z7, Z15
-	VSUBPD        Z6, Z14, Z6
-	VSUBPD        Z7, Z15, Z7
-	VSUBPD        Z6, Z8, Z6
-	VSUBPD        Z7, Z9, Z7
-	VADDPD        Z14, Z10, Z8
-	VADDPD        Z15, Z11, Z9
-	VDIVPD        Z8, Z6, Z6
-	VDIVPD        Z9, Z7, Z7
-	VPSRLQ        $0x34, Z12, Z8
-	VPSRLQ        $0x34, Z13, Z9
-	VCVTQQ2PD     Z8, Z8
-	VCVTQQ2PD     Z9, Z9
-	VMULPD        Z6, Z6, Z10
-	VMULPD        Z7, Z7, Z11
-	VBROADCASTSD  unit64j<>+0(SB), Z12
-	VMOVAPD       Z12, Z13
-	VBROADCASTSD  unit64i<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64h<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64g<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64f<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64e<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64d<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64c<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64b<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VBROADCASTSD  unit64a<>+0(SB), Z14
-	VFMADD213PD   Z14, Z10, Z13
-	VFMADD213PD   Z14, Z11, Z12
-	VMULPD        Z10, Z13, Z10
-	VMULPD        Z11, Z12, Z11
-	VADDPD        Z6, Z6, Z12
-	VADDPD        Z7, Z7, Z13
-	VFMADD213PD   Z12, Z6, Z10
-	VFMADD213PD   Z13, Z7, Z11
-	VBROADCASTSD  ln2<>+0(SB), Z6
-	VFMADD231PD   Z6, Z8, Z10
-	VFMADD231PD   Z6, Z9, Z11
-	VBROADCASTSD  signBit<>+0(SB), Z6
-	VXORPD        Z6, Z10, Z7
-	VXORPD        Z6, Z11, Z6
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD        Z12, Z8, Z16
+	VADDPD        Z13, Z9, Z17
+	VADDPD        Z14, Z10, Z18
+	VADDPD        Z15, Z11, Z19
+	VPSUBQ        Z8, Z16, Z20
+	VPSUBQ        Z9, Z17, Z21
+	VPSUBQ        Z10, Z18, Z22
+	VPSUBQ        Z11, Z19, Z23
+	VBROADCASTSD  signAndExponent<>+0(SB), Z24
+	VANDPD        Z24, Z20, Z20
+	VANDPD        Z24, Z21, Z21
+	VANDPD        Z24, Z22, Z22
+	VANDPD        Z24, Z23, Z23
+	VPADDQ        Z20, Z8, Z24
+	VPADDQ        Z21, Z9, Z25
+	VPADDQ        Z22, Z10, Z26
+	VPADDQ        Z23, Z11, Z27
+	VSUBPD        Z8, Z24, Z8
+	VSUBPD        Z9, Z25, Z9
+	VSUBPD        Z10, Z26, Z10
+	VSUBPD        Z11, Z27, Z11
+	VSUBPD        Z12, Z8, Z8
+	VSUBPD        Z13, Z9, Z9
+	VSUBPD        Z14, Z10, Z10
+	VSUBPD        Z15, Z11, Z11
+	VADDPD        Z24, Z16, Z12
+	VADDPD        Z25, Z17, Z13
+	VADDPD        Z26, Z18, Z14
+	VADDPD        Z27, Z19, Z15
+	VDIVPD        Z12, Z8, Z8
+	VDIVPD        Z13, Z9, Z9
+	VDIVPD        Z14, Z10, Z10
+	VDIVPD        Z15, Z11, Z11
+	VMULPD        Z8, Z8, Z12
+	VMULPD        Z9, Z9, Z13
+	VMULPD        Z10, Z10, Z14
+	VMULPD        Z11, Z11, Z15
+	VADDPD        Z8, Z8, Z16
+	VADDPD        Z9, Z9, Z17
+	VADDPD        Z10, Z10, Z18
+	VADDPD        Z11, Z11, Z19
+	VPSRLQ        $0x34, Z20, Z20
+	VPSRLQ        $0x34, Z21, Z21
+	VPSRLQ        $0x34, Z22, Z22
+	VPSRLQ        $0x34, Z23, Z23
+	VCVTQQ2PD     Z20, Z20
+	VCVTQQ2PD     Z21, Z21
+	VCVTQQ2PD     Z22, Z22
+	VCVTQQ2PD     Z23, Z23
+	VBROADCASTSD  ln2<>+0(SB), Z24
+	VFNMADD231PD  Z24, Z20, Z16
+	VFNMADD231PD  Z24, Z21, Z17
+	VFNMADD231PD  Z24, Z22, Z18
+	VFNMADD231PD  Z24, Z23, Z19
+	VMULPD        Z12, Z8, Z8
+	VMULPD        Z13, Z9, Z9
+	VMULPD        Z14, Z10, Z10
+	VMULPD        Z15, Z11, Z11
+	VBROADCASTSD  unit64j<>+0(SB), Z20
+	VMOVAPD       Z20, Z21
+	VMOVAPD       Z20, Z22
+	VMOVAPD       Z20, Z23
+	VBROADCASTSD  unit64i<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64h<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64g<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64f<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64e<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64d<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64c<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64b<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VBROADCASTSD  unit64a<>+0(SB), Z24
+	VFMADD213PD   Z24, Z12, Z21
+	VFMADD213PD   Z24, Z13, Z22
+	VFMADD213PD   Z24, Z14, Z23
+	VFMADD213PD   Z24, Z15, Z20
+	VFMADD231PD   Z21, Z8, Z16
+	VFMADD231PD   Z22, Z9, Z17
+	VFMADD231PD   Z23, Z10, Z18
+	VFMADD231PD   Z20, Z11, Z19
 	VPCMPEQQ.BCST label0<>+0(SB), Z4, K1
 	VPCMPEQQ.BCST label0<>+0(SB), Z5, K2
-	VADDPD        Z7, Z1, K1, Z1
-	VADDPD        Z6, Z1, K2, Z1
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K4
+	VADDPD        Z16, Z1, K1, Z1
+	VADDPD        Z17, Z1, K2, Z1
+	VADDPD        Z18, Z1, K3, Z1
+	VADDPD        Z19, Z1, K4, Z1
 	VPCMPEQQ.BCST label1<>+0(SB), Z4, K1
 	VPCMPEQQ.BCST label1<>+0(SB), Z5, K2
-	VADDPD        Z7, Z2, K1, Z2
-	VADDPD        Z6, Z2, K2, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K4
+	VADDPD        Z16, Z2, K1, Z2
+	VADDPD        Z17, Z2, K2, Z2
+	VADDPD        Z18, Z2, K3, Z2
+	VADDPD        Z19, Z2, K4, Z2
 	VPCMPEQQ.BCST label2<>+0(SB), Z4, K1
 	VPCMPEQQ.BCST label2<>+0(SB), Z5, K2
-	VADDPD        Z7, Z3, K1, Z3
-	VADDPD        Z6, Z3, K2, Z3
-	ADDQ          $0x00000010, R10
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K4
+	VADDPD        Z16, Z3, K1, Z3
+	VADDPD        Z17, Z3, K2, Z3
+	VADDPD        Z18, Z3, K3, Z3
+	VADDPD        Z19, Z3, K4, Z3
+	ADDQ          $0x00000020, DI
+	SUBQ          $0x00000020, DX
+	CMPQ          DX, $0x00000020
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R11
-	CMPQ       BX, R11
-	CMOVQLT    BX, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	VMOVDQU8.Z (DI)(R10*1), K1, X4
+	MOVQ       $0x00000008, R8
+	CMPQ       DX, R8
+	CMOVQLT    DX, R8
+	LEAQ       tailMasks<>+0(SB), R9
+	KMOVW      (R9)(R8*2), K1
+	MOVQ       y_base+16(FP), R8
+	VMOVDQU8.Z (R8)(DI*1), K1, X4
 	VPMOVZXBQ  X4, Z4
-	VMOVUPS    15360(R8)(R10*8), Z5
-	VMOVUPS    17920(R8)(R10*8), Z6
+	VMOVUPS    15360(BX)(DI*8), Z5
+	VMOVUPS    17920(BX)(DI*8), Z6
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD           Z6, Z5, Z7
-	VPSUBQ           Z5, Z7, Z8
-	VANDPD.BCST      signAndExponent<>+0(SB), Z8, Z8
-	VPADDQ           Z8, Z5, Z9
-	VSUBPD           Z5, Z9, Z5
-	VSUBPD           Z5, Z6, Z5
-	VADDPD           Z9, Z7, Z6
-	VDIVPD           Z6, Z5, Z5
-	VPSRLQ           $0x34, Z8, Z6
-	VCVTQQ2PD        Z6, Z6
-	VMULPD           Z5, Z5, Z7
-	VBROADCASTSD     unit64j<>+0(SB), Z8
-	VFMADD213PD.BCST unit64i<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64h<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64g<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64f<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64e<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64d<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64c<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64b<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unit64a<>+0(SB), Z7, Z8
-	VMULPD           Z7, Z8, Z7
-	VADDPD           Z5, Z5, Z8
-	VFMADD213PD      Z8, Z5, Z7
-	VFMADD231PD.BCST ln2<>+0(SB), Z6, Z7
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z5
-	VMOVAPD.Z        Z5, K1, Z5
-	VPCMPEQQ.BCST    label0<>+0(SB), Z4, K1
-	VADDPD           Z5, Z1, K1, Z1
-	VPCMPEQQ.BCST    label1<>+0(SB), Z4, K1
-	VADDPD           Z5, Z2, K1, Z2
-	VPCMPEQQ.BCST    label2<>+0(SB), Z4, K1
-	VADDPD           Z5, Z3, K1, Z3
-	ADDQ             $0x00000008, R10
-	SUBQ             $0x00000008, BX
-	JMP              few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z6, Z5, Z7
+	VPSUBQ            Z5, Z7, Z8
+	VANDPD.BCST       signAndExponent<>+0(SB), Z8, Z8
+	VPADDQ            Z8, Z5, Z9
+	VSUBPD            Z5, Z9, Z5
+	VSUBPD            Z6, Z5, Z5
+	VADDPD            Z9, Z7, Z6
+	VDIVPD            Z6, Z5, Z5
+	VMULPD            Z5, Z5, Z6
+	VADDPD            Z5, Z5, Z7
+	VPSRLQ            $0x34, Z8, Z8
+	VCVTQQ2PD         Z8, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z7
+	VMULPD            Z6, Z5, Z5
+	VBROADCASTSD      unit64j<>+0(SB), Z8
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z6, Z8
+	VFMADD231PD       Z8, Z5, Z7
+	VMOVAPD.Z         Z7, K1, Z5
+	VPCMPEQQ.BCST     label0<>+0(SB), Z4, K1
+	VADDPD            Z5, Z1, K1, Z1
+	VPCMPEQQ.BCST     label1<>+0(SB), Z4, K1
+	VADDPD            Z5, Z2, K1, Z2
+	VPCMPEQQ.BCST     label2<>+0(SB), Z4, K1
+	VADDPD            Z5, Z3, K1, Z3
+	ADDQ              $0x00000008, DI
+	SUBQ              $0x00000008, DX
+	JMP               few3
 
 done3:
 	VEXTRACTF64X4 $0x01, Z1, Y4
@@ -71461,15 +71747,19 @@ done3:
 	VADDSD        X1, X3, X3
 	VADDSD        336(AX), X3, X3
 	VMOVSD        X3, 336(AX)
-	ADDQ          R9, DI
-	LEAQ          (SI)(R9*8), SI
-	SUBQ          R9, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -71480,52 +71770,50 @@ TEXT ·softmaxLogSumsYLanes4F32AVX512(SB), $20544-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 512 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000200, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000020
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (DI)(R12*4), BX
-	VMOVUPS      (BX), Z1
-	VMOVUPS      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R9*4), DX
+	VMOVUPS      (DX), Z1
+	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
-	VMOVUPS      (BX)(DX*1), Z3
-	VMOVUPS      64(BX)(DX*1), Z4
+	VMOVUPS      (DX)(CX*1), Z3
+	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
-	VMOVUPS      (BX)(DX*2), Z5
-	VMOVUPS      64(BX)(DX*2), Z6
+	VMOVUPS      (DX)(CX*2), Z5
+	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
-	VMOVUPS      (BX)(SI*1), Z7
-	VMOVUPS      64(BX)(SI*1), Z8
+	VMOVUPS      (DX)(BX*1), Z7
+	VMOVUPS      64(DX)(BX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z10
 	VANDPS       Z10, Z7, Z9
 	VANDPS       Z10, Z8, Z10
@@ -71654,68 +71942,69 @@ many:
 	VADDPS  Z4, Z12, Z16
 	VMULPS  Z13, Z1, Z17
 	VMULPS  Z14, Z2, Z18
-	VMOVUPS Z17, (R9)(R12*4)
-	VMOVUPS Z18, 64(R9)(R12*4)
+	VMOVUPS Z17, (SI)(R9*4)
+	VMOVUPS Z18, 64(SI)(R9*4)
 	VMULPS  Z13, Z15, Z15
 	VMULPS  Z14, Z16, Z16
-	VMOVUPS Z15, 8192(R9)(R12*4)
-	VMOVUPS Z16, 8256(R9)(R12*4)
+	VMOVUPS Z15, 8192(SI)(R9*4)
+	VMOVUPS Z16, 8256(SI)(R9*4)
 	VADDPS  Z1, Z11, Z1
 	VADDPS  Z2, Z12, Z2
 	VMULPS  Z13, Z3, Z3
 	VMULPS  Z14, Z4, Z4
-	VMOVUPS Z3, 2048(R9)(R12*4)
-	VMOVUPS Z4, 2112(R9)(R12*4)
+	VMOVUPS Z3, 2048(SI)(R9*4)
+	VMOVUPS Z4, 2112(SI)(R9*4)
 	VMULPS  Z13, Z1, Z1
 	VMULPS  Z14, Z2, Z2
-	VMOVUPS Z1, 10240(R9)(R12*4)
-	VMOVUPS Z2, 10304(R9)(R12*4)
+	VMOVUPS Z1, 10240(SI)(R9*4)
+	VMOVUPS Z2, 10304(SI)(R9*4)
 	VADDPS  Z7, Z9, Z1
 	VADDPS  Z8, Z10, Z2
 	VMULPS  Z13, Z5, Z3
 	VMULPS  Z14, Z6, Z4
-	VMOVUPS Z3, 4096(R9)(R12*4)
-	VMOVUPS Z4, 4160(R9)(R12*4)
+	VMOVUPS Z3, 4096(SI)(R9*4)
+	VMOVUPS Z4, 4160(SI)(R9*4)
 	VMULPS  Z13, Z1, Z1
 	VMULPS  Z14, Z2, Z2
-	VMOVUPS Z1, 12288(R9)(R12*4)
-	VMOVUPS Z2, 12352(R9)(R12*4)
+	VMOVUPS Z1, 12288(SI)(R9*4)
+	VMOVUPS Z2, 12352(SI)(R9*4)
 	VADDPS  Z5, Z9, Z1
 	VADDPS  Z6, Z10, Z2
 	VMULPS  Z13, Z7, Z3
 	VMULPS  Z14, Z8, Z4
-	VMOVUPS Z3, 6144(R9)(R12*4)
-	VMOVUPS Z4, 6208(R9)(R12*4)
+	VMOVUPS Z3, 6144(SI)(R9*4)
+	VMOVUPS Z4, 6208(SI)(R9*4)
 	VMULPS  Z13, Z1, Z1
 	VMULPS  Z14, Z2, Z2
-	VMOVUPS Z1, 14336(R9)(R12*4)
-	VMOVUPS Z2, 14400(R9)(R12*4)
-	ADDQ    $0x00000020, R12
-	SUBQ    $0x00000020, R11
-	CMPQ    R11, $0x00000020
+	VMOVUPS Z1, 14336(SI)(R9*4)
+	VMOVUPS Z2, 14400(SI)(R9*4)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*2), K1, Z3
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
-	VMOVUPS.Z   (BX)(SI*1), K1, Z4
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
 
@@ -71788,26 +72077,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPS  Z2, Z6, Z8
 	VMULPS  Z7, Z1, Z9
-	VMOVUPS Z9, (R9)(R12*4)
+	VMOVUPS Z9, (SI)(R9*4)
 	VMULPS  Z7, Z8, Z8
-	VMOVUPS Z8, 8192(R9)(R12*4)
+	VMOVUPS Z8, 8192(SI)(R9*4)
 	VADDPS  Z1, Z6, Z1
 	VMULPS  Z7, Z2, Z2
-	VMOVUPS Z2, 2048(R9)(R12*4)
+	VMOVUPS Z2, 2048(SI)(R9*4)
 	VMULPS  Z7, Z1, Z1
-	VMOVUPS Z1, 10240(R9)(R12*4)
+	VMOVUPS Z1, 10240(SI)(R9*4)
 	VADDPS  Z4, Z5, Z1
 	VMULPS  Z7, Z3, Z2
-	VMOVUPS Z2, 4096(R9)(R12*4)
+	VMOVUPS Z2, 4096(SI)(R9*4)
 	VMULPS  Z7, Z1, Z1
-	VMOVUPS Z1, 12288(R9)(R12*4)
+	VMOVUPS Z1, 12288(SI)(R9*4)
 	VADDPS  Z3, Z5, Z1
 	VMULPS  Z7, Z4, Z2
-	VMOVUPS Z2, 6144(R9)(R12*4)
+	VMOVUPS Z2, 6144(SI)(R9*4)
 	VMULPS  Z7, Z1, Z1
-	VMOVUPS Z1, 14336(R9)(R12*4)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
+	VMOVUPS Z1, 14336(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
 	JMP     few
 
 done:
@@ -71827,141 +72116,143 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000010
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z1, K1, Z1
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z3, K1, Z3
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z5, K1, Z5
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z7, K1, Z7
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z6, K1, Z6
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z8, K1, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z9, K1, Z9
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z11, K1, Z11
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z10, K1, Z10
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z12, K1, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K1, Z13
 	VMOVAPS       Z17, K1, Z18
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K1, Z15
 	VMOVAPS       Z17, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K1, Z14
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K1, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*4)
-	VMOVUPS       Z19, 18432(R9)(R11*4)
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 18432(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z1, K2, Z1
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z3, K2, Z3
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z5, K2, Z5
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z7, K2, Z7
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z6, K2, Z6
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z8, K2, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z9, K2, Z9
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z11, K2, Z11
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z10, K2, Z10
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z12, K2, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K2, Z13
 	VMOVAPS       Z17, K2, Z18
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K2, Z15
 	VMOVAPS       Z17, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*4), Z17
+	VMOVUPS       6144(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K2, Z14
-	VMOVUPS       14336(R9)(R11*4), Z17
+	VMOVUPS       14336(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K2, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*4)
-	VMOVUPS       Z19, 18432(R9)(R11*4)
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 18432(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -72162,136 +72453,194 @@ done2:
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
 	VPXORQ        Z4, Z4, Z4
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000020
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000040
 	JL            few3
 
 many3:
-	// Vectors at a time: 2.
-	VPMOVZXBD (R8)(R11*1), Z5
-	VPMOVZXBD 16(R8)(R11*1), Z6
-	VMOVUPS   16384(R9)(R11*4), Z7
-	VMOVUPS   16448(R9)(R11*4), Z8
-	VMOVUPS   18432(R9)(R11*4), Z9
-	VMOVUPS   18496(R9)(R11*4), Z10
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Z5
+	VPMOVZXBD 16(R9)(R8*1), Z6
+	VPMOVZXBD 32(R9)(R8*1), Z7
+	VPMOVZXBD 48(R9)(R8*1), Z8
+	VMOVUPS   16384(SI)(R8*4), Z9
+	VMOVUPS   16448(SI)(R8*4), Z10
+	VMOVUPS   16512(SI)(R8*4), Z11
+	VMOVUPS   16576(SI)(R8*4), Z12
+	VMOVUPS   18432(SI)(R8*4), Z13
+	VMOVUPS   18496(SI)(R8*4), Z14
+	VMOVUPS   18560(SI)(R8*4), Z15
+	VMOVUPS   18624(SI)(R8*4), Z16
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS        Z9, Z7, Z11
-	VADDPS        Z10, Z8, Z12
-	VPSUBD        Z7, Z11, Z13
-	VPSUBD        Z8, Z12, Z14
-	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z15
-	VANDPS        Z15, Z13, Z13
-	VANDPS        Z15, Z14, Z14
-	VPADDD        Z13, Z7, Z15
-	VPADDD        Z14, Z8, Z16
-	VSUBPS        Z7, Z15, Z7
-	VSUBPS        Z8, Z16, Z8
-	VSUBPS        Z7, Z9, Z7
-	VSUBPS        Z8, Z10, Z8
-	VADDPS        Z15, Z11, Z9
-	VADDPS        Z16, Z12, Z10
-	VDIVPS        Z9, Z7, Z7
-	VDIVPS        Z10, Z8, Z8
-	VPSRLD        $0x17, Z13, Z9
-	VPSRLD        $0x17, Z14, Z10
-	VCVTDQ2PS     Z9, Z9
-	VCVTDQ2PS     Z10, Z10
-	VMULPS        Z7, Z7, Z11
-	VMULPS        Z8, Z8, Z12
-	VBROADCASTSS  unitLanedSingle<>+0(SB), Z13
-	VMOVAPD       Z13, Z14
-	VBROADCASTSS  unitLanecSingle<>+0(SB), Z15
-	VFMADD213PS   Z15, Z11, Z14
-	VFMADD213PS   Z15, Z12, Z13
-	VBROADCASTSS  unitLanebSingle<>+0(SB), Z15
-	VFMADD213PS   Z15, Z11, Z14
-	VFMADD213PS   Z15, Z12, Z13
-	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z15
-	VFMADD213PS   Z15, Z11, Z14
-	VFMADD213PS   Z15, Z12, Z13
-	VMULPS        Z11, Z14, Z11
-	VMULPS        Z12, Z13, Z12
-	VADDPS        Z7, Z7, Z13
-	VADDPS        Z8, Z8, Z14
-	VFMADD213PS   Z13, Z7, Z11
-	VFMADD213PS   Z14, Z8, Z12
-	VBROADCASTSS  ln2Single<>+0(SB), Z7
-	VFMADD231PS   Z7, Z9, Z11
-	VFMADD231PS   Z7, Z10, Z12
-	VBROADCASTSS  signBitSingle<>+0(SB), Z7
-	VXORPS        Z7, Z11, Z8
-	VXORPS        Z7, Z12, Z7
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS        Z13, Z9, Z17
+	VADDPS        Z14, Z10, Z18
+	VADDPS        Z15, Z11, Z19
+	VADDPS        Z16, Z12, Z20
+	VPSUBD        Z9, Z17, Z21
+	VPSUBD        Z10, Z18, Z22
+	VPSUBD        Z11, Z19, Z23
+	VPSUBD        Z12, Z20, Z24
+	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z25
+	VANDPS        Z25, Z21, Z21
+	VANDPS        Z25, Z22, Z22
+	VANDPS        Z25, Z23, Z23
+	VANDPS        Z25, Z24, Z24
+	VPADDD        Z21, Z9, Z25
+	VPADDD        Z22, Z10, Z26
+	VPADDD        Z23, Z11, Z27
+	VPADDD        Z24, Z12, Z28
+	VSUBPS        Z9, Z25, Z9
+	VSUBPS        Z10, Z26, Z10
+	VSUBPS        Z11, Z27, Z11
+	VSUBPS        Z12, Z28, Z12
+	VSUBPS        Z13, Z9, Z9
+	VSUBPS        Z14, Z10, Z10
+	VSUBPS        Z15, Z11, Z11
+	VSUBPS        Z16, Z12, Z12
+	VADDPS        Z25, Z17, Z13
+	VADDPS        Z26, Z18, Z14
+	VADDPS        Z27, Z19, Z15
+	VADDPS        Z28, Z20, Z16
+	VDIVPS        Z13, Z9, Z9
+	VDIVPS        Z14, Z10, Z10
+	VDIVPS        Z15, Z11, Z11
+	VDIVPS        Z16, Z12, Z12
+	VMULPS        Z9, Z9, Z13
+	VMULPS        Z10, Z10, Z14
+	VMULPS        Z11, Z11, Z15
+	VMULPS        Z12, Z12, Z16
+	VADDPS        Z9, Z9, Z17
+	VADDPS        Z10, Z10, Z18
+	VADDPS        Z11, Z11, Z19
+	VADDPS        Z12, Z12, Z20
+	VPSRLD        $0x17, Z21, Z21
+	VPSRLD        $0x17, Z22, Z22
+	VPSRLD        $0x17, Z23, Z23
+	VPSRLD        $0x17, Z24, Z24
+	VCVTDQ2PS     Z21, Z21
+	VCVTDQ2PS     Z22, Z22
+	VCVTDQ2PS     Z23, Z23
+	VCVTDQ2PS     Z24, Z24
+	VBROADCASTSS  ln2Single<>+0(SB), Z25
+	VFNMADD231PS  Z25, Z21, Z17
+	VFNMADD231PS  Z25, Z22, Z18
+	VFNMADD231PS  Z25, Z23, Z19
+	VFNMADD231PS  Z25, Z24, Z20
+	VMULPS        Z13, Z9, Z9
+	VMULPS        Z14, Z10, Z10
+	VMULPS        Z15, Z11, Z11
+	VMULPS        Z16, Z12, Z12
+	VBROADCASTSS  unitLanedSingle<>+0(SB), Z21
+	VMOVAPD       Z21, Z22
+	VMOVAPD       Z21, Z23
+	VMOVAPD       Z21, Z24
+	VBROADCASTSS  unitLanecSingle<>+0(SB), Z25
+	VFMADD213PS   Z25, Z13, Z22
+	VFMADD213PS   Z25, Z14, Z23
+	VFMADD213PS   Z25, Z15, Z24
+	VFMADD213PS   Z25, Z16, Z21
+	VBROADCASTSS  unitLanebSingle<>+0(SB), Z25
+	VFMADD213PS   Z25, Z13, Z22
+	VFMADD213PS   Z25, Z14, Z23
+	VFMADD213PS   Z25, Z15, Z24
+	VFMADD213PS   Z25, Z16, Z21
+	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z25
+	VFMADD213PS   Z25, Z13, Z22
+	VFMADD213PS   Z25, Z14, Z23
+	VFMADD213PS   Z25, Z15, Z24
+	VFMADD213PS   Z25, Z16, Z21
+	VFMADD231PS   Z22, Z9, Z17
+	VFMADD231PS   Z23, Z10, Z18
+	VFMADD231PS   Z24, Z11, Z19
+	VFMADD231PS   Z21, Z12, Z20
 	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
 	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K2
-	VADDPS        Z8, Z1, K1, Z1
-	VADDPS        Z7, Z1, K2, Z1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K4
+	VADDPS        Z17, Z1, K1, Z1
+	VADDPS        Z18, Z1, K2, Z1
+	VADDPS        Z19, Z1, K3, Z1
+	VADDPS        Z20, Z1, K4, Z1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K2
-	VADDPS        Z8, Z2, K1, Z2
-	VADDPS        Z7, Z2, K2, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K4
+	VADDPS        Z17, Z2, K1, Z2
+	VADDPS        Z18, Z2, K2, Z2
+	VADDPS        Z19, Z2, K3, Z2
+	VADDPS        Z20, Z2, K4, Z2
 	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K1
 	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K2
-	VADDPS        Z8, Z3, K1, Z3
-	VADDPS        Z7, Z3, K2, Z3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z8, K4
+	VADDPS        Z17, Z3, K1, Z3
+	VADDPS        Z18, Z3, K2, Z3
+	VADDPS        Z19, Z3, K3, Z3
+	VADDPS        Z20, Z3, K4, Z3
 	VPCMPEQD.BCST label3Single<>+0(SB), Z5, K1
 	VPCMPEQD.BCST label3Single<>+0(SB), Z6, K2
-	VADDPS        Z8, Z4, K1, Z4
-	VADDPS        Z7, Z4, K2, Z4
-	ADDQ          $0x00000020, R11
-	SUBQ          $0x00000020, BX
-	CMPQ          BX, $0x00000020
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z8, K4
+	VADDPS        Z17, Z4, K1, Z4
+	VADDPS        Z18, Z4, K2, Z4
+	VADDPS        Z19, Z4, K3, Z4
+	VADDPS        Z20, Z4, K4, Z4
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DX
+	CMPQ          DX, $0x00000040
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R12
-	CMPQ       BX, R12
-	CMOVQLT    BX, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	KMOVW      (R13)(R12*2), K1
-	VMOVDQU8.Z (R8)(R11*1), K1, X5
+	MOVQ       $0x00000010, R9
+	CMPQ       DX, R9
+	CMOVQLT    DX, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X5
 	VPMOVZXBD  X5, Z5
-	VMOVUPS    16384(R9)(R11*4), Z6
-	VMOVUPS    18432(R9)(R11*4), Z7
+	VMOVUPS    16384(SI)(R8*4), Z6
+	VMOVUPS    18432(SI)(R8*4), Z7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS           Z7, Z6, Z8
-	VPSUBD           Z6, Z8, Z9
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z9, Z9
-	VPADDD           Z9, Z6, Z10
-	VSUBPS           Z6, Z10, Z6
-	VSUBPS           Z6, Z7, Z6
-	VADDPS           Z10, Z8, Z7
-	VDIVPS           Z7, Z6, Z6
-	VPSRLD           $0x17, Z9, Z7
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z6, Z6, Z8
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
-	VMULPS           Z8, Z9, Z8
-	VADDPS           Z6, Z6, Z9
-	VFMADD213PS      Z9, Z6, Z8
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z7, Z8
-	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z6
-	VMOVAPS.Z        Z6, K1, Z6
-	VPCMPEQD.BCST    label0Single<>+0(SB), Z5, K1
-	VADDPS           Z6, Z1, K1, Z1
-	VPCMPEQD.BCST    label1Single<>+0(SB), Z5, K1
-	VADDPS           Z6, Z2, K1, Z2
-	VPCMPEQD.BCST    label2Single<>+0(SB), Z5, K1
-	VADDPS           Z6, Z3, K1, Z3
-	VPCMPEQD.BCST    label3Single<>+0(SB), Z5, K1
-	VADDPS           Z6, Z4, K1, Z4
-	ADDQ             $0x00000010, R11
-	SUBQ             $0x00000010, BX
-	JMP              few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z7, Z6, Z8
+	VPSUBD            Z6, Z8, Z9
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z9, Z9
+	VPADDD            Z9, Z6, Z10
+	VSUBPS            Z6, Z10, Z6
+	VSUBPS            Z7, Z6, Z6
+	VADDPS            Z10, Z8, Z7
+	VDIVPS            Z7, Z6, Z6
+	VMULPS            Z6, Z6, Z7
+	VADDPS            Z6, Z6, Z8
+	VPSRLD            $0x17, Z9, Z9
+	VCVTDQ2PS         Z9, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z8
+	VMULPS            Z7, Z6, Z6
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z7, Z9
+	VFMADD231PS       Z9, Z6, Z8
+	VMOVAPS.Z         Z8, K1, Z6
+	VPCMPEQD.BCST     label0Single<>+0(SB), Z5, K1
+	VADDPS            Z6, Z1, K1, Z1
+	VPCMPEQD.BCST     label1Single<>+0(SB), Z5, K1
+	VADDPS            Z6, Z2, K1, Z2
+	VPCMPEQD.BCST     label2Single<>+0(SB), Z5, K1
+	VADDPS            Z6, Z3, K1, Z3
+	VPCMPEQD.BCST     label3Single<>+0(SB), Z5, K1
+	VADDPS            Z6, Z4, K1, Z4
+	ADDQ              $0x00000010, R8
+	SUBQ              $0x00000010, DX
+	JMP               few3
 
 done3:
 	VEXTRACTF64X4 $0x01, Z1, Y5
@@ -72342,15 +72691,19 @@ done3:
 	VADDSD        X1, X2, X2
 	VADDSD        464(AX), X2, X2
 	VMOVSD        X2, 464(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*4), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -72361,52 +72714,50 @@ TEXT ·softmaxLogSumsYLanes4F64AVX512(SB), $20544-49
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000010
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	LEAQ         (DI)(R12*8), BX
-	VMOVUPD      (BX), Z1
-	VMOVUPD      64(BX), Z2
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R9*8), DX
+	VMOVUPD      (DX), Z1
+	VMOVUPD      64(DX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
-	VMOVUPD      (BX)(DX*1), Z3
-	VMOVUPD      64(BX)(DX*1), Z4
+	VMOVUPD      (DX)(CX*1), Z3
+	VMOVUPD      64(DX)(CX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
 	VANDPD       Z6, Z4, Z6
 	VPMAXUQ      Z5, Z0, Z0
 	VPMAXUQ      Z6, Z0, Z0
-	VMOVUPD      (BX)(DX*2), Z5
-	VMOVUPD      64(BX)(DX*2), Z6
+	VMOVUPD      (DX)(CX*2), Z5
+	VMOVUPD      64(DX)(CX*2), Z6
 	VBROADCASTSD absBits<>+0(SB), Z8
 	VANDPD       Z8, Z5, Z7
 	VANDPD       Z8, Z6, Z8
 	VPMAXUQ      Z7, Z0, Z0
 	VPMAXUQ      Z8, Z0, Z0
-	VMOVUPD      (BX)(SI*1), Z7
-	VMOVUPD      64(BX)(SI*1), Z8
+	VMOVUPD      (DX)(BX*1), Z7
+	VMOVUPD      64(DX)(BX*1), Z8
 	VBROADCASTSD absBits<>+0(SB), Z10
 	VANDPD       Z10, Z7, Z9
 	VANDPD       Z10, Z8, Z10
@@ -72580,68 +72931,69 @@ many:
 	VADDPD  Z4, Z12, Z16
 	VMULPD  Z13, Z1, Z17
 	VMULPD  Z14, Z2, Z18
-	VMOVUPS Z17, (R9)(R12*8)
-	VMOVUPS Z18, 64(R9)(R12*8)
+	VMOVUPS Z17, (SI)(R9*8)
+	VMOVUPS Z18, 64(SI)(R9*8)
 	VMULPD  Z13, Z15, Z15
 	VMULPD  Z14, Z16, Z16
-	VMOVUPS Z15, 8192(R9)(R12*8)
-	VMOVUPS Z16, 8256(R9)(R12*8)
+	VMOVUPS Z15, 8192(SI)(R9*8)
+	VMOVUPS Z16, 8256(SI)(R9*8)
 	VADDPD  Z1, Z11, Z1
 	VADDPD  Z2, Z12, Z2
 	VMULPD  Z13, Z3, Z3
 	VMULPD  Z14, Z4, Z4
-	VMOVUPS Z3, 2048(R9)(R12*8)
-	VMOVUPS Z4, 2112(R9)(R12*8)
+	VMOVUPS Z3, 2048(SI)(R9*8)
+	VMOVUPS Z4, 2112(SI)(R9*8)
 	VMULPD  Z13, Z1, Z1
 	VMULPD  Z14, Z2, Z2
-	VMOVUPS Z1, 10240(R9)(R12*8)
-	VMOVUPS Z2, 10304(R9)(R12*8)
+	VMOVUPS Z1, 10240(SI)(R9*8)
+	VMOVUPS Z2, 10304(SI)(R9*8)
 	VADDPD  Z7, Z9, Z1
 	VADDPD  Z8, Z10, Z2
 	VMULPD  Z13, Z5, Z3
 	VMULPD  Z14, Z6, Z4
-	VMOVUPS Z3, 4096(R9)(R12*8)
-	VMOVUPS Z4, 4160(R9)(R12*8)
+	VMOVUPS Z3, 4096(SI)(R9*8)
+	VMOVUPS Z4, 4160(SI)(R9*8)
 	VMULPD  Z13, Z1, Z1
 	VMULPD  Z14, Z2, Z2
-	VMOVUPS Z1, 12288(R9)(R12*8)
-	VMOVUPS Z2, 12352(R9)(R12*8)
+	VMOVUPS Z1, 12288(SI)(R9*8)
+	VMOVUPS Z2, 12352(SI)(R9*8)
 	VADDPD  Z5, Z9, Z1
 	VADDPD  Z6, Z10, Z2
 	VMULPD  Z13, Z7, Z3
 	VMULPD  Z14, Z8, Z4
-	VMOVUPS Z3, 6144(R9)(R12*8)
-	VMOVUPS Z4, 6208(R9)(R12*8)
+	VMOVUPS Z3, 6144(SI)(R9*8)
+	VMOVUPS Z4, 6208(SI)(R9*8)
 	VMULPD  Z13, Z1, Z1
 	VMULPD  Z14, Z2, Z2
-	VMOVUPS Z1, 14336(R9)(R12*8)
-	VMOVUPS Z2, 14400(R9)(R12*8)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
-	CMPQ    R11, $0x00000010
+	VMOVUPS Z1, 14336(SI)(R9*8)
+	VMOVUPS Z2, 14400(SI)(R9*8)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*2), K1, Z3
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
-	VMOVUPD.Z   (BX)(SI*1), K1, Z4
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
 
@@ -72739,26 +73091,26 @@ few:
 	// Each sum of the others adds up: nothing cancels.
 	VADDPD  Z2, Z6, Z8
 	VMULPD  Z7, Z1, Z9
-	VMOVUPS Z9, (R9)(R12*8)
+	VMOVUPS Z9, (SI)(R9*8)
 	VMULPD  Z7, Z8, Z8
-	VMOVUPS Z8, 8192(R9)(R12*8)
+	VMOVUPS Z8, 8192(SI)(R9*8)
 	VADDPD  Z1, Z6, Z1
 	VMULPD  Z7, Z2, Z2
-	VMOVUPS Z2, 2048(R9)(R12*8)
+	VMOVUPS Z2, 2048(SI)(R9*8)
 	VMULPD  Z7, Z1, Z1
-	VMOVUPS Z1, 10240(R9)(R12*8)
+	VMOVUPS Z1, 10240(SI)(R9*8)
 	VADDPD  Z4, Z5, Z1
 	VMULPD  Z7, Z3, Z2
-	VMOVUPS Z2, 4096(R9)(R12*8)
+	VMOVUPS Z2, 4096(SI)(R9*8)
 	VMULPD  Z7, Z1, Z1
-	VMOVUPS Z1, 12288(R9)(R12*8)
+	VMOVUPS Z1, 12288(SI)(R9*8)
 	VADDPD  Z3, Z5, Z1
 	VMULPD  Z7, Z4, Z2
-	VMOVUPS Z2, 6144(R9)(R12*8)
+	VMOVUPS Z2, 6144(SI)(R9*8)
 	VMULPD  Z7, Z1, Z1
-	VMOVUPS Z1, 14336(R9)(R12*8)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Z1, 14336(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -72778,141 +73130,143 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z1, K1, Z1
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z3, K1, Z3
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z5, K1, Z5
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z7, K1, Z7
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z6, K1, Z6
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z8, K1, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z9, K1, Z9
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z11, K1, Z11
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z10, K1, Z10
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z12, K1, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K1, Z13
 	VMOVAPD       Z17, K1, Z18
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K1, Z15
 	VMOVAPD       Z17, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K1, Z14
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K1, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*8)
-	VMOVUPS       Z19, 18432(R9)(R11*8)
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 18432(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z1, K2, Z1
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z3, K2, Z3
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z5, K2, Z5
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z7, K2, Z7
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z6, K2, Z6
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z8, K2, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z9, K2, Z9
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z11, K2, Z11
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z10, K2, Z10
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z12, K2, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K2, Z13
 	VMOVAPD       Z17, K2, Z18
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K2, Z15
 	VMOVAPD       Z17, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*8), Z17
+	VMOVUPS       6144(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K2, Z14
-	VMOVUPS       14336(R9)(R11*8), Z17
+	VMOVUPS       14336(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K2, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*8)
-	VMOVUPS       Z19, 18432(R9)(R11*8)
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 18432(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -73049,160 +73403,230 @@ done2:
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
 	VPXORQ        Z4, Z4, Z4
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000010
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000020
 	JL            few3
 
 many3:
-	// Vectors at a time: 2.
-	VPMOVZXBQ (R8)(R11*1), Z5
-	VPMOVZXBQ 8(R8)(R11*1), Z6
-	VMOVUPS   16384(R9)(R11*8), Z7
-	VMOVUPS   16448(R9)(R11*8), Z8
-	VMOVUPS   18432(R9)(R11*8), Z9
-	VMOVUPS   18496(R9)(R11*8), Z10
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Z5
+	VPMOVZXBQ 8(R9)(R8*1), Z6
+	VPMOVZXBQ 16(R9)(R8*1), Z7
+	VPMOVZXBQ 24(R9)(R8*1), Z8
+	VMOVUPS   16384(SI)(R8*8), Z9
+	VMOVUPS   16448(SI)(R8*8), Z10
+	VMOVUPS   16512(SI)(R8*8), Z11
+	VMOVUPS   16576(SI)(R8*8), Z12
+	VMOVUPS   18432(SI)(R8*8), Z13
+	VMOVUPS   18496(SI)(R8*8), Z14
+	VMOVUPS   18560(SI)(R8*8), Z15
+	VMOVUPS   18624(SI)(R8*8), Z16
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD        Z9, Z7, Z11
-	VADDPD        Z10, Z8, Z12
-	VPSUBQ        Z7, Z11, Z13
-	VPSUBQ        Z8, Z12, Z14
-	VBROADCASTSD  signAndExponent<>+0(SB), Z15
-	VANDPD        Z15, Z13, Z13
-	VANDPD        Z15, Z14, Z14
-	VPADDQ        Z13, Z7, Z15
-	VPADDQ        Z14, Z8, Z16
-	VSUBPD        Z7, Z15, Z7
-	VSUBPD        Z8, Z16, Z8
-	VSUBPD        Z7, Z9, Z7
-	VSUBPD        Z8, Z10, Z8
-	VADDPD        Z15, Z11, Z9
-	VADDPD        Z16, Z12, Z10
-	VDIVPD        Z9, Z7, Z7
-	VDIVPD        Z10, Z8, Z8
-	VPSRLQ        $0x34, Z13, Z9
-	VPSRLQ        $0x34, Z14, Z10
-	VCVTQQ2PD     Z9, Z9
-	VCVTQQ2PD     Z10, Z10
-	VMULPD        Z7, Z7, Z11
-	VMULPD        Z8, Z8, Z12
-	VBROADCASTSD  unit64j<>+0(SB), Z13
-	VMOVAPD       Z13, Z14
-	VBROADCASTSD  unit64i<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64h<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64g<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64f<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64e<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64d<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64c<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64b<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VBROADCASTSD  unit64a<>+0(SB), Z15
-	VFMADD213PD   Z15, Z11, Z14
-	VFMADD213PD   Z15, Z12, Z13
-	VMULPD        Z11, Z14, Z11
-	VMULPD        Z12, Z13, Z12
-	VADDPD        Z7, Z7, Z13
-	VADDPD        Z8, Z8, Z14
-	VFMADD213PD   Z13, Z7, Z11
-	VFMADD213PD   Z14, Z8, Z12
-	VBROADCASTSD  ln2<>+0(SB), Z7
-	VFMADD231PD   Z7, Z9, Z11
-	VFMADD231PD   Z7, Z10, Z12
-	VBROADCASTSD  signBit<>+0(SB), Z7
-	VXORPD        Z7, Z11, Z8
-	VXORPD        Z7, Z12, Z7
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD        Z13, Z9, Z17
+	VADDPD        Z14, Z10, Z18
+	VADDPD        Z15, Z11, Z19
+	VADDPD        Z16, Z12, Z20
+	VPSUBQ        Z9, Z17, Z21
+	VPSUBQ        Z10, Z18, Z22
+	VPSUBQ        Z11, Z19, Z23
+	VPSUBQ        Z12, Z20, Z24
+	VBROADCASTSD  signAndExponent<>+0(SB), Z25
+	VANDPD        Z25, Z21, Z21
+	VANDPD        Z25, Z22, Z22
+	VANDPD        Z25, Z23, Z23
+	VANDPD        Z25, Z24, Z24
+	VPADDQ        Z21, Z9, Z25
+	VPADDQ        Z22, Z10, Z26
+	VPADDQ        Z23, Z11, Z27
+	VPADDQ        Z24, Z12, Z28
+	VSUBPD        Z9, Z25, Z9
+	VSUBPD        Z10, Z26, Z10
+	VSUBPD        Z11, Z27, Z11
+	VSUBPD        Z12, Z28, Z12
+	VSUBPD        Z13, Z9, Z9
+	VSUBPD        Z14, Z10, Z10
+	VSUBPD        Z15, Z11, Z11
+	VSUBPD        Z16, Z12, Z12
+	VADDPD        Z25, Z17, Z13
+	VADDPD        Z26, Z18, Z14
+	VADDPD        Z27, Z19, Z15
+	VADDPD        Z28, Z20, Z16
+	VDIVPD        Z13, Z9, Z9
+	VDIVPD        Z14, Z10, Z10
+	VDIVPD        Z15, Z11, Z11
+	VDIVPD        Z16, Z12, Z12
+	VMULPD        Z9, Z9, Z13
+	VMULPD        Z10, Z10, Z14
+	VMULPD        Z11, Z11, Z15
+	VMULPD        Z12, Z12, Z16
+	VADDPD        Z9, Z9, Z17
+	VADDPD        Z10, Z10, Z18
+	VADDPD        Z11, Z11, Z19
+	VADDPD        Z12, Z12, Z20
+	VPSRLQ        $0x34, Z21, Z21
+	VPSRLQ        $0x34, Z22, Z22
+	VPSRLQ        $0x34, Z23, Z23
+	VPSRLQ        $0x34, Z24, Z24
+	VCVTQQ2PD     Z21, Z21
+	VCVTQQ2PD     Z22, Z22
+	VCVTQQ2PD     Z23, Z23
+	VCVTQQ2PD     Z24, Z24
+	VBROADCASTSD  ln2<>+0(SB), Z25
+	VFNMADD231PD  Z25, Z21, Z17
+	VFNMADD231PD  Z25, Z22, Z18
+	VFNMADD231PD  Z25, Z23, Z19
+	VFNMADD231PD  Z25, Z24, Z20
+	VMULPD        Z13, Z9, Z9
+	VMULPD        Z14, Z10, Z10
+	VMULPD        Z15, Z11, Z11
+	VMULPD        Z16, Z12, Z12
+	VBROADCASTSD  unit64j<>+0(SB), Z21
+	VMOVAPD       Z21, Z22
+	VMOVAPD       Z21, Z23
+	VMOVAPD       Z21, Z24
+	VBROADCASTSD  unit64i<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64h<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64g<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64f<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64e<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64d<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64c<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64b<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VBROADCASTSD  unit64a<>+0(SB), Z25
+	VFMADD213PD   Z25, Z13, Z22
+	VFMADD213PD   Z25, Z14, Z23
+	VFMADD213PD   Z25, Z15, Z24
+	VFMADD213PD   Z25, Z16, Z21
+	VFMADD231PD   Z22, Z9, Z17
+	VFMADD231PD   Z23, Z10, Z18
+	VFMADD231PD   Z24, Z11, Z19
+	VFMADD231PD   Z21, Z12, Z20
 	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
 	VPCMPEQQ.BCST label0<>+0(SB), Z6, K2
-	VADDPD        Z8, Z1, K1, Z1
-	VADDPD        Z7, Z1, K2, Z1
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K4
+	VADDPD        Z17, Z1, K1, Z1
+	VADDPD        Z18, Z1, K2, Z1
+	VADDPD        Z19, Z1, K3, Z1
+	VADDPD        Z20, Z1, K4, Z1
 	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
 	VPCMPEQQ.BCST label1<>+0(SB), Z6, K2
-	VADDPD        Z8, Z2, K1, Z2
-	VADDPD        Z7, Z2, K2, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K4
+	VADDPD        Z17, Z2, K1, Z2
+	VADDPD        Z18, Z2, K2, Z2
+	VADDPD        Z19, Z2, K3, Z2
+	VADDPD        Z20, Z2, K4, Z2
 	VPCMPEQQ.BCST label2<>+0(SB), Z5, K1
 	VPCMPEQQ.BCST label2<>+0(SB), Z6, K2
-	VADDPD        Z8, Z3, K1, Z3
-	VADDPD        Z7, Z3, K2, Z3
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z8, K4
+	VADDPD        Z17, Z3, K1, Z3
+	VADDPD        Z18, Z3, K2, Z3
+	VADDPD        Z19, Z3, K3, Z3
+	VADDPD        Z20, Z3, K4, Z3
 	VPCMPEQQ.BCST label3<>+0(SB), Z5, K1
 	VPCMPEQQ.BCST label3<>+0(SB), Z6, K2
-	VADDPD        Z8, Z4, K1, Z4
-	VADDPD        Z7, Z4, K2, Z4
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VPCMPEQQ.BCST label3<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z8, K4
+	VADDPD        Z17, Z4, K1, Z4
+	VADDPD        Z18, Z4, K2, Z4
+	VADDPD        Z19, Z4, K3, Z4
+	VADDPD        Z20, Z4, K4, Z4
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DX
+	CMPQ          DX, $0x00000020
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R12
-	CMPQ       BX, R12
-	CMOVQLT    BX, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	KMOVW      (R13)(R12*2), K1
-	VMOVDQU8.Z (R8)(R11*1), K1, X5
+	MOVQ       $0x00000008, R9
+	CMPQ       DX, R9
+	CMOVQLT    DX, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X5
 	VPMOVZXBQ  X5, Z5
-	VMOVUPS    16384(R9)(R11*8), Z6
-	VMOVUPS    18432(R9)(R11*8), Z7
+	VMOVUPS    16384(SI)(R8*8), Z6
+	VMOVUPS    18432(SI)(R8*8), Z7
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD           Z7, Z6, Z8
-	VPSUBQ           Z6, Z8, Z9
-	VANDPD.BCST      signAndExponent<>+0(SB), Z9, Z9
-	VPADDQ           Z9, Z6, Z10
-	VSUBPD           Z6, Z10, Z6
-	VSUBPD           Z6, Z7, Z6
-	VADDPD           Z10, Z8, Z7
-	VDIVPD           Z7, Z6, Z6
-	VPSRLQ           $0x34, Z9, Z7
-	VCVTQQ2PD        Z7, Z7
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     unit64j<>+0(SB), Z9
-	VFMADD213PD.BCST unit64i<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64h<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64g<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unit64a<>+0(SB), Z8, Z9
-	VMULPD           Z8, Z9, Z8
-	VADDPD           Z6, Z6, Z9
-	VFMADD213PD      Z9, Z6, Z8
-	VFMADD231PD.BCST ln2<>+0(SB), Z7, Z8
-	VXORPD.BCST      signBit<>+0(SB), Z8, Z6
-	VMOVAPD.Z        Z6, K1, Z6
-	VPCMPEQQ.BCST    label0<>+0(SB), Z5, K1
-	VADDPD           Z6, Z1, K1, Z1
-	VPCMPEQQ.BCST    label1<>+0(SB), Z5, K1
-	VADDPD           Z6, Z2, K1, Z2
-	VPCMPEQQ.BCST    label2<>+0(SB), Z5, K1
-	VADDPD           Z6, Z3, K1, Z3
-	VPCMPEQQ.BCST    label3<>+0(SB), Z5, K1
-	VADDPD           Z6, Z4, K1, Z4
-	ADDQ             $0x00000008, R11
-	SUBQ             $0x00000008, BX
-	JMP              few3
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z7, Z6, Z8
+	VPSUBQ            Z6, Z8, Z9
+	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
+	VPADDQ            Z9, Z6, Z10
+	VSUBPD            Z6, Z10, Z6
+	VSUBPD            Z7, Z6, Z6
+	VADDPD            Z10, Z8, Z7
+	VDIVPD            Z7, Z6, Z6
+	VMULPD            Z6, Z6, Z7
+	VADDPD            Z6, Z6, Z8
+	VPSRLQ            $0x34, Z9, Z9
+	VCVTQQ2PD         Z9, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z8
+	VMULPD            Z7, Z6, Z6
+	VBROADCASTSD      unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z7, Z9
+	VFMADD231PD       Z9, Z6, Z8
+	VMOVAPD.Z         Z8, K1, Z6
+	VPCMPEQQ.BCST     label0<>+0(SB), Z5, K1
+	VADDPD            Z6, Z1, K1, Z1
+	VPCMPEQQ.BCST     label1<>+0(SB), Z5, K1
+	VADDPD            Z6, Z2, K1, Z2
+	VPCMPEQQ.BCST     label2<>+0(SB), Z5, K1
+	VADDPD            Z6, Z3, K1, Z3
+	VPCMPEQQ.BCST     label3<>+0(SB), Z5, K1
+	VADDPD            Z6, Z4, K1, Z4
+	ADDQ              $0x00000008, R8
+	SUBQ              $0x00000008, DX
+	JMP               few3
 
 done3:
 	VEXTRACTF64X4 $0x01, Z1, Y5
@@ -73237,58 +73661,64 @@ done3:
 	VADDSD        X1, X4, X4
 	VADDSD        464(AX), X4, X4
 	VMOVSD        X4, 464(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*8), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func softmaxLogSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·softmaxLogSumsYLanes8F32AVX512(SB), $18496-49
+TEXT ·softmaxLogSumsYLanes8F32AVX512(SB), $18624-49
+	LEAQ 18496(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
 	// softmaxLogSumsYLanes8F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 256 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000010
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ        (DI)(R12*4), BX
-	VMOVUPS     (BX), Z1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS     (DX), Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS     (BX)(DX*1), Z2
+	VMOVUPS     (DX)(CX*1), Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS     (BX)(DX*2), Z3
+	VMOVUPS     (DX)(CX*2), Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
-	VMOVUPS     (BX)(SI*1), Z4
+	VMOVUPS     (DX)(BX*1), Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
 
@@ -73354,19 +73784,19 @@ many:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
-	VMOVUPS      (BX)(DX*4), Z8
+	VMOVUPS      (DX)(CX*4), Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS      (R13)(DX*1), Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS      (R10)(CX*1), Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS      (R13)(DX*2), Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS      (R10)(CX*2), Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPS      (BX)(SI*1), Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPS      (DX)(BX*1), Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
 
@@ -73440,73 +73870,74 @@ many:
 	VADDPS  Z6, Z14, Z6
 	VADDPS  Z2, Z6, Z16
 	VMULPS  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*4)
+	VMOVUPS Z17, (SI)(R9*4)
 	VMULPS  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*4)
+	VMOVUPS Z16, 8192(SI)(R9*4)
 	VADDPS  Z1, Z6, Z1
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*4)
+	VMOVUPS Z2, 1024(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*4)
+	VMOVUPS Z1, 9216(SI)(R9*4)
 	VADDPS  Z5, Z14, Z1
 	VADDPS  Z4, Z1, Z2
 	VMULPS  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*4)
+	VMOVUPS Z5, 2048(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*4)
+	VMOVUPS Z2, 10240(SI)(R9*4)
 	VADDPS  Z3, Z1, Z1
 	VMULPS  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*4)
+	VMOVUPS Z2, 3072(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*4)
+	VMOVUPS Z1, 11264(SI)(R9*4)
 	VADDPS  Z13, Z7, Z1
 	VADDPS  Z9, Z1, Z2
 	VMULPS  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*4)
+	VMOVUPS Z3, 4096(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*4)
+	VMOVUPS Z2, 12288(SI)(R9*4)
 	VADDPS  Z8, Z1, Z1
 	VMULPS  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*4)
+	VMOVUPS Z2, 5120(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*4)
+	VMOVUPS Z1, 13312(SI)(R9*4)
 	VADDPS  Z12, Z7, Z1
 	VADDPS  Z11, Z1, Z2
 	VMULPS  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*4)
+	VMOVUPS Z3, 6144(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*4)
+	VMOVUPS Z2, 14336(SI)(R9*4)
 	VADDPS  Z10, Z1, Z1
 	VMULPS  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*4)
+	VMOVUPS Z2, 7168(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*4)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
-	CMPQ    R11, $0x00000010
+	VMOVUPS Z1, 15360(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*4), BX
-	VMOVUPS.Z   (BX), K1, Z1
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*1), K1, Z2
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
-	VMOVUPS.Z   (BX)(DX*2), K1, Z3
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
-	VMOVUPS.Z   (BX)(SI*1), K1, Z4
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
 
@@ -73572,19 +74003,19 @@ few:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
-	VMOVUPS.Z    (BX)(DX*4), K1, Z8
+	VMOVUPS.Z    (DX)(CX*4), K1, Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS.Z    (R13)(DX*1), K1, Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*1), K1, Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPS.Z    (R13)(DX*2), K1, Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*2), K1, Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPS.Z    (BX)(SI*1), K1, Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
 
@@ -73659,49 +74090,49 @@ few:
 	VADDPS  Z6, Z14, Z6
 	VADDPS  Z2, Z6, Z16
 	VMULPS  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*4)
+	VMOVUPS Z17, (SI)(R9*4)
 	VMULPS  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*4)
+	VMOVUPS Z16, 8192(SI)(R9*4)
 	VADDPS  Z1, Z6, Z1
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*4)
+	VMOVUPS Z2, 1024(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*4)
+	VMOVUPS Z1, 9216(SI)(R9*4)
 	VADDPS  Z5, Z14, Z1
 	VADDPS  Z4, Z1, Z2
 	VMULPS  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*4)
+	VMOVUPS Z5, 2048(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*4)
+	VMOVUPS Z2, 10240(SI)(R9*4)
 	VADDPS  Z3, Z1, Z1
 	VMULPS  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*4)
+	VMOVUPS Z2, 3072(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*4)
+	VMOVUPS Z1, 11264(SI)(R9*4)
 	VADDPS  Z13, Z7, Z1
 	VADDPS  Z9, Z1, Z2
 	VMULPS  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*4)
+	VMOVUPS Z3, 4096(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*4)
+	VMOVUPS Z2, 12288(SI)(R9*4)
 	VADDPS  Z8, Z1, Z1
 	VMULPS  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*4)
+	VMOVUPS Z2, 5120(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*4)
+	VMOVUPS Z1, 13312(SI)(R9*4)
 	VADDPS  Z12, Z7, Z1
 	VADDPS  Z11, Z1, Z2
 	VMULPS  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*4)
+	VMOVUPS Z3, 6144(SI)(R9*4)
 	VMULPS  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*4)
+	VMOVUPS Z2, 14336(SI)(R9*4)
 	VADDPS  Z10, Z1, Z1
 	VMULPS  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*4)
+	VMOVUPS Z2, 7168(SI)(R9*4)
 	VMULPS  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*4)
-	ADDQ    $0x00000010, R12
-	SUBQ    $0x00000010, R11
+	VMOVUPS Z1, 15360(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
 	JMP     few
 
 done:
@@ -73721,141 +74152,143 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000010
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000010
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z1, K1, Z1
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z3, K1, Z3
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z4, K1, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
-	VMOVUPS       1024(R9)(R11*4), Z20
+	VMOVUPS       1024(SI)(R8*4), Z20
 	VADDPS        Z20, Z5, K1, Z5
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       9216(R9)(R11*4), Z20
+	VMOVUPS       9216(SI)(R8*4), Z20
 	VADDPS        Z20, Z7, K1, Z7
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       1024(R9)(R11*4), Z20
+	VMOVUPS       1024(SI)(R8*4), Z20
 	VADDPS        Z20, Z6, K1, Z6
-	VMOVUPS       9216(R9)(R11*4), Z20
+	VMOVUPS       9216(SI)(R8*4), Z20
 	VADDPS        Z20, Z8, K1, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z9, K1, Z9
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z11, K1, Z11
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z10, K1, Z10
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z12, K1, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K1
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K1, Z13
 	VMOVAPS       Z17, K1, Z18
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K1, Z15
 	VMOVAPS       Z17, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K1, Z14
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K1, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*4)
-	VMOVUPS       Z19, 17408(R9)(R11*4)
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z1, K2, Z1
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z3, K2, Z3
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       (R9)(R11*4), Z20
+	VMOVUPS       (SI)(R8*4), Z20
 	VADDPS        Z20, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*4), Z20
+	VMOVUPS       8192(SI)(R8*4), Z20
 	VADDPS        Z20, Z4, K2, Z4
 	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
-	VMOVUPS       1024(R9)(R11*4), Z20
+	VMOVUPS       1024(SI)(R8*4), Z20
 	VADDPS        Z20, Z5, K2, Z5
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       9216(R9)(R11*4), Z20
+	VMOVUPS       9216(SI)(R8*4), Z20
 	VADDPS        Z20, Z7, K2, Z7
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       1024(R9)(R11*4), Z20
+	VMOVUPS       1024(SI)(R8*4), Z20
 	VADDPS        Z20, Z6, K2, Z6
-	VMOVUPS       9216(R9)(R11*4), Z20
+	VMOVUPS       9216(SI)(R8*4), Z20
 	VADDPS        Z20, Z8, K2, Z8
 	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z9, K2, Z9
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z11, K2, Z11
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*4), Z20
+	VMOVUPS       2048(SI)(R8*4), Z20
 	VADDPS        Z20, Z10, K2, Z10
-	VMOVUPS       10240(R9)(R11*4), Z20
+	VMOVUPS       10240(SI)(R8*4), Z20
 	VADDPS        Z20, Z12, K2, Z12
 	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K2, Z13
 	VMOVAPS       Z17, K2, Z18
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K2, Z15
 	VMOVAPS       Z17, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       3072(R9)(R11*4), Z17
+	VMOVUPS       3072(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K2, Z14
-	VMOVUPS       11264(R9)(R11*4), Z17
+	VMOVUPS       11264(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K2, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*4)
-	VMOVUPS       Z19, 17408(R9)(R11*4)
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
 	JMP           few2
 
 done2:
@@ -74068,141 +74501,143 @@ done2:
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPXORQ        Z16, Z16, Z16
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000010
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000010
 	JL            few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBD     (R8)(R11*1), Z17
-	VMOVUPS       16384(R9)(R11*4), Z18
-	VMOVUPS       17408(R9)(R11*4), Z19
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
+	VMOVUPS       16384(SI)(R8*4), Z18
+	VMOVUPS       17408(SI)(R8*4), Z19
 	VPCMPEQD.BCST label4Single<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z1, K1, Z1
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z3, K1, Z3
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z2, K1, Z2
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z4, K1, Z4
 	VPCMPEQD.BCST label5Single<>+0(SB), Z17, K1
-	VMOVUPS       5120(R9)(R11*4), Z20
+	VMOVUPS       5120(SI)(R8*4), Z20
 	VADDPS        Z20, Z5, K1, Z5
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       13312(R9)(R11*4), Z20
+	VMOVUPS       13312(SI)(R8*4), Z20
 	VADDPS        Z20, Z7, K1, Z7
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       5120(R9)(R11*4), Z20
+	VMOVUPS       5120(SI)(R8*4), Z20
 	VADDPS        Z20, Z6, K1, Z6
-	VMOVUPS       13312(R9)(R11*4), Z20
+	VMOVUPS       13312(SI)(R8*4), Z20
 	VADDPS        Z20, Z8, K1, Z8
 	VPCMPEQD.BCST label6Single<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*4), Z20
+	VMOVUPS       6144(SI)(R8*4), Z20
 	VADDPS        Z20, Z9, K1, Z9
 	VMOVAPS       Z20, K1, Z18
-	VMOVUPS       14336(R9)(R11*4), Z20
+	VMOVUPS       14336(SI)(R8*4), Z20
 	VADDPS        Z20, Z11, K1, Z11
 	VMOVAPS       Z20, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       6144(R9)(R11*4), Z20
+	VMOVUPS       6144(SI)(R8*4), Z20
 	VADDPS        Z20, Z10, K1, Z10
-	VMOVUPS       14336(R9)(R11*4), Z20
+	VMOVUPS       14336(SI)(R8*4), Z20
 	VADDPS        Z20, Z12, K1, Z12
 	VPCMPEQD.BCST label7Single<>+0(SB), Z17, K1
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K1, Z13
 	VMOVAPS       Z17, K1, Z18
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K1, Z15
 	VMOVAPS       Z17, K1, Z19
 	KNOTW         K1, K1
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K1, Z14
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K1, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*4)
-	VMOVUPS       Z19, 17408(R9)(R11*4)
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000010, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
-	VMOVUPS       16384(R9)(R11*4), Z18
-	VMOVUPS       17408(R9)(R11*4), Z19
+	VMOVUPS       16384(SI)(R8*4), Z18
+	VMOVUPS       17408(SI)(R8*4), Z19
 	VPCMPEQD.BCST label4Single<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z1, K2, Z1
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z3, K2, Z3
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*4), Z20
+	VMOVUPS       4096(SI)(R8*4), Z20
 	VADDPS        Z20, Z2, K2, Z2
-	VMOVUPS       12288(R9)(R11*4), Z20
+	VMOVUPS       12288(SI)(R8*4), Z20
 	VADDPS        Z20, Z4, K2, Z4
 	VPCMPEQD.BCST label5Single<>+0(SB), Z17, K2
-	VMOVUPS       5120(R9)(R11*4), Z20
+	VMOVUPS       5120(SI)(R8*4), Z20
 	VADDPS        Z20, Z5, K2, Z5
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       13312(R9)(R11*4), Z20
+	VMOVUPS       13312(SI)(R8*4), Z20
 	VADDPS        Z20, Z7, K2, Z7
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       5120(R9)(R11*4), Z20
+	VMOVUPS       5120(SI)(R8*4), Z20
 	VADDPS        Z20, Z6, K2, Z6
-	VMOVUPS       13312(R9)(R11*4), Z20
+	VMOVUPS       13312(SI)(R8*4), Z20
 	VADDPS        Z20, Z8, K2, Z8
 	VPCMPEQD.BCST label6Single<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*4), Z20
+	VMOVUPS       6144(SI)(R8*4), Z20
 	VADDPS        Z20, Z9, K2, Z9
 	VMOVAPS       Z20, K2, Z18
-	VMOVUPS       14336(R9)(R11*4), Z20
+	VMOVUPS       14336(SI)(R8*4), Z20
 	VADDPS        Z20, Z11, K2, Z11
 	VMOVAPS       Z20, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*4), Z20
+	VMOVUPS       6144(SI)(R8*4), Z20
 	VADDPS        Z20, Z10, K2, Z10
-	VMOVUPS       14336(R9)(R11*4), Z20
+	VMOVUPS       14336(SI)(R8*4), Z20
 	VADDPS        Z20, Z12, K2, Z12
 	VPCMPEQD.BCST label7Single<>+0(SB), Z17, K2
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z13, K2, Z13
 	VMOVAPS       Z17, K2, Z18
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z15, K2, Z15
 	VMOVAPS       Z17, K2, Z19
 	KNOTW         K2, K2
 	KANDW         K1, K2, K2
-	VMOVUPS       7168(R9)(R11*4), Z17
+	VMOVUPS       7168(SI)(R8*4), Z17
 	VADDPS        Z17, Z14, K2, Z14
-	VMOVUPS       15360(R9)(R11*4), Z17
+	VMOVUPS       15360(SI)(R8*4), Z17
 	VADDPS        Z17, Z16, K2, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*4)
-	VMOVUPS       Z19, 17408(R9)(R11*4)
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
 	JMP           few3
 
 done3:
@@ -74407,160 +74842,237 @@ done3:
 	VPXORQ        Z6, Z6, Z6
 	VPXORQ        Z7, Z7, Z7
 	VPXORQ        Z8, Z8, Z8
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000020
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000040
 	JL            few4
 
 many4:
-	// Vectors at a time: 2.
-	VPMOVZXBD (R8)(R11*1), Z9
-	VPMOVZXBD 16(R8)(R11*1), Z10
-	VMOVUPS   16384(R9)(R11*4), Z11
-	VMOVUPS   16448(R9)(R11*4), Z12
-	VMOVUPS   17408(R9)(R11*4), Z13
-	VMOVUPS   17472(R9)(R11*4), Z14
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Z9
+	VPMOVZXBD 16(R9)(R8*1), Z10
+	VPMOVZXBD 32(R9)(R8*1), Z11
+	VPMOVZXBD 48(R9)(R8*1), Z12
+	VMOVUPS   16384(SI)(R8*4), Z13
+	VMOVUPS   16448(SI)(R8*4), Z14
+	VMOVUPS   16512(SI)(R8*4), Z15
+	VMOVUPS   16576(SI)(R8*4), Z16
+	VMOVUPS   17408(SI)(R8*4), Z17
+	VMOVUPS   17472(SI)(R8*4), Z18
+	VMOVUPS   17536(SI)(R8*4), Z19
+	VMOVUPS   17600(SI)(R8*4), Z20
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS        Z13, Z11, Z15
-	VADDPS        Z14, Z12, Z16
-	VPSUBD        Z11, Z15, Z17
-	VPSUBD        Z12, Z16, Z18
-	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z19
-	VANDPS        Z19, Z17, Z17
-	VANDPS        Z19, Z18, Z18
-	VPADDD        Z17, Z11, Z19
-	VPADDD        Z18, Z12, Z20
-	VSUBPS        Z11, Z19, Z11
-	VSUBPS        Z12, Z20, Z12
-	VSUBPS        Z11, Z13, Z11
-	VSUBPS        Z12, Z14, Z12
-	VADDPS        Z19, Z15, Z13
-	VADDPS        Z20, Z16, Z14
-	VDIVPS        Z13, Z11, Z11
-	VDIVPS        Z14, Z12, Z12
-	VPSRLD        $0x17, Z17, Z13
-	VPSRLD        $0x17, Z18, Z14
-	VCVTDQ2PS     Z13, Z13
-	VCVTDQ2PS     Z14, Z14
-	VMULPS        Z11, Z11, Z15
-	VMULPS        Z12, Z12, Z16
-	VBROADCASTSS  unitLanedSingle<>+0(SB), Z17
-	VMOVAPD       Z17, Z18
-	VBROADCASTSS  unitLanecSingle<>+0(SB), Z19
-	VFMADD213PS   Z19, Z15, Z18
-	VFMADD213PS   Z19, Z16, Z17
-	VBROADCASTSS  unitLanebSingle<>+0(SB), Z19
-	VFMADD213PS   Z19, Z15, Z18
-	VFMADD213PS   Z19, Z16, Z17
-	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z19
-	VFMADD213PS   Z19, Z15, Z18
-	VFMADD213PS   Z19, Z16, Z17
-	VMULPS        Z15, Z18, Z15
-	VMULPS        Z16, Z17, Z16
-	VADDPS        Z11, Z11, Z17
-	VADDPS        Z12, Z12, Z18
-	VFMADD213PS   Z17, Z11, Z15
-	VFMADD213PS   Z18, Z12, Z16
-	VBROADCASTSS  ln2Single<>+0(SB), Z11
-	VFMADD231PS   Z11, Z13, Z15
-	VFMADD231PS   Z11, Z14, Z16
-	VBROADCASTSS  signBitSingle<>+0(SB), Z11
-	VXORPS        Z11, Z15, Z12
-	VXORPS        Z11, Z16, Z11
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS        Z17, Z13, Z21
+	VADDPS        Z18, Z14, Z22
+	VADDPS        Z19, Z15, Z23
+	VADDPS        Z20, Z16, Z24
+	VPSUBD        Z13, Z21, Z25
+	VPSUBD        Z14, Z22, Z26
+	VPSUBD        Z15, Z23, Z27
+	VPSUBD        Z16, Z24, Z28
+	VBROADCASTSS  signAndExponentSingle<>+0(SB), Z29
+	VANDPS        Z29, Z25, Z25
+	VMOVUPS       Z25, (R11)
+	VANDPS        Z29, Z26, Z25
+	VANDPS        Z29, Z27, Z26
+	VANDPS        Z29, Z28, Z27
+	VMOVUPS       (R11), Z28
+	VPADDD        Z28, Z13, Z28
+	VPADDD        Z25, Z14, Z29
+	VPADDD        Z26, Z15, Z30
+	VPADDD        Z27, Z16, Z31
+	VSUBPS        Z13, Z28, Z13
+	VSUBPS        Z14, Z29, Z14
+	VSUBPS        Z15, Z30, Z15
+	VSUBPS        Z16, Z31, Z16
+	VSUBPS        Z17, Z13, Z13
+	VSUBPS        Z18, Z14, Z14
+	VSUBPS        Z19, Z15, Z15
+	VSUBPS        Z20, Z16, Z16
+	VADDPS        Z28, Z21, Z17
+	VADDPS        Z29, Z22, Z18
+	VADDPS        Z30, Z23, Z19
+	VADDPS        Z31, Z24, Z20
+	VDIVPS        Z17, Z13, Z13
+	VDIVPS        Z18, Z14, Z14
+	VDIVPS        Z19, Z15, Z15
+	VDIVPS        Z20, Z16, Z16
+	VMULPS        Z13, Z13, Z17
+	VMULPS        Z14, Z14, Z18
+	VMULPS        Z15, Z15, Z19
+	VMULPS        Z16, Z16, Z20
+	VADDPS        Z13, Z13, Z21
+	VADDPS        Z14, Z14, Z22
+	VADDPS        Z15, Z15, Z23
+	VADDPS        Z16, Z16, Z24
+	VMOVUPS       (R11), Z28
+	VPSRLD        $0x17, Z28, Z28
+	VPSRLD        $0x17, Z25, Z25
+	VPSRLD        $0x17, Z26, Z26
+	VPSRLD        $0x17, Z27, Z27
+	VCVTDQ2PS     Z28, Z28
+	VCVTDQ2PS     Z25, Z25
+	VCVTDQ2PS     Z26, Z26
+	VCVTDQ2PS     Z27, Z27
+	VBROADCASTSS  ln2Single<>+0(SB), Z29
+	VFNMADD231PS  Z29, Z28, Z21
+	VFNMADD231PS  Z29, Z25, Z22
+	VFNMADD231PS  Z29, Z26, Z23
+	VFNMADD231PS  Z29, Z27, Z24
+	VMULPS        Z17, Z13, Z13
+	VMULPS        Z18, Z14, Z14
+	VMULPS        Z19, Z15, Z15
+	VMULPS        Z20, Z16, Z16
+	VBROADCASTSS  unitLanedSingle<>+0(SB), Z25
+	VMOVAPD       Z25, Z26
+	VMOVAPD       Z25, Z27
+	VMOVAPD       Z25, Z28
+	VBROADCASTSS  unitLanecSingle<>+0(SB), Z29
+	VFMADD213PS   Z29, Z17, Z26
+	VFMADD213PS   Z29, Z18, Z27
+	VFMADD213PS   Z29, Z19, Z28
+	VFMADD213PS   Z29, Z20, Z25
+	VBROADCASTSS  unitLanebSingle<>+0(SB), Z29
+	VFMADD213PS   Z29, Z17, Z26
+	VFMADD213PS   Z29, Z18, Z27
+	VFMADD213PS   Z29, Z19, Z28
+	VFMADD213PS   Z29, Z20, Z25
+	VBROADCASTSS  unitLaneaSingle<>+0(SB), Z29
+	VFMADD213PS   Z29, Z17, Z26
+	VFMADD213PS   Z29, Z18, Z27
+	VFMADD213PS   Z29, Z19, Z28
+	VFMADD213PS   Z29, Z20, Z25
+	VFMADD231PS   Z26, Z13, Z21
+	VFMADD231PS   Z27, Z14, Z22
+	VFMADD231PS   Z28, Z15, Z23
+	VFMADD231PS   Z25, Z16, Z24
 	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z1, K1, Z1
-	VADDPS        Z11, Z1, K2, Z1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z1, K1, Z1
+	VADDPS        Z22, Z1, K2, Z1
+	VADDPS        Z23, Z1, K3, Z1
+	VADDPS        Z24, Z1, K4, Z1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z2, K1, Z2
-	VADDPS        Z11, Z2, K2, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z2, K1, Z2
+	VADDPS        Z22, Z2, K2, Z2
+	VADDPS        Z23, Z2, K3, Z2
+	VADDPS        Z24, Z2, K4, Z2
 	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z3, K1, Z3
-	VADDPS        Z11, Z3, K2, Z3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z3, K1, Z3
+	VADDPS        Z22, Z3, K2, Z3
+	VADDPS        Z23, Z3, K3, Z3
+	VADDPS        Z24, Z3, K4, Z3
 	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label3Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z4, K1, Z4
-	VADDPS        Z11, Z4, K2, Z4
+	VPCMPEQD.BCST label3Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z4, K1, Z4
+	VADDPS        Z22, Z4, K2, Z4
+	VADDPS        Z23, Z4, K3, Z4
+	VADDPS        Z24, Z4, K4, Z4
 	VPCMPEQD.BCST label4Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label4Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z5, K1, Z5
-	VADDPS        Z11, Z5, K2, Z5
+	VPCMPEQD.BCST label4Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label4Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z5, K1, Z5
+	VADDPS        Z22, Z5, K2, Z5
+	VADDPS        Z23, Z5, K3, Z5
+	VADDPS        Z24, Z5, K4, Z5
 	VPCMPEQD.BCST label5Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label5Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z6, K1, Z6
-	VADDPS        Z11, Z6, K2, Z6
+	VPCMPEQD.BCST label5Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label5Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z6, K1, Z6
+	VADDPS        Z22, Z6, K2, Z6
+	VADDPS        Z23, Z6, K3, Z6
+	VADDPS        Z24, Z6, K4, Z6
 	VPCMPEQD.BCST label6Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label6Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z7, K1, Z7
-	VADDPS        Z11, Z7, K2, Z7
+	VPCMPEQD.BCST label6Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label6Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z7, K1, Z7
+	VADDPS        Z22, Z7, K2, Z7
+	VADDPS        Z23, Z7, K3, Z7
+	VADDPS        Z24, Z7, K4, Z7
 	VPCMPEQD.BCST label7Single<>+0(SB), Z9, K1
 	VPCMPEQD.BCST label7Single<>+0(SB), Z10, K2
-	VADDPS        Z12, Z8, K1, Z8
-	VADDPS        Z11, Z8, K2, Z8
-	ADDQ          $0x00000020, R11
-	SUBQ          $0x00000020, BX
-	CMPQ          BX, $0x00000020
+	VPCMPEQD.BCST label7Single<>+0(SB), Z11, K3
+	VPCMPEQD.BCST label7Single<>+0(SB), Z12, K4
+	VADDPS        Z21, Z8, K1, Z8
+	VADDPS        Z22, Z8, K2, Z8
+	VADDPS        Z23, Z8, K3, Z8
+	VADDPS        Z24, Z8, K4, Z8
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DX
+	CMPQ          DX, $0x00000040
 	JGE           many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R12
-	CMPQ       BX, R12
-	CMOVQLT    BX, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	KMOVW      (R13)(R12*2), K1
-	VMOVDQU8.Z (R8)(R11*1), K1, X9
+	MOVQ       $0x00000010, R9
+	CMPQ       DX, R9
+	CMOVQLT    DX, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X9
 	VPMOVZXBD  X9, Z9
-	VMOVUPS    16384(R9)(R11*4), Z10
-	VMOVUPS    17408(R9)(R11*4), Z11
+	VMOVUPS    16384(SI)(R8*4), Z10
+	VMOVUPS    17408(SI)(R8*4), Z11
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS           Z11, Z10, Z12
-	VPSUBD           Z10, Z12, Z13
-	VANDPS.BCST      signAndExponentSingle<>+0(SB), Z13, Z13
-	VPADDD           Z13, Z10, Z14
-	VSUBPS           Z10, Z14, Z10
-	VSUBPS           Z10, Z11, Z10
-	VADDPS           Z14, Z12, Z11
-	VDIVPS           Z11, Z10, Z10
-	VPSRLD           $0x17, Z13, Z11
-	VCVTDQ2PS        Z11, Z11
-	VMULPS           Z10, Z10, Z12
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
-	VMULPS           Z12, Z13, Z12
-	VADDPS           Z10, Z10, Z13
-	VFMADD213PS      Z13, Z10, Z12
-	VFMADD231PS.BCST ln2Single<>+0(SB), Z11, Z12
-	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z10
-	VMOVAPS.Z        Z10, K1, Z10
-	VPCMPEQD.BCST    label0Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z1, K1, Z1
-	VPCMPEQD.BCST    label1Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z2, K1, Z2
-	VPCMPEQD.BCST    label2Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z3, K1, Z3
-	VPCMPEQD.BCST    label3Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z4, K1, Z4
-	VPCMPEQD.BCST    label4Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z5, K1, Z5
-	VPCMPEQD.BCST    label5Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z6, K1, Z6
-	VPCMPEQD.BCST    label6Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z7, K1, Z7
-	VPCMPEQD.BCST    label7Single<>+0(SB), Z9, K1
-	VADDPS           Z10, Z8, K1, Z8
-	ADDQ             $0x00000010, R11
-	SUBQ             $0x00000010, BX
-	JMP              few4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z11, Z10, Z12
+	VPSUBD            Z10, Z12, Z13
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z13, Z13
+	VPADDD            Z13, Z10, Z14
+	VSUBPS            Z10, Z14, Z10
+	VSUBPS            Z11, Z10, Z10
+	VADDPS            Z14, Z12, Z11
+	VDIVPS            Z11, Z10, Z10
+	VMULPS            Z10, Z10, Z11
+	VADDPS            Z10, Z10, Z12
+	VPSRLD            $0x17, Z13, Z13
+	VCVTDQ2PS         Z13, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z12
+	VMULPS            Z11, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z11, Z13
+	VFMADD231PS       Z13, Z10, Z12
+	VMOVAPS.Z         Z12, K1, Z10
+	VPCMPEQD.BCST     label0Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z1, K1, Z1
+	VPCMPEQD.BCST     label1Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z2, K1, Z2
+	VPCMPEQD.BCST     label2Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z3, K1, Z3
+	VPCMPEQD.BCST     label3Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z4, K1, Z4
+	VPCMPEQD.BCST     label4Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z5, K1, Z5
+	VPCMPEQD.BCST     label5Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z6, K1, Z6
+	VPCMPEQD.BCST     label6Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z7, K1, Z7
+	VPCMPEQD.BCST     label7Single<>+0(SB), Z9, K1
+	VADDPS            Z10, Z8, K1, Z8
+	ADDQ              $0x00000010, R8
+	SUBQ              $0x00000010, DX
+	JMP               few4
 
 done4:
 	VEXTRACTF64X4 $0x01, Z1, Y9
@@ -74659,58 +75171,64 @@ done4:
 	VADDSD        X1, X2, X2
 	VADDSD        976(AX), X2, X2
 	VMOVSD        X2, 976(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*4), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUD.BCST  $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
-	KMOVW         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
 // func softmaxLogSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·softmaxLogSumsYLanes8F64AVX512(SB), $18496-49
+TEXT ·softmaxLogSumsYLanes8F64AVX512(SB), $18624-49
+	LEAQ 18496(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
 	// softmaxLogSumsYLanes8F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
 	// ±150 in float64.
 	MOVQ   acc+0(FP), AX
-	MOVQ   y_len+24(FP), CX
-	MOVQ   xstride+40(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), SI
-	MOVQ   x+8(FP), DI
-	MOVQ   y_base+16(FP), R8
-	LEAQ   63(SP), R9
-	ANDQ   $-64, R9
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
 	VPXORQ Z0, Z0, Z0
 
 window:
-	// 128 positions at a time, which are added in lanes of their type.
-	MOVQ    $0x00000080, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	MOVQ    R10, R11
-	XORQ    R12, R12
-	CMPQ    R11, $0x00000008
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	LEAQ        (DI)(R12*8), BX
-	VMOVUPD     (BX), Z1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD     (BX)(DX*1), Z2
+	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD     (BX)(DX*2), Z3
+	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
-	VMOVUPD     (BX)(SI*1), Z4
+	VMOVUPD     (DX)(BX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
 
@@ -74801,19 +75319,19 @@ many:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
-	VMOVUPD      (BX)(DX*4), Z8
+	VMOVUPD      (DX)(CX*4), Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD      (R13)(DX*1), Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD      (R10)(CX*1), Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD      (R13)(DX*2), Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD      (R10)(CX*2), Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPD      (BX)(SI*1), Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPD      (DX)(BX*1), Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
 
@@ -74912,73 +75430,74 @@ many:
 	VADDPD  Z6, Z14, Z6
 	VADDPD  Z2, Z6, Z16
 	VMULPD  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*8)
+	VMOVUPS Z17, (SI)(R9*8)
 	VMULPD  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*8)
+	VMOVUPS Z16, 8192(SI)(R9*8)
 	VADDPD  Z1, Z6, Z1
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*8)
+	VMOVUPS Z2, 1024(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*8)
+	VMOVUPS Z1, 9216(SI)(R9*8)
 	VADDPD  Z5, Z14, Z1
 	VADDPD  Z4, Z1, Z2
 	VMULPD  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*8)
+	VMOVUPS Z5, 2048(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*8)
+	VMOVUPS Z2, 10240(SI)(R9*8)
 	VADDPD  Z3, Z1, Z1
 	VMULPD  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*8)
+	VMOVUPS Z2, 3072(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*8)
+	VMOVUPS Z1, 11264(SI)(R9*8)
 	VADDPD  Z13, Z7, Z1
 	VADDPD  Z9, Z1, Z2
 	VMULPD  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*8)
+	VMOVUPS Z3, 4096(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*8)
+	VMOVUPS Z2, 12288(SI)(R9*8)
 	VADDPD  Z8, Z1, Z1
 	VMULPD  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*8)
+	VMOVUPS Z2, 5120(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*8)
+	VMOVUPS Z1, 13312(SI)(R9*8)
 	VADDPD  Z12, Z7, Z1
 	VADDPD  Z11, Z1, Z2
 	VMULPD  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*8)
+	VMOVUPS Z3, 6144(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*8)
+	VMOVUPS Z2, 14336(SI)(R9*8)
 	VADDPD  Z10, Z1, Z1
 	VMULPD  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*8)
+	VMOVUPS Z2, 7168(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*8)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
-	CMPQ    R11, $0x00000008
+	VMOVUPS Z1, 15360(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, BX
-	CMPQ        R11, BX
-	CMOVQLT     R11, BX
-	LEAQ        tailMasks<>+0(SB), R13
-	KMOVW       (R13)(BX*2), K1
-	LEAQ        (DI)(R12*8), BX
-	VMOVUPD.Z   (BX), K1, Z1
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*1), K1, Z2
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
-	VMOVUPD.Z   (BX)(DX*2), K1, Z3
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
-	VMOVUPD.Z   (BX)(SI*1), K1, Z4
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
 
@@ -75069,19 +75588,19 @@ few:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
-	VMOVUPD.Z    (BX)(DX*4), K1, Z8
+	VMOVUPD.Z    (DX)(CX*4), K1, Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD.Z    (R13)(DX*1), K1, Z9
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*1), K1, Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
-	LEAQ         (BX)(DX*4), R13
-	VMOVUPD.Z    (R13)(DX*2), K1, Z10
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*2), K1, Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
-	LEAQ         (BX)(DX*4), BX
-	VMOVUPD.Z    (BX)(SI*1), K1, Z11
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPD.Z    (DX)(BX*1), K1, Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
 
@@ -75181,49 +75700,49 @@ few:
 	VADDPD  Z6, Z14, Z6
 	VADDPD  Z2, Z6, Z16
 	VMULPD  Z15, Z1, Z17
-	VMOVUPS Z17, (R9)(R12*8)
+	VMOVUPS Z17, (SI)(R9*8)
 	VMULPD  Z15, Z16, Z16
-	VMOVUPS Z16, 8192(R9)(R12*8)
+	VMOVUPS Z16, 8192(SI)(R9*8)
 	VADDPD  Z1, Z6, Z1
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 1024(R9)(R12*8)
+	VMOVUPS Z2, 1024(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 9216(R9)(R12*8)
+	VMOVUPS Z1, 9216(SI)(R9*8)
 	VADDPD  Z5, Z14, Z1
 	VADDPD  Z4, Z1, Z2
 	VMULPD  Z15, Z3, Z5
-	VMOVUPS Z5, 2048(R9)(R12*8)
+	VMOVUPS Z5, 2048(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 10240(R9)(R12*8)
+	VMOVUPS Z2, 10240(SI)(R9*8)
 	VADDPD  Z3, Z1, Z1
 	VMULPD  Z15, Z4, Z2
-	VMOVUPS Z2, 3072(R9)(R12*8)
+	VMOVUPS Z2, 3072(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 11264(R9)(R12*8)
+	VMOVUPS Z1, 11264(SI)(R9*8)
 	VADDPD  Z13, Z7, Z1
 	VADDPD  Z9, Z1, Z2
 	VMULPD  Z15, Z8, Z3
-	VMOVUPS Z3, 4096(R9)(R12*8)
+	VMOVUPS Z3, 4096(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 12288(R9)(R12*8)
+	VMOVUPS Z2, 12288(SI)(R9*8)
 	VADDPD  Z8, Z1, Z1
 	VMULPD  Z15, Z9, Z2
-	VMOVUPS Z2, 5120(R9)(R12*8)
+	VMOVUPS Z2, 5120(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 13312(R9)(R12*8)
+	VMOVUPS Z1, 13312(SI)(R9*8)
 	VADDPD  Z12, Z7, Z1
 	VADDPD  Z11, Z1, Z2
 	VMULPD  Z15, Z10, Z3
-	VMOVUPS Z3, 6144(R9)(R12*8)
+	VMOVUPS Z3, 6144(SI)(R9*8)
 	VMULPD  Z15, Z2, Z2
-	VMOVUPS Z2, 14336(R9)(R12*8)
+	VMOVUPS Z2, 14336(SI)(R9*8)
 	VADDPD  Z10, Z1, Z1
 	VMULPD  Z15, Z11, Z2
-	VMOVUPS Z2, 7168(R9)(R12*8)
+	VMOVUPS Z2, 7168(SI)(R9*8)
 	VMULPD  Z15, Z1, Z1
-	VMOVUPS Z1, 15360(R9)(R12*8)
-	ADDQ    $0x00000008, R12
-	SUBQ    $0x00000008, R11
+	VMOVUPS Z1, 15360(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
 	JMP     few
 
 done:
@@ -75243,141 +75762,143 @@ done:
 	VPXORQ Z14, Z14, Z14
 	VPXORQ Z15, Z15, Z15
 	VPXORQ Z16, Z16, Z16
-	MOVQ   R10, BX
-	XORQ   R11, R11
-	CMPQ   BX, $0x00000008
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
 	JL     few2
 
 many2:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (R8)(R11*1), Z17
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z1, K1, Z1
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z3, K1, Z3
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z2, K1, Z2
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z4, K1, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
-	VMOVUPS       1024(R9)(R11*8), Z20
+	VMOVUPS       1024(SI)(R8*8), Z20
 	VADDPD        Z20, Z5, K1, Z5
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       9216(R9)(R11*8), Z20
+	VMOVUPS       9216(SI)(R8*8), Z20
 	VADDPD        Z20, Z7, K1, Z7
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       1024(R9)(R11*8), Z20
+	VMOVUPS       1024(SI)(R8*8), Z20
 	VADDPD        Z20, Z6, K1, Z6
-	VMOVUPS       9216(R9)(R11*8), Z20
+	VMOVUPS       9216(SI)(R8*8), Z20
 	VADDPD        Z20, Z8, K1, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z9, K1, Z9
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z11, K1, Z11
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z10, K1, Z10
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z12, K1, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K1, Z13
 	VMOVAPD       Z17, K1, Z18
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K1, Z15
 	VMOVAPD       Z17, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K1, Z14
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K1, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*8)
-	VMOVUPS       Z19, 17408(R9)(R11*8)
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many2
 
 few2:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
 	VPXORQ        Z18, Z18, Z18
 	VPXORQ        Z19, Z19, Z19
 	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z1, K2, Z1
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z3, K2, Z3
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       (R9)(R11*8), Z20
+	VMOVUPS       (SI)(R8*8), Z20
 	VADDPD        Z20, Z2, K2, Z2
-	VMOVUPS       8192(R9)(R11*8), Z20
+	VMOVUPS       8192(SI)(R8*8), Z20
 	VADDPD        Z20, Z4, K2, Z4
 	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
-	VMOVUPS       1024(R9)(R11*8), Z20
+	VMOVUPS       1024(SI)(R8*8), Z20
 	VADDPD        Z20, Z5, K2, Z5
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       9216(R9)(R11*8), Z20
+	VMOVUPS       9216(SI)(R8*8), Z20
 	VADDPD        Z20, Z7, K2, Z7
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       1024(R9)(R11*8), Z20
+	VMOVUPS       1024(SI)(R8*8), Z20
 	VADDPD        Z20, Z6, K2, Z6
-	VMOVUPS       9216(R9)(R11*8), Z20
+	VMOVUPS       9216(SI)(R8*8), Z20
 	VADDPD        Z20, Z8, K2, Z8
 	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z9, K2, Z9
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z11, K2, Z11
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       2048(R9)(R11*8), Z20
+	VMOVUPS       2048(SI)(R8*8), Z20
 	VADDPD        Z20, Z10, K2, Z10
-	VMOVUPS       10240(R9)(R11*8), Z20
+	VMOVUPS       10240(SI)(R8*8), Z20
 	VADDPD        Z20, Z12, K2, Z12
 	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K2, Z13
 	VMOVAPD       Z17, K2, Z18
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K2, Z15
 	VMOVAPD       Z17, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       3072(R9)(R11*8), Z17
+	VMOVUPS       3072(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K2, Z14
-	VMOVUPS       11264(R9)(R11*8), Z17
+	VMOVUPS       11264(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K2, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*8)
-	VMOVUPS       Z19, 17408(R9)(R11*8)
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
 	JMP           few2
 
 done2:
@@ -75526,141 +76047,143 @@ done2:
 	VPXORQ        Z14, Z14, Z14
 	VPXORQ        Z15, Z15, Z15
 	VPXORQ        Z16, Z16, Z16
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000008
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000008
 	JL            few3
 
 many3:
 	// Vectors at a time: 1.
-	VPMOVZXBQ     (R8)(R11*1), Z17
-	VMOVUPS       16384(R9)(R11*8), Z18
-	VMOVUPS       17408(R9)(R11*8), Z19
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
+	VMOVUPS       16384(SI)(R8*8), Z18
+	VMOVUPS       17408(SI)(R8*8), Z19
 	VPCMPEQQ.BCST label4<>+0(SB), Z17, K1
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z1, K1, Z1
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z3, K1, Z3
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z2, K1, Z2
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z4, K1, Z4
 	VPCMPEQQ.BCST label5<>+0(SB), Z17, K1
-	VMOVUPS       5120(R9)(R11*8), Z20
+	VMOVUPS       5120(SI)(R8*8), Z20
 	VADDPD        Z20, Z5, K1, Z5
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       13312(R9)(R11*8), Z20
+	VMOVUPS       13312(SI)(R8*8), Z20
 	VADDPD        Z20, Z7, K1, Z7
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       5120(R9)(R11*8), Z20
+	VMOVUPS       5120(SI)(R8*8), Z20
 	VADDPD        Z20, Z6, K1, Z6
-	VMOVUPS       13312(R9)(R11*8), Z20
+	VMOVUPS       13312(SI)(R8*8), Z20
 	VADDPD        Z20, Z8, K1, Z8
 	VPCMPEQQ.BCST label6<>+0(SB), Z17, K1
-	VMOVUPS       6144(R9)(R11*8), Z20
+	VMOVUPS       6144(SI)(R8*8), Z20
 	VADDPD        Z20, Z9, K1, Z9
 	VMOVAPD       Z20, K1, Z18
-	VMOVUPS       14336(R9)(R11*8), Z20
+	VMOVUPS       14336(SI)(R8*8), Z20
 	VADDPD        Z20, Z11, K1, Z11
 	VMOVAPD       Z20, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       6144(R9)(R11*8), Z20
+	VMOVUPS       6144(SI)(R8*8), Z20
 	VADDPD        Z20, Z10, K1, Z10
-	VMOVUPS       14336(R9)(R11*8), Z20
+	VMOVUPS       14336(SI)(R8*8), Z20
 	VADDPD        Z20, Z12, K1, Z12
 	VPCMPEQQ.BCST label7<>+0(SB), Z17, K1
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K1, Z13
 	VMOVAPD       Z17, K1, Z18
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K1, Z15
 	VMOVAPD       Z17, K1, Z19
 	KNOTB         K1, K1
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K1, Z14
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K1, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*8)
-	VMOVUPS       Z19, 17408(R9)(R11*8)
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
-	CMPQ          BX, $0x00000008
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
 	JGE           many3
 
 few3:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ          $0x00000008, R12
-	CMPQ          BX, R12
-	CMOVQLT       BX, R12
-	LEAQ          tailMasks<>+0(SB), R13
-	KMOVW         (R13)(R12*2), K1
-	VMOVDQU8.Z    (R8)(R11*1), K1, X17
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
-	VMOVUPS       16384(R9)(R11*8), Z18
-	VMOVUPS       17408(R9)(R11*8), Z19
+	VMOVUPS       16384(SI)(R8*8), Z18
+	VMOVUPS       17408(SI)(R8*8), Z19
 	VPCMPEQQ.BCST label4<>+0(SB), Z17, K2
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z1, K2, Z1
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z3, K2, Z3
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       4096(R9)(R11*8), Z20
+	VMOVUPS       4096(SI)(R8*8), Z20
 	VADDPD        Z20, Z2, K2, Z2
-	VMOVUPS       12288(R9)(R11*8), Z20
+	VMOVUPS       12288(SI)(R8*8), Z20
 	VADDPD        Z20, Z4, K2, Z4
 	VPCMPEQQ.BCST label5<>+0(SB), Z17, K2
-	VMOVUPS       5120(R9)(R11*8), Z20
+	VMOVUPS       5120(SI)(R8*8), Z20
 	VADDPD        Z20, Z5, K2, Z5
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       13312(R9)(R11*8), Z20
+	VMOVUPS       13312(SI)(R8*8), Z20
 	VADDPD        Z20, Z7, K2, Z7
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       5120(R9)(R11*8), Z20
+	VMOVUPS       5120(SI)(R8*8), Z20
 	VADDPD        Z20, Z6, K2, Z6
-	VMOVUPS       13312(R9)(R11*8), Z20
+	VMOVUPS       13312(SI)(R8*8), Z20
 	VADDPD        Z20, Z8, K2, Z8
 	VPCMPEQQ.BCST label6<>+0(SB), Z17, K2
-	VMOVUPS       6144(R9)(R11*8), Z20
+	VMOVUPS       6144(SI)(R8*8), Z20
 	VADDPD        Z20, Z9, K2, Z9
 	VMOVAPD       Z20, K2, Z18
-	VMOVUPS       14336(R9)(R11*8), Z20
+	VMOVUPS       14336(SI)(R8*8), Z20
 	VADDPD        Z20, Z11, K2, Z11
 	VMOVAPD       Z20, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       6144(R9)(R11*8), Z20
+	VMOVUPS       6144(SI)(R8*8), Z20
 	VADDPD        Z20, Z10, K2, Z10
-	VMOVUPS       14336(R9)(R11*8), Z20
+	VMOVUPS       14336(SI)(R8*8), Z20
 	VADDPD        Z20, Z12, K2, Z12
 	VPCMPEQQ.BCST label7<>+0(SB), Z17, K2
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z13, K2, Z13
 	VMOVAPD       Z17, K2, Z18
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z15, K2, Z15
 	VMOVAPD       Z17, K2, Z19
 	KNOTB         K2, K2
 	KANDB         K1, K2, K2
-	VMOVUPS       7168(R9)(R11*8), Z17
+	VMOVUPS       7168(SI)(R8*8), Z17
 	VADDPD        Z17, Z14, K2, Z14
-	VMOVUPS       15360(R9)(R11*8), Z17
+	VMOVUPS       15360(SI)(R8*8), Z17
 	VADDPD        Z17, Z16, K2, Z16
-	VMOVUPS       Z18, 16384(R9)(R11*8)
-	VMOVUPS       Z19, 17408(R9)(R11*8)
-	ADDQ          $0x00000008, R11
-	SUBQ          $0x00000008, BX
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
 	JMP           few3
 
 done3:
@@ -75801,184 +76324,273 @@ done3:
 	VPXORQ        Z6, Z6, Z6
 	VPXORQ        Z7, Z7, Z7
 	VPXORQ        Z8, Z8, Z8
-	MOVQ          R10, BX
-	XORQ          R11, R11
-	CMPQ          BX, $0x00000010
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000020
 	JL            few4
 
 many4:
-	// Vectors at a time: 2.
-	VPMOVZXBQ (R8)(R11*1), Z9
-	VPMOVZXBQ 8(R8)(R11*1), Z10
-	VMOVUPS   16384(R9)(R11*8), Z11
-	VMOVUPS   16448(R9)(R11*8), Z12
-	VMOVUPS   17408(R9)(R11*8), Z13
-	VMOVUPS   17472(R9)(R11*8), Z14
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Z9
+	VPMOVZXBQ 8(R9)(R8*1), Z10
+	VPMOVZXBQ 16(R9)(R8*1), Z11
+	VPMOVZXBQ 24(R9)(R8*1), Z12
+	VMOVUPS   16384(SI)(R8*8), Z13
+	VMOVUPS   16448(SI)(R8*8), Z14
+	VMOVUPS   16512(SI)(R8*8), Z15
+	VMOVUPS   16576(SI)(R8*8), Z16
+	VMOVUPS   17408(SI)(R8*8), Z17
+	VMOVUPS   17472(SI)(R8*8), Z18
+	VMOVUPS   17536(SI)(R8*8), Z19
+	VMOVUPS   17600(SI)(R8*8), Z20
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD        Z13, Z11, Z15
-	VADDPD        Z14, Z12, Z16
-	VPSUBQ        Z11, Z15, Z17
-	VPSUBQ        Z12, Z16, Z18
-	VBROADCASTSD  signAndExponent<>+0(SB), Z19
-	VANDPD        Z19, Z17, Z17
-	VANDPD        Z19, Z18, Z18
-	VPADDQ        Z17, Z11, Z19
-	VPADDQ        Z18, Z12, Z20
-	VSUBPD        Z11, Z19, Z11
-	VSUBPD        Z12, Z20, Z12
-	VSUBPD        Z11, Z13, Z11
-	VSUBPD        Z12, Z14, Z12
-	VADDPD        Z19, Z15, Z13
-	VADDPD        Z20, Z16, Z14
-	VDIVPD        Z13, Z11, Z11
-	VDIVPD        Z14, Z12, Z12
-	VPSRLQ        $0x34, Z17, Z13
-	VPSRLQ        $0x34, Z18, Z14
-	VCVTQQ2PD     Z13, Z13
-	VCVTQQ2PD     Z14, Z14
-	VMULPD        Z11, Z11, Z15
-	VMULPD        Z12, Z12, Z16
-	VBROADCASTSD  unit64j<>+0(SB), Z17
-	VMOVAPD       Z17, Z18
-	VBROADCASTSD  unit64i<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64h<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64g<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64f<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64e<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64d<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64c<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64b<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VBROADCASTSD  unit64a<>+0(SB), Z19
-	VFMADD213PD   Z19, Z15, Z18
-	VFMADD213PD   Z19, Z16, Z17
-	VMULPD        Z15, Z18, Z15
-	VMULPD        Z16, Z17, Z16
-	VADDPD        Z11, Z11, Z17
-	VADDPD        Z12, Z12, Z18
-	VFMADD213PD   Z17, Z11, Z15
-	VFMADD213PD   Z18, Z12, Z16
-	VBROADCASTSD  ln2<>+0(SB), Z11
-	VFMADD231PD   Z11, Z13, Z15
-	VFMADD231PD   Z11, Z14, Z16
-	VBROADCASTSD  signBit<>+0(SB), Z11
-	VXORPD        Z11, Z15, Z12
-	VXORPD        Z11, Z16, Z11
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD        Z17, Z13, Z21
+	VADDPD        Z18, Z14, Z22
+	VADDPD        Z19, Z15, Z23
+	VADDPD        Z20, Z16, Z24
+	VPSUBQ        Z13, Z21, Z25
+	VPSUBQ        Z14, Z22, Z26
+	VPSUBQ        Z15, Z23, Z27
+	VPSUBQ        Z16, Z24, Z28
+	VBROADCASTSD  signAndExponent<>+0(SB), Z29
+	VANDPD        Z29, Z25, Z25
+	VMOVUPS       Z25, (R11)
+	VANDPD        Z29, Z26, Z25
+	VANDPD        Z29, Z27, Z26
+	VANDPD        Z29, Z28, Z27
+	VMOVUPS       (R11), Z28
+	VPADDQ        Z28, Z13, Z28
+	VPADDQ        Z25, Z14, Z29
+	VPADDQ        Z26, Z15, Z30
+	VPADDQ        Z27, Z16, Z31
+	VSUBPD        Z13, Z28, Z13
+	VSUBPD        Z14, Z29, Z14
+	VSUBPD        Z15, Z30, Z15
+	VSUBPD        Z16, Z31, Z16
+	VSUBPD        Z17, Z13, Z13
+	VSUBPD        Z18, Z14, Z14
+	VSUBPD        Z19, Z15, Z15
+	VSUBPD        Z20, Z16, Z16
+	VADDPD        Z28, Z21, Z17
+	VADDPD        Z29, Z22, Z18
+	VADDPD        Z30, Z23, Z19
+	VADDPD        Z31, Z24, Z20
+	VDIVPD        Z17, Z13, Z13
+	VDIVPD        Z18, Z14, Z14
+	VDIVPD        Z19, Z15, Z15
+	VDIVPD        Z20, Z16, Z16
+	VMULPD        Z13, Z13, Z17
+	VMULPD        Z14, Z14, Z18
+	VMULPD        Z15, Z15, Z19
+	VMULPD        Z16, Z16, Z20
+	VADDPD        Z13, Z13, Z21
+	VADDPD        Z14, Z14, Z22
+	VADDPD        Z15, Z15, Z23
+	VADDPD        Z16, Z16, Z24
+	VMOVUPS       (R11), Z28
+	VPSRLQ        $0x34, Z28, Z28
+	VPSRLQ        $0x34, Z25, Z25
+	VPSRLQ        $0x34, Z26, Z26
+	VPSRLQ        $0x34, Z27, Z27
+	VCVTQQ2PD     Z28, Z28
+	VCVTQQ2PD     Z25, Z25
+	VCVTQQ2PD     Z26, Z26
+	VCVTQQ2PD     Z27, Z27
+	VBROADCASTSD  ln2<>+0(SB), Z29
+	VFNMADD231PD  Z29, Z28, Z21
+	VFNMADD231PD  Z29, Z25, Z22
+	VFNMADD231PD  Z29, Z26, Z23
+	VFNMADD231PD  Z29, Z27, Z24
+	VMULPD        Z17, Z13, Z13
+	VMULPD        Z18, Z14, Z14
+	VMULPD        Z19, Z15, Z15
+	VMULPD        Z20, Z16, Z16
+	VBROADCASTSD  unit64j<>+0(SB), Z25
+	VMOVAPD       Z25, Z26
+	VMOVAPD       Z25, Z27
+	VMOVAPD       Z25, Z28
+	VBROADCASTSD  unit64i<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64h<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64g<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64f<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64e<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64d<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64c<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64b<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VBROADCASTSD  unit64a<>+0(SB), Z29
+	VFMADD213PD   Z29, Z17, Z26
+	VFMADD213PD   Z29, Z18, Z27
+	VFMADD213PD   Z29, Z19, Z28
+	VFMADD213PD   Z29, Z20, Z25
+	VFMADD231PD   Z26, Z13, Z21
+	VFMADD231PD   Z27, Z14, Z22
+	VFMADD231PD   Z28, Z15, Z23
+	VFMADD231PD   Z25, Z16, Z24
 	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label0<>+0(SB), Z10, K2
-	VADDPD        Z12, Z1, K1, Z1
-	VADDPD        Z11, Z1, K2, Z1
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z12, K4
+	VADDPD        Z21, Z1, K1, Z1
+	VADDPD        Z22, Z1, K2, Z1
+	VADDPD        Z23, Z1, K3, Z1
+	VADDPD        Z24, Z1, K4, Z1
 	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label1<>+0(SB), Z10, K2
-	VADDPD        Z12, Z2, K1, Z2
-	VADDPD        Z11, Z2, K2, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z12, K4
+	VADDPD        Z21, Z2, K1, Z2
+	VADDPD        Z22, Z2, K2, Z2
+	VADDPD        Z23, Z2, K3, Z2
+	VADDPD        Z24, Z2, K4, Z2
 	VPCMPEQQ.BCST label2<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label2<>+0(SB), Z10, K2
-	VADDPD        Z12, Z3, K1, Z3
-	VADDPD        Z11, Z3, K2, Z3
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z12, K4
+	VADDPD        Z21, Z3, K1, Z3
+	VADDPD        Z22, Z3, K2, Z3
+	VADDPD        Z23, Z3, K3, Z3
+	VADDPD        Z24, Z3, K4, Z3
 	VPCMPEQQ.BCST label3<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label3<>+0(SB), Z10, K2
-	VADDPD        Z12, Z4, K1, Z4
-	VADDPD        Z11, Z4, K2, Z4
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z12, K4
+	VADDPD        Z21, Z4, K1, Z4
+	VADDPD        Z22, Z4, K2, Z4
+	VADDPD        Z23, Z4, K3, Z4
+	VADDPD        Z24, Z4, K4, Z4
 	VPCMPEQQ.BCST label4<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label4<>+0(SB), Z10, K2
-	VADDPD        Z12, Z5, K1, Z5
-	VADDPD        Z11, Z5, K2, Z5
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label4<>+0(SB), Z12, K4
+	VADDPD        Z21, Z5, K1, Z5
+	VADDPD        Z22, Z5, K2, Z5
+	VADDPD        Z23, Z5, K3, Z5
+	VADDPD        Z24, Z5, K4, Z5
 	VPCMPEQQ.BCST label5<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label5<>+0(SB), Z10, K2
-	VADDPD        Z12, Z6, K1, Z6
-	VADDPD        Z11, Z6, K2, Z6
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label5<>+0(SB), Z12, K4
+	VADDPD        Z21, Z6, K1, Z6
+	VADDPD        Z22, Z6, K2, Z6
+	VADDPD        Z23, Z6, K3, Z6
+	VADDPD        Z24, Z6, K4, Z6
 	VPCMPEQQ.BCST label6<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label6<>+0(SB), Z10, K2
-	VADDPD        Z12, Z7, K1, Z7
-	VADDPD        Z11, Z7, K2, Z7
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label6<>+0(SB), Z12, K4
+	VADDPD        Z21, Z7, K1, Z7
+	VADDPD        Z22, Z7, K2, Z7
+	VADDPD        Z23, Z7, K3, Z7
+	VADDPD        Z24, Z7, K4, Z7
 	VPCMPEQQ.BCST label7<>+0(SB), Z9, K1
 	VPCMPEQQ.BCST label7<>+0(SB), Z10, K2
-	VADDPD        Z12, Z8, K1, Z8
-	VADDPD        Z11, Z8, K2, Z8
-	ADDQ          $0x00000010, R11
-	SUBQ          $0x00000010, BX
-	CMPQ          BX, $0x00000010
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K3
+	VPCMPEQQ.BCST label7<>+0(SB), Z12, K4
+	VADDPD        Z21, Z8, K1, Z8
+	VADDPD        Z22, Z8, K2, Z8
+	VADDPD        Z23, Z8, K3, Z8
+	VADDPD        Z24, Z8, K4, Z8
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DX
+	CMPQ          DX, $0x00000020
 	JGE           many4
 
 few4:
-	TESTQ BX, BX
+	TESTQ DX, DX
 	JLE   done4
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R12
-	CMPQ       BX, R12
-	CMOVQLT    BX, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	KMOVW      (R13)(R12*2), K1
-	VMOVDQU8.Z (R8)(R11*1), K1, X9
+	MOVQ       $0x00000008, R9
+	CMPQ       DX, R9
+	CMOVQLT    DX, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X9
 	VPMOVZXBQ  X9, Z9
-	VMOVUPS    16384(R9)(R11*8), Z10
-	VMOVUPS    17408(R9)(R11*8), Z11
+	VMOVUPS    16384(SI)(R8*8), Z10
+	VMOVUPS    17408(SI)(R8*8), Z11
 
-	// ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD           Z11, Z10, Z12
-	VPSUBQ           Z10, Z12, Z13
-	VANDPD.BCST      signAndExponent<>+0(SB), Z13, Z13
-	VPADDQ           Z13, Z10, Z14
-	VSUBPD           Z10, Z14, Z10
-	VSUBPD           Z10, Z11, Z10
-	VADDPD           Z14, Z12, Z11
-	VDIVPD           Z11, Z10, Z10
-	VPSRLQ           $0x34, Z13, Z11
-	VCVTQQ2PD        Z11, Z11
-	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     unit64j<>+0(SB), Z13
-	VFMADD213PD.BCST unit64i<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64h<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64g<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64f<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64e<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64d<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64c<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64b<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unit64a<>+0(SB), Z12, Z13
-	VMULPD           Z12, Z13, Z12
-	VADDPD           Z10, Z10, Z13
-	VFMADD213PD      Z13, Z10, Z12
-	VFMADD231PD.BCST ln2<>+0(SB), Z11, Z12
-	VXORPD.BCST      signBit<>+0(SB), Z12, Z10
-	VMOVAPD.Z        Z10, K1, Z10
-	VPCMPEQQ.BCST    label0<>+0(SB), Z9, K1
-	VADDPD           Z10, Z1, K1, Z1
-	VPCMPEQQ.BCST    label1<>+0(SB), Z9, K1
-	VADDPD           Z10, Z2, K1, Z2
-	VPCMPEQQ.BCST    label2<>+0(SB), Z9, K1
-	VADDPD           Z10, Z3, K1, Z3
-	VPCMPEQQ.BCST    label3<>+0(SB), Z9, K1
-	VADDPD           Z10, Z4, K1, Z4
-	VPCMPEQQ.BCST    label4<>+0(SB), Z9, K1
-	VADDPD           Z10, Z5, K1, Z5
-	VPCMPEQQ.BCST    label5<>+0(SB), Z9, K1
-	VADDPD           Z10, Z6, K1, Z6
-	VPCMPEQQ.BCST    label6<>+0(SB), Z9, K1
-	VADDPD           Z10, Z7, K1, Z7
-	VPCMPEQQ.BCST    label7<>+0(SB), Z9, K1
-	VADDPD           Z10, Z8, K1, Z8
-	ADDQ             $0x00000008, R11
-	SUBQ             $0x00000008, BX
-	JMP              few4
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z11, Z10, Z12
+	VPSUBQ            Z10, Z12, Z13
+	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
+	VPADDQ            Z13, Z10, Z14
+	VSUBPD            Z10, Z14, Z10
+	VSUBPD            Z11, Z10, Z10
+	VADDPD            Z14, Z12, Z11
+	VDIVPD            Z11, Z10, Z10
+	VMULPD            Z10, Z10, Z11
+	VADDPD            Z10, Z10, Z12
+	VPSRLQ            $0x34, Z13, Z13
+	VCVTQQ2PD         Z13, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z12
+	VMULPD            Z11, Z10, Z10
+	VBROADCASTSD      unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z11, Z13
+	VFMADD231PD       Z13, Z10, Z12
+	VMOVAPD.Z         Z12, K1, Z10
+	VPCMPEQQ.BCST     label0<>+0(SB), Z9, K1
+	VADDPD            Z10, Z1, K1, Z1
+	VPCMPEQQ.BCST     label1<>+0(SB), Z9, K1
+	VADDPD            Z10, Z2, K1, Z2
+	VPCMPEQQ.BCST     label2<>+0(SB), Z9, K1
+	VADDPD            Z10, Z3, K1, Z3
+	VPCMPEQQ.BCST     label3<>+0(SB), Z9, K1
+	VADDPD            Z10, Z4, K1, Z4
+	VPCMPEQQ.BCST     label4<>+0(SB), Z9, K1
+	VADDPD            Z10, Z5, K1, Z5
+	VPCMPEQQ.BCST     label5<>+0(SB), Z9, K1
+	VADDPD            Z10, Z6, K1, Z6
+	VPCMPEQQ.BCST     label6<>+0(SB), Z9, K1
+	VADDPD            Z10, Z7, K1, Z7
+	VPCMPEQQ.BCST     label7<>+0(SB), Z9, K1
+	VADDPD            Z10, Z8, K1, Z8
+	ADDQ              $0x00000008, R8
+	SUBQ              $0x00000008, DX
+	JMP               few4
 
 done4:
 	VEXTRACTF64X4 $0x01, Z1, Y9
@@ -76045,15 +76657,19 @@ done4:
 	VADDSD        X1, X8, X8
 	VADDSD        976(AX), X8, X8
 	VMOVSD        X8, 976(AX)
-	ADDQ          R10, R8
-	LEAQ          (DI)(R10*8), DI
-	SUBQ          R10, CX
-	JG            window
-	VPCMPUQ.BCST  $0x06, softmaxLimit<>+0(SB), Z0, K1
-	KMOVB         K1, AX
-	TESTL         AX, AX
-	SETEQ         AL
-	MOVB          AL, ret+48(FP)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -76449,11 +77065,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         SI, y_base+24(FP)
-	MOVQ         SI, CX
-	SHLQ         $0x02, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z6, K1
 	KMOVW        K1, AX
@@ -76915,11 +77531,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         SI, y_base+24(FP)
-	MOVQ         SI, CX
-	SHLQ         $0x03, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z6, K1
 	KMOVB        K1, AX
@@ -77345,11 +77961,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         SI, y_base+24(FP)
-	MOVQ         SI, CX
-	SHLQ         $0x02, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z9, K1
 	KMOVW        K1, AX
@@ -77830,11 +78446,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         SI, y_base+24(FP)
-	MOVQ         SI, CX
-	SHLQ         $0x03, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z9, K1
 	KMOVB        K1, AX
@@ -78386,11 +79002,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         R8, y_base+24(FP)
-	MOVQ         R8, CX
-	SHLQ         $0x02, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         R8, y_len+32(FP)
+	SHLQ         $0x02, R8
+	ADDQ         R8, x+8(FP)
+	ADDQ         R8, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z6, K1
 	KMOVW        K1, AX
@@ -79012,11 +79628,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         R8, y_base+24(FP)
-	MOVQ         R8, CX
-	SHLQ         $0x03, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         R8, y_len+32(FP)
+	SHLQ         $0x03, R8
+	ADDQ         R8, x+8(FP)
+	ADDQ         R8, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z6, K1
 	KMOVB        K1, AX
@@ -79856,11 +80472,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         R9, y_base+24(FP)
-	MOVQ         R9, CX
-	SHLQ         $0x02, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         R9, y_len+32(FP)
+	SHLQ         $0x02, R9
+	ADDQ         R9, x+8(FP)
+	ADDQ         R9, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
 	KMOVW        K1, AX
@@ -80800,11 +81416,11 @@ few2:
 done2:
 	// The parameters move on.
 	ADDQ         R9, y_base+24(FP)
-	MOVQ         R9, CX
-	SHLQ         $0x03, CX
-	ADDQ         CX, x+8(FP)
-	ADDQ         CX, out+0(FP)
 	SUBQ         R9, y_len+32(FP)
+	SHLQ         $0x03, R9
+	ADDQ         R9, x+8(FP)
+	ADDQ         R9, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
 	JG           window
 	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
 	KMOVB        K1, AX

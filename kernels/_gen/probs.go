@@ -95,7 +95,6 @@ type classRows struct {
 	size            int
 	stride, stride3 reg.GPVirtual // in bytes, and three of them
 	here            reg.GPVirtual
-	from            reg.GPVirtual // the matrix instead, where it moves on
 }
 
 // classRows takes a matrix and its stride in elements.
@@ -118,12 +117,8 @@ func (r *classRows) beside(g *gen, matrix string) *classRows {
 
 // atIndex moves to the positions at the index.
 func (r *classRows) atIndex(g *gen) {
-	from := r.from
-	if from == nil {
-		from = r.here
-		g.Load(g.Param(r.matrix), from)
-	}
-	g.LEAQ(operand.Mem{Base: from, Index: g.index, Scale: uint8(r.size)}, r.here)
+	g.Load(g.Param(r.matrix), r.here)
+	g.LEAQ(operand.Mem{Base: r.here, Index: g.index, Scale: uint8(r.size)}, r.here)
 }
 
 // class is the i-th vector of a class.
@@ -394,27 +389,22 @@ func softmaxLanes(g *gen) {
 // wholeBits is 2⁵², to which a small integer in the low bits is added.
 var wholeBits = number("integerBits", 1<<52)
 
-// oddsAgainst is ln(1 + others/own) of positive numbers, by one division: with
-// sum = own + others and 2^k the power of two below sum/own, s is
-// (others − (2^k−1) own)/(sum + 2^k own) and ln(sum/own) = k ln 2 + 2 atanh(s).
-func (g *gen) oddsAgainst(own, others vec) vec {
-	g.Comment("ln(1 + q/p) = k ln(2) + 2 atanh(s), 2^k <= 1 + q/p < 2^(k+1).")
+// ownLog is −ln(1 + others/own) of positive numbers, by one division: with sum =
+// own + others and 2^k the power of two below sum/own, s is ((2^k−1) own −
+// others)/(sum + 2^k own) and −ln(sum/own) = 2 atanh(s) − k ln 2.
+func (g *gen) ownLog(own, others vec) vec {
+	g.Comment("-ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).")
 	sum := g.add(own, others)
 	k := g.and(g.subBits(sum, own), constant{"signAndExponent", 0xfff << 52, 0x1ff << 23})
 	power := g.addBits(own, k)
-	num := g.sub(others, g.sub(power, own))
-	return g.oddsLog1(g.div(num, g.add(sum, power)), g.wholeExponent(k))
-}
-
-// oddsLog1 is k ln 2 + 2 atanh(s).
-func (g *gen) oddsLog1(s, k vec) vec {
+	num := g.sub(g.sub(power, own), others)
+	s := g.div(num, g.add(sum, power))
 	z := g.mul(s, s)
+	l := g.add(s, s)
+	g.subFrom(l, g.wholeExponent(k), ln2)
 	to := g.precision()
-	t := g.polynomial("unit"+to.name, to.unit, z)
-	t = g.mul(t, z)
-	g.timesPlus(t, s, g.add(s, s))
-	g.addTo(t, k, ln2)
-	return t
+	g.addTo(l, g.mul(s, z), g.polynomial("unit"+to.name, to.unit, z))
+	return l
 }
 
 // wholeExponent is the number k whose bits stand where an exponent does.
@@ -502,7 +492,7 @@ func memberLogsLanes(g *gen) {
 			g.stepUp(class, step)
 		})
 		g.write(qy, qq)
-		g.write(l, g.xor(g.oddsAgainst(pp, qq), signBit))
+		g.write(l, g.ownLog(pp, qq))
 	})
 	g.returnTrue()
 }

@@ -206,53 +206,67 @@ func (g *gen) sumsWindow(classes int) int {
 	return min(16<<10/(2*classes*g.elemSize())&^63, sumWindow)
 }
 
+// windows repeats body for so many positions at a time and moves the parameters
+// y and matrices on, for there are few registers. rows walks a window.
+func (g *gen) windows(size int, matrices []string, body func(rows func(vectors int, body func(k int)))) {
+	window := g.GP64()
+	g.Label("window")
+	g.Commentf("%d positions at a time.", size)
+	g.MOVQ(operand.U32(size), window)
+	g.CMPQ(window, g.frameLen("y"))
+	g.CMOVQGT(g.frameLen("y"), window)
+	body(func(vectors int, body func(k int)) {
+		left := g.GP64()
+		g.MOVQ(window, left)
+		g.row(left, vectors, body)
+	})
+	g.Comment("The parameters move on.")
+	y, err := g.Param("y").Base().Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.ADDQ(window, y.Addr)
+	g.SUBQ(window, g.frameLen("y"))
+	g.SHLQ(operand.U8(bits.TrailingZeros(uint(g.elemSize()))), window)
+	for _, m := range matrices {
+		g.ADDQ(window, g.frame(m))
+	}
+	g.CMPQ(g.frameLen("y"), operand.U8(0))
+	g.JG(operand.LabelRef("window"))
+}
+
 // softmaxSumsY takes window after window of positions in three steps, each with
 // many vectors on their way: probabilities, sums by labels, and logarithms.
 func softmaxSumsY(g *gen, classes int, logs bool) {
-	acc, n := g.pointer("acc"), g.length("y")
+	acc := g.pointer("acc")
 	x := g.classRows("x", "xstride", classes)
-	x.from = g.int("x")
-	y := g.byteLabels("y")
 	size := g.sumsWindow(classes)
 	p := g.scratch(2*classes+2, size)
 	q, own := p.matrix(classes), p.matrix(2*classes) // of members: p, then q
 	g.sharing = true
 	most := g.zero(1)
-	window := g.GP64()
-	rows := func(vectors int, body func(k int)) {
-		left := g.GP64()
-		g.MOVQ(window, left)
-		g.row(left, vectors, body)
-	}
-	g.Label("window")
-	g.Commentf("%d positions at a time, which are added in lanes of their type.", size)
-	g.MOVQ(operand.U32(size), window)
-	g.CMPQ(n, window)
-	g.CMOVQLT(n, window)
-	rows(g.softmaxVectors(classes), func(k int) {
-		x.atIndex(g)
-		g.softmaxOf(x, p, q, classes, k, most)
+	g.windows(size, []string{"x"}, func(rows func(int, func(int))) {
+		rows(g.softmaxVectors(classes), func(k int) {
+			x.atIndex(g)
+			g.softmaxOf(x, p, q, classes, k, most)
+		})
+		together := g.few(2)
+		for first := 0; first < classes; first += together {
+			g.sumsOfClasses(rows, acc.base, p, q, own, first, min(together, classes-first), logs)
+		}
+		if logs {
+			g.logsOfClasses(rows, acc.base, own, classes)
+		}
 	})
-	together := g.few(2)
-	for first := 0; first < classes; first += together {
-		g.sumsOfClasses(rows, acc.base, y, p, q, own, first, min(together, classes-first), logs)
-	}
-	if logs {
-		g.logsOfClasses(rows, acc.base, y, own, classes)
-	}
-	g.ADDQ(window, y.base)
-	g.LEAQ(operand.Mem{Base: x.from, Index: window, Scale: uint8(x.size)}, x.from)
-	g.SUBQ(window, n)
-	g.JG(operand.LabelRef("window"))
 	g.returnWithin(most, softmaxLimit)
 }
 
 // sumsOfClasses adds TP, FP, FN and TN of some classes, and gathers the
 // probabilities of members.
-func (g *gen) sumsOfClasses(rows func(int, func(int)), acc reg.Register, y array, p, q, own *scratch, first, classes int, gather bool) {
+func (g *gen) sumsOfClasses(rows func(int, func(int)), acc reg.Register, p, q, own *scratch, first, classes int, gather bool) {
 	sums := g.accumulators(4*classes, 1)
 	rows(1, func(int) {
-		labels := g.labelLanes(y, 1)
+		labels := g.labelLanes(g.byteLabels("y"), 1)
 		var members []vec
 		switch {
 		case gather && first == 0:
@@ -305,12 +319,12 @@ func (g *gen) addElsewhere(sum vec, m, elsewhere mask, v vec) {
 }
 
 // logsOfClasses adds LogP of all classes from the probabilities of members.
-func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, y array, own *scratch, classes int) {
+func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, own *scratch, classes int) {
 	sums := g.accumulators(classes, 1)
-	rows(g.few(1), func(k int) {
-		labels := g.labelLanes(y, k)
+	rows(g.few(2), func(k int) {
+		labels := g.labelLanes(g.byteLabels("y"), k)
 		p, q := own.read(g, 0, k), own.read(g, 1, k)
-		l := g.existing(g.xor(g.oddsAgainst(p, q), signBit))
+		l := g.existing(g.ownLog(p, q))
 		for c := range classes {
 			for i, m := range g.isLabel(labels, c) {
 				g.addWhere(sums[c], mask{m}, l[i:i+1])
@@ -358,52 +372,29 @@ func softmaxGradY(g *gen, classes int) {
 	g.sharing = true
 	coefs := g.classCoefs(classes)
 	most := g.zero(1)
-	window := g.GP64()
-	rows := func(vectors int, body func(k int)) {
-		left := g.GP64()
-		g.MOVQ(window, left)
-		g.row(left, vectors, body)
-	}
-	g.Label("window")
-	g.Commentf("%d positions at a time.", size)
-	g.MOVQ(operand.U32(size), window)
-	g.CMPQ(window, g.frameLen("y"))
-	g.CMOVQGT(g.frameLen("y"), window)
-	rows(g.softmaxVectors(classes), func(k int) {
-		x.atIndex(g)
-		g.softmaxOf(x, p, q, classes, k, most)
-	})
-	rows(1, func(k int) {
-		labels := g.labelLanes(g.byteLabels("y"), k)
-		value := func(c int) vec {
-			pp := p.read(g, c, k)
-			own := g.loaded(coefs.a[c])
-			g.addTo(own, pp, coefs.in[c])
-			return g.choose(g.isLabel(labels, c), own, g.mul(pp, coefs.out[c]))
-		}
-		tree := g.sumsOf(classes, value)
-		out.atIndex(g)
-		g.Comment("h q minus p times the others.")
-		tree.others(g, nil, func(c int, own, others vec) {
-			d := g.mul(others, wholeVector(p.mem(g, c, 0)))
-			own = g.copy(own)
-			g.timesMinus(own, q.read(g, c, k), d)
-			g.streamedTo(out.class(g, c, 0), own)
+	g.windows(size, []string{"x", "out"}, func(rows func(int, func(int))) {
+		rows(g.softmaxVectors(classes), func(k int) {
+			x.atIndex(g)
+			g.softmaxOf(x, p, q, classes, k, most)
+		})
+		rows(1, func(k int) {
+			labels := g.labelLanes(g.byteLabels("y"), k)
+			tree := g.sumsOf(classes, func(c int) vec {
+				pp := p.read(g, c, k)
+				own := g.loaded(coefs.a[c])
+				g.addTo(own, pp, coefs.in[c])
+				return g.choose(g.isLabel(labels, c), own, g.mul(pp, coefs.out[c]))
+			})
+			out.atIndex(g)
+			g.Comment("h q minus p times the others.")
+			tree.others(g, nil, func(c int, own, others vec) {
+				d := g.mul(others, wholeVector(p.mem(g, c, 0)))
+				own = g.copy(own)
+				g.timesMinus(own, q.read(g, c, k), d)
+				g.streamedTo(out.class(g, c, 0), own)
+			})
 		})
 	})
-	g.Comment("The parameters move on.")
-	bytes := g.GP64()
-	y, err := g.Param("y").Base().Resolve()
-	if err != nil {
-		panic(err)
-	}
-	g.ADDQ(window, y.Addr)
-	g.MOVQ(window, bytes)
-	g.SHLQ(operand.U8(bits.TrailingZeros(uint(x.size))), bytes)
-	g.ADDQ(bytes, g.frame("x"))
-	g.ADDQ(bytes, g.frame("out"))
-	g.SUBQ(window, g.frameLen("y"))
-	g.JG(operand.LabelRef("window"))
 	g.returnWithin(most, softmaxLimit)
 }
 
