@@ -19779,7 +19779,7 @@ done:
 	RET
 
 // func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, POPCNT
+// Requires: AVX, AVX2, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
 	// forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -19818,44 +19818,46 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ     (DX)(SI*1), X9
-	VPCMPEQB  X9, X0, X9
-	VPMOVSXBD X9, Y9
-	VMOVMSKPS Y9, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   (CX)(SI*4), Y10
-	VMOVUPS   oneSingle<>+0(SB), Y11
-	VSUBPS    Y10, Y11, Y11
-	VANDPD    Y10, Y9, Y12
-	VADDPS    Y12, Y1, Y1
-	VANDPD    Y11, Y9, Y12
-	VADDPS    Y12, Y5, Y5
-	VANDNPD   Y10, Y9, Y10
-	VADDPS    Y10, Y3, Y3
-	VANDNPD   Y11, Y9, Y9
-	VADDPS    Y9, Y7, Y7
-	VMOVQ     8(DX)(SI*1), X9
-	VPCMPEQB  X9, X0, X9
-	VPMOVSXBD X9, Y9
-	VMOVMSKPS Y9, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPS   32(CX)(SI*4), Y10
-	VMOVUPS   oneSingle<>+0(SB), Y11
-	VSUBPS    Y10, Y11, Y11
-	VANDPD    Y10, Y9, Y12
-	VADDPS    Y12, Y2, Y2
-	VANDPD    Y11, Y9, Y12
-	VADDPS    Y12, Y6, Y6
-	VANDNPD   Y10, Y9, Y10
-	VADDPS    Y10, Y4, Y4
-	VANDNPD   Y11, Y9, Y9
-	VADDPS    Y9, Y8, Y8
-	ADDQ      $0x00000010, SI
-	SUBQ      $0x00000010, DI
-	CMPQ      DI, $0x00000010
-	JGE       many
+	VMOVQ      (DX)(SI*1), X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBD  X9, Y9
+	VMOVMSKPS  Y9, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	PREFETCHT0 8192(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y10
+	VMOVUPS    oneSingle<>+0(SB), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPD     Y10, Y9, Y12
+	VADDPS     Y12, Y1, Y1
+	VANDPD     Y11, Y9, Y12
+	VADDPS     Y12, Y5, Y5
+	VANDNPD    Y10, Y9, Y10
+	VADDPS     Y10, Y3, Y3
+	VANDNPD    Y11, Y9, Y9
+	VADDPS     Y9, Y7, Y7
+	VMOVQ      8(DX)(SI*1), X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBD  X9, Y9
+	VMOVMSKPS  Y9, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	PREFETCHT0 8224(CX)(SI*4)
+	VMOVUPS    32(CX)(SI*4), Y10
+	VMOVUPS    oneSingle<>+0(SB), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPD     Y10, Y9, Y12
+	VADDPS     Y12, Y2, Y2
+	VANDPD     Y11, Y9, Y12
+	VADDPS     Y12, Y6, Y6
+	VANDNPD    Y10, Y9, Y10
+	VADDPS     Y10, Y4, Y4
+	VANDNPD    Y11, Y9, Y9
+	VADDPS     Y9, Y8, Y8
+	ADDQ       $0x00000010, SI
+	SUBQ       $0x00000010, DI
+	CMPQ       DI, $0x00000010
+	JGE        many
 
 few:
 	TESTQ DI, DI
@@ -19989,7 +19991,7 @@ end:
 	RET
 
 // func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, POPCNT
+// Requires: AVX, AVX2, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
 	// forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -20014,44 +20016,46 @@ TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
 
 many:
 	// Vectors at a time: 2.
-	VMOVD     (DX)(SI*1), X9
-	VPCMPEQB  X9, X0, X9
-	VPMOVSXBQ X9, Y9
-	VMOVMSKPD Y9, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   (CX)(SI*8), Y10
-	VMOVUPD   one<>+0(SB), Y11
-	VSUBPD    Y10, Y11, Y11
-	VANDPD    Y10, Y9, Y12
-	VADDPD    Y12, Y1, Y1
-	VANDPD    Y11, Y9, Y12
-	VADDPD    Y12, Y5, Y5
-	VANDNPD   Y10, Y9, Y10
-	VADDPD    Y10, Y3, Y3
-	VANDNPD   Y11, Y9, Y9
-	VADDPD    Y9, Y7, Y7
-	VMOVD     4(DX)(SI*1), X9
-	VPCMPEQB  X9, X0, X9
-	VPMOVSXBQ X9, Y9
-	VMOVMSKPD Y9, DI
-	POPCNTL   DI, DI
-	ADDQ      DI, BX
-	VMOVUPD   32(CX)(SI*8), Y10
-	VMOVUPD   one<>+0(SB), Y11
-	VSUBPD    Y10, Y11, Y11
-	VANDPD    Y10, Y9, Y12
-	VADDPD    Y12, Y2, Y2
-	VANDPD    Y11, Y9, Y12
-	VADDPD    Y12, Y6, Y6
-	VANDNPD   Y10, Y9, Y10
-	VADDPD    Y10, Y4, Y4
-	VANDNPD   Y11, Y9, Y9
-	VADDPD    Y9, Y8, Y8
-	ADDQ      $0x00000008, SI
-	SUBQ      $0x00000008, AX
-	CMPQ      AX, $0x00000008
-	JGE       many
+	VMOVD      (DX)(SI*1), X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBQ  X9, Y9
+	VMOVMSKPD  Y9, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	PREFETCHT0 8192(CX)(SI*8)
+	VMOVUPD    (CX)(SI*8), Y10
+	VMOVUPD    one<>+0(SB), Y11
+	VSUBPD     Y10, Y11, Y11
+	VANDPD     Y10, Y9, Y12
+	VADDPD     Y12, Y1, Y1
+	VANDPD     Y11, Y9, Y12
+	VADDPD     Y12, Y5, Y5
+	VANDNPD    Y10, Y9, Y10
+	VADDPD     Y10, Y3, Y3
+	VANDNPD    Y11, Y9, Y9
+	VADDPD     Y9, Y7, Y7
+	VMOVD      4(DX)(SI*1), X9
+	VPCMPEQB   X9, X0, X9
+	VPMOVSXBQ  X9, Y9
+	VMOVMSKPD  Y9, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	PREFETCHT0 8224(CX)(SI*8)
+	VMOVUPD    32(CX)(SI*8), Y10
+	VMOVUPD    one<>+0(SB), Y11
+	VSUBPD     Y10, Y11, Y11
+	VANDPD     Y10, Y9, Y12
+	VADDPD     Y12, Y2, Y2
+	VANDPD     Y11, Y9, Y12
+	VADDPD     Y12, Y6, Y6
+	VANDNPD    Y10, Y9, Y10
+	VADDPD     Y10, Y4, Y4
+	VANDNPD    Y11, Y9, Y9
+	VADDPD     Y9, Y8, Y8
+	ADDQ       $0x00000008, SI
+	SUBQ       $0x00000008, AX
+	CMPQ       AX, $0x00000008
+	JGE        many
 
 few:
 	TESTQ AX, AX
@@ -20386,7 +20390,7 @@ done:
 	RET
 
 // func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneRegionF32AVX2(SB), $224-65
 	// forwardNoneRegionF32AVX2 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
@@ -20428,22 +20432,26 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*4)
 	VMOVUPS      (DX)(BX*4), Y12
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
 	VADDPS       Y12, Y8, Y8
 	VSUBPS       Y13, Y9, Y9
 	VFMADD231PS  Y12, Y12, Y10
+	PREFETCHT0   8192(CX)(BX*4)
 	VMOVUPS      (CX)(BX*4), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFNMADD231PS Y13, Y14, Y2
 	VADDPS       minusOneSingle<>+0(SB), Y14, Y14
 	VFNMADD231PS Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y6
+	PREFETCHT0   8224(DX)(BX*4)
 	VMOVUPS      32(DX)(BX*4), Y12
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
 	VADDPS       Y12, Y8, Y8
 	VSUBPS       Y13, Y9, Y9
 	VFMADD231PS  Y12, Y12, Y11
+	PREFETCHT0   8224(CX)(BX*4)
 	VMOVUPS      32(CX)(BX*4), Y14
 	VFMADD231PS  Y12, Y14, Y1
 	VFNMADD231PS Y13, Y14, Y3
@@ -20611,7 +20619,7 @@ end:
 	RET
 
 // func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneRegionF64AVX2(SB), NOSPLIT, $0-65
 	// forwardNoneRegionF64AVX2 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
@@ -20636,22 +20644,26 @@ TEXT ·forwardNoneRegionF64AVX2(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*8)
 	VMOVUPD      (DX)(BX*8), Y12
 	VADDPD       minusOne<>+0(SB), Y12, Y13
 	VADDPD       Y12, Y8, Y8
 	VSUBPD       Y13, Y9, Y9
 	VFMADD231PD  Y12, Y12, Y10
+	PREFETCHT0   8192(CX)(BX*8)
 	VMOVUPD      (CX)(BX*8), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFNMADD231PD Y13, Y14, Y2
 	VADDPD       minusOne<>+0(SB), Y14, Y14
 	VFNMADD231PD Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y6
+	PREFETCHT0   8224(DX)(BX*8)
 	VMOVUPD      32(DX)(BX*8), Y12
 	VADDPD       minusOne<>+0(SB), Y12, Y13
 	VADDPD       Y12, Y8, Y8
 	VSUBPD       Y13, Y9, Y9
 	VFMADD231PD  Y12, Y12, Y11
+	PREFETCHT0   8224(CX)(BX*8)
 	VMOVUPD      32(CX)(BX*8), Y14
 	VFMADD231PD  Y12, Y14, Y1
 	VFNMADD231PD Y13, Y14, Y3
@@ -20765,7 +20777,7 @@ done:
 	RET
 
 // func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneRegionF32AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneRegionF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -20781,6 +20793,7 @@ TEXT ·backwardNoneRegionF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0  8192(BX)(SI*4)
 	VMOVUPS     (BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -20795,6 +20808,7 @@ ordinary1:
 	VMOVUPS Y2, (AX)(SI*4)
 
 stored1:
+	PREFETCHT0  8224(BX)(SI*4)
 	VMOVUPS     32(BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -20809,6 +20823,7 @@ ordinary2:
 	VMOVUPS Y2, 32(AX)(SI*4)
 
 stored2:
+	PREFETCHT0  8256(BX)(SI*4)
 	VMOVUPS     64(BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -20823,6 +20838,7 @@ ordinary3:
 	VMOVUPS Y2, 64(AX)(SI*4)
 
 stored3:
+	PREFETCHT0  8288(BX)(SI*4)
 	VMOVUPS     96(BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -20870,7 +20886,7 @@ done:
 	RET
 
 // func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneRegionF64AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneRegionF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -20886,6 +20902,7 @@ TEXT ·backwardNoneRegionF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0  8192(BX)(SI*8)
 	VMOVUPD     (BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -20900,6 +20917,7 @@ ordinary1:
 	VMOVUPD Y2, (AX)(SI*8)
 
 stored1:
+	PREFETCHT0  8224(BX)(SI*8)
 	VMOVUPD     32(BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -20914,6 +20932,7 @@ ordinary2:
 	VMOVUPD Y2, 32(AX)(SI*8)
 
 stored2:
+	PREFETCHT0  8256(BX)(SI*8)
 	VMOVUPD     64(BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -20928,6 +20947,7 @@ ordinary3:
 	VMOVUPD Y2, 64(AX)(SI*8)
 
 stored3:
+	PREFETCHT0  8288(BX)(SI*8)
 	VMOVUPD     96(BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -20975,7 +20995,7 @@ done:
 	RET
 
 // func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF32AVX2(SB), $2240-73
 	// forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -21017,12 +21037,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(DI*4), Y6
-	VMOVUPS 32(CX)(DI*4), Y7
-	VPADDD  Y6, Y6, Y8
-	VPADDD  Y7, Y7, Y9
-	VPMAXUD Y8, Y1, Y1
-	VPMAXUD Y9, Y1, Y1
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y6
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y7
+	VPADDD     Y6, Y6, Y8
+	VPADDD     Y7, Y7, Y9
+	VPMAXUD    Y8, Y1, Y1
+	VPMAXUD    Y9, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -21363,7 +21385,7 @@ DATA doubledLimitSingle<>+28(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF64AVX2(SB), $2112-73
 	// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -21400,14 +21422,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(DI*8), Y6
-	VMOVUPD 32(CX)(DI*8), Y7
-	VANDPD  absBits<>+0(SB), Y6, Y8
-	VANDPD  absBits<>+0(SB), Y7, Y9
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD  Y8, Y1, Y1
-	VANDPD  Y9, Y1, Y1
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y6
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VANDPD     absBits<>+0(SB), Y7, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y8, Y1, Y1
+	VANDPD     Y9, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -21722,7 +21746,7 @@ DATA expRowa<>+24(SB)/8, $0x3fe0000000000000
 GLOBL expRowa<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionYF32AVX2(SB), $2112-97
 	// backwardSigmoidRegionYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -21758,12 +21782,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R8*4), Y4
-	VMOVUPS 32(BX)(R8*4), Y5
-	VPADDD  Y4, Y4, Y6
-	VPADDD  Y5, Y5, Y7
-	VPMAXUD Y6, Y3, Y3
-	VPMAXUD Y7, Y3, Y3
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y4
+	PREFETCHT0 8224(BX)(R8*4)
+	VMOVUPS    32(BX)(R8*4), Y5
+	VPADDD     Y4, Y4, Y6
+	VPADDD     Y5, Y5, Y7
+	VPMAXUD    Y6, Y3, Y3
+	VPMAXUD    Y7, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -21953,7 +21979,7 @@ end:
 	RET
 
 // func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionYF64AVX2(SB), $2112-97
 	// backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -21989,14 +22015,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R8*8), Y4
-	VMOVUPD 32(BX)(R8*8), Y5
-	VANDPD  absBits<>+0(SB), Y4, Y6
-	VANDPD  absBits<>+0(SB), Y5, Y7
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD  Y6, Y3, Y3
-	VANDPD  Y7, Y3, Y3
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y4
+	PREFETCHT0 8224(BX)(R8*8)
+	VMOVUPD    32(BX)(R8*8), Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VANDPD     absBits<>+0(SB), Y5, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y6, Y3, Y3
+	VANDPD     Y7, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -22201,7 +22229,7 @@ end:
 	RET
 
 // func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidRegionF32AVX2(SB), $2432-65
 	LEAQ 2336(SP), SI
 	ADDQ $0x1f, SI
@@ -22251,12 +22279,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(DI*4), Y6
-	VMOVUPS 32(CX)(DI*4), Y7
-	VPADDD  Y6, Y6, Y8
-	VPADDD  Y7, Y7, Y9
-	VPMAXUD Y8, Y0, Y0
-	VPMAXUD Y9, Y0, Y0
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y6
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y7
+	VPADDD     Y6, Y6, Y8
+	VPADDD     Y7, Y7, Y9
+	VPMAXUD    Y8, Y0, Y0
+	VPMAXUD    Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -22343,7 +22373,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y6
+	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y7
 	VADDPS      minusOneSingle<>+0(SB), Y6, Y8
 	VADDPS      minusOneSingle<>+0(SB), Y7, Y9
@@ -22555,7 +22587,7 @@ end:
 	RET
 
 // func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidRegionF64AVX2(SB), $2208-65
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -22597,14 +22629,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(DI*8), Y6
-	VMOVUPD 32(CX)(DI*8), Y7
-	VANDPD  absBits<>+0(SB), Y6, Y8
-	VANDPD  absBits<>+0(SB), Y7, Y9
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD  Y8, Y0, Y0
-	VANDPD  Y9, Y0, Y0
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y6
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VANDPD     absBits<>+0(SB), Y7, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y8, Y0, Y0
+	VANDPD     Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -22710,7 +22744,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y6
+	PREFETCHT0  8224(DX)(DI*8)
 	VMOVUPD     32(DX)(DI*8), Y7
 	VADDPD      minusOne<>+0(SB), Y6, Y8
 	VADDPD      minusOne<>+0(SB), Y7, Y9
@@ -22866,7 +22902,7 @@ end:
 	RET
 
 // func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionF32AVX2(SB), $2112-89
 	// backwardSigmoidRegionF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -22899,12 +22935,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R8*4), Y3
-	VMOVUPS 32(BX)(R8*4), Y4
-	VPADDD  Y3, Y3, Y5
-	VPADDD  Y4, Y4, Y6
-	VPMAXUD Y5, Y2, Y2
-	VPMAXUD Y6, Y2, Y2
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y3
+	PREFETCHT0 8224(BX)(R8*4)
+	VMOVUPS    32(BX)(R8*4), Y4
+	VPADDD     Y3, Y3, Y5
+	VPADDD     Y4, Y4, Y6
+	VPMAXUD    Y5, Y2, Y2
+	VPMAXUD    Y6, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -22991,7 +23029,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y3
+	PREFETCHT0  8224(SI)(R8*4)
 	VMOVUPS     32(SI)(R8*4), Y4
 	VMOVUPS     oneSingle<>+0(SB), Y5
 	VSUBPS      Y3, Y5, Y6
@@ -23082,7 +23122,7 @@ end:
 	RET
 
 // func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionF64AVX2(SB), $2112-89
 	// backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -23115,14 +23155,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R8*8), Y3
-	VMOVUPD 32(BX)(R8*8), Y4
-	VANDPD  absBits<>+0(SB), Y3, Y5
-	VANDPD  absBits<>+0(SB), Y4, Y6
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y5, Y5
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VANDPD  Y5, Y2, Y2
-	VANDPD  Y6, Y2, Y2
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y3
+	PREFETCHT0 8224(BX)(R8*8)
+	VMOVUPD    32(BX)(R8*8), Y4
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD     Y5, Y2, Y2
+	VANDPD     Y6, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -23228,7 +23270,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y3
+	PREFETCHT0  8224(SI)(R8*8)
 	VMOVUPD     32(SI)(R8*8), Y4
 	VMOVUPD     one<>+0(SB), Y5
 	VSUBPD      Y3, Y5, Y6
@@ -23315,7 +23359,7 @@ end:
 	RET
 
 // func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF32AVX2(SB), $96-73
 	// forwardNoneSquareYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -23357,6 +23401,7 @@ many:
 	VMOVMSKPS   Y7, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
+	PREFETCHT0  8192(CX)(SI*4)
 	VMOVUPS     (CX)(SI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
@@ -23371,6 +23416,7 @@ many:
 	VMOVMSKPS   Y7, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
+	PREFETCHT0  8224(CX)(SI*4)
 	VMOVUPS     32(CX)(SI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
@@ -23497,7 +23543,7 @@ end:
 	RET
 
 // func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-73
 	// forwardNoneSquareYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -23526,6 +23572,7 @@ many:
 	VMOVMSKPD   Y7, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
+	PREFETCHT0  8192(CX)(SI*8)
 	VMOVUPD     (CX)(SI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
@@ -23540,6 +23587,7 @@ many:
 	VMOVMSKPD   Y7, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
+	PREFETCHT0  8224(CX)(SI*8)
 	VMOVUPD     32(CX)(SI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
@@ -23640,7 +23688,7 @@ done:
 	RET
 
 // func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareYF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -23666,6 +23714,7 @@ many:
 	VMOVQ       (SI)(DI*1), X6
 	VPCMPEQB    X6, X0, X6
 	VPMOVSXBD   X6, Y6
+	PREFETCHT0  8192(BX)(DI*4)
 	VMOVUPS     (BX)(DI*4), Y7
 	VMOVUPS     oneSingle<>+0(SB), Y8
 	VSUBPS      Y7, Y8, Y8
@@ -23742,7 +23791,7 @@ done:
 	RET
 
 // func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -23768,6 +23817,7 @@ many:
 	VMOVD       (SI)(DI*1), X6
 	VPCMPEQB    X6, X0, X6
 	VPMOVSXBQ   X6, Y6
+	PREFETCHT0  8192(BX)(DI*8)
 	VMOVUPD     (BX)(DI*8), Y7
 	VMOVUPD     one<>+0(SB), Y8
 	VSUBPD      Y7, Y8, Y8
@@ -23844,7 +23894,7 @@ done:
 	RET
 
 // func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneSquareF32AVX2(SB), $192-65
 	// forwardNoneSquareF32AVX2 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
@@ -23883,11 +23933,13 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*4)
 	VMOVUPS      (DX)(BX*4), Y10
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y11, Y1, Y1
 	VFMADD231PS  Y10, Y10, Y2
+	PREFETCHT0   8192(CX)(BX*4)
 	VMOVUPS      (CX)(BX*4), Y12
 	VMOVUPS      oneSingle<>+0(SB), Y13
 	VSUBPS       Y12, Y13, Y13
@@ -23900,11 +23952,13 @@ many:
 	VMULPS       Y12, Y12, Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFNMADD231PS Y11, Y12, Y8
+	PREFETCHT0   8224(DX)(BX*4)
 	VMOVUPS      32(DX)(BX*4), Y10
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y11, Y1, Y1
 	VFMADD231PS  Y10, Y10, Y3
+	PREFETCHT0   8224(CX)(BX*4)
 	VMOVUPS      32(CX)(BX*4), Y12
 	VMOVUPS      oneSingle<>+0(SB), Y13
 	VSUBPS       Y12, Y13, Y13
@@ -24068,7 +24122,7 @@ end:
 	RET
 
 // func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-65
 	// forwardNoneSquareF64AVX2 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
@@ -24091,11 +24145,13 @@ TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*8)
 	VMOVUPD      (DX)(BX*8), Y10
 	VADDPD       minusOne<>+0(SB), Y10, Y11
 	VADDPD       Y10, Y0, Y0
 	VSUBPD       Y11, Y1, Y1
 	VFMADD231PD  Y10, Y10, Y2
+	PREFETCHT0   8192(CX)(BX*8)
 	VMOVUPD      (CX)(BX*8), Y12
 	VMOVUPD      one<>+0(SB), Y13
 	VSUBPD       Y12, Y13, Y13
@@ -24108,11 +24164,13 @@ many:
 	VMULPD       Y12, Y12, Y12
 	VFMADD231PD  Y10, Y12, Y6
 	VFNMADD231PD Y11, Y12, Y8
+	PREFETCHT0   8224(DX)(BX*8)
 	VMOVUPD      32(DX)(BX*8), Y10
 	VADDPD       minusOne<>+0(SB), Y10, Y11
 	VADDPD       Y10, Y0, Y0
 	VSUBPD       Y11, Y1, Y1
 	VFMADD231PD  Y10, Y10, Y3
+	PREFETCHT0   8224(CX)(BX*8)
 	VMOVUPD      32(CX)(BX*8), Y12
 	VMOVUPD      one<>+0(SB), Y13
 	VSUBPD       Y12, Y13, Y13
@@ -24229,7 +24287,7 @@ done:
 	RET
 
 // func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -24249,11 +24307,13 @@ TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(SI)(DI*4)
 	VMOVUPS     (SI)(DI*4), Y5
 	VMOVUPS     oneSingle<>+0(SB), Y6
 	VSUBPS      Y5, Y6, Y6
 	VMULPS      Y0, Y5, Y7
 	VFMADD231PS Y1, Y6, Y7
+	PREFETCHT0  8192(BX)(DI*4)
 	VMOVUPS     (BX)(DI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
@@ -24320,7 +24380,7 @@ done:
 	RET
 
 // func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -24340,11 +24400,13 @@ TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(SI)(DI*8)
 	VMOVUPD     (SI)(DI*8), Y5
 	VMOVUPD     one<>+0(SB), Y6
 	VSUBPD      Y5, Y6, Y6
 	VMULPD      Y0, Y5, Y7
 	VFMADD231PD Y1, Y6, Y7
+	PREFETCHT0  8192(BX)(DI*8)
 	VMOVUPD     (BX)(DI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
@@ -24411,7 +24473,7 @@ done:
 	RET
 
 // func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF32AVX2(SB), $2208-73
 	// forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -24451,12 +24513,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(DI*4), Y5
-	VMOVUPS 32(CX)(DI*4), Y6
-	VPADDD  Y5, Y5, Y7
-	VPADDD  Y6, Y6, Y8
-	VPMAXUD Y7, Y1, Y1
-	VPMAXUD Y8, Y1, Y1
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y5
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y6
+	VPADDD     Y5, Y5, Y7
+	VPADDD     Y6, Y6, Y8
+	VPMAXUD    Y7, Y1, Y1
+	VPMAXUD    Y8, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
@@ -24707,7 +24771,7 @@ end:
 	RET
 
 // func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF64AVX2(SB), $2112-73
 	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -24743,14 +24807,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(DI*8), Y5
-	VMOVUPD 32(CX)(DI*8), Y6
-	VANDPD  absBits<>+0(SB), Y5, Y7
-	VANDPD  absBits<>+0(SB), Y6, Y8
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD  Y7, Y1, Y1
-	VANDPD  Y8, Y1, Y1
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y5
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y6
+	VANDPD     absBits<>+0(SB), Y5, Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y7, Y1, Y1
+	VANDPD     Y8, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
@@ -24992,7 +25058,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -25036,12 +25102,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R9*4), Y6
-	VMOVUPS 32(BX)(R9*4), Y7
-	VPADDD  Y6, Y6, Y8
-	VPADDD  Y7, Y7, Y9
-	VPMAXUD Y8, Y5, Y5
-	VPMAXUD Y9, Y5, Y5
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y6
+	PREFETCHT0 8224(BX)(R9*4)
+	VMOVUPS    32(BX)(R9*4), Y7
+	VPADDD     Y6, Y6, Y8
+	VPADDD     Y7, Y7, Y9
+	VPMAXUD    Y8, Y5, Y5
+	VPMAXUD    Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -25252,7 +25320,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareYF64AVX2(SB), $2176-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -25296,14 +25364,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R9*8), Y6
-	VMOVUPD 32(BX)(R9*8), Y7
-	VANDPD  absBits<>+0(SB), Y6, Y8
-	VANDPD  absBits<>+0(SB), Y7, Y9
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD  Y8, Y5, Y5
-	VANDPD  Y9, Y5, Y5
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y6
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VANDPD     absBits<>+0(SB), Y7, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y8, Y5, Y5
+	VANDPD     Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -25529,7 +25599,7 @@ end:
 	RET
 
 // func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidSquareF32AVX2(SB), $2432-65
 	LEAQ 2304(SP), SI
 	ADDQ $0x1f, SI
@@ -25578,12 +25648,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(DI*4), Y4
-	VMOVUPS 32(CX)(DI*4), Y5
-	VPADDD  Y4, Y4, Y6
-	VPADDD  Y5, Y5, Y7
-	VPMAXUD Y6, Y0, Y0
-	VPMAXUD Y7, Y0, Y0
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y4
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y5
+	VPADDD     Y4, Y4, Y6
+	VPADDD     Y5, Y5, Y7
+	VPMAXUD    Y6, Y0, Y0
+	VPMAXUD    Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -25670,7 +25742,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
+	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y5
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y6
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y7
@@ -25887,7 +25961,7 @@ end:
 	RET
 
 // func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidSquareF64AVX2(SB), $2240-65
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -25929,14 +26003,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(DI*8), Y4
-	VMOVUPD 32(CX)(DI*8), Y5
-	VANDPD  absBits<>+0(SB), Y4, Y6
-	VANDPD  absBits<>+0(SB), Y5, Y7
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y6, Y6
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD  Y6, Y0, Y0
-	VANDPD  Y7, Y0, Y0
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y4
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VANDPD     absBits<>+0(SB), Y5, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -26042,7 +26118,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
+	PREFETCHT0  8224(DX)(DI*8)
 	VMOVUPD     32(DX)(DI*8), Y5
 	VADDPD      minusOne<>+0(SB), Y4, Y6
 	VADDPD      minusOne<>+0(SB), Y5, Y7
@@ -26210,7 +26288,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -26256,16 +26334,18 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R9*4), Y0
-	VMOVUPS 32(BX)(R9*4), Y1
-	VPADDD  Y0, Y0, Y2
-	VPADDD  Y1, Y1, Y3
-	VMOVUPS 160(R8), Y4
-	VPMAXUD Y2, Y4, Y4
-	VMOVUPS Y4, 160(R8)
-	VMOVUPS 160(R8), Y2
-	VPMAXUD Y3, Y2, Y2
-	VMOVUPS Y2, 160(R8)
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y0
+	PREFETCHT0 8224(BX)(R9*4)
+	VMOVUPS    32(BX)(R9*4), Y1
+	VPADDD     Y0, Y0, Y2
+	VPADDD     Y1, Y1, Y3
+	VMOVUPS    160(R8), Y4
+	VPMAXUD    Y2, Y4, Y4
+	VMOVUPS    Y4, 160(R8)
+	VMOVUPS    160(R8), Y2
+	VPMAXUD    Y3, Y2, Y2
+	VMOVUPS    Y2, 160(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -26354,7 +26434,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y0
+	PREFETCHT0  8224(SI)(R9*4)
 	VMOVUPS     32(SI)(R9*4), Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y0, Y2, Y3
@@ -26490,7 +26572,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareF64AVX2(SB), $2336-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -26536,18 +26618,20 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R9*8), Y0
-	VMOVUPD 32(BX)(R9*8), Y1
-	VANDPD  absBits<>+0(SB), Y0, Y2
-	VANDPD  absBits<>+0(SB), Y1, Y3
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y2, Y2
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y3, Y3
-	VMOVUPS 160(R8), Y4
-	VANDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 160(R8)
-	VMOVUPS 160(R8), Y2
-	VANDPD  Y3, Y2, Y2
-	VMOVUPS Y2, 160(R8)
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y0
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y1
+	VANDPD     absBits<>+0(SB), Y0, Y2
+	VANDPD     absBits<>+0(SB), Y1, Y3
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y2, Y2
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y3, Y3
+	VMOVUPS    160(R8), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 160(R8)
+	VMOVUPS    160(R8), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 160(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -26655,7 +26739,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R9*8)
 	VMOVUPD     (SI)(R9*8), Y0
+	PREFETCHT0  8224(SI)(R9*8)
 	VMOVUPD     32(SI)(R9*8), Y1
 	VMOVUPD     one<>+0(SB), Y2
 	VSUBPD      Y0, Y2, Y3
@@ -26785,7 +26871,7 @@ end:
 	RET
 
 // func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
 	LEAQ 192(SP), SI
 	ADDQ $0x1f, SI
@@ -26838,25 +26924,26 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(DI*1), X5
-	VMOVUPS   64(SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBD X5, Y5
-	VMOVMSKPS Y5, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, BX
-	VMOVUPS   (CX)(DI*4), Y6
-	VMOVUPS   oneSingle<>+0(SB), Y7
-	VSUBPS    Y6, Y7, Y7
-	VBLENDVPS Y5, Y6, Y7, Y8
-	VBLENDVPS Y5, Y7, Y6, Y7
-	VMOVUPS   96(SI), Y9
-	VCMPPS    $0x11, Y9, Y8, Y9
-	VMOVUPS   96(SI), Y10
-	VCMPPS    $0x11, Y10, Y7, Y10
-	VMOVUPS   signBitSingle<>+0(SB), Y11
-	VANDNPD   Y11, Y5, Y11
-	VXORPS    Y11, Y6, Y6
+	VMOVQ      (DX)(DI*1), X5
+	VMOVUPS    64(SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VMOVMSKPS  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y7
+	VMOVUPS    96(SI), Y9
+	VCMPPS     $0x11, Y9, Y8, Y9
+	VMOVUPS    96(SI), Y10
+	VCMPPS     $0x11, Y10, Y7, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y5, Y11
+	VXORPS     Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDD      quarterUpSingle<>+0(SB), Y8, Y11
@@ -27113,7 +27200,7 @@ end:
 	RET
 
 // func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
@@ -27150,23 +27237,24 @@ TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(DI*1), X5
-	VMOVUPS   64(SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBQ X5, Y5
-	VMOVMSKPD Y5, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, BX
-	VMOVUPD   (CX)(DI*8), Y6
-	VMOVUPD   one<>+0(SB), Y7
-	VSUBPD    Y6, Y7, Y7
-	VBLENDVPD Y5, Y6, Y7, Y8
-	VBLENDVPD Y5, Y7, Y6, Y7
-	VCMPPD    $0x11, Y0, Y8, Y9
-	VCMPPD    $0x11, Y0, Y7, Y10
-	VMOVUPD   signBit<>+0(SB), Y11
-	VANDNPD   Y11, Y5, Y11
-	VXORPD    Y11, Y6, Y6
+	VMOVD      (DX)(DI*1), X5
+	VMOVUPS    64(SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBQ  X5, Y5
+	VMOVMSKPD  Y5, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y7
+	VCMPPD     $0x11, Y0, Y8, Y9
+	VCMPPD     $0x11, Y0, Y7, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y5, Y11
+	VXORPD     Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDQ      quarterUp<>+0(SB), Y8, Y11
@@ -27387,7 +27475,7 @@ done:
 	RET
 
 // func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -27411,20 +27499,21 @@ TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(DI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBD X6, Y6
-	VMOVUPS   (BX)(DI*4), Y7
-	VMOVUPS   oneSingle<>+0(SB), Y8
-	VSUBPS    Y7, Y8, Y8
-	VBLENDVPS Y6, Y7, Y8, Y9
-	VBLENDVPS Y6, Y8, Y7, Y7
-	VCMPPS    $0x11, Y5, Y9, Y8
-	VCMPPS    $0x11, Y5, Y7, Y7
-	VPCMPEQD  Y10, Y10, Y10
-	VORPS     Y8, Y7, Y7
-	VANDNPS   Y10, Y7, Y7
-	VBLENDVPS Y6, Y3, Y4, Y8
+	VMOVQ      (SI)(DI*1), X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	PREFETCHT0 8192(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y7
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y7, Y8, Y8
+	VBLENDVPS  Y6, Y7, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y7, Y7
+	VCMPPS     $0x11, Y5, Y9, Y8
+	VCMPPS     $0x11, Y5, Y7, Y7
+	VPCMPEQD   Y10, Y10, Y10
+	VORPS      Y8, Y7, Y7
+	VANDNPS    Y10, Y7, Y7
+	VBLENDVPS  Y6, Y3, Y4, Y8
 
 	// h plus the derivative by p, or by q, of its logarithm.
 	VBLENDVPS Y6, Y1, Y2, Y6
@@ -27502,7 +27591,7 @@ done:
 	RET
 
 // func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -27526,20 +27615,21 @@ TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(DI*1), X6
-	VPCMPEQB  X6, X0, X6
-	VPMOVSXBQ X6, Y6
-	VMOVUPD   (BX)(DI*8), Y7
-	VMOVUPD   one<>+0(SB), Y8
-	VSUBPD    Y7, Y8, Y8
-	VBLENDVPD Y6, Y7, Y8, Y9
-	VBLENDVPD Y6, Y8, Y7, Y7
-	VCMPPD    $0x11, Y5, Y9, Y8
-	VCMPPD    $0x11, Y5, Y7, Y7
-	VPCMPEQD  Y10, Y10, Y10
-	VORPS     Y8, Y7, Y7
-	VANDNPS   Y10, Y7, Y7
-	VBLENDVPD Y6, Y3, Y4, Y8
+	VMOVD      (SI)(DI*1), X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	PREFETCHT0 8192(BX)(DI*8)
+	VMOVUPD    (BX)(DI*8), Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y8
+	VBLENDVPD  Y6, Y7, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y7, Y7
+	VCMPPD     $0x11, Y5, Y9, Y8
+	VCMPPD     $0x11, Y5, Y7, Y7
+	VPCMPEQD   Y10, Y10, Y10
+	VORPS      Y8, Y7, Y7
+	VANDNPS    Y10, Y7, Y7
+	VBLENDVPD  Y6, Y3, Y4, Y8
 
 	// h plus the derivative by p, or by q, of its logarithm.
 	VBLENDVPD Y6, Y1, Y2, Y6
@@ -27617,7 +27707,7 @@ done:
 	RET
 
 // func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneLogsF32AVX2(SB), $576-65
 	LEAQ 288(SP), SI
 	ADDQ $0x1f, SI
@@ -27673,6 +27763,7 @@ window:
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(BX*4)
 	VMOVUPS     (DX)(BX*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
 	VMOVUPS     224(SI), Y6
@@ -27680,6 +27771,7 @@ many:
 	VMOVUPS     Y6, 224(SI)
 	VSUBPS      Y5, Y0, Y0
 	VFMADD231PS Y4, Y4, Y1
+	PREFETCHT0  8192(CX)(BX*4)
 	VMOVUPS     (CX)(BX*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
@@ -28028,7 +28120,7 @@ end:
 	RET
 
 // func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
@@ -28040,7 +28132,7 @@ TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
 	VBROADCASTSD (BX), Y0
-	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y0, 128(SI)
 	VBROADCASTSD 8(BX), Y0
 	VMOVUPS      Y0, 192(SI)
 	VBROADCASTSD 16(BX), Y0
@@ -28050,7 +28142,7 @@ TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y4, 160(SI)
 	VXORPD       Y4, Y4, Y4
 	VMOVUPS      Y4, 96(SI)
 	VXORPD       Y4, Y4, Y4
@@ -28065,23 +28157,25 @@ TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(BX*8)
 	VMOVUPD     (DX)(BX*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y6
 	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 128(SI)
+	VMOVUPS     Y6, 160(SI)
 	VMOVUPS     96(SI), Y6
 	VSUBPD      Y5, Y6, Y6
 	VMOVUPS     Y6, 96(SI)
 	VMOVUPS     64(SI), Y6
 	VFMADD231PD Y4, Y4, Y6
 	VMOVUPS     Y6, 64(SI)
+	PREFETCHT0  8192(CX)(BX*8)
 	VMOVUPD     (CX)(BX*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     160(SI), Y8
+	VMOVUPS     128(SI), Y8
 	VCMPPD      $0x11, Y8, Y6, Y8
-	VMOVUPS     160(SI), Y9
+	VMOVUPS     128(SI), Y9
 	VCMPPD      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28182,9 +28276,9 @@ few:
 	VMASKMOVPD  (DX)(BX*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     128(SI), Y7
+	VMOVUPS     160(SI), Y7
 	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 128(SI)
+	VMOVUPS     Y7, 160(SI)
 	VMOVUPS     96(SI), Y7
 	VSUBPD      Y6, Y7, Y7
 	VMOVUPS     Y7, 96(SI)
@@ -28194,9 +28288,9 @@ few:
 	VMASKMOVPD  (CX)(BX*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
-	VMOVUPS     160(SI), Y8
+	VMOVUPS     128(SI), Y8
 	VCMPPD      $0x11, Y8, Y4, Y8
-	VMOVUPS     160(SI), Y9
+	VMOVUPS     128(SI), Y9
 	VCMPPD      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28317,9 +28411,9 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y1, 160(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -28368,7 +28462,7 @@ done:
 	RET
 
 // func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -28388,11 +28482,13 @@ TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0   8192(SI)(DI*4)
 	VMOVUPS      (SI)(DI*4), Y5
 	VMOVUPS      oneSingle<>+0(SB), Y6
 	VSUBPS       Y5, Y6, Y6
 	VMULPS       Y0, Y5, Y7
 	VFMADD231PS  Y1, Y6, Y7
+	PREFETCHT0   8192(BX)(DI*4)
 	VMOVUPS      (BX)(DI*4), Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y8, Y9, Y9
@@ -28467,7 +28563,7 @@ done:
 	RET
 
 // func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -28487,11 +28583,13 @@ TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0   8192(SI)(DI*8)
 	VMOVUPD      (SI)(DI*8), Y5
 	VMOVUPD      one<>+0(SB), Y6
 	VSUBPD       Y5, Y6, Y6
 	VMULPD       Y0, Y5, Y7
 	VFMADD231PD  Y1, Y6, Y7
+	PREFETCHT0   8192(BX)(DI*8)
 	VMOVUPD      (BX)(DI*8), Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y8, Y9, Y9
@@ -28566,7 +28664,7 @@ done:
 	RET
 
 // func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF32AVX2(SB), $2464-73
 	LEAQ 2304(SP), SI
 	ADDQ $0x1f, SI
@@ -28622,12 +28720,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(R8*4), Y4
-	VMOVUPS 32(CX)(R8*4), Y5
-	VORPS   signBitSingle<>+0(SB), Y4, Y4
-	VORPS   signBitSingle<>+0(SB), Y5, Y5
-	VPMAXUD Y4, Y0, Y0
-	VPMAXUD Y5, Y0, Y0
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y4
+	PREFETCHT0 8224(CX)(R8*4)
+	VMOVUPS    32(CX)(R8*4), Y5
+	VORPS      signBitSingle<>+0(SB), Y4, Y4
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y4, Y0, Y0
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -29017,7 +29117,7 @@ DATA minusLimitSingle<>+28(SB)/4, $0xc2a00000
 GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF64AVX2(SB), $2272-73
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -29066,14 +29166,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(R8*8), Y4
-	VMOVUPD 32(CX)(R8*8), Y5
-	VORPD   signBit<>+0(SB), Y4, Y4
-	VORPD   signBit<>+0(SB), Y5, Y5
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD  Y6, Y0, Y0
-	VANDPD  Y7, Y0, Y0
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y4
+	PREFETCHT0 8224(CX)(R8*8)
+	VMOVUPD    32(CX)(R8*8), Y5
+	VORPD      signBit<>+0(SB), Y4, Y4
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -29494,7 +29596,7 @@ DATA unitRowa<>+24(SB)/8, $0x3fe5555555555571
 GLOBL unitRowa<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsYF32AVX2(SB), $2112-97
 	// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -29533,12 +29635,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R8*4), Y6
-	VMOVUPS 32(BX)(R8*4), Y7
-	VPADDD  Y6, Y6, Y8
-	VPADDD  Y7, Y7, Y9
-	VPMAXUD Y8, Y5, Y5
-	VPMAXUD Y9, Y5, Y5
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y6
+	PREFETCHT0 8224(BX)(R8*4)
+	VMOVUPS    32(BX)(R8*4), Y7
+	VPADDD     Y6, Y6, Y8
+	VPADDD     Y7, Y7, Y9
+	VPMAXUD    Y8, Y5, Y5
+	VPMAXUD    Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -29740,7 +29844,7 @@ end:
 	RET
 
 // func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsYF64AVX2(SB), $2112-97
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -29779,14 +29883,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R8*8), Y6
-	VMOVUPD 32(BX)(R8*8), Y7
-	VANDPD  absBits<>+0(SB), Y6, Y8
-	VANDPD  absBits<>+0(SB), Y7, Y9
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y9, Y9
-	VANDPD  Y8, Y5, Y5
-	VANDPD  Y9, Y5, Y5
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y6
+	PREFETCHT0 8224(BX)(R8*8)
+	VMOVUPD    32(BX)(R8*8), Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VANDPD     absBits<>+0(SB), Y7, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y8, Y5, Y5
+	VANDPD     Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -30003,7 +30109,7 @@ end:
 	RET
 
 // func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidLogsF32AVX2(SB), $2720-65
 	LEAQ 2400(SP), SI
 	ADDQ $0x1f, SI
@@ -30064,12 +30170,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(DI*4), Y1
-	VMOVUPS 32(CX)(DI*4), Y2
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VORPS   signBitSingle<>+0(SB), Y2, Y2
-	VPMAXUD Y1, Y0, Y0
-	VPMAXUD Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y1
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y1, Y0, Y0
+	VPMAXUD    Y2, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -30156,7 +30264,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
+	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
@@ -30493,7 +30603,7 @@ end:
 	RET
 
 // func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidLogsF64AVX2(SB), $2432-65
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -30544,14 +30654,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(DI*8), Y1
-	VMOVUPD 32(CX)(DI*8), Y2
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VORPD   signBit<>+0(SB), Y2, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VANDPD  Y3, Y0, Y0
-	VANDPD  Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y1
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD     Y3, Y0, Y0
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -30657,7 +30769,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
+	PREFETCHT0   8224(DX)(DI*8)
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
@@ -30935,7 +31049,7 @@ end:
 	RET
 
 // func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsF32AVX2(SB), $2112-89
 	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -30970,12 +31084,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R8*4), Y5
-	VMOVUPS 32(BX)(R8*4), Y6
-	VPADDD  Y5, Y5, Y7
-	VPADDD  Y6, Y6, Y8
-	VPMAXUD Y7, Y4, Y4
-	VPMAXUD Y8, Y4, Y4
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y5
+	PREFETCHT0 8224(BX)(R8*4)
+	VMOVUPS    32(BX)(R8*4), Y6
+	VPADDD     Y5, Y5, Y7
+	VPADDD     Y6, Y6, Y8
+	VPMAXUD    Y7, Y4, Y4
+	VPMAXUD    Y8, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
@@ -31062,7 +31178,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y5
+	PREFETCHT0  8224(SI)(R8*4)
 	VMOVUPS     32(SI)(R8*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y5, Y7, Y8
@@ -31165,7 +31283,7 @@ end:
 	RET
 
 // func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsF64AVX2(SB), $2112-89
 	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -31200,14 +31318,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R8*8), Y5
-	VMOVUPD 32(BX)(R8*8), Y6
-	VANDPD  absBits<>+0(SB), Y5, Y7
-	VANDPD  absBits<>+0(SB), Y6, Y8
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VCMPPD  $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD  Y7, Y4, Y4
-	VANDPD  Y8, Y4, Y4
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y5
+	PREFETCHT0 8224(BX)(R8*8)
+	VMOVUPD    32(BX)(R8*8), Y6
+	VANDPD     absBits<>+0(SB), Y5, Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y7, Y4, Y4
+	VANDPD     Y8, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
@@ -31313,7 +31433,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y5
+	PREFETCHT0  8224(SI)(R8*8)
 	VMOVUPD     32(SI)(R8*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y5, Y7, Y8
@@ -31412,7 +31534,7 @@ end:
 	RET
 
 // func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
 	LEAQ 256(SP), SI
 	ADDQ $0x1f, SI
@@ -31472,23 +31594,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(R8*1), X5
-	VMOVUPS   64(SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBD X5, Y5
-	VMOVMSKPS Y5, R10
-	POPCNTL   R10, R10
-	ADDQ      R10, DI
-	VMOVUPS   (CX)(R8*4), Y6
-	VMOVUPS   oneSingle<>+0(SB), Y7
-	VSUBPS    Y6, Y7, Y7
-	VBLENDVPS Y5, Y6, Y7, Y8
-	VBLENDVPS Y5, Y7, Y6, Y7
-	VCMPPS    $0x11, Y0, Y8, Y9
-	VCMPPS    $0x11, Y0, Y7, Y10
-	VMOVUPS   signBitSingle<>+0(SB), Y11
-	VANDNPD   Y11, Y5, Y11
-	VXORPS    Y11, Y6, Y6
+	VMOVQ      (DX)(R8*1), X5
+	VMOVUPS    64(SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VMOVMSKPS  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y7
+	VCMPPS     $0x11, Y0, Y8, Y9
+	VCMPPS     $0x11, Y0, Y7, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y5, Y11
+	VXORPS     Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDD      quarterUpSingle<>+0(SB), Y8, Y11
@@ -31862,7 +31985,7 @@ end:
 	RET
 
 // func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNonePowersYF64AVX2(SB), $256-73
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
@@ -31904,23 +32027,24 @@ TEXT ·forwardNonePowersYF64AVX2(SB), $256-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(R8*1), X5
-	VMOVUPS   64(SI), Y6
-	VPCMPEQB  X5, X6, X5
-	VPMOVSXBQ X5, Y5
-	VMOVMSKPD Y5, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, DI
-	VMOVUPD   (CX)(R8*8), Y6
-	VMOVUPD   one<>+0(SB), Y7
-	VSUBPD    Y6, Y7, Y7
-	VBLENDVPD Y5, Y6, Y7, Y8
-	VBLENDVPD Y5, Y7, Y6, Y7
-	VCMPPD    $0x11, Y0, Y8, Y9
-	VCMPPD    $0x11, Y0, Y7, Y10
-	VMOVUPD   signBit<>+0(SB), Y11
-	VANDNPD   Y11, Y5, Y11
-	VXORPD    Y11, Y6, Y6
+	VMOVD      (DX)(R8*1), X5
+	VMOVUPS    64(SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBQ  X5, Y5
+	VMOVMSKPD  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y7
+	VCMPPD     $0x11, Y0, Y8, Y9
+	VCMPPD     $0x11, Y0, Y7, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y5, Y11
+	VXORPD     Y11, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDQ      quarterUp<>+0(SB), Y8, Y11
@@ -32241,7 +32365,7 @@ done:
 	RET
 
 // func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersYF32AVX2(SB), $160-97
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -32278,22 +32402,23 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $160-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(R9*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBD X5, Y5
-	VMOVUPS   (BX)(R9*4), Y6
-	VMOVUPS   oneSingle<>+0(SB), Y7
-	VSUBPS    Y6, Y7, Y7
-	VBLENDVPS Y5, Y6, Y7, Y8
-	VBLENDVPS Y5, Y7, Y6, Y7
-	VCMPPS    $0x11, Y4, Y8, Y9
-	VCMPPS    $0x11, Y4, Y7, Y10
-	VPCMPEQD  Y11, Y11, Y11
-	VORPS     Y9, Y10, Y9
-	VANDNPS   Y11, Y9, Y9
-	VMOVUPS   signBitSingle<>+0(SB), Y10
-	VANDNPD   Y10, Y5, Y10
-	VXORPS    Y10, Y6, Y6
+	VMOVQ      (SI)(R9*1), X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y7
+	VCMPPS     $0x11, Y4, Y8, Y9
+	VCMPPS     $0x11, Y4, Y7, Y10
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y10, Y9
+	VANDNPS    Y11, Y9, Y9
+	VMOVUPS    signBitSingle<>+0(SB), Y10
+	VANDNPD    Y10, Y5, Y10
+	VXORPS     Y10, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDD      quarterUpSingle<>+0(SB), Y8, Y10
@@ -32515,7 +32640,7 @@ done:
 	RET
 
 // func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersYF64AVX2(SB), $160-97
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -32552,22 +32677,23 @@ TEXT ·backwardNonePowersYF64AVX2(SB), $160-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(R9*1), X5
-	VPCMPEQB  X5, X0, X5
-	VPMOVSXBQ X5, Y5
-	VMOVUPD   (BX)(R9*8), Y6
-	VMOVUPD   one<>+0(SB), Y7
-	VSUBPD    Y6, Y7, Y7
-	VBLENDVPD Y5, Y6, Y7, Y8
-	VBLENDVPD Y5, Y7, Y6, Y7
-	VCMPPD    $0x11, Y4, Y8, Y9
-	VCMPPD    $0x11, Y4, Y7, Y10
-	VPCMPEQD  Y11, Y11, Y11
-	VORPS     Y9, Y10, Y9
-	VANDNPS   Y11, Y9, Y9
-	VMOVUPD   signBit<>+0(SB), Y10
-	VANDNPD   Y10, Y5, Y10
-	VXORPD    Y10, Y6, Y6
+	VMOVD      (SI)(R9*1), X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBQ  X5, Y5
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y7
+	VCMPPD     $0x11, Y4, Y8, Y9
+	VCMPPD     $0x11, Y4, Y7, Y10
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y10, Y9
+	VANDNPS    Y11, Y9, Y9
+	VMOVUPD    signBit<>+0(SB), Y10
+	VANDNPD    Y10, Y5, Y10
+	VXORPD     Y10, Y6, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDQ      quarterUp<>+0(SB), Y8, Y10
@@ -32797,7 +32923,7 @@ done:
 	RET
 
 // func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNonePowersF32AVX2(SB), $704-65
 	LEAQ 352(SP), SI
 	ADDQ $0x1f, SI
@@ -32860,6 +32986,7 @@ window:
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
 	VMOVUPS     192(SI), Y6
@@ -32871,6 +32998,7 @@ many:
 	VMOVUPS     256(SI), Y6
 	VFMADD231PS Y4, Y4, Y6
 	VMOVUPS     Y6, 256(SI)
+	PREFETCHT0  8192(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
@@ -33392,7 +33520,7 @@ end:
 	RET
 
 // func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNonePowersF64AVX2(SB), $352-65
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
@@ -33434,6 +33562,7 @@ TEXT ·forwardNonePowersF64AVX2(SB), $352-65
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
 	VMOVUPS     256(SI), Y6
@@ -33445,6 +33574,7 @@ many:
 	VMOVUPS     192(SI), Y6
 	VFMADD231PD Y4, Y4, Y6
 	VMOVUPS     Y6, 192(SI)
+	PREFETCHT0  8192(CX)(DI*8)
 	VMOVUPD     (CX)(DI*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
@@ -33900,7 +34030,7 @@ done:
 	RET
 
 // func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersF32AVX2(SB), $224-89
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -33935,6 +34065,7 @@ TEXT ·backwardNonePowersF32AVX2(SB), $224-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(SI)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -33942,6 +34073,7 @@ many:
 	VMULPS      Y4, Y2, Y4
 	VMOVUPS     32(R8), Y5
 	VFMADD231PS Y5, Y3, Y4
+	PREFETCHT0  8192(BX)(R9*4)
 	VMOVUPS     (BX)(R9*4), Y5
 	VMOVUPS     oneSingle<>+0(SB), Y6
 	VSUBPS      Y5, Y6, Y6
@@ -34282,7 +34414,7 @@ done:
 	RET
 
 // func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersF64AVX2(SB), $224-89
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -34317,6 +34449,7 @@ TEXT ·backwardNonePowersF64AVX2(SB), $224-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(SI)(R9*8)
 	VMOVUPD     (SI)(R9*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -34324,6 +34457,7 @@ many:
 	VMULPD      Y4, Y2, Y4
 	VMOVUPS     32(R8), Y5
 	VFMADD231PD Y5, Y3, Y4
+	PREFETCHT0  8192(BX)(R9*8)
 	VMOVUPD     (BX)(R9*8), Y5
 	VMOVUPD     one<>+0(SB), Y6
 	VSUBPD      Y5, Y6, Y6
@@ -34680,7 +34814,7 @@ done:
 	RET
 
 // func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF32AVX2(SB), $2592-73
 	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
@@ -34743,12 +34877,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(R9*4), Y4
-	VMOVUPS 32(CX)(R9*4), Y5
-	VORPS   signBitSingle<>+0(SB), Y4, Y4
-	VORPS   signBitSingle<>+0(SB), Y5, Y5
-	VPMAXUD Y4, Y0, Y0
-	VPMAXUD Y5, Y0, Y0
+	PREFETCHT0 8192(CX)(R9*4)
+	VMOVUPS    (CX)(R9*4), Y4
+	PREFETCHT0 8224(CX)(R9*4)
+	VMOVUPS    32(CX)(R9*4), Y5
+	VORPS      signBitSingle<>+0(SB), Y4, Y4
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y4, Y0, Y0
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -35247,7 +35383,7 @@ end:
 	RET
 
 // func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF64AVX2(SB), $2336-73
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -35301,14 +35437,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(R9*8), Y4
-	VMOVUPD 32(CX)(R9*8), Y5
-	VORPD   signBit<>+0(SB), Y4, Y4
-	VORPD   signBit<>+0(SB), Y5, Y5
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD  Y6, Y0, Y0
-	VANDPD  Y7, Y0, Y0
+	PREFETCHT0 8192(CX)(R9*8)
+	VMOVUPD    (CX)(R9*8), Y4
+	PREFETCHT0 8224(CX)(R9*8)
+	VMOVUPD    32(CX)(R9*8), Y5
+	VORPD      signBit<>+0(SB), Y4, Y4
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD     Y6, Y0, Y0
+	VANDPD     Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -35774,7 +35912,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -35789,10 +35927,10 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 128(R8)
-	VMOVUPS      128(R8), Y0
+	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      160(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 160(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -35804,7 +35942,7 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 192(R8)
@@ -35832,12 +35970,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R10*4), Y1
-	VMOVUPS 32(BX)(R10*4), Y2
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VORPS   signBitSingle<>+0(SB), Y2, Y2
-	VPMAXUD Y1, Y0, Y0
-	VPMAXUD Y2, Y0, Y0
+	PREFETCHT0 8192(BX)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y1
+	PREFETCHT0 8224(BX)(R10*4)
+	VMOVUPS    32(BX)(R10*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y1, Y0, Y0
+	VPMAXUD    Y2, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -35925,11 +36065,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVQ     (SI)(R10*1), X1
-	VMOVUPS   128(R8), Y2
+	VMOVUPS   160(R8), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
 	VMOVQ     8(SI)(R10*1), X2
-	VMOVUPS   128(R8), Y3
+	VMOVUPS   160(R8), Y3
 	VPCMPEQB  X2, X3, X2
 	VPMOVSXBD X2, Y2
 	VMOVUPS   (BX)(R10*4), Y3
@@ -35986,10 +36126,10 @@ many2:
 	VBLENDVPS    Y2, Y7, Y8, Y7
 	VMULPS       Y5, Y4, Y4
 	VMULPS       Y6, Y7, Y7
-	VMOVUPS      160(R8), Y8
+	VMOVUPS      128(R8), Y8
 	VMOVUPS      192(R8), Y11
 	VBLENDVPS    Y1, Y8, Y11, Y8
-	VMOVUPS      160(R8), Y11
+	VMOVUPS      128(R8), Y11
 	VMOVUPS      192(R8), Y12
 	VBLENDVPS    Y2, Y11, Y12, Y11
 	VMOVUPS      oneSingle<>+0(SB), Y12
@@ -36089,7 +36229,7 @@ bytes3:
 	DECQ       R12
 	JNZ        bytes3
 	VMOVQ      R13, X2
-	VMOVUPS    128(R8), Y3
+	VMOVUPS    160(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VANDPS     Y1, Y2, Y2
@@ -36123,7 +36263,7 @@ bytes3:
 	VMOVUPS      96(R8), Y7
 	VBLENDVPS    Y2, Y5, Y7, Y5
 	VMULPS       Y4, Y5, Y5
-	VMOVUPS      160(R8), Y7
+	VMOVUPS      128(R8), Y7
 	VMOVUPS      192(R8), Y8
 	VBLENDVPS    Y2, Y7, Y8, Y7
 	VMOVUPS      oneSingle<>+0(SB), Y8
@@ -36187,7 +36327,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersYF64AVX2(SB), $2432-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -36245,14 +36385,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R10*8), Y1
-	VMOVUPD 32(BX)(R10*8), Y2
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VORPD   signBit<>+0(SB), Y2, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VANDPD  Y3, Y0, Y0
-	VANDPD  Y4, Y0, Y0
+	PREFETCHT0 8192(BX)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y1
+	PREFETCHT0 8224(BX)(R10*8)
+	VMOVUPD    32(BX)(R10*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD     Y3, Y0, Y0
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -36628,7 +36770,7 @@ end:
 	RET
 
 // func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidPowersF32AVX2(SB), $2880-65
 	LEAQ 2464(SP), SI
 	ADDQ $0x1f, SI
@@ -36696,12 +36838,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(R8*4), Y1
-	VMOVUPS 32(CX)(R8*4), Y2
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VORPS   signBitSingle<>+0(SB), Y2, Y2
-	VPMAXUD Y1, Y0, Y0
-	VPMAXUD Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y1
+	PREFETCHT0 8224(CX)(R8*4)
+	VMOVUPS    32(CX)(R8*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y1, Y0, Y0
+	VPMAXUD    Y2, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -36788,7 +36932,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
+	PREFETCHT0  8224(DX)(R8*4)
 	VMOVUPS     32(DX)(R8*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
@@ -37310,7 +37456,7 @@ end:
 	RET
 
 // func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidPowersF64AVX2(SB), $2528-65
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -37366,14 +37512,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(R8*8), Y1
-	VMOVUPD 32(CX)(R8*8), Y2
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VORPD   signBit<>+0(SB), Y2, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VANDPD  Y3, Y0, Y0
-	VANDPD  Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y1
+	PREFETCHT0 8224(CX)(R8*8)
+	VMOVUPD    32(CX)(R8*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD     Y3, Y0, Y0
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -37479,7 +37627,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y1
+	PREFETCHT0   8224(DX)(R8*8)
 	VMOVUPD      32(DX)(R8*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
@@ -37928,7 +38078,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -37978,12 +38128,14 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R10*4), Y2
-	VMOVUPS 32(BX)(R10*4), Y3
-	VORPS   signBitSingle<>+0(SB), Y2, Y2
-	VORPS   signBitSingle<>+0(SB), Y3, Y3
-	VPMAXUD Y2, Y1, Y1
-	VPMAXUD Y3, Y1, Y1
+	PREFETCHT0 8192(BX)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y2
+	PREFETCHT0 8224(BX)(R10*4)
+	VMOVUPS    32(BX)(R10*4), Y3
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y2, Y1, Y1
+	VPMAXUD    Y3, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -38070,7 +38222,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R10*4)
 	VMOVUPS     (SI)(R10*4), Y2
+	PREFETCHT0  8224(SI)(R10*4)
 	VMOVUPS     32(SI)(R10*4), Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y2, Y4, Y5
@@ -38417,7 +38571,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersF64AVX2(SB), $2528-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -38467,14 +38621,16 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R10*8), Y2
-	VMOVUPD 32(BX)(R10*8), Y3
-	VORPD   signBit<>+0(SB), Y2, Y2
-	VORPD   signBit<>+0(SB), Y3, Y3
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y3, Y5
-	VANDPD  Y4, Y1, Y1
-	VANDPD  Y5, Y1, Y1
+	PREFETCHT0 8192(BX)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y2
+	PREFETCHT0 8224(BX)(R10*8)
+	VMOVUPD    32(BX)(R10*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y1, Y1
+	VANDPD     Y5, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -38580,7 +38736,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y2
+	PREFETCHT0   8224(SI)(R10*8)
 	VMOVUPD      32(SI)(R10*8), Y3
 	VMOVUPD      one<>+0(SB), Y4
 	VSUBPD       Y2, Y4, Y5
@@ -38934,7 +39092,7 @@ end:
 	RET
 
 // func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	LEAQ 256(SP), SI
 	ADDQ $0x1f, SI
@@ -39006,23 +39164,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (DX)(R8*1), X2
-	VMOVUPS   32(SI), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBD X2, Y2
-	VMOVMSKPS Y2, R10
-	POPCNTL   R10, R10
-	ADDQ      R10, DI
-	VMOVUPS   (CX)(R8*4), Y3
-	VMOVUPS   oneSingle<>+0(SB), Y4
-	VSUBPS    Y3, Y4, Y4
-	VBLENDVPS Y2, Y3, Y4, Y5
-	VBLENDVPS Y2, Y4, Y3, Y4
-	VCMPPS    $0x11, Y0, Y5, Y6
-	VCMPPS    $0x11, Y0, Y4, Y7
-	VMOVUPS   signBitSingle<>+0(SB), Y8
-	VANDNPD   Y8, Y2, Y8
-	VXORPS    Y8, Y3, Y8
+	VMOVQ      (DX)(R8*1), X2
+	VMOVUPS    32(SI), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBD  X2, Y2
+	VMOVMSKPS  Y2, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VBLENDVPS  Y2, Y3, Y4, Y5
+	VBLENDVPS  Y2, Y4, Y3, Y4
+	VCMPPS     $0x11, Y0, Y5, Y6
+	VCMPPS     $0x11, Y0, Y4, Y7
+	VMOVUPS    signBitSingle<>+0(SB), Y8
+	VANDNPD    Y8, Y2, Y8
+	VXORPS     Y8, Y3, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDD      quarterUpSingle<>+0(SB), Y5, Y9
@@ -39559,7 +39718,7 @@ DATA leastNormalExpSingle<>+28(SB)/4, $0xc2ae0000
 GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
@@ -39613,23 +39772,24 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (DX)(R8*1), X2
-	VMOVUPS   32(SI), Y3
-	VPCMPEQB  X2, X3, X2
-	VPMOVSXBQ X2, Y2
-	VMOVMSKPD Y2, R9
-	POPCNTL   R9, R9
-	ADDQ      R9, DI
-	VMOVUPD   (CX)(R8*8), Y3
-	VMOVUPD   one<>+0(SB), Y4
-	VSUBPD    Y3, Y4, Y4
-	VBLENDVPD Y2, Y3, Y4, Y5
-	VBLENDVPD Y2, Y4, Y3, Y4
-	VCMPPD    $0x11, Y0, Y5, Y6
-	VCMPPD    $0x11, Y0, Y4, Y7
-	VMOVUPD   signBit<>+0(SB), Y8
-	VANDNPD   Y8, Y2, Y8
-	VXORPD    Y8, Y3, Y8
+	VMOVD      (DX)(R8*1), X2
+	VMOVUPS    32(SI), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBQ  X2, Y2
+	VMOVMSKPD  Y2, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VSUBPD     Y3, Y4, Y4
+	VBLENDVPD  Y2, Y3, Y4, Y5
+	VBLENDVPD  Y2, Y4, Y3, Y4
+	VCMPPD     $0x11, Y0, Y5, Y6
+	VCMPPD     $0x11, Y0, Y4, Y7
+	VMOVUPD    signBit<>+0(SB), Y8
+	VANDNPD    Y8, Y2, Y8
+	VXORPD     Y8, Y3, Y8
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDQ      quarterUp<>+0(SB), Y5, Y9
@@ -40119,7 +40279,7 @@ DATA four<>+24(SB)/8, $0x4010000000000000
 GLOBL four<>(SB), RODATA|NOPTR, $32
 
 // func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -40171,23 +40331,24 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ     (SI)(R9*1), X1
-	VMOVUPS   256(R8), Y2
-	VPCMPEQB  X1, X2, X1
-	VPMOVSXBD X1, Y1
-	VMOVUPS   (BX)(R9*4), Y2
-	VMOVUPS   oneSingle<>+0(SB), Y3
-	VSUBPS    Y2, Y3, Y3
-	VBLENDVPS Y1, Y2, Y3, Y4
-	VBLENDVPS Y1, Y3, Y2, Y3
-	VCMPPS    $0x11, Y0, Y4, Y5
-	VCMPPS    $0x11, Y0, Y3, Y6
-	VPCMPEQD  Y7, Y7, Y7
-	VORPS     Y5, Y6, Y5
-	VANDNPS   Y7, Y5, Y5
-	VMOVUPS   signBitSingle<>+0(SB), Y6
-	VANDNPD   Y6, Y1, Y6
-	VXORPS    Y6, Y2, Y6
+	VMOVQ      (SI)(R9*1), X1
+	VMOVUPS    256(R8), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBD  X1, Y1
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y2
+	VMOVUPS    oneSingle<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y3
+	VBLENDVPS  Y1, Y2, Y3, Y4
+	VBLENDVPS  Y1, Y3, Y2, Y3
+	VCMPPS     $0x11, Y0, Y4, Y5
+	VCMPPS     $0x11, Y0, Y3, Y6
+	VPCMPEQD   Y7, Y7, Y7
+	VORPS      Y5, Y6, Y5
+	VANDNPS    Y7, Y5, Y5
+	VMOVUPS    signBitSingle<>+0(SB), Y6
+	VANDNPD    Y6, Y1, Y6
+	VXORPS     Y6, Y2, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDD      quarterUpSingle<>+0(SB), Y4, Y7
@@ -40536,7 +40697,7 @@ done:
 	RET
 
 // func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -40588,23 +40749,24 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
 
 many:
 	// Vectors at a time: 1.
-	VMOVD     (SI)(R9*1), X1
-	VMOVUPS   256(R8), Y2
-	VPCMPEQB  X1, X2, X1
-	VPMOVSXBQ X1, Y1
-	VMOVUPD   (BX)(R9*8), Y2
-	VMOVUPD   one<>+0(SB), Y3
-	VSUBPD    Y2, Y3, Y3
-	VBLENDVPD Y1, Y2, Y3, Y4
-	VBLENDVPD Y1, Y3, Y2, Y3
-	VCMPPD    $0x11, Y0, Y4, Y5
-	VCMPPD    $0x11, Y0, Y3, Y6
-	VPCMPEQD  Y7, Y7, Y7
-	VORPS     Y5, Y6, Y5
-	VANDNPS   Y7, Y5, Y5
-	VMOVUPD   signBit<>+0(SB), Y6
-	VANDNPD   Y6, Y1, Y6
-	VXORPD    Y6, Y2, Y6
+	VMOVD      (SI)(R9*1), X1
+	VMOVUPS    256(R8), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBQ  X1, Y1
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y2
+	VMOVUPD    one<>+0(SB), Y3
+	VSUBPD     Y2, Y3, Y3
+	VBLENDVPD  Y1, Y2, Y3, Y4
+	VBLENDVPD  Y1, Y3, Y2, Y3
+	VCMPPD     $0x11, Y0, Y4, Y5
+	VCMPPD     $0x11, Y0, Y3, Y6
+	VPCMPEQD   Y7, Y7, Y7
+	VORPS      Y5, Y6, Y5
+	VANDNPS    Y7, Y5, Y5
+	VMOVUPD    signBit<>+0(SB), Y6
+	VANDNPD    Y6, Y1, Y6
+	VXORPD     Y6, Y2, Y6
 
 	// u = 2^k m, with m in [3/4, 3/2).
 	VPADDQ      quarterUp<>+0(SB), Y4, Y7
@@ -40981,7 +41143,7 @@ done:
 	RET
 
 // func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
 	LEAQ 352(SP), SI
 	ADDQ $0x1f, SI
@@ -41053,6 +41215,7 @@ window:
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
 	VMOVUPS     224(SI), Y6
@@ -41064,6 +41227,7 @@ many:
 	VMOVUPS     288(SI), Y6
 	VFMADD231PS Y4, Y4, Y6
 	VMOVUPS     Y6, 288(SI)
+	PREFETCHT0  8192(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
@@ -41689,7 +41853,7 @@ end:
 	RET
 
 // func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
@@ -41740,6 +41904,7 @@ TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
 	VMOVUPS     288(SI), Y6
@@ -41751,6 +41916,7 @@ many:
 	VMOVUPS     224(SI), Y6
 	VFMADD231PD Y4, Y4, Y6
 	VMOVUPS     Y6, 224(SI)
+	PREFETCHT0  8192(CX)(DI*8)
 	VMOVUPD     (CX)(DI*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
@@ -42334,7 +42500,7 @@ done:
 	RET
 
 // func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-89
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -42379,6 +42545,7 @@ TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(SI)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y1, Y2, Y2
@@ -42389,6 +42556,7 @@ many:
 	VMOVUPS     288(R8), Y4
 	VFMADD231PS Y3, Y2, Y4
 	VMOVUPS     Y4, 288(R8)
+	PREFETCHT0  8192(BX)(R9*4)
 	VMOVUPS     (BX)(R9*4), Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
@@ -42850,7 +43018,7 @@ done:
 	RET
 
 // func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-89
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
@@ -42895,6 +43063,7 @@ TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-89
 
 many:
 	// Vectors at a time: 1.
+	PREFETCHT0  8192(SI)(R9*8)
 	VMOVUPD     (SI)(R9*8), Y1
 	VMOVUPD     one<>+0(SB), Y2
 	VSUBPD      Y1, Y2, Y2
@@ -42905,6 +43074,7 @@ many:
 	VMOVUPS     352(R8), Y4
 	VFMADD231PD Y3, Y2, Y4
 	VMOVUPS     Y4, 352(R8)
+	PREFETCHT0  8192(BX)(R9*8)
 	VMOVUPD     (BX)(R9*8), Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
@@ -43406,7 +43576,7 @@ done:
 	RET
 
 // func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2752-73
 	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
@@ -43475,16 +43645,18 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(R8*4), Y0
-	VMOVUPS 32(CX)(R8*4), Y1
-	VORPS   signBitSingle<>+0(SB), Y0, Y0
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS 320(SI), Y2
-	VPMAXUD Y0, Y2, Y2
-	VMOVUPS Y2, 320(SI)
-	VMOVUPS 320(SI), Y2
-	VPMAXUD Y1, Y2, Y2
-	VMOVUPS Y2, 320(SI)
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y0
+	PREFETCHT0 8224(CX)(R8*4)
+	VMOVUPS    32(CX)(R8*4), Y1
+	VORPS      signBitSingle<>+0(SB), Y0, Y0
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    320(SI), Y2
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    Y2, 320(SI)
+	VMOVUPS    320(SI), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -44024,7 +44196,7 @@ end:
 	RET
 
 // func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2496-73
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -44084,18 +44256,20 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(R8*8), Y0
-	VMOVUPD 32(CX)(R8*8), Y1
-	VORPD   signBit<>+0(SB), Y0, Y0
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS 320(SI), Y4
-	VANDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 320(SI)
-	VMOVUPS 320(SI), Y2
-	VANDPD  Y3, Y2, Y2
-	VMOVUPS Y2, 320(SI)
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y0
+	PREFETCHT0 8224(CX)(R8*8)
+	VMOVUPD    32(CX)(R8*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS    320(SI), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 320(SI)
+	VMOVUPS    320(SI), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 320(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -44618,7 +44792,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2720-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -44679,16 +44853,18 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R9*4), Y0
-	VMOVUPS 32(BX)(R9*4), Y1
-	VORPS   signBitSingle<>+0(SB), Y0, Y0
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS 480(R8), Y2
-	VPMAXUD Y0, Y2, Y2
-	VMOVUPS Y2, 480(R8)
-	VMOVUPS 480(R8), Y2
-	VPMAXUD Y1, Y2, Y2
-	VMOVUPS Y2, 480(R8)
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y0
+	PREFETCHT0 8224(BX)(R9*4)
+	VMOVUPS    32(BX)(R9*4), Y1
+	VORPS      signBitSingle<>+0(SB), Y0, Y0
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    480(R8), Y2
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    Y2, 480(R8)
+	VMOVUPS    480(R8), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 480(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -45084,7 +45260,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2720-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -45145,18 +45321,20 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R9*8), Y0
-	VMOVUPD 32(BX)(R9*8), Y1
-	VORPD   signBit<>+0(SB), Y0, Y0
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS 480(R8), Y4
-	VANDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 480(R8)
-	VMOVUPS 480(R8), Y2
-	VANDPD  Y3, Y2, Y2
-	VMOVUPS Y2, 480(R8)
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y0
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS    480(R8), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 480(R8)
+	VMOVUPS    480(R8), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 480(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -45594,7 +45772,7 @@ end:
 	RET
 
 // func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-65
 	LEAQ 2464(SP), SI
 	ADDQ $0x1f, SI
@@ -45665,16 +45843,18 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (CX)(DI*4), Y0
-	VMOVUPS 32(CX)(DI*4), Y1
-	VORPS   signBitSingle<>+0(SB), Y0, Y0
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS 352(SI), Y2
-	VPMAXUD Y0, Y2, Y2
-	VMOVUPS Y2, 352(SI)
-	VMOVUPS 352(SI), Y2
-	VPMAXUD Y1, Y2, Y2
-	VMOVUPS Y2, 352(SI)
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y0
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y1
+	VORPS      signBitSingle<>+0(SB), Y0, Y0
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    352(SI), Y2
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    Y2, 352(SI)
+	VMOVUPS    352(SI), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -45763,7 +45943,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y0
+	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y1
 	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
@@ -46321,7 +46503,7 @@ end:
 	RET
 
 // func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $2688-65
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
@@ -46380,18 +46562,20 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (CX)(DI*8), Y0
-	VMOVUPD 32(CX)(DI*8), Y1
-	VORPD   signBit<>+0(SB), Y0, Y0
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS 384(SI), Y4
-	VANDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 384(SI)
-	VMOVUPS 384(SI), Y2
-	VANDPD  Y3, Y2, Y2
-	VMOVUPS Y2, 384(SI)
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y0
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS    384(SI), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 384(SI)
+	VMOVUPS    384(SI), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 384(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -46499,7 +46683,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y0
+	PREFETCHT0   8224(DX)(DI*8)
 	VMOVUPD      32(DX)(DI*8), Y1
 	VADDPD       minusOne<>+0(SB), Y0, Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
@@ -47018,7 +47204,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2816-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -47072,16 +47258,18 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPS (BX)(R9*4), Y0
-	VMOVUPS 32(BX)(R9*4), Y1
-	VORPS   signBitSingle<>+0(SB), Y0, Y0
-	VORPS   signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS 384(R8), Y2
-	VPMAXUD Y0, Y2, Y2
-	VMOVUPS Y2, 384(R8)
-	VMOVUPS 384(R8), Y2
-	VPMAXUD Y1, Y2, Y2
-	VMOVUPS Y2, 384(R8)
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y0
+	PREFETCHT0 8224(BX)(R9*4)
+	VMOVUPS    32(BX)(R9*4), Y1
+	VORPS      signBitSingle<>+0(SB), Y0, Y0
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VMOVUPS    384(R8), Y2
+	VPMAXUD    Y0, Y2, Y2
+	VMOVUPS    Y2, 384(R8)
+	VMOVUPS    384(R8), Y2
+	VPMAXUD    Y1, Y2, Y2
+	VMOVUPS    Y2, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -47170,7 +47358,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y0
+	PREFETCHT0  8224(SI)(R9*4)
 	VMOVUPS     32(SI)(R9*4), Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y0, Y2, Y3
@@ -47574,7 +47764,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $2816-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
@@ -47628,18 +47818,20 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	VMOVUPD (BX)(R9*8), Y0
-	VMOVUPD 32(BX)(R9*8), Y1
-	VORPD   signBit<>+0(SB), Y0, Y0
-	VORPD   signBit<>+0(SB), Y1, Y1
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y0, Y2
-	VCMPPD  $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS 384(R8), Y4
-	VANDPD  Y2, Y4, Y4
-	VMOVUPS Y4, 384(R8)
-	VMOVUPS 384(R8), Y2
-	VANDPD  Y3, Y2, Y2
-	VMOVUPS Y2, 384(R8)
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y0
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS    384(R8), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 384(R8)
+	VMOVUPS    384(R8), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -47747,7 +47939,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y0
+	PREFETCHT0   8224(SI)(R9*8)
 	VMOVUPD      32(SI)(R9*8), Y1
 	VMOVUPD      one<>+0(SB), Y2
 	VSUBPD       Y0, Y2, Y3

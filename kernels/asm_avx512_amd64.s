@@ -20893,7 +20893,7 @@ done:
 	RET
 
 // func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73
 	// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -20942,7 +20942,9 @@ many:
 	KMOVW        K2, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, BX
+	PREFETCHT0   8192(CX)(SI*4)
 	VMOVUPS      (CX)(SI*4), Z9
+	PREFETCHT0   8256(CX)(SI*4)
 	VMOVUPS      64(CX)(SI*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z9, Z11, Z12
@@ -21082,7 +21084,7 @@ end:
 	RET
 
 // func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -21119,7 +21121,9 @@ many:
 	KMOVB        K2, DI
 	POPCNTL      DI, DI
 	ADDQ         DI, BX
+	PREFETCHT0   8192(CX)(SI*8)
 	VMOVUPD      (CX)(SI*8), Z9
+	PREFETCHT0   8256(CX)(SI*8)
 	VMOVUPD      64(CX)(SI*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z9, Z11, Z12
@@ -21386,7 +21390,7 @@ done:
 	RET
 
 // func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneRegionF32AVX512(SB), $448-65
 	// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
@@ -21430,7 +21434,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*4)
 	VMOVUPS      (DX)(BX*4), Z14
+	PREFETCHT0   8256(DX)(BX*4)
 	VMOVUPS      64(DX)(BX*4), Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
@@ -21440,7 +21446,9 @@ many:
 	VSUBPS       Z17, Z11, Z11
 	VFMADD231PS  Z14, Z14, Z12
 	VFMADD231PS  Z15, Z15, Z13
+	PREFETCHT0   8192(CX)(BX*4)
 	VMOVUPS      (CX)(BX*4), Z18
+	PREFETCHT0   8256(CX)(BX*4)
 	VMOVUPS      64(CX)(BX*4), Z19
 	VFMADD231PS  Z14, Z18, Z0
 	VFMADD231PS  Z15, Z19, Z1
@@ -21630,7 +21638,7 @@ end:
 	RET
 
 // func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
@@ -21657,7 +21665,9 @@ TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*8)
 	VMOVUPD      (DX)(BX*8), Z14
+	PREFETCHT0   8256(DX)(BX*8)
 	VMOVUPD      64(DX)(BX*8), Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
@@ -21667,7 +21677,9 @@ many:
 	VSUBPD       Z17, Z11, Z11
 	VFMADD231PD  Z14, Z14, Z12
 	VFMADD231PD  Z15, Z15, Z13
+	PREFETCHT0   8192(CX)(BX*8)
 	VMOVUPD      (CX)(BX*8), Z18
+	PREFETCHT0   8256(CX)(BX*8)
 	VMOVUPD      64(CX)(BX*8), Z19
 	VFMADD231PD  Z14, Z18, Z0
 	VFMADD231PD  Z15, Z19, Z1
@@ -21803,7 +21815,7 @@ done:
 	RET
 
 // func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -21819,9 +21831,13 @@ TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0   8192(BX)(SI*4)
 	VMOVUPS      (BX)(SI*4), Z2
+	PREFETCHT0   8256(BX)(SI*4)
 	VMOVUPS      64(BX)(SI*4), Z3
+	PREFETCHT0   8320(BX)(SI*4)
 	VMOVUPS      128(BX)(SI*4), Z4
+	PREFETCHT0   8384(BX)(SI*4)
 	VMOVUPS      192(BX)(SI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z2, Z6, Z7
@@ -21883,7 +21899,7 @@ done:
 	RET
 
 // func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -21899,9 +21915,13 @@ TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0   8192(BX)(SI*8)
 	VMOVUPD      (BX)(SI*8), Z2
+	PREFETCHT0   8256(BX)(SI*8)
 	VMOVUPD      64(BX)(SI*8), Z3
+	PREFETCHT0   8320(BX)(SI*8)
 	VMOVUPD      128(BX)(SI*8), Z4
+	PREFETCHT0   8384(BX)(SI*8)
 	VMOVUPD      192(BX)(SI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z2, Z6, Z7
@@ -21963,7 +21983,7 @@ done:
 	RET
 
 // func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF32AVX512(SB), $2368-73
 	// forwardSigmoidRegionYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -22005,18 +22025,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (CX)(DI*4), Z6
-	VMOVUPS 64(CX)(DI*4), Z7
-	VMOVUPS 128(CX)(DI*4), Z8
-	VMOVUPS 192(CX)(DI*4), Z9
-	VPADDD  Z6, Z6, Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPADDD  Z9, Z9, Z13
-	VPMAXUD Z10, Z1, Z1
-	VPMAXUD Z11, Z1, Z1
-	VPMAXUD Z12, Z1, Z1
-	VPMAXUD Z13, Z1, Z1
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z6
+	PREFETCHT0 8256(CX)(DI*4)
+	VMOVUPS    64(CX)(DI*4), Z7
+	PREFETCHT0 8320(CX)(DI*4)
+	VMOVUPS    128(CX)(DI*4), Z8
+	PREFETCHT0 8384(CX)(DI*4)
+	VMOVUPS    192(CX)(DI*4), Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPADDD     Z9, Z9, Z13
+	VPMAXUD    Z10, Z1, Z1
+	VPMAXUD    Z11, Z1, Z1
+	VPMAXUD    Z12, Z1, Z1
+	VPMAXUD    Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
@@ -22322,7 +22346,7 @@ DATA doubledLimitSingle<>+0(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF64AVX512(SB), $2112-73
 	// forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -22359,18 +22383,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (CX)(DI*8), Z6
-	VMOVUPD 64(CX)(DI*8), Z7
-	VMOVUPD 128(CX)(DI*8), Z8
-	VMOVUPD 192(CX)(DI*8), Z9
-	VPADDQ  Z6, Z6, Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPADDQ  Z9, Z9, Z13
-	VPMAXUQ Z10, Z1, Z1
-	VPMAXUQ Z11, Z1, Z1
-	VPMAXUQ Z12, Z1, Z1
-	VPMAXUQ Z13, Z1, Z1
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Z6
+	PREFETCHT0 8256(CX)(DI*8)
+	VMOVUPD    64(CX)(DI*8), Z7
+	PREFETCHT0 8320(CX)(DI*8)
+	VMOVUPD    128(CX)(DI*8), Z8
+	PREFETCHT0 8384(CX)(DI*8)
+	VMOVUPD    192(CX)(DI*8), Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPADDQ     Z9, Z9, Z13
+	VPMAXUQ    Z10, Z1, Z1
+	VPMAXUQ    Z11, Z1, Z1
+	VPMAXUQ    Z12, Z1, Z1
+	VPMAXUQ    Z13, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z10
@@ -22687,7 +22715,7 @@ DATA doubledLimit<>+0(SB)/8, $0x80e5800000000000
 GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
 
 // func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidRegionYF32AVX512(SB), $2112-97
 	// backwardSigmoidRegionYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -22723,18 +22751,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (BX)(R8*4), Z4
-	VMOVUPS 64(BX)(R8*4), Z5
-	VMOVUPS 128(BX)(R8*4), Z6
-	VMOVUPS 192(BX)(R8*4), Z7
-	VPADDD  Z4, Z4, Z8
-	VPADDD  Z5, Z5, Z9
-	VPADDD  Z6, Z6, Z10
-	VPADDD  Z7, Z7, Z11
-	VPMAXUD Z8, Z3, Z3
-	VPMAXUD Z9, Z3, Z3
-	VPMAXUD Z10, Z3, Z3
-	VPMAXUD Z11, Z3, Z3
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z4
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z5
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z6
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z7
+	VPADDD     Z4, Z4, Z8
+	VPADDD     Z5, Z5, Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPMAXUD    Z8, Z3, Z3
+	VPMAXUD    Z9, Z3, Z3
+	VPMAXUD    Z10, Z3, Z3
+	VPMAXUD    Z11, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
@@ -22939,7 +22971,7 @@ end:
 	RET
 
 // func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidRegionYF64AVX512(SB), $2112-97
 	// backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -22975,18 +23007,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z4
-	VMOVUPD 64(BX)(R8*8), Z5
-	VMOVUPD 128(BX)(R8*8), Z6
-	VMOVUPD 192(BX)(R8*8), Z7
-	VPADDQ  Z4, Z4, Z8
-	VPADDQ  Z5, Z5, Z9
-	VPADDQ  Z6, Z6, Z10
-	VPADDQ  Z7, Z7, Z11
-	VPMAXUQ Z8, Z3, Z3
-	VPMAXUQ Z9, Z3, Z3
-	VPMAXUQ Z10, Z3, Z3
-	VPMAXUQ Z11, Z3, Z3
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z4
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z5
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z6
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z7
+	VPADDQ     Z4, Z4, Z8
+	VPADDQ     Z5, Z5, Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPMAXUQ    Z8, Z3, Z3
+	VPMAXUQ    Z9, Z3, Z3
+	VPMAXUQ    Z10, Z3, Z3
+	VPMAXUQ    Z11, Z3, Z3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z8
@@ -23223,7 +23259,7 @@ end:
 	RET
 
 // func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidRegionF32AVX512(SB), $2560-65
 	// forwardSigmoidRegionF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -23267,18 +23303,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (CX)(SI*4), Z8
-	VMOVUPS 64(CX)(SI*4), Z9
-	VMOVUPS 128(CX)(SI*4), Z10
-	VMOVUPS 192(CX)(SI*4), Z11
-	VPADDD  Z8, Z8, Z12
-	VPADDD  Z9, Z9, Z13
-	VPADDD  Z10, Z10, Z14
-	VPADDD  Z11, Z11, Z15
-	VPMAXUD Z12, Z0, Z0
-	VPMAXUD Z13, Z0, Z0
-	VPMAXUD Z14, Z0, Z0
-	VPMAXUD Z15, Z0, Z0
+	PREFETCHT0 8192(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z8
+	PREFETCHT0 8256(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z9
+	PREFETCHT0 8320(CX)(SI*4)
+	VMOVUPS    128(CX)(SI*4), Z10
+	PREFETCHT0 8384(CX)(SI*4)
+	VMOVUPS    192(CX)(SI*4), Z11
+	VPADDD     Z8, Z8, Z12
+	VPADDD     Z9, Z9, Z13
+	VPADDD     Z10, Z10, Z14
+	VPADDD     Z11, Z11, Z15
+	VPMAXUD    Z12, Z0, Z0
+	VPMAXUD    Z13, Z0, Z0
+	VPMAXUD    Z14, Z0, Z0
+	VPMAXUD    Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
@@ -23396,7 +23436,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z8
+	PREFETCHT0  8256(DX)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z9
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
 	VADDPS.BCST minusOneSingle<>+0(SB), Z9, Z11
@@ -23606,7 +23648,7 @@ end:
 	RET
 
 // func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidRegionF64AVX512(SB), $2112-65
 	// forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -23642,18 +23684,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (CX)(SI*8), Z8
-	VMOVUPD 64(CX)(SI*8), Z9
-	VMOVUPD 128(CX)(SI*8), Z10
-	VMOVUPD 192(CX)(SI*8), Z11
-	VPADDQ  Z8, Z8, Z12
-	VPADDQ  Z9, Z9, Z13
-	VPADDQ  Z10, Z10, Z14
-	VPADDQ  Z11, Z11, Z15
-	VPMAXUQ Z12, Z0, Z0
-	VPMAXUQ Z13, Z0, Z0
-	VPMAXUQ Z14, Z0, Z0
-	VPMAXUQ Z15, Z0, Z0
+	PREFETCHT0 8192(CX)(SI*8)
+	VMOVUPD    (CX)(SI*8), Z8
+	PREFETCHT0 8256(CX)(SI*8)
+	VMOVUPD    64(CX)(SI*8), Z9
+	PREFETCHT0 8320(CX)(SI*8)
+	VMOVUPD    128(CX)(SI*8), Z10
+	PREFETCHT0 8384(CX)(SI*8)
+	VMOVUPD    192(CX)(SI*8), Z11
+	VPADDQ     Z8, Z8, Z12
+	VPADDQ     Z9, Z9, Z13
+	VPADDQ     Z10, Z10, Z14
+	VPADDQ     Z11, Z11, Z15
+	VPMAXUQ    Z12, Z0, Z0
+	VPMAXUQ    Z13, Z0, Z0
+	VPMAXUQ    Z14, Z0, Z0
+	VPMAXUQ    Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z12
@@ -23801,7 +23847,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*8)
 	VMOVUPD     (DX)(SI*8), Z8
+	PREFETCHT0  8256(DX)(SI*8)
 	VMOVUPD     64(DX)(SI*8), Z9
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
 	VADDPD.BCST minusOne<>+0(SB), Z9, Z11
@@ -23960,7 +24008,7 @@ end:
 	RET
 
 // func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidRegionF32AVX512(SB), $2112-89
 	// backwardSigmoidRegionF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -23993,18 +24041,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (BX)(R8*4), Z3
-	VMOVUPS 64(BX)(R8*4), Z4
-	VMOVUPS 128(BX)(R8*4), Z5
-	VMOVUPS 192(BX)(R8*4), Z6
-	VPADDD  Z3, Z3, Z7
-	VPADDD  Z4, Z4, Z8
-	VPADDD  Z5, Z5, Z9
-	VPADDD  Z6, Z6, Z10
-	VPMAXUD Z7, Z2, Z2
-	VPMAXUD Z8, Z2, Z2
-	VPMAXUD Z9, Z2, Z2
-	VPMAXUD Z10, Z2, Z2
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z3
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z4
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z5
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z6
+	VPADDD     Z3, Z3, Z7
+	VPADDD     Z4, Z4, Z8
+	VPADDD     Z5, Z5, Z9
+	VPADDD     Z6, Z6, Z10
+	VPMAXUD    Z7, Z2, Z2
+	VPMAXUD    Z8, Z2, Z2
+	VPMAXUD    Z9, Z2, Z2
+	VPMAXUD    Z10, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
@@ -24122,7 +24174,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z3
+	PREFETCHT0   8256(SI)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z3, Z5, Z6
@@ -24212,7 +24266,7 @@ end:
 	RET
 
 // func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidRegionF64AVX512(SB), $2112-89
 	// backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -24245,18 +24299,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z3
-	VMOVUPD 64(BX)(R8*8), Z4
-	VMOVUPD 128(BX)(R8*8), Z5
-	VMOVUPD 192(BX)(R8*8), Z6
-	VPADDQ  Z3, Z3, Z7
-	VPADDQ  Z4, Z4, Z8
-	VPADDQ  Z5, Z5, Z9
-	VPADDQ  Z6, Z6, Z10
-	VPMAXUQ Z7, Z2, Z2
-	VPMAXUQ Z8, Z2, Z2
-	VPMAXUQ Z9, Z2, Z2
-	VPMAXUQ Z10, Z2, Z2
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z3
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z4
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z5
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z6
+	VPADDQ     Z3, Z3, Z7
+	VPADDQ     Z4, Z4, Z8
+	VPADDQ     Z5, Z5, Z9
+	VPADDQ     Z6, Z6, Z10
+	VPMAXUQ    Z7, Z2, Z2
+	VPMAXUQ    Z8, Z2, Z2
+	VPMAXUQ    Z9, Z2, Z2
+	VPMAXUQ    Z10, Z2, Z2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z7
@@ -24404,7 +24462,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z3
+	PREFETCHT0   8256(SI)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z3, Z5, Z6
@@ -24494,7 +24554,7 @@ end:
 	RET
 
 // func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF32AVX512(SB), $192-73
 	// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -24540,7 +24600,9 @@ many:
 	KMOVW        K2, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, BX
+	PREFETCHT0   8192(CX)(SI*4)
 	VMOVUPS      (CX)(SI*4), Z7
+	PREFETCHT0   8256(CX)(SI*4)
 	VMOVUPS      64(CX)(SI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z7, Z9, Z10
@@ -24665,7 +24727,7 @@ end:
 	RET
 
 // func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -24700,7 +24762,9 @@ many:
 	KMOVB        K2, DI
 	POPCNTL      DI, DI
 	ADDQ         DI, BX
+	PREFETCHT0   8192(CX)(SI*8)
 	VMOVUPD      (CX)(SI*8), Z7
+	PREFETCHT0   8256(CX)(SI*8)
 	VMOVUPD      64(CX)(SI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z7, Z9, Z10
@@ -24799,7 +24863,7 @@ done:
 	RET
 
 // func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneSquareYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -24824,6 +24888,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB         (SI)(DI*1), X0, K1
 	KNOTW            K1, K2
+	PREFETCHT0       8192(BX)(DI*4)
 	VMOVUPS          (BX)(DI*4), Z6
 	VBROADCASTSS     oneSingle<>+0(SB), Z7
 	VSUBPS           Z6, Z7, Z7
@@ -24846,6 +24911,7 @@ ordinary1:
 stored1:
 	VPCMPEQB         16(SI)(DI*1), X0, K1
 	KNOTW            K1, K2
+	PREFETCHT0       8256(BX)(DI*4)
 	VMOVUPS          64(BX)(DI*4), Z6
 	VBROADCASTSS     oneSingle<>+0(SB), Z7
 	VSUBPS           Z6, Z7, Z7
@@ -24908,7 +24974,7 @@ done:
 	RET
 
 // func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -24934,6 +25000,7 @@ many:
 	VMOVQ            (SI)(DI*1), X6
 	VPCMPEQB         X6, X0, K1
 	KNOTB            K1, K2
+	PREFETCHT0       8192(BX)(DI*8)
 	VMOVUPD          (BX)(DI*8), Z6
 	VBROADCASTSD     one<>+0(SB), Z7
 	VSUBPD           Z6, Z7, Z7
@@ -24957,6 +25024,7 @@ stored1:
 	VMOVQ            8(SI)(DI*1), X6
 	VPCMPEQB         X6, X0, K1
 	KNOTB            K1, K2
+	PREFETCHT0       8256(BX)(DI*8)
 	VMOVUPD          64(BX)(DI*8), Z6
 	VBROADCASTSD     one<>+0(SB), Z7
 	VSUBPD           Z6, Z7, Z7
@@ -25019,7 +25087,7 @@ done:
 	RET
 
 // func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneSquareF32AVX512(SB), $384-65
 	// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
@@ -25060,7 +25128,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*4)
 	VMOVUPS      (DX)(BX*4), Z12
+	PREFETCHT0   8256(DX)(BX*4)
 	VMOVUPS      64(DX)(BX*4), Z13
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
@@ -25070,7 +25140,9 @@ many:
 	VSUBPS       Z15, Z3, Z3
 	VFMADD231PS  Z12, Z12, Z4
 	VFMADD231PS  Z13, Z13, Z5
+	PREFETCHT0   8192(CX)(BX*4)
 	VMOVUPS      (CX)(BX*4), Z16
+	PREFETCHT0   8256(CX)(BX*4)
 	VMOVUPS      64(CX)(BX*4), Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z16, Z18, Z19
@@ -25262,7 +25334,7 @@ DATA halfSingle<>+0(SB)/4, $0x3f000000
 GLOBL halfSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
@@ -25287,7 +25359,9 @@ TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*8)
 	VMOVUPD      (DX)(BX*8), Z12
+	PREFETCHT0   8256(DX)(BX*8)
 	VMOVUPD      64(DX)(BX*8), Z13
 	VADDPD.BCST  minusOne<>+0(SB), Z12, Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
@@ -25297,7 +25371,9 @@ many:
 	VSUBPD       Z15, Z3, Z3
 	VFMADD231PD  Z12, Z12, Z4
 	VFMADD231PD  Z13, Z13, Z5
+	PREFETCHT0   8192(CX)(BX*8)
 	VMOVUPD      (CX)(BX*8), Z16
+	PREFETCHT0   8256(CX)(BX*8)
 	VMOVUPD      64(CX)(BX*8), Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z16, Z18, Z19
@@ -25439,7 +25515,7 @@ done:
 	RET
 
 // func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -25459,11 +25535,13 @@ TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(SI)(DI*4)
 	VMOVUPS          (SI)(DI*4), Z5
 	VBROADCASTSS     oneSingle<>+0(SB), Z6
 	VSUBPS           Z5, Z6, Z6
 	VMULPS           Z0, Z5, Z7
 	VFMADD231PS      Z1, Z6, Z7
+	PREFETCHT0       8192(BX)(DI*4)
 	VMOVUPS          (BX)(DI*4), Z8
 	VBROADCASTSS     oneSingle<>+0(SB), Z9
 	VSUBPS           Z8, Z9, Z9
@@ -25485,11 +25563,13 @@ ordinary1:
 	VMOVUPS Z7, (AX)(DI*4)
 
 stored1:
+	PREFETCHT0       8256(SI)(DI*4)
 	VMOVUPS          64(SI)(DI*4), Z5
 	VBROADCASTSS     oneSingle<>+0(SB), Z6
 	VSUBPS           Z5, Z6, Z6
 	VMULPS           Z0, Z5, Z7
 	VFMADD231PS      Z1, Z6, Z7
+	PREFETCHT0       8256(BX)(DI*4)
 	VMOVUPS          64(BX)(DI*4), Z8
 	VBROADCASTSS     oneSingle<>+0(SB), Z9
 	VSUBPS           Z8, Z9, Z9
@@ -25555,7 +25635,7 @@ done:
 	RET
 
 // func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -25575,11 +25655,13 @@ TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(SI)(DI*8)
 	VMOVUPD          (SI)(DI*8), Z5
 	VBROADCASTSD     one<>+0(SB), Z6
 	VSUBPD           Z5, Z6, Z6
 	VMULPD           Z0, Z5, Z7
 	VFMADD231PD      Z1, Z6, Z7
+	PREFETCHT0       8192(BX)(DI*8)
 	VMOVUPD          (BX)(DI*8), Z8
 	VBROADCASTSD     one<>+0(SB), Z9
 	VSUBPD           Z8, Z9, Z9
@@ -25601,11 +25683,13 @@ ordinary1:
 	VMOVUPD Z7, (AX)(DI*8)
 
 stored1:
+	PREFETCHT0       8256(SI)(DI*8)
 	VMOVUPD          64(SI)(DI*8), Z5
 	VBROADCASTSD     one<>+0(SB), Z6
 	VSUBPD           Z5, Z6, Z6
 	VMULPD           Z0, Z5, Z7
 	VFMADD231PD      Z1, Z6, Z7
+	PREFETCHT0       8256(BX)(DI*8)
 	VMOVUPD          64(BX)(DI*8), Z8
 	VBROADCASTSD     one<>+0(SB), Z9
 	VSUBPD           Z8, Z9, Z9
@@ -25671,7 +25755,7 @@ done:
 	RET
 
 // func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF32AVX512(SB), $2304-73
 	// forwardSigmoidSquareYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -25711,18 +25795,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (CX)(DI*4), Z5
-	VMOVUPS 64(CX)(DI*4), Z6
-	VMOVUPS 128(CX)(DI*4), Z7
-	VMOVUPS 192(CX)(DI*4), Z8
-	VPADDD  Z5, Z5, Z9
-	VPADDD  Z6, Z6, Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPMAXUD Z9, Z1, Z1
-	VPMAXUD Z10, Z1, Z1
-	VPMAXUD Z11, Z1, Z1
-	VPMAXUD Z12, Z1, Z1
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z5
+	PREFETCHT0 8256(CX)(DI*4)
+	VMOVUPS    64(CX)(DI*4), Z6
+	PREFETCHT0 8320(CX)(DI*4)
+	VMOVUPS    128(CX)(DI*4), Z7
+	PREFETCHT0 8384(CX)(DI*4)
+	VMOVUPS    192(CX)(DI*4), Z8
+	VPADDD     Z5, Z5, Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPMAXUD    Z9, Z1, Z1
+	VPMAXUD    Z10, Z1, Z1
+	VPMAXUD    Z11, Z1, Z1
+	VPMAXUD    Z12, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
@@ -25991,7 +26079,7 @@ end:
 	RET
 
 // func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF64AVX512(SB), $2112-73
 	// forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -26027,18 +26115,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (CX)(DI*8), Z5
-	VMOVUPD 64(CX)(DI*8), Z6
-	VMOVUPD 128(CX)(DI*8), Z7
-	VMOVUPD 192(CX)(DI*8), Z8
-	VPADDQ  Z5, Z5, Z9
-	VPADDQ  Z6, Z6, Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPMAXUQ Z9, Z1, Z1
-	VPMAXUQ Z10, Z1, Z1
-	VPMAXUQ Z11, Z1, Z1
-	VPMAXUQ Z12, Z1, Z1
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Z5
+	PREFETCHT0 8256(CX)(DI*8)
+	VMOVUPD    64(CX)(DI*8), Z6
+	PREFETCHT0 8320(CX)(DI*8)
+	VMOVUPD    128(CX)(DI*8), Z7
+	PREFETCHT0 8384(CX)(DI*8)
+	VMOVUPD    192(CX)(DI*8), Z8
+	VPADDQ     Z5, Z5, Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPMAXUQ    Z9, Z1, Z1
+	VPMAXUQ    Z10, Z1, Z1
+	VPMAXUQ    Z11, Z1, Z1
+	VPMAXUQ    Z12, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z9
@@ -26316,7 +26408,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidSquareYF32AVX512(SB), $2112-97
 	// backwardSigmoidSquareYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -26355,18 +26447,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (BX)(R8*4), Z7
-	VMOVUPS 64(BX)(R8*4), Z8
-	VMOVUPS 128(BX)(R8*4), Z9
-	VMOVUPS 192(BX)(R8*4), Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPADDD  Z9, Z9, Z13
-	VPADDD  Z10, Z10, Z14
-	VPMAXUD Z11, Z6, Z6
-	VPMAXUD Z12, Z6, Z6
-	VPMAXUD Z13, Z6, Z6
-	VPMAXUD Z14, Z6, Z6
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z7
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z8
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z9
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPADDD     Z9, Z9, Z13
+	VPADDD     Z10, Z10, Z14
+	VPMAXUD    Z11, Z6, Z6
+	VPMAXUD    Z12, Z6, Z6
+	VPMAXUD    Z13, Z6, Z6
+	VPMAXUD    Z14, Z6, Z6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
@@ -26589,7 +26685,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidSquareYF64AVX512(SB), $2112-97
 	// backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -26628,18 +26724,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z7
-	VMOVUPD 64(BX)(R8*8), Z8
-	VMOVUPD 128(BX)(R8*8), Z9
-	VMOVUPD 192(BX)(R8*8), Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPADDQ  Z9, Z9, Z13
-	VPADDQ  Z10, Z10, Z14
-	VPMAXUQ Z11, Z6, Z6
-	VPMAXUQ Z12, Z6, Z6
-	VPMAXUQ Z13, Z6, Z6
-	VPMAXUQ Z14, Z6, Z6
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z7
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z8
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z9
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPADDQ     Z9, Z9, Z13
+	VPADDQ     Z10, Z10, Z14
+	VPMAXUQ    Z11, Z6, Z6
+	VPMAXUQ    Z12, Z6, Z6
+	VPMAXUQ    Z13, Z6, Z6
+	VPMAXUQ    Z14, Z6, Z6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z11
@@ -26894,7 +26994,7 @@ end:
 	RET
 
 // func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidSquareF32AVX512(SB), $2496-65
 	// forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -26936,18 +27036,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (CX)(SI*4), Z7
-	VMOVUPS 64(CX)(SI*4), Z8
-	VMOVUPS 128(CX)(SI*4), Z9
-	VMOVUPS 192(CX)(SI*4), Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPADDD  Z9, Z9, Z13
-	VPADDD  Z10, Z10, Z14
-	VPMAXUD Z11, Z0, Z0
-	VPMAXUD Z12, Z0, Z0
-	VPMAXUD Z13, Z0, Z0
-	VPMAXUD Z14, Z0, Z0
+	PREFETCHT0 8192(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z7
+	PREFETCHT0 8256(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z8
+	PREFETCHT0 8320(CX)(SI*4)
+	VMOVUPS    128(CX)(SI*4), Z9
+	PREFETCHT0 8384(CX)(SI*4)
+	VMOVUPS    192(CX)(SI*4), Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPADDD     Z9, Z9, Z13
+	VPADDD     Z10, Z10, Z14
+	VPMAXUD    Z11, Z0, Z0
+	VPMAXUD    Z12, Z0, Z0
+	VPMAXUD    Z13, Z0, Z0
+	VPMAXUD    Z14, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
@@ -27065,7 +27169,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z7
+	PREFETCHT0  8256(DX)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z8
 	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
@@ -27274,7 +27380,7 @@ end:
 	RET
 
 // func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidSquareF64AVX512(SB), $2112-65
 	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -27309,18 +27415,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (CX)(SI*8), Z7
-	VMOVUPD 64(CX)(SI*8), Z8
-	VMOVUPD 128(CX)(SI*8), Z9
-	VMOVUPD 192(CX)(SI*8), Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPADDQ  Z9, Z9, Z13
-	VPADDQ  Z10, Z10, Z14
-	VPMAXUQ Z11, Z0, Z0
-	VPMAXUQ Z12, Z0, Z0
-	VPMAXUQ Z13, Z0, Z0
-	VPMAXUQ Z14, Z0, Z0
+	PREFETCHT0 8192(CX)(SI*8)
+	VMOVUPD    (CX)(SI*8), Z7
+	PREFETCHT0 8256(CX)(SI*8)
+	VMOVUPD    64(CX)(SI*8), Z8
+	PREFETCHT0 8320(CX)(SI*8)
+	VMOVUPD    128(CX)(SI*8), Z9
+	PREFETCHT0 8384(CX)(SI*8)
+	VMOVUPD    192(CX)(SI*8), Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPADDQ     Z9, Z9, Z13
+	VPADDQ     Z10, Z10, Z14
+	VPMAXUQ    Z11, Z0, Z0
+	VPMAXUQ    Z12, Z0, Z0
+	VPMAXUQ    Z13, Z0, Z0
+	VPMAXUQ    Z14, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z11
@@ -27468,7 +27578,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*8)
 	VMOVUPD     (DX)(SI*8), Z7
+	PREFETCHT0  8256(DX)(SI*8)
 	VMOVUPD     64(DX)(SI*8), Z8
 	VADDPD.BCST minusOne<>+0(SB), Z7, Z9
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
@@ -27633,7 +27745,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidSquareF32AVX512(SB), $2112-89
 	// backwardSigmoidSquareF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -27669,18 +27781,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (BX)(R8*4), Z6
-	VMOVUPS 64(BX)(R8*4), Z7
-	VMOVUPS 128(BX)(R8*4), Z8
-	VMOVUPS 192(BX)(R8*4), Z9
-	VPADDD  Z6, Z6, Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPADDD  Z9, Z9, Z13
-	VPMAXUD Z10, Z5, Z5
-	VPMAXUD Z11, Z5, Z5
-	VPMAXUD Z12, Z5, Z5
-	VPMAXUD Z13, Z5, Z5
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z6
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z7
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z8
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPADDD     Z9, Z9, Z13
+	VPMAXUD    Z10, Z5, Z5
+	VPMAXUD    Z11, Z5, Z5
+	VPMAXUD    Z12, Z5, Z5
+	VPMAXUD    Z13, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
@@ -27798,7 +27914,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z6
+	PREFETCHT0   8256(SI)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z6, Z8, Z9
@@ -27915,7 +28033,7 @@ end:
 	RET
 
 // func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidSquareF64AVX512(SB), $2112-89
 	// backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -27951,18 +28069,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z6
-	VMOVUPD 64(BX)(R8*8), Z7
-	VMOVUPD 128(BX)(R8*8), Z8
-	VMOVUPD 192(BX)(R8*8), Z9
-	VPADDQ  Z6, Z6, Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPADDQ  Z9, Z9, Z13
-	VPMAXUQ Z10, Z5, Z5
-	VPMAXUQ Z11, Z5, Z5
-	VPMAXUQ Z12, Z5, Z5
-	VPMAXUQ Z13, Z5, Z5
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z6
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z7
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z8
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPADDQ     Z9, Z9, Z13
+	VPMAXUQ    Z10, Z5, Z5
+	VPMAXUQ    Z11, Z5, Z5
+	VPMAXUQ    Z12, Z5, Z5
+	VPMAXUQ    Z13, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z10
@@ -28110,7 +28232,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z6
+	PREFETCHT0   8256(SI)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z6, Z8, Z9
@@ -28227,7 +28351,7 @@ end:
 	RET
 
 // func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF32AVX512(SB), $384-73
 	// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -28274,6 +28398,7 @@ many:
 	KMOVW        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, BX
+	PREFETCHT0   8192(CX)(SI*4)
 	VMOVUPS      (CX)(SI*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
@@ -28323,6 +28448,7 @@ many:
 	KMOVW             K1, R8
 	POPCNTL           R8, R8
 	ADDQ              R8, BX
+	PREFETCHT0        8256(CX)(SI*4)
 	VMOVUPS           64(CX)(SI*4), Z10
 	VBROADCASTSS      oneSingle<>+0(SB), Z11
 	VSUBPS            Z10, Z11, Z11
@@ -28557,7 +28683,7 @@ end:
 	RET
 
 // func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -28589,6 +28715,7 @@ many:
 	KMOVB        K1, DI
 	POPCNTL      DI, DI
 	ADDQ         DI, BX
+	PREFETCHT0   8192(CX)(SI*8)
 	VMOVUPD      (CX)(SI*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
@@ -28643,6 +28770,7 @@ many:
 	KMOVB             K1, DI
 	POPCNTL           DI, DI
 	ADDQ              DI, BX
+	PREFETCHT0        8256(CX)(SI*8)
 	VMOVUPD           64(CX)(SI*8), Z10
 	VBROADCASTSD      one<>+0(SB), Z11
 	VSUBPD            Z10, Z11, Z11
@@ -28838,7 +28966,7 @@ done:
 	RET
 
 // func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneLogsYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -28864,6 +28992,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(DI*1), X0, K1
 	KNOTW        K1, K2
+	PREFETCHT0   8192(BX)(DI*4)
 	VMOVUPS      (BX)(DI*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
@@ -28891,6 +29020,7 @@ ordinary1:
 stored1:
 	VPCMPEQB     16(SI)(DI*1), X0, K1
 	KNOTW        K1, K2
+	PREFETCHT0   8256(BX)(DI*4)
 	VMOVUPS      64(BX)(DI*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
@@ -28963,7 +29093,7 @@ done:
 	RET
 
 // func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -28990,6 +29120,7 @@ many:
 	VMOVQ        (SI)(DI*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
+	PREFETCHT0   8192(BX)(DI*8)
 	VMOVUPD      (BX)(DI*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
@@ -29018,6 +29149,7 @@ stored1:
 	VMOVQ        8(SI)(DI*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
+	PREFETCHT0   8256(BX)(DI*8)
 	VMOVUPD      64(BX)(DI*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
@@ -29090,7 +29222,7 @@ done:
 	RET
 
 // func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneLogsF32AVX512(SB), $576-65
 	// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -29134,11 +29266,13 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*4)
 	VMOVUPS      (DX)(BX*4), Z12
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
 	VADDPS       Z12, Z7, Z7
 	VSUBPS       Z13, Z8, Z8
 	VFMADD231PS  Z12, Z12, Z9
+	PREFETCHT0   8192(CX)(BX*4)
 	VMOVUPS      (CX)(BX*4), Z14
 	VBROADCASTSS oneSingle<>+0(SB), Z15
 	VSUBPS       Z14, Z15, Z15
@@ -29206,11 +29340,13 @@ many:
 	VFNMADD231PS      Z13, Z15, Z6
 	VFMADD231PS       Z16, Z12, Z10
 	VFNMADD231PS      Z17, Z13, Z11
+	PREFETCHT0        8256(DX)(BX*4)
 	VMOVUPS           64(DX)(BX*4), Z12
 	VADDPS.BCST       minusOneSingle<>+0(SB), Z12, Z13
 	VADDPS            Z12, Z7, Z7
 	VSUBPS            Z13, Z8, Z8
 	VFMADD231PS       Z12, Z12, Z9
+	PREFETCHT0        8256(CX)(BX*4)
 	VMOVUPS           64(CX)(BX*4), Z14
 	VBROADCASTSS      oneSingle<>+0(SB), Z15
 	VSUBPS            Z14, Z15, Z15
@@ -29537,7 +29673,7 @@ end:
 	RET
 
 // func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -29562,11 +29698,13 @@ TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*8)
 	VMOVUPD      (DX)(BX*8), Z12
 	VADDPD.BCST  minusOne<>+0(SB), Z12, Z13
 	VADDPD       Z12, Z7, Z7
 	VSUBPD       Z13, Z8, Z8
 	VFMADD231PD  Z12, Z12, Z9
+	PREFETCHT0   8192(CX)(BX*8)
 	VMOVUPD      (CX)(BX*8), Z14
 	VBROADCASTSD one<>+0(SB), Z15
 	VSUBPD       Z14, Z15, Z15
@@ -29642,11 +29780,13 @@ many:
 	VFNMADD231PD      Z13, Z15, Z6
 	VFMADD231PD       Z16, Z12, Z10
 	VFNMADD231PD      Z17, Z13, Z11
+	PREFETCHT0        8256(DX)(BX*8)
 	VMOVUPD           64(DX)(BX*8), Z12
 	VADDPD.BCST       minusOne<>+0(SB), Z12, Z13
 	VADDPD            Z12, Z7, Z7
 	VSUBPD            Z13, Z8, Z8
 	VFMADD231PD       Z12, Z12, Z9
+	PREFETCHT0        8256(CX)(BX*8)
 	VMOVUPD           64(CX)(BX*8), Z14
 	VBROADCASTSD      one<>+0(SB), Z15
 	VSUBPD            Z14, Z15, Z15
@@ -29921,7 +30061,7 @@ done:
 	RET
 
 // func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -29941,11 +30081,13 @@ TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(DI*4)
 	VMOVUPS      (SI)(DI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VMULPS       Z0, Z5, Z7
 	VFMADD231PS  Z1, Z6, Z7
+	PREFETCHT0   8192(BX)(DI*4)
 	VMOVUPS      (BX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
@@ -29970,11 +30112,13 @@ ordinary1:
 	VMOVUPS Z5, (AX)(DI*4)
 
 stored1:
+	PREFETCHT0   8256(SI)(DI*4)
 	VMOVUPS      64(SI)(DI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VMULPS       Z0, Z5, Z7
 	VFMADD231PS  Z1, Z6, Z7
+	PREFETCHT0   8256(BX)(DI*4)
 	VMOVUPS      64(BX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
@@ -30046,7 +30190,7 @@ done:
 	RET
 
 // func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -30066,11 +30210,13 @@ TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(DI*8)
 	VMOVUPD      (SI)(DI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VMULPD       Z0, Z5, Z7
 	VFMADD231PD  Z1, Z6, Z7
+	PREFETCHT0   8192(BX)(DI*8)
 	VMOVUPD      (BX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
@@ -30095,11 +30241,13 @@ ordinary1:
 	VMOVUPD Z5, (AX)(DI*8)
 
 stored1:
+	PREFETCHT0   8256(SI)(DI*8)
 	VMOVUPD      64(SI)(DI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VMULPD       Z0, Z5, Z7
 	VFMADD231PD  Z1, Z6, Z7
+	PREFETCHT0   8256(BX)(DI*8)
 	VMOVUPD      64(BX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
@@ -30171,7 +30319,7 @@ done:
 	RET
 
 // func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF32AVX512(SB), $2496-73
 	// forwardSigmoidLogsYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -30217,9 +30365,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z8
+	PREFETCHT0 8256(CX)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z9
+	PREFETCHT0 8320(CX)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z10
+	PREFETCHT0 8384(CX)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z11
 	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
@@ -30600,7 +30752,7 @@ DATA minusLimitSingle<>+0(SB)/4, $0xc2a00000
 GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF64AVX512(SB), $2112-73
 	// forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -30639,9 +30791,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z8
+	PREFETCHT0 8256(CX)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z9
+	PREFETCHT0 8320(CX)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z10
+	PREFETCHT0 8384(CX)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z11
 	VORPD.BCST signBit<>+0(SB), Z8, Z8
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
@@ -31048,7 +31204,7 @@ DATA minusLimit<>+0(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
 
 // func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidLogsYF32AVX512(SB), $2112-97
 	// backwardSigmoidLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -31087,18 +31243,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (BX)(R8*4), Z6
-	VMOVUPS 64(BX)(R8*4), Z7
-	VMOVUPS 128(BX)(R8*4), Z8
-	VMOVUPS 192(BX)(R8*4), Z9
-	VPADDD  Z6, Z6, Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPADDD  Z9, Z9, Z13
-	VPMAXUD Z10, Z5, Z5
-	VPMAXUD Z11, Z5, Z5
-	VPMAXUD Z12, Z5, Z5
-	VPMAXUD Z13, Z5, Z5
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z6
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z7
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z8
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPADDD     Z9, Z9, Z13
+	VPMAXUD    Z10, Z5, Z5
+	VPMAXUD    Z11, Z5, Z5
+	VPMAXUD    Z12, Z5, Z5
+	VPMAXUD    Z13, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
@@ -31315,7 +31475,7 @@ end:
 	RET
 
 // func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidLogsYF64AVX512(SB), $2112-97
 	// backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -31354,18 +31514,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z6
-	VMOVUPD 64(BX)(R8*8), Z7
-	VMOVUPD 128(BX)(R8*8), Z8
-	VMOVUPD 192(BX)(R8*8), Z9
-	VPADDQ  Z6, Z6, Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPADDQ  Z9, Z9, Z13
-	VPMAXUQ Z10, Z5, Z5
-	VPMAXUQ Z11, Z5, Z5
-	VPMAXUQ Z12, Z5, Z5
-	VPMAXUQ Z13, Z5, Z5
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z6
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z7
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z8
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPADDQ     Z9, Z9, Z13
+	VPMAXUQ    Z10, Z5, Z5
+	VPMAXUQ    Z11, Z5, Z5
+	VPMAXUQ    Z12, Z5, Z5
+	VPMAXUQ    Z13, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z10
@@ -31614,7 +31778,7 @@ end:
 	RET
 
 // func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidLogsF32AVX512(SB), $2688-65
 	// forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -31662,9 +31826,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z10
+	PREFETCHT0 8256(CX)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z11
+	PREFETCHT0 8320(CX)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z12
+	PREFETCHT0 8384(CX)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z13
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
@@ -31791,7 +31959,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z10
+	PREFETCHT0  8256(DX)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z11
 	VADDPS.BCST minusOneSingle<>+0(SB), Z10, Z12
 	VADDPS.BCST minusOneSingle<>+0(SB), Z11, Z13
@@ -32096,7 +32266,7 @@ end:
 	RET
 
 // func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidLogsF64AVX512(SB), $2112-65
 	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -32134,9 +32304,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z10
+	PREFETCHT0 8256(CX)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z11
+	PREFETCHT0 8320(CX)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z12
+	PREFETCHT0 8384(CX)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z13
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
@@ -32293,7 +32467,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(DX)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z10
+	PREFETCHT0       8256(DX)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z11
 	VADDPD.BCST      minusOne<>+0(SB), Z10, Z12
 	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
@@ -32544,7 +32720,7 @@ end:
 	RET
 
 // func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidLogsF32AVX512(SB), $2112-89
 	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -32579,18 +32755,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPS (BX)(R8*4), Z5
-	VMOVUPS 64(BX)(R8*4), Z6
-	VMOVUPS 128(BX)(R8*4), Z7
-	VMOVUPS 192(BX)(R8*4), Z8
-	VPADDD  Z5, Z5, Z9
-	VPADDD  Z6, Z6, Z10
-	VPADDD  Z7, Z7, Z11
-	VPADDD  Z8, Z8, Z12
-	VPMAXUD Z9, Z4, Z4
-	VPMAXUD Z10, Z4, Z4
-	VPMAXUD Z11, Z4, Z4
-	VPMAXUD Z12, Z4, Z4
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z5
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z6
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z7
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z8
+	VPADDD     Z5, Z5, Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPADDD     Z8, Z8, Z12
+	VPMAXUD    Z9, Z4, Z4
+	VPMAXUD    Z10, Z4, Z4
+	VPMAXUD    Z11, Z4, Z4
+	VPMAXUD    Z12, Z4, Z4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
@@ -32708,7 +32888,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z5
+	PREFETCHT0   8256(SI)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z5, Z7, Z8
@@ -32810,7 +32992,7 @@ end:
 	RET
 
 // func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidLogsF64AVX512(SB), $2112-89
 	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -32845,18 +33027,22 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	VMOVUPD (BX)(R8*8), Z5
-	VMOVUPD 64(BX)(R8*8), Z6
-	VMOVUPD 128(BX)(R8*8), Z7
-	VMOVUPD 192(BX)(R8*8), Z8
-	VPADDQ  Z5, Z5, Z9
-	VPADDQ  Z6, Z6, Z10
-	VPADDQ  Z7, Z7, Z11
-	VPADDQ  Z8, Z8, Z12
-	VPMAXUQ Z9, Z4, Z4
-	VPMAXUQ Z10, Z4, Z4
-	VPMAXUQ Z11, Z4, Z4
-	VPMAXUQ Z12, Z4, Z4
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z5
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z6
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z7
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z8
+	VPADDQ     Z5, Z5, Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPADDQ     Z8, Z8, Z12
+	VPMAXUQ    Z9, Z4, Z4
+	VPMAXUQ    Z10, Z4, Z4
+	VPMAXUQ    Z11, Z4, Z4
+	VPMAXUQ    Z12, Z4, Z4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z9
@@ -33004,7 +33190,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z5
+	PREFETCHT0   8256(SI)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z5, Z7, Z8
@@ -33106,7 +33294,7 @@ end:
 	RET
 
 // func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
 	// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -33158,6 +33346,7 @@ many:
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
+	PREFETCHT0   8192(CX)(DI*4)
 	VMOVUPS      (CX)(DI*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
@@ -33242,6 +33431,7 @@ noMore1:
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
+	PREFETCHT0   8256(CX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
@@ -33580,7 +33770,7 @@ end:
 	RET
 
 // func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -33615,6 +33805,7 @@ many:
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
+	PREFETCHT0   8192(CX)(DI*8)
 	VMOVUPD      (CX)(DI*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
@@ -33704,6 +33895,7 @@ noMore1:
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
+	PREFETCHT0   8256(CX)(DI*8)
 	VMOVUPD      64(CX)(DI*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
@@ -33989,7 +34181,7 @@ done:
 	RET
 
 // func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -34020,6 +34212,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(R8*1), X0, K1
 	KNOTW        K1, K2
+	PREFETCHT0   8192(BX)(R8*4)
 	VMOVUPS      (BX)(R8*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
@@ -34113,6 +34306,7 @@ ordinary2:
 stored2:
 	VPCMPEQB     16(SI)(R8*1), X0, K1
 	KNOTW        K1, K2
+	PREFETCHT0   8256(BX)(R8*4)
 	VMOVUPS      64(BX)(R8*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
@@ -34317,7 +34511,7 @@ done:
 	RET
 
 // func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -34349,6 +34543,7 @@ many:
 	VMOVQ        (SI)(R8*1), X9
 	VPCMPEQB     X9, X0, K1
 	KNOTB        K1, K2
+	PREFETCHT0   8192(BX)(R8*8)
 	VMOVUPD      (BX)(R8*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
@@ -34447,6 +34642,7 @@ stored2:
 	VMOVQ        8(SI)(R8*1), X9
 	VPCMPEQB     X9, X0, K1
 	KNOTB        K1, K2
+	PREFETCHT0   8256(BX)(R8*8)
 	VMOVUPD      64(BX)(R8*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
@@ -34659,7 +34855,7 @@ done:
 	RET
 
 // func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNonePowersF32AVX512(SB), $704-65
 	// forwardNonePowersF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -34708,11 +34904,13 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*4)
 	VMOVUPS      (DX)(SI*4), Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
 	VADDPS       Z14, Z7, Z7
 	VSUBPS       Z15, Z8, Z8
 	VFMADD231PS  Z14, Z14, Z9
+	PREFETCHT0   8192(CX)(SI*4)
 	VMOVUPS      (CX)(SI*4), Z16
 	VBROADCASTSS oneSingle<>+0(SB), Z17
 	VSUBPS       Z16, Z17, Z17
@@ -34848,11 +35046,13 @@ noSquare2:
 noMore2:
 	VMULPS       Z15, Z14, Z14
 	VFNMADD231PS Z19, Z14, Z13
+	PREFETCHT0   8256(DX)(SI*4)
 	VMOVUPS      64(DX)(SI*4), Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
 	VADDPS       Z14, Z7, Z7
 	VSUBPS       Z15, Z8, Z8
 	VFMADD231PS  Z14, Z14, Z9
+	PREFETCHT0   8256(CX)(SI*4)
 	VMOVUPS      64(CX)(SI*4), Z16
 	VBROADCASTSS oneSingle<>+0(SB), Z17
 	VSUBPS       Z16, Z17, Z17
@@ -35349,7 +35549,7 @@ end:
 	RET
 
 // func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNonePowersF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -35377,11 +35577,13 @@ TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*8)
 	VMOVUPD      (DX)(SI*8), Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
 	VADDPD       Z14, Z7, Z7
 	VSUBPD       Z15, Z8, Z8
 	VFMADD231PD  Z14, Z14, Z9
+	PREFETCHT0   8192(CX)(SI*8)
 	VMOVUPD      (CX)(SI*8), Z16
 	VBROADCASTSD one<>+0(SB), Z17
 	VSUBPD       Z16, Z17, Z17
@@ -35525,11 +35727,13 @@ noSquare2:
 noMore2:
 	VMULPD       Z15, Z14, Z14
 	VFNMADD231PD Z19, Z14, Z13
+	PREFETCHT0   8256(DX)(SI*8)
 	VMOVUPD      64(DX)(SI*8), Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
 	VADDPD       Z14, Z7, Z7
 	VSUBPD       Z15, Z8, Z8
 	VFMADD231PD  Z14, Z14, Z9
+	PREFETCHT0   8256(CX)(SI*8)
 	VMOVUPD      64(CX)(SI*8), Z16
 	VBROADCASTSD one<>+0(SB), Z17
 	VSUBPD       Z16, Z17, Z17
@@ -35960,7 +36164,7 @@ done:
 	RET
 
 // func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -35985,11 +36189,13 @@ TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VMULPS       Z0, Z8, Z10
 	VFMADD231PS  Z1, Z9, Z10
+	PREFETCHT0   8192(BX)(R8*4)
 	VMOVUPS      (BX)(R8*4), Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
@@ -36140,11 +36346,13 @@ ordinary3:
 	VMOVUPS Z8, (AX)(R8*4)
 
 stored3:
+	PREFETCHT0   8256(SI)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VMULPS       Z0, Z8, Z10
 	VFMADD231PS  Z1, Z9, Z10
+	PREFETCHT0   8256(BX)(R8*4)
 	VMOVUPS      64(BX)(R8*4), Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
@@ -36468,7 +36676,7 @@ done:
 	RET
 
 // func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -36493,11 +36701,13 @@ TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
 	VMULPD       Z0, Z8, Z10
 	VFMADD231PD  Z1, Z9, Z10
+	PREFETCHT0   8192(BX)(R8*8)
 	VMOVUPD      (BX)(R8*8), Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
@@ -36656,11 +36866,13 @@ ordinary3:
 	VMOVUPD Z8, (AX)(R8*8)
 
 stored3:
+	PREFETCHT0   8256(SI)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
 	VMULPD       Z0, Z8, Z10
 	VFMADD231PD  Z1, Z9, Z10
+	PREFETCHT0   8256(BX)(R8*8)
 	VMOVUPD      64(BX)(R8*8), Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
@@ -37000,7 +37212,7 @@ done:
 	RET
 
 // func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF32AVX512(SB), $2624-73
 	// forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -37051,9 +37263,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Z10
+	PREFETCHT0 8256(CX)(R8*4)
 	VMOVUPS    64(CX)(R8*4), Z11
+	PREFETCHT0 8320(CX)(R8*4)
 	VMOVUPS    128(CX)(R8*4), Z12
+	PREFETCHT0 8384(CX)(R8*4)
 	VMOVUPS    192(CX)(R8*4), Z13
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
@@ -37538,7 +37754,7 @@ end:
 	RET
 
 // func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF64AVX512(SB), $2112-73
 	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -37580,9 +37796,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z10
+	PREFETCHT0 8256(CX)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z11
+	PREFETCHT0 8320(CX)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z12
+	PREFETCHT0 8384(CX)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z13
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
@@ -38052,7 +38272,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidPowersYF32AVX512(SB), $2112-97
 	// backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -38096,9 +38316,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z9
+	PREFETCHT0 8256(BX)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z10
+	PREFETCHT0 8320(BX)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z11
+	PREFETCHT0 8384(BX)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
@@ -38444,7 +38668,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidPowersYF64AVX512(SB), $2112-97
 	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -38488,9 +38712,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z9
+	PREFETCHT0 8256(BX)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z10
+	PREFETCHT0 8320(BX)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z11
+	PREFETCHT0 8384(BX)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z12
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
@@ -38879,7 +39107,7 @@ end:
 	RET
 
 // func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidPowersF32AVX512(SB), $2816-65
 	// forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -38932,9 +39160,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z12
+	PREFETCHT0 8256(CX)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z13
+	PREFETCHT0 8320(CX)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z14
+	PREFETCHT0 8384(CX)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z15
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
@@ -39061,7 +39293,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z12
+	PREFETCHT0  8256(DX)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z13
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
@@ -39540,7 +39774,7 @@ end:
 	RET
 
 // func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidPowersF64AVX512(SB), $2112-65
 	// forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -39581,9 +39815,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z12
+	PREFETCHT0 8256(CX)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z13
+	PREFETCHT0 8320(CX)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z14
+	PREFETCHT0 8384(CX)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z15
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
 	VORPD.BCST signBit<>+0(SB), Z13, Z13
@@ -39740,7 +39978,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(DX)(DI*8)
 	VMOVUPD          (DX)(DI*8), Z12
+	PREFETCHT0       8256(DX)(DI*8)
 	VMOVUPD          64(DX)(DI*8), Z13
 	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
 	VADDPD.BCST      minusOne<>+0(SB), Z13, Z15
@@ -40151,7 +40391,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidPowersF32AVX512(SB), $2112-89
 	// backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -40191,9 +40431,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z8
+	PREFETCHT0 8256(BX)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z9
+	PREFETCHT0 8320(BX)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z10
+	PREFETCHT0 8384(BX)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z11
 	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
@@ -40320,7 +40564,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z8
+	PREFETCHT0   8256(SI)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z8, Z10, Z11
@@ -40635,7 +40881,7 @@ end:
 	RET
 
 // func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidPowersF64AVX512(SB), $2112-89
 	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -40675,9 +40921,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z8
+	PREFETCHT0 8256(BX)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z9
+	PREFETCHT0 8320(BX)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z10
+	PREFETCHT0 8384(BX)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z11
 	VORPD.BCST signBit<>+0(SB), Z8, Z8
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
@@ -40834,7 +41084,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(SI)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z8
+	PREFETCHT0       8256(SI)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z9
 	VBROADCASTSD     one<>+0(SB), Z10
 	VSUBPD           Z8, Z10, Z11
@@ -41160,7 +41412,7 @@ end:
 	RET
 
 // func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
 	// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -41220,6 +41472,7 @@ many:
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
+	PREFETCHT0   8192(CX)(DI*4)
 	VMOVUPS      (CX)(DI*4), Z13
 	VBROADCASTSS oneSingle<>+0(SB), Z14
 	VSUBPS       Z13, Z14, Z14
@@ -41361,6 +41614,7 @@ noMore1:
 	KMOVW        K1, R9
 	POPCNTL      R9, R9
 	ADDQ         R9, SI
+	PREFETCHT0   8256(CX)(DI*4)
 	VMOVUPS      64(CX)(DI*4), Z13
 	VBROADCASTSS oneSingle<>+0(SB), Z14
 	VSUBPS       Z13, Z14, Z14
@@ -41819,7 +42073,7 @@ DATA leastNormalExpSingle<>+0(SB)/4, $0xc2ae0000
 GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -41862,6 +42116,7 @@ many:
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
+	PREFETCHT0   8192(CX)(DI*8)
 	VMOVUPD      (CX)(DI*8), Z13
 	VBROADCASTSD one<>+0(SB), Z14
 	VSUBPD       Z13, Z14, Z14
@@ -42018,6 +42273,7 @@ noMore1:
 	KMOVB        K1, R8
 	POPCNTL      R8, R8
 	ADDQ         R8, SI
+	PREFETCHT0   8256(CX)(DI*8)
 	VMOVUPD      64(CX)(DI*8), Z13
 	VBROADCASTSD one<>+0(SB), Z14
 	VSUBPD       Z13, Z14, Z14
@@ -42443,7 +42699,7 @@ DATA leastNormalExp<>+0(SB)/8, $0xc086180000000000
 GLOBL leastNormalExp<>(SB), RODATA|NOPTR, $8
 
 // func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -42482,6 +42738,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(R8*1), X0, K1
 	KNOTW        K1, K2
+	PREFETCHT0   8192(BX)(R8*4)
 	VMOVUPS      (BX)(R8*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
@@ -42630,6 +42887,7 @@ ordinary2:
 stored2:
 	VPCMPEQB     16(SI)(R8*1), X0, K1
 	KNOTW        K1, K2
+	PREFETCHT0   8256(BX)(R8*4)
 	VMOVUPS      64(BX)(R8*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
@@ -42944,7 +43202,7 @@ done:
 	RET
 
 // func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -42984,6 +43242,7 @@ many:
 	VMOVQ        (SI)(R8*1), X10
 	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
+	PREFETCHT0   8192(BX)(R8*8)
 	VMOVUPD      (BX)(R8*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
@@ -43147,6 +43406,7 @@ stored2:
 	VMOVQ        8(SI)(R8*1), X10
 	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
+	PREFETCHT0   8256(BX)(R8*8)
 	VMOVUPD      64(BX)(R8*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
@@ -43489,7 +43749,7 @@ done:
 	RET
 
 // func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-65
 	// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -43546,11 +43806,13 @@ window:
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*4)
 	VMOVUPS      (DX)(SI*4), Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
 	VADDPS       Z15, Z8, Z8
 	VSUBPS       Z16, Z9, Z9
 	VFMADD231PS  Z15, Z15, Z10
+	PREFETCHT0   8192(CX)(SI*4)
 	VMOVUPS      (CX)(SI*4), Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z17, Z18, Z18
@@ -43736,11 +43998,13 @@ noSquare2:
 noMore2:
 	VMULPS       Z16, Z15, Z15
 	VFNMADD231PS Z20, Z15, Z14
+	PREFETCHT0   8256(DX)(SI*4)
 	VMOVUPS      64(DX)(SI*4), Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
 	VADDPS       Z15, Z8, Z8
 	VSUBPS       Z16, Z9, Z9
 	VFMADD231PS  Z15, Z15, Z10
+	PREFETCHT0   8256(CX)(SI*4)
 	VMOVUPS      64(CX)(SI*4), Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z17, Z18, Z18
@@ -44337,7 +44601,7 @@ end:
 	RET
 
 // func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-65
 	// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -44373,11 +44637,13 @@ TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*8)
 	VMOVUPD      (DX)(SI*8), Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
 	VADDPD       Z15, Z8, Z8
 	VSUBPD       Z16, Z9, Z9
 	VFMADD231PD  Z15, Z15, Z10
+	PREFETCHT0   8192(CX)(SI*8)
 	VMOVUPD      (CX)(SI*8), Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z17, Z18, Z18
@@ -44583,11 +44849,13 @@ noSquare2:
 noMore2:
 	VMULPD       Z16, Z15, Z15
 	VFNMADD231PD Z20, Z15, Z14
+	PREFETCHT0   8256(DX)(SI*8)
 	VMOVUPD      64(DX)(SI*8), Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
 	VADDPD       Z15, Z8, Z8
 	VSUBPD       Z16, Z9, Z9
 	VFMADD231PD  Z15, Z15, Z10
+	PREFETCHT0   8256(CX)(SI*8)
 	VMOVUPD      64(CX)(SI*8), Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z17, Z18, Z18
@@ -45142,7 +45410,7 @@ done:
 	RET
 
 // func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -45175,11 +45443,13 @@ TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VMULPS       Z0, Z9, Z11
 	VFMADD231PS  Z1, Z10, Z11
+	PREFETCHT0   8192(BX)(R8*4)
 	VMOVUPS      (BX)(R8*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
@@ -45380,11 +45650,13 @@ ordinary3:
 	VMOVUPS Z9, (AX)(R8*4)
 
 stored3:
+	PREFETCHT0   8256(SI)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VMULPS       Z0, Z9, Z11
 	VFMADD231PS  Z1, Z10, Z11
+	PREFETCHT0   8256(BX)(R8*4)
 	VMOVUPS      64(BX)(R8*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
@@ -45808,7 +46080,7 @@ done:
 	RET
 
 // func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-89
 	// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
@@ -45841,11 +46113,13 @@ TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VMULPD       Z0, Z9, Z11
 	VFMADD231PD  Z1, Z10, Z11
+	PREFETCHT0   8192(BX)(R8*8)
 	VMOVUPD      (BX)(R8*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
@@ -46066,11 +46340,13 @@ ordinary3:
 	VMOVUPD Z9, (AX)(R8*8)
 
 stored3:
+	PREFETCHT0   8256(SI)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VMULPD       Z0, Z9, Z11
 	VFMADD231PD  Z1, Z10, Z11
+	PREFETCHT0   8256(BX)(R8*8)
 	VMOVUPD      64(BX)(R8*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
@@ -46534,7 +46810,7 @@ done:
 	RET
 
 // func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $2624-73
 	// forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -46586,9 +46862,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z11
+	PREFETCHT0 8256(CX)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z12
+	PREFETCHT0 8320(CX)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z13
+	PREFETCHT0 8384(CX)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z14
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
@@ -47091,7 +47371,7 @@ end:
 	RET
 
 // func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, POPCNT
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $2112-73
 	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -47134,9 +47414,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z11
+	PREFETCHT0 8256(CX)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z12
+	PREFETCHT0 8320(CX)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z13
+	PREFETCHT0 8384(CX)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z14
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
@@ -47642,7 +47926,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2112-97
 	// backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -47687,9 +47971,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z10
+	PREFETCHT0 8256(BX)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z11
+	PREFETCHT0 8320(BX)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z12
+	PREFETCHT0 8384(BX)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z13
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
@@ -48053,7 +48341,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2112-97
 	// backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -48098,9 +48386,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z10
+	PREFETCHT0 8256(BX)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z11
+	PREFETCHT0 8320(BX)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z12
+	PREFETCHT0 8384(BX)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z13
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
@@ -48525,7 +48817,7 @@ end:
 	RET
 
 // func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-65
 	LEAQ 2816(SP), SI
 	ADDQ $0x3f, SI
@@ -48584,9 +48876,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z12
+	PREFETCHT0 8256(CX)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z13
+	PREFETCHT0 8320(CX)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z14
+	PREFETCHT0 8384(CX)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z15
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
@@ -48713,7 +49009,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z12
+	PREFETCHT0  8256(DX)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z13
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
@@ -49212,7 +49510,7 @@ end:
 	RET
 
 // func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $2240-65
 	LEAQ 2112(SP), SI
 	ADDQ $0x3f, SI
@@ -49259,9 +49557,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z12
+	PREFETCHT0 8256(CX)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z13
+	PREFETCHT0 8320(CX)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z14
+	PREFETCHT0 8384(CX)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z15
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
 	VORPD.BCST signBit<>+0(SB), Z13, Z13
@@ -49418,7 +49720,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(DX)(DI*8)
 	VMOVUPD          (DX)(DI*8), Z12
+	PREFETCHT0       8256(DX)(DI*8)
 	VMOVUPD          64(DX)(DI*8), Z13
 	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
 	VADDPD.BCST      minusOne<>+0(SB), Z13, Z15
@@ -49886,7 +50190,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x3f, R8
@@ -49936,9 +50240,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z4
+	PREFETCHT0 8256(BX)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z5
+	PREFETCHT0 8320(BX)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z6
+	PREFETCHT0 8384(BX)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z7
 	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
@@ -50065,7 +50373,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z4
+	PREFETCHT0   8256(SI)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z4, Z6, Z7
@@ -50409,7 +50719,7 @@ end:
 	RET
 
 // func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $2496-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x3f, R8
@@ -50459,9 +50769,13 @@ window:
 
 many:
 	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z4
+	PREFETCHT0 8256(BX)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z5
+	PREFETCHT0 8320(BX)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z6
+	PREFETCHT0 8384(BX)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z7
 	VORPD.BCST signBit<>+0(SB), Z4, Z4
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
@@ -50618,7 +50932,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
+	PREFETCHT0       8192(SI)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z4
+	PREFETCHT0       8256(SI)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z5
 	VBROADCASTSD     one<>+0(SB), Z6
 	VSUBPD           Z4, Z6, Z7

@@ -77,8 +77,9 @@ type rowKernel struct {
 	k            array
 	stream       reg.Register
 
-	from   int   // the first vector of the step at hand
-	buffer array // exponentials of a window, at the index of their elements
+	from    int   // the first vector of the step at hand
+	buffer  array // exponentials of a window, at the index of their elements
+	filling bool  // the buffer, from elements that are in memory yet
 
 	sums     rowSums
 	members  reg.Register // how many, with labels

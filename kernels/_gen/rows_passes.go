@@ -74,7 +74,9 @@ func (b *rowKernel) bySize() bool { return b.logs && (b.powers || !b.backward) }
 
 // fillBuffer leaves the exponentials of the next vectors in the buffer.
 func (b *rowKernel) fillBuffer(vectors int) {
+	b.filling = true
 	x := b.readFrom(b.x, 0, vectors)
+	b.filling = false
 	if b.bySize() {
 		x = b.or(x, signBit)
 		b.watchMinus(x)
